@@ -22,7 +22,7 @@ from dashboard.core.operations.database_problems import describe_database_error 
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.store.database import limit_waiting  # noqa: E402
 from dashboard.store.operations.database_clock import shared_clock  # noqa: E402
-from dashboard.web.http.database import in_database, provide_threads  # noqa: E402
+from dashboard.web.http.database import provide_threads, to_db_thread  # noqa: E402
 from dashboard.web.http.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
 from dashboard.web.http.proxies import ProxyGuard  # noqa: E402
 from dashboard.web.http.turns import HandshakeGuard, RequestGuard  # noqa: E402
@@ -52,7 +52,7 @@ class Lifespan:
             await self._application(scope, receive, send)
             return
         provide_threads()
-        clock = asyncio.create_task(shared_clock.follow(in_database), name="database-clock")
+        clock = asyncio.create_task(shared_clock.follow(to_db_thread), name="database-clock")
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":

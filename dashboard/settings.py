@@ -80,7 +80,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dashboard.web.operations.engine_status.engine_chip",
+                "dashboard.web.operations.engine_status.engine_badge",
                 "dashboard.web.operations.accounts.guard.account_context",
             ],
         },

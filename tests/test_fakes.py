@@ -23,7 +23,7 @@ def host(request: pytest.FixtureRequest) -> PrivateEngine | None:
 
 
 @pytest.fixture
-async def either(host: PrivateEngine | None) -> AsyncIterator[Engine]:
+async def engine_impl(host: PrivateEngine | None) -> AsyncIterator[Engine]:
     if host is None:
         yield FakeEngine()
         return
@@ -41,80 +41,80 @@ def config(name: str, **more: Any) -> dict[str, Any]:
     return container_config(arm, name=name, labels=OURS)
 
 
-async def test_a_container_is_created_started_and_removed(either: Engine) -> None:
-    created = await either.create_container("e-one", config("e-one", publish=(Publish(80, 8080),)))
-    before = await either.inspect_container(created.id)
+async def test_a_container_is_created_started_and_removed(engine_impl: Engine) -> None:
+    created = await engine_impl.create_container("e-one", config("e-one", publish=(Publish(80, 8080),)))
+    before = await engine_impl.inspect_container(created.id)
     assert (before.running, before.pid, before.name, before.labels["dev.netmodes.test"]) == (
         False,
         0,
         "e-one",
         "contract",
     )
-    await either.start_container(created.id)
-    facts = await either.inspect_container("e-one")
+    await engine_impl.start_container(created.id)
+    facts = await engine_impl.inspect_container("e-one")
     assert facts.running
     assert facts.pid > 0
     assert facts.started_at != before.started_at
     assert facts.network_mode == "host"
     assert [(one.container_port, one.host_port) for one in facts.asked] == [(80, 8080)]
-    assert [one.id for one in await either.containers(OURS)] == [created.id]
-    assert await either.containers({**OURS, "dev.netmodes.other": "x"}) == ()
-    await either.remove_container(created.id)
-    await either.remove_container(created.id)
+    assert [one.id for one in await engine_impl.containers(OURS)] == [created.id]
+    assert await engine_impl.containers({**OURS, "dev.netmodes.other": "x"}) == ()
+    await engine_impl.remove_container(created.id)
+    await engine_impl.remove_container(created.id)
     with pytest.raises(EngineError) as refusal:
-        await either.inspect_container(created.id)
+        await engine_impl.inspect_container(created.id)
     assert refusal.value.status == 404
 
 
-async def test_a_running_container_is_inspected_entered_and_counted(either: Engine) -> None:
-    created = await either.create_container("e-five", config("e-five"))
-    await either.start_container(created.id)
-    inspected = await either.inspect(created.id)
+async def test_a_running_container_is_inspected_entered_and_counted(engine_impl: Engine) -> None:
+    created = await engine_impl.create_container("e-five", config("e-five"))
+    await engine_impl.start_container(created.id)
+    inspected = await engine_impl.inspect(created.id)
     assert (inspected["Id"], inspected["Name"], inspected["State"]["Running"]) == (created.id, "/e-five", True)
-    assert await either.execute(created.id, ("echo", "said")) == (0, "said\n")
-    assert "read" in await either.statistics(created.id)
-    network = await either.create_network("e-own", "bridge", OURS, {})
+    assert await engine_impl.execute(created.id, ("echo", "said")) == (0, "said\n")
+    assert "read" in await engine_impl.statistics(created.id)
+    network = await engine_impl.create_network("e-own", "bridge", OURS, {})
     with pytest.raises(EngineError, match="cannot be connected") as refusal:
-        await either.connect_network(network, created.id)
+        await engine_impl.connect_network(network, created.id)
     assert 400 <= refusal.value.status < 600
     with pytest.raises(EngineError) as missing:
-        await either.inspect("0" * 64)
+        await engine_impl.inspect("0" * 64)
     assert missing.value.status == 404
 
 
-async def test_a_name_is_given_once(either: Engine) -> None:
-    await either.create_container("e-two", config("e-two"))
+async def test_a_name_is_given_once(engine_impl: Engine) -> None:
+    await engine_impl.create_container("e-two", config("e-two"))
     with pytest.raises(EngineError, match="already in use") as refusal:
-        await either.create_container("e-two", config("e-two"))
+        await engine_impl.create_container("e-two", config("e-two"))
     assert refusal.value.status == 409
 
 
-async def test_an_image_that_is_not_there_is_refused(either: Engine) -> None:
-    assert await either.image("nginx") is not None
-    assert await either.image("no-such-image") is None
+async def test_an_image_that_is_not_there_is_refused(engine_impl: Engine) -> None:
+    assert await engine_impl.image("nginx") is not None
+    assert await engine_impl.image("no-such-image") is None
     with pytest.raises(EngineError) as refusal:
-        await either.create_container("e-three", config("e-three", image="no-such-image"))
+        await engine_impl.create_container("e-three", config("e-three", image="no-such-image"))
     assert refusal.value.status == 404
 
 
-async def test_networks_are_found_by_label_and_removed_twice(either: Engine) -> None:
-    identity = await either.create_network("e-net", "bridge", OURS, {})
-    found = await either.networks(OURS)
+async def test_networks_are_found_by_label_and_removed_twice(engine_impl: Engine) -> None:
+    identity = await engine_impl.create_network("e-net", "bridge", OURS, {})
+    found = await engine_impl.networks(OURS)
     assert [(one.id, one.name, one.driver) for one in found] == [(identity, "e-net", "bridge")]
-    assert {"bridge", "host", "none"} <= {one.name for one in await either.networks({})}
-    await either.remove_network(identity)
-    await either.remove_network(identity)
-    assert await either.networks(OURS) == ()
+    assert {"bridge", "host", "none"} <= {one.name for one in await engine_impl.networks({})}
+    await engine_impl.remove_network(identity)
+    await engine_impl.remove_network(identity)
+    assert await engine_impl.networks(OURS) == ()
 
 
-async def test_a_stream_of_events_begins_with_connected_and_tells_of_ends(either: Engine) -> None:
-    created = await either.create_container("e-four", config("e-four"))
-    await either.start_container(created.id)
+async def test_a_stream_of_events_begins_with_connected_and_tells_of_ends(engine_impl: Engine) -> None:
+    created = await engine_impl.create_container("e-four", config("e-four"))
+    await engine_impl.start_container(created.id)
     seen: list[str] = []
-    async for event in either.events():
+    async for event in engine_impl.events():
         seen.append(event.action)
         if event.action == "connected":
-            await either.remove_container(created.id)
+            await engine_impl.remove_container(created.id)
         if event.action == "destroy":
             assert event.id == created.id
             assert event.labels["dev.netmodes.test"] == "contract"

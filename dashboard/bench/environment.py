@@ -16,7 +16,7 @@ import msgspec
 import psutil
 
 from dashboard.bench.benchmark import BenchmarkError
-from dashboard.bench.processes import BASE, environment_with, output_of, tied
+from dashboard.bench.processes import BASE, environment_with, output_of, with_death_signal
 from dashboard.bench.statistics import Result
 from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.engine.docker_engine import DockerEngine
@@ -48,7 +48,7 @@ class BenchmarkEnvironment:
             DJANGO_SETTINGS_MODULE="dashboard.settings",
         )
         printed = await output_of(
-            *tied(command), name="its process", deadline_s=limit_s, cwd=BASE, env=environment, stderr=None
+            *with_death_signal(command), name="its process", deadline_s=limit_s, cwd=BASE, env=environment, stderr=None
         )
         try:
             return msgspec.json.decode(printed, type=Result)

@@ -25,7 +25,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 HEADLESS = "chromium-headless-shell"
 
 
-def tied(command: Sequence[str]) -> list[str]:
+def with_death_signal(command: Sequence[str]) -> list[str]:
     """The command, wrapped so that it gets SIGTERM when the thread that starts it ends (setpriv(1), prctl(2))."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "TERM", "--", *command] if program else list(command)
@@ -115,7 +115,9 @@ async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Progr
     ``options`` are those of ``asyncio.create_subprocess_exec``; without others stdin and stdout are pipes."""
     pipe = asyncio.subprocess.PIPE
     defaults: dict[str, Any] = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe}
-    process = await asyncio.create_subprocess_exec(*tied(command), limit=MAX_LINE_BYTES, **(defaults | options))
+    process = await asyncio.create_subprocess_exec(
+        *with_death_signal(command), limit=MAX_LINE_BYTES, **(defaults | options)
+    )
     try:
         yield Program(process, command[0])
     finally:

@@ -13,7 +13,7 @@ SEED = 1
 MEAN = -1.0
 
 
-class Of(StrEnum):
+class LimitedValue(StrEnum):
     """The value that a promise limits: the figure itself, or its ratio to the reference."""
 
     VALUE = "value"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 class Promise:
     """At most ``limit``, and at least ``least`` where that is given."""
 
-    of: Of
+    of: LimitedValue
     limit: float
     least: float | None = None
 
@@ -44,22 +44,22 @@ class Promise:
 
 def at_most(limit: float) -> Promise:
     """The figure is at most this."""
-    return Promise(Of.VALUE, limit)
+    return Promise(LimitedValue.VALUE, limit)
 
 
 def between(least: float, limit: float) -> Promise:
     """The figure lies between the two."""
-    return Promise(Of.VALUE, limit, least)
+    return Promise(LimitedValue.VALUE, limit, least)
 
 
 def ratio_at_most(limit: float) -> Promise:
     """The figure is at most ``limit`` times the reference."""
-    return Promise(Of.RATIO, limit)
+    return Promise(LimitedValue.RATIO, limit)
 
 
 def within_factor(factor: float) -> Promise:
     """Neither the figure nor the reference exceeds ``factor`` times the other."""
-    return Promise(Of.RATIO, factor, 1 / factor)
+    return Promise(LimitedValue.RATIO, factor, 1 / factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def compared(
         below = _statistic([theirs for _, theirs in drawn], percent)
         return _statistic([ours for ours, _ in drawn], percent) / below if below else float("inf")
 
-    of_value = promise if promise is not None and promise.of is Of.VALUE else None
+    of_value = promise if promise is not None and promise.of is LimitedValue.VALUE else None
     of_ratio = promise if of_value is None else None
     alone = figure(name, unit, [ours for ours, _ in pairs], percent=percent, promise=of_value)
     whole, ratio_ci95 = ratio(pairs), interval_of(pairs, ratio)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dashboard.bench.statistics import Figure, Of, Report, Result
+from dashboard.bench.statistics import Figure, LimitedValue, Report, Result
 
 
 def format_amount(value: float, unit: str = "") -> str:
@@ -21,7 +21,7 @@ def describe_promise(figure: Figure) -> str:
     if figure.promise is None:
         return ""
     least = "" if figure.promise.least is None else f"{figure.promise.least:.3g} ≤ "
-    what, unit = ("ratio", "") if figure.promise.of is Of.RATIO else (figure.statistic, figure.unit)
+    what, unit = ("ratio", "") if figure.promise.of is LimitedValue.RATIO else (figure.statistic, figure.unit)
     return f"{least}{what} ≤ {f'{figure.promise.limit:g} {unit}'.rstrip()}: {figure.verdict}"
 
 

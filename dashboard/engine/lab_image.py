@@ -87,9 +87,9 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
                     "load your own image with `docker load`, or connect this machine to a registry."
                 )
         with tempfile.TemporaryDirectory(prefix="lab-image-", dir=cache) as folder:
-            said = progress or (lambda _text, _fraction: None)
-            packages = _download(Path(folder), cache, said)
-            said("Writing the lab image", 0.7)
+            report = progress or (lambda _text, _fraction: None)
+            packages = _download(Path(folder), cache, report)
+            report("Writing the lab image", 0.7)
             unfinished = Path(folder) / "root.tar"
             _write(unfinished, packages)
             unfinished.replace(archive)

@@ -21,7 +21,7 @@ LIMITS_S = 60.0
 DAY_S = 86_400.0
 
 
-def tidy(days: float, max_journals_bytes: int) -> str:
+def delete_expired(days: float, max_journals_bytes: int) -> str:
     """Deletes data that ended more than ``days`` ago (0: none), and the oldest ended experiments while all journals
     together exceed the maximum. Returns a sentence, empty if nothing was deleted."""
     pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
@@ -32,9 +32,9 @@ def tidy(days: float, max_journals_bytes: int) -> str:
     return f"Deleted {'; '.join(parts)}." if parts else ""
 
 
-def _tidy() -> None:
-    if told := tidy(settings.RETENTION_DAYS, settings.MAX_JOURNALS_BYTES):
-        log.warning("%s", told)
+def _delete_expired() -> None:
+    if deleted := delete_expired(settings.RETENTION_DAYS, settings.MAX_JOURNALS_BYTES):
+        log.warning("%s", deleted)
 
 
 def _delete_limits() -> None:
@@ -56,8 +56,8 @@ async def _every(job: Callable[[], None], first_s: float, every_s: float) -> Non
         await asyncio.sleep(every_s)
 
 
-async def keep_tidy() -> None:
-    """Runs ``tidy`` every hour, and deletes rate limits that are full again every minute, in threads of their own."""
+async def run_housekeeping() -> None:
+    """Runs ``delete_expired`` every hour, and deletes full rate limits every minute, in threads of their own."""
     async with asyncio.TaskGroup() as group:
-        group.create_task(_every(_tidy, FIRST_S, EVERY_S))
+        group.create_task(_every(_delete_expired, FIRST_S, EVERY_S))
         group.create_task(_every(_delete_limits, LIMITS_S, LIMITS_S))

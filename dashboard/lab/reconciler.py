@@ -19,7 +19,7 @@ from dashboard.lab.experiments.concurrency import Passes
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.first_packet import remove_left_trace
 from dashboard.lab.experiments.neighbour import NeighbourServer
-from dashboard.lab.housekeeping import keep_tidy
+from dashboard.lab.housekeeping import run_housekeeping
 from dashboard.lab.machines.client_line import ClientLines
 from dashboard.lab.machines.lent_client import LentClient
 from dashboard.lab.measurements.worker import MeasurementWorker
@@ -111,7 +111,7 @@ class Lab:
         if self._only is None and not self.context.host:
             self._loops.append(loop.create_task(self._engine.ping(), name="lab-pings"))
             if here() is None:  # the lab of a machine that has joined has no access to what is deleted
-                self._loops.append(loop.create_task(keep_tidy(), name="lab-housekeeping"))
+                self._loops.append(loop.create_task(run_housekeeping(), name="lab-housekeeping"))
         self._at_start = [loop.create_task(self._read_private_engine())]
         if self._only is None:
             self._at_start.append(loop.create_task(remove_left_trace(self.context)))

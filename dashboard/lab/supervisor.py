@@ -159,13 +159,13 @@ class Supervisor:
         """Whether this lab still holds its lock in the database; True while the database does not answer."""
         if self._lock is None:
             return True
-        asked_at = time.monotonic()
+        requested_at = time.monotonic()
         try:
             holds = await asyncio.to_thread(self._lock.holds)
         except DatabaseError:
             return True
         if holds:
-            self._confirmed_at = asked_at
+            self._confirmed_at = requested_at
         return holds
 
     def require_database(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Probe
 from dashboard.latency.exchanges import ConnectEachTime, Datagrams, DnsLookup, Exchange, HttpGet, SameSize, open_socket
-from dashboard.latency.loops import SPIN_NS, Taken, ask_at_once, ask_at_rate
+from dashboard.latency.loops import SPIN_NS, RoundTrips, ask_at_once, ask_at_rate
 from dashboard.latency.process import Control, Overdue, Places, overdue_after, reset_priority, run_main
 from dashboard.latency.refusals import Refusal, bracketed, describe_error
 
@@ -44,8 +44,8 @@ def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
 def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     seconds, rate, timeout = command["seconds"], command["rate"], command["timeout_s"]
     total = max(1, int(seconds * rate)) if rate else 0
-    taken = Taken(total or min(command["most"], int(seconds * _FASTEST_PER_S) + 1000))
-    warming = Taken(min(taken.most, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
+    trips = RoundTrips(total or min(command["most"], int(seconds * _FASTEST_PER_S) + 1000))
+    warming = RoundTrips(min(trips.most, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
     where = bracketed(command["address"], command["port"])
     error = ""
     exchange: Exchange | None = None
@@ -59,9 +59,9 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
         exchange.reconnects = 0
         began = time.perf_counter_ns()
         if rate:
-            ask_at_rate(exchange, taken, began + SPIN_NS, rate, total)
+            ask_at_rate(exchange, trips, began + SPIN_NS, rate, total)
         else:
-            ask_at_once(exchange, taken, began + int(seconds * 1e9))
+            ask_at_once(exchange, trips, began + int(seconds * 1e9))
 
     try:
         error = _guard(whole, where, command["warmup_s"] + seconds + timeout)
@@ -71,16 +71,16 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     lasted_s = (time.perf_counter_ns() - began) / 1e9
     note = "" if exchange is None else exchange.note
     reconnects = 0 if exchange is None else exchange.reconnects
-    if reconnects and reconnects >= taken.number > 1:
+    if reconnects and reconnects >= trips.number > 1:
         note = f"{note} {where} closes the connection after each answer.".strip()
     if rate and warming.number:
         usual_s = sorted(warming.times[: warming.number])[warming.number // 2] / 1e9
         if usual_s * rate > 1 and lasted_s > seconds * 1.1:
-            said = f"{where} does not sustain {rate:,g} requests per second: the times include the queue."
-            note = f"{said} {note}".strip()
-        if error and taken.number < total:
-            error = f"{error} {taken.number} of {total} requests were answered."
-    answer = describe_times(list(taken.times[: taken.number]), lasted_s)
+            warning = f"{where} does not sustain {rate:,g} requests per second: the times include the queue."
+            note = f"{warning} {note}".strip()
+        if error and trips.number < total:
+            error = f"{error} {trips.number} of {total} requests were answered."
+    answer = describe_times(list(trips.times[: trips.number]), lasted_s)
     return answer | {"error": error, "note": note, "reconnects": reconnects}
 
 
@@ -120,7 +120,7 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
     address, port, size = command["address"], command["port"], command["payload"]
     where = bracketed(address, port)
     chunk = bytes(size)
-    taken = Taken(int(command["seconds"] * _FASTEST_PER_S) + 1000)
+    trips = RoundTrips(int(command["seconds"] * _FASTEST_PER_S) + 1000)
     clock = time.perf_counter_ns
     lasted_ns = 0
 
@@ -128,7 +128,7 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
         nonlocal lasted_ns
         with open_socket(address, socket.SOCK_STREAM) as opened:
             opened.connect((address, port))
-            send, times, most, number = opened.sendall, taken.times, taken.most, 0
+            send, times, most, number = opened.sendall, trips.times, trips.most, 0
             began = before = clock()
             end = began + int(command["seconds"] * 1e9)
             while before < end and number < most:
@@ -138,19 +138,19 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
                 before = now
                 number += 1
             opened.shutdown(socket.SHUT_WR)
-            told = b""
-            while len(told) < 8 and (part := opened.recv(8)):
-                told += part
+            header = b""
+            while len(header) < 8 and (part := opened.recv(8)):
+                header += part
             lasted_ns = clock() - began
-        if int.from_bytes(told, "big") != number * size or len(told) != 8:
+        if int.from_bytes(header, "big") != number * size or len(header) != 8:
             raise Refusal(f"{where} did not read the whole stream.")
-        taken.number = number
+        trips.number = number
 
     error = _guard(whole, where, command["seconds"] + command["timeout_s"])
-    answer = describe_times(list(taken.times[: taken.number]), lasted_ns / 1e9)
-    if taken.number and lasted_ns:
-        answer["center_us"] = lasted_ns / taken.number / 1000
-        answer["bytes_per_s"] = taken.number * size / (lasted_ns / 1e9)
+    answer = describe_times(list(trips.times[: trips.number]), lasted_ns / 1e9)
+    if trips.number and lasted_ns:
+        answer["center_us"] = lasted_ns / trips.number / 1000
+        answer["bytes_per_s"] = trips.number * size / (lasted_ns / 1e9)
     return answer | {"error": error}
 
 

@@ -4,12 +4,12 @@ import array
 import time
 from collections.abc import MutableSequence
 
-from dashboard.latency.exchanges import Datagrams, Exchange, Plain, SameSize
+from dashboard.latency.exchanges import Datagrams, DirectCalls, Exchange, SameSize
 
 SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 
 
-class Taken:
+class RoundTrips:
     """The times so far. ``number`` is correct even after an exception has ended the loop."""
 
     def __init__(self, most: int) -> None:
@@ -18,14 +18,14 @@ class Taken:
         self.number = 0
 
 
-def ask_at_once(exchange: Exchange, taken: Taken, end_ns: int) -> None:
+def ask_at_once(exchange: Exchange, trips: RoundTrips, end_ns: int) -> None:
     """Closed loop: send the next request when the last one is answered."""
-    if isinstance(exchange, SameSize | Datagrams) and exchange.plain is not None:
-        _ask_plainly(exchange.plain, taken, end_ns)
+    if isinstance(exchange, SameSize | Datagrams) and exchange.direct_calls is not None:
+        _ask_directly(exchange.direct_calls, trips, end_ns)
         return
-    clock, times, most = time.perf_counter_ns, taken.times, taken.most
+    clock, times, most = time.perf_counter_ns, trips.times, trips.most
     ask = exchange.ask
-    number = taken.number
+    number = trips.number
     try:
         while number < most:
             start = clock()
@@ -38,14 +38,14 @@ def ask_at_once(exchange: Exchange, taken: Taken, end_ns: int) -> None:
                 exchange.connect()
                 ask = exchange.ask
     finally:
-        taken.number = number
+        trips.number = number
 
 
-def _ask_plainly(plain: Plain, taken: Taken, end_ns: int) -> None:
+def _ask_directly(calls: DirectCalls, trips: RoundTrips, end_ns: int) -> None:
     """The closed loop without a function call per request."""
-    clock, times, most = time.perf_counter_ns, taken.times, taken.most
-    send, request, receive, room, wanted, mend = plain
-    number = taken.number
+    clock, times, most = time.perf_counter_ns, trips.times, trips.most
+    send, request, receive, room, wanted, mend = calls
+    number = trips.number
     try:
         while number < most:
             start = clock()
@@ -59,13 +59,13 @@ def _ask_plainly(plain: Plain, taken: Taken, end_ns: int) -> None:
                 times[number] = clock() - start
             number += 1
     finally:
-        taken.number = number
+        trips.number = number
 
 
-def ask_at_rate(exchange: Exchange, taken: Taken, first_ns: int, rate: float, total: int) -> None:
+def ask_at_rate(exchange: Exchange, trips: RoundTrips, first_ns: int, rate: float, total: int) -> None:
     """Open loop on one connection: ``total`` requests are due ``1 / rate`` seconds apart, and each time counts
     from when its request was due, so that a stall affects every request behind it."""
-    clock, times = time.perf_counter_ns, taken.times
+    clock, times = time.perf_counter_ns, trips.times
     interval = 1e9 / rate
     ask = exchange.ask
     number = 0
@@ -85,4 +85,4 @@ def ask_at_rate(exchange: Exchange, taken: Taken, first_ns: int, rate: float, to
                 exchange.connect()
                 ask = exchange.ask
     finally:
-        taken.number = number
+        trips.number = number

@@ -134,8 +134,8 @@ class _Run:
                     self._blocks, self._baselines, self._options, rounds=rounds, elapsed_s=self._elapsed()
                 )
                 if stop is Stop.NARROW:
-                    said = f"Every interval is at most {self._options.width_us:g} µs wide."
-                    return self._outcome(stop, said, rounds)
+                    reason = f"Every interval is at most {self._options.width_us:g} µs wide."
+                    return self._outcome(stop, reason, rounds)
                 if stop is not None:
                     return self._outcome(stop, f"The time of {self._options.seconds:g} s is up.", rounds)
         except ChildEnded as ended:

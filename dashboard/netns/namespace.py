@@ -26,7 +26,7 @@ class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
 
 
 @contextmanager
-def living(pid: int) -> Iterator[None]:
+def pinned_pid(pid: int) -> Iterator[None]:
     """Guarantee that ``pid`` names the same process throughout the block.
 
     Raises NamespaceGone if the process does not exist or ends before the block does: the kernel does not reuse a pid
@@ -72,7 +72,7 @@ def open_namespace_of(pid: int, kind: str) -> int:
     """A descriptor of ``/proc/PID/ns/KIND``. Raises NamespaceGone, or PermissionError without the privilege."""
     descriptor = -1
     try:
-        with living(pid):
+        with pinned_pid(pid):
             descriptor = os.open(namespace_file(pid, kind), os.O_RDONLY | os.O_CLOEXEC)
     except BaseException:
         if descriptor >= 0:

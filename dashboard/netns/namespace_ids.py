@@ -2,7 +2,7 @@
 
 import os
 
-from dashboard.netns.namespace import in_thread, living, namespace_file, open_namespace_of
+from dashboard.netns.namespace import in_thread, namespace_file, open_namespace_of, pinned_pid
 
 KINDS = ("mnt", "pid", "ipc", "uts", "net", "user", "cgroup")
 
@@ -13,7 +13,7 @@ def namespaces(pid: int) -> dict[str, int]:
     Kinds that the kernel lacks are omitted.
     """
     found: dict[str, int] = {}
-    with living(pid):
+    with pinned_pid(pid):
         for kind in KINDS:
             try:
                 found[kind] = os.stat(namespace_file(pid, kind)).st_ino  # noqa: PTH116

@@ -155,12 +155,12 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
     moments = [at.timestamp() for at, _one in dated]
     first, width = moments[0], (moments[-1] - moments[0]) or 1.0
     wanted = sorted({0, len(dated) // 3, 2 * len(dated) // 3, len(dated) - 1})
-    said = "%Y-%m-%d" if width > 2 * 86_400 else "%m-%d %H:%M"
+    date_format = "%Y-%m-%d" if width > 2 * 86_400 else "%m-%d %H:%M"
     ticks: list[axes.Tick] = []
     for number in wanted:
         at = (moments[number] - first) / width
         if not ticks or at - float(ticks[-1].at.rstrip("%")) / 100 > 0.2:
-            ticks.append(axes.Tick(axes.place(at), dated[number][0].strftime(said)))
+            ticks.append(axes.Tick(axes.place(at), dated[number][0].strftime(date_format)))
     column, _space, _rest = signature.partition(" ")
     look = label_signatures([signature])[signature]
     one = measurement_charts.Times(

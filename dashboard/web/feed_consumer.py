@@ -8,7 +8,7 @@ from channels.exceptions import StopConsumer
 
 from dashboard.core.training.group_quota import RunKind
 from dashboard.web.feed_hub import GONE, Client, FeedHub
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.server.shared_frames import EXTENSION
 from dashboard.web.http.session_connections import add_connection, remove_connection
 from dashboard.web.training.group_access import may_listen
@@ -41,7 +41,7 @@ class FeedConsumer(AsyncConsumer):
 
         The connection is accepted first: a page cannot read the code of a refused handshake, and would retry forever.
         """
-        allowed, self.participant = await in_database(self._authorise)
+        allowed, self.participant = await to_db_thread(self._authorise)
         await self.send({"type": "websocket.accept"})
         if not allowed:
             await self.send({"type": "websocket.close", "code": GONE})

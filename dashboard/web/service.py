@@ -20,8 +20,8 @@ from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training.hosts import machine_of_group
 from dashboard.web.experiments.hub import hub
-from dashboard.web.http.database import in_database
-from dashboard.web.http.turns import out_of_turn
+from dashboard.web.http.database import to_db_thread
+from dashboard.web.http.turns import release_turn
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
 from dashboard.web.operations.machines.nats_access import NatsAccess
@@ -242,7 +242,7 @@ class Service(Supervisor):
         """The result from the lab that drives this experiment."""
         if self._remote is None:
             _ = self.lab
-        record = await in_database(experiment_store.load, experiment)
+        record = await to_db_thread(experiment_store.load, experiment)
         machine, host = (record.machine, record.host) if record is not None else (None, "")
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
@@ -250,7 +250,7 @@ class Service(Supervisor):
         self, group: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The result from the lab of the machine on which the host of a group is placed."""
-        machine = await in_database(machine_of_group, group) if group and self.labs is not None else None
+        machine = await to_db_thread(machine_of_group, group) if group and self.labs is not None else None
         return await self.ask_on(machine, "", function, *args, **kwargs)
 
     async def ask_of[**P, T](
@@ -260,7 +260,7 @@ class Service(Supervisor):
         machine, host = split_place(place)
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
-    @out_of_turn()
+    @release_turn()
     async def ask_on[**P, T](
         self,
         machine: str | None,

@@ -43,7 +43,7 @@ class ExperimentPage:
 
     def wait_for(self, phase: str) -> None:
         """Waits until the page shows the experiment."""
-        expect(self.page.locator("[data-slot=phase-chip]")).to_have_attribute("data-phase", phase)
+        expect(self.page.locator("[data-slot=phase-badge]")).to_have_attribute("data-phase", phase)
 
     def wait_until_live(self) -> None:
         """Waits until the websocket has delivered its snapshot."""
@@ -61,7 +61,7 @@ class ExperimentPage:
         return found
 
     def head(self, column: str) -> Locator:
-        """The badge and status at the head of a column."""
+        """The mode and status at the head of a column."""
         return self.page.locator(f'[data-heads] [data-column="{column}"]')
 
     def cut_off_heads(self) -> list[str]:

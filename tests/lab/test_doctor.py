@@ -13,7 +13,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.lan import lans_of
 from dashboard.lab.doctor import NO_RULES, examine, free_port, modes_of
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.private_engine import PrivateEngine
 
@@ -105,17 +105,17 @@ async def test_an_engine_without_a_default_bridge_has_no_bridge_mode() -> None:
 
 
 def test_a_free_port_has_no_listener() -> None:
-    zoo = Zoo()
+    netns = Netns()
     try:
-        zoo.ip("link", "set", "lo", "up")
-        assert free_port(zoo.pid) == 8080
-        holder = zoo.hold([wanted("tcp", "inet", "127.0.0.1", 8080), wanted("tcp", "inet6", "::", 8081)])
-        assert free_port(zoo.pid) == 8082
-        zoo.release(holder)
+        netns.ip("link", "set", "lo", "up")
+        assert free_port(netns.pid) == 8080
+        holder = netns.hold([wanted("tcp", "inet", "127.0.0.1", 8080), wanted("tcp", "inet6", "::", 8081)])
+        assert free_port(netns.pid) == 8082
+        netns.release(holder)
     finally:
-        zoo.close()
+        netns.close()
     assert free_port(None) == 8080
-    assert free_port(zoo.pid) == 8080, "the process is gone"
+    assert free_port(netns.pid) == 8080, "the process is gone"
     assert free_port(os.getpid(), 9000) >= 9000
 
 

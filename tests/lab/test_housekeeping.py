@@ -16,7 +16,7 @@ from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.lab import housekeeping
-from dashboard.lab.housekeeping import tidy
+from dashboard.lab.housekeeping import delete_expired
 from dashboard.models import Experiment, GuessBucket, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import retention
@@ -42,21 +42,21 @@ def left() -> set[str]:
 
 def test_experiments_that_ended_long_ago_are_deleted_with_their_journals() -> None:
     old, new = ended(400), ended(300)
-    assert tidy(365, LARGE) == "Deleted items that ended more than 365 days ago: 1."
+    assert delete_expired(365, LARGE) == "Deleted items that ended more than 365 days ago: 1."
     assert left() == {new}
     assert not JournalEntry.objects.filter(experiment=old).exists()
-    assert tidy(365, LARGE) == ""
-    assert tidy(0, LARGE) == ""
+    assert delete_expired(365, LARGE) == ""
+    assert delete_expired(0, LARGE) == ""
 
 
 def test_journals_over_the_budget_lose_the_oldest_ended_experiments() -> None:
     running = experiment_store.create_experiment(make_spec("host"))
     experiment_store.append(running, [Entry(1, 1.0, Cause(Source.LAB), Facts(), "x" * 5000)])
     first, second, third = ended(3), ended(2), ended(1)
-    assert tidy(0, 7000) == "Deleted oldest experiments, because the journals were too large: 2."
+    assert delete_expired(0, 7000) == "Deleted oldest experiments, because the journals were too large: 2."
     assert left() == {running, third}
     assert {first, second}.isdisjoint(left())
-    tidy(0, 1)
+    delete_expired(0, 1)
     assert left() == {running}, "what runs stays"
 
 
@@ -64,7 +64,7 @@ def test_a_flood_deletes_nothing_of_another_owner() -> None:
     user = get_user_model().objects.create_user("other")
     mine, old, newer = ended(9), ended(3, "x" * 5000), ended(2, "x" * 5000)
     Experiment.objects.filter(pk__in=[old, newer]).update(owner=user)
-    tidy(0, 7000)
+    delete_expired(0, 7000)
     assert left() == {mine, newer}
 
 
@@ -73,7 +73,7 @@ def test_an_experiment_that_waits_for_its_next_launch_is_not_over(phase: str) ->
     identity = ended(400)
     Experiment.objects.filter(pk=identity).update(phase=phase, wanted="running" if phase == "failed" else "stopped")
     assert experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
-    assert tidy(365, 1) == ""
+    assert delete_expired(365, 1) == ""
     assert left() == {identity}
 
 
@@ -86,7 +86,7 @@ def test_an_experiment_that_is_launched_again_meanwhile_stays(monkeypatch: pytes
         return chosen
 
     monkeypatch.setattr(retention, "over_budget", choose)
-    assert "the journals were too large: 1" in tidy(0, 1)
+    assert "the journals were too large: 1" in delete_expired(0, 1)
     assert left() == {first}
     assert second not in left()
     assert JournalEntry.objects.filter(experiment=first).exists()
@@ -105,8 +105,8 @@ async def test_it_runs_every_hour_and_survives_a_database_that_does_not_answer(
 
     monkeypatch.setattr(housekeeping, "FIRST_S", 0.0)
     monkeypatch.setattr(housekeeping, "EVERY_S", 0.0)
-    monkeypatch.setattr(housekeeping, "tidy", tidy_up)
-    task = asyncio.create_task(housekeeping.keep_tidy())
+    monkeypatch.setattr(housekeeping, "delete_expired", tidy_up)
+    task = asyncio.create_task(housekeeping.run_housekeeping())
     await eventually(lambda: len(calls) >= 2)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -121,7 +121,7 @@ async def test_rate_limits_that_are_full_again_are_deleted_before_the_first_hour
     exists = database_sync_to_async(GuessBucket.objects.exists)
     await create(key="192.0.2.1", remaining=1.0, at=1.0)
     monkeypatch.setattr(housekeeping, "LIMITS_S", 0.01)
-    task = asyncio.create_task(housekeeping.keep_tidy())
+    task = asyncio.create_task(housekeeping.run_housekeeping())
 
     async def is_empty() -> bool:
         return not await exists()

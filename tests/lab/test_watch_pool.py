@@ -17,15 +17,15 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.watch import firewall_feed
 from dashboard.netns.watch.namespace_watch import KernelView, OnChange, Watch
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 from tests.support.polling import eventually
 
 ID = "c" * 64
 
 
 @pytest.fixture
-def zoo() -> Iterator[Zoo]:
-    made = Zoo()
+def netns() -> Iterator[Netns]:
+    made = Netns()
     yield made
     made.close()
 
@@ -51,22 +51,22 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def inode_of(zoo: Zoo) -> int:
-    return Path(f"/proc/{zoo.pid}/ns/net").stat().st_ino
+def inode_of(netns: Netns) -> int:
+    return Path(f"/proc/{netns.pid}/ns/net").stat().st_ino
 
 
 def nobody() -> None:
     """No engine."""
 
 
-async def test_the_peers_of_links_are_those_in_the_namespaces_of_bridges(pool: WatchPool, zoo: Zoo) -> None:
-    bridges, other = Zoo(), Zoo()
+async def test_the_peers_of_links_are_those_in_the_namespaces_of_bridges(pool: WatchPool, netns: Netns) -> None:
+    bridges, other = Netns(), Netns()
     try:
-        zoo.batch(
+        netns.batch(
             f"link add eth0 type veth peer name v0 netns {bridges.pid}",
             f"link add eth1 type veth peer name v0 netns {other.pid}",
         )
-        _, view = await pool.subscribe("one", zoo.pid, Seen(), nobody, bridges=lambda: [(bridges.pid, "")])
+        _, view = await pool.subscribe("one", netns.pid, Seen(), nobody, bridges=lambda: [(bridges.pid, "")])
         peers = {link.name: link.peer_netns for link in view.interfaces if link.kind == "veth"}
         assert peers == {"eth0": inode_of(bridges), "eth1": 0}
     finally:
@@ -75,7 +75,7 @@ async def test_the_peers_of_links_are_those_in_the_namespaces_of_bridges(pool: W
 
 
 async def test_two_subscribers_of_one_namespace_share_a_watch(
-    pool: WatchPool, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+    pool: WatchPool, netns: Netns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[object] = []
     real = Watch.open
@@ -87,24 +87,24 @@ async def test_two_subscribers_of_one_namespace_share_a_watch(
     monkeypatch.setattr(Watch, "open", counted)
     first, second = Seen(), Seen()
     (inode, view), (other, _) = await asyncio.gather(
-        pool.subscribe("one", zoo.pid, first, nobody), pool.subscribe("two", zoo.pid, second, nobody)
+        pool.subscribe("one", netns.pid, first, nobody), pool.subscribe("two", netns.pid, second, nobody)
     )
     assert inode == other
     assert [one.name for one in view.interfaces] == ["lo"]
     assert len(opened) == 1
-    zoo.ip("link", "add", "both", "type", "bridge")
+    netns.ip("link", "add", "both", "type", "bridge")
     await eventually(lambda: first.has("both") and second.has("both"))
     assert (pool.view(inode) or view).interfaces == first[-1].interfaces
     await pool.unsubscribe("one", inode)
-    zoo.ip("link", "add", "second", "type", "bridge")
+    netns.ip("link", "add", "second", "type", "bridge")
     await eventually(lambda: second.has("second"))
     assert not first.has("second")
 
 
-async def test_a_container_without_a_cgroup_is_named_by_its_first_process(pool: WatchPool, zoo: Zoo) -> None:
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+async def test_a_container_without_a_cgroup_is_named_by_its_first_process(pool: WatchPool, netns: Netns) -> None:
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     seen = Seen()
-    inode, view = await pool.subscribe("machine", zoo.pid, seen, nobody)
+    inode, view = await pool.subscribe("machine", netns.pid, seen, nobody)
     assert [one.container for one in view.listeners] == [None]
     _, joined = await pool.subscribe("host", process.pid, Seen(), nobody, container=ID)
     assert [one.container for one in joined.listeners] == [ID]
@@ -112,9 +112,9 @@ async def test_a_container_without_a_cgroup_is_named_by_its_first_process(pool: 
     await pool.unsubscribe("host", inode)
 
 
-async def test_the_last_unsubscription_closes_the_watch(pool: WatchPool, zoo: Zoo) -> None:
+async def test_the_last_unsubscription_closes_the_watch(pool: WatchPool, netns: Netns) -> None:
     before = open_files()
-    inode, _ = await pool.subscribe("one", zoo.pid, Seen(), nobody)
+    inode, _ = await pool.subscribe("one", netns.pid, Seen(), nobody)
     assert pool.namespace(inode) is not None
     assert open_files() > before
     await pool.unsubscribe("one", inode)
@@ -125,7 +125,7 @@ async def test_the_last_unsubscription_closes_the_watch(pool: WatchPool, zoo: Zo
 
 
 async def test_a_process_that_has_ended_is_an_error_and_leaves_nothing_open(pool: WatchPool) -> None:
-    gone = Zoo()
+    gone = Netns()
     gone.close()
     before = open_files()
     with pytest.raises(NamespaceGone):
@@ -133,18 +133,18 @@ async def test_a_process_that_has_ended_is_an_error_and_leaves_nothing_open(pool
     assert open_files() == before
 
 
-async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, zoo: Zoo) -> None:
-    inode, _ = await pool.subscribe("one", zoo.pid, Seen(), nobody)
-    zoo.kill()
+async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, netns: Netns) -> None:
+    inode, _ = await pool.subscribe("one", netns.pid, Seen(), nobody)
+    netns.kill()
     await pool.resync()
     view = pool.view(inode)
     assert view is not None
     assert [one.name for one in view.interfaces] == ["lo"]
 
 
-async def test_a_watch_that_closes_while_others_are_read_again_is_skipped(pool: WatchPool, zoo: Zoo) -> None:
+async def test_a_watch_that_closes_while_others_are_read_again_is_skipped(pool: WatchPool, netns: Netns) -> None:
     kept, _ = await pool.subscribe("kept", os.getpid(), Seen(), nobody)
-    closed, _ = await pool.subscribe("closed", zoo.pid, Seen(), nobody)
+    closed, _ = await pool.subscribe("closed", netns.pid, Seen(), nobody)
     assert kept != closed
     await asyncio.gather(pool.resync(), pool.unsubscribe("closed", closed))
     assert pool.view(kept) is not None
@@ -172,23 +172,23 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
 
 
 async def test_a_subscription_that_is_cancelled_while_rules_are_read_leaves_nothing_open(
-    pool: WatchPool, zoo: Zoo, readings: Readings
+    pool: WatchPool, netns: Netns, readings: Readings
 ) -> None:
     before = open_files()
-    subscribing = asyncio.create_task(pool.subscribe("one", zoo.pid, Seen(), nobody, "iptables"))
+    subscribing = asyncio.create_task(pool.subscribe("one", netns.pid, Seen(), nobody, "iptables"))
     await eventually(lambda: readings.started == 1)
     subscribing.cancel()
     await asyncio.wait([subscribing])
     assert subscribing.cancelled()
-    assert pool.namespace(inode_of(zoo)) is None
+    assert pool.namespace(inode_of(netns)) is None
     assert open_files() <= before
 
 
 async def test_rules_whose_reading_was_cancelled_are_read_for_the_next_subscriber(
-    pool: WatchPool, zoo: Zoo, readings: Readings
+    pool: WatchPool, netns: Netns, readings: Readings
 ) -> None:
-    inode, _ = await pool.subscribe("other", zoo.pid, Seen(), nobody)
-    subscribing = asyncio.create_task(pool.subscribe("one", zoo.pid, Seen(), nobody, "iptables"))
+    inode, _ = await pool.subscribe("other", netns.pid, Seen(), nobody)
+    subscribing = asyncio.create_task(pool.subscribe("one", netns.pid, Seen(), nobody, "iptables"))
     await eventually(lambda: readings.started == 1)
     subscribing.cancel()
     await asyncio.wait([subscribing])
@@ -196,18 +196,18 @@ async def test_rules_whose_reading_was_cancelled_are_read_for_the_next_subscribe
     assert view is not None
     assert view.firewall is UNSET
     readings.released.set()
-    _, view = await pool.subscribe("two", zoo.pid, Seen(), nobody, "iptables")
+    _, view = await pool.subscribe("two", netns.pid, Seen(), nobody, "iptables")
     assert (readings.started, view.firewall) == (2, FirewallRules())
 
 
 async def test_a_link_that_appears_during_the_first_reading_has_the_rules_read_again(
-    pool: WatchPool, zoo: Zoo, readings: Readings
+    pool: WatchPool, netns: Netns, readings: Readings
 ) -> None:
     seen = Seen()
-    await pool.subscribe("other", zoo.pid, seen, nobody)
-    subscribing = asyncio.create_task(pool.subscribe("one", zoo.pid, Seen(), nobody, "iptables"))
+    await pool.subscribe("other", netns.pid, seen, nobody)
+    subscribing = asyncio.create_task(pool.subscribe("one", netns.pid, Seen(), nobody, "iptables"))
     await eventually(lambda: readings.started == 1)
-    zoo.ip("link", "add", "meanwhile", "type", "bridge")
+    netns.ip("link", "add", "meanwhile", "type", "bridge")
     await eventually(lambda: seen.has("meanwhile"))
     readings.released.set()
     await subscribing
@@ -215,7 +215,7 @@ async def test_a_link_that_appears_during_the_first_reading_has_the_rules_read_a
 
 
 async def test_a_namespace_that_opens_after_its_subscriber_was_cancelled_is_closed(
-    pool: WatchPool, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+    pool: WatchPool, netns: Netns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered, go_on = threading.Event(), threading.Event()
     opened: list[Namespace] = []
@@ -228,7 +228,7 @@ async def test_a_namespace_that_opens_after_its_subscriber_was_cancelled_is_clos
         return opened[0]
 
     monkeypatch.setattr(Namespace, "of_machine", slow)
-    subscribing = asyncio.ensure_future(pool.subscribe(object(), zoo.pid, Seen(), nobody))
+    subscribing = asyncio.ensure_future(pool.subscribe(object(), netns.pid, Seen(), nobody))
     await eventually(entered.is_set)
     subscribing.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -17,7 +17,7 @@ from dashboard.core.measurements.measurement import Block, Options, Probe
 from dashboard.core.measurements.schedule import Series
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.latency.runner import Outcome, run_measurement
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import until
 
 MACHINE, SERVER = "10.77.0.1", "10.77.0.2"
@@ -88,8 +88,8 @@ def _descriptors() -> int:
 class Lab:
     """``near`` stands for the machine, ``far`` for a container; a veth pair joins them."""
 
-    near: Zoo
-    far: Zoo
+    near: Netns
+    far: Netns
     namespaces: dict[str, int]
     told: list[Block] = field(default_factory=list)
     rogues: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -143,13 +143,13 @@ class Lab:
 @pytest.fixture
 def lab(_nothing_is_left: None) -> Iterator[Lab]:
     """Two namespaces for one test."""
-    near, far = Zoo(), Zoo()
+    near, far = Netns(), Netns()
     near.ip("link", "set", "lo", "up")
     far.ip("link", "set", "lo", "up")
     near.ip("link", "add", "veth0", "type", "veth", "peer", "name", "eth0", "netns", str(far.pid))
     near.batch(f"address add {MACHINE}/24 dev veth0", "link set veth0 up")
     far.batch(f"address add {SERVER}/24 dev eth0", "link set eth0 up")
-    fds = {name: os.open(f"/proc/{zoo.pid}/ns/net", os.O_RDONLY) for name, zoo in (("near", near), ("far", far))}
+    fds = {name: os.open(f"/proc/{netns.pid}/ns/net", os.O_RDONLY) for name, netns in (("near", near), ("far", far))}
     made = Lab(near, far, fds)
     yield made
     made.close()

@@ -12,7 +12,7 @@ from dashboard.core.measurements.histogram import summarise_histograms
 from dashboard.core.measurements.measurement import Probe
 from dashboard.latency import client
 from dashboard.latency.client import make_exchange
-from dashboard.latency.loops import Taken, ask_at_once, ask_at_rate
+from dashboard.latency.loops import RoundTrips, ask_at_once, ask_at_rate
 from dashboard.latency.refusals import Refusal
 
 
@@ -48,27 +48,27 @@ class Instant:
 
 
 def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:
-    taken = Taken(100)
-    ask_at_rate(Instant(stall_at=10), taken, time.perf_counter_ns() + 1_000_000, 2000.0, 100)
-    late = [one for one in taken.times if one > 1_000_000]
-    assert taken.number == 100
+    trips = RoundTrips(100)
+    ask_at_rate(Instant(stall_at=10), trips, time.perf_counter_ns() + 1_000_000, 2000.0, 100)
+    late = [one for one in trips.times if one > 1_000_000]
+    assert trips.number == 100
     assert len(late) >= 37  # 20 ms at 2,000 per second are 40 requests
     assert max(late) >= 20_000_000
 
 
 def test_in_a_closed_loop_a_stall_is_one_slow_answer() -> None:
-    taken = Taken(100)
-    ask_at_once(Instant(stall_at=10), taken, time.perf_counter_ns() + 5_000_000_000)
-    assert taken.number == 100
-    assert taken.times[10] >= 20_000_000
+    trips = RoundTrips(100)
+    ask_at_once(Instant(stall_at=10), trips, time.perf_counter_ns() + 5_000_000_000)
+    assert trips.number == 100
+    assert trips.times[10] >= 20_000_000
 
 
 def test_a_failure_keeps_what_was_measured_before() -> None:
-    taken = Taken(100)
+    trips = RoundTrips(100)
     with pytest.raises(Refusal):
-        ask_at_once(Instant(fail_at=7), taken, time.perf_counter_ns() + 5_000_000_000)
-    assert taken.number == 7
-    other = Taken(100)
+        ask_at_once(Instant(fail_at=7), trips, time.perf_counter_ns() + 5_000_000_000)
+    assert trips.number == 7
+    other = RoundTrips(100)
     with pytest.raises(Refusal):
         ask_at_rate(Instant(fail_at=7), other, time.perf_counter_ns(), 100_000.0, 100)
     assert other.number == 7
@@ -76,16 +76,16 @@ def test_a_failure_keeps_what_was_measured_before() -> None:
 
 def test_connections_are_renewed_between_requests() -> None:
     one = Instant(renew_at=3)
-    taken = Taken(10)
-    ask_at_once(one, taken, time.perf_counter_ns() + 5_000_000_000)
-    ask_at_rate(one, taken, time.perf_counter_ns(), 100_000.0, 5)
+    trips = RoundTrips(10)
+    ask_at_once(one, trips, time.perf_counter_ns() + 5_000_000_000)
+    ask_at_rate(one, trips, time.perf_counter_ns(), 100_000.0, 5)
     assert one.reconnects == 1
 
 
 def test_an_expired_block_measures_nothing() -> None:
-    taken = Taken(10)
-    ask_at_once(Instant(), taken, time.perf_counter_ns() - 1)
-    assert taken.number == 0
+    trips = RoundTrips(10)
+    ask_at_once(Instant(), trips, time.perf_counter_ns() - 1)
+    assert trips.number == 0
 
 
 def test_figures_are_exact_and_the_histogram_goes_with_them() -> None:

@@ -11,7 +11,7 @@ import pytest
 from dashboard.core.measurements.measurement import Block, Probe, Stop
 from dashboard.core.paths.model import PathKind
 from tests.latency.conftest import Lab
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 
 SILENCE = "No answer from 10.77.0.2:7070 within the time limit: a firewall drops the packets, or the program hangs."
 #: What filters, where, and what the client then says. Port 7070 is the server's.
@@ -26,9 +26,9 @@ FILTERS = {
 }
 
 
-def filtered(zoo: Zoo, rule: str) -> None:
+def filtered(netns: Netns, rule: str) -> None:
     """Adds one rule to the namespace's filter table."""
-    enter = ["nsenter", "-t", str(zoo.pid), "--net", "--", "iptables", "-w", "5", "-A", *rule.split()]
+    enter = ["nsenter", "-t", str(netns.pid), "--net", "--", "iptables", "-w", "5", "-A", *rule.split()]
     subprocess.run(enter, check=True, timeout=10)
 
 

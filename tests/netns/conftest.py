@@ -17,7 +17,7 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.watch import listener_feed
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import DEADLINE_S, until
 
 
@@ -48,12 +48,12 @@ def _nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def make_zoo(_nothing_leaks: None) -> Iterator[Callable[[], Zoo]]:
+def make_netns(_nothing_leaks: None) -> Iterator[Callable[[], Netns]]:
     """Creates namespaces that end with the test."""
-    made: list[Zoo] = []
+    made: list[Netns] = []
 
-    def make() -> Zoo:
-        made.append(Zoo())
+    def make() -> Netns:
+        made.append(Netns())
         return made[-1]
 
     yield make
@@ -62,17 +62,17 @@ def make_zoo(_nothing_leaks: None) -> Iterator[Callable[[], Zoo]]:
 
 
 @pytest.fixture
-def zoo(make_zoo: Callable[[], Zoo]) -> Zoo:
+def netns(make_netns: Callable[[], Netns]) -> Netns:
     """A namespace with its loopback interface up."""
-    made = make_zoo()
+    made = make_netns()
     made.ip("link", "set", "lo", "up")
     return made
 
 
 @pytest.fixture
-def namespace(zoo: Zoo) -> Iterator[Namespace]:
-    """A handle on the zoo's namespace."""
-    with Namespace.of_pid(zoo.pid) as opened:
+def namespace(netns: Netns) -> Iterator[Namespace]:
+    """A handle on the namespace."""
+    with Namespace.of_pid(netns.pid) as opened:
         yield opened
 
 

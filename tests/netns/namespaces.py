@@ -58,7 +58,7 @@ def wanted(
     device: str = "",
     peer: tuple[str, int] | None = None,
 ) -> list[Any]:
-    """A socket that ``Zoo.hold`` opens."""
+    """A socket that ``Netns.hold`` opens."""
     return [protocol, family, address, port, v6only, device, peer]
 
 
@@ -66,7 +66,7 @@ def _netns(pid: int | str) -> int:
     return Path(f"/proc/{pid}/ns/net").stat().st_ino
 
 
-class Zoo:
+class Netns:
     """A namespace, held by a process that sleeps in it. ``close`` ends its processes, and so the namespace."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class Zoo:
         return json.loads(self.ip("-j", *arguments).decode("utf-8", "surrogateescape"), strict=False)
 
     def rename_host(self, name: str) -> None:
-        """Changes the host name of the zoo."""
+        """Changes the host name of the namespace."""
         subprocess.run(["nsenter", "-t", str(self.pid), "--uts", "--", "hostname", name], check=True)
 
     def hold(self, sockets: list[list[Any]], name: bytes = b"", children: int = 0) -> subprocess.Popen[bytes]:

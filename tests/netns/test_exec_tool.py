@@ -14,7 +14,7 @@ import uvloop
 
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import eventually
 
 
@@ -54,8 +54,8 @@ def _machine_hosts() -> str:
     return Path("/etc/hosts").read_text()
 
 
-async def test_a_tool_sees_the_network_of_the_namespace(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.ip("link", "add", "only-here", "type", "veth")
+async def test_a_tool_sees_the_network_of_the_namespace(netns: Netns, namespace: Namespace) -> None:
+    netns.ip("link", "add", "only-here", "type", "veth")
     text, status = await _output(namespace, "ip", "-br", "link")
     assert "only-here" in text
     assert status == 0

@@ -8,11 +8,11 @@ import subprocess
 import pytest
 
 from dashboard.netns.kernel import KINDS, can_enter_namespaces, link_kinds
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 
 
-def test_each_kind_of_link_is_tried_and_ip_agrees(zoo: Zoo) -> None:
-    zoo.ip("link", "add", "parent", "type", "veth")
+def test_each_kind_of_link_is_tried_and_ip_agrees(netns: Netns) -> None:
+    netns.ip("link", "add", "parent", "type", "veth")
     arguments = {
         "vlan": ("link", "add", "link", "parent", "try", "type", "vlan", "id", "5"),
         "macvlan": ("link", "add", "link", "parent", "try", "type", "macvlan"),
@@ -22,7 +22,7 @@ def test_each_kind_of_link_is_tried_and_ip_agrees(zoo: Zoo) -> None:
     found = link_kinds()
     assert tuple(found) == KINDS
     for kind, can in found.items():
-        enter = ["nsenter", "-t", str(zoo.pid), "--net", "ip"]
+        enter = ["nsenter", "-t", str(netns.pid), "--net", "ip"]
         command = [*enter, *arguments.get(kind, ("link", "add", "try", "type", kind))]
         assert (subprocess.run(command, capture_output=True, check=False).returncode == 0) is can, kind
         subprocess.run([*enter, "link", "del", "try"], capture_output=True, check=False)

@@ -18,7 +18,7 @@ from dashboard.core.namespaces.resolver import NO_RESOLVER
 from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
 from dashboard.netns.lookup import lookup
 from dashboard.netns.namespace import Namespace
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 
 HOSTS = (HostsEntry("192.0.2.7", ("box",)), HostsEntry("2001:db8::7", ("box",)))
 RECORDS = {
@@ -203,8 +203,8 @@ def _silent(address: str) -> socket.socket:
 
 
 @pytest.fixture
-def unrouted(zoo: Zoo) -> None:
-    zoo.ip("link", "set", "lo", "down")
+def unrouted(netns: Netns) -> None:
+    netns.ip("link", "set", "lo", "down")
 
 
 @pytest.mark.usefixtures("unrouted")
@@ -214,9 +214,9 @@ async def test_without_a_network_nothing_is_sent_and_nothing_raised(namespace: N
     assert (found.outcome, found.answers) == ("no answer", ())
 
 
-async def test_a_server_with_a_zone_is_queried(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.batch("addr add fe80::53/64 dev lo nodad")
-    index = zoo.json("link", "show", "lo")[0]["ifindex"]
+async def test_a_server_with_a_zone_is_queried(netns: Netns, namespace: Namespace) -> None:
+    netns.batch("addr add fe80::53/64 dev lo nodad")
+    index = netns.json("link", "show", "lo")[0]["ifindex"]
     found = await lookup(namespace, "web", Resolver(("fe80::53%lo", f"fe80::53%{index}")), (), timeout_s=0.5)
     assert found.outcome == "no answer"
     assert found.time_us is not None  # it was sent, and refused by the namespace itself

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.netns.multicast import Receiver, send_to_group
 from dashboard.netns.namespace import Namespace
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 
 GROUP, PORT = "224.0.0.251", 25353
 #: Indexes of the machine's links; no link has the last one.
@@ -16,9 +16,9 @@ UPLINK, BRIDGE, MISSING = 50, 51, 99
 
 
 @pytest.fixture
-def stacks(make_zoo: Callable[[], Zoo]) -> Iterator[tuple[Namespace, Receiver]]:
+def stacks(make_netns: Callable[[], Netns]) -> Iterator[tuple[Namespace, Receiver]]:
     """The machine with an uplink and a bridge, and a container on that bridge, which joins on its link."""
-    machine, container = make_zoo(), make_zoo()
+    machine, container = make_netns(), make_netns()
     machine.batch(
         "link set lo up",
         f"link add uplink index {UPLINK} type veth peer name far",

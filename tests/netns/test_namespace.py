@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread, in_thread, living
+from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread, in_thread, pinned_pid
 from dashboard.netns.namespace_ids import namespaces
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import eventually, others_run, until
 
 
@@ -25,13 +25,13 @@ def _inode_here() -> int:
     return Path("/proc/thread-self/ns/net").stat().st_ino
 
 
-def test_a_function_runs_inside_while_the_caller_stays_outside(zoo: Zoo, namespace: Namespace) -> None:
+def test_a_function_runs_inside_while_the_caller_stays_outside(netns: Netns, namespace: Namespace) -> None:
     before = _inode_here()
     assert namespace.run(_inode_here) == namespace.inode != before
     assert _inode_here() == before
 
 
-async def test_an_asynchronous_function_runs_inside(zoo: Zoo, namespace: Namespace) -> None:
+async def test_an_asynchronous_function_runs_inside(netns: Netns, namespace: Namespace) -> None:
     assert await namespace.arun(_inode_here) == namespace.inode
 
 
@@ -101,15 +101,15 @@ def test_a_result_after_the_loop_is_closed_is_discarded() -> None:
     until(lambda: given_back == [7])
 
 
-def test_sockets_made_inside_stay_inside(zoo: Zoo, namespace: Namespace) -> None:
+def test_sockets_made_inside_stay_inside(netns: Netns, namespace: Namespace) -> None:
     with namespace.run(lambda: socket.create_server(("127.0.0.1", 4711))):
-        assert b":4711" in zoo.run("ss", "-Hltn")
+        assert b":4711" in netns.run("ss", "-Hltn")
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", 4711), 1)
 
 
-def test_a_handle_keeps_the_namespace_alive(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.kill()
+def test_a_handle_keeps_the_namespace_alive(netns: Netns, namespace: Namespace) -> None:
+    netns.kill()
     assert namespace.run(_inode_here) == namespace.inode
 
 
@@ -145,22 +145,22 @@ def test_a_zombie_is_gone() -> None:
     process.wait()
 
 
-def test_a_process_that_ends_meanwhile_raises_namespace_gone(zoo: Zoo) -> None:
+def test_a_process_that_ends_meanwhile_raises_namespace_gone(netns: Netns) -> None:
     def look() -> None:
-        with living(zoo.pid):
-            zoo.kill()
+        with pinned_pid(netns.pid):
+            netns.kill()
 
     with pytest.raises(NamespaceGone):
         look()
 
 
-def test_a_namespace_is_opened_by_the_file_that_it_is_bound_to(zoo: Zoo, tmp_path: Path) -> None:
+def test_a_namespace_is_opened_by_the_file_that_it_is_bound_to(netns: Netns, tmp_path: Path) -> None:
     bound = tmp_path / "netns"
     bound.touch()
-    subprocess.run(["mount", "--bind", f"/proc/{zoo.pid}/ns/net", bound], check=True)
+    subprocess.run(["mount", "--bind", f"/proc/{netns.pid}/ns/net", bound], check=True)
     try:
         with Namespace.of_path_inside(os.getpid(), str(bound)) as opened:
-            assert opened.inode == namespaces(zoo.pid)["net"]
+            assert opened.inode == namespaces(netns.pid)["net"]
     finally:
         subprocess.run(["umount", bound], check=True)
     with pytest.raises(NamespaceGone):  # an empty file remains, as with Docker's sandboxes
@@ -178,16 +178,16 @@ def test_a_namespace_of_another_type_raises() -> None:
         Namespace(os.open("/proc/self/ns/uts", os.O_RDONLY))
 
 
-def test_each_namespace_is_separate(make_zoo: Callable[[], Zoo]) -> None:
+def test_each_namespace_is_separate(make_netns: Callable[[], Netns]) -> None:
     inodes = set()
     for _ in range(3):
-        with Namespace.of_pid(make_zoo().pid) as opened:
+        with Namespace.of_pid(make_netns().pid) as opened:
             inodes.add(opened.inode)
     assert len(inodes) == 3
 
 
-def test_an_unclosed_handle_is_closed_and_reported(zoo: Zoo) -> None:
-    opened = Namespace.of_pid(zoo.pid)
+def test_an_unclosed_handle_is_closed_and_reported(netns: Netns) -> None:
+    opened = Namespace.of_pid(netns.pid)
     with pytest.warns(ResourceWarning, match="unclosed"):
         opened.__del__()
     assert opened.fd == -1

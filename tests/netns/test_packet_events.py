@@ -12,7 +12,7 @@ from dashboard.core.paths.packets import EventKind, FirstPacket
 from dashboard.netns import packet_events
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.packet_events import EventsUnavailableError, connect_observed, read_formats
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 
 FORMATS = """name: net_dev_start_xmit
 ID: 7
@@ -45,33 +45,33 @@ def _needs_tracepoints(request: pytest.FixtureRequest) -> None:
 
 
 def test_a_connection_to_a_port_without_a_program_is_refused_with_the_kernels_reason(
-    zoo: Zoo, namespace: Namespace
+    netns: Netns, namespace: Namespace
 ) -> None:
-    zoo.ip("link", "set", "lo", "up")
+    netns.ip("link", "set", "lo", "up")
     connection = connect_observed(namespace, "127.0.0.1", 81, 1.0)
     first = FirstPacket(connection.events)
     assert connection.client.startswith("127.0.0.1:")
     assert (first.links, first.reason) == (("lo → lo",), "NO_SOCKET")
 
 
-def test_a_packet_that_a_rule_drops_has_the_kernels_reason(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.ip("link", "set", "lo", "up")
-    zoo.run("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "82", "-j", "DROP")
+def test_a_packet_that_a_rule_drops_has_the_kernels_reason(netns: Netns, namespace: Namespace) -> None:
+    netns.ip("link", "set", "lo", "up")
+    netns.run("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "82", "-j", "DROP")
     assert FirstPacket(connect_observed(namespace, "127.0.0.1", 82, 0.05).events).reason == "NETFILTER_DROP"
 
 
-def test_a_packet_that_arrives_is_not_dropped(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.ip("link", "set", "lo", "up")
-    zoo.ip("-6", "address", "replace", "::1/128", "dev", "lo", "nodad")
+def test_a_packet_that_arrives_is_not_dropped(netns: Netns, namespace: Namespace) -> None:
+    netns.ip("link", "set", "lo", "up")
+    netns.ip("-6", "address", "replace", "::1/128", "dev", "lo", "nodad")
     with namespace.run(lambda: socket.create_server(("::", 83), family=socket.AF_INET6, dualstack_ipv6=True)):
         for address in ("127.0.0.1", "::1"):
             first = FirstPacket(connect_observed(namespace, address, 83, 1.0).events)
             assert (first.links, first.reason) == (("lo → lo",), ""), address
 
 
-def test_a_descriptor_above_1023_is_no_obstacle(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.ip("link", "set", "lo", "up")
-    zoo.run("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "84", "-j", "DROP")
+def test_a_descriptor_above_1023_is_no_obstacle(netns: Netns, namespace: Namespace) -> None:
+    netns.ip("link", "set", "lo", "up")
+    netns.run("iptables", "-A", "INPUT", "-p", "tcp", "--dport", "84", "-j", "DROP")
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(limits[0], 2048), max(limits[1], 2048)))
     opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
@@ -84,14 +84,14 @@ def test_a_descriptor_above_1023_is_no_obstacle(zoo: Zoo, namespace: Namespace) 
 
 
 def test_without_tracepoints_the_connection_is_made_and_the_reason_stated(
-    zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rules are traced all the same, and need a packet."""
 
     def refuse(*_: object) -> None:
         raise EventsUnavailableError("no tracepoints")
 
-    zoo.ip("link", "set", "lo", "up")
+    netns.ip("link", "set", "lo", "up")
     for step in ("_open_ring", "_formats"):
         monkeypatch.setattr(packet_events, step, refuse)
         connection = connect_observed(namespace, "127.0.0.1", 85, 0.05)

@@ -12,13 +12,13 @@ from dashboard.netns import peer_lookup
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
 from dashboard.netns.peer_lookup import ServerEnd
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 
 
 @pytest.fixture
-def diag(zoo: Zoo, namespace: Namespace) -> Iterator[socket.socket]:
+def diag(netns: Netns, namespace: Namespace) -> Iterator[socket.socket]:
     """A diag socket of a namespace with listeners on ports 80 and 81."""
-    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80), wanted("tcp", "inet", "0.0.0.0", 81)])
+    netns.hold([wanted("tcp", "inet", "0.0.0.0", 80), wanted("tcp", "inet", "0.0.0.0", 81)])
     with namespace.run(open_diag_socket) as opened:
         yield opened
 

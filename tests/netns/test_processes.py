@@ -26,7 +26,7 @@ from dashboard.netns.processes import (
     start_of,
     still_held,
 )
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
@@ -69,8 +69,8 @@ def test_any_cgroup_text_is_read(text: bytes) -> None:
     assert container_in(text) is None or len(container_in(text) or "") == 64
 
 
-def test_owners_are_the_oldest_first(zoo: Zoo, namespace: Namespace) -> None:
-    master = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"\xffmaster", children=2)
+def test_owners_are_the_oldest_first(netns: Netns, namespace: Namespace) -> None:
+    master = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"\xffmaster", children=2)
     (one,) = read_listeners(namespace)
     found = owners([one.inode, 999_999_999], all_pids())
     assert list(found) == [one.inode]
@@ -79,20 +79,20 @@ def test_owners_are_the_oldest_first(zoo: Zoo, namespace: Namespace) -> None:
 
 
 def test_an_owner_is_searched_among_the_candidates_first(
-    zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"web")
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"web")
     (one,) = read_listeners(namespace)
     assert find_owners([one.inode, 0], [1])[one.inode].pid == process.pid
     monkeypatch.setattr(processes, "all_pids", lambda: pytest.fail("all of /proc was searched"))
     owner = find_owners([one.inode], [process.pid])[one.inode]
     assert (owner.pid, owner.process, owner.container) == (process.pid, "web", None)
     assert still_held(owner, [one.inode, 999_999_999]) == {one.inode}
-    zoo.release(process)
+    netns.release(process)
     assert still_held(owner, [one.inode]) == set()
 
 
-def test_a_process_that_has_closed_a_socket_no_longer_holds_it(zoo: Zoo, namespace: Namespace) -> None:
+def test_a_process_that_has_closed_a_socket_no_longer_holds_it(netns: Netns, namespace: Namespace) -> None:
     with namespace.run(socket.socket) as opened:
         inode = os.fstat(opened.fileno()).st_ino
         owner = find_owners([inode], [os.getpid()])[inode]
@@ -134,8 +134,10 @@ def test_without_cgroups_a_process_belongs_to_the_container_of_an_ancestor() -> 
             os.kill(child, signal.SIGTERM)
 
 
-def test_the_owner_of_a_socket_belongs_to_the_container_of_its_first_process(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+def test_the_owner_of_a_socket_belongs_to_the_container_of_its_first_process(
+    netns: Netns, namespace: Namespace
+) -> None:
+    netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     (one,) = read_listeners(namespace)
     assert find_owners([one.inode], (), {os.getpid(): ID})[one.inode].container == ID, "our child holds it"
     assert find_owners([one.inode], (), {2**22 + 5: ID})[one.inode].container is None

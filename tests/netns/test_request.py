@@ -12,7 +12,7 @@ import pytest
 from dashboard.netns import request as request_module
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import Reply, request
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import eventually, others_run
 from tests.support.private_engine import PrivateEngine
 
@@ -91,10 +91,10 @@ async def test_a_server_on_both_families_sees_ipv4_as_ipv4(namespace: Namespace)
 
 
 async def test_behind_a_proxy_the_server_sees_the_proxy(
-    zoo: Zoo, namespace: Namespace, make_zoo: Callable[[], Zoo]
+    netns: Netns, namespace: Namespace, make_netns: Callable[[], Netns]
 ) -> None:
-    inner = make_zoo()
-    zoo.batch(
+    inner = make_netns()
+    netns.batch(
         f"link add cable type veth peer name eth0 netns {inner.pid}",
         "addr add 10.0.0.1/24 dev cable",
         "link set cable up",

@@ -12,7 +12,7 @@ from dashboard.netns import rule_traces
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import request
 from dashboard.netns.rule_traces import TABLE, TraceUnavailableError, decode_step, remove_left_table, trace_rules
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import others_run
 
 
@@ -23,12 +23,12 @@ async def traced(namespace: Namespace, port: int) -> tuple[RuleStep, ...]:
 
 
 async def test_the_rules_of_iptables_that_a_packet_meets_are_listed_with_their_verdicts(
-    zoo: Zoo, namespace: Namespace
+    netns: Netns, namespace: Namespace
 ) -> None:
-    zoo.ip("link", "set", "lo", "up")
-    zoo.run("iptables", "-N", "USER")
-    zoo.run("iptables", "-A", "INPUT", "-j", "USER")
-    zoo.run("iptables", "-A", "USER", "-p", "tcp", "--dport", "81", "-j", "DROP")
+    netns.ip("link", "set", "lo", "up")
+    netns.run("iptables", "-N", "USER")
+    netns.run("iptables", "-A", "INPUT", "-j", "USER")
+    netns.run("iptables", "-A", "USER", "-p", "tcp", "--dport", "81", "-j", "DROP")
     dropped = await traced(namespace, 81)
     assert [(one.table, one.chain, one.verdict) for one in dropped] == [
         ("filter", "INPUT", "jump USER"),
@@ -41,20 +41,20 @@ async def test_the_rules_of_iptables_that_a_packet_meets_are_listed_with_their_v
         ("INPUT", "jump USER", True),
         ("INPUT", "accept", False),
     ]
-    assert TABLE not in zoo.run("nft", "list", "tables").decode()
+    assert TABLE not in netns.run("nft", "list", "tables").decode()
 
 
-async def test_a_table_that_a_killed_trace_left_is_replaced(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.ip("link", "set", "lo", "up")
-    zoo.run("nft", f"table inet {TABLE} {{ chain output {{ type filter hook output priority 0; drop; }}\n}}")
-    zoo.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
+async def test_a_table_that_a_killed_trace_left_is_replaced(netns: Netns, namespace: Namespace) -> None:
+    netns.ip("link", "set", "lo", "up")
+    netns.run("nft", f"table inet {TABLE} {{ chain output {{ type filter hook output priority 0; drop; }}\n}}")
+    netns.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
     assert [one.verdict for one in await traced(namespace, 83)] == ["accept"]
 
 
-async def test_traces_of_one_namespace_take_turns(zoo: Zoo, namespace: Namespace) -> None:
+async def test_traces_of_one_namespace_take_turns(netns: Netns, namespace: Namespace) -> None:
     """Also traces over another descriptor, as those of another process."""
-    zoo.ip("link", "set", "lo", "up")
-    zoo.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
+    netns.ip("link", "set", "lo", "up")
+    netns.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
     entered: list[int] = []
 
     async def trace(own: Namespace, port: int) -> tuple[RuleStep, ...]:
@@ -66,7 +66,7 @@ async def test_traces_of_one_namespace_take_turns(zoo: Zoo, namespace: Namespace
             entered.remove(port)
             return found.read()
 
-    with namespace.duplicate() as second, Namespace.of_pid(zoo.pid) as third:
+    with namespace.duplicate() as second, Namespace.of_pid(netns.pid) as third:
         results = await asyncio.gather(*(trace(own, 84 + at) for at, own in enumerate((namespace, second, third))))
     assert [[step.verdict for step in steps] for steps in results] == [["accept"]] * 3
 
@@ -80,7 +80,7 @@ async def test_a_trace_does_not_wait_forever(namespace: Namespace, monkeypatch: 
 
 
 async def test_the_table_is_removed_if_the_caller_is_cancelled_while_nft_runs(
-    zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = rule_traces._nft
     added = asyncio.Event()
@@ -101,7 +101,7 @@ async def test_the_table_is_removed_if_the_caller_is_cancelled_while_nft_runs(
     tracing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await tracing
-    assert TABLE not in zoo.run("nft", "list", "tables").decode()
+    assert TABLE not in netns.run("nft", "list", "tables").decode()
 
 
 async def test_a_table_that_cannot_be_removed_is_logged(
@@ -114,18 +114,18 @@ async def test_a_table_that_cannot_be_removed_is_logged(
     await remove_left_table(namespace)
 
 
-async def test_the_table_of_a_killed_process_is_removed_unless_a_trace_runs(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.run("nft", "add", "table", "inet", TABLE)
+async def test_the_table_of_a_killed_process_is_removed_unless_a_trace_runs(netns: Netns, namespace: Namespace) -> None:
+    netns.run("nft", "add", "table", "inet", TABLE)
     await remove_left_table(namespace)
-    assert TABLE not in zoo.run("nft", "list", "tables").decode()
+    assert TABLE not in netns.run("nft", "list", "tables").decode()
     async with trace_rules(namespace, "127.0.0.1", 80):
         await remove_left_table(namespace)
-        assert TABLE in zoo.run("nft", "list", "tables").decode()
+        assert TABLE in netns.run("nft", "list", "tables").decode()
 
 
-async def test_lost_messages_are_noticed(zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    zoo.ip("link", "set", "lo", "up")
-    zoo.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
+async def test_lost_messages_are_noticed(netns: Netns, namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    netns.ip("link", "set", "lo", "up")
+    netns.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
     monkeypatch.setattr(rule_traces, "_RECEIVE_BYTES", 1)
     async with trace_rules(namespace, "127.0.0.1", 80) as trace:
         for _ in range(20):

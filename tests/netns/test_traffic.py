@@ -14,11 +14,11 @@ from dashboard.netns import traffic
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import MalformedMessage, pack_attribute
 from dashboard.netns.traffic import decode_counts, read_counts, read_process_connections, read_tracked
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 
 
-def test_a_connection_over_lo_is_counted_and_its_processes_are_named(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+def test_a_connection_over_lo_is_counted_and_its_processes_are_named(netns: Netns, namespace: Namespace) -> None:
+    netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     before = read_counts(namespace)["lo"]
     with namespace.run(lambda: socket.create_connection(("127.0.0.1", 80))) as ours:
         after = read_counts(namespace)["lo"]

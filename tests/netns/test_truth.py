@@ -17,15 +17,15 @@ from dashboard.netns.netlink.listeners import read_listeners
 from dashboard.netns.processes import Owner, find_owners
 from dashboard.netns.sysctls import read_sysctls_here
 from dashboard.netns.watch.namespace_watch import Watch
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 from tests.support.polling import eventually, until
 
 
-def _agree_on_links(zoo: Zoo, namespace: Namespace) -> None:
+def _agree_on_links(netns: Netns, namespace: Namespace) -> None:
     """Compares until the kernel has finished: duplicate address detection still changes addresses."""
 
     def compare() -> bool:
-        told, told_routes = zoo.interfaces(), zoo.routes()
+        told, told_routes = netns.interfaces(), netns.routes()
         return read_interfaces(namespace) == told and set(read_routes(namespace)) == told_routes
 
     until(compare)
@@ -41,17 +41,17 @@ def _multiset(listeners: object) -> Counter[Listener]:
     return Counter(listeners)  # type: ignore[call-overload,no-any-return]  # any iterable of listeners
 
 
-def test_it_reads_a_new_namespace(make_zoo: Callable[[], Zoo]) -> None:
-    zoo = make_zoo()
-    with Namespace.of_pid(zoo.pid) as namespace:
+def test_it_reads_a_new_namespace(make_netns: Callable[[], Netns]) -> None:
+    netns = make_netns()
+    with Namespace.of_pid(netns.pid) as namespace:
         (lo,) = read_interfaces(namespace)
         assert (lo.name, lo.kind, lo.up, lo.addresses) == ("lo", "loopback", False, ())
         assert read_routes(namespace) == ()
         assert read_listeners(namespace) == ()
 
 
-def test_it_reads_addresses_of_all_sorts(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.batch(
+def test_it_reads_addresses_of_all_sorts(netns: Netns, namespace: Namespace) -> None:
+    netns.batch(
         "link add left type veth peer name right",
         "addr add 10.0.0.1/24 dev left",
         "addr add 10.0.0.2/24 dev left",  # a secondary one
@@ -67,14 +67,14 @@ def test_it_reads_addresses_of_all_sorts(zoo: Zoo, namespace: Namespace) -> None
         "link set right up",
         "link set left mtu 9000",
     )
-    _agree_on_links(zoo, namespace)
+    _agree_on_links(netns, namespace)
     assert len(next(one for one in read_interfaces(namespace) if one.name == "left").addresses) >= 7
 
 
-def test_it_reads_every_kind_of_link_that_this_kernel_makes(zoo: Zoo, namespace: Namespace) -> None:
+def test_it_reads_every_kind_of_link_that_this_kernel_makes(netns: Netns, namespace: Namespace) -> None:
     kinds = link_kinds()
-    zoo.batch("link add below type veth peer name beyond", "link set below up", "link add br0 type bridge")
-    zoo.batch("link set below master br0", "link set br0 up")
+    netns.batch("link add below type veth peer name beyond", "link set below up", "link add br0 type bridge")
+    netns.batch("link set below master br0", "link set br0 up")
     more = {
         "vlan": "link add link beyond name beyond.7 type vlan id 7",
         "macvlan": "link add link beyond name mv0 type macvlan mode bridge",
@@ -83,13 +83,13 @@ def test_it_reads_every_kind_of_link_that_this_kernel_makes(zoo: Zoo, namespace:
         "dummy": "link add du0 type dummy",
     }
     made = [line for kind, line in more.items() if kinds[kind] and (kind != "ipvlan" or not kinds["macvlan"])]
-    zoo.batch(*made)
-    _agree_on_links(zoo, namespace)
+    netns.batch(*made)
+    _agree_on_links(netns, namespace)
     assert len(read_interfaces(namespace)) == 4 + len(made)
 
 
-def test_it_reads_a_lower_link_and_a_peer_in_another_namespace(make_zoo: Callable[[], Zoo]) -> None:
-    outer, inner = make_zoo(), make_zoo()
+def test_it_reads_a_lower_link_and_a_peer_in_another_namespace(make_netns: Callable[[], Netns]) -> None:
+    outer, inner = make_netns(), make_netns()
     outer.batch(
         "link add cable type veth peer name eth0",
         "link add parent type veth peer name other",
@@ -97,9 +97,9 @@ def test_it_reads_a_lower_link_and_a_peer_in_another_namespace(make_zoo: Callabl
         f"link set eth0 netns {inner.pid}",
         f"link set mv0 netns {inner.pid}",
     )
-    for zoo in (outer, inner):
-        with Namespace.of_pid(zoo.pid) as namespace:
-            _agree_on_links(zoo, namespace)
+    for netns in (outer, inner):
+        with Namespace.of_pid(netns.pid) as namespace:
+            _agree_on_links(netns, namespace)
     with Namespace.of_pid(inner.pid) as namespace:
         assert {one.name: one.peer for one in read_interfaces(namespace)} == {
             "lo": None,
@@ -108,7 +108,7 @@ def test_it_reads_a_lower_link_and_a_peer_in_another_namespace(make_zoo: Callabl
         }
 
 
-def test_it_reads_every_name_that_the_kernel_accepts(zoo: Zoo, namespace: Namespace) -> None:
+def test_it_reads_every_name_that_the_kernel_accepts(netns: Netns, namespace: Namespace) -> None:
     names = [
         b"fifteen-bytes-x",
         b"\xff\xfe\x80",
@@ -121,15 +121,15 @@ def test_it_reads_every_name_that_the_kernel_accepts(zoo: Zoo, namespace: Namesp
         b"\x1b[1m",
     ]
     for number, name in enumerate(names):
-        zoo.ip("link", "add", f"v{number}", "type", "veth", "peer", "name", f"p{number}")
-        zoo.ip("link", "set", f"v{number}", "name", name)
-    _agree_on_links(zoo, namespace)
+        netns.ip("link", "add", f"v{number}", "type", "veth", "peer", "name", f"p{number}")
+        netns.ip("link", "set", f"v{number}", "name", name)
+    _agree_on_links(netns, namespace)
     read = {one.name for one in read_interfaces(namespace)}
     assert {r"\xff\xfe\x80", "wlan-é", "a@b", '"q"', "\x1b[1m"} <= read
 
 
-def test_it_reads_routes_of_all_sorts(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.batch(
+def test_it_reads_routes_of_all_sorts(netns: Netns, namespace: Namespace) -> None:
+    netns.batch(
         "link add left type veth peer name right",
         "link set left up",
         "link set right up",
@@ -153,20 +153,20 @@ def test_it_reads_routes_of_all_sorts(zoo: Zoo, namespace: Namespace) -> None:
         "route add unreachable 2001:db8:9::/48",
         "route add 2001:db8:11::/48 via 2001:db8::9 table 100",
     )
-    _agree_on_links(zoo, namespace)
+    _agree_on_links(netns, namespace)
     assert len([one for one in read_routes(namespace) if one.destination == "10.7.0.0/16"]) == 2
 
 
-def test_it_reads_two_hundred_veths(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.batch(*(f"link add h{number} type veth peer name g{number}" for number in range(200)))
-    zoo.batch(*(f"addr add 10.{number}.0.1/24 dev h{number}" for number in range(200)))
-    zoo.batch(*(f"link set h{number} up" for number in range(200)))
-    _agree_on_links(zoo, namespace)
+def test_it_reads_two_hundred_veths(netns: Netns, namespace: Namespace) -> None:
+    netns.batch(*(f"link add h{number} type veth peer name g{number}" for number in range(200)))
+    netns.batch(*(f"addr add 10.{number}.0.1/24 dev h{number}" for number in range(200)))
+    netns.batch(*(f"link set h{number} up" for number in range(200)))
+    _agree_on_links(netns, namespace)
     assert len(read_interfaces(namespace)) == 401
 
 
-async def test_it_reads_listeners_of_all_sorts(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.hold(
+async def test_it_reads_listeners_of_all_sorts(netns: Netns, namespace: Namespace) -> None:
+    netns.hold(
         [
             wanted("tcp", "inet", "0.0.0.0", 80),
             wanted("tcp", "inet", "127.0.0.1", 81),
@@ -186,53 +186,53 @@ async def test_it_reads_listeners_of_all_sorts(zoo: Zoo, namespace: Namespace) -
     )
     read = await _view_of(namespace)
     assert len(read) == 13
-    assert _multiset(read) == _multiset(zoo.listeners())
+    assert _multiset(read) == _multiset(netns.listeners())
 
 
-async def test_it_reads_a_thousand_listeners(zoo: Zoo, namespace: Namespace) -> None:
+async def test_it_reads_a_thousand_listeners(netns: Netns, namespace: Namespace) -> None:
     for start in (10_000, 20_000):
-        zoo.hold(
+        netns.hold(
             [wanted("tcp", "inet", "127.0.0.1", start + number) for number in range(250)]
             + [wanted("tcp", "inet6", "::", start + 1000 + number, v6only=bool(number % 2)) for number in range(125)]
             + [wanted("udp", "inet", "0.0.0.0", start + number) for number in range(125)]
         )
     read = await _view_of(namespace)
     assert len(read) == 1000
-    assert _multiset(read) == _multiset(zoo.listeners())
+    assert _multiset(read) == _multiset(netns.listeners())
 
 
-async def test_it_names_the_master_where_workers_share_a_socket(zoo: Zoo, namespace: Namespace) -> None:
-    master = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"master", children=3)
+async def test_it_names_the_master_where_workers_share_a_socket(netns: Netns, namespace: Namespace) -> None:
+    master = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"master", children=3)
     (one,) = await _view_of(namespace)
     assert (one.pid, one.process) == (master.pid, "master")
-    assert [one] == zoo.listeners()
+    assert [one] == netns.listeners()
 
 
 @pytest.mark.parametrize(
     "name", [b"\xff\xfe\xfd", b"caf\xc3\xa9", b"a b) R 1 (", b"\xe2\x82", b"tab\there", b"fifteen-letters"]
 )
-async def test_it_reads_every_process_name(zoo: Zoo, namespace: Namespace, name: bytes) -> None:
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=name)
+async def test_it_reads_every_process_name(netns: Netns, namespace: Namespace, name: bytes) -> None:
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=name)
     (one,) = await _view_of(namespace)
     assert (one.pid, one.process) == (process.pid, name.decode("utf-8", "backslashreplace"))
     if b")" not in name:  # where ss ends the name, wrongly
-        assert [one] == zoo.listeners()
+        assert [one] == netns.listeners()
 
 
-def test_it_tells_sockets_that_share_a_port_apart(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.hold([wanted("udp", "inet", "127.0.0.1", 53), wanted("udp", "inet", "127.0.0.2", 53)])
+def test_it_tells_sockets_that_share_a_port_apart(netns: Netns, namespace: Namespace) -> None:
+    netns.hold([wanted("udp", "inet", "127.0.0.1", 53), wanted("udp", "inet", "127.0.0.2", 53)])
     read = read_listeners(namespace)
     owners: dict[int, Owner] = find_owners({one.inode for one in read})
     assert len(owners) == 2
     assert {one.address for one in read if one.protocol is Protocol.UDP} == {"127.0.0.1", "127.0.0.2"}
 
 
-def test_it_reads_the_sysctls_of_the_namespace_and_not_the_caller_s(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0", "net.ipv4.ping_group_range=0 2147483647")
-    zoo.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=77")
+def test_it_reads_the_sysctls_of_the_namespace_and_not_the_caller_s(netns: Netns, namespace: Namespace) -> None:
+    netns.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0", "net.ipv4.ping_group_range=0 2147483647")
+    netns.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=77")
     extra = ("net.ipv4.conf.lo.rp_filter", "net.ipv4.no_such_thing", "kernel.hostname", "net.../../etc/passwd")
     read = namespace.run(lambda: read_sysctls_here(extra))
-    told = {name: " ".join(zoo.run("sysctl", "-n", name).decode().split()) for name in read}
+    told = {name: " ".join(netns.run("sysctl", "-n", name).decode().split()) for name in read}
     assert read == told
     assert read["net.ipv4.ip_unprivileged_port_start"] == "0"
     assert read["net.ipv4.ping_group_range"] == "0 2147483647"
@@ -269,26 +269,26 @@ class Reader(threading.Thread):
             self.rounds += 1
 
 
-def _read_until_killed(zoo: Zoo) -> list[object]:
-    zoo.ip("link", "add", "only-here", "type", "veth", "peer", "name", "and-here")
-    reader = Reader(zoo.pid, {"lo", "only-here", "and-here"})
+def _read_until_killed(netns: Netns) -> list[object]:
+    netns.ip("link", "add", "only-here", "type", "veth", "peer", "name", "and-here")
+    reader = Reader(netns.pid, {"lo", "only-here", "and-here"})
     reader.start()
     until(lambda: reader.rounds or reader.wrong)
-    zoo.kill()
+    netns.kill()
     reader.join(20)
     assert not reader.is_alive()
     return reader.wrong
 
 
-def test_a_namespace_that_disappears_is_reported_and_never_mixed_up(make_zoo: Callable[[], Zoo]) -> None:
-    assert [_read_until_killed(make_zoo()) for _ in range(15)] == [[]] * 15
+def test_a_namespace_that_disappears_is_reported_and_never_mixed_up(make_netns: Callable[[], Netns]) -> None:
+    assert [_read_until_killed(make_netns()) for _ in range(15)] == [[]] * 15
 
 
-async def test_a_watch_outlives_the_processes_of_its_namespace(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
+async def test_a_watch_outlives_the_processes_of_its_namespace(netns: Netns, namespace: Namespace) -> None:
+    netns.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
     watch = await Watch.open(namespace, lambda _view: None)
     before = watch.view
-    zoo.kill()
+    netns.kill()
     await watch.resync()
     assert watch.view == before
     watch.close()
@@ -296,8 +296,8 @@ async def test_a_watch_outlives_the_processes_of_its_namespace(zoo: Zoo, namespa
         await watch.resync()
 
 
-async def test_after_a_burst_the_view_equals_a_dump(zoo: Zoo, namespace: Namespace) -> None:
-    zoo.batch("link add v0 type veth peer name v1", "link set v0 up", "link set v1 up")
+async def test_after_a_burst_the_view_equals_a_dump(netns: Netns, namespace: Namespace) -> None:
+    netns.batch("link add v0 type veth peer name v1", "link set v0 up", "link set v1 up")
     watch = await Watch.open(namespace, lambda _view: None)
     add = [f"addr add 10.{number // 200}.{number % 200}.1/24 dev v0" for number in range(300)]
     changes = [
@@ -307,36 +307,36 @@ async def test_after_a_burst_the_view_equals_a_dump(zoo: Zoo, namespace: Namespa
         "link set burst name burst2",
         *[line.replace("addr add", "addr del") for line in add[::2]],
     ]
-    threading.Thread(target=zoo.batch, args=changes).start()
+    threading.Thread(target=netns.batch, args=changes).start()
     await eventually(lambda: sum(len(one.addresses) for one in watch.view.interfaces) >= 254)
 
     async def agree() -> bool:
-        interfaces, routes = zoo.interfaces(), zoo.routes()
+        interfaces, routes = netns.interfaces(), netns.routes()
         return watch.view.interfaces == interfaces and set(watch.view.routes) == routes
 
     await eventually(agree)
     before = watch.view
     await watch.resync()
     assert watch.view == before
-    threading.Thread(target=zoo.ip, args=("link", "del", "v0")).start()
+    threading.Thread(target=netns.ip, args=("link", "del", "v0")).start()
     await eventually(lambda: {one.name for one in watch.view.interfaces} == {"lo", "burst2", "burst-peer"})
     await eventually(lambda: watch.view.routes == ())
     watch.close()
 
 
-async def test_opened_and_closed_listeners_are_followed_exactly(zoo: Zoo, namespace: Namespace) -> None:
+async def test_opened_and_closed_listeners_are_followed_exactly(netns: Netns, namespace: Namespace) -> None:
     watch = await Watch.open(namespace, lambda _view: None)
     base = [wanted("tcp", "inet", "127.0.0.1", 3000 + number) for number in range(400)]
-    first = zoo.hold(base[:200])
-    second = zoo.hold(base[200:], name=b"second")
+    first = netns.hold(base[:200])
+    second = netns.hold(base[200:], name=b"second")
     await eventually(lambda: len(watch.view.listeners) == 400 and all(one.pid for one in watch.view.listeners))
-    assert sorted(watch.view.listeners, key=listener_key) == sorted(zoo.listeners(), key=listener_key)
-    zoo.release(first)
+    assert sorted(watch.view.listeners, key=listener_key) == sorted(netns.listeners(), key=listener_key)
+    netns.release(first)
     await eventually(lambda: len(watch.view.listeners) == 200)
-    assert sorted(watch.view.listeners, key=listener_key) == sorted(zoo.listeners(), key=listener_key)
+    assert sorted(watch.view.listeners, key=listener_key) == sorted(netns.listeners(), key=listener_key)
     assert {replace(one, port=0) for one in watch.view.listeners} == {
         replace(watch.view.listeners[0], pid=second.pid, process="second", port=0)
     }
-    zoo.release(second)
+    netns.release(second)
     await eventually(lambda: watch.view.listeners == ())
     watch.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dashboard.bench.operations.postgres_nats import Service
 from dashboard.bench.operations.team_deployment import INHERITED
-from dashboard.bench.processes import BASE, tied
+from dashboard.bench.processes import BASE, with_death_signal
 from dashboard.bench.server import Server
 from dashboard.core.operations.deployment import LAB_READY
 from tests.support.private_engine import share_lab_image
@@ -33,7 +33,7 @@ class Machine:
         self.lab = Service(
             f"lab-{name}",
             folder.parent,
-            tied([sys.executable, "manage.py", "lab"]),
+            with_death_signal([sys.executable, "manage.py", "lab"]),
             lambda: LAB_READY in self.lab.output(),
             environment=self.environment,
             cwd=BASE,

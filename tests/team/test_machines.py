@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 
 from dashboard.bench.operations.postgres_nats import Service
 from dashboard.bench.operations.team_deployment import TeamDeployment
-from dashboard.bench.processes import BASE, tied
+from dashboard.bench.processes import BASE, with_death_signal
 from dashboard.bench.server import Server
 from dashboard.bench.training.deliveries import Instructor
 from dashboard.bench.websocket_clients import Client
@@ -175,7 +175,7 @@ def test_a_second_lab_of_the_machine_waits(lab2: Machine, deployment: TeamDeploy
     second = Service(
         "copy-lab",
         deployment.folder,
-        tied([sys.executable, "manage.py", "lab"]),
+        with_death_signal([sys.executable, "manage.py", "lab"]),
         lambda: sentence in second.output(),
         environment={**lab2.environment, "NETMODES_DATA_DIR": str(copy)},
         cwd=BASE,

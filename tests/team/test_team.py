@@ -76,7 +76,7 @@ def containers(server: Server, identity: str) -> list[str]:
     return [one["container"]["id"] for one in snapshot(server, identity)["columns"] if one["container"]]
 
 
-def chip(server: Server) -> str:
+def badge(server: Server) -> str:
     return server.ask("GET", "/").data.decode()
 
 
@@ -114,7 +114,7 @@ def test_web_processes_run_unprivileged_and_without_access_to_docker(
         assert (process / "ns/net").stat().st_ino == Path("/proc/self/ns/net").stat().st_ino
         held = [str(one.readlink()) for one in (process / "fd").iterdir()]
         assert not any("docker" in one or one.startswith("net:[") for one in held)
-    assert "Engine 2" in chip(one), "the version comes with the lab's heartbeat"
+    assert "Engine 2" in badge(one), "the version comes with the lab's heartbeat"
     doctor = json.loads(one.ask("GET", "/api/doctor").data)
     assert {mode["mode"]: mode["available"] for mode in doctor["modes"]}["bridge"]
 
@@ -175,7 +175,7 @@ async def test_a_killed_lab_is_unavailable_and_its_successor_adopts_the_containe
     before = await ask(lambda: containers(one, identity))
     async with watching(two, identity) as frames:
         deployment.lab.kill()
-        await ask(lambda: until(lambda: "Lab unavailable" in chip(two), UNAVAILABLE_S))
+        await ask(lambda: until(lambda: "Lab unavailable" in badge(two), UNAVAILABLE_S))
         refused = await ask(lambda: two.ask("POST", f"/experiments/{identity}/try/"))
         assert refused.status == 409
         assert "does not respond" in refused.data.decode()
@@ -183,7 +183,7 @@ async def test_a_killed_lab_is_unavailable_and_its_successor_adopts_the_containe
             lambda: until(lambda: one.ask("GET", "/readyz").status == 503, UNAVAILABLE_S)
         )  # each process by itself
         deployment.lab.start()  # in this thread: the process ends with the thread that started it
-        await ask(lambda: until(lambda: "Lab unavailable" not in chip(two), UNAVAILABLE_S))
+        await ask(lambda: until(lambda: "Lab unavailable" not in badge(two), UNAVAILABLE_S))
         assert await ask(lambda: containers(two, identity)) == before, "the containers were adopted"
         await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
         await reaches(frames, "stopped")

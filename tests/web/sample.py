@@ -214,12 +214,12 @@ ATTEMPTS: tuple[dict[str, Any], ...] = (
         "unavailable": "user-bridge publishes no port.",
     },
 )
-ENGINE_CHIP = SimpleNamespace(text="Engine 26.1.5 · lab-1", ok=True, private=False)
+ENGINE_BADGE = SimpleNamespace(text="Engine 26.1.5 · lab-1", ok=True, private=False)
 
 
 def base_context(**more: Any) -> dict[str, Any]:
     """The context of every page."""
-    return {"engine_chip": ENGINE_CHIP, "signed_in": True} | more
+    return {"engine_badge": ENGINE_BADGE, "signed_in": True} | more
 
 
 def home_context(**more: Any) -> dict[str, Any]:

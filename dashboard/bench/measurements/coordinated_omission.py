@@ -24,8 +24,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
     """Counts the same requests in both ways, then alternates a run and the minimal client."""
     rounds = 2 if run.quick else 4
     blocks, histograms, middles, pairs = [], [], [], []
-    async with open_testbed(run) as bed:
-        machine = bed.namespaces[bed.paths[KINDS[0]].client]
+    async with open_testbed(run) as testbed:
+        machine = testbed.namespaces[testbed.paths[KINDS[0]].client]
         program = ("nsenter", f"--net=/proc/self/fd/{machine}", "--", sys.executable, "-m", stalling_server.__name__)
         async with running([*program, "serve"], pass_fds=(machine,)) as server:
             port = await server.read()
@@ -40,7 +40,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
                 blocks.append(distance(block, computed))
                 histograms.append(distance(histogram, computed))
                 middles.append(abs(block[MIDDLE] - computed[MIDDLE]))
-                measured = await bed.measure([series], Options(seconds=SECONDS, rate=RATE), seed=number)
+                measured = await testbed.measure([series], Options(seconds=SECONDS, rate=RATE), seed=number)
                 ours = summarise_histograms(taken.histogram for taken in measured.blocks["stalls"])
                 theirs = json.loads(await output_of(*program, "ask", port, pass_fds=(machine,)))
                 if ours is not None:

@@ -17,10 +17,10 @@ async def benchmark(run: BenchmarkRun) -> Result:
     """Measures one path as two arms, repeatedly."""
     runs = QUICK_RUNS if run.quick else RUNS
     judgements = []
-    async with open_testbed(run) as bed:
-        (series,) = bed.series([PathKind.BRIDGE_ADDRESS])
+    async with open_testbed(run) as testbed:
+        (series,) = testbed.series([PathKind.BRIDGE_ADDRESS])
         arms = (replace(series, key="a"), replace(series, key="b"))
-        async for number, measured in bed.repeat(run, arms, runs, SECONDS):
+        async for number, measured in testbed.repeat(run, arms, runs, SECONDS):
             judgements.append(judge_blocks(measured.blocks["a"], measured.blocks["b"], seed=number))
     different = [isinstance(judgement.verdict, Slower | Faster) for judgement in judgements]
     intervals = [judgement.ci95_us for judgement in judgements]

@@ -103,8 +103,8 @@ def disagreements(figures: Sequence[Figure]) -> list[str]:
 class Comparison:
     """Takes turns on one series after the other, in a new random order for each round."""
 
-    def __init__(self, bed: Testbed, series: Sequence[Series]) -> None:
-        self._bed = bed
+    def __init__(self, testbed: Testbed, series: Sequence[Series]) -> None:
+        self._testbed = testbed
         self._series = series
         self._random = random.Random(SEED)  # noqa: S311 - an order
         self._client_core = pick_cores()[0]
@@ -134,7 +134,7 @@ class Comparison:
         before = await self._ours(series)
         path = series.path
         ports = HOST_PORTS if path.kind is PathKind.LOOPBACK else CONTAINER_PORTS
-        namespace = self._bed.namespaces[path.client]
+        namespace = self._testbed.namespaces[path.client]
         for tool in self._random.sample(REFERENCES, len(REFERENCES)):
             theirs[tool] = await measure_p50(tool, path.address, ports, series.probe, namespace, self._client_core)
             after = await self._ours(series)
@@ -143,7 +143,7 @@ class Comparison:
         return Turn(theirs, around)
 
     async def _ours(self, series: Series) -> float:
-        measured = await self._bed.measure([series], Options(seconds=OUR_SECONDS), self._random.randrange(1 << 30))
+        measured = await self._testbed.measure([series], Options(seconds=OUR_SECONDS), self._random.randrange(1 << 30))
         counting = [block.p50_us for block in measured.blocks[series.key] if block.counts]
         if not counting:
             raise BenchmarkError(measured.outcome.reason)
@@ -155,13 +155,13 @@ async def benchmark(run: BenchmarkRun) -> Result:
     if missing := [tool for tool in (NETPERF, "netserver", SOCKPERF) if find_program(tool) is None]:
         raise BenchmarkError(f"not installed: {', '.join(missing)}")
     rounds = QUICK_ROUNDS if run.quick else ROUNDS
-    async with open_testbed(run, published()) as bed:
+    async with open_testbed(run, published()) as testbed:
         keep_cores_awake()
-        comparison = Comparison(bed, bed.series(KINDS, (Probe.TCP_RR, Probe.UDP_RR)))
+        comparison = Comparison(testbed, testbed.series(KINDS, (Probe.TCP_RR, Probe.UDP_RR)))
         with ExitStack() as stack:
             client, responder = pick_cores()
             for kind, ports in ((PathKind.LOOPBACK, HOST_PORTS), (PathKind.BRIDGE_ADDRESS, CONTAINER_PORTS)):
-                stack.enter_context(reference_servers(bed.namespaces[bed.paths[kind].server], ports, responder))
+                stack.enter_context(reference_servers(testbed.namespaces[testbed.paths[kind].server], ports, responder))
             await asyncio.sleep(SETTLE_S)
             for number in range(rounds):
                 run.say(f"round {number + 1} of {rounds}, load {format_load()}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
 from dashboard.bench.benchmark import BenchmarkError
-from dashboard.bench.processes import end, output_of, tied
+from dashboard.bench.processes import end, output_of, with_death_signal
 from dashboard.core.measurements.measurement import DEFAULT_PAYLOAD_BYTES, Probe
 from dashboard.core.modes import Publish
 from dashboard.core.namespaces.state import Family
@@ -51,7 +51,7 @@ def reference_servers(namespace: int, ports: Sequence[int], core: int | None) ->
     none = subprocess.DEVNULL
     with ExitStack() as stack:
         for command in commands:
-            started = tied(prioritised(command, namespace, core))
+            started = with_death_signal(prioritised(command, namespace, core))
             process = subprocess.Popen(started, stdin=none, stdout=none, stderr=none, pass_fds=(namespace,))
             stack.callback(end_with_children, process)
         yield
@@ -80,7 +80,7 @@ async def measure_p50(
         command = ["sockperf", "ping-pong", "-i", address, "-p", tcp_port if tcp else udp_port, "-m", size, "-t", "1"]
         command += ["--full-rtt", *(["--tcp"] if tcp else [])]
     printed = await output_of(
-        *tied(prioritised(command, namespace, core)),
+        *with_death_signal(prioritised(command, namespace, core)),
         name=tool,
         deadline_s=DEADLINE_S,
         stderr=subprocess.STDOUT,

@@ -27,9 +27,9 @@ async def benchmark(run: BenchmarkRun) -> Result:
     runs = QUICK_RUNS if run.quick else RUNS
     steps: list[tuple[float, ...]] = []
     medians: dict[PathKind, list[float]] = {kind: [] for kind in KINDS}
-    async with open_testbed(run) as bed:
-        series = bed.series(KINDS)
-        async for _number, measured in bed.repeat(run, series, runs, SECONDS):
+    async with open_testbed(run) as testbed:
+        series = testbed.series(KINDS)
+        async for _number, measured in testbed.repeat(run, series, runs, SECONDS):
             blocks = {each.path.kind: measured.blocks[each.key] for each in series}
             steps.append(steps_of(blocks))
             for kind in KINDS:

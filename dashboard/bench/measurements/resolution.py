@@ -88,9 +88,9 @@ def describe_wait(longer: int, trials: Sequence[Trial]) -> str:
 async def benchmark(run: BenchmarkRun) -> Result:
     """Measures one path as four arms, repeatedly."""
     runs = QUICK_RUNS if run.quick else RUNS
-    async with open_testbed(run) as bed:
-        arms = arms_of(*bed.series([PathKind.BRIDGE_ADDRESS]))
-        taken = [trials_of(measured, number) async for number, measured in bed.repeat(run, arms, runs, SECONDS)]
+    async with open_testbed(run) as testbed:
+        arms = arms_of(*testbed.series([PathKind.BRIDGE_ADDRESS]))
+        taken = [trials_of(measured, number) async for number, measured in testbed.repeat(run, arms, runs, SECONDS)]
     return Result(
         "resolution",
         "Resolution: a responder that waits 1, 2 or 5 µs longer",

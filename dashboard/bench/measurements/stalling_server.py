@@ -15,7 +15,7 @@ from dashboard.bench.processes import print_line
 from dashboard.core.measurements.histogram import encode_times, summarise_histograms
 from dashboard.latency.client import describe_times
 from dashboard.latency.exchanges import HttpGet
-from dashboard.latency.loops import Taken, ask_at_rate
+from dashboard.latency.loops import RoundTrips, ask_at_rate
 
 RATE, SECONDS = 1000.0, 8.0
 STALL_S, PERIOD_S = 0.1, 0.4
@@ -86,12 +86,12 @@ def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, fl
     """Percentiles of the same requests in µs: from the block, from its histogram, and computed from due times and
     arrivals alone."""
     total = int(RATE * SECONDS)
-    taken, exchange = Taken(total), _TimedExchange(port)
+    trips, exchange = RoundTrips(total), _TimedExchange(port)
     exchange.connect()
     first = time.perf_counter_ns() + 1_000_000
-    ask_at_rate(exchange, taken, first, RATE, total)
+    ask_at_rate(exchange, trips, first, RATE, total)
     exchange.close()
-    times = list(taken.times[: taken.number])
+    times = list(trips.times[: trips.number])
     summary = summarise_histograms([encode_times(times)])
     if summary is None:
         raise RuntimeError("no request was answered")

@@ -47,16 +47,16 @@ def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block]
 async def benchmark(run: BenchmarkRun) -> Result:
     """The size of runs of each kind, in MB per ten million samples."""
     figures, notes = [], []
-    async with open_testbed(run) as bed:
+    async with open_testbed(run) as testbed:
         for name, (kinds, probes, seconds, promise) in RUNS.items():
-            series, options = bed.series(kinds, probes), Options(seconds=seconds)
+            series, options = testbed.series(kinds, probes), Options(seconds=seconds)
             sizes, counting = [], []
             for number in range(1 if run.quick else 2):
                 run.say(f"{name}, run {number + 1}")
-                measured = await bed.measure(series, options, number)
+                measured = await testbed.measure(series, options, number)
                 blocks = [block for taken in measured.blocks.values() for block in taken]
                 blocks.sort(key=lambda block: block.started_s)
-                grown = await bed.database.run(growth_of, bed.experiment, series, blocks, options, number)
+                grown = await testbed.database.run(growth_of, testbed.experiment, series, blocks, options, number)
                 sizes.append(grown / sum(block.n for block in blocks) * SAMPLES / MB)
                 counting += [block for block in blocks if block.counts]
             figures.append(figure(name, "MB", sizes, promise=promise))

@@ -20,7 +20,7 @@ from dashboard.bench.operations.postgres_nats import (
     postgres_server,
     temporary_folder,
 )
-from dashboard.bench.processes import BASE, tied
+from dashboard.bench.processes import BASE, with_death_signal
 from dashboard.bench.server import SIGN_IN_LINK, free_port
 from dashboard.core.operations.deployment import LAB_READY
 
@@ -40,7 +40,7 @@ class WebProcess(Service):
         super().__init__(
             name,
             folder,
-            tied(command),
+            with_death_signal(command),
             lambda: SIGN_IN_LINK.search(self.output()) is not None,
             stop_signal=signal.SIGINT,
             environment=environment,
@@ -131,7 +131,7 @@ def _lab(folder: Path, environment: dict[str, str]) -> Service:
     lab = Service(
         "lab",
         folder,
-        tied([sys.executable, "manage.py", "up", "--role", "lab"]),
+        with_death_signal([sys.executable, "manage.py", "up", "--role", "lab"]),
         lambda: LAB_READY in lab.output(),
         stop_signal=signal.SIGINT,
         environment={**environment, "NETMODES_DATA_DIR": str(data), "PYTHONPYCACHEPREFIX": pycache},

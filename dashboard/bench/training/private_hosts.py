@@ -62,7 +62,7 @@ class SessionHosts:
                     if row.state == HostStage.FAILED:
                         raise BenchmarkError(f"the host of {row.group} failed: {row.reason}")
                     if row.state == HostStage.READY and row.group not in acting:
-                        host = host_registry.recall(configuration.data_dir() / "hosts" / row.host)
+                        host = host_registry.read_host(configuration.data_dir() / "hosts" / row.host)
                         if host is not None and host.netns and host.is_running():
                             acting.add(row.group)
                             self.hosts[row.group] = host
@@ -111,7 +111,7 @@ async def until_serving(host: PrivateHost) -> None:
     raise BenchmarkError(f"port 80 of {host.name} does not answer")
 
 
-async def sees_only_its_own(host: PrivateHost) -> bool:
+async def has_only_own_container(host: PrivateHost) -> bool:
     """Whether the host's engine has its one container and no other."""
     async with DockerEngine(host.endpoint, timeout_s=60) as engine:
         return [container.name for container in await engine.containers({})] == [CONTAINER]
@@ -173,7 +173,7 @@ async def measure_session(
             f"{number} hosts: MemAvailable fell by {taken:.0f} MB for each, with the kernel's share and files."
         )
         memory = [pss_mb(host) for host in session.hosts.values()]
-        strangers = [await sees_only_its_own(host) for host in session.hosts.values()].count(False)
+        strangers = [await has_only_own_container(host) for host in session.hosts.values()].count(False)
         run.say(f"all serve after {served:.1f} s; killing the server and one engine")
         os.kill(server.pid, signal.SIGKILL)
         os.kill(session.hosts[session.groups[0]].pid, signal.SIGKILL)

@@ -17,7 +17,7 @@ def arms_of(observed: ObservedColumns, *modes: str) -> list[Column]:
     return [column for column in arms if not modes or column.mode in modes]
 
 
-def on_tap(observed: ObservedColumns) -> list[Column]:
+def tap_columns(observed: ObservedColumns) -> list[Column]:
     """The arms that a program in user space, pasta or slirp4netns, connects with the machine's network."""
     return [
         column

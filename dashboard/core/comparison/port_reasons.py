@@ -12,7 +12,7 @@ from dashboard.core.comparison.phrases import (
     join_clauses,
     join_titles,
     make_sentence,
-    on_tap,
+    tap_columns,
 )
 from dashboard.core.comparison.port_cells import ROUTED
 from dashboard.core.experiments.engine_kind import EngineKind
@@ -45,7 +45,7 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
             f"HostConfig {listed} the mapping."
         )
     if discarding:
-        bridges = not any(is_bridged(observed, c) for c in discarding) and not on_tap(observed)
+        bridges = not any(is_bridged(observed, c) for c in discarding) and not tap_columns(observed)
         return f"Nothing is forwarded to {join_titles(discarding)}{': only bridges forward ports' if bridges else ''}."
     if len(texts) > 1:
         return "Each mapping needs its own port of the machine."

@@ -13,7 +13,7 @@ from dashboard.core.comparison.phrases import (
     is_bridged,
     join_titles,
     make_sentence,
-    on_tap,
+    tap_columns,
 )
 from dashboard.core.comparison.stack_cells import network_of_link
 from dashboard.core.experiments.engine_kind import SHORT_NAMES, EngineKind
@@ -40,8 +40,8 @@ def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) ->
         )
     if key.key == "address":
         machine = set((cells[MACHINE].text or "").split(", ")) if MACHINE in cells else set()
-        copied = [c for c in on_tap(observed) if machine & set((cells[c.key].text or "-").split(", "))]
-        own = [c for c in on_tap(observed) if c not in copied]
+        copied = [c for c in tap_columns(observed) if machine & set((cells[c.key].text or "-").split(", "))]
+        own = [c for c in tap_columns(observed) if c not in copied]
         sharing = [one for one in arms_of(observed, Mode.CONTAINER) if not observed.shares_machine(one.key)]
         return (
             make_sentence(
@@ -169,7 +169,7 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
     if key.key == "default":
         holders = columns_with_value(observed, cells)
         bridged = any(is_bridged(observed, column) for column in holders)
-        taps = [column for column in on_tap(observed) if column in holders]
+        taps = [column for column in tap_columns(observed) if column in holders]
         router = _gateways(observed, MACHINE, key.field)
         copied = [column for column in taps if router and _gateways(observed, column.key, key.field) == router]
         own = [column for column in taps if column not in copied]

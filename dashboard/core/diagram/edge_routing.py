@@ -14,11 +14,11 @@ MAPPING_OFFSETS = {"proxy": -3.0, "dnat": 3.0}
 
 @dataclass(slots=True)
 class EdgeRouter:
-    """Collects the edges between ``boxes``. ``aisle`` is a free height in the machine's box of the wide diagram;
+    """Collects the edges between ``boxes``. ``channel`` is a free height in the machine's box of the wide diagram;
     None in the narrow one."""
 
     boxes: Mapping[str, Box]
-    aisle: float | None = None
+    channel: float | None = None
     edges: list[Edge] = field(default_factory=list)
     _lanes: dict[float, list[tuple[float, float, str]]] = field(default_factory=lambda: {x: [] for x in LANES})
     _outside: int = 0
@@ -28,15 +28,15 @@ class EdgeRouter:
         if start is None or end is None:
             return
         identity = f"{kind}:{start.id}>{end.id}"
-        if self.aisle is None:
+        if self.channel is None:
             self.edges.append(Edge(identity, kind, mode, self._route_left(identity, kind, start, end)))
             return
         (x2, y2), rest = self._arrival(kind, end)
         if kind in {"parent", "lan"}:
             # A straight line from the parent, which is above, would pass behind the host-mode containers.
             x1, y1 = left_of(start)
-            height = self.aisle + 4 * (sum(one.kind == kind for one in self.edges) % 3)
-            path, label_at = around(x1, y1, height, x2, y2), (x1 + 215, self.aisle - 5)
+            height = self.channel + 4 * (sum(one.kind == kind for one in self.edges) % 3)
+            path, label_at = around(x1, y1, height, x2, y2), (x1 + 215, self.channel - 5)
         else:
             x1, y1 = right_of(start)
             path, label_at = curve(x1, y1, x2, y2), (x1 + 48 if label else 0, y1 - 6)
@@ -45,7 +45,7 @@ class EdgeRouter:
     def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
         """Adds an edge between two stacks outside the machine; in the wide diagram it runs to the left of both, in one
         of three lanes."""
-        if start is None or end is None or self.aisle is None:
+        if start is None or end is None or self.channel is None:
             self.connect(kind, mode, start, end, label)
             return
         (x1, y1), (x2, y2) = left_of(start), left_of(end)

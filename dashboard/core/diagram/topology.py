@@ -80,10 +80,10 @@ def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
 
 
 def _edges(
-    machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], aisle: float | None = None
+    machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], channel: float | None = None
 ) -> tuple[Edge, ...]:
-    """Routes all edges. ``aisle`` is a free height in the machine's box; None in the narrow diagram."""
-    router = EdgeRouter(boxes, aisle)
+    """Routes all edges. ``channel`` is a free height in the machine's box; None in the narrow diagram."""
+    router = EdgeRouter(boxes, channel)
 
     def shown(link: Interface | None) -> Box | None:  # or the box that stands for hidden ones
         if link is None:
@@ -184,7 +184,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
         return Picture(1188, 120, summary=describe_namespaces(stacks, None))
-    boxes, low, aisle = _machine_boxes(machine, stacks, 12, 12, (32, 266, 524), 722)
+    boxes, low, channel = _machine_boxes(machine, stacks, 12, 12, (32, 266, 524), 722)
     others = [one for one in stacks if one is not machine]
     x, y, width, row_low = NEAR, 12.0, 376.0, 12.0
     two = len(others) > 4
@@ -198,7 +198,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
             y = row_low + 18
     total = max(low, row_low) + 12
     index = {box.id: box for box in boxes}
-    edges = _edges(machine, stacks, index, aisle)
+    edges = _edges(machine, stacks, index, channel)
     return Picture(1188 if not two else 1588, total, tuple(boxes), edges, describe_namespaces(stacks, machine))
 
 

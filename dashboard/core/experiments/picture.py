@@ -137,12 +137,12 @@ def curve(x1: float, y1: float, x2: float, y2: float) -> str:
     return f"{start} C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
 
 
-def around(x1: float, y1: float, aisle: float, x2: float, y2: float) -> str:
-    """A line to the left, down to a free aisle, along it, then a curve in the gap to the other stacks."""
+def around(x1: float, y1: float, channel: float, x2: float, y2: float) -> str:
+    """A line to the left, down to a free channel, along it, then a curve in the gap to the other stacks."""
     lane = WIDE_LANE - 12
     bend = max(24.0, abs(x2 - lane) / 2)
-    walk = f"M{x1:g} {y1:g} H{x1 - 10:g} V{aisle:g} H{lane:g}"
-    return f"{walk} C{lane + bend:g} {aisle:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+    walk = f"M{x1:g} {y1:g} H{x1 - 10:g} V{channel:g} H{lane:g}"
+    return f"{walk} C{lane + bend:g} {channel:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
 
 
 def right_of(box: Box) -> tuple[float, float]:

@@ -123,11 +123,11 @@ def _of_order(name: str, compared: Sequence[_Compared]) -> Headline:
         low, high = sorted((abs(one.low), abs(one.high)))
         sentence = f"{one.name} is {one.result.verdict} than {name} by {_span(low, high)}."
         return Headline(sentence, f"{one.result.cause[:1].upper()}{one.result.cause[1:]}.".lstrip("."), decided=True)
-    said = [f"{counts[word]} {word}" for word in ("slower", "faster", "same") if counts[word]]
-    said += [f"{open_ones} not decided"] if open_ones else []
+    parts = [f"{counts[word]} {word}" for word in ("slower", "faster", "same") if counts[word]]
+    parts += [f"{open_ones} not decided"] if open_ones else []
     slowest = max(compared, key=lambda one: one.low)
     apart = all(one is slowest or one.high < slowest.low for one in compared)
     evidence = ""
     if apart and slowest.result.verdict == "slower":
         evidence = f"The slowest is {slowest.name}, by {_span(slowest.low, slowest.high)}."
-    return Headline(f"Of {len(compared)} paths against {name}: {', '.join(said)}.", evidence, decided=True)
+    return Headline(f"Of {len(compared)} paths against {name}: {', '.join(parts)}.", evidence, decided=True)

@@ -38,7 +38,7 @@ class BlockPlan:
     most: int
 
 
-def unsuited(path: Path, probe: Probe) -> str:
+def probe_problem(path: Path, probe: Probe) -> str:
     """Why ``probe`` cannot be used on ``path``; empty if it can."""
     if path.unavailable:
         return path.unavailable
@@ -56,7 +56,7 @@ def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series,
         Series(f"{path.key}/{probe}" if several else path.key, path, probe)
         for probe in dict.fromkeys(probes)
         for path in paths
-        if not unsuited(path, probe)
+        if not probe_problem(path, probe)
     )
 
 
@@ -66,7 +66,7 @@ def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple
         (path, probe, reason)
         for probe in dict.fromkeys(probes)
         for path in paths
-        if (probe is Probe.DNS) == (path.kind is PathKind.RESOLVER) and (reason := unsuited(path, probe))
+        if (probe is Probe.DNS) == (path.kind is PathKind.RESOLVER) and (reason := probe_problem(path, probe))
     )
 
 

@@ -28,7 +28,7 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
         translation
         for table in tables
         for family in table.families
-        for translation in _Walk(table, family).translations()
+        for translation in _NatTraversal(table, family).translations()
     ]
     forwarding = {family: _Forwarding(tables, family) for family in Family}
     isolated = (
@@ -41,7 +41,7 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
         drop
         for table in tables
         for family in table.families
-        for chain in table.hooked("filter", "prerouting")
+        for chain in table.base_chains("filter", "prerouting")
         for drop in _direct_drops(table, chain, family)
     )
     closed = (one for family in Family for one in forwarding[family].closed_links())
@@ -104,7 +104,7 @@ def _remaining(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
     return [one for one in (*outside, *excepted) if one is not None]
 
 
-class _Walk:
+class _NatTraversal:
     """Follows the nat rules of one table for packets that the machine's own programs send."""
 
     def __init__(self, table: Table, family: Family) -> None:
@@ -117,7 +117,7 @@ class _Walk:
 
     def translations(self) -> list[Translation]:
         """The translations for every port that a rule names."""
-        start = self._table.hooked("nat", "output")
+        start = self._table.base_chains("nat", "output")
         rules = [rule for chain in self._table.chains.values() for rule in chain.rules] if start else []
         if any(rule.verdict is Verdict.TRANSLATE for rule in rules):
             for self._port in sorted({port for rule in rules for port in rule.ports or ()}):
@@ -193,7 +193,7 @@ class _Forwarding:
         self._family = family
         self._steps = MAX_STEPS
         tables = [table for table in tables if family in table.families]
-        self._start = [(table, chain) for table in tables for chain in table.hooked("filter", "forward")]
+        self._start = [(table, chain) for table in tables for chain in table.base_chains("filter", "forward")]
         self._rules = [rule for table in tables for chain in table.chains.values() for rule in chain.rules]
         self._leaving: dict[tuple[int, str], list[Rule]] = {}
         self._published = {
@@ -216,7 +216,7 @@ class _Forwarding:
         """Whether every connection between two links, or only to ports that are not published, is certainly dropped."""
         self.step()
         for table, chain in self._start:
-            outcomes = _Passage(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
+            outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
             if {chain.policy if one is Verdict.RETURN else one for one in outcomes} == {Verdict.DROP}:
                 return True
         return False
@@ -256,7 +256,7 @@ class _Forwarding:
         return {(str(network.network_address), port) for port in rule.ports} <= self._published
 
 
-class _Passage:
+class _ForwardTraversal:
     """Connections between two links in the chains of one table. The outcomes of each chain are computed once: chains
     that jump to each other can have too many routes to follow each."""
 

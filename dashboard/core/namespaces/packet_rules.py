@@ -112,7 +112,7 @@ class Table:
     families: tuple[Family, ...]
     chains: dict[str, Chain] = field(default_factory=dict)
 
-    def hooked(self, kind: str, hook: str) -> list[Chain]:
+    def base_chains(self, kind: str, hook: str) -> list[Chain]:
         """The chains that packets enter at a hook, in their order."""
         chains = (chain for chain in self.chains.values() if (chain.kind, chain.hook) == (kind, hook))
         return sorted(chains, key=lambda chain: chain.priority)

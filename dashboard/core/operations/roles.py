@@ -103,14 +103,14 @@ def table() -> Iterator[tuple[str, Access, Access, Access]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccountStatus:
     """The role of an account, and whether it can sign in."""
 
     role: Role
     active: bool
 
 
-def change_problem(account: Standing, changed: Standing, other_owners: int) -> Refusal | None:
+def change_problem(account: AccountStatus, changed: AccountStatus, other_owners: int) -> Refusal | None:
     """Why an account cannot be changed; None if it can. ``other_owners``: other active accounts with the role owner."""
     was_owner = account.role is Role.OWNER and account.active
     stays_owner = changed.role is Role.OWNER and changed.active

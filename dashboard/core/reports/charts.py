@@ -32,8 +32,8 @@ class ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One difference: ``low``, ``at`` and ``high`` are positions on the axis, ``said`` describes it in words; ``cut``
-    names the sides on which the interval continues beyond the axis."""
+    """One difference: ``low``, ``at`` and ``high`` are positions on the axis, ``difference`` describes it;
+    ``cut`` names the sides on which the interval continues beyond the axis."""
 
     key: str
     label: str
@@ -41,7 +41,7 @@ class IntervalRow:
     low: str
     at: str
     high: str
-    said: str
+    difference: str
     verdict: str = ""
     mark: str = ""
     words: str = ""
@@ -102,7 +102,7 @@ def draw_intervals(
     ]
     looks = [(row, labels[row.key]) for row in rows]
     rows = [replace(row, mark=look.mark, words=look.words, dash=look.dash) for row, look in looks]
-    description = "; ".join(f"{row.words} {row.said}" for row in rows)
+    description = "; ".join(f"{row.words} {row.difference}" for row in rows)
     return IntervalChart(title, f"{title}: {description}.", tuple(rows), ticks, zero, table)
 
 

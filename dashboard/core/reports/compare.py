@@ -115,7 +115,7 @@ def _compare_series(
 ) -> LatencyChange:
     difference = compare_blocks(before.blocks, after.blocks, margin_us=before.options.same_within_us)
     verdict = name_of(difference.verdict)
-    environments = first.figures.made_on, other.figures.made_on
+    environments = first.figures.report_environment, other.figures.report_environment
     suspects = list_suspects(*environments, before.path, before.probe) if verdict in {"slower", "faster"} else ()
     caveat = processor_caveat(*environments)
     return LatencyChange(letter, difference, verdict, describe_between(difference), suspects, caveat)
@@ -196,7 +196,7 @@ def _compare_claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
 def _list_caveats(reports: Sequence[ComparedReport]) -> tuple[str, ...]:
     caveats = [DRIFT_SENTENCE]
     for letter, report in zip(LETTERS[1:], reports[1:], strict=False):
-        caveat = processor_caveat(reports[0].figures.made_on, report.figures.made_on)
+        caveat = processor_caveat(reports[0].figures.report_environment, report.figures.report_environment)
         if caveat:
             caveats.append(f"A and {letter}: {caveat}")
     return tuple(caveats)
@@ -219,7 +219,7 @@ def compare_reports(reports: Sequence[ComparedReport]) -> ReportComparison:
             for letter, view in zip(LETTERS, views, strict=False)
         ),
         _list_caveats(reports) if latency else (),
-        compare_environments([report.figures.made_on for report in reports]),
+        compare_environments([report.figures.report_environment for report in reports]),
         arms,
         rows.changes,
         rows.same,

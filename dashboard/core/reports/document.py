@@ -52,7 +52,7 @@ def clean(text: str, most: int = MAX_TEXT) -> str:
     return _WORD.sub(lambda match: match[0] + BREAK, visible)
 
 
-def spoken(text: str, most: int = 2000) -> str:
+def alternative_text(text: str, most: int = 2000) -> str:
     """The text for alternative texts and bookmarks: as ``clean``, but without break opportunities in words."""
     return clean(text, most).replace(BREAK, "")
 
@@ -79,7 +79,7 @@ def intervals_data(chart: IntervalChart) -> Data:
     """Differences on one axis; positions are shares of it."""
     return {
         "title": clean(chart.title),
-        "description": spoken(chart.description),
+        "description": alternative_text(chart.description),
         "zero": _share(chart.zero),
         "ticks": [[_share(tick.at), clean(tick.text)] for tick in chart.ticks],
         "rows": [
@@ -95,7 +95,7 @@ def lines_data(chart: LineChart) -> Data:
     drawn = chart.drawing
     return {
         "title": clean(chart.title),
-        "description": spoken(chart.description),
+        "description": alternative_text(chart.description),
         "across_name": chart.across,
         "unit": drawn.unit,
         "across": [[_share(tick.at), tick.text] for tick in drawn.across],
@@ -140,7 +140,7 @@ def picture_data(picture: Picture) -> Data:
     return {
         "width": picture.width,
         "height": picture.height,
-        "description": spoken(picture.summary),
+        "description": alternative_text(picture.summary),
         "boxes": [
             {name: getattr(box, name) for name in ("kind", "mode", "x", "y", "w", "h")}
             | {"title": clean(box.title, 60), "lines": [clean(line, 60) for line in box.lines]}
@@ -264,8 +264,8 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
     ]
     document: Data = {
         "title": clean(view.title, 200) or "Report",
-        "name": spoken(view.title, 200) or "Report",
-        "author": spoken(view.author, 150),
+        "name": alternative_text(view.title, 200) or "Report",
+        "author": alternative_text(view.author, 150),
         "date": [saved.year, saved.month, saved.day, saved.hour, saved.minute, saved.second],
         "facts": [[clean(label), clean(text)] for label, text in facts if text],
         "compared": clean(view.summary.compared, 2000),

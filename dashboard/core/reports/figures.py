@@ -63,7 +63,7 @@ class ReportFigures:
     version: str = ""
 
     @property
-    def made_on(self) -> ReportEnvironment:
+    def report_environment(self) -> ReportEnvironment:
         """The environment in which the report was made. The environment of a measurement is the most complete one."""
         environment = self.environment
         if not environment.cpu_model and self.measurements:

@@ -96,7 +96,7 @@ def list_entries(reports: Sequence[TrendReport]) -> tuple[TrendEntry, ...]:
         figures = report.figures
         environment: tuple[str, ...] = ()
         if number:
-            rows = compare_environments((reports[number - 1].figures.made_on, figures.made_on))
+            rows = compare_environments((reports[number - 1].figures.report_environment, figures.report_environment))
             environment = tuple(f"{row.label}: {row.texts[0]} → {row.texts[1]}" for row in rows if row.differs)
         mark += bool(environment)
         verdicts = _list_verdicts(figures)

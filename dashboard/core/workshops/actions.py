@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from dashboard.core.workshops.launches import Launch, TypeIt
+from dashboard.core.workshops.launches import Launch, TypedLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class OnOtherHost:
 Action = (
     OnOtherHost
     | Launch
-    | TypeIt
+    | TypedLine
     | Stop
     | Remove
     | CreateNetwork

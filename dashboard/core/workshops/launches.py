@@ -50,30 +50,30 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True)
-class TypeIt:
+class TypedLine:
     """A line without a button: it is typed in a terminal. ``reason`` is a sentence."""
 
     reason: str
 
 
-def parse_launch(words: Sequence[str]) -> Launch | TypeIt:
+def parse_launch(words: Sequence[str]) -> Launch | TypedLine:
     """The action of ``docker run`` with these words after it; ValueError with a sentence."""
     try:
         run = parse_run(words)
     except UnsupportedOptionError as error:
         if error.option not in RIGHTS:
             raise
-        return _type_it(error.option)
+        return _typed_line(error.option)
     host = run.config["HostConfig"]
     for key, option in _RIGHTS_FIELDS.items():
         if host.get(key):
-            return _type_it(option)
+            return _typed_line(option)
     if not all(name.startswith("net.") for name in host["Sysctls"]):
-        return _type_it("--sysctl")
+        return _typed_line("--sysctl")
     if not {"-d", "--detach"} & set(words):
         raise ValueError("A launch needs -d: without it docker run waits until the container ends.")
     return Launch(run)
 
 
-def _type_it(option: str) -> TypeIt:
-    return TypeIt(f"Type this command in a terminal: {option} gives a container rights beyond its own network.")
+def _typed_line(option: str) -> TypedLine:
+    return TypedLine(f"Type this command in a terminal: {option} gives a container rights beyond its own network.")

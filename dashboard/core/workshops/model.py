@@ -7,7 +7,7 @@ from dashboard.core.workshops.actions import LABELS, Action, OnOtherHost
 from dashboard.core.workshops.checks import firewall
 from dashboard.core.workshops.checks.check_types import Check, Finding
 from dashboard.core.workshops.checks.vocabulary import EVENTS, judge
-from dashboard.core.workshops.launches import Launch, TypeIt
+from dashboard.core.workshops.launches import Launch, TypedLine
 from dashboard.core.workshops.observation import Observation
 from dashboard.core.workshops.truth_readings import Reading, read
 
@@ -38,9 +38,9 @@ class Command:
         return LABELS.get(type(action), "")
 
     @property
-    def typed_because(self) -> str:
+    def terminal_reason(self) -> str:
         """Why the command has no button; empty if it has one."""
-        return self.action.reason if isinstance(self.action, TypeIt) else ""
+        return self.action.reason if isinstance(self.action, TypedLine) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-class _Marked:
+class _MarkedProcesses:
     """All processes with the marker, by host. Concurrent callers share one scan: otherwise a hundred hosts that stop at
     once would read every environment a hundred times."""
 
@@ -90,7 +90,7 @@ class _Marked:
         return found
 
 
-_marked = _Marked()
+_marked = _MarkedProcesses()
 
 
 def engine_processes(name: str) -> list[int]:

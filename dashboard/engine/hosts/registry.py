@@ -149,7 +149,7 @@ def note_removal(folder: Path) -> None:
             write(folder, record | {"has_been_ready": False})
 
 
-def recall(folder: Path) -> PrivateHost | None:
+def read_host(folder: Path) -> PrivateHost | None:
     """The recorded host of a folder, None if the record cannot be read. ``netns`` is 0 until the host is ready."""
     record = read(folder)
     try:
@@ -186,14 +186,14 @@ def _has_starter(record: dict[str, Any]) -> bool:
 
 def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
     """The private hosts that are ready, oldest first."""
-    found = [recall(folder) for folder in folders(data_dir)]
+    found = [read_host(folder) for folder in folders(data_dir)]
     running = [host for host in found if host is not None and host.netns and host.is_running()]
     return tuple(sorted(running, key=lambda host: (host.started, host.id)))
 
 
 def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
     """The hosts of groups that have been ready, whether their engines still run or not."""
-    found = [recall(folder) for folder in folders(data_dir)]
+    found = [read_host(folder) for folder in folders(data_dir)]
     return tuple(host for host in found if host is not None and host.group and host.netns)
 
 
@@ -206,7 +206,7 @@ def note_failed_start(host: PrivateHost) -> None:
 def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
     """The hosts of named LANs that have been ready, whether their engines still run or not. ``netns`` is 0 while one is
     being started again."""
-    found = [recall(folder) for folder in folders(data_dir) if _has_been_ready(read(folder))]
+    found = [read_host(folder) for folder in folders(data_dir) if _has_been_ready(read(folder))]
     return tuple(host for host in found if host is not None and host.lan.name)
 
 

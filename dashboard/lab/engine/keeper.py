@@ -34,7 +34,7 @@ class EngineKeeper:
         self._clock = clock
         self._problem = ""
         self._ends: list[float] = []
-        self._asked = asyncio.Event()
+        self._start_requested = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
         self._task: asyncio.Task[None] | None = None
@@ -52,7 +52,7 @@ class EngineKeeper:
 
     def start(self) -> None:
         """Starts the engine again after a failure, at a user's request."""
-        self._asked.set()
+        self._start_requested.set()
 
     async def settled(self) -> None:
         """Waits while the engine is being started again, until it runs or the start has failed."""
@@ -83,7 +83,7 @@ class EngineKeeper:
                 self.failed = True
                 self._settled.set()
                 await self._notify(self.on_end)
-                await self._asked.wait()
+                await self._start_requested.wait()
                 self._ends.clear()
                 self._ends.append(self._clock())
                 self.failed = False
@@ -101,7 +101,7 @@ class EngineKeeper:
 
     async def _start_again(self) -> bool:
         """Starts the engine, then the containers that ran when it ended."""
-        self._asked.clear()
+        self._start_requested.clear()
         count = recent_exits(self._ends, self._clock())
         if count >= MAX_ENGINE_EXITS:
             self._problem = f"it exited {count} times within two minutes. Press “Start the engine again” to retry."

@@ -109,8 +109,8 @@ async def measure_paths(
         await database.run(measurement_store.begin_run, identity, plan.series, plan.missing, environment, modes)
         context.publisher.measured(identity)
         if not plan.series:
-            said = no_path_sentence([reason for _path, _probe, reason in plan.missing], info.invisible)
-            await database.run(measurement_store.finish_run, identity, Stop.FAILED, said, 0.0, environment, {})
+            sentence = no_path_sentence([reason for _path, _probe, reason in plan.missing], info.invisible)
+            await database.run(measurement_store.finish_run, identity, Stop.FAILED, sentence, 0.0, environment, {})
             return
 
         async def keep(block: Block) -> None:

@@ -21,13 +21,13 @@ READS_PER_EVENT = 4
 
 @dataclass(slots=True)
 class Window:
-    """One window. ``read_to`` is the offset up to which it has read the output; ``asked_at`` is when it last requested
-    output, by the loop's clock."""
+    """One window. ``read_to`` is the offset up to which it has read the output; ``requested_at`` is when it last
+    requested output, by the loop's clock."""
 
     size: tuple[int, int]
     step: str = ""
     read_to: int = 0
-    asked_at: float = 0.0
+    requested_at: float = 0.0
 
 
 @dataclass(eq=False, slots=True)
@@ -164,7 +164,7 @@ class Terminal:
 
     def open_window(self, key: str, cols: int, rows: int, step: str) -> None:
         """Adds a window."""
-        self.windows[key] = Window(limits.clamp_size(cols, rows), step, asked_at=asyncio.get_running_loop().time())
+        self.windows[key] = Window(limits.clamp_size(cols, rows), step, requested_at=asyncio.get_running_loop().time())
         self.step = step
         self.fit()
 
@@ -178,7 +178,7 @@ class Terminal:
     def close_lost(self, now: float) -> None:
         """Removes windows that no longer ask for output: their web process was killed."""
         loop_time = asyncio.get_running_loop().time()
-        for key in [key for key, window in self.windows.items() if loop_time - window.asked_at > limits.LOST_S]:
+        for key in [key for key, window in self.windows.items() if loop_time - window.requested_at > limits.LOST_S]:
             self.close_window(key, now)
 
     def fit(self) -> None:
@@ -190,7 +190,7 @@ class Terminal:
     async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
         """The output after ``offset``, as soon as this window misses something; without data after ``wait_s``."""
         if key in self.windows:
-            self.windows[key].asked_at = asyncio.get_running_loop().time()
+            self.windows[key].requested_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 while self.run == run and self.change == change and self.scrollback.end <= offset:

@@ -113,8 +113,8 @@ class StepRunner:
         if not 0 <= number < len(step.run):
             raise ValueError("This step has no such command.")
         command = step.run[number]
-        if command.typed_because:
-            raise ValueError(command.typed_because)
+        if command.terminal_reason:
+            raise ValueError(command.terminal_reason)
         result = await run_anywhere(self.host, command.line, command.action)
         detail = f"{command.line}: {result.failed}" if result.failed else command.line
         await self._update(slug, lambda record: record, Event(self.clock(), "did", slug, detail))

@@ -50,7 +50,7 @@ class WebProcessError(Exception):
     """The process cannot be started; the reason is on standard error."""
 
 
-class NotNowError(WebProcessError):
+class ResourcesExhaustedError(WebProcessError):
     """The process cannot be started at present: the machine lacks memory, processes or file descriptors."""
 
 
@@ -130,14 +130,14 @@ class WebProcess:
         try:
             own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         except OSError as error:
-            raise NotNowError(f"The web process cannot be started: {error.strerror}.") from error
+            raise ResourcesExhaustedError(f"The web process cannot be started: {error.strerror}.") from error
         own.setblocking(False)
         with theirs:
             try:
                 self._starter.start([theirs, *self._listening])
             except StarterError as error:
                 own.close()
-                problem = NotNowError if isinstance(error, ForkRefusedError) else WebProcessError
+                problem = ResourcesExhaustedError if isinstance(error, ForkRefusedError) else WebProcessError
                 raise problem(str(error)) from error
         self._link = own
         self._ended = asyncio.get_running_loop().create_task(self._starter.wait(), name="web-process")
@@ -171,7 +171,7 @@ class WebProcess:
                 try:
                     self.start()
                     is_started = True
-                except NotNowError as error:
+                except ResourcesExhaustedError as error:
                     self._say(f"{error} Trying again in {pause_s:.1f} seconds.")
 
     async def _end(self) -> int:

@@ -15,7 +15,7 @@ from dashboard.netns.netlink.framing import Message, dump, open_socket, query
 from dashboard.netns.netlink.rtnetlink import LinkRecord, RouteRecord
 
 
-class Touched(Flag):
+class ChangedObjects(Flag):
     """The objects that a message may have changed."""
 
     NOTHING = 0
@@ -103,7 +103,7 @@ class LinkTable:
             self._namespaces = known
             self._built.clear()
 
-    def apply(self, message: Message) -> Touched:
+    def apply(self, message: Message) -> ChangedObjects:
         """Apply one message. Routes are only reported as touched: the kernel sends no event for IPv4 routes that
         disappear with their link or source address (fib_flush), so they are read again."""
         if message.type in {rtnetlink.RTM_NEWLINK, rtnetlink.RTM_DELLINK}:
@@ -111,13 +111,13 @@ class LinkTable:
         if message.type in {rtnetlink.RTM_NEWADDR, rtnetlink.RTM_DELADDR}:
             return self._apply_address(message)
         if message.type in {rtnetlink.RTM_NEWROUTE, rtnetlink.RTM_DELROUTE}:
-            return Touched.ROUTES if rtnetlink.decode_route(message.body) else Touched.NOTHING
-        return Touched.NOTHING
+            return ChangedObjects.ROUTES if rtnetlink.decode_route(message.body) else ChangedObjects.NOTHING
+        return ChangedObjects.NOTHING
 
-    def _apply_link(self, message: Message) -> Touched:
+    def _apply_link(self, message: Message) -> ChangedObjects:
         link = rtnetlink.decode_link(message.body)
         if link is None:
-            return Touched.NOTHING
+            return ChangedObjects.NOTHING
         before = self._links.get(link.index)
         if message.type == rtnetlink.RTM_DELLINK:
             self._links.pop(link.index, None)
@@ -125,9 +125,9 @@ class LinkTable:
             self._mark_stale_peer(before)
             self._addresses.pop(link.index, None)
             self._rename()
-            return Touched.LINKS | Touched.ROUTES
+            return ChangedObjects.LINKS | ChangedObjects.ROUTES
         if before == link:
-            return Touched.NOTHING
+            return ChangedObjects.NOTHING
         self._links[link.index] = link
         self._forget_nsid(before)
         self._mark_stale_peer(link)
@@ -135,7 +135,7 @@ class LinkTable:
             self._rename()
         else:
             self._built.pop(link.index, None)
-        return Touched.LINKS | Touched.ROUTES
+        return ChangedObjects.LINKS | ChangedObjects.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
         """Marks ends of veth pairs to be read again: the kernel reports the first end of a new pair before the second
@@ -160,17 +160,17 @@ class LinkTable:
         self._routes = None
         self.names_version += 1
 
-    def _apply_address(self, message: Message) -> Touched:
+    def _apply_address(self, message: Message) -> ChangedObjects:
         record = rtnetlink.decode_address(message.body)
         if record is None:
-            return Touched.NOTHING
+            return ChangedObjects.NOTHING
         own = self._addresses.setdefault(record.index, {})
         if message.type == rtnetlink.RTM_DELADDR:
             own.pop(record.key, None)
         else:
             own[record.key] = record.address
         self._built.pop(record.index, None)
-        return Touched.ADDRESSES | Touched.ROUTES
+        return ChangedObjects.ADDRESSES | ChangedObjects.ROUTES
 
     def name_of(self, index: int) -> str | None:
         """The name of a link; None for index 0, ``if7`` for an unknown link."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from dashboard.netns.namespace import in_own_thread
 from dashboard.netns.netlink.framing import MalformedMessage, Message, receive, split_messages
-from dashboard.netns.netlink.interfaces import LinkTable, Touched, read_hops, read_links, read_nsids
+from dashboard.netns.netlink.interfaces import ChangedObjects, LinkTable, read_hops, read_links, read_nsids
 
 _log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class LinkFeed:
         return load_table(self.table.netns, self._dumps, self._peers)
 
     def _read(self) -> None:
-        touched = Touched.NOTHING
+        changed = ChangedObjects.NOTHING
         until = self._loop.time() + _SLICE_S
         while self._loop.time() < until:
             try:
@@ -108,22 +108,22 @@ class LinkFeed:
                     _log.warning("rtnetlink events could not be read: %s", error)
                 self._lost = True
                 break
-            touched |= self._apply(data)
-        self._stale_routes = self._stale_routes or Touched.ROUTES in touched
-        if touched is not Touched.NOTHING or self._lost:
+            changed |= self._apply(data)
+        self._stale_routes = self._stale_routes or ChangedObjects.ROUTES in changed
+        if changed is not ChangedObjects.NOTHING or self._lost:
             self._flush_later()
 
-    def _apply(self, data: bytes) -> Touched:
-        touched = Touched.NOTHING
+    def _apply(self, data: bytes) -> ChangedObjects:
+        changed = ChangedObjects.NOTHING
         try:
             for message in split_messages(data):
                 if self._backlog is not None:
                     self._backlog.append(message)
-                touched |= self.table.apply(message)
+                changed |= self.table.apply(message)
         except MalformedMessage as error:
             _log.warning("malformed rtnetlink event: %s", error)
             self._lost = True
-        return touched
+        return changed
 
     def _flush_later(self) -> None:
         if self._timer is None and self._refresh is None and not self._stopped:

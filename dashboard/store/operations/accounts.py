@@ -18,7 +18,7 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard.core.operations.roles import OwnedKind, Role, Standing, change_problem
+from dashboard.core.operations.roles import AccountStatus, OwnedKind, Role, change_problem
 from dashboard.core.training.join_codes import digest_of
 from dashboard.models import Account, ClaimRun, Experiment, MeasurementRun, Report, SignInLink
 from dashboard.store.operations.audit import audited, note
@@ -165,14 +165,14 @@ def new_link(account: int) -> str:
     return make_token(account)
 
 
-def _locked(account: int) -> tuple[User, Standing]:
+def _locked(account: int) -> tuple[User, AccountStatus]:
     user = User.objects.select_for_update().filter(pk=account).first()
     if user is None:
         raise AccountError(_("This account does not exist."))
-    return user, Standing(role_of(user), user.is_active)
+    return user, AccountStatus(role_of(user), user.is_active)
 
 
-def _require_change(user: User, before: Standing, after: Standing) -> None:
+def _require_change(user: User, before: AccountStatus, after: AccountStatus) -> None:
     owners = User.objects.filter(account__role=Role.OWNER, is_active=True).exclude(pk=user.pk).count()
     if refusal := change_problem(before, after, owners):
         raise AccountError(refusal.sentence)
@@ -184,7 +184,7 @@ def change_role(account: int, role: Role) -> tuple[str, ...]:
     """Changes the role of an account and returns the keys of its browser sessions, which continue with the new role.
     Raises AccountError if it is the only owner."""
     user, before = _locked(account)
-    _require_change(user, before, Standing(role, before.active))
+    _require_change(user, before, AccountStatus(role, before.active))
     Account.objects.update_or_create(user=user, defaults={"role": str(role)})
     return _session_keys(account)
 
@@ -200,7 +200,7 @@ def set_active(account: int, *, active: bool) -> tuple[str, ...]:
     """Deactivates an account, or activates it again. Deactivation voids its links and ends its browser sessions: their
     keys are returned. AccountError if it is the only owner."""
     user, before = _locked(account)
-    _require_change(user, before, Standing(before.role, active))
+    _require_change(user, before, AccountStatus(before.role, active))
     User.objects.filter(pk=account).update(is_active=active)
     return () if active else _end_sessions(account)
 

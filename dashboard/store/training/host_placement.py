@@ -18,7 +18,7 @@ MOVING = "Your host is being created again on another machine; your steps are th
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedHosts:
     """How many hosts were given another machine; ``refused`` is the reason for those that were not, empty if all
     were."""
 
@@ -82,7 +82,7 @@ def _store(row: GroupHost, placement: Placement, stage: HostStage, reason: str, 
 
 
 @audited
-def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence[MachineOffer]) -> Moved:
+def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence[MachineOffer]) -> MovedHosts:
     """Moves a session's hosts from one machine to others: they are created anew there, and the runs on them are
     recorded as stopped. A host that fits nowhere stays where it is. Raises ValueError if none is moved."""
     source = next((offer for offer in offers if offer.name == machine), None)
@@ -106,7 +106,7 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
                 _hand_over(row, placement.machines[row.group])
                 GroupHost.objects.filter(pk=row.group).update(wanted=DesiredState.RUNNING)
                 _store(row, placement, HostStage.QUEUED, MOVING, now, is_moved=True)
-    return Moved(len(groups & placement.machines.keys()), refused)
+    return MovedHosts(len(groups & placement.machines.keys()), refused)
 
 
 def _hand_over(row: GroupHost, machine: str) -> None:

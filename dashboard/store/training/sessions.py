@@ -83,7 +83,7 @@ def get(session: str) -> TrainingSession | None:
     return TrainingSession.objects.filter(pk=session).first()
 
 
-def led(session: str, user: AbstractBaseUser | AnonymousUser) -> TrainingSession | None:
+def led_by(session: str, user: AbstractBaseUser | AnonymousUser) -> TrainingSession | None:
     """A session that a user may lead: an instructor only their own, an owner any."""
     row = get(session) if user.is_authenticated else None
     if row is None or may(role_of(user), Action.LEAD, owned=row.owner_id == user.pk) is not None:

@@ -34,7 +34,7 @@ from dashboard.web.experiments.launch_places import launch_places, machine_names
 from dashboard.web.experiments.trace_views import traced
 from dashboard.web.experiments.views import experiment_items, load_snapshot, require_experiment, run_doctor
 from dashboard.web.http.api_responses import Refusal, json_response
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.api import router as measuring
 from dashboard.web.operations.api_auth import SessionCookie
 from dashboard.web.operations.api_docs import Documentation
@@ -183,7 +183,7 @@ async def create(request: HttpRequest, body: ExperimentIn) -> Any:
         identity = parts.create(draft.spec, request.user.pk)
         return _out([Experiment.objects.get(pk=identity)])[0]
 
-    answer = await in_database(created)
+    answer = await to_db_thread(created)
     service.wake()
     return Status(201, answer)
 
@@ -293,7 +293,7 @@ async def act(request: HttpRequest, identity: str, action: str, multicast: bool 
     wanted = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wanted:
         return Status(400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."})
-    if not await in_database(parts.set_wanted, identity, wanted[action], again=action == "again"):
+    if not await to_db_thread(parts.set_wanted, identity, wanted[action], again=action == "again"):
         return Status(404, {"detail": "No experiment has this id."})
     service.wake()
     return Status(202, {"wanted": str(wanted[action])})

@@ -14,7 +14,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.web.experiments.port_check import show_held_ports
 from dashboard.web.experiments.views import refuse
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
@@ -48,7 +48,7 @@ async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
     held = await show_held_ports(request, identity, SERVER_SCOPE)
     if held is not None:
         return held
-    await in_database(_set_wanted, identity, Wanted.RUNNING, again=True)
+    await to_db_thread(_set_wanted, identity, Wanted.RUNNING, again=True)
     return redirect(url_after(request, identity))
 
 

@@ -39,7 +39,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.port_users import other_port_users
 from dashboard.web import feed_hub
 from dashboard.web.feed_hub import Client, Feed, FeedHub
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 
 log = logging.getLogger(__name__)
 SHOWN_ITEMS = 200
@@ -78,7 +78,7 @@ class ExperimentFeed(Feed):
 
 
 @dataclass(frozen=True, slots=True)
-class _News:
+class _Changes:
     """Changes that a feed has not shown yet: the view after its new ``entries``, and the merged journal after them.
     ``written`` are the ids of the journals that were written since."""
 
@@ -178,58 +178,58 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             await feed.dirty.wait()
             feed.dirty.clear()
             try:
-                news = await self._read(feed)
-                if news is None:
+                changes = await self._read(feed)
+                if changes is None:
                     self._close_feed(feed)
                     return
-                if news.entries or not feed.loaded:
-                    others = await _other_users(feed.key, news.view) if _is_outdated(feed, news.view) else ()
-                    self._advance(feed, news, others)
-                    for key in news.written:  # the journal is written again; the wake-up for that may have been lost
+                if changes.entries or not feed.loaded:
+                    others = await _other_users(feed.key, changes.view) if _is_outdated(feed, changes.view) else ()
+                    self._advance(feed, changes, others)
+                    for key in changes.written:  # the journal is written again; the wake-up for that may have been lost
                         self.trouble(key, "")
             except Exception:
                 log.exception("the journal of experiment %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
-    async def _read(self, feed: ExperimentFeed) -> _News | None:
+    async def _read(self, feed: ExperimentFeed) -> _Changes | None:
         """Reads the changes for a feed, without changing the feed; None if the experiment no longer exists."""
         if not feed.loaded:
-            record = await in_database(experiment_store.load, feed.key)
+            record = await to_db_thread(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
         if feed.journal is not None:
-            news = await in_database(_read_parts, feed.journal, feed.view)
+            changes = await to_db_thread(_read_parts, feed.journal, feed.view)
         else:
             entries = recent_entries.recent(feed.key, feed.view.seq)
             if entries is None:
-                entries = await in_database(experiment_store.entries, feed.key, feed.view.seq)
-            news = _News(replay(entries, feed.view), entries, written=(feed.key,) if entries else ())
-        if not news.entries:
-            record = await in_database(experiment_store.load, feed.key)
+                entries = await to_db_thread(experiment_store.entries, feed.key, feed.view.seq)
+            changes = _Changes(replay(entries, feed.view), entries, written=(feed.key,) if entries else ())
+        if not changes.entries:
+            record = await to_db_thread(experiment_store.load, feed.key)
             if record is None:
                 return None
             if feed.journal is None:
                 feed.machines = {feed.key: record.machine or SERVER}
-        return news
+        return changes
 
-    async def _read_first(self, feed: ExperimentFeed, record: Record) -> _News:
+    async def _read_first(self, feed: ExperimentFeed, record: Record) -> _Changes:
         feed.title = feed.title or record.title
         if record.parts:
-            journal = await in_database(parts.merged_journal, record)
+            journal = await to_db_thread(parts.merged_journal, record)
             feed.machines = {part.id: part.machine for part in journal.parts}
             self._parents |= dict.fromkeys(feed.machines, feed.key)  # for wake-ups while the journals are read
             read = partial(parts.read_journal, journal)
-            view, entries, feed.first_at = await in_database(parts.fold, read, View(), SHOWN_ITEMS)
-            return _News(view, entries, journal)
+            view, entries, feed.first_at = await to_db_thread(parts.fold, read, View(), SHOWN_ITEMS)
+            return _Changes(view, entries, journal)
         feed.machines = {feed.key: record.machine or SERVER}
         view = experiment_store.waiting_view(record)
         if (recent := recent_entries.recent(feed.key, feed.view.seq)) is not None:
-            return _News(replay(recent, view), recent)
+            return _Changes(replay(recent, view), recent)
         read = partial(experiment_store.read, feed.key, view.seq)
-        view, entries, feed.first_at = await in_database(parts.fold, read, view, SHOWN_ITEMS)
-        return _News(view, entries)
+        view, entries, feed.first_at = await to_db_thread(parts.fold, read, view, SHOWN_ITEMS)
+        return _Changes(view, entries)
 
-    def _advance(self, feed: ExperimentFeed, news: _News, others: tuple[PortUser, ...]) -> None:
-        before, view, entries = replace(feed), news.view, news.entries
+    def _advance(self, feed: ExperimentFeed, changes: _Changes, others: tuple[PortUser, ...]) -> None:
+        before, view, entries = replace(feed), changes.view, changes.entries
         if _is_outdated(before, view):
             rows = compare(view.columns, view.states, feed.cache)
             pictures = draw(view.columns, view.states)
@@ -237,7 +237,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             feed.answer = write_answer(view.columns, rows, view.states, others)
             feed.rows, feed.pictures, feed.paths = rows, pictures, paths
         # Only now: after an error above, the same entries are read and compared again.
-        feed.view, feed.journal = view, news.journal
+        feed.view, feed.journal = view, changes.journal
         feed.columns = mark_machines(view.columns, self._notes)
         feed.launching = launch_progress(feed.head, view.columns)
         if feed.first_at is None and entries:
@@ -277,13 +277,13 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return encode(Snapshot(feed.view.seq, *shown, feed.launching, feed.view.trial)).decode()
 
 
-def _read_parts(before: MergedJournal, view: View) -> _News:
+def _read_parts(before: MergedJournal, view: View) -> _Changes:
     """Reads the changes on all machines."""
     journal = before.copy()
     journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))
     written = tuple(part for part, seq in journal.seen.items() if seq > before.seen[part])
-    return _News(replay(entries, view), entries, journal, written)
+    return _Changes(replay(entries, view), entries, journal, written)
 
 
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
@@ -293,7 +293,7 @@ def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
 
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
     """The containers of other experiments; empty unless an arm does not run because its port is taken."""
-    return await in_database(other_port_users, experiment) if has_taken_port(view.columns) else ()
+    return await to_db_thread(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 
 hub = ExperimentHub()

@@ -14,7 +14,7 @@ from dashboard.lab.lans.states import LanStage, LanState
 from dashboard.lab.remote import lan_calls
 from dashboard.store import unsettled
 from dashboard.store.operations import accounts
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.service import LabUnavailableError, service
 
@@ -68,7 +68,9 @@ async def _show(
         "max_hosts": MAX_HOSTS,
         "max_neighbours": MAX_NEIGHBOURS,
     }
-    response: HttpResponse = await in_database(lambda: render(request, "experiments/lans.html", context, status=status))
+    response: HttpResponse = await to_db_thread(
+        lambda: render(request, "experiments/lans.html", context, status=status)
+    )
     if any(lan.stage is not LanStage.READY for lan in lans):
         response["Refresh"] = str(REFRESH_S)
     return response
@@ -124,7 +126,7 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
     found = next((lan for lan in lans if lan.name == name), None)
     if found is None:
         return await _show(request, problem=_("No LAN has this name. Choose one from the list."), status=404)
-    if problem := await in_database(_refuse_change, request, found):
+    if problem := await to_db_thread(_refuse_change, request, found):
         return await _show(request, problem=problem, status=409)
     try:
         if what == "remove":

@@ -7,7 +7,7 @@ from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE
 from dashboard.core.operations.machines import place_of, split_place
 from dashboard.store import machines
 from dashboard.web.experiments.lan_views import LaunchHost, launch_hosts
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 
 
@@ -16,7 +16,7 @@ async def launch_places() -> dict[str, LaunchHost]:
     are connected and accept new work, and the hosts of LANs."""
     places = {}
     if (labs := service.labs) is not None:
-        for record in await in_database(machines.list_machines):
+        for record in await to_db_thread(machines.list_machines):
             lab = labs.of(record.name)
             engine = lab.facts.engine
             if record.accepts_work and lab.accepts_calls and engine is not None:

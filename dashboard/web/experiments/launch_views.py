@@ -31,7 +31,7 @@ from dashboard.web.experiments.launch_places import launch_places, machine_names
 from dashboard.web.experiments.machines import arms_by_place
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
 from dashboard.web.experiments.views import experiment_items
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.operations.accounts.guard import refusal_of, refuse_account
@@ -111,7 +111,7 @@ async def _home(
         }
         return render(request, "experiments/home.html", context, status=status)
 
-    return await in_database(page)
+    return await to_db_thread(page)
 
 
 def _create(spec: ExperimentSpec, owner: int | None, place: str) -> str:
@@ -149,13 +149,13 @@ async def launch(request: HttpRequest) -> HttpResponse:
     if host and host not in places:
         return await _home(request, form, status=409, refused=_host_gone())
     if STOP in request.POST:
-        record = await in_database(experiment_store.load, request.POST[STOP])
+        record = await to_db_thread(experiment_store.load, request.POST[STOP])
         used = {host, *arms_by_place(spec.arms if spec is not None else (), host)}
         if record is None or place_of(record.machine, record.host) not in used:
             raise Http404(_("No experiment has this id."))
-        refusal = await in_database(refusal_of, request, Action.CHANGE, OwnedKind.EXPERIMENT, record.id)
+        refusal = await to_db_thread(refusal_of, request, Action.CHANGE, OwnedKind.EXPERIMENT, record.id)
         if refusal is not None:
-            return await in_database(refuse_account, request, refusal)
+            return await to_db_thread(refuse_account, request, refusal)
         holders = await stop_holder(request, spec.arms if spec is not None else (), host)
         return await _home(request, form, holders=holders or (), freed=holders == (), host=host)
     if spec is None:
@@ -165,7 +165,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
         return await _home(request, form, status=409, holders=holders, host=host)
     user = await request.auser()
     try:
-        identity = await in_database(_create, spec, user.pk, host)
+        identity = await to_db_thread(_create, spec, user.pk, host)
     except NoSpaceError as error:
         return await _home(request, form, status=NO_SPACE, refused=str(error), host=host)
     service.wake()
@@ -189,6 +189,6 @@ async def launch_preset(request: HttpRequest) -> HttpResponse:
     if holders:
         return await _home(request, preset=preset, status=409, holders=holders, host=host)
     user = await request.auser()
-    identity = await in_database(_create, draft.spec, user.pk, host)
+    identity = await to_db_thread(_create, draft.spec, user.pk, host)
     service.wake()
     return redirect(f"/experiments/{identity}/{preset.query}#{preset.tab}")

@@ -19,7 +19,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
 from dashboard.store.experiments import Record
 from dashboard.web.experiments.machine_requests import try_everywhere
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
 
 
@@ -64,7 +64,7 @@ def choosable() -> tuple[str, ...]:
 
 
 async def _parts_of(experiment: str) -> tuple[Part, ...]:
-    record = await in_database(experiment_store.load, experiment)
+    record = await to_db_thread(experiment_store.load, experiment)
     return parts.parts_of(record) if record is not None else ()
 
 
@@ -90,7 +90,7 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
 
 async def inspect(experiment: str, column: str, command: str, name: str) -> AsyncGenerator[str]:
     """The output of a command in a column, on its machine. Raises the same errors as ``actions.inspect``."""
-    place = await in_database(parts.find_column, experiment, column)
+    place = await to_db_thread(parts.find_column, experiment, column)
     return await service.ask_about(place.experiment, actions.inspect, place.experiment, place.column, command, name)
 
 

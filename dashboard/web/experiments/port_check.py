@@ -17,7 +17,7 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.web.experiments.machines import arms_by_place
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
@@ -57,7 +57,7 @@ async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answer
     if list(by_place) == [host] or not arms:
         answer = await _ask_at(arms, experiment, host)
         return _Answers(answer or (), answer is not None)
-    parts_of = await in_database(parts.ids_by_place, experiment) if experiment else {}
+    parts_of = await to_db_thread(parts.ids_by_place, experiment) if experiment else {}
     answers = await asyncio.gather(*(_ask_at(own, parts_of.get(place, ""), place) for place, own in by_place.items()))
     holders = (
         replace(holder, sentence=f"{split_place(place)[0] or SERVER_NAME}: {holder.sentence}")
@@ -80,7 +80,7 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
     """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need.
     Returns the remaining holders; None if they are unknown because a machine's lab does not answer."""
     identity = request.POST[STOP]
-    await in_database(parts.set_wanted, identity, Wanted.STOPPED)
+    await to_db_thread(parts.set_wanted, identity, Wanted.STOPPED)
     service.wake()
     answers = _Answers()
     with suppress(TimeoutError):
@@ -96,7 +96,7 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:
     """A page on who holds the ports that a launch of this experiment needs; None if it can be launched. ``host``
     defaults to the private host on which the experiment ran, if any."""
-    record = await in_database(experiment_store.load, identity)
+    record = await to_db_thread(experiment_store.load, identity)
     if record is None:
         return None
     holders = await find_holders(request, record.spec.arms, identity, host or place_of(record.machine, record.host))
@@ -110,4 +110,4 @@ async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, 
         "experiments_url": scope.experiments,
         **scope.context,
     }
-    return await in_database(lambda: render(request, "experiments/trouble/ports_held.html", context, status=409))
+    return await to_db_thread(lambda: render(request, "experiments/trouble/ports_held.html", context, status=409))

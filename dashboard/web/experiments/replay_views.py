@@ -16,7 +16,7 @@ from dashboard.core.reports.replay.recording import ReplayRecording, build_recor
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from dashboard.store.experiments import Record
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 
 #: A recording has at most so many entries; it begins with the state before them.
 MAX_ENTRIES = 20_000
@@ -24,7 +24,7 @@ KEPT = 4
 
 
 @dataclass(slots=True)
-class _Kept:
+class _CachedReplay:
     """A recording, the merged journal at its end if there are several machines, and the recording as JSON."""
 
     lock: Lock = field(default_factory=Lock)
@@ -33,17 +33,17 @@ class _Kept:
     encoded: bytes = b""
 
 
-_kept: OrderedDict[str, _Kept] = OrderedDict()
+_cache: OrderedDict[str, _CachedReplay] = OrderedDict()
 _lock = Lock()
 
 
-def _place(identity: str) -> _Kept:
+def _place(identity: str) -> _CachedReplay:
     with _lock:
-        kept = _kept.setdefault(identity, _Kept())
-        _kept.move_to_end(identity)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-    return kept
+        cached = _cache.setdefault(identity, _CachedReplay())
+        _cache.move_to_end(identity)
+        while len(_cache) > KEPT:
+            _cache.popitem(last=False)
+    return cached
 
 
 def encoded_track(identity: str) -> bytes:
@@ -52,22 +52,22 @@ def encoded_track(identity: str) -> bytes:
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
-    kept = _place(identity)
-    with kept.lock:
-        if kept.recording is None:
+    cached = _place(identity)
+    with cached.lock:
+        if cached.recording is None:
             journal = parts.merged_journal(record) if record.parts else None
             start = experiment_store.waiting_view(record) if journal is None else View()
             entries, first_at = parts.read(record) if journal is None else parts.read_journal(journal), None
             for entry in islice(entries, max(0, parts.count_entries(record) - MAX_ENTRIES)):
                 start, first_at = advance(start, entry), entry.at if first_at is None else first_at
             recording = build_recording(entries, start, first_at)
-            kept.recording, kept.journal, kept.encoded = recording, journal, encode_recording(recording)
-        elif not kept.recording.truncated:
-            journal, new = _read_new(record, kept.recording, kept.journal)
+            cached.recording, cached.journal, cached.encoded = recording, journal, encode_recording(recording)
+        elif not cached.recording.truncated:
+            journal, new = _read_new(record, cached.recording, cached.journal)
             if new:
-                kept.recording.extend(new)
-                kept.journal, kept.encoded = journal, encode_recording(kept.recording)
-        return kept.encoded
+                cached.recording.extend(new)
+                cached.journal, cached.encoded = journal, encode_recording(cached.recording)
+        return cached.encoded
 
 
 def _read_new(
@@ -84,5 +84,5 @@ def _read_new(
 @require_GET
 async def track(_request: HttpRequest, identity: str) -> HttpResponse:
     """JSON for ``replay.js``, made in a worker thread."""
-    encoded = await in_database(encoded_track, identity)
+    encoded = await to_db_thread(encoded_track, identity)
     return HttpResponse(encoded, content_type="application/json", headers={"Cache-Control": "no-store"})

@@ -49,7 +49,7 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One cell. ``badge`` is the mode of the first column with the same namespace."""
+    """One cell. ``owner`` is the mode of the first column with the same namespace."""
 
     column: str
     title: str
@@ -57,7 +57,7 @@ class CellView:
     kind: CellKind
     text: str
     note: str = ""
-    badge: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class SectionView:
         return any(row.over and not row.detail for row in self.rows)
 
     @property
-    def telling(self) -> int:
+    def listed(self) -> int:
         """The number of rows that are shown at first or with "show all"."""
         return sum(not row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
@@ -136,8 +136,8 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
             word = row.absent.get(column.key) or "none"
             cells.append(CellView(column.key, column.title, column.mode, CellKind.ABSENT, word, note))
         elif inode is not None:
-            badge = owners.setdefault((column.machine, inode), column.mode)
-            cells.append(CellView(column.key, column.title, column.mode, CellKind.NAMESPACE, text, note, badge))
+            owner = owners.setdefault((column.machine, inode), column.mode)
+            cells.append(CellView(column.key, column.title, column.mode, CellKind.NAMESPACE, text, note, owner))
         else:
             cells.append(CellView(column.key, column.title, column.mode, CellKind.VALUE, text, note))
     return tuple(cells)

@@ -17,7 +17,7 @@ from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import parts
 from dashboard.web.experiments.views import load_snapshot, refuse, require_experiment
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
@@ -34,8 +34,8 @@ class ShownTrace:
 async def traced(identity: str, key: str, beside: str) -> tuple[tuple[Trace, ...], dict[str, Path]]:
     """The traces, and the paths that can be traced, by ``request_key``. LabUnavailableError, NotRunningError, or
     ValueError with a message for the user."""
-    place = await in_database(parts.find_request, identity, key)
-    other = await in_database(parts.find_request, identity, beside) if beside else place
+    place = await to_db_thread(parts.find_request, identity, key)
+    other = await to_db_thread(parts.find_request, identity, beside) if beside else place
     if other.experiment != place.experiment:
         raise ValueError(_("These paths are on different machines: choose two of one machine."))
     traces, paths = await service.ask_about(
@@ -79,5 +79,5 @@ async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
         }
         return render(request, "paths/trace.html", context)
 
-    response: HttpResponse = await in_database(page)
+    response: HttpResponse = await to_db_thread(page)
     return response

@@ -43,7 +43,7 @@ from dashboard.store.operations.storage import add_storage
 from dashboard.store.port_users import other_port_users
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.hub import SHOWN_ITEMS
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.operations.accounts.creators import creators_of
@@ -184,7 +184,7 @@ def _wants_json(request: HttpRequest) -> bool:
 
 async def require_experiment(identity: str) -> None:
     """Http404 if the experiment does not exist."""
-    if not await in_database(experiment_store.exists, identity):
+    if not await to_db_thread(experiment_store.exists, identity):
         raise Http404(_("No experiment has this id."))
 
 
@@ -263,9 +263,9 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 async def doctor(request: HttpRequest) -> HttpResponse:
     """What this engine and kernel support; with ``?machine=NAME``, those of a machine that has joined."""
     machine = request.GET.get("machine") or None
-    if machine is not None and await in_database(find_machine, machine) is None:
+    if machine is not None and await to_db_thread(find_machine, machine) is None:
         raise Http404(_("No machine has this name."))
-    context = {"doctor": await in_database(add_storage, await run_doctor(machine)), "machine": machine}
+    context = {"doctor": await to_db_thread(add_storage, await run_doctor(machine)), "machine": machine}
     return await sync_to_async(render)(request, "operations/doctor.html", context)
 
 

@@ -23,7 +23,7 @@ KEPT_CONNECTIONS = 3
 
 
 def provide_threads() -> None:
-    """Gives the running loop ``THREADS`` threads for ``in_database``."""
+    """Gives the running loop ``THREADS`` threads for ``to_db_thread``."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-pages"))
 
 
@@ -35,7 +35,7 @@ def request_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="netmodes-requests")
 
 
-async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The result of ``function``, called in a worker thread with a Django connection that is still usable."""
     turn = current_turn.get()
     is_limited = turn is not None and not turn.is_over and connection.vendor == "postgresql"

@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from dashboard.core.operations.own_name import SHARED_NAMES
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.sign_in import sign_in_page
 from dashboard.web.training.group_access import SOCKETS, any_participant
 from dashboard.web.training.roles import participant_in, session_in, tokens_of
@@ -217,9 +217,9 @@ class SocketGuard:
         session = scope.get("session")
         if not tokens_of(session):
             return False
-        participant = await in_database(participant_in, session, scope["path"])
+        participant = await to_db_thread(participant_in, session, scope["path"])
         if participant is None and SOCKETS.fullmatch(scope["path"]):
-            participant = await in_database(any_participant, session)
+            participant = await to_db_thread(any_participant, session)
         scope["participant"] = participant
         return participant is not None
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dashboard.store.operations.accounts import roles_of
 from dashboard.web.feed_hub import TRY_LATER, Client
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 
 log = logging.getLogger(__name__)
 SIGNED_OUT = 4403
@@ -88,7 +88,7 @@ async def close_ended_sessions() -> None:
     A signed-in user is signed out. A participant's session may merely have a new key, because the browser joined as
     another participant: its page reconnects.
     """
-    for key in await in_database(_missing_sessions, tuple(filter(None, _connections))):
+    for key in await to_db_thread(_missing_sessions, tuple(filter(None, _connections))):
         for connection in tuple(_connections.get(key, ())):
             user = connection.scope.get("user")
             _disconnect(connection, SIGNED_OUT if user is not None and user.is_authenticated else TRY_LATER)
@@ -102,7 +102,7 @@ def _user_of(connection: Connection) -> int:
 async def reconnect_changed_roles() -> None:
     """Closes the connections of users whose role has changed since the last check."""
     opened = [connection for connections in _connections.values() for connection in connections]
-    roles = await in_database(roles_of, set(filter(None, map(_user_of, opened))))
+    roles = await to_db_thread(roles_of, set(filter(None, map(_user_of, opened))))
     changed = {user for user, role in roles.items() if _roles.get(user, role) != role}
     _roles.clear()
     _roles.update(roles)

@@ -8,7 +8,7 @@ from typing import Any, Concatenate
 
 from django.http import HttpRequest, HttpResponseBase
 
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 
 
 def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[Any, Any, HttpResponseBase]]:
@@ -19,7 +19,7 @@ def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[
         request = args[0]
         assert isinstance(request, HttpRequest)  # noqa: S101 - the first argument of every view
         await request.auser()
-        return await in_database(view, *args, **kwargs)
+        return await to_db_thread(view, *args, **kwargs)
 
     return run
 
@@ -48,7 +48,7 @@ async def run_cancellable[T](work: Callable[[Check], T]) -> T:
             return None
 
     try:
-        result = await in_database(run)
+        result = await to_db_thread(run)
     except asyncio.CancelledError:
         gone.set()
         raise

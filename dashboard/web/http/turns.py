@@ -46,7 +46,7 @@ class HandshakeGuard:
 
 
 @asynccontextmanager
-async def out_of_turn() -> AsyncIterator[None]:
+async def release_turn() -> AsyncIterator[None]:
     """Gives up the turn of the current request until the end of the block, which is a call to a lab."""
     turn = current_turn.get()
     if turn is None or turn.is_over or turn.loop is not asyncio.get_running_loop():
@@ -67,7 +67,7 @@ class RequestGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or refuses it with 503. Its turn begins when it has arrived completely, since a slow
-        client must not hold a place, and ends with the response. In ``out_of_turn`` it has no turn."""
+        client must not hold a place, and ends with the response. In ``release_turn`` it has no turn."""
         name, cookie = client_key(str((scope.get("client") or ("",))[0])), session_cookie(scope)
         address = self._addresses.setdefault(name, Address(self._limits))
         group = address.by_cookie.setdefault(cookie, Group(self._of_cookie))

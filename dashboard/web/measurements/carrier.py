@@ -16,7 +16,7 @@ from dashboard.lab.machines import blocks
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations import measurement_clients as client_store
 from dashboard.store.operations.measurement_clients import CarriedRun
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.machines.clients import (
     CALL_ERRORS,
     DRAINED,
@@ -44,7 +44,7 @@ class BlockCarriers:
 
     async def look(self) -> None:
         """Starts carrying the runs that need it."""
-        for run in await in_database(client_store.load_carried):
+        for run in await to_db_thread(client_store.load_carried):
             if run.id not in self._tasks:
                 task = asyncio.get_running_loop().create_task(self._carry(run), name=f"carry-{run.id}")
                 self._tasks[run.id] = task
@@ -70,14 +70,14 @@ class BlockCarriers:
         await asyncio.sleep(PAUSE_S)
 
     async def _carry_blocks(self, run: CarriedRun) -> None:
-        problems = await in_database(other_machines, run.machine)
+        problems = await to_db_thread(other_machines, run.machine)
         gone = {name: f"The machine {name} has left." for name in run.clients if name not in problems}
-        arms = await in_database(overlay_arms, run.experiment)
+        arms = await to_db_thread(overlay_arms, run.experiment)
         clients = await self._while_carrying(run, view_clients(run.clients, problems | gone, arms))
         command, answer, has_begun = RemoteCommand(), None, False
         try:
             while True:
-                drained = await in_database(client_store.load_drained, run.id)
+                drained = await to_db_thread(client_store.load_drained, run.id)
                 if answer is None and drained is None:
                     return
                 shown = clients if answer is None else ()
@@ -87,7 +87,7 @@ class BlockCarriers:
                 if command.is_over:
                     return
                 if command.block is not None and not has_begun:
-                    await in_database(client_store.begin_blocks, run.id, run.seconds)
+                    await to_db_thread(client_store.begin_blocks, run.id, run.seconds)
                     has_begun = True
                 answer = None if drained is None else await self._measure(run, command, drained, arms)
         finally:

@@ -9,7 +9,7 @@ from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.stream import PROTOCOL_VERSION
 from dashboard.store import measurements as measurement_store
 from dashboard.web.feed_hub import RETRY_S, Feed, FeedHub
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.serializers import Shown, show_run
 
 log = logging.getLogger(__name__)
@@ -52,9 +52,9 @@ class MeasurementHub(FeedHub[RunFeed]):
 
     async def _read(self, feed: RunFeed) -> None:
         before = feed.shown.run["state"] if feed.shown else None
-        new, feed.newest = await in_database(measurement_store.light_blocks, feed.key, feed.newest)
+        new, feed.newest = await to_db_thread(measurement_store.light_blocks, feed.key, feed.newest)
         feed.blocks += new
-        shown = await in_database(show_run, feed.key, feed.shown)
+        shown = await to_db_thread(show_run, feed.key, feed.shown)
         if shown is None:
             self._close_feed(feed)
             return

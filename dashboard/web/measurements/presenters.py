@@ -42,7 +42,7 @@ class RowView:
     low: str = ""
     at: str = ""
     high: str = ""
-    said: str = ""
+    difference: str = ""
     mark: str = ""
     words: str = ""
     dash: str = ""
@@ -84,7 +84,9 @@ def _series_row(
     tail = ""
     if compared is not None and compared.p99_delta_us is not None:
         tail = f"{signed(compared.p99_delta_us)} {format_interval(compared.p99_ci95_us)}".strip()
-    said = _("%(delta)s µs, 95 %% interval %(interval)s") % {"delta": delta, "interval": interval} if interval else ""
+    difference = (
+        _("%(delta)s µs, 95 %% interval %(interval)s") % {"delta": delta, "interval": interval} if interval else ""
+    )
     missing = one.unavailable or ("" if one.n else "; ".join(one.errors))
     return RowView(
         key=one.key,
@@ -106,7 +108,7 @@ def _series_row(
         why=_why(compared),
         missing=missing,
         remarks=(*(one.errors if one.n else ()), *one.notes),
-        said=said,
+        difference=difference,
     )
 
 
@@ -165,7 +167,7 @@ def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] 
 def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, axis: DifferenceAxis) -> RowView:
     at = axis.at
     if baseline:
-        return replace(row, low=at(0.0), at=at(0.0), high=at(0.0), said=_("the baseline"))
+        return replace(row, low=at(0.0), at=at(0.0), high=at(0.0), difference=_("the baseline"))
     if one is None or one.ci95_us is None or one.delta_us is None:
         return row
     return replace(row, low=at(one.ci95_us[0]), at=at(one.delta_us), high=at(one.ci95_us[1]), cut=axis.cut(one.ci95_us))

@@ -70,30 +70,30 @@ def _conditions(text: str, found: list[str]) -> Conditions:
         return Conditions.QUIET
 
 
-def _text(said: dict[str, Any], name: str) -> str:
-    value = said.get(name)
+def _text(values: dict[str, Any], name: str) -> str:
+    value = values.get(name)
     return "" if value is None else str(value)
 
 
-def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
+def read_options(values: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
     """Probes and options from a form or from JSON; InvalidOptionsError with a sentence per problem."""
     found: list[str] = []
     probes: list[Probe] = []
-    for text in said.get("probe") or ["tcp-rr"]:
+    for text in values.get("probe") or ["tcp-rr"]:
         try:
             probes.append(Probe(str(text)))
         except ValueError:
             found.append(f"There is no probe “{str(text)[:40]}”: choose from {', '.join(Probe)}.")
-    seconds = _number(_text(said, "seconds"), "The duration", found)
-    payload = _whole(_text(said, "payload"), "The payload", found)
+    seconds = _number(_text(values, "seconds"), "The duration", found)
+    payload = _whole(_text(values, "payload"), "The payload", found)
     options = Options(
         seconds=10.0 if seconds is None else seconds,
         payload_bytes=payload,
-        rate=_number(_text(said, "rate"), "The rate", found),
-        width_us=_number(_text(said, "width"), "The interval", found),
-        under_load=said.get("under_load") in {True, "on", "true", "1"},
-        lookup_name=str(said.get("name") or "localhost")[:253],
-        conditions=_conditions(_text(said, "conditions"), found),
+        rate=_number(_text(values, "rate"), "The rate", found),
+        width_us=_number(_text(values, "width"), "The interval", found),
+        under_load=values.get("under_load") in {True, "on", "true", "1"},
+        lookup_name=str(values.get("name") or "localhost")[:253],
+        conditions=_conditions(_text(values, "conditions"), found),
     )
     chosen = tuple(dict.fromkeys(probes))
     found += check_options(options, chosen)
@@ -104,9 +104,9 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
     return chosen, options
 
 
-def read_machines(said: dict[str, Any], row: Experiment, options: Options) -> tuple[str, ...]:
+def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> tuple[str, ...]:
     """The other machines from which to measure; InvalidOptionsError with a sentence per problem."""
-    names = tuple(dict.fromkeys(str(name) for name in said.get("from_machine") or ()))
+    names = tuple(dict.fromkeys(str(name) for name in values.get("from_machine") or ()))
     if not names:
         return ()
     if row.host:
@@ -124,20 +124,20 @@ def read_machines(said: dict[str, Any], row: Experiment, options: Options) -> tu
     return names
 
 
-def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
+def start_run(identity: str, values: dict[str, Any], owner_id: int | None) -> str:
     """Request a run and wake the lab; returns the run's id. An experiment on several machines is measured on the one
     that ``machine`` names. Raises Http404, InvalidOptionsError, or MachineClosedError."""
     row = Experiment.objects.filter(pk=identity).first()
     if row is not None and row.parts:
         ids = parts.ids_of(row.parts)
-        chosen = said.get("machine") or next(iter(ids))
+        chosen = values.get("machine") or next(iter(ids))
         if chosen not in ids:
             raise InvalidOptionsError((f"Choose the machine to measure on: {', '.join(ids)}.",))
-        return start_run(ids[chosen], said, owner_id)
+        return start_run(ids[chosen], values, owner_id)
     if row is None:
         raise Http404(_("No experiment has this id."))
-    probes, options = read_options(said)
-    names = read_machines(said, row, options)
+    probes, options = read_options(values)
+    names = read_machines(values, row, options)
     if row.group:
         try:
             run = group_runs.measure(identity, row.group, probes, options, owner_id)
@@ -173,9 +173,9 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """Request a measurement; if it is refused, also because the disk is full, show the form again with its input and
     the problems."""
-    said = _typed(request.POST)
+    values = _typed(request.POST)
     try:
-        run = start_run(identity, said, request.user.pk)
+        run = start_run(identity, values, request.user.pk)
     except InvalidOptionsError as error:
         problems, status = error.sentences, 400
     except NoSpaceError as error:
@@ -185,7 +185,7 @@ def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -
     record = experiment_store.load(identity)
     context = {
         "problems": problems,
-        "values": said,
+        "values": values,
         "experiment_url": scope.experiment(identity),
         "parts": parts.ids_of(record.parts) if record is not None else {},
         "machine_clients": client_choices(identity),

@@ -13,8 +13,8 @@ from dashboard.web.service import service
 
 
 @dataclass(frozen=True, slots=True)
-class EngineChip:
-    """The chip in the header that shows the state of the engine. ``startable``: Netmodes can start it when a user asks
+class EngineBadge:
+    """The badge in the header that shows the state of the engine. ``startable``: Netmodes can start it when a user asks
     for it."""
 
     text: str
@@ -29,19 +29,19 @@ def _in_place_of_own_lab() -> int:
     return len(connected_machines()) if Part.LAB in part_names(own_lab_missing()) else 0
 
 
-def engine_chip(_request: HttpRequest) -> dict[str, EngineChip]:
-    """The context processor for the engine chip in the header."""
+def engine_badge(_request: HttpRequest) -> dict[str, EngineBadge]:
+    """The context processor for the engine badge in the header."""
     heartbeat, missing = service.heartbeat(), part_names(lab_missing())
     if Part.LAB in missing:
-        return {"engine_chip": EngineChip(_("Lab unavailable"), ok=False, private=False)}
+        return {"engine_badge": EngineBadge(_("Lab unavailable"), ok=False, private=False)}
     if machines := _in_place_of_own_lab():
         text = ngettext("%d machine", "%d machines", machines) % machines
-        return {"engine_chip": EngineChip(text, ok=True, private=False)}
+        return {"engine_badge": EngineBadge(text, ok=True, private=False)}
     if heartbeat is None:
-        return {"engine_chip": EngineChip(_("No engine answers"), ok=False, private=False)}
+        return {"engine_badge": EngineBadge(_("No engine answers"), ok=False, private=False)}
     text = _("%(engine)s does not answer") if Part.ENGINE in missing else "%(engine)s"
     status = heartbeat.status
     short = _("Engine") if status.engine_kind is EngineKind.DOCKER else ENGINE_NAMES[status.engine_kind]
     engine = f"{short} {status.engine}"
-    chip = EngineChip(text % {"engine": engine}, not missing, status.private, status.engine_startable, engine)
-    return {"engine_chip": chip}
+    badge = EngineBadge(text % {"engine": engine}, not missing, status.private, status.engine_startable, engine)
+    return {"engine_badge": badge}

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.operations.heartbeat import Missing, Part, missing_parts, part_names
 from dashboard.store.operations.database_clock import shared_clock
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.guards import Application, Receive, Scope, Send, send_text
 from dashboard.web.service import service
 
@@ -48,7 +48,7 @@ async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | Non
     started = time.monotonic()
     try:
         async with asyncio.timeout(timeout_s):
-            await in_database(_select)
+            await to_db_thread(_select)
     except (DatabaseError, OSError, TimeoutError):
         return None
     return time.monotonic() - started

@@ -20,7 +20,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.storage import disk_usage, journals
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_hub import FeedHub
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.hub import hub as measurements
 from dashboard.web.operations.health import database_latency, own_lab_missing
 from dashboard.web.operations.metric_families import DatabaseMetrics, HubMetrics, Scrape, exposition
@@ -98,8 +98,8 @@ async def gather() -> Scrape:
     latency_s = await database_latency()
     if latency_s is not None:
         with suppress(DatabaseError, OSError):
-            database = await in_database(read_database, latency_s, now)
-            joined = await in_database(read_machines)
+            database = await to_db_thread(read_database, latency_s, now)
+            joined = await to_db_thread(read_machines)
     if database is None:
         missing = (Part.DATABASE, *missing)
     return Scrape(
@@ -137,7 +137,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     if not _has_token(request):
         user = await request.auser()
         if not user.is_authenticated:
-            if await in_database(tokens_of, request.session):
+            if await to_db_thread(tokens_of, request.session):
                 return _refuse(403, _("Metrics are available to the owner of this server only."))
             return _refuse(401, _("Sign in, or send the token from NETMODES_METRICS_TOKEN as a bearer token."))
     response = HttpResponse(exposition(await gather()), content_type=CONTENT_TYPE_LATEST)

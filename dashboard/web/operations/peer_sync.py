@@ -21,7 +21,7 @@ from dashboard.store.training.session_versions import SessionVersion, mirrors_of
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.experiments.machines import machine_notes
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.carrier import BlockCarriers
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as measurements
@@ -127,7 +127,7 @@ class PeerSync:
     async def check(self) -> None:
         """Checks all shown experiments with one query, and the measurements that are running."""
         shown = self._experiments.followed()
-        newest = await in_database(experiment_store.newest, list(shown)) if shown else {}
+        newest = await to_db_thread(experiment_store.newest, list(shown)) if shown else {}
         for experiment, seq in shown.items():
             last, title = newest.get(experiment, (seq + 1, ""))
             if last > seq:
@@ -135,8 +135,8 @@ class PeerSync:
             if title:
                 self._experiments.rename(experiment, title)
         if divided := self._experiments.divided:
-            requested = await in_database(parts.requested_phases, divided)
-            self._experiments.note_machines(await in_database(machine_notes), requested)
+            requested = await to_db_thread(parts.requested_phases, divided)
+            self._experiments.note_machines(await to_db_thread(machine_notes), requested)
         self._measurements.look()
         if self._service.labs is not None:
             await self._carriers.look()
@@ -145,12 +145,12 @@ class PeerSync:
         """Checks the version of each session that has clients, and which experiments sessions mirror."""
         loop = asyncio.get_running_loop()
         for feed in self._sessions.feeds():
-            before, feed.version = feed.version, await in_database(version_of, feed.key)
+            before, feed.version = feed.version, await to_db_thread(version_of, feed.key)
             before_at, feed.version_at = feed.version_at, loop.time()
             if before != feed.version:
                 self._on_change(feed, before, before_at)
         if mirrored := self._sessions.linked.mirrored():
-            current = await in_database(mirrors_of, mirrored)
+            current = await to_db_thread(mirrors_of, mirrored)
             for session in mirrored:
                 self._sessions.end_mirrors_here(session, current.get(session, ""))
 

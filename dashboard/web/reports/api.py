@@ -21,7 +21,7 @@ from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import ListedReport
 from dashboard.store.reports.saved import ImportResult
 from dashboard.web.http.api_responses import Refusal, json_response
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.threaded_views import Check, run_cancellable
 from dashboard.web.reports.documents import list_replacements, render_report
 from dashboard.web.service import service
@@ -271,7 +271,7 @@ async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
         document = render_report(identity, anonymised=body.scrub)
         return report_shares.create(identity, document, expires_at=expires_at, scrubbed=body.scrub)
 
-    token = await in_database(make)
+    token = await to_db_thread(make)
     url = await sync_to_async(request.build_absolute_uri)(f"/r/{token}/")
     return Status(
         201, {"url": url, "expires_at": None if expires_at is None else expires_at.isoformat(), "scrubbed": body.scrub}

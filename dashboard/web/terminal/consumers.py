@@ -25,7 +25,7 @@ from dashboard.models import Participant
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants, terminal_recordings
 from dashboard.web.feed_hub import GONE, TRY_LATER, Client
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.session_connections import add_connection, remove_connection
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
@@ -120,7 +120,7 @@ class TerminalConsumer(AsyncConsumer):
         self.type_task = self._task(self._type(owner.participant))
 
     async def _authorise(self) -> limits.TerminalOwner | str:
-        return await in_database(owner_of, self.scope, self.identity, self.step)
+        return await to_db_thread(owner_of, self.scope, self.identity, self.step)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         async def guarded() -> None:

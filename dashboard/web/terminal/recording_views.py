@@ -11,7 +11,7 @@ from dashboard.core.comparison.text_table import printable
 from dashboard.models import TrainingSession
 from dashboard.store.training import participants
 from dashboard.store.training.terminal_recordings import Recording, lines_of, recordings
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.training.responses import private_page
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
@@ -51,5 +51,5 @@ def _read(row: TrainingSession, key: str, step: str | None) -> dict[str, Any]:
 async def recording(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
     """The recording of one participant in one step, as text."""
     step = request.GET.get("step")
-    context = await in_database(_read, row, participant, step[:60] if step is not None else None)
+    context = await to_db_thread(_read, row, participant, step[:60] if step is not None else None)
     return await private_page(request, "terminal/recording.html", context)

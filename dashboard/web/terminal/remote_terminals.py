@@ -6,7 +6,7 @@ from dashboard.core.terminal.limits import TerminalOwner
 from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store.training.hosts import machine_of_participant
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.remote_lab import RemoteLabs
 
 #: The timeout of a call, in addition to the time that the call itself waits.
@@ -25,7 +25,7 @@ class RemoteTerminals(TerminalCalls):
         is_first = isinstance(arguments[0], TerminalOwner)
         participant = arguments[0].participant if is_first else arguments[0]
         if is_first or participant not in self._machines:
-            self._machines[participant] = await in_database(machine_of_participant, participant)
+            self._machines[participant] = await to_db_thread(machine_of_participant, participant)
         machine = self._machines[participant]
         if call.function is Terminals.detach:
             del self._machines[participant]  # another window of the participant finds it again

@@ -52,7 +52,7 @@ def listing(request: HttpRequest) -> Any:
 )
 def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
     """The full report for the instructor; with ``anonymous=true`` the anonymous one of a closed session."""
-    row = training_sessions.led(identity, request.user)
+    row = training_sessions.led_by(identity, request.user)
     if row is None:
         return Status(404, {"detail": NO_SESSION})
     if anonymous and not row.closed_at:

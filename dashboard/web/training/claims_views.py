@@ -14,7 +14,7 @@ from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.web.claims.presenters import show_catalogue
 from dashboard.web.claims.views import catalogue_context, require_run, run_context
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 from dashboard.web.training.hosts.participant_host import ParticipantHostContext, on_group_host
 
@@ -31,7 +31,7 @@ async def _catalogue(
         context = {**host.scope.context, **catalogue_context(shown, host.group), "engine_problem": problem}
         return render(request, "claims/claims.html", context, status=status)
 
-    return await in_database(show)
+    return await to_db_thread(show)
 
 
 @require_GET
@@ -47,7 +47,7 @@ async def run(request: HttpRequest, host: ParticipantHostContext) -> HttpRespons
     """Runs the chosen claims, or all that can run in a session."""
     ids = request.POST.getlist("claim")[:1000]
     try:
-        run_id = await in_database(group_runs.run_claims, ids, host.group, host.row.owner_id)
+        run_id = await to_db_thread(group_runs.run_claims, ids, host.group, host.row.owner_id)
     except ValueError as error:
         return await _catalogue(request, host, 400, str(error))
     except (NoHostError, QuotaError) as error:
@@ -65,13 +65,13 @@ async def one_run(request: HttpRequest, host: ParticipantHostContext, run_id: st
         context = {**host.scope.context, **run_context(require_run(run_id))}
         return render(request, "claims/claims.html", context)
 
-    return await in_database(show)
+    return await to_db_thread(show)
 
 
 @require_POST
 @on_group_host(RunKind.CLAIMS)
 async def cancel(_request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
     """Cancels a run; its outcomes are kept."""
-    await in_database(claim_runs.request_cancel, run_id)
+    await to_db_thread(claim_runs.request_cancel, run_id)
     service.wake()
     return redirect(f"{host.scope.claims}runs/{run_id}/")

@@ -8,7 +8,7 @@ from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_consumer import FeedConsumer
 from dashboard.web.feed_hub import GONE, Client, FeedHub
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.server.shared_frames import EXTENSION
 from dashboard.web.http.session_connections import add_connection
 from dashboard.web.training.hub import INSTRUCTOR, hub
@@ -23,7 +23,7 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
     row = training_sessions.get(identity)
     if row is None:
         return None
-    if user is not None and training_sessions.led(identity, user) is not None:
+    if user is not None and training_sessions.led_by(identity, user) is not None:
         return INSTRUCTOR, True, row.mirror_id or ""
     participant: ParticipantRef | None = scope.get("participant")
     if participant is None:  # a signed-in user who is also a participant
@@ -40,7 +40,7 @@ class SessionConsumer(FeedConsumer):
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Joins the feed, or closes with ``GONE``."""
-        found = await in_database(_authorise, self.scope, self.key)
+        found = await to_db_thread(_authorise, self.scope, self.key)
         await self.send({"type": "websocket.accept"})
         if found is None:
             await self.send({"type": "websocket.close", "code": GONE})

@@ -30,7 +30,7 @@ SOCKETS = re.compile(r"/ws/(?:experiments|measurements)/[^/]+/")
 
 def is_instructor_of(group: str, user: Any) -> bool:
     """Whether the user leads the session of a group. Queries the database."""
-    return training_sessions.led(session_of_group(group), user) is not None
+    return training_sessions.led_by(session_of_group(group), user) is not None
 
 
 def may_open(kind: RunKind, identity: str, user: Any) -> bool:
@@ -88,6 +88,6 @@ def group_filter(session: str, user: Any) -> dict[str, str]:
     Http404 for another user's session. Queries the database."""
     if not session:
         return {"group": ""}
-    if training_sessions.led(session[:16], user) is None:
+    if training_sessions.led_by(session[:16], user) is None:
         raise not_found()
     return {"group__startswith": f"{session[:16]}-"}

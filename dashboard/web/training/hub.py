@@ -21,7 +21,7 @@ from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.session_versions import SessionVersion
 from dashboard.web.feed_hub import GONE, RETRY_S, Client, Feed, FeedHub, Send, WriteNow
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.peer_processes import PeerProcesses
 from dashboard.web.training.hosts.host_requests import absent_machines, place_waiting
 from dashboard.web.training.linked_clients import LinkedClients
@@ -222,13 +222,13 @@ class SessionHub(FeedHub[SessionFeed]):
     async def _check_hosts(self, feed: SessionFeed) -> None:
         """Finds the participants with hosts that have changed, because hosts start and stop without a command."""
         before = feed.hosts or {}
-        feed.absent, hosts = await in_database(_read_hosts, feed.key)
+        feed.absent, hosts = await to_db_thread(_read_hosts, feed.key)
         feed.hosts = hosts
         if any(state == HostStage.UNPLACED for state, _reason in hosts.values()):
             await place_waiting()
         groups = {number_of_group(group) for group, state in hosts.items() if before.get(group) != state}
         if groups:
-            feed.outdated.update(await in_database(session_state.participants_in_groups, feed.key, groups))
+            feed.outdated.update(await to_db_thread(session_state.participants_in_groups, feed.key, groups))
             feed.dirty.set()
 
     async def _pass(self, feed: SessionFeed) -> None:
@@ -243,7 +243,7 @@ class SessionHub(FeedHub[SessionFeed]):
     async def _send_and_record(self, feed: SessionFeed, arrived: set[str], outdated: set[str]) -> None:
         now = shared_clock()
         on_peers = self.peers.participants(feed.key)
-        state = await in_database(_read_state, feed.key, len(feed.present(now) | on_peers))
+        state = await to_db_thread(_read_state, feed.key, len(feed.present(now) | on_peers))
         if state is None:
             self._close_feed(feed)
             return
@@ -262,7 +262,7 @@ class SessionHub(FeedHub[SessionFeed]):
         for client in feed.connections.get(INSTRUCTOR, ()):
             self._send_if_ready(client, changed)
         if arrived:
-            await in_database(participants.mark_seen, feed.key, arrived, now)
+            await to_db_thread(participants.mark_seen, feed.key, arrived, now)
         await self._record_presence(feed, feed.present(now), on_peers)
 
     async def _record_presence(self, feed: SessionFeed, here: set[str], on_peers: frozenset[str]) -> None:
@@ -270,11 +270,11 @@ class SessionHub(FeedHub[SessionFeed]):
         came = here - feed.recorded
         left = {key: feed.left_at.get(key, shared_clock()) for key in feed.recorded - here - on_peers}
         if came or left:
-            await in_database(participants.note_presence, feed.key, came, left, shared_clock())
+            await to_db_thread(participants.note_presence, feed.key, came, left, shared_clock())
         feed.recorded = here
 
     async def _send_own_state(self, feed: SessionFeed, participant: str, only: Client | None = None) -> None:
-        state = await in_database(session_state.participant_state, feed.key, participant, feed.absent)
+        state = await to_db_thread(session_state.participant_state, feed.key, participant, feed.absent)
         if state is None:
             self.disconnect_here(feed.key, participant)
             return

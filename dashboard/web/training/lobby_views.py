@@ -17,7 +17,7 @@ from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.session_connections import end_session
 from dashboard.web.service import LabUnavailableError
 from dashboard.web.training.hosts.host_requests import request_host, reset_host
@@ -34,10 +34,10 @@ async def lobby(request: HttpRequest, identity: str) -> HttpResponse:
     user = await request.auser()
 
     def is_only_instructor() -> bool:
-        leads = training_sessions.led(identity, user) is not None
+        leads = training_sessions.led_by(identity, user) is not None
         return leads and participant_in(request.session, request.path_info) is None
 
-    if user.is_authenticated and await in_database(is_only_instructor):
+    if user.is_authenticated and await to_db_thread(is_only_instructor):
         return redirect(f"/sessions/{identity}/console/")
     return await _lobby(request, identity)
 
@@ -55,7 +55,7 @@ async def _lobby(request: HttpRequest, row: TrainingSession, participant: Partic
             "steps": list_steps(workshop, records, place.front, place.until, free=place.free),
         }
 
-    context = {**await page_context(row, participant), **await in_database(read)}
+    context = {**await page_context(row, participant), **await to_db_thread(read)}
     return await render_page(request, "training/lobby.html", context)
 
 
@@ -71,7 +71,7 @@ def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str,
 
 async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     """Redirects to the step from which a form was sent, or to the lobby."""
-    workshop, step = await in_database(workshop_in, row), request.POST.get("step", "")
+    workshop, step = await to_db_thread(workshop_in, row), request.POST.get("step", "")
     return redirect(f"/sessions/{row.id}/" + (f"steps/{step}/" if workshop.index(step) is not None else ""))
 
 
@@ -82,13 +82,15 @@ async def hand(request: HttpRequest, row: TrainingSession, participant: Particip
     up, now = request.POST.get("up") == "yes", shared_clock()
     if not row.closed_at:
         step = request.POST.get("step", "")[:60] or row.step
-        await in_database(participants.raise_hand, row.id, participant.id, now, up=up, step=step)
+        await to_db_thread(participants.raise_hand, row.id, participant.id, now, up=up, step=step)
         if up and request.POST.get("text", "").strip():
             try:
                 text = parse_text(request.POST["text"])
             except ValueError as error:
                 return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
-            await in_database(session_state.add_message, row.id, participant.id, step, text, now, from_instructor=False)
+            await to_db_thread(
+                session_state.add_message, row.id, participant.id, step, text, now, from_instructor=False
+            )
         hub.tell(row.id, participant.id)
     return await _back(request, row)
 
@@ -115,8 +117,8 @@ async def device(request: HttpRequest, row: TrainingSession, participant: Partic
     context = await page_context(row, participant)
     if request.method != "POST":
         return await private_page(request, "training/transfer.html", context)
-    token = await in_database(participants.make_link, row.id, participant.id)
-    link = f"{(await in_database(join_address, request)).origin}/seat/{token}/"
+    token = await to_db_thread(participants.make_link, row.id, participant.id)
+    link = f"{(await to_db_thread(join_address, request)).origin}/seat/{token}/"
     context |= {"link": link, "qr": qr_code(link, _("Your personal link as a QR code"))}
     return await private_page(request, "training/transfer.html", context, 201)
 
@@ -126,7 +128,7 @@ async def device(request: HttpRequest, row: TrainingSession, participant: Partic
 async def leave(request: HttpRequest, row: TrainingSession, _participant: ParticipantRef) -> HttpResponse:
     """Removes the participant from this browser; they stay in the session."""
     key = request.session.session_key
-    await in_database(remove_token, request, row.id)
+    await to_db_thread(remove_token, request, row.id)
     end_session(key or "")
     return redirect("/join/")
 
@@ -142,7 +144,7 @@ async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dic
     """The read-only page of the mirrored experiment; Http404 if none is shown."""
     if not row.mirror_id:
         raise Http404(_("Your instructor does not show a comparison now."))
-    snapshot = await in_database(load_snapshot, row.mirror_id)
+    snapshot = await to_db_thread(load_snapshot, row.mirror_id)
     return await render_page(
         request,
         "experiments/experiment.html",

@@ -22,7 +22,7 @@ from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import JoinRefusedError
 from dashboard.web.experiments.views import experiment_items, load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.measurements.serializers import list_runs
 from dashboard.web.service import LabUnavailableError, service
@@ -90,7 +90,7 @@ async def _containers(row: TrainingSession, group: str) -> dict[str, Any]:
     if not group or row.closed_at:
         return {}
     try:
-        place = await in_database(group_runs.ready_place, group)
+        place = await to_db_thread(group_runs.ready_place, group)
         async with asyncio.timeout(CONTAINERS_TIMEOUT_S):
             listed_containers: tuple[HostContainer, ...] = await service.ask_of(place, containers)
     except TimeoutError:
@@ -109,7 +109,7 @@ def _is_own_run(row: TrainingSession, participant: Participant, run_id: str) -> 
 async def _page(
     request: HttpRequest, row: TrainingSession, participant: str, status: int = 200, **extra: Any
 ) -> HttpResponse:
-    context = await in_database(_context, row, participant)
+    context = await to_db_thread(_context, row, participant)
     context |= {**await _containers(row, context["group"]), **extra}
     return await private_page(request, "training/console/participants/participant.html", context, status)
 
@@ -142,35 +142,35 @@ async def live(request: HttpRequest, row: TrainingSession, participant: str, run
             "path_key": request.GET.get("path", "")[:200],
         }
 
-    return await private_page(request, "experiments/experiment.html", await in_database(read))
+    return await private_page(request, "experiments/experiment.html", await to_db_thread(read))
 
 
 @require_POST
 @for_instructor
 async def change(request: HttpRequest, row: TrainingSession, participant: str, what: str) -> HttpResponse:
     """Renames, removes, admits or answers a participant, lowers the hand, or creates the link to another device."""
-    found, now = await in_database(find_participant, row, participant), shared_clock()
+    found, now = await to_db_thread(find_participant, row, participant), shared_clock()
     if row.closed_at and what in {"say", "admit"}:
         return await _page(request, row, participant, 409, problem=_("This session is over and cannot be changed."))
     try:
         match what:
             case "rename":
-                await in_database(participants.rename, row.id, found.id, parse_name(request.POST.get("name", "")))
+                await to_db_thread(participants.rename, row.id, found.id, parse_name(request.POST.get("name", "")))
             case "remove":
                 await remove_participants(row, [found.id])
             case "admit":
-                await in_database(participants.admit, row.id, found.id, now)
+                await to_db_thread(participants.admit, row.id, found.id, now)
             case "lower":
-                await in_database(participants.raise_hand, row.id, found.id, now, up=False)
+                await to_db_thread(participants.raise_hand, row.id, found.id, now, up=False)
             case "say":
                 text = parse_text(request.POST.get("text", ""))
-                await in_database(
+                await to_db_thread(
                     session_state.add_message, row.id, found.id, row.step, text, now, from_instructor=True
                 )
-                await in_database(participants.raise_hand, row.id, found.id, now, up=False)
+                await to_db_thread(participants.raise_hand, row.id, found.id, now, up=False)
             case "link":
-                token = await in_database(participants.make_link, row.id, found.id)
-                link = f"{(await in_database(join_address, request)).origin}/seat/{token}/"
+                token = await to_db_thread(participants.make_link, row.id, found.id)
+                link = f"{(await to_db_thread(join_address, request)).origin}/seat/{token}/"
                 qr = qr_code(link, _("This participant's link as a QR code"))
                 return await _page(request, row, participant, 201, link=link, qr=qr)
             case _:
@@ -180,7 +180,7 @@ async def change(request: HttpRequest, row: TrainingSession, participant: str, w
         return await _page(request, row, participant, status, problem=str(error))
     hub.tell(row.id, found.id)
     source = request.POST.get("from", "")[:16]
-    if what == "say" and source and await in_database(_is_own_run, row, found, source):
+    if what == "say" and source and await to_db_thread(_is_own_run, row, found, source):
         return redirect(f"{_url(row, found.id)}experiments/{source}/")
     to_console = what in {"remove", "admit"} or source == "console"
     return redirect(f"/sessions/{row.id}/console/" if to_console else _url(row, found.id))

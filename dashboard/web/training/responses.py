@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 from segno import make
 
 from dashboard.web.experiments.views import refuse
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.workshops.step_context import PART_HEADER
 from dashboard.web.workshops.views import render_page
 
@@ -27,7 +27,7 @@ async def refused(request: HttpRequest, status: int, title: str, sentence: str, 
         return JsonResponse({"detail": sentence}, status=status)
     if PART_HEADER in request.headers or accepted.startswith("text/plain"):
         return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
-    return await in_database(lambda: refuse(request, status, title, sentence, back=back))
+    return await to_db_thread(lambda: refuse(request, status, title, sentence, back=back))
 
 
 def qr_code(text: str, title: str) -> SafeString:

@@ -16,7 +16,7 @@ from dashboard.models import TrainingSession
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 
 TOKENS_KEY = "seats"  # the name in browser sessions that earlier versions stored
 MAX_TOKENS = 10
@@ -73,7 +73,7 @@ def for_participant[**P](view: ParticipantView[P]) -> View:
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        row, participant = await in_database(_find, request, identity)
+        row, participant = await to_db_thread(_find, request, identity)
         if row is None or participant is None:
             raise not_found()
         return await view(request, row, participant, *args, **kwargs)
@@ -109,7 +109,7 @@ def for_instructor[**P](view: SessionView[P]) -> View:
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        row = await in_database(training_sessions.led, identity, await request.auser())
+        row = await to_db_thread(training_sessions.led_by, identity, await request.auser())
         if row is None:
             raise not_found()
         return await view(request, row, *args, **kwargs)

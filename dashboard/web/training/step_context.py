@@ -16,7 +16,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hosts.host_requests import absent_machines
 from dashboard.web.training.hub import hub
@@ -45,7 +45,7 @@ async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostS
     if row.hosts == HostsFor.NONE:
         return None
     group = group_key(row.id, participant.group)
-    if service.labs is not None and (shown := await in_database(_without_lab, group)) is not None:
+    if service.labs is not None and (shown := await to_db_thread(_without_lab, group)) is not None:
         return shown
     try:
         return await service.ask_group(group, experiment_calls.host_state, group)
@@ -88,7 +88,7 @@ def place_of(
 
 async def page_context(row: TrainingSession, participant: ParticipantRef, step: str = "") -> dict[str, Any]:
     """The context of every page of a participant, with the state of the host. ``step`` is the one on the page."""
-    context = await in_database(_page_context, row, participant, step)
+    context = await to_db_thread(_page_context, row, participant, step)
     return {**context, "host": await host_state(row, participant) if participant.admitted else None}
 
 

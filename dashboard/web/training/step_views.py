@@ -17,7 +17,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.training.hosts.host_requests import request_first_host
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import View, for_admitted
@@ -29,7 +29,7 @@ async def _place(
     row: TrainingSession, participant: ParticipantRef, slug: str, *, whole_page: bool
 ) -> tuple[step_context.WorkshopPlace, Workshop, Step]:
     """The place where the participant works, with the context around the step for a ``whole_page``."""
-    workshop = await in_database(workshop_in, row)
+    workshop = await to_db_thread(workshop_in, row)
     step = step_context.find_step(workshop, slug)
     extra = await page_context(row, participant, slug) if whole_page else {}
     return place_of(row, participant, workshop, extra), workshop, step
@@ -48,9 +48,9 @@ async def step_page(request: HttpRequest, row: TrainingSession, participant: Par
 async def opened(_request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """Records when the step was first opened; sent by the page."""
     place, workshop, found = await _place(row, participant, step, whole_page=False)
-    walk = await in_database(workshop_store.load_progress, participant.person, row.workshop)
-    if walk is not None and not row.closed_at and not await in_database(place.is_locked, workshop, walk, found):
-        await in_database(session_state.mark_opened, row, participant.id, step, shared_clock())
+    walk = await to_db_thread(workshop_store.load_progress, participant.person, row.workshop)
+    if walk is not None and not row.closed_at and not await to_db_thread(place.is_locked, workshop, walk, found):
+        await to_db_thread(session_state.mark_opened, row, participant.id, step, shared_clock())
         if row.hosts != HostsFor.NONE:
             await _start_host(row, participant)
         hub.wake(row.id)
@@ -84,7 +84,7 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
         session_state.answer(row, participant.id, step, choice, question.choices[choice], shared_clock())
         return 200, ""
 
-    status, refusal = await in_database(store)
+    status, refusal = await to_db_thread(store)
     if refusal:
         locked_page = await step_context.refuse_locked(request, place, workshop, found)
         return locked_page or await step_context.render_step(

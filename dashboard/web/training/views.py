@@ -15,7 +15,7 @@ from dashboard.store import machines
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.addresses.own_addresses import join_address
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.accounts.creators import creators_of
 from dashboard.web.training.hosts.host_requests import capacity, expect_hosts
 from dashboard.web.workshops.views import library, render_page
@@ -57,13 +57,13 @@ async def listing(request: HttpRequest) -> HttpResponse:
         ]
         return {"sessions": listed, **creators.context}
 
-    return await render_page(request, "training/console/sessions.html", await in_database(read))
+    return await render_page(request, "training/console/sessions.html", await to_db_thread(read))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def new(request: HttpRequest) -> HttpResponse:
     """The form with the capacity for private hosts; a valid one creates a session."""
-    shelved = await in_database(library().all)
+    shelved = await to_db_thread(library().all)
     workshops = {found.workshop.slug: found.workshop for found in shelved if found.workshop is not None}
     settings = NewSession(workshop=request.GET.get("workshop", "")[:40])
     typed: dict[str, str] = {}
@@ -77,7 +77,9 @@ async def new(request: HttpRequest) -> HttpResponse:
             problems = {"hosts": refusal}
         if not problems:
             workshop = workshops[settings.workshop]
-            row = await in_database(training_sessions.create, await _owner(request), settings, workshop, shared_clock())
+            row = await to_db_thread(
+                training_sessions.create, await _owner(request), settings, workshop, shared_clock()
+            )
             if settings.hosts is not HostsFor.NONE:
                 await expect_hosts()
             return redirect(f"/sessions/{row.id}/console/")
@@ -89,8 +91,8 @@ async def new(request: HttpRequest) -> HttpResponse:
         "max_participants": MAX_PARTICIPANTS,
         "max_team_size": MAX_TEAM_SIZE,
         "capacity": available,
-        "labels": await in_database(machines.list_labels),
+        "labels": await to_db_thread(machines.list_labels),
         "problems": problems,
-        "join": await in_database(join_address, request),
+        "join": await to_db_thread(join_address, request),
     }
     return await render_page(request, "training/console/new.html", context, 400 if problems else 200)

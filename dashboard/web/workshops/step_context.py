@@ -30,7 +30,7 @@ from dashboard.store import workshops as store
 from dashboard.store.training.hosts import NoHostError, QuotaError
 from dashboard.store.workshops import Progress
 from dashboard.web.experiments.views import refuse
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.workshops import step_measurement
 from dashboard.web.workshops.views import list_steps, person_of, render_page, require_workshop
@@ -112,12 +112,12 @@ async def render_step(
     status: int = 200,
 ) -> HttpResponse:
     """The step in its current state, with the ``result`` of an action."""
-    progress = await in_database(store.load_progress, place.person, workshop.slug)
+    progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
     result = result or ActionResult()
     checked = result.checked
-    number, records = workshop.index(step.slug) or 0, await in_database(place.records, progress)
+    number, records = workshop.index(step.slug) or 0, await to_db_thread(place.records, progress)
     record = records.get(step.slug, EMPTY)
     view = HostView(tuple(checked.images), checked.picture) if checked is not None else await _view_host(place)
     images = frozenset(view.images)
@@ -140,7 +140,7 @@ async def render_step(
                 "number": index,
                 "line": with_image(command.line, images),
                 "label": command.label,
-                "typed_because": command.typed_because,
+                "terminal_reason": command.terminal_reason,
                 "result": result.done if result.ran == index else None,
             }
             for index, command in enumerate(step.run)
@@ -155,7 +155,7 @@ async def render_step(
         "url": place.address(step.slug),
         "picture": view.picture,
         "enter_line": _enter_line(place),
-        "measurement": await in_database(step_measurement.show, place, workshop, step),
+        "measurement": await to_db_thread(step_measurement.show, place, workshop, step),
         **place.extra,
     }
     if stage is StepStage.DONE:
@@ -192,15 +192,15 @@ async def refuse_locked(
     request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step
 ) -> HttpResponse | None:
     """The refusal if the step is locked for the person; None if it is open."""
-    progress = await in_database(store.load_progress, place.person, workshop.slug)
+    progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
-    if not await in_database(place.is_locked, workshop, progress, step):
+    if not await to_db_thread(place.is_locked, workshop, progress, step):
         return None
     if place.until is not None and (workshop.index(step.slug) or 0) >= place.until:
         sentence, advice = _("Your instructor has not opened this step yet."), _("Go back to your session and wait.")
     else:
-        first = workshop.steps[current_step(workshop, await in_database(place.records, progress))]
+        first = workshop.steps[current_step(workshop, await to_db_thread(place.records, progress))]
         sentence = _("“%(title)s” must be done first.") % {"title": first.title}
         advice = _("Go back to the workshop and continue from there.")
     response: HttpResponse = await sync_to_async(refuse)(
@@ -259,7 +259,7 @@ async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop
         problem = problem or _("Nothing can be measured in this step.")
     if not problem:
         try:
-            await in_database(step_measurement.request, place, workshop, step)
+            await to_db_thread(step_measurement.request, place, workshop, step)
         except (NoHostError, QuotaError) as error:
             problem = str(error)
     if problem:

@@ -18,7 +18,7 @@ from dashboard.lab.workshops.files import Library
 from dashboard.store import workshops as store
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.workshops import Progress
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
 
 
@@ -76,7 +76,7 @@ def _describe_progress(workshop: Workshop, progress: Progress | None) -> dict[st
 @require_GET
 async def workshops(request: HttpRequest) -> HttpResponse:
     """All workshops, with the user's progress."""
-    progress = await in_database(store.load_all_progress, await person_of(request))
+    progress = await to_db_thread(store.load_all_progress, await person_of(request))
     entries = await sync_to_async(library().all, thread_sensitive=False)()
     usable = [
         {
@@ -95,7 +95,7 @@ async def workshops(request: HttpRequest) -> HttpResponse:
 async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
     """One workshop with its steps."""
     found = await require_workshop(workshop)
-    progress = await in_database(store.load_progress, await person_of(request), found.slug)
+    progress = await to_db_thread(store.load_progress, await person_of(request), found.slug)
     context = {
         "workshop": found,
         "steps": list_steps(found, progress.records if progress else {}),
@@ -110,7 +110,7 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
 async def start(request: HttpRequest, workshop: str) -> HttpResponse:
     """Starts a workshop, or continues it."""
     found = await require_workshop(workshop)
-    progress = await in_database(store.start, await person_of(request), found.slug, found.digest, shared_clock())
+    progress = await to_db_thread(store.start, await person_of(request), found.slug, found.digest, shared_clock())
 
     with suppress(LabUnavailableError):  # the first step shows the problem
         await service.ask(workshop_calls.prepare_images, found.images)
@@ -121,7 +121,7 @@ async def start(request: HttpRequest, workshop: str) -> HttpResponse:
 async def again(request: HttpRequest, workshop: str) -> HttpResponse:
     """Deletes the user's progress."""
     found = await require_workshop(workshop)
-    await in_database(store.delete_progress, await person_of(request), found.slug)
+    await to_db_thread(store.delete_progress, await person_of(request), found.slug)
     return redirect(f"/workshop/{found.slug}/")
 
 
@@ -129,7 +129,7 @@ async def again(request: HttpRequest, workshop: str) -> HttpResponse:
 async def result(request: HttpRequest, workshop: str) -> HttpResponse:
     """The user's result, for printing."""
     found = await require_workshop(workshop)
-    progress = await in_database(store.load_progress, await person_of(request), found.slug)
+    progress = await to_db_thread(store.load_progress, await person_of(request), found.slug)
     if progress is None:
         return redirect(f"/workshop/{found.slug}/")
     summary = summarise(found, progress.records)

@@ -52,4 +52,4 @@ def test_an_arm_that_cannot_bind_its_port_is_trouble_with_its_cause(running: str
     expect(trouble).to_contain_text("listens on port 80 of this machine. Stop it, or choose another port.")
     expect(trouble.locator("[data-slot=holder-open]:visible")).to_have_attribute("href", f"/experiments/{running}/")
     expect(trouble.locator("form:visible")).to_have_attribute("action", f"/experiments/{running}/stop/")
-    expect(page.locator("[data-slot=phase-chip]")).to_contain_text("partly running")
+    expect(page.locator("[data-slot=phase-badge]")).to_contain_text("partly running")

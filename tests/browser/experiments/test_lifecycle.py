@@ -182,15 +182,15 @@ def test_a_killed_server_is_shown_and_the_page_recovers(
     visitor.expect(r"WebSocket connection to .* failed")
     identity = server.launch(modes=["none", "bridge"])
     shown = show(identity)
-    chip = shown.page.locator("[data-connection]")
+    badge = shown.page.locator("[data-connection]")
     server.kill()
-    expect(chip).to_have_text(re.compile(r"reconnecting since \d\d:\d\d:\d\d"))
+    expect(badge).to_have_text(re.compile(r"reconnecting since \d\d:\d\d:\d\d"))
     expect(shown.page.locator("[data-slot=stale]")).to_contain_text("this page may be out of date")
     # What happens while nobody looks:
     engine_host.docker("exec", "-d", f"nm-{identity}-bridge", "nc", "-l", "-p", "9000")
     engine_host.docker("rm", "-f", f"nm-{identity}-none")
     server.start()
-    expect(chip).to_have_text("live")
+    expect(badge).to_have_text("live")
     expect(shown.page.locator("[data-slot=stale]")).to_be_hidden()
     expect(shown.cell("listeners/tcp :9000/", "bridge")).to_contain_text("nc")
     expect(shown.head("none")).to_contain_text("removed outside Netmodes")
@@ -236,7 +236,7 @@ def test_without_javascript_it_is_complete_and_can_be_stopped(
     assert shown.columns() == ["machine", "bridge", "none"]
     expect(shown.row("identity/netns/")).to_be_visible()
     expect(page.locator("svg.picture.wide")).to_be_visible()
-    expect(page.locator("noscript .chip")).to_be_visible()
+    expect(page.locator("noscript .badge")).to_be_visible()
     expect(shown.happened("Launch requested")).to_be_visible()
     same = page.locator("tr[data-relation=same]").first
     expect(same).to_be_hidden()

@@ -249,19 +249,19 @@ def test_a_dropped_connection_reconnects_and_catches_up(
 
     visitor.context.route_web_socket("**/ws/**", connect)
     page = show(running)
-    chip = page.page.locator("[data-connection]")
+    badge = page.page.locator("[data-connection]")
     page.page.evaluate(
         """() => {
-            const chip = document.querySelector("[data-connection]");
+            const badge = document.querySelector("[data-connection]");
             window.seen = [];
-            new MutationObserver(() => window.seen.push(chip.textContent.trim()))
-                .observe(chip, {subtree: true, childList: true, characterData: true});
+            new MutationObserver(() => window.seen.push(badge.textContent.trim()))
+                .observe(badge, {subtree: true, childList: true, characterData: true});
         }"""
     )
     engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9003")
     lines[0].close(code=1011, reason="cut")
     expect(page.cell("listeners/tcp :9003/", "bridge")).to_contain_text("nc")
-    expect(chip).to_have_text("live")
+    expect(badge).to_have_text("live")
     assert any(text.startswith("reconnecting since ") for text in page.page.evaluate("window.seen"))
     assert len(lines) == 2
     _inside(engine_host, running, "bridge", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9003")

@@ -40,7 +40,7 @@ def launch(preset: Preset, visitor: Visitor, server: Server) -> ExperimentPage:
     shown.wait_for("running")
     assert page.url.endswith(f"#{preset.tab}")
     expect(page.locator("h1")).to_contain_text(preset.title)
-    expect(page.locator("[data-slot=phase-chip]")).to_contain_text("running")
+    expect(page.locator("[data-slot=phase-badge]")).to_contain_text("running")
     row = shown.row(preset.row)
     expect(row).to_have_attribute("data-relation", re.compile(r"^(?!same)"))
     host, bridge = shown.text(preset.row, "host"), shown.text(preset.row, "bridge")

@@ -246,5 +246,5 @@ def a_hint_reaches_a_phone(group: Class) -> None:
     expect(toast).to_be_empty()
     phone.reload()
     group.people[1].live()
-    expect(phone.locator("[data-slot=said]")).to_contain_text("Read the number.")
+    expect(phone.locator("[data-slot=messages]")).to_contain_text("Read the number.")
     expect(toast).to_be_empty()

@@ -63,7 +63,7 @@ def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, 
     console.page.goto(f"{ada.home}console/")
     console.page.get_by_text("Close the session").click()
     console.page.get_by_role("button", name="Close it now").click()
-    expect(page.locator("[data-slot=phase-chip]")).to_have_attribute("data-phase", "stopped", timeout=RUN_MS)
+    expect(page.locator("[data-slot=phase-badge]")).to_have_attribute("data-phase", "stopped", timeout=RUN_MS)
     assert found == [], "\n".join(found)
 
 
@@ -80,7 +80,7 @@ def the_instructor_watches(console: Console, ada: ParticipantPage) -> list[str]:
     assert helping.get_by_role("button", name="Stop", exact=True).count() == 0
     helping.get_by_label("A hint for Ada").fill("Look at the listeners.")
     helping.get_by_role("button", name="Send").click()
-    expect(page.locator("[data-slot=said]")).to_contain_text("Look at the listeners.")
+    expect(page.locator("[data-slot=messages]")).to_contain_text("Look at the listeners.")
     is_live(helping)
     found += violations(helping)
     return found

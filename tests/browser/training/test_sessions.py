@@ -175,10 +175,10 @@ def one_fails_twice_and_is_flagged(console: Console, person: ParticipantPage) ->
     expect(flagged).to_contain_text("hand raised")
     flagged.get_by_role("link", name="Dan").click()
     helping = console.page
-    expect(helping.locator("[data-region=said]")).to_contain_text("Nothing runs?")
+    expect(helping.locator("[data-region=messages]")).to_contain_text("Nothing runs?")
     helping.get_by_role("textbox", name="Hint").fill("Press the button beside the command.")
     helping.get_by_role("button", name="Send").click()
-    expect(person.page.locator("[data-slot=said]")).to_contain_text("Press the button beside the command.")
+    expect(person.page.locator("[data-slot=messages]")).to_contain_text("Press the button beside the command.")
     helping.get_by_role("link", name="Monday").click()
     expect(console.page.get_by_role("heading", name="Who needs help")).to_be_visible()
 

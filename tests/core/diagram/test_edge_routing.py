@@ -22,8 +22,8 @@ def _stack(key: str, y: float, x: float = 880) -> Box:
     return Box(f"{key}:stack", "stack", "bridge", x, y, 340, 150)
 
 
-def _cables(*boxes: Box, aisle: float | None = None) -> EdgeRouter:
-    return EdgeRouter({box.id: box for box in boxes}, aisle)
+def _cables(*boxes: Box, channel: float | None = None) -> EdgeRouter:
+    return EdgeRouter({box.id: box for box in boxes}, channel)
 
 
 def _lane(path: str) -> float:
@@ -40,7 +40,7 @@ def test_a_missing_box_has_no_edge() -> None:
 
 
 def test_an_edge_begins_at_one_box_and_ends_at_the_other() -> None:
-    cables = _cables(_stack("bridge", 12), aisle=250)
+    cables = _cables(_stack("bridge", 12), channel=250)
     cables.connect("veth", "bridge", BRIDGE, _end("bridge", 12), "veth pair")
     [edge] = cables.edges
     assert edge.path.startswith("M222 325 H734 C")
@@ -49,7 +49,7 @@ def test_an_edge_begins_at_one_box_and_ends_at_the_other() -> None:
 
 
 def test_edges_from_a_parent_use_the_aisle_side_by_side() -> None:
-    cables = _cables(_stack("a", 12), _stack("b", 180), aisle=250)
+    cables = _cables(_stack("a", 12), _stack("b", 180), channel=250)
     for key, y in (("a", 12), ("b", 180)):
         cables.connect("parent", "macvlan", PARENT, _end(key, y), "macvlan")
     assert [edge.path.split(" C")[0] for edge in cables.edges] == [
@@ -60,7 +60,7 @@ def test_edges_from_a_parent_use_the_aisle_side_by_side() -> None:
 
 def test_an_edge_to_the_second_column_uses_the_gap_above_its_row() -> None:
     far = NEAR + 364
-    cables = _cables(_stack("far", 180, far), aisle=250)
+    cables = _cables(_stack("far", 180, far), channel=250)
     for kind, start in (("veth", BRIDGE), ("proxy", DOOR), ("dnat", DOOR)):
         cables.connect(kind, "bridge", start, _end("far", 180, far))
     heights = [float(edge.path.split(" H")[-3].split()[-1]) for edge in cables.edges]

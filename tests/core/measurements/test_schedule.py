@@ -26,8 +26,8 @@ from dashboard.core.measurements.schedule import (
     needs_responder,
     order_of_rounds,
     plan_blocks,
+    probe_problem,
     remaining_s,
-    unsuited,
 )
 from dashboard.core.paths.finder import measured_paths, resolver_paths
 from tests.core.scenes import make_scene
@@ -79,8 +79,8 @@ def test_what_is_missing_is_named_with_its_reason() -> None:
     assert missing["bridge/published-dnat"] == "port 80/udp is not published, only tcp"
     assert not any("resolver" in key for key in missing)
     resolver = next(path for path in PATHS if path.kind == "resolver")
-    assert unsuited(resolver, Probe.TCP_RR) == "a resolver answers dns only"
-    assert unsuited(PATHS[0], Probe.DNS) == "dns needs a resolver"
+    assert probe_problem(resolver, Probe.TCP_RR) == "a resolver answers dns only"
+    assert probe_problem(PATHS[0], Probe.DNS) == "dns needs a resolver"
 
 
 @given(st.floats(0.5, 3600), st.integers(1, 64), st.none() | st.floats(1, 100_000))

@@ -35,7 +35,7 @@ DNAT = {"dnat": {"addr": "10.0.0.1", "port": 8080}}
 def test_a_chain_has_its_hook_and_policy() -> None:
     chain = {"family": "inet", "table": "t", "name": "c", "type": "filter", "hook": "forward", "prio": 5}
     table = read_nftables(json.dumps({"nftables": [{"chain": chain | {"policy": "drop"}}]})).tables["inet", "t"]
-    read = table.hooked("filter", "forward")[0]
+    read = table.base_chains("filter", "forward")[0]
     assert (read.priority, read.policy) == (5, Verdict.DROP)
     assert len(table.families) == 2
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dashboard.core.operations.roles import RULES, Access, Action, Role, Standing, change_problem, may, table
+from dashboard.core.operations.roles import RULES, Access, AccountStatus, Action, Role, change_problem, may, table
 from tests.docs.documents import ROOT
 
 OWNER, INSTRUCTOR, READER = Role
@@ -53,17 +53,17 @@ def test_the_document_shows_the_same_table() -> None:
 @pytest.mark.parametrize(
     ("changed", "others", "refused"),
     [
-        (Standing(INSTRUCTOR, active=True), 0, True),
-        (Standing(OWNER, active=False), 0, True),
-        (Standing(INSTRUCTOR, active=True), 1, False),
-        (Standing(OWNER, active=True), 0, False),
+        (AccountStatus(INSTRUCTOR, active=True), 0, True),
+        (AccountStatus(OWNER, active=False), 0, True),
+        (AccountStatus(INSTRUCTOR, active=True), 1, False),
+        (AccountStatus(OWNER, active=True), 0, False),
     ],
 )
-def test_the_only_owner_stays(changed: Standing, others: int, refused: bool) -> None:
-    assert (change_problem(Standing(OWNER, active=True), changed, others) is not None) == refused
+def test_the_only_owner_stays(changed: AccountStatus, others: int, refused: bool) -> None:
+    assert (change_problem(AccountStatus(OWNER, active=True), changed, others) is not None) == refused
 
 
 def test_others_can_be_changed() -> None:
-    reader = Standing(READER, active=True)
-    assert change_problem(reader, Standing(READER, active=False), 0) is None
-    assert change_problem(Standing(OWNER, active=False), Standing(READER, active=False), 0) is None
+    reader = AccountStatus(READER, active=True)
+    assert change_problem(reader, AccountStatus(READER, active=False), 0) is None
+    assert change_problem(AccountStatus(OWNER, active=False), AccountStatus(READER, active=False), 0) is None

@@ -9,7 +9,7 @@ import pytest
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.measurements.measurement import Probe
-from dashboard.core.measurements.schedule import unsuited
+from dashboard.core.measurements.schedule import probe_problem
 from dashboard.core.modes import NEIGHBOUR, OTHER_CONTAINER, OTHER_HOST, OUTSIDE
 from dashboard.core.namespaces.state import ClosedBridge, DirectDrop, Family, FirewallRules, Protocol
 from dashboard.core.paths.finder import find_paths, measured_paths, resolver_paths
@@ -106,7 +106,7 @@ def test_udp_from_the_lan_needs_a_rule_or_a_socket_that_leads_to_the_container()
         machine = replace(states[MACHINE], listeners=listeners, firewall=FirewallRules())
         found = outside(columns, {**states, MACHINE: machine})
         paths = {path.kind: path for path in found if path.family is Family.INET}
-        assert tuple(unsuited(paths[kind], Probe.UDP_RR) for kind in kinds) == why
+        assert tuple(probe_problem(paths[kind], Probe.UDP_RR) for kind in kinds) == why
 
 
 def test_without_docker_proxy_a_container_reaches_its_own_published_port_through_dnat() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.measurements.measurement import Probe
-from dashboard.core.measurements.schedule import unsuited
+from dashboard.core.measurements.schedule import probe_problem
 from dashboard.core.namespaces.state import (
     Family,
     FirewallRules,
@@ -145,7 +145,7 @@ def test_udp_through_docker_proxy_is_offered_where_it_is_published(
     paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_PROXY]
     assert {path.address: path.udp_port for path in paths if path.family is Family.INET} == expected
     why = f"port 80/udp is published on {published_on} only"
-    assert {unsuited(path, Probe.UDP_RR) for path in paths if not path.udp_port} == {why}
+    assert {probe_problem(path, Probe.UDP_RR) for path in paths if not path.udp_port} == {why}
 
 
 def test_udp_is_offered_on_the_port_that_leads_to_the_container_at_each_address() -> None:
@@ -179,7 +179,7 @@ def test_udp_is_forwarded_where_the_forwarder_has_a_socket(process: str, udp_por
     columns = (columns[0], replace(columns[1], published=ports), *columns[2:])
     paths = [path for path in find_paths(columns, states) if path.kind is PathKind.PUBLISHED_ROOTLESS]
     assert {path.udp_port for path in paths if path.family is Family.INET} == {udp_port}
-    reasons = {path.target: unsuited(path, Probe.UDP_RR) for path in paths}
+    reasons = {path.target: probe_problem(path, Probe.UDP_RR) for path in paths}
     ends = ("127.0.0.1", "192.0.2.2")
     assert [reasons[f"{end}:8080"] for end in ends] == [
         "" if udp_port else f"{NO_UDP_RULE.format(f'{end}:5353')}, and {NO_UDP_SOCKET}" for end in ends
@@ -271,7 +271,7 @@ def test_udp_needs_a_rule_of_its_own() -> None:
         (path,) = [path for path in paths if path.kind is PathKind.PUBLISHED_DNAT]
         assert path.udp_port == expected
         no_rule = f"{NO_UDP_RULE.format('192.0.2.2:8085')}, and {NO_UDP_SOCKET}"
-        assert unsuited(path, Probe.UDP_RR) == ("" if expected else no_rule)
+        assert probe_problem(path, Probe.UDP_RR) == ("" if expected else no_rule)
 
 
 @pytest.mark.parametrize("isolated", [True, False])

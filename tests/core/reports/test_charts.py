@@ -44,7 +44,7 @@ def test_differences_have_one_axis_with_zero() -> None:
     for row in chart.rows[1:]:
         assert 0 <= at(row.low) <= at(row.at) <= at(row.high) <= 100
         assert row.words in chart.description
-        assert row.said in chart.description
+        assert row.difference in chart.description
     proxy = next(row for row in chart.rows if row.label == "bridge/published-proxy")
     assert at(proxy.low) > at(chart.zero) + 50
     assert proxy.verdict == "slower"

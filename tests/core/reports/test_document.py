@@ -11,7 +11,15 @@ import pytest
 from dashboard.core.experiments.messages import Relation, Row, TimelineItem
 from dashboard.core.experiments.picture import Edge, Picture
 from dashboard.core.measurements.measurement import Stop
-from dashboard.core.reports.document import BREAK, LONG_WORD, UNKNOWN, clean, document_data, picture_data, spoken
+from dashboard.core.reports.document import (
+    BREAK,
+    LONG_WORD,
+    UNKNOWN,
+    alternative_text,
+    clean,
+    document_data,
+    picture_data,
+)
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.view import ReportView, build_view
 from tests.core.report_builders import make_content, make_run
@@ -115,8 +123,8 @@ def test_a_text_is_cut_and_broken_only_beyond_its_limits(text: str, most: int, c
 
 
 def test_alternative_texts_have_no_places_to_break() -> None:
-    assert spoken("net.ipv4.ip_unprivileged_port_start\0") == f"net.ipv4.ip_unprivileged_port_start{UNKNOWN}"
-    assert spoken("abcdef", 5) == "abcd…"
+    assert alternative_text("net.ipv4.ip_unprivileged_port_start\0") == f"net.ipv4.ip_unprivileged_port_start{UNKNOWN}"
+    assert alternative_text("abcdef", 5) == "abcd…"
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def test_figures_equal_those_of_the_report() -> None:
     assert [(one.series, one.round, one.center_us, one.counts) for one in figures.measurements[0].blocks] == [
         (one.series, one.round, one.center_us, one.counts) for one in RUN.blocks
     ]
-    assert figures.made_on.environment == ENVIRONMENT
-    assert figures.made_on.engine == ENGINE
+    assert figures.report_environment.environment == ENVIRONMENT
+    assert figures.report_environment.engine == ENGINE
     assert figures.modes == {"host": "host", "bridge": "bridge", "none": "none"}
 
 
@@ -54,7 +54,7 @@ def test_the_last_run_counts_and_a_series_that_failed_does_not() -> None:
 
 def test_the_environment_of_the_measurement_is_used_if_the_report_has_none() -> None:
     content = make_content(measurements=(RUN,), environment=Environment())
-    assert decode_figures(canonical(content)).made_on.environment == ENVIRONMENT
+    assert decode_figures(canonical(content)).report_environment.environment == ENVIRONMENT
 
 
 def test_content_that_is_not_a_report_is_refused() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.core.workshops.actions import LABELS
 from dashboard.core.workshops.commands import parse_command
-from dashboard.core.workshops.launches import Launch, TypeIt
+from dashboard.core.workshops.launches import Launch, TypedLine
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from dashboard.core.workshops.launches import Launch, TypeIt
 )
 def test_a_launch_with_rights_beyond_its_network_has_no_button(options: str) -> None:
     action = parse_command(f"docker run -d {options} nginx")
-    assert isinstance(action, TypeIt)
+    assert isinstance(action, TypedLine)
     assert options.partition("=")[0].split()[0] in action.reason
     assert type(action) not in LABELS
 

@@ -28,7 +28,7 @@ def test_a_host_is_recalled_as_it_was_written_down(tmp_path: Path) -> None:
     host = host_in(tmp_path, "one", group="session-3", neighbour=9)
     records.remember(host, ready=True)
     assert records.list_hosts(tmp_path) == (host,)
-    assert records.recall(host.folder) == host
+    assert records.read_host(host.folder) == host
     assert (host.folder / records.RECORD).stat().st_mode & 0o077 == 0
 
 

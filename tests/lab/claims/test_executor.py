@@ -217,7 +217,7 @@ async def engine(fake: FakeEngine, tmp_path: Path) -> ClaimEngine:
 
 async def run(engine: ClaimEngine, *asked: Claim, **more: Any) -> ClaimsRun:
     engines = more.pop("engines", ClaimEngines(engine, engine, engine))
-    return await ClaimRunner(engines, INSTALLATION, "run", lambda *_told: None, **more).execute(asked)
+    return await ClaimRunner(engines, INSTALLATION, "run", lambda *_progress: None, **more).execute(asked)
 
 
 @pytest.mark.parametrize(

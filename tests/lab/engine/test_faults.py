@@ -182,7 +182,7 @@ class Daemon:
 
 
 @pytest.fixture
-def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEngine, Daemon]]:
+def killable_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEngine, Daemon]]:
     """A host with an engine that tests may kill."""
     # With the runtime user-namespace, the host's namespaces end with its engine.
     with private_engine(tmp_path_factory.mktemp("mortal-host"), runtime="privileged") as host:
@@ -200,43 +200,43 @@ async def lab_on(host: PrivateEngine, folder: Path) -> AsyncIterator[LabHarness]
 
 
 @pytest.fixture
-async def doomed(
-    mortal: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+async def killable_lab(
+    killable_host: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[LabHarness]:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    async with lab_on(mortal[0], tmp_path) as harness:
+    async with lab_on(killable_host[0], tmp_path) as harness:
         yield harness
 
 
 async def test_an_engine_that_is_killed_and_started_again(
-    doomed: LabHarness, mortal: tuple[PrivateEngine, Daemon]
+    killable_lab: LabHarness, killable_host: tuple[PrivateEngine, Daemon]
 ) -> None:
-    host, process = mortal
-    if doomed.context.info.version.startswith("20.10"):
+    host, process = killable_host
+    if killable_lab.context.info.version.startswith("20.10"):
         pytest.skip("Engine 20.10 does not start again beside a containerd that it lost")
-    identity = await doomed.running("host", "bridge", "user-bridge")
+    identity = await killable_lab.running("host", "bridge", "user-bridge")
     process.kill()
-    head = await troubled(doomed, identity)
+    head = await troubled(killable_lab, identity)
     assert "Engine" in head.problem
     assert head.problem_since is not None
     process.start_again()
     await eventually(lambda: host.try_docker("version").returncode == 0, 60)
     # Without live-restore the new engine has stopped all containers: that is what is shown.
-    await doomed.reaches(identity, Phase.FAILED, deadline_s=30)
-    statuses = {one.key: one.status for one in (await doomed.view(identity)).columns if one.key not in OBSERVERS}
+    await killable_lab.reaches(identity, Phase.FAILED, deadline_s=30)
+    statuses = {one.key: one.status for one in (await killable_lab.view(identity)).columns if one.key not in OBSERVERS}
     assert set(statuses.values()) <= {ArmStatus.EXITED, ArmStatus.LOST}, statuses
-    assert doomed.context.info.pid == daemon(host)
-    assert doomed.context.info.pid != process.pid
-    await doomed.want(identity, Wanted.RUNNING, again=True)
-    await doomed.reaches(identity, Phase.RUNNING, deadline_s=30)
-    await healed(doomed, identity)
-    states = (await doomed.view(identity)).states
+    assert killable_lab.context.info.pid == daemon(host)
+    assert killable_lab.context.info.pid != process.pid
+    await killable_lab.want(identity, Wanted.RUNNING, again=True)
+    await killable_lab.reaches(identity, Phase.RUNNING, deadline_s=30)
+    await healed(killable_lab, identity)
+    states = (await killable_lab.view(identity)).states
     assert set(states) == {"machine", "host", "bridge", "user-bridge", "neighbour"}
     assert states["machine"].netns == states["host"].netns
     resolvers = [state.resolver.origin for state in states.values() if state.resolver]
     assert len(resolvers) == 4
     assert Origin.UNREADABLE not in resolvers
-    await doomed.stop(identity)
+    await killable_lab.stop(identity)
     assert host.docker("ps", "-aq") == ""
 
 
@@ -275,10 +275,10 @@ async def test_with_live_restore_a_restarted_engine_is_told_and_its_containers_k
     restored.lab.wake()
     told = "the containers of host, bridge and user-bridge kept running"
 
-    async def is_told() -> bool:
+    async def is_reported() -> bool:
         return any(told in entry.text for entry in await restored.entries(identity))
 
-    await eventually(is_told)
+    await eventually(is_reported)
     await driver.settled()
     later = [entry for entry in await restored.entries(identity) if entry.seq > before.seq]
     texts = [entry.text for entry in later]

@@ -21,7 +21,7 @@ from dashboard.lab import reconciler
 from dashboard.lab.experiments.actions import inspect, try_paths
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.namespace_ids import namespaces
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import DEADLINE_S, eventually, others_run
@@ -215,41 +215,41 @@ async def test_a_container_with_a_reused_pid_is_read_again(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
-    zoo = Zoo()
+    netns = Netns()
 
     def restart(facts: ContainerFacts) -> None:
-        fake.made[facts.id] = replace(facts, pid=zoo.pid, started_at="later")
+        fake.made[facts.id] = replace(facts, pid=netns.pid, started_at="later")
 
     try:
         monkeypatch.setattr(fake, "inspect_container", Middle(fake, restart).inspect)
         identity = await fake_lab.running("bridge")
         states = (await fake_lab.view(identity)).states
-        assert states["bridge"].netns == namespaces(zoo.pid)["net"]
+        assert states["bridge"].netns == namespaces(netns.pid)["net"]
         assert not any("restarted while it was read" in entry.text for entry in await fake_lab.entries(identity))
     finally:
-        zoo.close()
+        netns.close()
 
 
 async def test_an_arm_that_is_restarted_while_its_end_is_awaited_is_read_again(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", DEADLINE_S * 10)
-    zoo, ended = Zoo(), Zoo()
+    netns, ended = Netns(), Netns()
     ended.close()
     inspect, looks = fake.inspect_container, iter(range(3))
 
     async def restarting(container: str) -> ContainerFacts:
         """Reports the ended process three times, then the new one."""
         facts = await inspect(container)
-        return replace(facts, pid=zoo.pid if next(looks, None) is None else ended.pid) if facts.running else facts
+        return replace(facts, pid=netns.pid if next(looks, None) is None else ended.pid) if facts.running else facts
 
     try:
         monkeypatch.setattr(fake, "inspect_container", restarting)
         identity = await fake_lab.running("bridge")
-        assert (await fake_lab.view(identity)).states["bridge"].netns == namespaces(zoo.pid)["net"]
+        assert (await fake_lab.view(identity)).states["bridge"].netns == namespaces(netns.pid)["net"]
         assert not any("has ended" in entry.text for entry in await fake_lab.entries(identity))
     finally:
-        zoo.close()
+        netns.close()
 
 
 async def test_a_lack_of_file_descriptors_is_shown_and_the_namespace_is_entered_later(

@@ -18,7 +18,7 @@ from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.netns.namespace_ids import namespaces
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import eventually, until
 
 
@@ -30,8 +30,8 @@ class Changes(list[dict[str, NamespaceState]]):
 
 
 @pytest.fixture
-def zoo() -> Iterator[Zoo]:
-    made = Zoo()
+def netns() -> Iterator[Netns]:
+    made = Netns()
     yield made
     made.close()
 
@@ -55,27 +55,27 @@ async def observer(pool: WatchPool, changes: Changes) -> AsyncIterator[Observer]
     await made.close()
 
 
-def subject(zoo: Zoo, key: str = "bridge", folder: Path | None = None) -> ObservationTarget:
+def subject(netns: Netns, key: str = "bridge", folder: Path | None = None) -> ObservationTarget:
     files = (str(folder / "resolv.conf"), str(folder / "hosts")) if folder else ("", "")
-    return ObservationTarget(key, zoo.pid, "bridge", *files)
+    return ObservationTarget(key, netns.pid, "bridge", *files)
 
 
-def inode_of(zoo: Zoo) -> int:
-    return Path(f"/proc/{zoo.pid}/ns/net").stat().st_ino
+def inode_of(netns: Netns) -> int:
+    return Path(f"/proc/{netns.pid}/ns/net").stat().st_ino
 
 
 def links(state: NamespaceState) -> list[str]:
     return [one.name for one in state.interfaces]
 
 
-async def test_a_first_observation_is_complete(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+async def test_a_first_observation_is_complete(observer: Observer, netns: Netns, tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\nsearch example\n")
     (tmp_path / "hosts").write_text("192.0.2.7 db\n")
-    zoo.rename_host("zoo-one")
-    state = await observer.add(subject(zoo, folder=tmp_path))
+    netns.rename_host("host-one")
+    state = await observer.add(subject(netns, folder=tmp_path))
     assert links(state) == ["lo"]
-    assert state.hostname == "zoo-one"
-    assert state.netns == inode_of(zoo) == state.namespaces["net"]
+    assert state.hostname == "host-one"
+    assert state.netns == inode_of(netns) == state.namespaces["net"]
     assert state.resolver is not None
     assert state.resolver.nameservers == ("192.0.2.53",)
     assert state.hosts[0].names == ("db",)
@@ -83,53 +83,53 @@ async def test_a_first_observation_is_complete(observer: Observer, zoo: Zoo, tmp
     assert observer.state("bridge") == state
 
 
-async def test_unreadable_files_are_marked(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
-    state = await observer.add(subject(zoo, folder=tmp_path))
+async def test_unreadable_files_are_marked(observer: Observer, netns: Netns, tmp_path: Path) -> None:
+    state = await observer.add(subject(netns, folder=tmp_path))
     assert state.resolver is not None
     assert state.resolver.origin is Origin.UNREADABLE
     assert state.hosts == ()
 
 
-async def test_binary_files_are_no_error(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+async def test_binary_files_are_no_error(observer: Observer, netns: Netns, tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_bytes(b"\xff\xfe\x00nameserver 192.0.2.53\nnameserver 192.0.2.54\n")
     (tmp_path / "hosts").write_bytes(b"192.0.2.7 \xff\xfe\n" + b"x" * 100_000)
-    state = await observer.add(subject(zoo, folder=tmp_path))
+    state = await observer.add(subject(netns, folder=tmp_path))
     assert state.resolver is not None
     assert "192.0.2.54" in state.resolver.nameservers
 
 
 async def test_columns_that_share_a_namespace_are_reported_together(
-    observer: Observer, zoo: Zoo, changes: Changes
+    observer: Observer, netns: Netns, changes: Changes
 ) -> None:
-    await observer.add(subject(zoo, "one"))
-    await observer.add(subject(zoo, "two"))
-    zoo.ip("link", "add", "shared", "type", "bridge")
+    await observer.add(subject(netns, "one"))
+    await observer.add(subject(netns, "two"))
+    netns.ip("link", "add", "shared", "type", "bridge")
     await eventually(lambda: changes and "shared" in links(observer.state("one")))
     assert set(changes[0]) == {"one", "two"}
     assert observer.state("one") == observer.state("two")
 
 
 async def test_changes_during_the_first_observation_are_not_missed(
-    observer: Observer, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+    observer: Observer, netns: Netns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(pid: int) -> dict[str, int]:
-        zoo.ip("link", "add", "meanwhile", "type", "bridge")
+        netns.ip("link", "add", "meanwhile", "type", "bridge")
 
         def is_seen() -> bool:
-            view = observer._pool.view(inode_of(zoo))
+            view = observer._pool.view(inode_of(netns))
             return view is not None and any(one.name == "meanwhile" for one in view.interfaces)
 
         until(is_seen)
         return namespaces(pid)
 
     monkeypatch.setattr(module, "namespaces", slow)
-    assert "meanwhile" in links(await observer.add(subject(zoo)))
+    assert "meanwhile" in links(await observer.add(subject(netns)))
 
 
 async def test_a_column_that_is_added_again_is_watched_once(
     observer: Observer, pool: WatchPool, changes: Changes
 ) -> None:
-    first, second = Zoo(), Zoo()
+    first, second = Netns(), Netns()
     try:
         old = (await observer.add(subject(first))).netns
         new = (await observer.add(subject(second))).netns
@@ -145,21 +145,23 @@ async def test_a_column_that_is_added_again_is_watched_once(
 
 
 async def test_a_process_that_ends_while_it_is_read_leaves_nothing_open(
-    observer: Observer, zoo: Zoo, pool: WatchPool, monkeypatch: pytest.MonkeyPatch
+    observer: Observer, netns: Netns, pool: WatchPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(_pid: int) -> str:
         raise NamespaceGone("the process has ended")
 
     monkeypatch.setattr(module, "hostname", gone)
     with pytest.raises(NamespaceGone):
-        await observer.add(subject(zoo))
+        await observer.add(subject(netns))
     assert observer.keys == ()
-    assert pool.namespace(inode_of(zoo)) is None
+    assert pool.namespace(inode_of(netns)) is None
 
 
-async def test_files_are_read_again_when_asked(observer: Observer, zoo: Zoo, tmp_path: Path, changes: Changes) -> None:
+async def test_files_are_read_again_when_asked(
+    observer: Observer, netns: Netns, tmp_path: Path, changes: Changes
+) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
-    await observer.add(subject(zoo, folder=tmp_path))
+    await observer.add(subject(netns, folder=tmp_path))
     await observer.reread_files()
     assert changes == []
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.99\n")
@@ -170,12 +172,12 @@ async def test_files_are_read_again_when_asked(observer: Observer, zoo: Zoo, tmp
 
 
 async def test_files_that_cannot_be_seen_because_the_engine_ended_have_not_changed(
-    pool: WatchPool, zoo: Zoo, tmp_path: Path, changes: Changes
+    pool: WatchPool, netns: Netns, tmp_path: Path, changes: Changes
 ) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
     engine = os.getpid()
     observer = Observer(pool, lambda: engine, changes)
-    before = await observer.add(subject(zoo, folder=tmp_path))
+    before = await observer.add(subject(netns, folder=tmp_path))
     engine = 2**22 + 5
     await observer.reread_files()
     assert changes == []
@@ -183,15 +185,17 @@ async def test_files_that_cannot_be_seen_because_the_engine_ended_have_not_chang
     await observer.close()
 
 
-async def test_lookups_of_an_earlier_observation_are_kept(observer: Observer, zoo: Zoo) -> None:
+async def test_lookups_of_an_earlier_observation_are_kept(observer: Observer, netns: Netns) -> None:
     known = (Lookup("db", "answer", ("192.0.2.7",)),)
-    assert (await observer.add(subject(zoo), known)).lookups == known
+    assert (await observer.add(subject(netns), known)).lookups == known
 
 
-async def test_names_are_looked_up_from_inside(observer: Observer, zoo: Zoo, tmp_path: Path, changes: Changes) -> None:
+async def test_names_are_looked_up_from_inside(
+    observer: Observer, netns: Netns, tmp_path: Path, changes: Changes
+) -> None:
     (tmp_path / "hosts").write_text("192.0.2.7 db\n")
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
-    await observer.add(subject(zoo, folder=tmp_path))
+    await observer.add(subject(netns, folder=tmp_path))
     await observer.look_up(("db", "nowhere.example"))
     found = {one.name: one for one in observer.state("bridge").lookups}
     assert found["db"].answers == ("192.0.2.7",)
@@ -202,7 +206,7 @@ async def test_names_are_looked_up_from_inside(observer: Observer, zoo: Zoo, tmp
 
 
 async def test_a_cancelled_lookup_changes_nothing(
-    observer: Observer, zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    observer: Observer, netns: Netns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
     ended: list[str] = []
@@ -215,8 +219,8 @@ async def test_a_cancelled_lookup_changes_nothing(
             ended.append(name)
 
     monkeypatch.setattr(module, "lookup", hang)
-    await observer.add(subject(zoo, "one"))
-    await observer.add(subject(zoo, "two"))
+    await observer.add(subject(netns, "one"))
+    await observer.add(subject(netns, "two"))
     task = asyncio.ensure_future(observer.look_up(("a", "b")))
     await eventually(lambda: len(started) == 4)
     task.cancel()
@@ -241,14 +245,14 @@ async def test_the_machine_s_resolver_is_its_own(observer: Observer) -> None:
 
 @pytest.mark.parametrize("backend", ["iptables", ""], ids=["iptables", "unknown, as Podman's"])
 async def test_only_the_column_that_requests_firewall_rules_gets_them(
-    observer: Observer, zoo: Zoo, backend: str
+    observer: Observer, netns: Netns, backend: str
 ) -> None:
-    target = subject(zoo, MACHINE)
+    target = subject(netns, MACHINE)
     machine = await observer.add(replace(target, firewall_backend=backend))
     arm = await observer.add(replace(target, key="host"))
     assert isinstance(machine.firewall, FirewallRules)
     assert arm.firewall is UNSET
-    zoo.ip("link", "add", "new", "type", "bridge")
+    netns.ip("link", "add", "new", "type", "bridge")
     await eventually(lambda: "new" in links(observer.state("host")))
     assert isinstance(observer.state(MACHINE).firewall, FirewallRules)
     assert observer.state("host").firewall is UNSET

@@ -69,7 +69,7 @@ class Window:
         self.text = self.text[match.end() :]
         return match
 
-    async def is_told(self, words: str, deadline_s: float = 20.0) -> OutputChunk:
+    async def receives_message(self, words: str, deadline_s: float = 20.0) -> OutputChunk:
         async def told() -> bool:
             await self.look(0.2)
             return words in self.last.ended and bool(words or not self.last.ended)
@@ -107,7 +107,7 @@ async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
 ) -> None:
     (ada, hers), (_, his) = await join(harness, "Ada"), await join(harness, "Bob")
     window = await Window(open_terminals, hers, "a").open()
-    chunk = await window.is_told("not running")
+    chunk = await window.receives_message("not running")
     assert chunk.again
     states = await asyncio.gather(harness.ready(1), harness.ready(2))
     await open_terminals.start(hers.participant)
@@ -146,12 +146,12 @@ async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
     # The end of the shell, another one, and the end of the host.
     first = window.run
     await window.type("exit\r")
-    await window.is_told("It has ended.")
+    await window.receives_message("It has ended.")
     await open_terminals.start(hers.participant)
-    await window.is_told("")
+    await window.receives_message("")
     assert window.run != first
     await harness.reset(1)
-    await window.is_told("your private host was stopped")
+    await window.receives_message("your private host was stopped")
 
     async def is_another() -> bool:
         state = await harness.hosts.state_of(harness.group(1))
@@ -186,14 +186,14 @@ async def test_it_ends_with_its_participant_its_session_or_when_idle(
     with pytest.raises(TerminalError, match="already open in"):
         await open_terminals.attach(hers, "one too many", 80, 24)
     await database_sync_to_async(participants.remove)(harness.row.id, [ada.id], 1.0)
-    chunk = await window.is_told("no longer a participant")
+    chunk = await window.receives_message("no longer a participant")
     assert not chunk.again
     await open_terminals.start(hers.participant)
     assert open_terminals.running == 1, "it does not start again"
 
     await harness.change(idle_s=0, expires_at=time.time() + 1e5)
     harness.later = 46 * 60.0
-    chunk = await other.is_told("after 45 minutes without input")
+    chunk = await other.receives_message("after 45 minutes without input")
     assert chunk.again
     await open_terminals.start(his.participant)
     await open_terminals.detach(his.participant, "b")
@@ -209,9 +209,9 @@ async def test_it_ends_with_its_participant_its_session_or_when_idle(
     await third.sees(r":~# ")  # it is in its cgroup by then
     # A server that starts ends what another one has left at terminals.
     await Terminals(harness.context, harness.hosts).open()
-    await third.is_told("It was killed.")
+    await third.receives_message("It was killed.")
     await open_terminals.start(his.participant)
-    await third.is_told("")
+    await third.receives_message("")
     await database_sync_to_async(TrainingSession.objects.filter(pk=harness.row.pk).update)(closed_at=1.0)
-    chunk = await third.is_told("is over")
+    chunk = await third.receives_message("is over")
     assert not chunk.again

@@ -32,7 +32,7 @@ from dashboard.netns.netlink.rtnetlink import (
     RTM_NEWADDR,
     pack_link_request,
 )
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 
 
 def test_messages_are_split_as_they_were_packed() -> None:
@@ -87,7 +87,7 @@ def test_a_refusal_carries_the_kernel_s_error_number() -> None:
 
 
 def test_a_dump_is_repeated_when_the_kernel_says_that_it_was_interrupted(
-    zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
 
@@ -105,7 +105,7 @@ def test_a_dump_is_repeated_when_the_kernel_says_that_it_was_interrupted(
     assert [message.type for message in messages] == [RTM_NEWADDR] * 2
 
 
-def test_a_refused_request_leaves_the_socket_usable(zoo: Zoo, namespace: Namespace) -> None:
+def test_a_refused_request_leaves_the_socket_usable(netns: Netns, namespace: Namespace) -> None:
     with namespace.run(lambda: open_socket(socket.NETLINK_ROUTE)) as opened:
         with pytest.raises(OSError, match="No such device"):
             query(opened, RTM_GETLINK, pack_link_request(4711))

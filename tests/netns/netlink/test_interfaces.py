@@ -12,15 +12,15 @@ from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink import rtnetlink
 from dashboard.netns.netlink.framing import Message, receive, split_messages
 from dashboard.netns.netlink.interfaces import (
+    ChangedObjects,
     LinkTable,
-    Touched,
     open_route_socket,
     read_interfaces,
     read_links,
     read_nsids,
     read_routes,
 )
-from tests.netns.namespaces import Zoo
+from tests.netns.namespaces import Netns
 from tests.support.polling import until
 
 
@@ -42,7 +42,7 @@ def _subscribe(namespace: Namespace) -> socket.socket:
     return namespace.run(lambda: open_route_socket(rtnetlink.EVENT_GROUPS))
 
 
-def _follow(zoo_namespace: Namespace, table: LinkTable, events: socket.socket, dumps: socket.socket) -> None:
+def _follow(namespace: Namespace, table: LinkTable, events: socket.socket, dumps: socket.socket) -> None:
     """Applies events until the table equals a dump. The kernel adds IPv6 addresses a little later."""
 
     def follow() -> bool:
@@ -51,34 +51,34 @@ def _follow(zoo_namespace: Namespace, table: LinkTable, events: socket.socket, d
         for message in read_links(dumps, tuple(table.stale_peers)):
             table.apply(message)
         table.stale_peers.clear()
-        return table.interfaces() == read_interfaces(zoo_namespace)
+        return table.interfaces() == read_interfaces(namespace)
 
     until(follow)
 
 
-def test_events_alone_bring_the_table_up_to_date(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+def test_events_alone_bring_the_table_up_to_date(netns: Netns, namespace: Namespace, table: LinkTable) -> None:
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
         table.load(dumps)
-        zoo.batch("link add v0 type veth peer name v1", "addr add 10.0.0.1/24 dev v0", "link set v0 mtu 1400")
+        netns.batch("link add v0 type veth peer name v1", "addr add 10.0.0.1/24 dev v0", "link set v0 mtu 1400")
         _follow(namespace, table, events, dumps)
-        zoo.batch("link set v0 name w0", "link add br0 type bridge", "link set v1 master br0")
+        netns.batch("link set v0 name w0", "link add br0 type bridge", "link set v1 master br0")
         _follow(namespace, table, events, dumps)
-        zoo.batch("link set v1 nomaster", "addr del 10.0.0.1/24 dev w0", "link set w0 up", "link set v1 up")
+        netns.batch("link set v1 nomaster", "addr del 10.0.0.1/24 dev w0", "link set w0 up", "link set v1 up")
         _follow(namespace, table, events, dumps)
-        zoo.ip("link", "del", "w0")
+        netns.ip("link", "del", "w0")
         _follow(namespace, table, events, dumps)
         assert {one.name for one in table.interfaces()} == {"lo", "br0"}
 
 
 def test_the_end_that_stays_when_its_peer_moves_is_read_again(
-    zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
+    netns: Netns, make_netns: Callable[[], Netns], namespace: Namespace, table: LinkTable
 ) -> None:
     """The kernel sends no event for it until the carrier changes."""
-    zoo.batch("link add v0 type veth peer name v1")
-    other = make_zoo()
+    netns.batch("link add v0 type veth peer name v1")
+    other = make_netns()
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
         table.load(dumps)
-        zoo.ip("link", "set", "v1", "netns", str(other.pid))
+        netns.ip("link", "set", "v1", "netns", str(other.pid))
         for message in _events(events):
             table.apply(message)
         assert len(table.stale_peers) == 1
@@ -86,10 +86,10 @@ def test_the_end_that_stays_when_its_peer_moves_is_read_again(
 
 
 def test_the_namespace_of_a_peer_is_identified_by_its_number(
-    zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
+    netns: Netns, make_netns: Callable[[], Netns], namespace: Namespace, table: LinkTable
 ) -> None:
-    other, third = make_zoo(), make_zoo()
-    zoo.batch(
+    other, third = make_netns(), make_netns()
+    netns.batch(
         f"link add v0 type veth peer name eth0 netns {other.pid}",
         f"link add v1 type veth peer name eth0 netns {third.pid}",
         "link add v2 type veth peer name v3",
@@ -109,29 +109,29 @@ def test_the_namespace_of_a_peer_is_identified_by_its_number(
 
 
 def test_the_number_of_a_namespace_is_forgotten_with_its_last_link(
-    zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
+    netns: Netns, make_netns: Callable[[], Netns], namespace: Namespace, table: LinkTable
 ) -> None:
     """The kernel gives it to the next namespace."""
-    other = make_zoo()
-    zoo.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
+    other = make_netns()
+    netns.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
         table.load(dumps)
         table.identify(read_nsids(dumps, [(other.pid, "")]))
-        zoo.ip("link", "del", "v0")
+        netns.ip("link", "del", "v0")
         for message in _events(events):
             table.apply(message)
-        zoo.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
+        netns.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
         for message in _events(events):
             table.apply(message)
         assert len(table.unknown_nsids) == 1
 
 
-def test_a_port_that_leaves_its_bridge_stays_a_link(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+def test_a_port_that_leaves_its_bridge_stays_a_link(netns: Netns, namespace: Namespace, table: LinkTable) -> None:
     """The bridge reports it with RTM_DELLINK in its own family."""
-    zoo.batch("link add v0 type veth peer name v1", "link add br0 type bridge", "link set v0 master br0")
+    netns.batch("link add v0 type veth peer name v1", "link add br0 type bridge", "link set v0 master br0")
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
         table.load(dumps)
-        zoo.ip("link", "set", "v0", "nomaster")
+        netns.ip("link", "set", "v0", "nomaster")
         messages = _events(events)
         assert any(message.type == rtnetlink.RTM_DELLINK for message in messages)
         for message in messages:
@@ -140,20 +140,20 @@ def test_a_port_that_leaves_its_bridge_stays_a_link(zoo: Zoo, namespace: Namespa
     assert "v0" in {one.name for one in table.interfaces()}
 
 
-def test_an_event_without_news_touches_nothing(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+def test_an_event_without_news_touches_nothing(netns: Netns, namespace: Namespace, table: LinkTable) -> None:
     with namespace.run(open_route_socket) as dumps:
         table.load(dumps)
         for message in read_links(dumps, (1,)):
-            assert table.apply(message) is Touched.NOTHING
-    assert table.apply(Message(99, 0, 0, b"")) is Touched.NOTHING
+            assert table.apply(message) is ChangedObjects.NOTHING
+    assert table.apply(Message(99, 0, 0, b"")) is ChangedObjects.NOTHING
 
 
-def test_values_that_did_not_change_stay_the_same_objects(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
-    zoo.batch("link add v0 type veth peer name v1")
+def test_values_that_did_not_change_stay_the_same_objects(netns: Netns, namespace: Namespace, table: LinkTable) -> None:
+    netns.batch("link add v0 type veth peer name v1")
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
         table.load(dumps)
         before = table.interfaces()
-        zoo.ip("link", "set", "v0", "mtu", "1300")
+        netns.ip("link", "set", "v0", "mtu", "1300")
         for message in _events(events):
             table.apply(message)
         after = table.interfaces()
@@ -161,16 +161,16 @@ def test_values_that_did_not_change_stay_the_same_objects(zoo: Zoo, namespace: N
     assert table.routes() is table.routes()
 
 
-def test_routes_of_other_tables_touch_nothing(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
-    zoo.batch("link add v0 type veth peer name v1", "link set v0 up", "addr add 10.0.0.1/24 dev v0")
+def test_routes_of_other_tables_touch_nothing(netns: Netns, namespace: Namespace, table: LinkTable) -> None:
+    netns.batch("link add v0 type veth peer name v1", "link set v0 up", "addr add 10.0.0.1/24 dev v0")
     with _subscribe(namespace) as events:
-        zoo.ip("route", "add", "10.9.0.0/16", "via", "10.0.0.9", "table", "100")
-        assert [table.apply(message) for message in _events(events)] == [Touched.NOTHING]
-        zoo.ip("route", "add", "10.9.0.0/16", "via", "10.0.0.9")
-        assert [table.apply(message) for message in _events(events)] == [Touched.ROUTES]
+        netns.ip("route", "add", "10.9.0.0/16", "via", "10.0.0.9", "table", "100")
+        assert [table.apply(message) for message in _events(events)] == [ChangedObjects.NOTHING]
+        netns.ip("route", "add", "10.9.0.0/16", "via", "10.0.0.9")
+        assert [table.apply(message) for message in _events(events)] == [ChangedObjects.ROUTES]
 
 
-def test_a_removed_link_is_requested_only_once(zoo: Zoo, namespace: Namespace) -> None:
+def test_a_removed_link_is_requested_only_once(netns: Netns, namespace: Namespace) -> None:
     with namespace.run(open_route_socket) as dumps:
         assert read_links(dumps, (4711,)) == []
         assert len(read_links(dumps, (4711, 1))) == 1

@@ -25,7 +25,7 @@ from dashboard.netns.netlink.listeners import (
     read_listeners,
     read_past_connections,
 )
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 from tests.support.polling import until
 
 
@@ -35,42 +35,42 @@ def diag(namespace: Namespace) -> Iterator[socket.socket]:
         yield opened
 
 
-def test_a_poll_tells_whether_anything_changed(zoo: Zoo, diag: socket.socket) -> None:
+def test_a_poll_tells_whether_anything_changed(netns: Netns, diag: socket.socket) -> None:
     table = ListenerTable(diag)
     assert not table.poll()
-    process = zoo.hold([wanted("tcp", "inet", "127.0.0.1", 80)])
+    process = netns.hold([wanted("tcp", "inet", "127.0.0.1", 80)])
     assert table.poll()
     assert [(one.address, one.port) for one in table.sockets] == [("127.0.0.1", 80)]
     before = table.sockets
     assert not table.poll()
     assert table.sockets is before
-    zoo.release(process)
+    netns.release(process)
     assert table.poll()
     assert table.sockets == ()
 
 
-def test_a_growing_queue_is_not_a_change(zoo: Zoo, namespace: Namespace, diag: socket.socket) -> None:
+def test_a_growing_queue_is_not_a_change(netns: Netns, namespace: Namespace, diag: socket.socket) -> None:
     """The backlog is part of the kernel's answer, so its bytes differ; the set of listeners does not."""
-    zoo.hold([wanted("tcp", "inet", "127.0.0.1", 80)])
+    netns.hold([wanted("tcp", "inet", "127.0.0.1", 80)])
     table = ListenerTable(diag)
     table.poll()
     with namespace.run(lambda: socket.create_connection(("127.0.0.1", 80))):
         assert not table.poll()
 
 
-def test_one_poll_sees_the_same_port_taken_again_by_another_socket(zoo: Zoo, diag: socket.socket) -> None:
+def test_one_poll_sees_the_same_port_taken_again_by_another_socket(netns: Netns, diag: socket.socket) -> None:
     table = ListenerTable(diag)
     for _ in range(2):
-        process = zoo.hold([wanted("tcp", "inet6", "::", 80, v6only=True)])
+        process = netns.hold([wanted("tcp", "inet6", "::", 80, v6only=True)])
         assert table.poll()
-        zoo.release(process)
+        netns.release(process)
     assert table.poll()
 
 
 def test_a_large_dump_that_changes_under_way_is_repeated_until_two_agree(
-    zoo: Zoo, diag: socket.socket, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, diag: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    zoo.hold([wanted("tcp", "inet", "127.0.0.1", 2000 + number) for number in range(600)])
+    netns.hold([wanted("tcp", "inet", "127.0.0.1", 2000 + number) for number in range(600)])
     table = ListenerTable(diag)
     table.poll()
     assert len(table.sockets) == 600
@@ -114,8 +114,8 @@ def test_a_refused_dump_leaves_the_socket_usable(diag: socket.socket) -> None:
     assert listeners._exchange(diag, listeners.pack_request(Protocol.TCP, Family.INET, 1 << 10)) == []
 
 
-def test_connections_are_found_by_port_on_either_side(zoo: Zoo, namespace: Namespace, diag: socket.socket) -> None:
-    zoo.hold([wanted("tcp", "inet6", "::", 80, v6only=False), wanted("tcp", "inet", "127.0.0.1", 81)])
+def test_connections_are_found_by_port_on_either_side(netns: Netns, namespace: Namespace, diag: socket.socket) -> None:
+    netns.hold([wanted("tcp", "inet6", "::", 80, v6only=False), wanted("tcp", "inet", "127.0.0.1", 81)])
     with (
         namespace.run(lambda: socket.create_connection(("127.0.0.1", 80))) as one,
         namespace.run(lambda: socket.create_connection(("::1", 80))) as two,

@@ -18,7 +18,7 @@ from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
 from dashboard.netns.processes import Owner, find_owners
 from dashboard.netns.watch import listener_feed
 from dashboard.netns.watch.listener_feed import ListenerFeed
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 from tests.support.polling import DEADLINE_S, eventually
 
 
@@ -35,7 +35,7 @@ class Recorded:
 
 
 @pytest.fixture
-def table(zoo: Zoo, namespace: Namespace) -> Iterator[ListenerTable]:
+def table(netns: Netns, namespace: Namespace) -> Iterator[ListenerTable]:
     with namespace.run(open_diag_socket) as diag:
         yield ListenerTable(diag)
 
@@ -172,7 +172,7 @@ async def test_a_socket_that_an_engine_held_before_is_shown_at_once_and_searched
 
 
 async def test_the_sockets_of_the_engines_resolver_stay_its_own(
-    zoo: Zoo, namespace: Namespace, engine_feed: ListenerFeed, recorded: Recorded
+    netns: Netns, namespace: Namespace, engine_feed: ListenerFeed, recorded: Recorded
 ) -> None:
     resolver = Handover(namespace, "127.0.0.11")
     await engine_feed.settle()
@@ -191,10 +191,10 @@ async def test_an_owner_that_closes_the_socket_is_replaced_by_the_process_that_h
 
 
 async def test_a_new_socket_is_shown_with_its_owner(
-    zoo: Zoo, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener_feed, "_OWNER_WAIT_S", DEADLINE_S)  # the search may be slow
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"web")
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"web")
     feed.poll()
     await eventually(lambda: recorded.shown and recorded.shown[-1])
     assert [(one.pid, one.process) for one in recorded.shown[-1]] == [(process.pid, "web")]
@@ -202,7 +202,7 @@ async def test_a_new_socket_is_shown_with_its_owner(
 
 
 async def test_a_slow_search_does_not_hold_a_socket_back_for_long(
-    zoo: Zoo, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
 
@@ -211,7 +211,7 @@ async def test_a_slow_search_does_not_hold_a_socket_back_for_long(
         return {inode: Owner(7, "late", None, 1) for inode in inodes}
 
     monkeypatch.setattr(listener_feed, "search_owners", search)
-    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     feed.poll()
     assert recorded.shown == [()]
     await eventually(lambda: recorded.shown[-1])
@@ -221,13 +221,13 @@ async def test_a_slow_search_does_not_hold_a_socket_back_for_long(
 
 
 async def test_a_search_that_fails_shows_the_socket_without_an_owner(
-    zoo: Zoo, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def search(_inodes: Iterable[int], _candidates: object) -> dict[int, Owner | None]:
         raise OSError("made up")
 
     monkeypatch.setattr(listener_feed, "search_owners", search)
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     feed.poll()
     await eventually(lambda: recorded.shown[-1])
     assert recorded.shown[-1][0].pid is None
@@ -237,10 +237,10 @@ async def test_a_search_that_fails_shows_the_socket_without_an_owner(
 
 
 async def test_an_ended_owner_is_replaced_by_the_process_that_holds_the_socket(
-    zoo: Zoo, feed: ListenerFeed, recorded: Recorded
+    netns: Netns, feed: ListenerFeed, recorded: Recorded
 ) -> None:
     """Servers that fork and let their parent end behave like this."""
-    parent = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"daemon", children=1)
+    parent = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"daemon", children=1)
     feed.poll()
     await eventually(lambda: recorded.shown[-1] and recorded.shown[-1][0].pid == parent.pid)
     await feed.check_owners()
@@ -252,8 +252,8 @@ async def test_an_ended_owner_is_replaced_by_the_process_that_holds_the_socket(
     assert recorded.shown[-1][0].process == "daemon"
 
 
-async def test_a_bound_device_is_named(zoo: Zoo, feed: ListenerFeed, recorded: Recorded) -> None:
-    zoo.hold([wanted("udp", "inet", "0.0.0.0", 68, device="lo")])
+async def test_a_bound_device_is_named(netns: Netns, feed: ListenerFeed, recorded: Recorded) -> None:
+    netns.hold([wanted("udp", "inet", "0.0.0.0", 68, device="lo")])
     feed.poll()
     await eventually(lambda: recorded.shown[-1])
     assert recorded.shown[-1][0].interface == "if1"
@@ -261,11 +261,11 @@ async def test_a_bound_device_is_named(zoo: Zoo, feed: ListenerFeed, recorded: R
 
 
 async def test_a_socket_that_closes_before_its_owner_is_found_is_dropped(
-    zoo: Zoo, feed: ListenerFeed, recorded: Recorded
+    netns: Netns, feed: ListenerFeed, recorded: Recorded
 ) -> None:
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     feed.poll()
-    zoo.release(process)
+    netns.release(process)
     feed.poll()
     await eventually(lambda: feed._search is None)
     assert recorded.shown[-1] == ()
@@ -273,7 +273,7 @@ async def test_a_socket_that_closes_before_its_owner_is_found_is_dropped(
 
 
 async def test_an_owner_that_is_never_found_is_not_searched_forever(
-    zoo: Zoo, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searches: list[int] = []
 
@@ -282,7 +282,7 @@ async def test_an_owner_that_is_never_found_is_not_searched_forever(
         return dict.fromkeys(inodes)
 
     monkeypatch.setattr(listener_feed, "search_owners", search)
-    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     feed.poll()
     await eventually(lambda: recorded.shown[-1])
     for _ in range(5):

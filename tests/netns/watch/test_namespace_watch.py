@@ -17,46 +17,46 @@ from dashboard.netns.watch import namespace_watch as watching
 from dashboard.netns.watch.link_feed import LinkFeed
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 from tests.netns.conftest import Seen
-from tests.netns.namespaces import Zoo, wanted
+from tests.netns.namespaces import Netns, wanted
 from tests.support.polling import eventually, others_run
 
 
-async def _ip(zoo: Zoo, *arguments: str) -> None:
-    await asyncio.to_thread(zoo.ip, *arguments)
+async def _ip(netns: Netns, *arguments: str) -> None:
+    await asyncio.to_thread(netns.ip, *arguments)
 
 
-async def test_the_first_view_is_available_at_once_and_not_reported(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_the_first_view_is_available_at_once_and_not_reported(netns: Netns, watch: Watch, seen: Seen) -> None:
     assert [one.name for one in watch.view.interfaces] == ["lo"]
     assert watch.view.sysctls["net.ipv4.ip_unprivileged_port_start"] == "1024"
     await watch.resync()
     assert seen == []
 
 
-async def test_changes_are_reported_with_their_cause(zoo: Zoo, watch: Watch, seen: Seen) -> None:
-    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+async def test_changes_are_reported_with_their_cause(netns: Netns, watch: Watch, seen: Seen) -> None:
+    await _ip(netns, "link", "set", "lo", "mtu", "1400")
     await eventually(lambda: seen == ["link lo"])
-    await _ip(zoo, "addr", "add", "10.0.0.1/24", "dev", "lo")
+    await _ip(netns, "addr", "add", "10.0.0.1/24", "dev", "lo")
     await eventually(lambda: seen[1:] == ["address lo"])
-    await _ip(zoo, "route", "add", "10.9.0.0/16", "dev", "lo")
+    await _ip(netns, "route", "add", "10.9.0.0/16", "dev", "lo")
     await eventually(lambda: seen[2:] == ["route"])
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     await eventually(lambda: seen[3:] == ["listener tcp :80"])
     assert [(one.port, one.pid) for one in watch.view.listeners] == [(80, process.pid)]
-    zoo.release(process)
+    netns.release(process)
     await eventually(lambda: seen[4:] == ["listener tcp :80"])
-    await asyncio.to_thread(zoo.run, "sysctl", "-qw", "net.core.somaxconn=77")
+    await asyncio.to_thread(netns.run, "sysctl", "-qw", "net.core.somaxconn=77")
     await watch.resync()
     assert seen[5:] == ["sysctl"]
     assert watch.view.sysctls["net.core.somaxconn"] == "77"
 
 
-async def test_a_change_that_is_undone_is_not_reported(zoo: Zoo, watch: Watch, seen: Seen) -> None:
-    zoo.batch("addr add 10.0.0.1/24 dev lo", "addr del 10.0.0.1/24 dev lo", "link set lo mtu 1400")
+async def test_a_change_that_is_undone_is_not_reported(netns: Netns, watch: Watch, seen: Seen) -> None:
+    netns.batch("addr add 10.0.0.1/24 dev lo", "addr del 10.0.0.1/24 dev lo", "link set lo mtu 1400")
     await eventually(lambda: seen)
     assert seen == ["link lo"]
 
 
-async def test_a_change_is_reported_within_milliseconds(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_a_change_is_reported_within_milliseconds(netns: Netns, watch: Watch, seen: Seen) -> None:
     loop = asyncio.get_running_loop()
     waits: list[float] = []
     for number in range(10):
@@ -64,7 +64,7 @@ async def test_a_change_is_reported_within_milliseconds(zoo: Zoo, watch: Watch, 
         done = loop.create_future()
         thread = threading.Thread(
             target=lambda n=number, d=done: (
-                zoo.ip("addr", "add", f"10.0.{n}.1/24", "dev", "lo"),
+                netns.ip("addr", "add", f"10.0.{n}.1/24", "dev", "lo"),
                 loop.call_soon_threadsafe(d.set_result, loop.time()),
             )
         )
@@ -78,33 +78,33 @@ async def test_a_change_is_reported_within_milliseconds(zoo: Zoo, watch: Watch, 
 
 
 async def test_sysctls_are_read_again_by_themselves(
-    zoo: Zoo, namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "_CHECK_PERIOD_S", 0.05)
     monkeypatch.setattr(watching, "_SYSCTL_PERIOD_S", 0.05)
     watch = await Watch.open(namespace, seen, extra_sysctls=("net.ipv4.conf.lo.accept_local",))
     seen.before = watch.view
-    await asyncio.to_thread(zoo.run, "sysctl", "-qw", "net.ipv4.conf.lo.accept_local=1")
+    await asyncio.to_thread(netns.run, "sysctl", "-qw", "net.ipv4.conf.lo.accept_local=1")
     await eventually(lambda: seen == ["sysctl"])
     assert watch.view.sysctls["net.ipv4.conf.lo.accept_local"] == "1"
     watch.close()
 
 
 async def test_everything_is_read_again_periodically(
-    zoo: Zoo, namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch
+    netns: Netns, namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "_CHECK_PERIOD_S", 0.05)
     monkeypatch.setattr(watching, "_RESYNC_PERIOD_S", 0.05)
     monkeypatch.setattr(LinkFeed, "_read", lambda self: self._events.recv(65536))  # deaf to events
     watch = await Watch.open(namespace, seen)
     seen.before = watch.view
-    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+    await _ip(netns, "link", "set", "lo", "mtu", "1400")
     await eventually(lambda: seen == ["link lo"])
     watch.close()
 
 
 async def test_a_failing_poll_is_logged_once_and_continues(
-    zoo: Zoo, watch: Watch, seen: Seen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    netns: Netns, watch: Watch, seen: Seen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[int] = []
 
@@ -117,12 +117,12 @@ async def test_a_failing_poll_is_logged_once_and_continues(
         patch.setattr(ListenerTable, "poll", refuse)
         await eventually(lambda: len(calls) > 3)
     assert [record.getMessage().count("made up") for record in caplog.records] == [1]
-    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     await eventually(lambda: seen == ["listener tcp :80"])
 
 
 async def test_a_failing_callback_does_not_stop_the_watch(
-    zoo: Zoo, namespace: Namespace, caplog: pytest.LogCaptureFixture
+    netns: Netns, namespace: Namespace, caplog: pytest.LogCaptureFixture
 ) -> None:
     views: list[KernelView] = []
 
@@ -132,32 +132,32 @@ async def test_a_failing_callback_does_not_stop_the_watch(
 
     watch = await Watch.open(namespace, fail)
     for mtu in ("1400", "1401"):
-        await _ip(zoo, "link", "set", "lo", "mtu", mtu)
+        await _ip(netns, "link", "set", "lo", "mtu", mtu)
         await eventually(lambda mtu=mtu: views and views[-1].interfaces[0].mtu == int(mtu))  # type: ignore[misc]
     assert "made up" in caplog.text
     watch.close()
 
 
-async def test_several_watches_share_one_namespace_and_one_timer(zoo: Zoo, namespace: Namespace) -> None:
+async def test_several_watches_share_one_namespace_and_one_timer(netns: Netns, namespace: Namespace) -> None:
     watches = [await Watch.open(namespace, lambda _view: None) for _ in range(5)]
     namespace.close()
-    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     await eventually(lambda: all(len(watch.view.listeners) == 1 for watch in watches))
     assert len({watch._poll_timer for watch in watches}) == 1
     for watch in watches:
         watch.close()
 
 
-async def test_after_close_nothing_is_reported(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_after_close_nothing_is_reported(netns: Netns, watch: Watch, seen: Seen) -> None:
     watch.close()
     watch.close()
-    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+    await _ip(netns, "link", "set", "lo", "mtu", "1400")
     assert seen == []
     with pytest.raises(NamespaceGone):
         await watch.resync()
 
 
-async def test_a_watch_may_be_closed_by_its_callback(zoo: Zoo, namespace: Namespace) -> None:
+async def test_a_watch_may_be_closed_by_its_callback(netns: Netns, namespace: Namespace) -> None:
     views: list[KernelView] = []
 
     def close(view: KernelView) -> None:
@@ -165,13 +165,13 @@ async def test_a_watch_may_be_closed_by_its_callback(zoo: Zoo, namespace: Namesp
         watch.close()
 
     watch = await Watch.open(namespace, close)
-    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+    await _ip(netns, "link", "set", "lo", "mtu", "1400")
     await eventually(lambda: views)
-    await _ip(zoo, "link", "set", "lo", "mtu", "1401")
+    await _ip(netns, "link", "set", "lo", "mtu", "1401")
     assert [view.interfaces[0].mtu for view in views] == [1400]
 
 
-async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
+async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(netns: Netns, namespace: Namespace) -> None:
     watch = await Watch.open(namespace, lambda _view: None)
     task = asyncio.ensure_future(watch.resync())
     await others_run()
@@ -180,7 +180,7 @@ async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, n
         await task
 
 
-async def test_a_cancelled_opening_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
+async def test_a_cancelled_opening_leaves_nothing_open(netns: Netns, namespace: Namespace) -> None:
     task = asyncio.ensure_future(Watch.open(namespace, lambda _view: None))
     await others_run()
     task.cancel()
@@ -207,9 +207,9 @@ async def test_a_kernel_that_refuses_is_reported_and_leaves_nothing_open(
 
 
 async def test_owners_are_searched_among_the_candidates_given(
-    zoo: Zoo, namespace: Namespace, make_zoo: Callable[[], Zoo]
+    netns: Netns, namespace: Namespace, make_netns: Callable[[], Netns]
 ) -> None:
-    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     asked: list[int] = []
 
     def candidates() -> dict[int, str]:
@@ -223,10 +223,10 @@ async def test_owners_are_searched_among_the_candidates_given(
 
 
 async def test_the_namespaces_of_peers_are_identified(
-    zoo: Zoo, namespace: Namespace, make_zoo: Callable[[], Zoo]
+    netns: Netns, namespace: Namespace, make_netns: Callable[[], Netns]
 ) -> None:
-    engine, other = make_zoo(), make_zoo()
-    zoo.batch(f"link add eth0 type veth peer name v0 netns {engine.pid}")
+    engine, other = make_netns(), make_netns()
+    netns.batch(f"link add eth0 type veth peer name v0 netns {engine.pid}")
     watch = await Watch.open(namespace, lambda _view: None, peers=lambda: [(engine.pid, "")])
 
     def peers() -> dict[str, int | UnsetType]:
@@ -234,9 +234,9 @@ async def test_the_namespaces_of_peers_are_identified(
 
     with Namespace.of_pid(engine.pid) as elsewhere:
         assert peers() == {"eth0": elsewhere.inode}
-        zoo.ip("link", "add", "eth1", "type", "veth", "peer", "name", "v0", "netns", str(other.pid))
+        netns.ip("link", "add", "eth1", "type", "veth", "peer", "name", "v0", "netns", str(other.pid))
         await eventually(lambda: peers() == {"eth0": elsewhere.inode, "eth1": 0})
-        zoo.batch("link del eth0", "link del eth1", f"link add eth2 type veth peer name v2 netns {engine.pid}")
+        netns.batch("link del eth0", "link del eth1", f"link add eth2 type veth peer name v2 netns {engine.pid}")
         await eventually(lambda: peers() == {"eth2": elsewhere.inode})
         await watch.resync()
         assert peers() == {"eth2": elsewhere.inode}

@@ -37,13 +37,13 @@ def test_a_session_starts_at_the_first_step_with_a_unique_code(monkeypatch: pyte
 
 def test_only_the_owner_controls_a_session() -> None:
     row, me, other = session(), instructor(), instructor("other")
-    assert training_sessions.led(row.id, User.objects.get(pk=me)) == row
+    assert training_sessions.led_by(row.id, User.objects.get(pk=me)) == row
     stranger = User.objects.get(pk=other)
     for role in (Role.INSTRUCTOR, Role.READER):
         Account.objects.update_or_create(user=stranger, defaults={"role": role})
-        assert training_sessions.led(row.id, stranger) is None
+        assert training_sessions.led_by(row.id, stranger) is None
         assert training_sessions.visible(stranger) == ()
-    assert training_sessions.led(row.id, AnonymousUser()) is None
+    assert training_sessions.led_by(row.id, AnonymousUser()) is None
     assert not training_sessions.go_to(row.id, other, NOW, "launch")
     assert not training_sessions.reveal(row.id, other, NOW, "launch")
     assert not training_sessions.write_notes(row.id, other, "x")
@@ -57,13 +57,13 @@ def test_only_the_owner_controls_a_session() -> None:
 def test_an_owner_leads_every_session_and_a_reader_none() -> None:
     row, other = session("ada"), User.objects.get(username="ada")
     owner = User.objects.get(pk=instructor())
-    assert training_sessions.led(row.id, owner) == row
+    assert training_sessions.led_by(row.id, owner) == row
     assert training_sessions.visible(owner) == (row,)
     Account.objects.create(user=other, role=Role.INSTRUCTOR)
-    assert training_sessions.led(row.id, other) == row
+    assert training_sessions.led_by(row.id, other) == row
     assert training_sessions.visible(other) == (row,)
     Account.objects.update(role=Role.READER)
-    assert training_sessions.led(row.id, other) is None
+    assert training_sessions.led_by(row.id, other) is None
 
 
 def test_actions_of_the_instructor_are_recorded_as_events() -> None:

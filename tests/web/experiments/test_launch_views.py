@@ -13,7 +13,7 @@ from django.db.backends.signals import connection_created
 
 from dashboard.models import Experiment
 from dashboard.store.database import limit_waiting
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from tests.web.asgi_client import Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +47,6 @@ async def test_a_launch_while_another_process_holds_the_database_is_answered_soo
         assert answer.status == 503
         assert "Another process holds the database. Nothing was changed." in answer.text
         other.execute("ROLLBACK")
-    assert await in_database(Experiment.objects.count) == 0
+    assert await to_db_thread(Experiment.objects.count) == 0
     answer = await http("POST", "/experiments/", who=me, **form_of(FORM))  # type: ignore[arg-type]
     assert answer.status == 302

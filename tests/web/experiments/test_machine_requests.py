@@ -20,7 +20,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
 from dashboard.web.experiments import machine_requests
 from dashboard.web.experiments.machine_requests import LATE, SeenClients, _request, _request_all
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 from tests.core.machine_scenes import entries_of, on_overlay_of
 from tests.support.specs import make_spec
@@ -135,7 +135,7 @@ async def test_columns_that_a_lab_has_invented_are_not_requested_over_the_overla
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The key of a column would be looked up as a name by the other lab."""
-    part = await in_database(_part_with_a_forged_column)
+    part = await to_db_thread(_part_with_a_forged_column)
     calls: list[tuple[object, ...]] = []
 
     async def ask_on(_machine: str, _host: str, function: Callable[..., object], *args: object) -> object:

@@ -26,9 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    replay_views._kept.clear()
+    replay_views._cache.clear()
     yield
-    replay_views._kept.clear()
+    replay_views._cache.clear()
 
 
 @database_sync_to_async
@@ -48,10 +48,10 @@ async def test_the_recording_has_every_entry_and_grows_with_the_journal() -> Non
     me, entries = await person(), repeating(6)
     identity = await write(entries[:4])
     assert len(await fetch(identity, me)) == 4
-    made = replay_views._kept[identity].recording
+    made = replay_views._cache[identity].recording
     await write(entries[4:], identity)
     reader = await fetch(identity, me)
-    assert replay_views._kept[identity].recording is made
+    assert replay_views._cache[identity].recording is made
     assert len(reader) == 6
     for position, entry in enumerate(entries):
         assert_shows(reader, position, shown(replay(entries[: position + 1]), entry, entries[0].at))
@@ -71,7 +71,7 @@ async def test_only_a_few_recordings_are_cached(monkeypatch: pytest.MonkeyPatch)
     first, *others = [await write(repeating(1)) for _ in range(3)]
     for identity in (first, others[0], first, others[1]):
         await fetch(identity, me)
-    assert list(replay_views._kept) == [first, others[1]]
+    assert list(replay_views._cache) == [first, others[1]]
 
 
 async def test_before_the_first_entry_there_is_nothing_to_replay() -> None:

@@ -268,8 +268,8 @@ def test_a_running_experiment_whose_engine_is_away_is_marked(phase: Phase, away:
     page = draw_page(
         "experiments/experiment.html", sample.experiment_context(sample.make_snapshot(phase, engine_away=away))
     )
-    (chip,) = page.find("span", data_slot="phase-chip")
-    assert ("data-trouble" in chip) is (text == "running, engine unavailable")
+    (badge,) = page.find("span", data_slot="phase-badge")
+    assert ("data-trouble" in badge) is (text == "running, engine unavailable")
     assert f'<span data-slot="phase">{text}</span' in page.html
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from dashboard.configuration import database_connections
 from dashboard.web.http import database, turn_queue
-from dashboard.web.http.database import KEPT_CONNECTIONS, in_database, provide_threads
+from dashboard.web.http.database import KEPT_CONNECTIONS, provide_threads, to_db_thread
 from dashboard.web.http.turn_queue import ADDRESS
 from dashboard.web.http.turns import RequestGuard
 from tests.support.polling import eventually
@@ -21,9 +21,9 @@ from tests.support.polling import eventually
 async def test_views_of_an_address_that_hang_leave_threads_for_others() -> None:
     provide_threads()
     goes_on = threading.Event()
-    hanging = [asyncio.create_task(in_database(goes_on.wait)) for _ in range(ADDRESS.turns + ADDRESS.late)]
+    hanging = [asyncio.create_task(to_db_thread(goes_on.wait)) for _ in range(ADDRESS.turns + ADDRESS.late)]
     try:
-        assert await asyncio.wait_for(in_database(lambda: "a query"), 20) == "a query"
+        assert await asyncio.wait_for(to_db_thread(lambda: "a query"), 20) == "a query"
     finally:
         goes_on.set()
         await asyncio.gather(*hanging)
@@ -46,7 +46,7 @@ class HangingQueries:
         self.goes_on.wait()
 
     async def __call__(self, _scope: Any, _receive: Any, send: Any) -> None:
-        await in_database(self._hang)
+        await to_db_thread(self._hang)
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
@@ -77,7 +77,7 @@ async def test_requests_of_several_addresses_that_hang_leave_connections_for_fee
         addresses = guard._addresses.values
         await eventually(lambda: sum(address.begun for address in addresses()) == count)
         await eventually(partial(queries.has_begun, database_connections() - KEPT_CONNECTIONS))
-        assert await asyncio.wait_for(in_database(lambda: "a feed"), 20) == "a feed"
+        assert await asyncio.wait_for(to_db_thread(lambda: "a feed"), 20) == "a feed"
         assert queries.has_begun(database_connections() - KEPT_CONNECTIONS)
     finally:
         queries.goes_on.set()

@@ -10,7 +10,7 @@ from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines
 from dashboard.store.operations import storage
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Person, http, post_json
 
@@ -30,7 +30,7 @@ async def test_a_launch_is_refused_with_the_reason_and_what_to_do(full: None, me
     assert "95% of the disk of the data folder is used; 5 MB is free." in answer.text
     assert "running experiments continue" in answer.text
     assert 'value="My long title"' in answer.text, "what was typed is kept"
-    assert await in_database(Experiment.objects.count) == 0
+    assert await to_db_thread(Experiment.objects.count) == 0
 
 
 async def test_the_api_refuses_in_json(full: None, me: Person) -> None:
@@ -50,7 +50,7 @@ async def test_nothing_starts_on_a_drained_machine(me: Person) -> None:
         machines.set_draining("lab2", draining=True)
         return experiment_store.create_experiment(make_spec("none"), machine="lab2")
 
-    experiment = await in_database(drained)
+    experiment = await to_db_thread(drained)
     requests = {f"/experiments/{experiment}/again/": b"anyway=1", f"/experiments/{experiment}/measure/": b""}
     for path, body in requests.items():
         answer = await http("POST", path, who=me, headers=FORM, body=body, token=True)
@@ -63,4 +63,4 @@ async def test_nothing_starts_on_a_drained_machine(me: Person) -> None:
         answer = await post_json(path, me, fields)
         assert answer.status == 409, path
         assert answer.json["detail"].startswith("The machine “lab2” is drained")
-    assert await in_database(MeasurementRun.objects.count) == 0
+    assert await to_db_thread(MeasurementRun.objects.count) == 0

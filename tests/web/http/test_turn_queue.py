@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dashboard.web.http.turn_queue import ADDRESS, COOKIE, Address, Group, Limits, Turn
-from dashboard.web.http.turns import RequestGuard, out_of_turn
+from dashboard.web.http.turns import RequestGuard, release_turn
 
 
 class LabError(Exception):
@@ -80,7 +80,7 @@ class Step:
                 if not self.is_call:
                     await self._work()
                 else:
-                    async with out_of_turn():
+                    async with release_turn():
                         await self._work()
 
     async def _work(self) -> None:

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from dashboard.web.http import turn_queue
 from dashboard.web.http.turn_queue import Limits
-from dashboard.web.http.turns import HandshakeGuard, RequestGuard, out_of_turn
+from dashboard.web.http.turns import HandshakeGuard, RequestGuard, release_turn
 from tests.support.polling import eventually
 
 
@@ -215,7 +215,7 @@ class Calls:
         self._at_once = at_once
 
     async def _call(self) -> None:
-        async with out_of_turn():
+        async with release_turn():
             self.called += 1
             await self.lab_answers.acquire()
             self.called -= 1
@@ -284,7 +284,7 @@ async def test_calls_of_an_address_have_a_limit_and_do_not_delay_other_pages() -
 async def test_a_call_after_the_response_changes_nothing() -> None:
     async def application(_scope: Any, _receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        async with out_of_turn():
+        async with release_turn():
             pass
         await send({"type": "http.response.body", "body": b"page"})
 

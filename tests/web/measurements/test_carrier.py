@@ -21,7 +21,7 @@ from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.models import Machine, MeasurementClient
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import measurement_clients
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements import carrier
 from dashboard.web.measurements.carrier import BlockCarriers
 from dashboard.web.operations.machines.clients import DRAINED
@@ -84,7 +84,7 @@ async def create_run() -> str:
         experiment = experiment_store.create_experiment(make_spec("host"))
         return measurement_clients.create_run(("lab2", "left"), experiment, "t", [Probe.HTTP], Options(), 1)
 
-    return await in_database(create)
+    return await to_db_thread(create)
 
 
 async def test_each_block_goes_to_the_client_and_its_answer_back(labs: Labs) -> None:
@@ -163,7 +163,7 @@ async def test_a_lab_that_never_ends_its_run_gets_no_more_blocks(labs: Labs) -> 
     carriers = BlockCarriers(labs)
     await carriers.look()
     await eventually(lambda: [one for one in labs.calls if one[1] == "measure_block"])
-    await in_database(lambda: MeasurementClient.objects.update(valid_until=Now() - timedelta(seconds=1)))
+    await to_db_thread(lambda: MeasurementClient.objects.update(valid_until=Now() - timedelta(seconds=1)))
     labs.is_free.set()
     await eventually(lambda: ("lab2", "end_client", run, name_of(labs)) in labs.calls)
     assert [one[1] for one in labs.calls].count("measure_block") == 1
@@ -178,7 +178,7 @@ async def test_a_machine_that_is_drained_during_a_run_measures_no_more(labs: Lab
     carriers = BlockCarriers(labs)
     await carriers.look()
     await eventually(lambda: [one for one in labs.calls if one[1] == "measure_block"])
-    await in_database(lambda: Machine.objects.create(name="lab2", joined_at=0.0, is_draining=True))
+    await to_db_thread(lambda: Machine.objects.create(name="lab2", joined_at=0.0, is_draining=True))
     labs.is_free.set()
     await eventually(lambda: ("lab2", "end_client", run, name_of(labs)) in labs.calls)
     assert [one[1] for one in labs.calls].count("measure_block") == 1

@@ -266,7 +266,7 @@ def test_a_difference_is_never_shown_without_its_interval() -> None:
     for group in measurement_presenters.view_measurement(make_measurement()[0]).groups:
         compared = [row for row in group.rows if row.verdict]
         assert compared
-        assert all(row.interval and row.low and row.high and row.said for row in compared)
+        assert all(row.interval and row.low and row.high and row.difference for row in compared)
     few = measurement_presenters.view_measurement(make_measurement(count=4, stopped=None)[0]).groups[0]
     assert {row.verdict for row in few.rows if row.verdict} == {"inconclusive"}
     assert not few.ticks
@@ -400,7 +400,7 @@ def test_every_path_of_a_chart_is_labelled_in_words_and_has_the_same_mark_everyw
 
 
 def test_every_text_that_the_scripts_use_exists() -> None:
-    said = set()
+    texts = set()
     for file in (ROOT / "static/dashboard/js/ui/measurements").glob("*.js"):
-        said |= set(re.findall(r"\bsaid\.(\w+)", file.read_text()))
-    assert said == set(measuring.measure_words())
+        texts |= set(re.findall(r"\btexts\.(\w+)", file.read_text()))
+    assert texts == set(measuring.measure_words())

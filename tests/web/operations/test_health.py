@@ -45,8 +45,8 @@ async def missing() -> Answer | None:
     return answer if answer.status == 503 else None
 
 
-async def chip() -> str:
-    """The chip in the header of a page."""
+async def badge() -> str:
+    """The badge in the header of a page."""
     page = (await http("GET", "/measurements/", who=await person())).text
     found = re.search(r'data-slot="engine-text">(.*?)</span>', page, re.DOTALL)
     return found[1].strip() if found else ""
@@ -64,14 +64,14 @@ async def test_an_engine_that_stops_is_missing_until_it_returns(
         assert (item["part"], item["reason"]) == ("engine", "The Docker Engine does not answer.")
         assert abs(datetime.fromisoformat(item["since"]) - datetime.now(UTC)) < timedelta(seconds=30)
         assert "secret" not in (await http("GET", "/readyz")).text, "the answer is public"
-        assert "Engine 26.1.5 does not answer" in await chip()
+        assert "Engine 26.1.5 does not answer" in await badge()
         assert (await http("GET", "/healthz")).status == 200
         assert not [record for record in caplog.records if record.name == "django.request"], (
             "health checks are not logged"
         )
         engine.come_back()
         await eventually(ready)
-        assert "does not answer" not in await chip()
+        assert "does not answer" not in await badge()
 
 
 async def test_an_engine_that_hangs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ async def test_a_lab_with_an_ended_task_is_not_ready(tmp_path: Path, monkeypatch
             503,
             "missing: lab\nA task of the lab ended unexpectedly: lab-passes.\n",
         )
-        assert "Lab unavailable" in await chip()
+        assert "Lab unavailable" in await badge()
 
 
 @pytest.mark.parametrize("wrong_s", [-3600.0, 3600.0])
@@ -179,10 +179,10 @@ async def test_the_labs_of_other_machines_take_the_place_of_an_own_one_that_neve
     answer = await http("GET", "/readyz")
     assert (answer.status, answer.text.splitlines()[0]) == (200, "ready")
     assert "No lab of the installation's own machine has started" in answer.text
-    assert await chip() == "2 machines"
+    assert await badge() == "2 machines"
     monkeypatch.setattr(machines, "_labs", {})
     assert (await http("GET", "/readyz")).status == 503
-    assert await chip() == "Lab unavailable"
+    assert await badge() == "Lab unavailable"
 
 
 NOTHING = Distribution((1.0,), (0, 0), 0.0)
@@ -201,7 +201,7 @@ async def test_other_machines_do_not_hide_an_own_lab_that_fails(machines: Remote
     answer = await http("GET", "/readyz")
     assert answer.status == 503
     assert reason in answer.text
-    assert await chip() == "Lab unavailable"
+    assert await badge() == "Lab unavailable"
 
 
 async def test_other_machines_do_not_hide_an_own_lab_without_an_engine(machines: RemoteLabs) -> None:

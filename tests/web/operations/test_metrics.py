@@ -17,7 +17,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.browser_sessions import SessionStore
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.training.roles import TOKENS_KEY
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
@@ -121,13 +121,13 @@ async def test_a_launch_and_a_browser_are_counted(tmp_path: Path, monkeypatch: p
 
 async def test_the_delay_of_kernel_changes_is_measured_until_browsers_have_them() -> None:
     me = await person()
-    identity = await in_database(experiment_store.create_experiment, make_spec("none"))
+    identity = await to_db_thread(experiment_store.create_experiment, make_spec("none"))
     before = await samples(me)
     async with websocket(f"/ws/experiments/{identity}/", who=me, headers=(("origin", ORIGIN),)) as socket:
         await socket.message()
         causes = (Cause(Source.KERNEL, "link"), Cause(Source.PERSON, "stop"))
         found = [Entry(number, time.time() - 0.2, cause, Facts(), "said") for number, cause in enumerate(causes, 1)]
-        await in_database(experiment_store.append, identity, found)
+        await to_db_thread(experiment_store.append, identity, found)
         hub.wake(identity)
         assert (await socket.message())["seq"] == 2
         after = await samples(me)
@@ -172,7 +172,7 @@ async def test_dashboard_and_alerts_use_existing_metrics_and_all_metrics_are_doc
 
 
 async def test_a_participant_is_refused_with_the_reason() -> None:
-    participant = await in_database(participant_browser)
+    participant = await to_db_thread(participant_browser)
     answer = await http("GET", "/metrics", who=participant)
     assert answer.status == 403
     assert "owner of this server" in answer.text

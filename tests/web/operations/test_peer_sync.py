@@ -17,7 +17,7 @@ from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.feed_hub import GONE
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.operations import peer_sync
 from dashboard.web.operations.peer_sync import PeerSync
@@ -72,36 +72,36 @@ async def two(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 @pytest.fixture
 async def row() -> TrainingSession:
-    return await in_database(session)
+    return await to_db_thread(session)
 
 
 async def test_an_entry_without_a_wake_up_is_found(two: tuple[Process, Process]) -> None:
     here, _ = two
-    identity = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
+    identity = await to_db_thread(experiment_store.create_experiment, make_spec("none", "none"))
     browser = Browser()
     await here.experiments.join(identity, browser.send)
     await eventually(lambda: browser.of("snapshot"))
     entry = Entry(1, NOW, Cause(Source.LAB, "say"), Facts(), "it was lost", ())
-    await in_database(experiment_store.append, identity, [entry])
+    await to_db_thread(experiment_store.append, identity, [entry])
     recent_entries.forget(identity)  # another process wrote it
     await eventually(lambda: browser.of("patch"))
     assert here.experiments.missed == 1
-    await in_database(experiment_store.rename, identity, "Shop & blog")
+    await to_db_thread(experiment_store.rename, identity, "Shop & blog")
     await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["title"] == "Shop & blog")
-    await in_database(experiment_store.delete, identity)
+    await to_db_thread(experiment_store.delete, identity)
     await eventually(lambda: browser.code == GONE)
 
 
 async def test_the_end_of_trouble_with_the_journal_is_found_with_the_next_entry(two: tuple[Process, Process]) -> None:
     here, _ = two
-    identity = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
+    identity = await to_db_thread(experiment_store.create_experiment, make_spec("none", "none"))
     browser = Browser()
     await here.experiments.join(identity, browser.send)
     await eventually(lambda: browser.of("snapshot"))
     here.experiments.trouble(identity, "disk full")
     await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["problem"] == "disk full")
     entry = Entry(1, NOW, Cause(Source.LAB, "say"), Facts(), "there is space again", ())
-    await in_database(experiment_store.append, identity, [entry])
+    await to_db_thread(experiment_store.append, identity, [entry])
     recent_entries.forget(identity)  # another process wrote it
     await eventually(lambda: browser.of("snapshot")[-1]["experiment"]["problem"] == "")
 
@@ -110,16 +110,16 @@ async def test_a_mirrored_comparison_ends_without_a_wake_up_when_it_is_replaced(
     two: tuple[Process, Process], row: TrainingSession
 ) -> None:
     _, there = two
-    one = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
-    other = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
-    await in_database(training_sessions.mirror, row.id, row.owner_id, NOW, one)
+    one = await to_db_thread(experiment_store.create_experiment, make_spec("none", "none"))
+    other = await to_db_thread(experiment_store.create_experiment, make_spec("none", "none"))
+    await to_db_thread(training_sessions.mirror, row.id, row.owner_id, NOW, one)
     old, new = Browser(), Browser()
     for experiment, browser in ((one, old), (other, new)):
         client = await there.experiments.join(experiment, browser.send)
         there.sessions.link(mirror_key(row.id, experiment), client, there.experiments)
     await eventually(lambda: new.code == GONE)
     assert old.code is None
-    assert await in_database(training_sessions.mirror, row.id, row.owner_id, NOW, "")
+    assert await to_db_thread(training_sessions.mirror, row.id, row.owner_id, NOW, "")
     await eventually(lambda: old.code == GONE)
 
 
@@ -152,7 +152,7 @@ async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_wit
     await there.sessions.enter(row.id, ada.id, hers.send, None, admitted=True)
     await there.sessions.enter(row.id, INSTRUCTOR, instructor.send, None, admitted=True)
     await eventually(lambda: hers.of("session"))
-    await in_database(training_sessions.go_to, row.id, row.owner_id, NOW, "launch")
+    await to_db_thread(training_sessions.go_to, row.id, row.owner_id, NOW, "launch")
     here.sessions.tell(row.id, ada.id)
     assert here.sent == [("class-now", row.id, ada.id)]
     there.sync.receive(here.sent[0])
@@ -161,10 +161,10 @@ async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_wit
     # Now without a wake-up.
     await eventually(lambda: there.sessions.feeds()[0].version.shared)
     before = len(instructor.of("progress"))
-    await in_database(session_state.add_message, row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
+    await to_db_thread(session_state.add_message, row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
     await eventually(lambda: hers.of("participant")[-1]["messages"])
     assert len(instructor.of("progress")) > before
-    await in_database(participants.remove, row.id, [ada.id], NOW)
+    await to_db_thread(participants.remove, row.id, [ada.id], NOW)
     await eventually(lambda: hers.code == GONE)
 
 
@@ -175,8 +175,8 @@ async def test_a_participant_who_moves_is_disconnected_on_the_old_device_without
     ada, old, new = await join(row, "Ada"), Browser(), Browser()
     await there.sessions.enter(row.id, ada.id, old.send, None, admitted=True)
     await eventually(lambda: there.sessions.feeds()[0].version.shared)
-    link = await in_database(participants.make_link, row.id, ada.id)
-    assert await in_database(participants.resume, str(link), NOW)
+    link = await to_db_thread(participants.make_link, row.id, ada.id)
+    assert await to_db_thread(participants.resume, str(link), NOW)
     await there.sessions.enter(row.id, ada.id, new.send, None, admitted=True)
     await eventually(lambda: old.code == GONE)
     await others_run()

@@ -46,7 +46,7 @@ def shown(server: Server, experiment: str) -> tuple[str, set[str]]:
     return snapshot["experiment"].get("problem") or "", {one["container"]["name"] for one in columns}
 
 
-def shows_the_truth(server: Server, machine: Machine, experiment: str) -> bool:
+def matches_docker_ps(server: Server, machine: Machine, experiment: str) -> bool:
     """Whether the experiment shows no problem, and shows exactly the containers that ``docker ps`` lists as running."""
     problem, names = shown(server, experiment)
     return not problem and names == machine.running()
@@ -64,7 +64,7 @@ async def truth_after(server: Server, machine: Machine, experiment: str, since: 
     """The seconds from ``since`` until the server is ready and the experiment shows the engine's state."""
 
     async def holds() -> bool:
-        return await ready(server) and await asyncio.to_thread(shows_the_truth, server, machine, experiment)
+        return await ready(server) and await asyncio.to_thread(matches_docker_ps, server, machine, experiment)
 
     await until(holds, "the truth after the fault")
     return time.monotonic() - since
@@ -92,7 +92,7 @@ async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
             finally:
                 over.set()
                 await churning
-            lost = await asyncio.to_thread(ledger.take_stock, server)
+            lost = await asyncio.to_thread(ledger.count_lost, server)
             leaked = await clear(server, machine, ledger)
             touched = await asyncio.to_thread(machine.touched)
             trials.record(Trial("engine hung for 20 s", seconds, lost, leaked, touched))
@@ -112,7 +112,7 @@ async def kill(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
             phase = (await asyncio.to_thread(phases, server))[experiment]
             if phase != "failed":
                 raise BenchmarkError(f"without containers, the experiment is {phase}")
-            lost = await asyncio.to_thread(ledger.take_stock, server)
+            lost = await asyncio.to_thread(ledger.count_lost, server)
             leaked = await clear(server, machine, ledger)
             touched = await asyncio.to_thread(machine.touched, ran=False)
             trials.record(Trial("engine killed", seconds, lost, leaked, touched))

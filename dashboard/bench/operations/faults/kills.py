@@ -54,7 +54,7 @@ async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine, tri
         async with serving(folder, port, endpoint=machine.endpoint) as server:
             await until(lambda: ready(server), "ready")
             seconds = time.monotonic() - started
-            lost = await asyncio.to_thread(ledger.take_stock, server)
+            lost = await asyncio.to_thread(ledger.count_lost, server)
             leaked = 0
             if number == kills:
                 await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")

@@ -68,7 +68,7 @@ class Ledger:
         elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise BenchmarkError(f"the response to saving was {answer.status}")
 
-    def take_stock(self, server: Server) -> int:
+    def count_lost(self, server: Server) -> int:
         """The number of acknowledged objects that the server no longer has. Records what only the server knows,
         such as a launch with a lost response."""
         there = phases(server)
@@ -159,7 +159,7 @@ class Machine:
         containers = self.docker("ps", "-a", "--format", "{{.Names}}", "--filter", "name=^nm-").split()
         return {*containers, *self.docker("network", "ls", "--format", "{{.Name}}", "--filter", "name=^nm-").split()}
 
-    def strays(self, known: Collection[str]) -> set[str]:
+    def orphaned_objects(self, known: Collection[str]) -> set[str]:
         """The containers and networks that belong to no experiment of ``known``."""
         return {name for name in self.objects() if name.split("-")[1] not in known}
 
@@ -171,7 +171,7 @@ class Machine:
         async def nothing() -> bool:
             nonlocal left
             try:
-                left = await asyncio.to_thread(self.strays, known)
+                left = await asyncio.to_thread(self.orphaned_objects, known)
             except BenchmarkError:
                 # The Engine answers a list with an error if an object of it is removed meanwhile.
                 return False

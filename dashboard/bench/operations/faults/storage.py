@@ -69,7 +69,7 @@ async def settle(server: Server, ledger: Ledger) -> None:
 
 async def trial_of(fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger) -> Trial:
     """The trial of a fault that has ended. Checks everything, then removes everything."""
-    lost = await asyncio.to_thread(ledger.take_stock, server)
+    lost = await asyncio.to_thread(ledger.count_lost, server)
     await settle(server, ledger)
     leaked = await clear(server, machine, ledger)
     return Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched))
@@ -156,7 +156,7 @@ async def damage(folder: Path, machine: Machine, trials: Trials) -> None:
     async with serving(folder, endpoint=machine.endpoint) as server:
         await until(lambda: ready(server), "ready")
         seconds = time.monotonic() - started
-        lost = await asyncio.to_thread(ledger.take_stock, server)
+        lost = await asyncio.to_thread(ledger.count_lost, server)
         leaked += await clear(server, machine, ledger)
     trials.record(Trial("database damaged", seconds, lost, leaked, await asyncio.to_thread(machine.touched)))
 

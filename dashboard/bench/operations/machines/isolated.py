@@ -15,7 +15,7 @@ import psutil
 
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.operations.postgres_nats import Service
-from dashboard.bench.processes import tied
+from dashboard.bench.processes import with_death_signal
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.cleanup import remove_cgroups
 from dashboard.engine.images import ensure_image
@@ -97,7 +97,7 @@ class IsolatedMachine(Service):
 
     def command(self, command: Sequence[str]) -> list[str]:
         """A command that runs on the machine. It gets SIGTERM when the program that starts it ends."""
-        return tied(["nsenter", "--target", str(self.init), *SPACES, "--", *tied(command)])
+        return with_death_signal(["nsenter", "--target", str(self.init), *SPACES, "--", *with_death_signal(command)])
 
     def run(self, *command: str, timeout_s: float = 30.0) -> str:
         """The output of a command on the machine; BenchmarkError if it fails."""

@@ -195,7 +195,7 @@ async def drained(scene: MachineScene, _number: int) -> FaultRound:
     await asyncio.to_thread(owner.post, f"/machines/{name}/undrain/")
     await _healed(scene)
     healed_s, lost = time.monotonic() - begin, await scene.count_lost(moved)
-    await scene.take_stock()
+    await scene.record_state()
     return FaultRound("machine drained, hosts moved", seen_s, healed_s, lost)
 
 

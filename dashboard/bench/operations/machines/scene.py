@@ -56,7 +56,7 @@ class MachineScene:
 
     # What must last.
 
-    async def take_stock(self) -> None:
+    async def record_state(self) -> None:
         """Records what exists."""
         self.hosts = await asyncio.to_thread(self._hosts)
         self.passed = await asyncio.to_thread(self.classes[0].passed)
@@ -188,7 +188,7 @@ async def open_scene(installation: MachinesInstallation) -> AsyncIterator[Machin
             await scene.classes[-1].start()
         for identity in scene.experiments.values():
             await until(lambda identity=identity: _runs(scene, identity), "running")  # type: ignore[misc]
-        await scene.take_stock()
+        await scene.record_state()
         if {row.machine for row in scene.hosts.values()} != set(scene.names):
             raise BenchmarkError(f"the hosts are not on all machines: {scene.hosts}")
         yield scene

@@ -112,8 +112,8 @@ class JournalQueue:
         """Appends an entry that announces that the journal has reached its limit, once."""
         if self.pace.is_used_up and not self._used_up_announced:
             self._used_up_announced = True
-            told = describe_used_up(self.pace.limits)
-            self.append(at, now, Cause(Source.LAB, "budget"), Facts(), told, (), quiet=False)
+            text = describe_used_up(self.pace.limits)
+            self.append(at, now, Cause(Source.LAB, "budget"), Facts(), text, (), quiet=False)
 
     def _must_merge(self, now: float) -> bool:
         return (self._open is not None and self._open.tally.count > 0) or not self.pace.allows(now)

@@ -32,7 +32,7 @@ from dashboard.core.reports.model import ReportContent
 
 REMOVED = "[removed]"
 #: Fields with texts that name the machines of an experiment.
-TOLD: dict[type[Any], tuple[str, ...]] = {
+MACHINE_TEXTS: dict[type[Any], tuple[str, ...]] = {
     Entry: ("text",),
     ExperimentHead: ("notice", "progress", "problem", "measured", "tried"),
     Check: ("name", "detail"),
@@ -215,7 +215,7 @@ class _Anonymiser:
     def _field(self, kind: type[Any], field: str, value: Any) -> Any:
         if field == "machine" and kind in {ArmSpec, Column}:
             return self._machine(value)
-        if field in TOLD.get(kind, ()):
+        if field in MACHINE_TEXTS.get(kind, ()):
             return self.replace_machines(value)
         if field not in NAMES.get(kind, ()) or value is None:
             return self.value(value)

@@ -16,7 +16,7 @@ from dashboard.lab.remote.rpc import LabFailedError
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 
 #: What a call to the lab of another machine may raise; ``str()`` of each is a message for the user.
@@ -117,5 +117,5 @@ async def _view(name: str, arm: OverlayArm | None) -> MachineClient:
 
 async def find_clients(machine: str | None, experiment: str) -> tuple[MachineClient, ...]:
     """All machines except ``machine``, as clients of an experiment there."""
-    problems = await in_database(other_machines, machine)
-    return await view_clients(tuple(problems), problems, await in_database(overlay_arms, experiment))
+    problems = await to_db_thread(other_machines, machine)
+    return await view_clients(tuple(problems), problems, await to_db_thread(overlay_arms, experiment))

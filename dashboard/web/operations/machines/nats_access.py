@@ -19,7 +19,7 @@ from dashboard.core.operations.nats_jwt import admission, parse_request, refusal
 from dashboard.lab.remote.nats_connection import Message, NatsConnection, subjects_of
 from dashboard.nats_issuer import issuer_key, public_name
 from dashboard.store import machines
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 
 log = logging.getLogger(__name__)
 AUTH, AUTH_QUEUE = "$SYS.REQ.USER.AUTH", "netmodes-web"
@@ -67,7 +67,7 @@ class NatsAccess:
     async def _answer(self, message: Message) -> None:
         request, now = parse_request(message.data), int(time.time())
         try:
-            is_admitted = await in_database(self._has_key, request.user, request.password)
+            is_admitted = await to_db_thread(self._has_key, request.user, request.password)
         except DatabaseError as error:
             log.warning("the connection of %.40r to NATS cannot be checked: %s", request.user, error)
             return  # the machine tries again
@@ -86,7 +86,7 @@ class NatsAccess:
         """Refuses calls to revoked machines, and asks the NATS servers for their connections, to end those of revoked
         machines."""
         try:
-            self._revoked = await in_database(self._list_revoked)
+            self._revoked = await to_db_thread(self._list_revoked)
         except DatabaseError as error:
             log.warning("revoked machines cannot be looked up: %s", error)
             return  # the next pass tries again

@@ -28,7 +28,7 @@ from dashboard.lab.machines import requests, swarm
 from dashboard.store import machines
 from dashboard.store.operations import joining
 from dashboard.store.operations.advisory_lock import SwarmLock
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.machines.clients import CALL_ERRORS, row_of
 from dashboard.web.service import service
 
@@ -49,7 +49,7 @@ def _names() -> tuple[str, ...]:
 
 async def read_machines() -> tuple[SwarmMachine, ...]:
     """The machines, as their labs report them now."""
-    return tuple(await asyncio.gather(*map(_read, await in_database(_names))))
+    return tuple(await asyncio.gather(*map(_read, await to_db_thread(_names))))
 
 
 async def _read(name: str) -> SwarmMachine:
@@ -101,23 +101,23 @@ async def end_everywhere() -> bool:
     """Ends the swarm on all machines, because one of its managers is no longer trusted; returns whether all have left
     it. The page names those that have not."""
     lock = SwarmLock()
-    is_alone = await in_database(lock.acquire, WAIT_S)
+    is_alone = await to_db_thread(lock.acquire, WAIT_S)
     try:
-        return not await end(await in_database(_names)) and is_alone
+        return not await end(await to_db_thread(_names)) and is_alone
     finally:
-        await asyncio.shield(in_database(lock.release))
+        await asyncio.shield(to_db_thread(lock.release))
 
 
 @asynccontextmanager
 async def _alone() -> AsyncIterator[None]:
     """Runs the block while no other request changes the swarm. Raises SwarmRefusedError."""
     lock = SwarmLock()
-    if not await in_database(lock.acquire):
+    if not await to_db_thread(lock.acquire):
         raise SwarmRefusedError(_("Another request is changing the swarm. Wait until it has ended."))
     try:
         yield
     finally:
-        await asyncio.shield(in_database(lock.release))
+        await asyncio.shield(to_db_thread(lock.release))
 
 
 def _revoked() -> dict[str, float]:
@@ -126,15 +126,17 @@ def _revoked() -> dict[str, float]:
 
 
 async def _page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
-    found, revoked = await read_machines(), await in_database(_revoked)
+    found, revoked = await read_machines(), await to_db_thread(_revoked)
     context = {
         "machines": found,
-        "one_machine": await in_database(joining.installation_problem),
+        "one_machine": await to_db_thread(joining.installation_problem),
         "problems": [*filter(None, (problem, find_outdated(found, revoked), find_unknown(found, revoked)))],
         "members": shown_members(found),
         "candidates": [machine for machine in found if not machine.is_member and not machine.refusal],
     }
-    response: HttpResponse = await in_database(lambda: render(request, "operations/swarm.html", context, status=status))
+    response: HttpResponse = await to_db_thread(
+        lambda: render(request, "operations/swarm.html", context, status=status)
+    )
     return response
 
 
@@ -152,7 +154,7 @@ async def _change(request: HttpRequest, what: str) -> None:
             raise SwarmRefusedError(" ".join(problems))
         return
     require_shown(found, request.POST.getlist("member"))
-    if outdated := find_outdated(found, await in_database(_revoked)):
+    if outdated := find_outdated(found, await to_db_thread(_revoked)):
         raise SwarmRefusedError(outdated)
     await form(plan_swarm(found, chosen))
 

@@ -14,7 +14,7 @@ from dashboard.store import machines
 from dashboard.store.operations import join_tokens, joining
 from dashboard.store.operations.revoked_work import end_work
 from dashboard.web.http.addresses.own_addresses import join_address
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.threaded_views import threaded
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
@@ -76,11 +76,11 @@ def _change(name: str, what: str) -> bool:
 async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
     """Drains a machine, makes a drained machine available again, or revokes a machine. After a revocation the others
     leave the swarm, because the revoked machine may manage it."""
-    if not await in_database(_change, name, what):
+    if not await to_db_thread(_change, name, what):
         raise Http404(_("This machine or command does not exist."))
     if what == "revoke":
         await service.end_revoked_machines()
-        await in_database(end_work, name)
+        await to_db_thread(end_work, name)
         if not await end_everywhere():
             return redirect("/machines/swarm/")  # it names those that have not left the swarm
     return redirect("/machines/")

@@ -19,7 +19,7 @@ from dashboard.models import TrainingSession
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.console import machines
 from dashboard.web.training.hub import hub
@@ -52,7 +52,7 @@ class Command:
 
     async def call(self, function: Callable[..., bool], *args: Any, **fields: Any) -> bool:
         """Calls a function of the store that changes the instructor's session."""
-        return await in_database(function, self.row.id, self.row.owner_id, *args, **fields)
+        return await to_db_thread(function, self.row.id, self.row.owner_id, *args, **fields)
 
     async def change(self, **fields: str | bool | float) -> bool:
         """Sets fields of the session."""
@@ -79,7 +79,7 @@ async def _doors(command: Command) -> bool:
     required = command.text("shut") == "yes"
     done = await command.change(admission_required=required)
     if done and not required:
-        hub.tell(command.row.id, *await in_database(participants.admit_all, command.row.id, command.now))
+        hub.tell(command.row.id, *await to_db_thread(participants.admit_all, command.row.id, command.now))
     return done
 
 
@@ -93,7 +93,7 @@ async def _timer(command: Command) -> bool:
 
 async def _reveal(command: Command) -> bool:
     step, workshop, truth = command.step, command.workshop, ""
-    if not await in_database(session_state.truths, command.row, [step]):
+    if not await to_db_thread(session_state.truths, command.row, [step]):
         try:
             truth = await service.ask(workshop_calls.truth, workshop.slug, workshop.digest, step)
         except (LabUnavailableError, EngineError, StepLockedError):
@@ -122,7 +122,9 @@ async def _say(command: Command) -> bool:
     row, text = command.row, parse_text(command.text("text"))
     if row.closed_at:
         return False
-    return await in_database(session_state.add_message, row.id, None, row.step, text, command.now, from_instructor=True)
+    return await to_db_thread(
+        session_state.add_message, row.id, None, row.step, text, command.now, from_instructor=True
+    )
 
 
 async def _extend(command: Command) -> bool:
@@ -164,7 +166,7 @@ async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpRe
     """Runs one of ``COMMANDS``, and tells all participants."""
     if what not in COMMANDS:
         raise Http404(_("This command does not exist."))
-    command = Command(request.POST, row, await in_database(workshop_in, row), shared_clock())
+    command = Command(request.POST, row, await to_db_thread(workshop_in, row), shared_clock())
     try:
         done = await COMMANDS[what](command)
     except ValueError as error:
@@ -185,6 +187,6 @@ async def _refused(request: HttpRequest, row: TrainingSession, status: int, sent
 @for_instructor
 async def delete(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     """Deletes a closed session."""
-    if not await in_database(training_sessions.delete, row.id, row.owner_id):
+    if not await to_db_thread(training_sessions.delete, row.id, row.owner_id):
         return await _refused(request, row, 409, _("Close the session first."))
     return redirect("/sessions/")

@@ -10,7 +10,7 @@ from dashboard.core.training.session import number_of_group
 from dashboard.models import TrainingSession
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import host_placement, participants
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 from dashboard.web.training.hosts.host_requests import machine_offers
 
@@ -56,7 +56,7 @@ async def machines_of(row: TrainingSession) -> tuple[MachineOfSession, ...]:
             for machine, groups in host_placement.groups_by_machine(row.id).items()
         )
 
-    return await in_database(read)
+    return await to_db_thread(read)
 
 
 async def move(row: TrainingSession, machine: str) -> bool:
@@ -68,6 +68,6 @@ async def move(row: TrainingSession, machine: str) -> bool:
     if not offers:
         raise ValueError(_("No other machine has joined this installation."))
     name = "" if machine == SERVER else machine
-    await in_database(host_placement.move, row.id, row.owner_id, shared_clock(), name, offers)
+    await to_db_thread(host_placement.move, row.id, row.owner_id, shared_clock(), name, offers)
     service.wake()
     return True

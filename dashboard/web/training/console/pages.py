@@ -23,7 +23,7 @@ from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import session_state
 from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.addresses.own_addresses import join_address
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.console.machines import machines_of
 from dashboard.web.training.hosts.host_requests import absent_machines, capacity
@@ -108,10 +108,10 @@ def _rows(row: TrainingSession) -> list[dict[str, str]]:
 @for_instructor
 async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     """The instructor's console of a session."""
-    context = await in_database(_console, request, row)
+    context = await to_db_thread(_console, request, row)
     if row.hosts != HostsFor.NONE:
         context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
-        states = await in_database(lambda: group_host_store.states_of(row.id, absent_machines()))
+        states = await to_db_thread(lambda: group_host_store.states_of(row.id, absent_machines()))
         context["machines"] = await machines_of(row)
         context["host_states"] = dict(Counter(state for state, _reason in states.values()))
     return await private_page(request, "training/console/console.html", context)
@@ -130,7 +130,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
         context["pointed"] = _pointed_row(snapshot, row.pointed_row) if snapshot is not None else None
         return context
 
-    context = await in_database(read)
+    context = await to_db_thread(read)
     context["shows_result"] = context["is_revealed"] or context["snapshot"] is not None
     if context["snapshot"] is not None:
         context["picture"] = choose_larger((context["snapshot"].wide, context["snapshot"].narrow), *PICTURE_SHAPE)

@@ -15,7 +15,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import private_page
@@ -24,11 +24,11 @@ from dashboard.web.training.roles import for_instructor
 
 async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
     """Removes these participants and stops the hosts of groups that are then empty; returns the number removed."""
-    removed, empty = await in_database(participants.remove, row.id, chosen, shared_clock())
+    removed, empty = await to_db_thread(participants.remove, row.id, chosen, shared_clock())
     for participant in removed:
         hub.disconnect_participant(row.id, participant)
     stopped = [
-        await in_database(group_host_store.set_desired, group_key(row.id, group), DesiredState.STOPPED)
+        await to_db_thread(group_host_store.set_desired, group_key(row.id, group), DesiredState.STOPPED)
         for group in empty
     ]
     if any(stopped):
@@ -48,7 +48,7 @@ async def removal(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     if not chosen:
         return await _page(request, row, 400, problem=_("Select the participants to remove."))
     if request.POST.get("admission") == "yes":
-        await in_database(training_sessions.change, row.id, row.owner_id, shared_clock(), admission_required=True)
+        await to_db_thread(training_sessions.change, row.id, row.owner_id, shared_clock(), admission_required=True)
     count = await remove_participants(row, chosen)
     if not count:
         return await _page(request, row, 409, problem=_("These participants have already been removed."))
@@ -82,4 +82,4 @@ async def _page(request: HttpRequest, row: TrainingSession, status: int = 200, p
             "url": f"/sessions/{row.id}/console/",
         }
 
-    return await private_page(request, "training/console/participants/removal.html", await in_database(read), status)
+    return await private_page(request, "training/console/participants/removal.html", await to_db_thread(read), status)

@@ -13,7 +13,7 @@ from dashboard.store import machines
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import host_placement
 from dashboard.store.training import hosts as group_host_store
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import LabUnavailableError, service
 
@@ -25,7 +25,7 @@ async def machine_offers() -> tuple[MachineOffer, ...]:
     """The machines that can hold private hosts, with the server's own, which has an empty name; empty if no other
     machine has ever joined. A revoked machine is not offered, but hosts that it held may have to move to the others."""
     labs = service.labs
-    records = await in_database(machines.list_machines) if labs is not None else ()
+    records = await to_db_thread(machines.list_machines) if labs is not None else ()
     if labs is None or not records:
         return ()
     own = MachineOffer("", offered(labs.server.capacity), present=labs.server.accepts_calls)
@@ -92,11 +92,11 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
     offers = await machine_offers()
     if required and not offers:
         service.require()
-    await in_database(write, group, shared_clock(), offers)
+    await to_db_thread(write, group, shared_clock(), offers)
     service.wake()
 
 
 async def place_waiting() -> None:
     """Assigns machines to the hosts that wait for one, if there is room now."""
-    if await in_database(host_placement.place_waiting, await machine_offers(), shared_clock()):
+    if await to_db_thread(host_placement.place_waiting, await machine_offers(), shared_clock()):
         service.wake()

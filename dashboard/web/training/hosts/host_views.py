@@ -28,7 +28,7 @@ from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.command_views import url_after
 from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.port_check import STOP, find_holders, show_held_ports, stop_holder
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.refusals import NO_SPACE
 from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
@@ -43,7 +43,7 @@ SHOWN = 20
 async def _launch_options(group: str) -> tuple[LaunchOptions | None, str]:
     """The launch options of the group's host, or the reason why nothing can be launched."""
     try:
-        place = await in_database(group_runs.ready_place, group)
+        place = await to_db_thread(group_runs.ready_place, group)
         return await service.ask_of(place, launch_options), ""
     except (NoHostError, LabUnavailableError, EngineError) as error:
         return None, str(error)
@@ -78,7 +78,7 @@ async def _home(
         }
         return render(request, "training/host.html", context, status=status)
 
-    return await in_database(show)
+    return await to_db_thread(show)
 
 
 @require_GET
@@ -105,11 +105,11 @@ async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResp
     if spec is None or form.problems:
         return await _home(request, host, available, "", 400, form=form)
     try:
-        place = await in_database(group_runs.ready_place, host.group)
+        place = await to_db_thread(group_runs.ready_place, host.group)
         held = await find_holders(request, spec.arms, host=place)
         if held:
             return await _home(request, host, available, "", 409, form=form, holders=held)
-        identity = await in_database(group_runs.launch, spec, host.row.owner_id, host.group)
+        identity = await to_db_thread(group_runs.launch, spec, host.row.owner_id, host.group)
     except (NoHostError, QuotaError) as error:
         return await _home(request, host, available, "", 409, form=form, refused=str(error))
     except NoSpaceError as error:
@@ -126,10 +126,10 @@ async def _stop_holder(
     available: LaunchOptions | None,
     problem: str,
 ) -> HttpResponse:
-    if await in_database(group_runs.group_of, RunKind.EXPERIMENT, request.POST[STOP]) != host.group:
+    if await to_db_thread(group_runs.group_of, RunKind.EXPERIMENT, request.POST[STOP]) != host.group:
         raise Http404(_("Your group has no experiment, measurement or run with this number."))
     try:
-        place = await in_database(group_runs.ready_place, host.group)
+        place = await to_db_thread(group_runs.ready_place, host.group)
     except NoHostError as error:
         return await _home(request, host, available, problem, 409, form=form, refused=str(error))
     holders = await stop_holder(request, spec.arms if spec is not None else (), place)
@@ -140,7 +140,7 @@ async def _stop_holder(
 @on_group_host(RunKind.EXPERIMENT)
 async def stop(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
     """Stops an experiment."""
-    await in_database(experiment_store.set_wanted, run_id, Wanted.STOPPED)
+    await to_db_thread(experiment_store.set_wanted, run_id, Wanted.STOPPED)
     service.wake()
     return redirect(url_after(request, run_id, host.scope))
 
@@ -151,11 +151,11 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
     """Launches an experiment again, even if it runs, on the group's current host; not if its ports are in use."""
     url = host.scope.experiment(run_id)
     try:
-        place = await in_database(group_runs.ready_place, host.group)
+        place = await to_db_thread(group_runs.ready_place, host.group)
         held = await show_held_ports(request, run_id, host.scope, place)
         if held is not None:
             return held
-        await in_database(group_runs.launch_again, run_id, host.group)
+        await to_db_thread(group_runs.launch_again, run_id, host.group)
     except (NoHostError, QuotaError) as error:
         return await refused(request, 409, _("Cannot launch it now"), str(error), url)
     service.wake()
@@ -168,7 +168,7 @@ def _shared(kind: RunKind, view: Callable[..., Any], *, with_scope: bool = True)
     @on_group_host(kind)
     async def shared(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponseBase:
         args = (request, run_id, host.scope) if with_scope else (request, run_id)
-        response: HttpResponseBase = await (view(*args) if iscoroutinefunction(view) else in_database(view, *args))
+        response: HttpResponseBase = await (view(*args) if iscoroutinefunction(view) else to_db_thread(view, *args))
         return response
 
     return shared

@@ -13,7 +13,7 @@ from dashboard.core.training.session import HostsFor, group_key
 from dashboard.models import TrainingSession
 from dashboard.store.training import group_runs
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import refused
@@ -61,13 +61,13 @@ def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], V
                 context = {**await page_context(row, participant), "no_hosts": True}
                 return await render_page(request, "training/host.html", context, 409 if post else 200)
             group = group_key(row.id, participant.group)
-            if kind is not None and await in_database(group_runs.group_of, kind, str(kwargs["run_id"])) != group:
+            if kind is not None and await to_db_thread(group_runs.group_of, kind, str(kwargs["run_id"])) != group:
                 raise Http404(_("Your group has no experiment, measurement or run with this number."))
             front = f"/sessions/{row.id}/lab/"
             if post:
                 if row.closed_at:
                     return await refused(request, 409, _("This session is over"), closed_reason(row), front)
-                await in_database(group_runs.mark_used, group)
+                await to_db_thread(group_runs.mark_used, group)
             scope = UrlScope(front, BASE, await page_context(row, participant), group)
             host = ParticipantHostContext(row, participant, scope)
             answer = cast("HttpResponse", await view(request, host, *args, **kwargs))

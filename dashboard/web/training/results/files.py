@@ -23,7 +23,7 @@ from dashboard.models import TrainingSession
 from dashboard.store.operations.database_clock import shared_clock, shared_now
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.training import results as session_results
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.reports.sharing import DEFAULT_DAYS, durations, guarded_file
 from dashboard.web.training.responses import private_page
 from dashboard.web.training.results.views import results_url
@@ -59,7 +59,7 @@ async def export(_request: HttpRequest, row: TrainingSession, ending: str) -> Ht
         raise Http404(_("There is no export in this format."))
     content_type, write = WRITERS[ending]
 
-    return _file(row, await in_database(lambda: write(_report(row))), content_type, ending)
+    return _file(row, await to_db_thread(lambda: write(_report(row))), content_type, ending)
 
 
 def _replay(row: TrainingSession, *, anonymous: bool, comparisons: bool) -> bytes:
@@ -78,7 +78,7 @@ def _replay(row: TrainingSession, *, anonymous: bool, comparisons: bool) -> byte
 async def replay(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     """The whole session as one HTML file."""
     anonymous, comparisons = request.GET.get("names") == "no", request.GET.get("comparison") != "no"
-    body = await in_database(lambda: _replay(row, anonymous=anonymous, comparisons=comparisons))
+    body = await to_db_thread(lambda: _replay(row, anonymous=anonymous, comparisons=comparisons))
     return _file(row, body, "text/html; charset=utf-8", "replay.html")
 
 
@@ -86,7 +86,7 @@ async def _page(request: HttpRequest, row: TrainingSession, status: int = 200, *
     context = {
         "session": row,
         "url": results_url(row),
-        "shares": await in_database(report_shares.shares_of_session, row.id),
+        "shares": await to_db_thread(report_shares.shares_of_session, row.id),
         "durations": durations(),
         "typed": {"days": DEFAULT_DAYS},
         **extra,
@@ -115,7 +115,7 @@ async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     def create() -> str:
         return report_shares.create_for_session(row.id, _document(row), expires_at=expires_at)
 
-    token = await in_database(create)
+    token = await to_db_thread(create)
     link = request.build_absolute_uri(f"/r/{token}/")
     return await _page(request, row, 201, link=link, typed={"days": days})
 
@@ -126,7 +126,7 @@ async def preview(_request: HttpRequest, row: TrainingSession) -> HttpResponse:
     """The page that a link shows."""
     if not row.closed_at:
         raise Http404(_("Close the session first."))
-    return guarded_file(await in_database(_document, row))
+    return guarded_file(await to_db_thread(_document, row))
 
 
 @require_POST
@@ -138,6 +138,6 @@ async def revoke(_request: HttpRequest, row: TrainingSession, number: str) -> Ht
         known = {str(share.id): share.id for share in report_shares.shares_of_session(row.id)}
         return number in known and report_shares.revoke(known[number], session=row.id)
 
-    if not await in_database(revoked):
+    if not await to_db_thread(revoked):
         raise Http404(_("This link does not exist or is already revoked."))
     return redirect(f"{results_url(row)}share/")

@@ -13,7 +13,7 @@ from dashboard.store.training import participants
 from dashboard.store.training import results as session_results
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.http.database import in_database
+from dashboard.web.http.database import to_db_thread
 from dashboard.web.training.responses import private_page, qr_code
 from dashboard.web.training.roles import for_admitted, for_instructor, not_found
 from dashboard.web.training.step_context import page_context, workshop_in
@@ -28,7 +28,7 @@ def results_url(row: TrainingSession) -> str:
 async def results(request: HttpRequest, identity: str) -> HttpResponse:
     """The results page of the instructor, or of a participant."""
     user = await request.auser()
-    if await in_database(training_sessions.led, identity, user) is not None:
+    if await to_db_thread(training_sessions.led_by, identity, user) is not None:
         return await _whole(request, identity)
     return await _own(request, identity)
 
@@ -53,7 +53,7 @@ async def _whole(request: HttpRequest, row: TrainingSession) -> HttpResponse:
             "person_url": f"/sessions/{row.id}/results/",
         }
 
-    return await private_page(request, "training/results/results.html", await in_database(read))
+    return await private_page(request, "training/results/results.html", await to_db_thread(read))
 
 
 async def _own_page(
@@ -66,7 +66,7 @@ async def _own_page(
             raise not_found()
         return {"session": row, "report": report, "person": report.people[0]}
 
-    context = {**context, **await in_database(read)}
+    context = {**context, **await to_db_thread(read)}
     return await private_page(request, "training/results/own_results.html", context, status)
 
 
@@ -80,7 +80,7 @@ async def _own(request: HttpRequest, row: TrainingSession, participant: Particip
 @for_admitted
 async def make_link(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
     """Creates a link to the participant's own results, shown once; it voids the previous one."""
-    token = await in_database(participants.make_results_link, row.id, participant.id)
+    token = await to_db_thread(participants.make_results_link, row.id, participant.id)
     if token is None:
         raise not_found()
     link = request.build_absolute_uri(f"/results/{token}/")
@@ -97,7 +97,7 @@ async def by_link(request: HttpRequest, token: str) -> HttpResponse:
         participant = participants.by_results_link(token)
         return (training_sessions.get(participant.session), participant) if participant is not None else (None, None)
 
-    row, participant = await in_database(find)
+    row, participant = await to_db_thread(find)
     if row is None or participant is None:
         response = await private_page(request, "training/results/gone.html", {}, 404)
         response._has_been_logged = True  # type: ignore[attr-defined]  # the URL contains a token

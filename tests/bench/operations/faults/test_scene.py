@@ -64,14 +64,14 @@ def test_an_acknowledged_object_that_is_missing_is_lost() -> None:
     one, other = ledger.launch(server), ledger.launch(server)
     for _ in range(5):
         ledger.save(server, one)
-    assert ledger.take_stock(server) == 0
+    assert ledger.count_lost(server) == 0
     assert ledger.is_settled(server)
     del server.there[other]
-    assert ledger.take_stock(server) == 1
+    assert ledger.count_lost(server) == 1
     server.saved.remove("r4")
-    assert ledger.take_stock(server) == 2
+    assert ledger.count_lost(server) == 2
     server.saved.clear()
-    assert ledger.take_stock(server) == 6
+    assert ledger.count_lost(server) == 6
 
 
 def test_a_command_with_a_lost_response_may_have_either_outcome() -> None:
@@ -85,7 +85,7 @@ def test_a_command_with_a_lost_response_may_have_either_outcome() -> None:
     with pytest.raises(urllib3.exceptions.ProtocolError):
         ledger.launch(server)
     server.dies = False
-    assert ledger.take_stock(server) == 0
+    assert ledger.count_lost(server) == 0
     assert ledger.is_settled(server)
     assert ledger.experiments == {other: True}
     assert one not in ledger.open
@@ -128,7 +128,7 @@ def test_foreign_objects_are_compared_with_their_state_before() -> None:
 async def test_objects_without_an_experiment_are_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scene, "DEADLINE_S", 0.1)
     machine = FakeMachine({"ps -a": "nm-a-host\nnm-b-host", "network ls": "nm-b-net"})
-    assert machine.strays({"a"}) == {"nm-b-host", "nm-b-net"}
+    assert machine.orphaned_objects({"a"}) == {"nm-b-host", "nm-b-net"}
     assert await machine.leftovers({"a", "b"}) == 0
     assert await machine.leftovers({"a"}) == 2
 

@@ -57,7 +57,7 @@ def test_the_rows_of_the_page_of_machines_are_known_by_name() -> None:
     page = """<table><thead><tr><th scope="col">name</th></tr></thead><tbody>
     <tr>
     <th scope="row"><a href="/doctor/?machine=lab1">lab1</a><br><span class="soft">rack=2</span></th>
-    <td><span class="chip">connected</span></td></tr><tr>
+    <td><span class="badge">connected</span></td></tr><tr>
     <th scope="row">lab-12</th><td>absent</td></tr></tbody></table>"""
     rows = rows_of(page)
     assert {name: text.split() for name, text in rows.items()} == {

@@ -9,7 +9,7 @@ export function namespaceInode(text) {
   return match && Number(match[1]) >= FIRST_INODE ? match[1] : null;
 }
 
-/** [{column, title, mode, kind: value|absent|namespace, text, note, badge}] in the order of the columns. */
+/** [{column, title, mode, kind: value|absent|namespace, text, note, owner}] in the order of the columns. */
 export function listCells(row, columns) {
   const owners = new Map();
   return columns.map((column) => {
@@ -21,13 +21,13 @@ export function listCells(row, columns) {
       kind: "value",
       text,
       note: row.notes?.[column.key] ?? "",
-      badge: "",
+      owner: "",
     };
     if (text === null) return { ...cell, kind: "absent", text: row.absent?.[column.key] || "none" };
     const inode = namespaceInode(text);
     if (inode === null) return cell;
     const stack = `${column.machine ?? ""} ${inode}`; // the number of a stack on its machine
     if (!owners.has(stack)) owners.set(stack, column.mode);
-    return { ...cell, kind: "namespace", badge: owners.get(stack) };
+    return { ...cell, kind: "namespace", owner: owners.get(stack) };
   });
 }

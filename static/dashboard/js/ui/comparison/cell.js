@@ -30,13 +30,13 @@ export function fillCell(td, cell) {
   }
   const value = makeElement(cell.kind === "absent" ? "em" : "span", CLASSES[cell.kind], cell.text);
   if (cell.kind === "namespace") {
-    value.dataset.mode = cell.badge;
-    value.prepend(modeIcon(cell.badge));
+    value.dataset.mode = cell.owner;
+    value.prepend(modeIcon(cell.owner));
   }
   td.replaceChildren(value, ...(cell.note ? [" ", makeElement("small", "note", cell.note)] : []));
 }
 
 /** Equal for cells that look the same. */
 export function signature(cell) {
-  return `${cell.kind}\u0000${cell.badge}\u0000${cell.text}\u0000${cell.note}`;
+  return `${cell.kind}\u0000${cell.owner}\u0000${cell.text}\u0000${cell.note}`;
 }

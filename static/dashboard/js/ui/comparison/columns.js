@@ -1,4 +1,4 @@
-// Column heads: badge, status, and how each arm was launched.
+// Column heads: mode, status, and how each arm was launched.
 
 import { fill, formatPublished, visibleText } from "../../core/format.js";
 import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";

@@ -1,6 +1,6 @@
 // The conclusion at the top of an experiment: sentences with links to the rows that prove them.
 
-import { describePhase } from "../../core/experiments/phase_chip.js";
+import { describePhase } from "../../core/experiments/phase_badge.js";
 import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 import { createHighlight } from "../comparison/highlight.js";
 
@@ -78,10 +78,10 @@ export function createAnswer(main, showRow) {
 
   /** The text of the phase; here, because it depends on the answer too. */
   function drawPhase(experiment, partly) {
-    const chip = slot(main, "phase-chip");
+    const badge = slot(main, "phase-badge");
     const { text, trouble } = describePhase(experiment, partly, words);
-    chip.toggleAttribute("data-trouble", trouble);
-    setText(slot(chip, "phase"), text);
+    badge.toggleAttribute("data-trouble", trouble);
+    setText(slot(badge, "phase"), text);
   }
 
   return {

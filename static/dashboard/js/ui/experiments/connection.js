@@ -1,17 +1,17 @@
-// Shows whether the page is live; while it is not, since when, in the chip and above the table.
+// Shows whether the page is live; while it is not, since when, in the badge and above the table.
 
 import { fill, formatClock } from "../../core/format.js";
 import { setHidden, setText, slot, words } from "../dom.js";
 
 export function createConnection(main) {
-  // Pages of a training session have another chip for the session.
-  const chip = main.querySelector(".head [data-connection]");
+  // Pages of a training session have another badge for the session.
+  const badge = main.querySelector(".head [data-connection]");
   const stale = slot(main, "stale");
   let since = null;
 
   function show(state, text) {
-    chip.dataset.connection = state;
-    setText(slot(chip, "connection"), text);
+    badge.dataset.connection = state;
+    setText(slot(badge, "connection"), text);
     main.classList.toggle("is-stale", state === "lost" || state === "ended");
   }
 

@@ -1,13 +1,13 @@
 // The header of an experiment: title, phase, running time, notices, and the buttons of the phase.
 
 import { fill, formatClock, formatDuration } from "../../core/format.js";
-import { followsEngine } from "../../core/experiments/phase_chip.js";
+import { followsEngine } from "../../core/experiments/phase_badge.js";
 import { setHidden, setText, showText, slot, words } from "../dom.js";
 
 export function createExperimentHeader(main) {
   let head = null;
   let then = null; // the past moment that is shown, or null
-  let engineAway = false; // what this page has shown in the chip of the engine
+  let engineAway = false; // what this page has shown in the badge of the engine
 
   function tick() {
     if (head === null || head.started_at === null) return;
@@ -29,14 +29,14 @@ export function createExperimentHeader(main) {
     setHidden(box, checks.length === 0);
   }
 
-  /** The chip of the page's header follows; a page of an engine that has not answered yet has no name for it. */
+  /** The badge of the page's header follows; a page of an engine that has not answered yet has no name for it. */
   function drawEngine(away) {
     engineAway = Boolean(away);
-    const chip = document.querySelector('[data-engine]:not([data-engine=""])');
-    if (chip === null || away === undefined) return;
-    chip.querySelector(".dot").classList.toggle("bad", away);
-    const engine = chip.dataset.engine;
-    setText(slot(chip, "engine-text"), away ? fill(words.engineAway, { engine }) : engine);
+    const badge = document.querySelector('[data-engine]:not([data-engine=""])');
+    if (badge === null || away === undefined) return;
+    badge.querySelector(".dot").classList.toggle("bad", away);
+    const engine = badge.dataset.engine;
+    setText(slot(badge, "engine-text"), away ? fill(words.engineAway, { engine }) : engine);
   }
 
   /** The name may be changed in another tab; a name that is being typed here stays. */
@@ -60,16 +60,16 @@ export function createExperimentHeader(main) {
       then = at;
       drawTitle(head.title);
       main.dataset.phase = phase;
-      const chip = slot(main, "phase-chip");
-      chip.dataset.phase = head.phase;
-      setHidden(slot(chip, "elapsed"), head.started_at === null);
+      const badge = slot(main, "phase-badge");
+      badge.dataset.phase = head.phase;
+      setHidden(slot(badge, "elapsed"), head.started_at === null);
       tick();
       const focused = document.activeElement;
       for (const element of main.querySelectorAll("[data-phases]")) {
         setHidden(element, !element.dataset.phases.split(" ").includes(phase));
       }
       // The button that was pressed is gone: what it has done is beside it.
-      if (focused?.closest("[data-phases][hidden]")) chip.focus({ preventScroll: true });
+      if (focused?.closest("[data-phases][hidden]")) badge.focus({ preventScroll: true });
       setHidden(slot(main, "private-host"), !head.private);
       showText(slot(main, "notice"), head.notice);
       const problem = slot(main, "problem");

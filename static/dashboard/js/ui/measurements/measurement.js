@@ -25,7 +25,7 @@ function isHidden(main, key) {
 }
 
 /** The chart over time, created again after its part of the page was replaced. */
-function createOverTime(main, blocks, said) {
+function createOverTime(main, blocks, texts) {
   const box = main.querySelector('[data-chart="over-time"]');
   const data = readJson("chart-data");
   if (box === null || data.series.length === 0) return null;
@@ -44,7 +44,7 @@ function createOverTime(main, blocks, said) {
   return chart;
 }
 
-function createDistribution(main, said) {
+function createDistribution(main, texts) {
   const details = main.querySelector("[data-distribution]");
   if (details === null) return;
   const state = slot(details, "distribution-state");
@@ -52,27 +52,27 @@ function createDistribution(main, said) {
   details.addEventListener("toggle", async () => {
     if (!details.open || details.dataset.read) return;
     details.dataset.read = "yes";
-    setText(state, said.loading);
+    setText(state, texts.loading);
     try {
       const { series } = await getJson(details.dataset.distribution);
       const known = new Map(readJson("chart-data").series.map((one) => [one.key, one]));
       const curves = series.filter((one) => one.points.length > 0 && known.has(one.key)).map((one) => ({ ...known.get(one.key), points: one.points }));
-      setText(state, curves.length > 0 ? "" : said.nothing);
+      setText(state, curves.length > 0 ? "" : texts.nothing);
       if (curves.length > 0) {
         drawDistribution(box, curves, details.querySelector("summary").textContent.trim());
         createReading(box);
       }
     } catch (error) {
       delete details.dataset.read;
-      setText(state, fill(said.noDistribution, { reason: error.message }));
+      setText(state, fill(texts.noDistribution, { reason: error.message }));
     }
   });
 }
 
 /** Provisional figures: p50, p99 and n of each path, and its difference; no interval and no verdict. */
-function drawSoFar(main, blocks, said) {
+function drawSoFar(main, blocks, texts) {
   for (const group of main.querySelectorAll("[data-group]")) {
-    setText(slot(group, "headline"), said.measuring);
+    setText(slot(group, "headline"), texts.measuring);
     for (const one of group.querySelectorAll("[data-settled]")) one.hidden = true;
     const rows = [...group.querySelectorAll("tr[data-series]:not(.missing)")];
     const baseline = rows.find((row) => row.dataset.series === group.dataset.baseline) ?? rows[0];
@@ -87,7 +87,7 @@ function drawSoFar(main, blocks, said) {
       found.set(key, delta);
       if (row !== baseline && delta !== null) {
         setText(slot(row, "against"), formatSigned(delta));
-        setText(slot(row, "verdict"), said.soFar);
+        setText(slot(row, "verdict"), texts.soFar);
       }
     }
     drawDots(group, found);
@@ -126,7 +126,7 @@ function drawDots(group, differences) {
 }
 
 /** Elapsed and remaining time between two messages, by the browser's own clock. */
-function createProgress(main, said) {
+function createProgress(main, texts) {
   let run = null;
   let heardAt = 0;
   function show() {
@@ -135,14 +135,14 @@ function createProgress(main, said) {
     const label = slot(box, "progress");
     const bar = box.querySelector("progress");
     if (run.state !== "running" || run.wanted === "cancelled") {
-      setText(label, run.wanted === "cancelled" ? said.ending : said.waiting);
+      setText(label, run.wanted === "cancelled" ? texts.ending : texts.waiting);
       bar.removeAttribute("value");
       return;
     }
     const elapsed = Math.min(run.seconds, run.elapsed_s + (performance.now() - heardAt) / 1000);
     bar.max = run.seconds;
     bar.value = elapsed;
-    setText(label, fill(said.left, { elapsed: elapsed.toFixed(1), seconds: run.seconds.toFixed(1), left: (run.seconds - elapsed).toFixed(1) }));
+    setText(label, fill(texts.left, { elapsed: elapsed.toFixed(1), seconds: run.seconds.toFixed(1), left: (run.seconds - elapsed).toFixed(1) }));
   }
   setInterval(show, TICK_MS);
   return (next) => {
@@ -153,14 +153,14 @@ function createProgress(main, said) {
 }
 
 export function createMeasurement(main) {
-  const said = readJson("measure-words");
+  const texts = readJson("measure-words");
   let blocks = createBlocks(readJson("chart-data"));
-  let chart = createOverTime(main, () => blocks, said);
-  createDistribution(main, said);
+  let chart = createOverTime(main, () => blocks, texts);
+  createDistribution(main, texts);
   if (!main.dataset.ws) return;
 
   const connection = createConnection(main);
-  const progress = createProgress(main, said);
+  const progress = createProgress(main, texts);
   let state = main.dataset.state;
   let refreshing = null;
   let scheduled = false;
@@ -168,7 +168,7 @@ export function createMeasurement(main) {
   function draw() {
     scheduled = false;
     if (!LIVE.has(state)) return;
-    drawSoFar(main, blocks, said);
+    drawSoFar(main, blocks, texts);
     chart?.redraw();
   }
 
@@ -196,14 +196,14 @@ export function createMeasurement(main) {
     main.dataset.state = page.getElementById("main").dataset.state;
     for (const one of main.querySelectorAll("[data-toggle]")) one.checked = !hidden.has(one.dataset.toggle);
     createLocalTimes();
-    chart = createOverTime(main, () => blocks, said);
-    createDistribution(main, said);
+    chart = createOverTime(main, () => blocks, texts);
+    createDistribution(main, texts);
     if (opened) main.querySelector("[data-distribution]").open = true;
     if (LIVE.has(state)) {
-      announce(said.begun);
+      announce(texts.begun);
       schedule();
     } else {
-      announce(fill(said.ended, { state: said.states[state] ?? state, headline: slot(main, "headline")?.textContent ?? "" }));
+      announce(fill(texts.ended, { state: texts.states[state] ?? state, headline: slot(main, "headline")?.textContent ?? "" }));
     }
   }
 

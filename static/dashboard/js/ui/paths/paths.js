@@ -18,9 +18,9 @@ function updateItem(item, path, chosen) {
   else link.href = `${pathUrl(chosen ? "" : path.key).search || "?"}#picture-title`;
   if (chosen) link.setAttribute("aria-current", "true");
   else link.removeAttribute("aria-current");
-  const badge = slot(item, "badge");
-  badge.dataset.mode = path.mode;
-  badge.querySelector("use").setAttribute("href", `#shape-${path.mode}`);
+  const modeName = slot(item, "mode-name");
+  modeName.dataset.mode = path.mode;
+  modeName.querySelector("use").setAttribute("href", `#shape-${path.mode}`);
   setText(slot(item, "key"), path.key);
   setText(slot(item, "title"), path.title);
   showText(slot(item, "target"), path.target);

@@ -8,9 +8,9 @@ export function createTraceChoices(main) {
   function makeChoice(path) {
     const item = cloneTemplate("template-trace-choice").querySelector("li");
     item.querySelector("form").elements.way.value = path.request;
-    const badge = slot(item, "badge");
-    badge.dataset.mode = path.mode;
-    badge.querySelector("use").setAttribute("href", `#shape-${path.mode}`);
+    const modeName = slot(item, "mode-name");
+    modeName.dataset.mode = path.mode;
+    modeName.querySelector("use").setAttribute("href", `#shape-${path.mode}`);
     setText(slot(item, "title"), path.title);
     setText(slot(item, "target"), path.target);
     setText(slot(item, "traced"), path.title);

@@ -53,9 +53,9 @@ export function createTerminal(main) {
   let terminal = null;
 
   function state(kind, text) {
-    const chip = slot(card, "terminal-state");
-    chip.dataset.connection = kind;
-    setText(slot(chip, "terminal-word"), text);
+    const badge = slot(card, "terminal-state");
+    badge.dataset.connection = kind;
+    setText(slot(badge, "terminal-word"), text);
   }
 
   function fail(sentence) {

@@ -35,10 +35,10 @@ export function createConsole(main) {
   let again = false;
 
   function connection(kind) {
-    const chip = slot(main, "connection");
-    if (!chip) return;
-    chip.dataset.connection = kind;
-    setText(slot(chip, "connection-text"), kind === "live" ? words.live : kind === "lost" ? words.session.lost : words.connecting);
+    const badge = slot(main, "connection");
+    if (!badge) return;
+    badge.dataset.connection = kind;
+    setText(slot(badge, "connection-text"), kind === "live" ? words.live : kind === "lost" ? words.session.lost : words.connecting);
   }
 
   function isInUse(region) {

@@ -22,9 +22,9 @@ export function createSession(main) {
   const showToast = createToast(bar, messageItem);
 
   function connection(kind) {
-    const chip = slot(bar, "connection");
-    chip.dataset.connection = kind;
-    setText(slot(chip, "connection-text"), kind === "live" ? words.live : kind === "lost" ? says.lost : words.connecting);
+    const badge = slot(bar, "connection");
+    badge.dataset.connection = kind;
+    setText(slot(badge, "connection-text"), kind === "live" ? words.live : kind === "lost" ? says.lost : words.connecting);
   }
 
   /** Fetches the step and replaces its regions; a step with commands replaces its own. */
@@ -120,7 +120,7 @@ export function createSession(main) {
 
   function drawMessages(next) {
     messages = next;
-    slot(bar, "said")?.replaceChildren(...messages.slice(-3).map(messageItem));
+    slot(bar, "messages")?.replaceChildren(...messages.slice(-3).map(messageItem));
     showToast(messages);
   }
 

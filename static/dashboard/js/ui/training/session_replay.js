@@ -146,7 +146,7 @@ export function createStage(root, raw) {
       const head = slots.get("head");
       if (head) drawHead(head, at);
       if (changed("answers", slots.get("answers"))) drawAnswers(slots.get("answers"));
-      if (changed("said", slots.get("said"))) setText(slot(stage, "said"), slots.get("said") ?? says.nothingSaid);
+      if (changed("said", slots.get("said"))) setText(slot(stage, "announcement"), slots.get("said") ?? says.nothingSaid);
       for (const [name, row] of people) if (changed(name, slots.get(name))) drawPerson(row, slots.get(name));
       for (const [name, cell] of cells) {
         const value = slots.get(name);

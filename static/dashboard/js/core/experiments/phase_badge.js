@@ -1,4 +1,4 @@
-// What the chips of the phase and of the engine show for the head of an experiment.
+// What the badges of the phase and of the engine show for the head of an experiment.
 
 /** The text of the phase, and whether it is marked as a problem: the engine is unavailable, or an arm does not run
  * (`partly`). */
@@ -8,7 +8,7 @@ export function describePhase({ phase, engine_away }, partly, words) {
 }
 
 /**
- * Whether the chip of the engine follows the head, shown as of the time `at` (null: now). The head of an experiment that
+ * Whether the badge of the engine follows the head, shown as of the time `at` (null: now). The head of an experiment that
  * ended says nothing about the engine now; it only takes back what this page has shown, `away`.
  */
 export function followsEngine({ phase }, at, away) {

@@ -1,9 +1,9 @@
-// What the chips of the phase and of the engine show while the engine is away.
+// What the badges of the phase and of the engine show while the engine is away.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { describePhase, followsEngine } from "../../static/dashboard/js/core/experiments/phase_chip.js";
+import { describePhase, followsEngine } from "../../static/dashboard/js/core/experiments/phase_badge.js";
 
 const words = {
   phases: { running: "running", stopping: "stopping" },
@@ -25,7 +25,7 @@ test("a running experiment says that its engine is away, or that an arm does not
   }
 });
 
-test("the chip of the engine follows experiments that have not ended, as they are now", () => {
+test("the badge of the engine follows experiments that have not ended, as they are now", () => {
   const table = [
     ["running", null, false, true],
     ["stopping", null, false, true],
