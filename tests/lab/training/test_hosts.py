@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import pytest
 from django.db import DatabaseError
@@ -23,7 +22,6 @@ from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
-from dashboard.lab.engine import restart
 from dashboard.lab.remote.experiment_calls import expect_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.host_actions import INTERRUPTED, HostActions
@@ -34,6 +32,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from tests.lab.hosts_harness import ROOMY, HostsHarness, hosts_harness
+from tests.support.engines.container_starts import start_containers_with
 from tests.support.escapes.remains import clock_ticks, leave_everything, remains
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
@@ -287,20 +286,6 @@ async def test_containers_that_a_killed_server_did_not_start_are_started_when_th
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-
-    class Engine:
-        def __init__(self, _endpoint: str, **_options: object) -> None:
-            """Connects to nothing."""
-
-        async def start_container(self, identity: str) -> None:
-            started.append(identity)
-
-        async def __aenter__(self) -> Self:
-            return self
-
-        async def __aexit__(self, *_error: object) -> None:
-            """Does nothing."""
-
     await no_dockerd.close(stop_hosts=False)
     await no_dockerd.request(1)
     group = no_dockerd.group(1)
@@ -311,7 +296,7 @@ async def test_containers_that_a_killed_server_did_not_start_are_started_when_th
     left = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
     registry.remember(left, ready=True)
     registry.note_containers(left, ["web"])
-    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    start_containers_with(monkeypatch, started.append)
     actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
     actions.hosts["left"] = left
     await actions.perform(HostAction(group, ActionKind.ADOPT), record)
@@ -329,19 +314,6 @@ async def test_an_engine_that_hangs_does_not_keep_other_hosts_from_starting(
     actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
     taken: list[tuple[str, bool]] = []
 
-    class Engine:
-        def __init__(self, _endpoint: str, **_options: object) -> None:
-            """Connects to nothing."""
-
-        async def start_container(self, identity: str) -> None:
-            taken.append((identity, actions._slots.locked()))
-
-        async def __aenter__(self) -> Self:
-            return self
-
-        async def __aexit__(self, *_error: object) -> None:
-            """Does nothing."""
-
     async def start_again(*_args: object, **_more: object) -> PrivateHost:
         taken.append(("the engine", actions._slots.locked()))
         return left
@@ -353,7 +325,7 @@ async def test_an_engine_that_hangs_does_not_keep_other_hosts_from_starting(
     folder.mkdir(parents=True)
     registry.remember(left, ready=True)
     registry.note_containers(left, ["web"])
-    monkeypatch.setattr(restart, "DockerEngine", Engine)
+    start_containers_with(monkeypatch, lambda identity: taken.append((identity, actions._slots.locked())))
     monkeypatch.setattr(private_host, "start_again", start_again)
     actions._slots = asyncio.Semaphore(1)
     actions.hosts["left"] = left
