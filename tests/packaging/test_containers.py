@@ -54,6 +54,5 @@ def test_no_image_names_a_registry() -> None:
 
 def test_the_files_of_the_images_exist() -> None:
     kept = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
-    optional = {"locale"}
-    assert [one for one in kept if not (ROOT / one).exists() and one not in optional] == []
+    assert [one for one in kept if not (ROOT / one).exists()] == []
     assert {"var", ".git", "tests"}.isdisjoint(kept)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import UNSET, UnsetType
+
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.measurements.conditions import Conditions
 from dashboard.core.namespaces.visibility import MACHINE_TITLE
@@ -248,3 +250,11 @@ class Measurement:
     stopped: Stop | None = None
     stop_reason: str = ""
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementDocument(Measurement):
+    """``measurement/1`` as it is printed. ``report``, only with ``--save``, is the id of the saved report; None if it
+    could not be saved."""
+
+    report: str | UnsetType | None = UNSET

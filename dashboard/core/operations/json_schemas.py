@@ -6,14 +6,14 @@ import msgspec
 
 from dashboard.core.claims.run import ExecutedClaim
 from dashboard.core.experiments.messages import Comparison, Doctor
-from dashboard.core.measurements.measurement import Measurement
+from dashboard.core.measurements.measurement import MeasurementDocument
 from dashboard.core.reports.model import ReportFile
 from dashboard.core.training.results.model import SessionReport
 
 DOCUMENT_TYPES: dict[str, Any] = {
     "comparison/1": Comparison,
     "doctor/1": Doctor,
-    "measurement/1": Measurement,
+    "measurement/1": MeasurementDocument,
     "claims/1": list[ExecutedClaim],
     "report/1": ReportFile,
     "session-report/1": SessionReport,

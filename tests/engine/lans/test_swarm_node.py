@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -111,6 +113,27 @@ async def test_a_config_that_cannot_be_removed_hides_nothing(monkeypatch: pytest
     failures.append(EngineError("not in a swarm", 503))
     with pytest.raises(EngineError, match="not in a swarm"):
         await wait_until_stored(["unix:///e"])
+
+
+async def test_a_manager_that_does_not_store_the_members_in_time_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stream of events ends at the deadline, without the event of the change."""
+
+    async def ask(*_: object) -> dict[str, str]:
+        return {"ID": "config"}
+
+    async def call(endpoint: str, wait: Callable[[SimpleNamespace], bool]) -> bool:
+        events = [{"Type": "config"}] if endpoint == "unix:///stored" else []
+        return wait(SimpleNamespace(events=lambda *_: (event for event in events)))
+
+    monkeypatch.setattr(swarm_node, "_ask", ask)
+    monkeypatch.setattr(swarm_node, "_call", call)
+    await wait_until_stored(["unix:///stored"])
+    assert caplog.text == ""
+    await wait_until_stored(["unix:///stored", "unix:///late"])
+    assert "unix:///late had not stored the members of the swarm" in caplog.text
+    assert "unix:///stored" not in caplog.text
 
 
 async def test_what_an_earlier_wait_has_left_does_not_prevent_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
