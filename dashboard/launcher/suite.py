@@ -15,7 +15,7 @@ TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
 ENGINE_TESTS = (
     "tests/engine/test_daemon_process.py",
     "tests/engine/test_docker_engine.py",
-    "tests/engine/test_facts.py",
+    "tests/engine/facts",
     "tests/engine/test_lab_image.py",
     "tests/engine/test_run_line.py",
     "tests/lab/claims/test_testbed.py",
@@ -32,11 +32,11 @@ ENGINE_TESTS = (
     "tests/lab/test_doctor.py",
     "tests/lab/workshops/test_snapshot.py",
     "tests/management/test_claims.py",
-    "tests/browser/experiments/test_live.py::test_every_arm_is_beside_the_machine_with_its_command",
-    "tests/browser/experiments/test_live.py::test_host_mode_has_the_machine_s_badge_and_bridge_its_own",
-    "tests/browser/experiments/test_live.py::test_every_difference_has_a_reason",
-    "tests/browser/experiments/test_live.py::test_every_path_answers_or_names_what_prevents_it",
-    "tests/browser/experiments/test_live.py::test_inspect_prints_the_same_addresses_as_the_table",
+    "tests/browser/experiments/live/test_table.py::test_every_arm_is_beside_the_machine_with_its_command",
+    "tests/browser/experiments/live/test_table.py::test_host_mode_has_the_machine_s_badge_and_bridge_its_own",
+    "tests/browser/experiments/live/test_table.py::test_every_difference_has_a_reason",
+    "tests/browser/experiments/live/test_requests.py::test_every_path_answers_or_names_what_prevents_it",
+    "tests/browser/experiments/live/test_requests.py::test_inspect_prints_the_same_addresses_as_the_table",
 )
 
 

@@ -40,6 +40,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/team/test_machines.py",
         "tests/team/test_team.py",
     ),
+    # One experiment and one page of it. The name is that of tests with a browser.
+    "tests/browser/experiments/live": (
+        "tests/browser/experiments/live/test_changes.py",
+        "tests/browser/experiments/live/test_requests.py",
+        "tests/browser/experiments/live/test_table.py",
+    ),
 }
 #: The folder of tests that share a browser and a server.
 BROWSER = "tests/browser/"
@@ -61,7 +67,7 @@ SECONDS: dict[str, int] = {
     "tests/lab/experiments/test_driver.py": 35,
     "tests/lab/claims/test_executor.py": 25,
     "tests/browser/terminal/test_terminal.py": 25,
-    "tests/browser/experiments/test_live.py": 40,
+    "tests/browser/experiments/live/": 14,
     "tests/browser/training/test_sessions.py": 35,
     "tests/browser/accessibility/test_accessibility.py": 30,
     "tests/browser/test_tasks.py": 25,
@@ -69,7 +75,7 @@ SECONDS: dict[str, int] = {
     "tests/browser/training/": 30,
     "tests/browser/measurements/": 30,
     "tests/web/http/test_security_walk.py": 20,
-    "tests/engine/test_facts.py": 30,
+    "tests/engine/facts/": 10,
     "tests/lab/experiments/test_any_engine.py": 45,
     "tests/team/": 25,
     "tests/browser/experiments/test_lifecycle.py": 25,

@@ -22,7 +22,7 @@ def junit(path: Path, timestamp: str, cases: str) -> Path:
 
 def case(name: str, result: str = "") -> str:
     """A test in it."""
-    return f'<testcase classname="tests.engine.test_facts" name="{name}">{result}</testcase>'
+    return f'<testcase classname="tests.engine.facts.test_ports" name="{name}">{result}</testcase>'
 
 
 def test_a_run_has_the_numbers_of_its_file_and_the_name_of_the_engine(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ CLAIMS = all_claims()
 #: The first harmless claim of each topic. The gate mutates only these; ``--all`` mutates every claim.
 MUTATED_IN_GATE = {claim.topic: claim for claim in reversed(make_plan(CLAIMS).harmless)}
 #: The claims that the gate executes: the most direct one of every third question, one of each topic, and one that
-#: measures. ``--all`` executes every claim; ``tests/engine/test_facts.py`` proves some of them with other means.
+#: measures. ``--all`` executes every claim; ``tests/engine/facts`` proves some of them with other means.
 IN_GATE = {
     *(question.claims[0] for question in all_questions()[::3]),
     *(claim.id for claim in MUTATED_IN_GATE.values()),
