@@ -60,6 +60,7 @@ TESTED_TOGETHER = {
 ACROSS_MODULES: dict[str, str] = {
     "core/claims/test_catalogue.py": "what claims of the catalogue conclude from observations",
     "core/claims/test_evidence.py": "what claims of the catalogue write as evidence",
+    "core/experiments/drafts/test_problems.py": "drafts with problems, in every field",
     "core/paths/test_published_paths.py": "which paths to published ports are measured, in whole scenes",
     "core/diagram/test_places.py": "where boxes and edges are in every picture",
     "engine/hosts/test_escapes.py": "root in a private host reaches nothing outside, and leaves nothing",
@@ -70,6 +71,7 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/facts/test_names.py": "resolv.conf, names and hosts on a real engine",
     "engine/facts/test_ports.py": "listening and published ports on a real engine",
     "engine/facts/test_settings.py": "sysctls, refusals and shared namespaces on a real engine",
+    "engine/lans/test_lan_hosts.py": "hosts and neighbours of a LAN on the real machine",
     "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
     "lab/workshops/test_from_outside.py": "the buttons of the workshop finish its steps on a real private host",

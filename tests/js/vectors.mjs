@@ -1,4 +1,4 @@
-// The same inputs and outputs that tests/web/experiments/test_templates.py holds the templates' functions to.
+// The same inputs and outputs that tests/web/experiments/templates/test_browser_equality.py holds the templates' functions to.
 
 import { readFileSync } from "node:fs";
 

@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "a team deployment": (
         "tests/team/test_between_machines.py",
+        "tests/team/test_machine_access.py",
         "tests/team/test_machine_arms.py",
         "tests/team/test_machines.py",
         "tests/team/test_team.py",

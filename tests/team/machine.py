@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from dashboard.bench.operations.postgres_nats import Service
 from dashboard.bench.operations.team_deployment import INHERITED
 from dashboard.bench.processes import BASE, with_death_signal
 from dashboard.bench.server import Server
 from dashboard.core.operations.deployment import LAB_READY
+from tests.support.polling import until
 from tests.support.private_engine import share_lab_image
 
 HEALED_S = 40.0
@@ -67,3 +70,8 @@ def row(server: Server, name: str) -> str:
     page = server.ask("GET", "/machines/").data.decode()
     found = re.search(rf'<tr>\s*<th scope="row">(?:<a [^>]*>)?{name}.*?</tr>', page, re.DOTALL)
     return re.sub(r"<[^>]+>|\s+", " ", found[0]) if found else ""
+
+
+def within(seconds: float, met: Callable[[], Any]) -> None:
+    """Waits for a condition that has to be met in this time."""
+    until(met, seconds)

@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_draft, parse_mode, parse_port
-from dashboard.core.experiments.messages import encode
-from dashboard.core.experiments.validation import MAX_ARMS
+from dashboard.core.experiments.drafts import parse_draft, parse_mode, parse_port
 from dashboard.core.modes import ArmSpec, ExperimentSpec, IPv6, Mode, NetworkAttachment, Publish
-
-
-def arms_of(**said: Any) -> tuple[ArmSpec, ...]:
-    """The arms of a draft that has no problems."""
-    draft = parse_draft(said)
-    assert draft.problems == ()
-    return draft.spec.arms
-
-
-def problems_of(**said: Any) -> list[tuple[str | None, str]]:
-    """The arm and the field of each problem."""
-    return [(problem.arm, problem.field) for problem in parse_draft(said).problems]
-
-
-def sentence_of(**said: Any) -> str:
-    """The text of the only problem."""
-    (problem,) = parse_draft(said).problems
-    return problem.sentence
+from tests.support.drafts import arms_of, problems_of, sentence_of
 
 
 def test_two_ticked_modes_are_an_experiment() -> None:
@@ -118,9 +96,6 @@ def test_a_form_and_json_give_the_same_experiment() -> None:
 def test_a_value_of_several_lines_stays_one_value() -> None:
     (arm,) = arms_of(arms=[{"mode": "host", "environment": {"A": "1\nB=2", "C": " spaced "}}])
     assert arm.environment == {"A": "1\nB=2", "C": " spaced "}
-
-
-# Modes and targets.
 
 
 @pytest.mark.parametrize(
@@ -225,9 +200,6 @@ def test_other_modes_ignore_a_target() -> None:
     assert arms_of(arms=[{"mode": "host", "target": "bridge"}])[0].target is None
 
 
-# Ports.
-
-
 @pytest.mark.parametrize(("value", "port"), [(1, 1), ("80", 80), (" 65535 ", 65535), (65535, 65535)])
 def test_a_port_is_a_number_or_digits(value: object, port: int) -> None:
     assert parse_port(value) == port
@@ -248,8 +220,8 @@ def test_an_invalid_port_is_reported_once_and_the_rest_is_parsed(port: object) -
     assert len(draft.spec.arms) == 2
 
 
-def host_ports(**said: Any) -> dict[str, list[int]]:
-    return {arm.key: [one.host_port for one in arm.publish] for arm in arms_of(**said)}
+def host_ports(**values: Any) -> dict[str, list[int]]:
+    return {arm.key: [one.host_port for one in arm.publish] for arm in arms_of(**values)}
 
 
 def test_a_shared_port_goes_to_the_first_arm_that_forwards_and_the_next_ports_to_others() -> None:
@@ -289,154 +261,9 @@ def test_what_docker_refuses_is_valid_here() -> None:
     assert arms_of(arms=[{"mode": "host", "sysctls": "net.ipv4.ip_forward=1"}])[0].sysctls
 
 
-# What is wrong is said, and nothing is lost.
-
-
-@pytest.mark.parametrize(
-    ("said_so", "flag"), [(True, True), ("on", True), ("yes", True), (False, False), ("off", False), ("0", False)]
-)
-def test_a_flag_accepts_several_spellings(said_so: object, flag: bool) -> None:
-    assert arms_of(arms=[{"mode": "bridge", "publish_all": said_so}])[0].publish_all is flag
-
-
-def test_unknown_fields_are_reported_with_the_known_ones() -> None:
-    assert sentence_of(modes=["host"], netwrok="x").startswith("Unknown field “netwrok”: choose from arms, image,")
-    assert sentence_of(arms=[{"mode": "host", "prot": 1}]).startswith(
-        "An arm has no field “prot”: choose from add_host"
-    )
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("image", ["nginx"]),
-        ("image", "Not An Image"),
-        ("command", "echo 'unclosed"),
-        ("command", [["nested"]]),
-        ("port", "eighty"),
-        ("publish", "80:80:80:80"),
-        ("publish", {"80": "80"}),
-        ("publish", "8080:80/sctpp"),
-        ("publish_all", "perhaps"),
-        ("publish_all", [1]),
-        ("environment", "NOVALUE"),
-        ("environment", {"A": None}),
-        ("environment", {"A": ["b"]}),
-        ("environment", {"A B": "c"}),
-        ("hostname", "-web"),
-        ("hostname", True),
-        ("hostname", "a" * 64),
-        ("dns", "localhost"),
-        ("dns", {"a": "b"}),
-        ("add_host", "db"),
-        ("sysctls", "net.ipv4.ip_forward"),
-        ("sysctls", {"": "1"}),
-        ("user", "a b"),
-        ("user", {"id": 0}),
-    ],
-)
-def test_an_invalid_option_is_reported_at_its_field(field: str, value: object) -> None:
-    draft = parse_draft({"modes": ["bridge"], "arms": [{"mode": "host", field: value}]})
-    assert [(problem.arm, problem.field) for problem in draft.problems] == [("host", field)]
-    assert draft.problems[0].sentence.endswith((".", "!"))
-    assert [arm.mode for arm in draft.spec.arms] == [Mode.BRIDGE, Mode.HOST]
-
-
-@pytest.mark.parametrize("field", ["key", "target"])
-def test_a_name_that_is_not_text_is_reported_at_its_arm(field: str) -> None:
-    assert (None, f"arms-0-{field}") in problems_of(arms=[{"mode": "container", field: ["a"]}])
-
-
-@pytest.mark.parametrize("arms", ["host", 5, {"mode": "host"}, ["host"], [None]])
-def test_arms_that_are_not_a_list_of_objects_are_a_problem(arms: object) -> None:
-    assert (None, "arms") in problems_of(modes=["host"], arms=arms)
-
-
-def test_an_experiment_without_arms_is_a_problem() -> None:
-    assert sentence_of() == "Choose at least one mode."
-
-
-def test_the_number_of_arms_is_limited() -> None:
-    assert len(arms_of(modes=["none"] * MAX_ARMS)) == MAX_ARMS
-    assert sentence_of(modes=["none"] * (MAX_ARMS + 1)) == "There are 51 arms: at most 50 are allowed."
-    assert sentence_of(arms=[{"mode": "none"}] * 60) == "There are 60 arms: at most 50 are allowed."
-
-
-def test_a_flood_of_arms_is_refused_at_once() -> None:
-    before = time.process_time()
-    assert "at most 50" in sentence_of(modes="host " * 300_000)
-    assert time.process_time() - before < 2.0
-
-
-def test_empty_fields_are_not_used() -> None:
-    empty = dict.fromkeys(ARM_FIELDS - {"mode"}, "")
-    assert arms_of(arms=[{"mode": "host", **empty}]) == (ArmSpec("host", Mode.HOST),)
-    nothing: dict[str, Any] = dict.fromkeys(ARM_FIELDS - {"mode"})
-    assert arms_of(arms=[{"mode": "host", **nothing}]) == (ArmSpec("host", Mode.HOST),)
-
-
-json_like = st.recursive(
-    st.one_of(
-        st.none(),
-        st.booleans(),
-        st.integers(),
-        st.floats(),
-        st.text(max_size=20),
-        st.sampled_from(["host", "bridge", "container:1", "8080:80", "nginx", "A=1", "80", "\ud800", "a\0b", "'"]),
-    ),
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3),
-        st.dictionaries(st.one_of(st.text(max_size=10), st.sampled_from(sorted(ARM_FIELDS))), inner, max_size=4),
-    ),
-    max_leaves=12,
-)
-said = st.one_of(
-    st.dictionaries(st.one_of(st.sampled_from(sorted(FIELDS)), st.text(max_size=10)), json_like, max_size=6),
-    st.fixed_dictionaries(
-        {
-            "modes": st.lists(st.sampled_from(["host", "bridge", "container:1", "x"]), max_size=4),
-            "arms": st.lists(
-                st.dictionaries(st.one_of(st.sampled_from(sorted(ARM_FIELDS)), st.text(max_size=10)), json_like),
-                max_size=3,
-            ),
-        }
-    ),
-)
-
-
-@given(said)
-@example({"arms": [{"mode": "host", "publish_all": [1]}]})
-@example({"arms": [{"mode": {}, "key": {}, "target": {}}]})
-@example({"modes": {"host": 1}, "publish": 5, "names": [None], "title": ["a"]})
-@example({"port": float("nan"), "modes": 5, "arms": [[]]})
-def test_no_input_raises(data: dict[str, Any]) -> None:
-    draft = parse_draft(data)
-    assert isinstance(draft, Draft)
-    assert len(draft.spec.arms) <= MAX_ARMS
-    for problem in draft.problems:
-        assert problem.sentence
-        assert len(problem.sentence) < 700
-    if not draft.problems:
-        encode(draft.spec)
-        assert len({arm.key for arm in draft.spec.arms}) == len(draft.spec.arms)
-        for arm in draft.spec.arms:
-            assert all("\0" not in word for word in arm.command)
-
-
-@given(said)
-def test_parsing_is_deterministic(data: dict[str, Any]) -> None:
-    assert parse_draft(data) == parse_draft(data)
-
-
 def test_the_number_of_a_target_may_have_leading_zeros_up_to_four_digits() -> None:
     assert arms_of(modes=["host", "container:0001"])[1].target == "host"
     assert problems_of(modes=["host", "container:00001"]) == [("container", "target")]
-
-
-def test_a_name_that_is_not_text_is_omitted() -> None:
-    draft = parse_draft({"arms": [{"mode": "host", "key": ["web"]}, {"mode": "container", "target": {"a": 1}}]})
-    assert [arm.key for arm in draft.spec.arms] == ["host", "container"]
-    assert draft.spec.arms[1].target == "host"
 
 
 def test_ports_move_past_those_that_are_taken_up_to_the_last_one() -> None:
@@ -449,11 +276,6 @@ def test_ports_move_past_those_that_are_taken_up_to_the_last_one() -> None:
     }
     assert host_ports(publish="65534:80", modes=["bridge", "bridge"]) == {"bridge": [65534], "bridge-2": [65535]}
     assert host_ports(publish="8080:80 8080:81", modes=["bridge"]) == {"bridge": [8080, 8081]}
-
-
-def test_an_experiment_may_have_as_many_arms_as_are_allowed() -> None:
-    assert problems_of(modes=["none"] * MAX_ARMS) == []
-    assert (None, "arms") in problems_of(modes=["none"] * (MAX_ARMS + 1))
 
 
 def test_the_title_names_image_and_port_unless_it_is_given() -> None:

@@ -1,4 +1,4 @@
-"""Documents that admit machines to NATS; tests/team/test_machines.py shows them to a real server."""
+"""Documents that admit machines to NATS; tests/team/test_machine_access.py shows them to a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Roles of machines in a real PostgreSQL; tests/team/test_machines.py tries what a machine may do with its role."""
+"""Roles of machines in a real PostgreSQL; tests/team/test_machine_access.py tries what a machine may do with one."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from dashboard.web.measurements import presenters as measurement_presenters
 from tests.core.sample import STARTED_AT
 from tests.core.scenes import make_scene
 from tests.web import sample
-from tests.web.experiments.test_templates import Page
+from tests.web.experiments.templates.pages import Page
 from tests.web.markup import forbidden_in
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -1,4 +1,4 @@
-"""Access of machines to NATS; tests/team/test_machines.py admits and disconnects one with a real server."""
+"""Access of machines to NATS; tests/team/test_machine_access.py admits and disconnects one with a real server."""
 
 from __future__ import annotations
 
