@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.lab.watch_pool import WatchPool
+from tests.netns.namespaces import Netns
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.private_engine import PrivateEngine
@@ -44,6 +46,22 @@ async def fake_lab(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> 
     made = await open_lab_harness(fake, tmp_path)
     yield made
     await close_lab_harness(made)
+
+
+@pytest.fixture
+def netns() -> Iterator[Netns]:
+    """A network namespace."""
+    made = Netns()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[WatchPool]:
+    """Watches of namespaces."""
+    made = WatchPool()
+    yield made
+    await made.close()
 
 
 @pytest.fixture(autouse=True)

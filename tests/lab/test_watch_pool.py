@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,6 @@ from tests.netns.namespaces import Netns, wanted
 from tests.support.polling import eventually
 
 ID = "c" * 64
-
-
-@pytest.fixture
-def netns() -> Iterator[Netns]:
-    made = Netns()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def pool() -> AsyncIterator[WatchPool]:
-    made = WatchPool()
-    yield made
-    await made.close()
 
 
 class Seen(list[KernelView]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,20 +27,6 @@ class Changes(list[dict[str, NamespaceState]]):
 
     def __call__(self, states: dict[str, NamespaceState]) -> None:
         self.append(states)
-
-
-@pytest.fixture
-def netns() -> Iterator[Netns]:
-    made = Netns()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-async def pool() -> AsyncIterator[WatchPool]:
-    made = WatchPool()
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -16,29 +16,12 @@ from dashboard.core.claims.run import ClaimState, ExecutedClaim
 from dashboard.models import ClaimOutcome, ClaimRun
 from dashboard.store import claim_runs
 from dashboard.web.claims.questions import EXAMPLES
-from dashboard.web.service import service
 from tests.web.markup import forbidden_in
 
 pytestmark = pytest.mark.django_db
 HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0.1"}
 QUESTION = all_questions()[0]
 CLAIMS = {claim.id: claim for claim in all_claims()}
-
-
-@pytest.fixture
-def _lab(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lab that does nothing."""
-
-    class Lab:
-        context = None
-
-        def wake(self) -> None:
-            """Does nothing."""
-
-        def heartbeat(self) -> None:
-            """Returns None, because this lab sends no heartbeats."""
-
-    monkeypatch.setattr(service, "_lab", Lab())
 
 
 class Sections(HTMLParser):

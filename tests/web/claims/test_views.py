@@ -18,29 +18,12 @@ from dashboard.core.claims.run import NOT_HARMLESS, ClaimState, ExecutedClaim
 from dashboard.core.operations.heartbeat import Distribution, Heartbeat, LabMetrics, LabStatus
 from dashboard.models import ClaimOutcome, ClaimRun
 from dashboard.store import claim_runs
-from dashboard.web.service import service
 from tests.web.markup import forbidden_in
 
 pytestmark = pytest.mark.django_db
 HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0.1"}
 FIRST, SECOND = all_claims()[:2]
 MISCONCEPTION = all_misconceptions()[0]
-
-
-@pytest.fixture
-def _lab(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lab that does nothing."""
-
-    class Lab:
-        context = None
-
-        def wake(self) -> None:
-            """Does nothing."""
-
-        def heartbeat(self) -> None:
-            """Returns None, because this lab sends no heartbeats."""
-
-    monkeypatch.setattr(service, "_lab", Lab())
 
 
 def done(run: str) -> str:
