@@ -30,15 +30,16 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Exchanges a link, or name and password, for a session cookie and redirects to a URL without the token."""
     token = request.GET.get("token", "")
     if request.method == "POST":
-        return _private(_with_password(request))
+        return keep_secret(_with_password(request))
     if not token:
         return redirect("/") if request.user.is_authenticated else sign_in_page(request)
     if request.method == "GET":
         _with_link(request, token)
-    return _private(redirect("/") if request.user.is_authenticated else sign_in_page(request, expired=True))
+    return keep_secret(redirect("/") if request.user.is_authenticated else sign_in_page(request, expired=True))
 
 
-def _private(response: HttpResponse) -> HttpResponse:
+def keep_secret(response: HttpResponse) -> HttpResponse:
+    """Keeps the URL out of referrers and the response out of caches."""
     response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "no-store"
     return response

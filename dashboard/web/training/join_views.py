@@ -24,6 +24,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import REFUSALS, JoinRefusedError
+from dashboard.web.http.sign_in import keep_secret
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import add_token, tokens_of
 from dashboard.web.training.views import status_of
@@ -42,13 +43,6 @@ def join_link(origin: str, code: str) -> str:
     return f"{origin}/join/?code={code}&key={key_of(code)}"
 
 
-def _private(response: HttpResponse) -> HttpResponse:
-    """Keeps the URL out of referrers and the response out of caches."""
-    response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "no-store"
-    return response
-
-
 def _page(request: HttpRequest, status: int = 200, **context: object) -> HttpResponse:
     typed = {"code": request.GET.get("code", "")[:40], "key": request.GET.get("key", "")[:KEY_LENGTH], "name": ""}
     if request.method == "POST":
@@ -56,7 +50,7 @@ def _page(request: HttpRequest, status: int = 200, **context: object) -> HttpRes
     response = render(request, "training/join.html", {"typed": typed, **context}, status=status)
     if status == 429:
         response["Retry-After"] = str(context.get("wait_s", 10))
-    return _private(response)
+    return keep_secret(response)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -110,7 +104,7 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
         return _page(request, 409, name_problem=str(error), title=row.title)
     add_token(request, row.id, token)
     hub.wake(row.id)
-    return _private(redirect(home))
+    return keep_secret(redirect(home))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -123,11 +117,11 @@ def resume(request: HttpRequest, token: str) -> HttpResponse:
         context = {"participant": participant, "session": session}
         response = render(request, "training/resume.html", context, status=200 if participant else 404)
         response._has_been_logged = True  # type: ignore[attr-defined]  # the URL contains a token
-        return _private(response)
+        return keep_secret(response)
     moved = participants.resume(token, shared_clock())
     if moved is None:
-        return _private(render(request, "training/resume.html", {"participant": None}, status=404))
+        return keep_secret(render(request, "training/resume.html", {"participant": None}, status=404))
     participant, new_token = moved
     add_token(request, participant.session, new_token)
     hub.disconnect_participant(participant.session, participant.id)
-    return _private(redirect(f"/sessions/{participant.session}/"))
+    return keep_secret(redirect(f"/sessions/{participant.session}/"))

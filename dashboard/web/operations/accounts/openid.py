@@ -21,7 +21,7 @@ from requests import RequestException
 
 from dashboard.core.operations.openid import PROVIDER
 from dashboard.store.operations import audit
-from dashboard.web.http.sign_in import SIGN_IN, enter, sign_in_page
+from dashboard.web.http.sign_in import SIGN_IN, enter, keep_secret, sign_in_page
 from dashboard.web.http.threaded_views import threaded
 
 WAY = "OpenID Connect"
@@ -95,7 +95,4 @@ def start(request: HttpRequest) -> HttpResponseBase:
 @threaded
 def callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
     """The provider's answer: a code that django-allauth exchanges for the person's id and address."""
-    response: HttpResponse = finish(request, provider_id)
-    response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "no-store"
-    return response
+    return keep_secret(finish(request, provider_id))
