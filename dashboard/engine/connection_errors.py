@@ -41,7 +41,7 @@ def describe_timeout(endpoint: str, deadline_s: float) -> str:
 
 def is_timeout(error: BaseException) -> bool:
     """Whether our deadline or the socket's timeout has passed."""
-    return any(isinstance(one, TimeoutError) or type(one).__name__ in TIMEOUTS for one in causes(error))
+    return any(isinstance(cause, TimeoutError) or type(cause).__name__ in TIMEOUTS for cause in causes(error))
 
 
 def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | None:

@@ -35,7 +35,7 @@ def _source(text: str) -> str:
 
 def policy(style: str, *scripts: str) -> str:
     """A policy that allows this style and these scripts only; the icon is inline."""
-    sources = " ".join(_source(one) for one in scripts)
+    sources = " ".join(_source(script) for script in scripts)
     return (
         f"default-src 'none'; script-src {sources}; style-src {_source(style)}; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

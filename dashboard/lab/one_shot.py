@@ -28,7 +28,7 @@ def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
     if column.container is None or column.status is not ArmStatus.RUNNING:
         return column.status is not ArmStatus.WAITING
     state = states.get(column.key)
-    return state is not None and any(one.port == column.port for one in state.listeners)
+    return state is not None and any(listener.port == column.port for listener in state.listeners)
 
 
 async def compare_once(

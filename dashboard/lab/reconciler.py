@@ -96,7 +96,7 @@ class Lab:
             passed_at=self._passed_at,
             engine_startable=self.context.keeper is not None and self.context.keeper.failed,
             engine_kind=info.kind,
-            ended=next((one.get_name() for one in self._loops if one.done()), ""),
+            ended=next((loop.get_name() for loop in self._loops if loop.done()), ""),
             private_engine=self._private_engine,
         )
         return Heartbeat(self.context.clock(), status, telemetry.metrics())

@@ -130,7 +130,7 @@ class WatchPool:
                 def peers() -> Iterable[tuple[int, str]]:
                     return (
                         *((engine, "") for engine in engines()),
-                        *(one for each in current() for one in each.bridges()),
+                        *(bridge for each in current() for bridge in each.bridges()),
                     )
 
                 try:

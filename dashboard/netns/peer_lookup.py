@@ -32,7 +32,7 @@ class ServerEnd:
             connections = read_connections(self._diag, self._filter, peer_port)
         except (OSError, MalformedMessage):
             return []
-        return [one for one in connections if one.local_port in self._ports]
+        return [connection for connection in connections if connection.local_port in self._ports]
 
     def find(self, client: str, client_port: int) -> str | None:
         """The peer as the server sees it; None without a candidate, or with several.
@@ -42,5 +42,5 @@ class ServerEnd:
         """
         if any(one.peer == client for one in self._connections(client_port) if one not in self._before):
             return client
-        new = [one.peer for one in self._connections() if one not in self._before]
+        new = [connection.peer for connection in self._connections() if connection not in self._before]
         return new[0] if len(new) == 1 else None

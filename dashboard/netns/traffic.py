@@ -63,7 +63,7 @@ def read_tracked(namespace: Namespace, ports: Collection[int]) -> tuple[str, ...
     """The lines of ``/proc/net/nf_conntrack`` that contain one of ``ports``; None if the kernel does not provide it.
 
     Call it in a thread."""
-    marks = {f"port={one}" for one in ports}
+    marks = {f"port={port}" for port in ports}
 
     def look() -> tuple[str, ...] | None:
         try:

@@ -31,7 +31,7 @@ MAX_LISTED = 10
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
 #: A row has every field of a block except the key of its series.
-BLOCK_FIELDS = tuple(one.name for one in fields(Block) if one.name != "series")
+BLOCK_FIELDS = tuple(field.name for field in fields(Block) if field.name != "series")
 
 Missing = tuple[tuple[Path, Probe, str], ...]
 

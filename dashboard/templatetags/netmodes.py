@@ -124,14 +124,14 @@ def relation_word(relation: Relation) -> str:
 @register.filter
 def published(ports: Iterable[PublishedPort]) -> str:
     """Port mappings, one per line."""
-    return "\n".join(table_presenter.format_published(one) for one in ports)
+    return "\n".join(table_presenter.format_published(port) for port in ports)
 
 
 @register.filter
 def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...]:
     """The published ports that use a port of the machine; those of a routed network do not. Empty for None, which the
     template for JavaScript passes."""
-    return tuple(one for one in ports or () if one.host_port)
+    return tuple(port for port in ports or () if port.host_port)
 
 
 @register.simple_tag
@@ -159,7 +159,7 @@ def running_time(head: ExperimentHead) -> str:
 @register.filter
 def modes_by_column(columns: Iterable[Column]) -> dict[str, str]:
     """The mode of each column by its key."""
-    return {one.key: one.mode for one in columns}
+    return {column.key: column.mode for column in columns}
 
 
 @register.filter
@@ -196,7 +196,7 @@ def list_sections(snapshot: Snapshot) -> tuple[table_presenter.SectionView, ...]
 def count_rows(sections: Iterable[table_presenter.SectionView] | table_presenter.SectionView) -> str:
     """``31 differ · 58 same``, of one section or several."""
     members = (sections,) if isinstance(sections, table_presenter.SectionView) else tuple(sections)
-    counts = {"differ": sum(one.differ for one in members), "same": sum(one.same for one in members)}
+    counts = {"differ": sum(member.differ for member in members), "same": sum(member.same for member in members)}
     return _("%(differ)d differ · %(same)d same") % counts
 
 
@@ -209,7 +209,7 @@ def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> picture_presen
 @register.simple_tag
 def path_named(paths: Iterable[DrawnPath], key: str = "") -> DrawnPath | None:
     """The path with this key, if there is one."""
-    return next((one for one in paths or () if one.key == key and one.hops), None)
+    return next((path for path in paths or () if path.key == key and path.hops), None)
 
 
 @register.filter

@@ -55,7 +55,7 @@ def excluding(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
     """The line of the chart that belongs to a row of the table, None if it is not drawn."""
-    return next((one for one in chart.drawing.lines if one.words == row[0]), None)
+    return next((line for line in chart.drawing.lines if line.words == row[0]), None)
 
 
 @register.filter
@@ -79,7 +79,7 @@ def has_more_lines(items: Sequence[TimelineItem]) -> bool:
 @register.filter
 def as_lines(items: Iterable[TimelineItem]) -> str:
     """A whole timeline as text, one line per entry, which is fast even for ten thousand entries."""
-    return "\n".join(f"{format_offset(one.offset_s):>9}  {one.text} ({one.cause})" for one in items)
+    return "\n".join(f"{format_offset(item.offset_s):>9}  {item.text} ({item.cause})" for item in items)
 
 
 @register.filter

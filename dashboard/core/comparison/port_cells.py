@@ -52,23 +52,23 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
     asking: dict[str, int] = {}
     published = {one.host_port for other in observed.columns for one in other.published}
     apart = column.key != MACHINE and not observed.shares_machine(column.key)
-    for one in state.listeners:
-        if apart and one.address == EMBEDDED_RESOLVER and one.container is None:
+    for listener in state.listeners:
+        if apart and listener.address == EMBEDDED_RESOLVER and listener.container is None:
             key = RowKey(
                 "listeners",
-                f"{one.protocol} resolver",
+                f"{listener.protocol} resolver",
                 "",
-                f"{one.protocol} {EMBEDDED_RESOLVER}",
-                (99999, one.protocol),
+                f"{listener.protocol} {EMBEDDED_RESOLVER}",
+                (99999, listener.protocol),
             )
             yield (
                 key,
-                Cell(f"{one.process or 'dockerd'} :{one.port}", "Docker's resolver", note="random port"),
+                Cell(f"{listener.process or 'dockerd'} :{listener.port}", "Docker's resolver", note="random port"),
             )
-        elif one.process is not None and one.port not in published and _asks(one, state):
-            asking[one.process] = asking.get(one.process, 0) + 1
+        elif listener.process is not None and listener.port not in published and _asks(listener, state):
+            asking[listener.process] = asking.get(listener.process, 0) + 1
         else:
-            grouped.setdefault((one.protocol, one.port), []).append(one)
+            grouped.setdefault((listener.protocol, listener.port), []).append(listener)
     for process, count in asking.items():
         what = ASKING[process]
         key = RowKey("listeners", f"udp {what}", "", f"udp, {what} of {process}", (99999, f"udp {what}"))
@@ -81,13 +81,13 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
 def _listener_cell(observed: ObservedColumns, column: Column, listeners: Iterable[Listener]) -> Cell:
     owners: dict[tuple[str, int | None, str], list[str]] = {}
     normalised = set()
-    for one in listeners:
-        owner = observed.owner_title(one.container)
+    for listener in listeners:
+        owner = observed.owner_title(listener.container)
         foreign = f" ({owner})" if owner is not None and owner != column.title else ""
-        name = one.process or "unknown process"
-        owners.setdefault((name, one.pid, foreign), []).append(_describe_address(one))
-        holder = "the machine" if one.container is None else "a container"
-        normalised.add(f"{name}{foreign} of {holder} at {_describe_address(one)}")
+        name = listener.process or "unknown process"
+        owners.setdefault((name, listener.pid, foreign), []).append(_describe_address(listener))
+        holder = "the machine" if listener.container is None else "a container"
+        normalised.add(f"{name}{foreign} of {holder} at {_describe_address(listener)}")
     lines = [f"{name}{f' {pid}' if pid else ''}{foreign}" for name, pid, foreign in owners]
     places = dict.fromkeys(", ".join(dict.fromkeys(addresses)) for addresses in owners.values())
     return Cell("\n".join(lines), "\n".join(sorted(normalised)), note="; ".join(places))

@@ -53,7 +53,7 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
 
 
 def _on_port(listeners: Iterable[Listener], key: RowKey) -> list[Listener]:
-    return [one for one in listeners if key.key == f"{one.protocol} :{one.port}"]
+    return [listener for listener in listeners if key.key == f"{listener.protocol} :{listener.port}"]
 
 
 def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:

@@ -73,26 +73,26 @@ def _interface_key(
 
 def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
     """Interfaces with their addresses, MTU, MAC address and peer."""
-    for one in state.interfaces:
-        key, rank = _interface_key(observed, state, one)
-        renamed = key != one.name
+    for interface in state.interfaces:
+        key, rank = _interface_key(observed, state, interface)
+        renamed = key != interface.name
 
         def row(field: str, label: str, order: int, key: str = key, rank: tuple[int | str, ...] = rank) -> RowKey:
             return RowKey("interfaces", key, field, f"{key} {label}", (*rank, order))
 
-        state_text = f"{one.kind}, {'up' if one.up else 'down'}"
-        yield row("link", "link", 0), Cell(state_text, note=one.name if renamed else "")
-        addresses = [f"{a.address}/{a.prefix}" for a in one.addresses]
-        meaningful = [f"{a.address}/{a.prefix}" for a in one.addresses if a.scope != "link"]
+        state_text = f"{interface.kind}, {'up' if interface.up else 'down'}"
+        yield row("link", "link", 0), Cell(state_text, note=interface.name if renamed else "")
+        addresses = [f"{a.address}/{a.prefix}" for a in interface.addresses]
+        meaningful = [f"{a.address}/{a.prefix}" for a in interface.addresses if a.scope != "link"]
         yield (
             row("addresses", "addresses", 1),
             Cell("\n".join(addresses) or None, "\n".join(meaningful) or "link-local only", absent="no address"),
         )
-        yield row("mtu", "MTU", 2), Cell(str(one.mtu))
-        if one.kind != "loopback" and one.mac:
-            yield row("mac", "MAC", 3), Cell(one.mac, "a MAC address")
-        if one.master or one.peer:
-            yield row("joined", "joined to", 4), _joined(observed, state, one)
+        yield row("mtu", "MTU", 2), Cell(str(interface.mtu))
+        if interface.kind != "loopback" and interface.mac:
+            yield row("mac", "MAC", 3), Cell(interface.mac, "a MAC address")
+        if interface.master or interface.peer:
+            yield row("joined", "joined to", 4), _joined(observed, state, interface)
 
 
 def _joined(observed: ObservedColumns, state: NamespaceState, one: Interface) -> Cell:

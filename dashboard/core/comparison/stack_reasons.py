@@ -42,7 +42,7 @@ def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) ->
         machine = set((cells[MACHINE].text or "").split(", ")) if MACHINE in cells else set()
         copied = [c for c in tap_columns(observed) if machine & set((cells[c.key].text or "-").split(", "))]
         own = [c for c in tap_columns(observed) if c not in copied]
-        sharing = [one for one in arms_of(observed, Mode.CONTAINER) if not observed.shares_machine(one.key)]
+        sharing = [arm for arm in arms_of(observed, Mode.CONTAINER) if not observed.shares_machine(arm.key)]
         return (
             make_sentence(
                 if_host_mode(observed, "host mode has no address of its own: it uses the machine's"),
@@ -60,7 +60,7 @@ def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) ->
         )
     if key.key == "hostname":
         return _explain_hostname(observed)
-    if all(cells[one.key].text == "its own" for one in arms_of(observed) if cells[one.key].text is not None):
+    if all(cells[arm.key].text == "its own" for arm in arms_of(observed) if cells[arm.key].text is not None):
         return (
             if_host_mode(observed, "Host mode shares only the network: this namespace is still the container's own.")
             or "The network mode does not affect this namespace: each container has its own."
@@ -80,7 +80,7 @@ def _explain_netns(observed: ObservedColumns) -> str:
     text = "; ".join(part for part in (if_host_mode(observed, "host mode has no stack of its own"), *shared) if part)
     if text:
         return f"The same number means the same network stack: {text}."
-    if observed.machine is None or any(observed.shares_machine(one.key) for one in arms_of(observed)):
+    if observed.machine is None or any(observed.shares_machine(arm.key) for arm in arms_of(observed)):
         return "The same number means the same network stack."
     return "Every container here has its own network stack; none shares the machine's."
 

@@ -79,13 +79,13 @@ def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool 
 def doctor_text(doctor: Doctor) -> str:
     """The report of the doctor as text: a line per mode, or per several with the same reason; then a line per check."""
     reports: dict[str, list[ModeReport]] = {}
-    for one in doctor.modes:
-        reports.setdefault(one.reason or one.mode, []).append(one)
+    for mode in doctor.modes:
+        reports.setdefault(mode.reason or mode.mode, []).append(mode)
     modes = [
         f"{'yes' if same[0].available else 'no ':3}  {', '.join(one.mode for one in same):12}  "
         f"{printable(same[0].reason or same[0].note)}"
         for same in reports.values()
     ]
-    width = max(12, *(len(one.name) for one in doctor.checks))
+    width = max(12, *(len(check.name) for check in doctor.checks))
     checks = [f"{'good' if one.ok else 'bad ':4}  {one.name:{width}}  {printable(one.detail)}" for one in doctor.checks]
     return printable("\n".join(line.rstrip() for line in (*modes, "", *checks)))

@@ -53,9 +53,9 @@ def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | Non
     """Interfaces, loopback last; ``bridges`` True: only bridges, False: all others."""
     shown = sorted(
         (
-            one
-            for one in namespace.state.interfaces
-            if not (mode == MACHINE and is_cable(one)) and bridges in {None, one.kind == "bridge"}
+            interface
+            for interface in namespace.state.interfaces
+            if not (mode == MACHINE and is_cable(interface)) and bridges in {None, interface.kind == "bridge"}
         ),
         key=lambda one: one.kind == "loopback",
     )
@@ -113,10 +113,10 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
     With ``alone`` no other column shares this stack, so listeners of an unknown container belong to this one. The
     container of a process is read from its cgroup, and a rootless engine may run without cgroups.
     """
-    unknown = [one for one in state.listeners if one.container is None]
+    unknown = [listener for listener in state.listeners if listener.container is None]
     if column.container is None:
         return [one for one in unknown if not forwarder_name(one.process)]
-    known = [one for one in state.listeners if one.container == column.container.id]
+    known = [listener for listener in state.listeners if listener.container == column.container.id]
     return known or [one for one in unknown if alone and one.address != DOCKER_SERVER]
 
 
@@ -155,7 +155,7 @@ def _forwarding_lines(
     container_port, protocol, host_port = mapping
     port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
     listeners = [one for one in machine.listeners if (one.port, one.protocol) == (host_port, protocol)]
-    proxies = [one for one in listeners if one.process == DOCKER_PROXY]
+    proxies = [listener for listener in listeners if listener.process == DOCKER_PROXY]
     everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
     bound = f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
     lines: dict[str, tuple[str, str]] = {}
@@ -211,11 +211,11 @@ def _translated_addresses(rules: Sequence[Translation]) -> str:
 
 def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
     """The addresses at which the forwarding program answers: those that no rule translates."""
-    if all(one.address not in ANY_ADDRESS.values() for one in proxies):
+    if all(proxy.address not in ANY_ADDRESS.values() for proxy in proxies):
         # With slirp4netns RootlessKit has docker-proxy listen on loopback only.
-        return " and ".join(dict.fromkeys(one.address for one in proxies))
+        return " and ".join(dict.fromkeys(proxy.address for proxy in proxies))
     translated = {rule.family for rule in rules if not rule.address}
-    families = {one.family for one in proxies}
+    families = {proxy.family for proxy in proxies}
     if not families & translated:
         return "all addresses"
     return "127.0.0.1 and IPv6" if families - translated else "for 127.0.0.1"

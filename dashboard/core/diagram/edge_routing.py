@@ -35,7 +35,7 @@ class EdgeRouter:
         if kind in {"parent", "lan"}:
             # A straight line from the parent, which is above, would pass behind the host-mode containers.
             x1, y1 = left_of(start)
-            height = self.channel + 4 * (sum(one.kind == kind for one in self.edges) % 3)
+            height = self.channel + 4 * (sum(edge.kind == kind for edge in self.edges) % 3)
             path, label_at = around(x1, y1, height, x2, y2), (x1 + 215, self.channel - 5)
         else:
             x1, y1 = right_of(start)

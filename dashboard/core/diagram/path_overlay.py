@@ -54,7 +54,7 @@ class PictureIndex:
     def link(self, column: str, name: str) -> Interface | None:
         """The interface with this name in the column's namespace."""
         state = self.states.get(column)
-        return next((one for one in state.interfaces if one.name == name), None) if state else None
+        return next((interface for interface in state.interfaces if interface.name == name), None) if state else None
 
     def box_of(self, column: str, link: Interface) -> tuple[str, ...]:
         """The box of an interface, or the box that stands for hidden ones."""

@@ -74,8 +74,8 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
     """The interface where forwarded traffic arrives: that of the default route, also on an overlay."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
-    ends = [one for one in stack.state.interfaces if one.kind == "veth" and one.addresses]
-    holder = next((one for one in ends if one.name in outward), next(iter(ends), None))
+    ends = [interface for interface in stack.state.interfaces if interface.kind == "veth" and interface.addresses]
+    holder = next((end for end in ends if end.name in outward), next(iter(ends), None))
     return (boxes.get(f"{stack.key}:if:{holder.index}") if holder else None) or boxes.get(f"{stack.key}:stack")
 
 
@@ -108,7 +108,7 @@ def _edges(
             router.connect("lan", owner.mode, shown(near), end, "LAN")
         _connect_outside(router, stack, stacks, boxes)
         for outer, inner in veth_ends(machine.state, stack.state):
-            bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
+            bridge = next((interface for interface in machine.state.interfaces if interface.name == outer.master), None)
             router.connect("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
         for one in stack.state.interfaces:
             link = lower_link(machine.state, stack.state, one)
@@ -135,7 +135,7 @@ def _connect_outside(
     if host is None or host is stack:
         return
     for outer, inner in veth_ends(host.state, stack.state):
-        bridge = next((one for one in host.state.interfaces if one.name == outer.master), None)
+        bridge = next((interface for interface in host.state.interfaces if interface.name == outer.master), None)
         start = boxes.get(f"{key}:if:{bridge.index}") if bridge is not None else None
         end = boxes.get(f"{stack.key}:if:{inner.index}")
         frame = boxes.get(f"{key}:stack")

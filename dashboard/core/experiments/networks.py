@@ -258,8 +258,8 @@ def missing_feature(arm: ArmSpec, api: str, kind: EngineKind = EngineKind.DOCKER
     needs: Sequence[tuple[bool, tuple[int, int], str]] = (
         (bool(arm.networks), (1, 44), "Several networks of a new container need Docker Engine 25.0"),
         (IPv6.ONLY in families, (1, 48), "A network without IPv4 needs Docker Engine 28.0"),
-        (any(one.gw_priority for one in arm.networks), (1, 48), "gw-priority needs Docker Engine 28.0"),
-        (any(one.ifname for one in arm.networks), (1, 48), "ifname needs Docker Engine 28.0"),
+        (any(network.gw_priority for network in arm.networks), (1, 48), "gw-priority needs Docker Engine 28.0"),
+        (any(network.ifname for network in arm.networks), (1, 48), "ifname needs Docker Engine 28.0"),
     )
     major, _, minor = api.partition(".")
     version = (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)

@@ -117,7 +117,7 @@ def compare_blocks(
     sizes = (len(ones), len(others))
     if not all(sizes):
         return Between(Inconclusive("one of the runs has no valid block"), sizes)
-    mine, theirs = [one.center_us for one in ones], [one.center_us for one in others]
+    mine, theirs = [one.center_us for one in ones], [other.center_us for other in others]
     delta = median(theirs) - median(mine)
     if min(sizes) < MIN_ROUNDS:
         return Between(Inconclusive(f"only {min(sizes)} blocks in one run; {MIN_ROUNDS} are needed"), sizes, delta)

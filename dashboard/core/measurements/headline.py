@@ -80,15 +80,15 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
     if not proxied or any(one.result.verdict != "slower" for one in proxied):
         return None
     least = min(one.low for one in proxied)
-    most = max(0.0, *(one.high for one in others)) if others else 0.0
+    most = max(0.0, *(other.high for other in others)) if others else 0.0
     if least <= 2 * most:
         return None
     adds = f"docker-proxy adds at least {least:.1f} µs to the median"
     kind = kind_of(baseline.path)
-    if kind == PathKind.LOOPBACK and any(one.kind == PathKind.BRIDGE_ADDRESS for one in others):
+    if kind == PathKind.LOOPBACK and any(other.kind == PathKind.BRIDGE_ADDRESS for other in others):
         evidence = f"{adds}, the path over the bridge without it at most {most:.1f} µs."
         return Headline("docker-proxy is the cost, not the bridge.", evidence, decided=True)
-    if kind == PathKind.BRIDGE_ADDRESS and any(one.kind == PathKind.PUBLISHED_DNAT for one in others):
+    if kind == PathKind.BRIDGE_ADDRESS and any(other.kind == PathKind.PUBLISHED_DNAT for other in others):
         evidence = f"{adds}, address translation (DNAT) at most {most:.1f} µs."
         return Headline("docker-proxy is the cost, not DNAT.", evidence, decided=True)
     if kind in _CROSSES_BRIDGE:

@@ -54,7 +54,7 @@ def measurement_text(found: Measurement) -> str:
     lines = [f"{'path'.ljust(width)}{heads}"]
     lines += [_series_line(one, width, largest) for one in found.series]
     lines.append("")
-    lines += [describe_comparison(one) for one in found.comparisons]
+    lines += [describe_comparison(comparison) for comparison in found.comparisons]
     lines += ["", f"Conditions: {describe_conditions(found.options.conditions, found.environment.cores_awake)}."]
     lines.append(f"{found.stop_reason or 'Not finished.'} Seed {found.seed}, {found.elapsed_s:.1f} s.")
     return "\n".join(lines)

@@ -18,8 +18,8 @@ def primary_addresses(state: NamespaceState) -> tuple[str, ...]:
     loopback, bridge or veth."""
     default = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)
     links = (
-        [one for one in state.interfaces if one.name == default]
+        [interface for interface in state.interfaces if interface.name == default]
         if default
-        else [one for one in state.interfaces if one.kind not in {"loopback", "bridge", "veth"}]
+        else [interface for interface in state.interfaces if interface.kind not in {"loopback", "bridge", "veth"}]
     )
-    return tuple(a.address for one in links for a in one.addresses if a.scope == "global")
+    return tuple(a.address for link in links for a in link.addresses if a.scope == "global")

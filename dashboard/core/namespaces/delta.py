@@ -91,14 +91,14 @@ def _changed[T](before: T, after: T) -> T | None:
 
 def delta(before: NamespaceState, after: NamespaceState) -> Changes:
     """The changes from ``before`` to ``after``; falsy if they are equal."""
-    kept = {interface_key(one) for one in after.interfaces}
+    kept = {interface_key(interface) for interface in after.interfaces}
     sysctls = {name: value for name, value in after.sysctls.items() if before.sysctls.get(name) != value}
     return Changes(
         netns=_changed(before.netns, after.netns),
         hostname=_changed(before.hostname, after.hostname),
         namespaces=_changed(before.namespaces, after.namespaces),
         interfaces_set=_minus(after.interfaces, before.interfaces),
-        interfaces_removed=tuple(one for one in before.interfaces if interface_key(one) not in kept),
+        interfaces_removed=tuple(interface for interface in before.interfaces if interface_key(interface) not in kept),
         routes_added=_minus(after.routes, before.routes),
         routes_removed=_minus(before.routes, after.routes),
         listeners_added=_minus(after.listeners, before.listeners),
@@ -141,12 +141,12 @@ def _apply_firewall(
         return UNSET
     old = FirewallRules() if isinstance(rules, UnsetType) else rules
     removed, gone = set(changes.removed), set(changes.drops_removed)
-    kept = (one for one in old.translations if one not in removed)
+    kept = (translation for translation in old.translations if translation not in removed)
     return FirewallRules(
         sorted_rules((*kept, *changes.added)),
         old.isolated_bridges if changes.isolated_bridges is None else changes.isolated_bridges,
         old.unread if changes.unread is None else changes.unread,
-        sorted_rules((*(one for one in old.direct_drops if one not in gone), *changes.drops_added)),
+        sorted_rules((*(drop for drop in old.direct_drops if drop not in gone), *changes.drops_added)),
         old.closed_bridges if changes.closed_bridges is None else changes.closed_bridges,
     )
 
@@ -155,7 +155,7 @@ def _replace[T](
     items: tuple[T, ...], removed: tuple[T, ...], new: tuple[T, ...], key: Callable[[T], Any]
 ) -> tuple[T, ...]:
     dropped = {key(one) for one in removed} | {key(one) for one in new}
-    return tuple(one for one in items if key(one) not in dropped) + new
+    return tuple(item for item in items if key(item) not in dropped) + new
 
 
 def apply(state: NamespaceState, changes: Changes) -> NamespaceState:

@@ -17,7 +17,7 @@ def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[In
     One end need not name the namespace of the other, if the other names that of the first: within a namespace an index
     is unique. The end inside may have been read before the machine's namespace was known.
     """
-    by_index = {one.index: one for one in machine.interfaces}
+    by_index = {interface.index: interface for interface in machine.interfaces}
     pairs = []
     for end in inside.interfaces:
         other = by_index.get(_peer_index(end))

@@ -186,15 +186,15 @@ class _Reader:
                 else replace(rule, outgoing=(*rule.outgoing, match))
             )
             return True
-        if key == "l4proto" and not negated and all(isinstance(one, str) for one in values):
+        if key == "l4proto" and not negated and all(isinstance(value, str) for value in values):
             self._rule = replace(self._rule, protocols=frozenset(values))
             return True
         return key == "nfproto" and not negated and self._read_family(values)
 
     def _read_family(self, values: list[Any]) -> bool:
-        if not all(isinstance(one, str) and one in _VERSIONS for one in values):
+        if not all(isinstance(value, str) and value in _VERSIONS for value in values):
             return False
-        self._restrict(*(_VERSIONS[one] for one in values))
+        self._restrict(*(_VERSIONS[value] for value in values))
         return True
 
     def _restrict(self, *families: Family) -> None:
@@ -210,7 +210,7 @@ class _Reader:
             return True
         if protocol in {"ip", "ip6"}:  # Such a match also requires the family.
             self._restrict(*_FAMILIES[protocol])
-        networks = tuple(network for one in values if (network := _network(one)) is not None)
+        networks = tuple(network for value in values if (network := _network(value)) is not None)
         if protocol not in {"ip", "ip6"} or not networks or len(networks) < len(values):
             return False
         if name == "saddr" and negated and {str(one) for one in networks} <= LINK_LOCAL:

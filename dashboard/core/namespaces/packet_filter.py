@@ -44,7 +44,7 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
         for chain in table.base_chains("filter", "prerouting")
         for drop in _direct_drops(table, chain, family)
     )
-    closed = (one for family in Family for one in forwarding[family].closed_links())
+    closed = (link for family in Family for link in forwarding[family].closed_links())
     return FirewallRules(sorted_rules(translations), tuple(isolated), direct_drops=drops, closed_bridges=tuple(closed))
 
 
@@ -217,7 +217,7 @@ class _Forwarding:
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
-            if {chain.policy if one is Verdict.RETURN else one for one in outcomes} == {Verdict.DROP}:
+            if {chain.policy if outcome is Verdict.RETURN else outcome for outcome in outcomes} == {Verdict.DROP}:
                 return True
         return False
 
@@ -295,4 +295,4 @@ class _ForwardTraversal:
         ends = self._known[rule.target]
         if rule.verdict is Verdict.GOTO:
             return ends
-        return frozenset(Verdict.NONE if one is Verdict.RETURN else one for one in ends)
+        return frozenset(Verdict.NONE if end is Verdict.RETURN else end for end in ends)

@@ -283,8 +283,8 @@ def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int,
 def sorted_interfaces(items: Iterable[Interface]) -> tuple[Interface, ...]:
     """Links and their addresses in canonical order, without duplicates."""
     return tuple(
-        replace(one, addresses=tuple(sorted(dict.fromkeys(one.addresses), key=address_key)))
-        for one in sorted(dict.fromkeys(items), key=interface_key)
+        replace(item, addresses=tuple(sorted(dict.fromkeys(item.addresses), key=address_key)))
+        for item in sorted(dict.fromkeys(items), key=interface_key)
     )
 
 

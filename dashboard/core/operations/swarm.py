@@ -121,14 +121,14 @@ def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]
     manage it; empty if all have left. ``revoked`` has the time of each revocation by name, also of machines that have
     joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
-    names = [one.name for one in machines if one.is_member and last and one.swarm.since < revoked[last]]
+    names = [machine.name for machine in machines if machine.is_member and last and machine.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Collection[str]) -> str:
     """The machines that may be in a swarm with a revoked one, because they do not respond; empty if none. One that was
     revoked itself and has joined again is named if others were revoked."""
-    names = [one.name for one in machines if one.problem and set(revoked) - {one.name}]
+    names = [machine.name for machine in machines if machine.problem and set(revoked) - {machine.name}]
     return UNKNOWN.format(", ".join(names), ", ".join(sorted(revoked))) if names else ""
 
 
@@ -157,7 +157,7 @@ def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> Swa
 
 def _address(machine: SwarmMachine, others: Sequence[SwarmMachine]) -> str:
     """The IPv4 address of a machine that all others reach. Raises SwarmRefusedError."""
-    clients = machine_clients(MachineClient(one.name, one.network) for one in others if one is not machine)
+    clients = machine_clients(MachineClient(other.name, other.network) for other in others if other is not machine)
     obstacles: list[str] = []
     for address in _addresses(machine):
         obstacle = _first_obstacle(clients, address)

@@ -50,7 +50,7 @@ MAX_BODY = 400
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
     """The trial to store after ``before``. None if its outcomes are the same: this bounds the number of trials in a
     journal."""
-    kept = tuple(replace(one, body_start=one.body_start[:MAX_BODY]) for one in attempts[:MAX_ATTEMPTS])
+    kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None
     return Trial(kept, at, before.number + 1)
@@ -68,8 +68,8 @@ def _client_ip(attempt: Attempt) -> str:
 def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) -> str:
     """How many paths answered, which did not, which client IP the published services saw, and which containers
     received multicast. Empty if nothing was requested."""
-    requested = [one for one in attempts if not one.unavailable and one.path != MULTICAST]
-    datagrams = [one for one in attempts if one.url and one.path == MULTICAST]
+    requested = [attempt for attempt in attempts if not attempt.unavailable and attempt.path != MULTICAST]
+    datagrams = [attempt for attempt in attempts if attempt.url and attempt.path == MULTICAST]
     titles = {column.key: column.title for column in columns}
     parts = list(_describe_requests(requested, titles)) if requested else []
     parts += _describe_datagrams(datagrams, titles)

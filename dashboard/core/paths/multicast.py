@@ -74,8 +74,8 @@ def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[
     machine = states.get(MACHINE)
     if machine is None:
         return {}
-    reasons = {one.key: _why_lost(link, machine, states[one.key]) for one in columns if one.key in states}
-    return {one.key: f"{one.title} {reasons[one.key]}" for one in columns if reasons.get(one.key)}
+    reasons = {column.key: _why_lost(link, machine, states[column.key]) for column in columns if column.key in states}
+    return {column.key: f"{column.title} {reasons[column.key]}" for column in columns if reasons.get(column.key)}
 
 
 def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -> str:

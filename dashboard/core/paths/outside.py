@@ -117,7 +117,7 @@ def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: Namesp
     """The paths from a container to the neighbour's server, over each family in which both have an address. They show
     which source address the LAN sees. Empty if the neighbour has no server."""
     lan, title = exit_link(neighbour), f"{column.title} to the neighbour"
-    if lan is None or all(one.port != NEIGHBOUR_PORT for one in neighbour.listeners):
+    if lan is None or all(listener.port != NEIGHBOUR_PORT for listener in neighbour.listeners):
         return
     kind, port, families = PathKind.TO_LAN, NEIGHBOUR_PORT, families_of(state)
     if not families:
@@ -189,7 +189,7 @@ def _translated(
     if rule is None:
         return ()
     ends = (format_endpoint(address, mapping.host_port), format_endpoint(rule.to_address, rule.to_port))
-    hops = next((one.hops for one in veths if rule.to_address in global_addresses(one.inner, family)), ())
+    hops = next((veth.hops for veth in veths if rule.to_address in global_addresses(veth.inner, family)), ())
     return (f"DNAT {' → '.join(ends)}", *hops)
 
 
@@ -239,9 +239,9 @@ def _why_dropped(column: Column, machine: NamespaceState, veth: VethLink, addres
         (one.to_address, one.to_port) == (address, port) for one in machine.firewall.translations
     )
     closed = any(
-        (one.family, one.name) == (family_of(address), veth.bridge.name)
-        and not any(NameMatch(name).matches(link) for name in one.open_from)
-        for one in machine.firewall.closed_bridges
+        (bridge.family, bridge.name) == (family_of(address), veth.bridge.name)
+        and not any(NameMatch(name).matches(link) for name in bridge.open_from)
+        for bridge in machine.firewall.closed_bridges
     )
     if closed and not published:
         return f"a filter rule drops requests from {link} to {veth.bridge.name}, and {port}/tcp is not published"

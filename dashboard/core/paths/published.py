@@ -183,7 +183,7 @@ class _FamilyPaths:
 
     def _hops_to(self, inner: str) -> tuple[str, ...] | None:
         """The bridge and the veth to an address of the container; None if it was not seen."""
-        return next((one.hops for one in self._veths if inner in global_addresses(one.inner, self._family)), None)
+        return next((veth.hops for veth in self._veths if inner in global_addresses(veth.inner, self._family)), None)
 
     def _title(self, address: str) -> str:
         start = address if is_loopback(address) else "The machine's address"

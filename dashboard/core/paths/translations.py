@@ -121,16 +121,16 @@ def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink],
         return 0, ""
     why = f"port {port}/udp is published on {published[0].host_address} only"
     rules, unread = translations(column, machine, veths, family)
-    for one in mappings_of(column, machine, family, Protocol.UDP):
-        if one.host_address not in {"", ANY_ADDRESS[family], address}:
+    for mapping in mappings_of(column, machine, family, Protocol.UDP):
+        if mapping.host_address not in {"", ANY_ADDRESS[family], address}:
             continue
-        endpoint = format_endpoint(address, one.host_port)
-        result = find_translation(rules, Protocol.UDP, address, one.host_port)
-        sockets = listeners_on(machine, Protocol.UDP, family, one.host_port, address)
+        endpoint = format_endpoint(address, mapping.host_port)
+        result = find_translation(rules, Protocol.UDP, address, mapping.host_port)
+        sockets = listeners_on(machine, Protocol.UDP, family, mapping.host_port, address)
         if result.translation is not None or (
             not result.unknown and any(forwarder_name(listener.process) for listener in sockets)
         ):
-            return one.host_port, ""
+            return mapping.host_port, ""
         no_rule = f"no nat rule of the machine translates {endpoint} over UDP, and no forwarder has a UDP socket there"
         why = result.unknown or unread or no_rule
     return 0, why

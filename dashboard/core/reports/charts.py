@@ -90,7 +90,7 @@ def draw_intervals(
     at zero; None without a difference. ``labels`` are those of the keys."""
     if not differences:
         return None
-    axis = lay_out_differences([one[3] for one in differences], [one[4] for one in differences])
+    axis = lay_out_differences([difference[3] for difference in differences], [one[4] for one in differences])
     at, zero, ticks = axis.at, axis.zero, axis.ticks
     rows = [IntervalRow(*baseline, zero, zero, zero, "the baseline")] if baseline is not None else []
     rows += [
@@ -121,7 +121,7 @@ def _series_cells(
 
 def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
     """Percentiles of every path of a probe that was measured, and its difference with the interval."""
-    compared = {one.other: one for one in measurement.comparisons if one.probe is probe}
+    compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baselines = {one.baseline for one in compared.values()}
     names = name_series(measurement, probe)
     return ChartTable(

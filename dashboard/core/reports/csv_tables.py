@@ -72,7 +72,7 @@ def percentiles(content: ReportContent) -> str:
     writer = csv.writer(text)
     writer.writerow(PERCENTILES)
     for run in content.measurements:
-        compared = {one.other: one for one in run.measurement.comparisons}
+        compared = {comparison.other: comparison for comparison in run.measurement.comparisons}
         for one in run.measurement.series:
             writer.writerow(safe_line(_series_cells(run, one, compared.get(one.key), modes.get(one.column, "machine"))))
     return text.getvalue()

@@ -102,16 +102,16 @@ def lines_data(chart: LineChart) -> Data:
         "up": [[_share(tick.at), tick.text] for tick in drawn.up],
         "lines": [
             {
-                "label": clean(one.words),
-                "mark": one.mark,
-                "dash": one.dash,
-                "end": _share(one.end) if one.end else None,
-                "label_at": _share(one.label_at),
-                "points": _points(one.points),
-                "band": _points(one.band),
-                "marks": [[_share(x), _share(y)] for x, y in one.marks],
+                "label": clean(line.words),
+                "mark": line.mark,
+                "dash": line.dash,
+                "end": _share(line.end) if line.end else None,
+                "label_at": _share(line.label_at),
+                "points": _points(line.points),
+                "band": _points(line.band),
+                "marks": [[_share(x), _share(y)] for x, y in line.marks],
             }
-            for one in drawn.lines
+            for line in drawn.lines
         ],
     }
 
@@ -146,7 +146,7 @@ def picture_data(picture: Picture) -> Data:
             | {"title": clean(box.title, 60), "lines": [clean(line, 60) for line in box.lines]}
             for box in picture.boxes
         ],
-        "edges": [{"kind": one.kind, "mode": one.mode, "points": _path_data(one.path)} for one in picture.edges],
+        "edges": [{"kind": edge.kind, "mode": edge.mode, "points": _path_data(edge.path)} for edge in picture.edges],
     }
 
 
@@ -168,9 +168,9 @@ def _rows(snapshot: Snapshot) -> Data:
     body = []
     for row in differing[:MAX_ROWS]:
         texts = []
-        for one in snapshot.columns:
-            text = row.cells.get(one.key)
-            texts.append(f"({row.absent.get(one.key, 'none')})" if text is None else text)
+        for column in snapshot.columns:
+            text = row.cells.get(column.key)
+            texts.append(f"({row.absent.get(column.key, 'none')})" if text is None else text)
         body.append((row.label or row.key, *texts))
     table = ChartTable(
         "One line per fact, with the reason below", ("fact", *(one.title for one in snapshot.columns)), tuple(body)
@@ -201,7 +201,7 @@ def _timeline(items: Sequence[TimelineItem]) -> Data:
         ChartTable("Events in order", head, tuple((format_offset(one.offset_s), one.text, one.cause) for one in part))
         for part in parts
     ]
-    return {"tables": [table_data(one, 0) for one in tables], "left": max(0, left), "count": len(items)}
+    return {"tables": [table_data(table, 0) for table in tables], "left": max(0, left), "count": len(items)}
 
 
 def _probe(run: RunView, probe: Probe, modes: dict[str, str]) -> Data:
@@ -270,20 +270,20 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
         "facts": [[clean(label), clean(text)] for label, text in facts if text],
         "compared": clean(view.summary.compared, 2000),
         "headlines": _cut(view.summary.headlines),
-        "differences": [[clean(one.sentence), clean(one.why)] for one in view.summary.differences],
-        "verdicts": _cut(one.sentence for one in view.summary.verdicts),
+        "differences": [[clean(difference.sentence), clean(difference.why)] for difference in view.summary.differences],
+        "verdicts": _cut(verdict.sentence for verdict in view.summary.verdicts),
         "warnings": _cut(view.summary.warnings),
         "notes": [[kind, clean(text, MAX_NOTES)] for kind, text in notes],
         "runs": [_run(run, view.modes) for run in view.runs],
         "claims": [
             {
-                "head": clean(f"{one.id}: {one.verdict}"),
-                "statement": clean(one.statement),
-                "reason": clean(one.reason),
-                "source": clean(one.source),
-                "evidence": [[clean(about), clean(observed)] for about, observed in _evidence(one.evidence)],
+                "head": clean(f"{claim.id}: {claim.verdict}"),
+                "statement": clean(claim.statement),
+                "reason": clean(claim.reason),
+                "source": clean(claim.source),
+                "evidence": [[clean(about), clean(observed)] for about, observed in _evidence(claim.evidence)],
             }
-            for one in view.claims
+            for claim in view.claims
         ],
         "environment": [[clean(fact.label), clean(fact.text)] for fact in view.environment],
         "evidence": [[clean(fact.label), clean(fact.text)] for fact in view.evidence],

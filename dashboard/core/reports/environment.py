@@ -179,19 +179,19 @@ FACTS: tuple[FactRule, ...] = (
 
 def _same_load(environments: Sequence[ReportEnvironment]) -> bool:
     loads = [one.environment.load_before[0] for one in environments if one.environment.load_before is not None]
-    cores = max((one.environment.cores for one in environments), default=0) or 1
+    cores = max((environment.environment.cores for environment in environments), default=0) or 1
     return not loads or max(loads) - min(loads) <= LOAD_PER_CORE * cores
 
 
 def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[ReportEnvironment]:
     """The environments with only their common interfaces, because bridges of networks have a new name each time."""
-    names = [set(one.environment.mtu) for one in environments if one.environment.mtu]
+    names = [set(environment.environment.mtu) for environment in environments if environment.environment.mtu]
     common = set.intersection(*names) if names else set()
     reduced = []
-    for one in environments:
-        mtu = {name: value for name, value in one.environment.mtu.items() if name in common}
-        offloads = {name: value for name, value in one.environment.offloads.items() if name in common}
-        reduced.append(replace(one, environment=replace(one.environment, mtu=mtu, offloads=offloads)))
+    for environment in environments:
+        mtu = {name: value for name, value in environment.environment.mtu.items() if name in common}
+        offloads = {name: value for name, value in environment.environment.offloads.items() if name in common}
+        reduced.append(replace(environment, environment=replace(environment.environment, mtu=mtu, offloads=offloads)))
     return reduced
 
 

@@ -54,15 +54,15 @@ def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
         (
             row.label or f"{row.key} {row.field}".strip(),
             *(
-                text if (text := row.cells.get(one.key)) is not None else f"({row.absent.get(one.key, 'none')})"
-                for one in columns
+                text if (text := row.cells.get(column.key)) is not None else f"({row.absent.get(column.key, 'none')})"
+                for column in columns
             ),
         )
         for row in differing[:MAX_ROWS]
     ]
     more = len(differing) - len(body)
     tail = ["", f"{more} more rows differ: see the report."] if more > 0 else []
-    return ["### Differences", "", *_table(["fact", *(one.title for one in columns)], body), *tail, ""]
+    return ["### Differences", "", *_table(["fact", *(column.title for column in columns)], body), *tail, ""]
 
 
 def _trial(trial: Trial) -> list[str]:
@@ -71,13 +71,13 @@ def _trial(trial: Trial) -> list[str]:
         return []
     body = [
         (
-            one.title,
-            one.url,
-            one.result,
-            "" if one.time_us is None else f"{one.time_us} µs",
-            one.client_seen,
+            attempt.title,
+            attempt.url,
+            attempt.result,
+            "" if attempt.time_us is None else f"{attempt.time_us} µs",
+            attempt.client_seen,
         )
-        for one in trial.attempts
+        for attempt in trial.attempts
     ]
     return ["### Requests over every path", "", *_table(("path", "URL", "result", "time", "the server saw"), body), ""]
 
@@ -101,10 +101,10 @@ def markdown(view: ReportView, digest: str = "") -> str:
     """The headlines, summary, differing rows, latency, claims, environment and hash (``digest``, 64 digits)."""
     saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"## {escape(view.title)}", ""]
-    lines += [text for one in view.summary.headlines for text in (f"**{escape(one, 500)}**", "")]
+    lines += [text for headline in view.summary.headlines for text in (f"**{escape(headline, 500)}**", "")]
     lines += [escape(view.summary.compared, 1000), ""]
-    lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.differences]
-    lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.verdicts]
+    lines += [f"- {escape(difference.sentence, 500)}" for difference in view.summary.differences]
+    lines += [f"- {escape(verdict.sentence, 500)}" for verdict in view.summary.verdicts]
     if view.summary.warnings:
         lines += ["", "**Warnings**", ""]
         lines += [f"- {escape(text, 500)}" for text in view.summary.warnings]
@@ -115,7 +115,7 @@ def markdown(view: ReportView, digest: str = "") -> str:
     for run in view.runs:
         lines += _latency(run.title, run.measurement)
     if view.claims:
-        body = [(one.id, one.statement, str(one.verdict), one.reason) for one in view.claims]
+        body = [(claim.id, claim.statement, str(claim.verdict), claim.reason) for claim in view.claims]
         lines += ["### Claims", "", *_table(("claim", "statement", "verdict", "reason"), body), ""]
     if view.environment:
         body_of_facts = [(fact.label, fact.text.replace("\n", ", ")) for fact in view.environment]

@@ -69,7 +69,7 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
     parts = []
     experiment = content.experiment
     if experiment is not None:
-        arms = join_names(one.title for one in columns if not is_observer(one.key)) or join_names(
+        arms = join_names(column.title for column in columns if not is_observer(column.key)) or join_names(
             arm.key for arm in experiment.spec.arms
         )
         many = "side by side in the network modes" if len(experiment.spec.arms) > 1 else "in the network mode"
@@ -110,9 +110,9 @@ def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
 def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:
     """The verdict of every comparison of every run, inconclusive ones last."""
     verdicts = (
-        Verdict(run.id, one.other, one.baseline, one.verdict, describe_verdict(run, one))
+        Verdict(run.id, comparison.other, comparison.baseline, comparison.verdict, describe_verdict(run, comparison))
         for run in runs
-        for one in run.measurement.comparisons
+        for comparison in run.measurement.comparisons
     )
     return tuple(sorted(verdicts, key=lambda one: one.verdict == "inconclusive"))
 

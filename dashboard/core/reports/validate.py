@@ -34,7 +34,7 @@ MAX_STEPS = 20_000_000
 #: A day: a request has a timeout of seconds.
 MAX_TIME_US = 86_400_000_000
 LATEST_S = 253_370_764_800.0  # the year 9999, the last that datetime supports
-_FIGURES = tuple(one.name for one in fields(Block) if one.type in {int, float})
+_FIGURES = tuple(field.name for field in fields(Block) if field.type in {int, float})
 MAX_TITLE, MAX_AUTHOR, MAX_NOTES, MAX_INSTALLATION, MAX_VERSION = 200, 150, 100_000, 16, 60
 
 
@@ -51,11 +51,11 @@ def validate_content(content: ReportContent) -> None:
     if content.experiment is not None:
         _check_experiment(content.experiment)
     _limit(len(content.measurements), MAX_RUNS, "measurements")
-    _limit(sum(len(one.blocks) for one in content.measurements), MAX_BLOCKS, "blocks")
+    _limit(sum(len(measurement.blocks) for measurement in content.measurements), MAX_BLOCKS, "blocks")
     for run in content.measurements:
         _check_run(run)
     _limit(len(content.claims), MAX_CLAIMS, "claims")
-    _limit(sum(len(one.evidence) for one in content.claims), MAX_LINES, "lines of evidence")
+    _limit(sum(len(claim.evidence) for claim in content.claims), MAX_LINES, "lines of evidence")
 
 
 def _limit(count: int, most: int, items: str) -> None:
@@ -117,7 +117,7 @@ def _check_experiment(experiment: FrozenExperiment) -> None:
 
 
 def _size(state: NamespaceState) -> int:
-    addresses = sum(len(one.addresses) for one in state.interfaces)
+    addresses = sum(len(interface.addresses) for interface in state.interfaces)
     lists = (state.interfaces, state.routes, state.listeners, state.hosts, state.sysctls, state.lookups)
     return 1 + addresses + _rules_of(state) + sum(len(one) for one in lists)
 
@@ -166,7 +166,7 @@ def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, Vie
         columns = max(len(view.states), len(view.columns))
         _limit(columns, MAX_COLUMNS, "columns")
         items = sum(sizes[key] for key in view.states)
-        items += sum(1 + len(one.asked) + len(one.published) for one in view.columns)
+        items += sum(1 + len(column.asked) + len(column.published) for column in view.columns)
         _limit(items * columns, MAX_CELLS, "cells in its table")
         if entry.seq <= shown_seq:
             shown = view
@@ -198,7 +198,7 @@ def _check_run(run: FrozenRun) -> None:
     if len(keys) != len(run.series):
         raise InvalidReportError("Two series of a measurement have the same key. Export the report again.")
     summarised = {one.key for one in run.measurement.series}
-    compared = {key for one in run.measurement.comparisons for key in (one.baseline, one.other)}
+    compared = {key for comparison in run.measurement.comparisons for key in (comparison.baseline, comparison.other)}
     if unknown := (compared - summarised) | ({one.series for one in run.blocks} - keys):
         raise InvalidReportError(f"The measurement has no series “{min(unknown)[:60]}”. Export the report again.")
     if len({(one.series, one.round) for one in run.blocks}) != len(run.blocks):

@@ -126,7 +126,7 @@ def kill_everything(name: str, deadline_s: float = 10.0) -> None:
 def cgroup_folders(name: str) -> list[Path]:
     """The host's cgroup in the unified hierarchy, or in every hierarchy of version 1."""
     places = [CGROUPS / name, *CGROUPS.glob(f"*/{name}")]
-    return [one for one in places if one.is_dir()]
+    return [place for place in places if place.is_dir()]
 
 
 def remove_cgroups(name: str, deadline_s: float = 5.0) -> None:
@@ -148,7 +148,7 @@ def remove_cgroups(name: str, deadline_s: float = 5.0) -> None:
 
 def mounts_below(folders: list[Path]) -> list[str]:
     """The mount points of this namespace below the folders, deepest first."""
-    tops = [f"{one}/" for one in folders]
+    tops = [f"{folder}/" for folder in folders]
     found = []
     for line in (PROC / "self/mountinfo").read_text(errors="replace").splitlines():
         point = line.split(" ")[4].encode().decode("unicode_escape")

@@ -150,8 +150,8 @@ def create_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
             "the private host %s has no limits of %s: cgroup controllers are missing", host.id, ", ".join(missing)
         )
     if not host.owner:
-        (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in make_cgroups(host.name, limits)))
+        (host.folder / "cgroups").write_text("".join(f"{cgroup}\n" for cgroup in make_cgroups(host.name, limits)))
         return
     made = make_delegated_cgroups(host.name, limits, host.owner)
-    (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in made.tops))
+    (host.folder / "cgroups").write_text("".join(f"{top}\n" for top in made.tops))
     (host.folder / "limits").write_text("".join(f"{file} {value}\n" for file, value in made.later))

@@ -191,7 +191,7 @@ def open_shell(
     see. Raises HostShellError if the host does not run."""
     with ExitStack() as stack:
         try:
-            spaces = {one: os.open(f"/proc/{host.pid}/ns/{NAMES[one]}", FLAGS) for one in _spaces(host)}
+            spaces = {space: os.open(f"/proc/{host.pid}/ns/{NAMES[space]}", FLAGS) for space in _spaces(host)}
         except OSError as error:
             raise HostShellError("The private host does not run: start it first.") from error
         for fd in spaces.values():

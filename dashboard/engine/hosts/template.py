@@ -37,7 +37,7 @@ class HostTemplate:
 
     def copy_to(self, data: Path, *, with_layers: bool = False) -> None:
         """Create a data-root, with empty folders for the layers unless they are copied too. Blocks."""
-        skipped = set() if with_layers else {str(self.folder / one) for one in self.layers}
+        skipped = set() if with_layers else {str(self.folder / layer) for layer in self.layers}
 
         def ignore(folder: str, names: list[str]) -> set[str]:
             return set(names) if folder in skipped else set()
@@ -47,7 +47,7 @@ class HostTemplate:
     @property
     def mounts(self) -> str:
         """One line per layer: its source, and its mount point below the data-root."""
-        return "".join(f"{self.folder / one} {one}\n" for one in self.layers)
+        return "".join(f"{self.folder / layer} {layer}\n" for layer in self.layers)
 
 
 async def host_template(data_dir: Path) -> HostTemplate:
@@ -102,7 +102,7 @@ def _finish(host: PrivateHost, folder: Path) -> None:
 
 
 def _prune(data_dir: Path, keep: Path) -> None:
-    used = {str(read(one).get("template", "")) for one in folders(data_dir)}
+    used = {str(read(folder).get("template", "")) for folder in folders(data_dir)}
     for old in keep.parent.glob("host-template-*"):
         if old != keep and str(old) not in used and not old.name.startswith("host-template-new-"):
             shutil.rmtree(old, ignore_errors=True)

@@ -73,13 +73,13 @@ def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, st
     ``containers`` are the ids of containers by their first process."""
     try:
         with Namespace.of_machine(pid, path) as namespace:
-            sockets = [one for one in read_listeners(namespace) if one.port in ports]
+            sockets = [listener for listener in read_listeners(namespace) if listener.port in ports]
     except (OSError, NamespaceGone):
         return ()
-    owners = find_owners({one.inode for one in sockets}, (), containers)
+    owners = find_owners({socket.inode for socket in sockets}, (), containers)
     return tuple(
-        Listener(one.protocol, one.family, one.address, one.port, owner.pid, owner.process, owner.container)
-        if (owner := owners.get(one.inode)) is not None
-        else Listener(one.protocol, one.family, one.address, one.port)
-        for one in sockets
+        Listener(socket.protocol, socket.family, socket.address, socket.port, owner.pid, owner.process, owner.container)
+        if (owner := owners.get(socket.inode)) is not None
+        else Listener(socket.protocol, socket.family, socket.address, socket.port)
+        for socket in sockets
     )

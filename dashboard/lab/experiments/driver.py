@@ -382,7 +382,7 @@ class ExperimentDriver:
             startable=False,
         )
         unfinished = (ArmStatus.RUNNING, ArmStatus.CREATED, ArmStatus.WAITING)
-        arms = (*recorder.arms(*unfinished), *(one for one in self.view.columns if one.key in ENDING))
+        arms = (*recorder.arms(*unfinished), *(column for column in self.view.columns if column.key in ENDING))
         columns = tuple(replace(arm, status=ArmStatus.GONE, published=()) for arm in arms)
         facts = Facts(
             head=head, columns=columns, forgotten=tuple(key for key in self.view.states if key not in LASTING)

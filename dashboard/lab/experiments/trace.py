@@ -135,7 +135,7 @@ class _TracedRequest:
         """Reads connections and connection tracking while the request is open; ``client`` is its own endpoint."""
         path = self._path
         ports = {int(client.rpartition(":")[2]), path.port, path.server_port}
-        pids = {one.pid for one in self._near_state.listeners if one.port == path.port and one.pid}
+        pids = {listener.pid for listener in self._near_state.listeners if listener.port == path.port and listener.pid}
         connections = await asyncio.to_thread(read_process_connections, self._near, ports, pids)
         server_connections = connections
         if not self._evidence.shared:

@@ -39,7 +39,7 @@ class ClientLine:
         """The next block for a web process, which brings the answer to block ``number``. After ``POLL_S`` without a
         block, one with the number 0. A block without an answer is handed out again."""
         if not self._clients.done():
-            self._clients.set_result(tuple(one for one in clients if one.name in self.names))
+            self._clients.set_result(tuple(client for client in clients if client.name in self.names))
         waiting = self._answer
         if answer is not None and number == self._command.number and waiting is not None and not waiting.done():
             self._is_new.clear()

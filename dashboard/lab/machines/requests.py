@@ -147,7 +147,7 @@ async def _watch(
 
 def _peers(diag: socket.socket, port: int) -> list[str]:
     try:
-        return [one.peer for one in read_connections(diag, port) if one.local_port == port]
+        return [connection.peer for connection in read_connections(diag, port) if connection.local_port == port]
     except (OSError, MalformedMessage):
         return []
 

@@ -82,7 +82,7 @@ async def view_swarm(lab: Lab) -> SwarmState:
         return SwarmState(membership, member.cluster, node.address, since=member.since)
     _found.pop(lab, None)
     modes = await modes_of(context.engine, replace(context.info, swarm_active=True))
-    problem = next((one.reason for one in modes if one.mode is Mode.OVERLAY and not one.available), "")
+    problem = next((mode.reason for mode in modes if mode.mode is Mode.OVERLAY and not mode.available), "")
     if not problem and node.is_inactive and await _keeps_port(context):
         problem = KEPT
     return SwarmState(membership, problem=problem)

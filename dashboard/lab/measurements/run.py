@@ -60,7 +60,7 @@ async def _environment(
 ) -> Environment:
     info = context.info
     machine = run.view.states.get("machine")
-    names = [one.name for one in machine.interfaces] if machine is not None else []
+    names = [interface.name for interface in machine.interfaces] if machine is not None else []
     offloads: dict[str, tuple[str, ...]] = {}
     if "machine" in namespaces:
         opened = await namespaces["machine"].arun(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -75,7 +75,7 @@ async def _environment(
         machine_title=info.machine_title,
         userland_proxy=observed if info.userland_proxy is None else info.userland_proxy,
         firewall_backend=info.firewall_backend,
-        mtu={one.name: one.mtu for one in machine.interfaces} if machine is not None else {},
+        mtu={interface.name: interface.mtu for interface in machine.interfaces} if machine is not None else {},
         offloads=offloads,
         load_before=load_average(),
     )
@@ -149,8 +149,8 @@ async def measure_paths(
     finally:
         if lines is not None and line is not None:
             lines.close(identity)
-        for one in namespaces.values():
-            one.close()
+        for namespace in namespaces.values():
+            namespace.close()
         context.publisher.measured(identity)
 
 

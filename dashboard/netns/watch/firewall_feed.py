@@ -22,9 +22,9 @@ def rule_triggers(view: KernelView) -> object:
     published UDP ports. Not other UDP sockets, which are often opened for one query, and not owners, which may be found
     late."""
     ports = frozenset(
-        (one.protocol, one.family, one.address, one.port)
-        for one in view.listeners
-        if one.protocol is Protocol.TCP or one.process in _PORT_HOLDERS
+        (listener.protocol, listener.family, listener.address, listener.port)
+        for listener in view.listeners
+        if listener.protocol is Protocol.TCP or listener.process in _PORT_HOLDERS
     )
     return view.interfaces, ports
 

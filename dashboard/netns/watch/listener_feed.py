@@ -88,7 +88,7 @@ class ListenerFeed:
         if not self._table.poll():
             return False
         now = self._loop.time()
-        inodes = {one.inode for one in self._table.sockets}
+        inodes = {socket.inode for socket in self._table.sockets}
         for gone in self._owners.keys() - inodes:
             del self._owners[gone]
             self._attempts.pop(gone, None)
@@ -112,7 +112,7 @@ class ListenerFeed:
         """Those sockets of engines that may be passed on to another process."""
         engines = frozenset(self._engines() if self._engines is not None else ())
         held = {inode for inode, owner in owners.items() if owner is not None and owner.pid in engines}
-        return [one.inode for one in self._table.sockets if one.inode in held and one.address != _RESOLVER]
+        return [socket.inode for socket in self._table.sockets if socket.inode in held and socket.address != _RESOLVER]
 
     def _start_search(self) -> None:
         if self._search is None and self._unsettled():
@@ -142,7 +142,7 @@ class ListenerFeed:
 
     def _take(self, found: dict[int, Owner | None]) -> None:
         """Store the owners of sockets that still exist, except of new ones that an engine may still pass on."""
-        inodes = {one.inode for one in self._table.sockets}
+        inodes = {socket.inode for socket in self._table.sockets}
         now = self._loop.time()
         held = frozenset(self._held_by_engines(found))
         owners = (*self._owners.values(), *found.values())
@@ -185,9 +185,9 @@ class ListenerFeed:
         if self._shown is None or names_version != self._shown_names:
             deadline = self._loop.time() - _OWNER_WAIT_S
             built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}
-            for one in self._table.sockets:
-                if self._is_due(one.inode, deadline):
-                    what = (one, self._owners.get(one.inode), name_of(one.interface))
+            for socket in self._table.sockets:
+                if self._is_due(socket.inode, deadline):
+                    what = (socket, self._owners.get(socket.inode), name_of(socket.interface))
                     built[what] = self._built.get(what) or _keyed(*what)
             self._built = built
             self._shown_inodes = frozenset(one.inode for one, _, _ in built)

@@ -199,7 +199,7 @@ class ProgressGrid:
     @property
     def by_urgency(self) -> tuple[ParticipantProgress, ...]:
         """All participants: those who need help first, then the others in the order of joining."""
-        return (*self.asking, *(one for one in self.people if not one.row.needs))
+        return (*self.asking, *(person for person in self.people if not person.row.needs))
 
 
 def _records_by_person(people: Iterable[str], workshop: str) -> dict[str, Records]:

@@ -49,7 +49,7 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
     found = requested_paths(view.columns, view.states, clients)
     paths = [path for path in found if path.client.startswith(MACHINE_KEY) and _is_known(path, names)]
     servers = tuple(dict.fromkeys((path.server, path.server_port) for path in paths if path.address))
-    arms, seen = {one.key: one.arm for one in clients}, SeenClients()
+    arms, seen = {client.key: client.arm for client in clients}, SeenClients()
     # Over the overlay network by address, then by name.
     asked = [(path, name) for path in paths for name in _hosts(path, names)]
     watching = await service.ask_on(machine, "", requests.watch_clients, experiment, servers)

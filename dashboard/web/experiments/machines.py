@@ -56,7 +56,7 @@ def choosable() -> tuple[str, ...]:
     if labs is None:
         return ()
     records = machines.list_machines()
-    joined = [one.name for one in records if one.accepts_work and labs.of(one.name).accepts_calls]
+    joined = [record.name for record in records if record.accepts_work and labs.of(record.name).accepts_calls]
     joined = [name for name in joined if labs.of(name).facts.engine is not None]
     if not joined:
         return ()
@@ -76,7 +76,7 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
         return await try_everywhere(experiment, multicast=multicast)
     calls = (try_everywhere(part.id, multicast=multicast) for part in divided)
     results = await asyncio.gather(*calls, return_exceptions=True)
-    refused = [one for one in results if isinstance(one, BaseException)]
+    refused = [result for result in results if isinstance(result, BaseException)]
     for error in refused:
         if len(refused) == len(divided) or not isinstance(error, LabUnavailableError | actions.NotRunningError):
             raise error
@@ -126,7 +126,7 @@ def _skip(journal: MergedJournal, cursor: str) -> None:
     """Reads the journal up to a cursor, because the merged head depends on every earlier entry."""
     numbers = cursor.split("-")
     if len(numbers) != len(journal.seen) or not all(
-        one.isascii() and one.isdigit() and len(one) < 10 for one in numbers
+        number.isascii() and number.isdigit() and len(number) < 10 for number in numbers
     ):
         raise ValueError("This is not a cursor of this journal. Follow the links from its first page.")
     until = dict(zip(journal.seen, map(int, numbers), strict=True))

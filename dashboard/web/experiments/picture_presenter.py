@@ -128,7 +128,7 @@ def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]
     known = {box.id: box for box in boxes}
     numbers = []
     for place, hop in enumerate(path.hops, 1):
-        box = next((known[one] for one in hop.spots if one in known), None)
+        box = next((known[spot] for spot in hop.spots if spot in known), None)
         if box is None:
             continue
         x, y = (box.x - BEFORE_END, box.y + box.h / 2) if hop.cable else (box.x, box.y)
@@ -141,9 +141,9 @@ def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> PictureView:
     return PictureView(
         f"0 0 {number(picture.width)} {number(picture.height)}",
         picture.summary,
-        tuple(lay_out_box(one) for one in picture.boxes if one.kind == "machine"),
-        tuple(lay_out_edge(one) for one in picture.edges),
-        tuple(lay_out_box(one) for one in picture.boxes if one.kind != "machine"),
+        tuple(lay_out_box(box) for box in picture.boxes if box.kind == "machine"),
+        tuple(lay_out_edge(edge) for edge in picture.edges),
+        tuple(lay_out_box(box) for box in picture.boxes if box.kind != "machine"),
         frozenset(identity for hop in chosen.hops for identity in hop.ids) if chosen else frozenset(),
         number_hops(picture.boxes, chosen) if chosen else (),
     )

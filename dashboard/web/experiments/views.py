@@ -200,7 +200,7 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
             return JsonResponse({"detail": str(error)}, status=409)
         title = _("The request cannot be sent now")
         return await sync_to_async(refuse)(request, 409, title, str(error), back=scope.experiment(identity))
-    answers = [{**asdict(one), "from": one.origin} for one in attempts]
+    answers = [{**asdict(attempt), "from": attempt.origin} for attempt in attempts]
     if _wants_json(request):
         return JsonResponse({"attempts": answers})
     context = {

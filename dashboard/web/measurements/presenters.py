@@ -133,7 +133,7 @@ def describe_options(options: Options, probe: Probe, pairs: int) -> str:
 
 def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None) -> GroupView:
     """The rows of one probe, positioned on one axis that contains zero."""
-    compared = {one.other: one for one in measurement.comparisons if one.probe is probe}
+    compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baseline = next((one.baseline for one in compared.values()), "")
     own = [one for one in measurement.series if one.probe is probe]
     known = [one for one in own if not one.unavailable]
@@ -175,4 +175,4 @@ def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, axis: Di
 
 def view_measurement(measurement: Measurement, modes: Mapping[str, str] | None = None) -> MeasurementView:
     """Everything that changes during a run, as texts and positions. ``modes`` are those of the columns."""
-    return MeasurementView(tuple(view_group(measurement, one, modes) for one in probes_of(measurement)))
+    return MeasurementView(tuple(view_group(measurement, probe, modes) for probe in probes_of(measurement)))

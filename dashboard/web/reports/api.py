@@ -131,7 +131,7 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     if bool(body.experiment) == bool(body.measurement):
         return Status(400, {"detail": "Give either experiment or measurement."})
     runs = (body.measurement, *(body.runs or ()))
-    named = ((RunKind.EXPERIMENT, body.experiment), *((RunKind.MEASUREMENT, one) for one in runs))
+    named = ((RunKind.EXPERIMENT, body.experiment), *((RunKind.MEASUREMENT, run) for run in runs))
     if not all(may_open(kind, one, request.user) for kind, one in named if one):
         return Status(400, {"detail": "You have no experiment or measurement with this id."})
     details = saved_reports.ReportDetails(body.title, body.notes, tuple(body.tags), owner_id=request.user.pk)
@@ -181,7 +181,7 @@ def trend(request: HttpRequest, signature: str) -> Any:
     if page.pages > 1:
         rows += report_listing.find_reports(signature=signature, page=2).reports
     return json_response(
-        {"signature": signature, "total": page.total, "reports": [_point(one) for one in rows[:MAX_TREND]][::-1]}
+        {"signature": signature, "total": page.total, "reports": [_point(row) for row in rows[:MAX_TREND]][::-1]}
     )
 
 

@@ -74,7 +74,7 @@ def trend(request: HttpRequest, signature: str) -> HttpResponse:
     if loaded is None:
         raise Http404(_("There is no report of this experiment."))
     newest = loaded.entries[-1]
-    pair = [("report", one.id) for one in loaded.entries[-2:]]
+    pair = [("report", entry.id) for entry in loaded.entries[-2:]]
     context = {
         "trend": loaded,
         "title": newest.title,

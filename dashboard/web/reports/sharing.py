@@ -64,7 +64,7 @@ def share(request: HttpRequest, identity: str) -> HttpResponse:
     get_report_or_404(identity)
     anonymised = request.POST.get("scrub") == "on"
     choice = request.POST.get("days", "")
-    if choice not in {str(one.days) for one in durations()}:
+    if choice not in {str(duration.days) for duration in durations()}:
         problem = _("Choose one of the listed durations.")
         return _page(request, identity, 400, problem=problem, typed={"days": DEFAULT_DAYS, "scrub": anonymised})
     days = int(choice)

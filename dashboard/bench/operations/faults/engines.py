@@ -43,7 +43,7 @@ def shown(server: Server, experiment: str) -> tuple[str, set[str]]:
     """The problem that an experiment shows, and the names of the containers that it shows as running."""
     snapshot = msgspec.json.decode(server.get(f"/api/experiments/{experiment}"))
     columns = [one for one in snapshot["columns"] if one["key"] != MACHINE and one["status"] == "running"]
-    return snapshot["experiment"].get("problem") or "", {one["container"]["name"] for one in columns}
+    return snapshot["experiment"].get("problem") or "", {column["container"]["name"] for column in columns}
 
 
 def matches_docker_ps(server: Server, machine: Machine, experiment: str) -> bool:

@@ -44,13 +44,13 @@ def list_differences(
                 differences.append(
                     Difference(name, _capitalise(name_machine(sentence, title), columns), row.why, row_id(row))
                 )
-    proven = {one.row for one in differences}
-    sections = {one.row.partition("/")[0] for one in differences}
+    proven = {difference.row for difference in differences}
+    sections = {difference.row.partition("/")[0] for difference in differences}
     for row in rows:
         if not row.differs or row_id(row) in proven or row.section in sections:
             continue
         sections.add(row.section)
         if sentence := _describe_row(table, row):
             differences.append(Difference("section", sentence, row.why, row_id(row)))
-    outside = sum(one.rule == "outside" for one in differences[: MAX_DIFFERENCES + 1])
+    outside = sum(difference.rule == "outside" for difference in differences[: MAX_DIFFERENCES + 1])
     return tuple(differences[: MAX_DIFFERENCES + outside])

@@ -20,7 +20,7 @@ def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
         return None
     addresses = primary_addresses(machine)
     row = next(_rows(table), None)
-    if row is None or not any(":" not in one for one in addresses):
+    if row is None or not any(":" not in address for address in addresses):
         return None
     running = [column for column in table.arms if column.status is ArmStatus.RUNNING]
     parts = [_describe(column, machine, addresses, shares=column in table.sharing_machine) for column in running]
@@ -37,12 +37,12 @@ def _rows(table: ComparisonTable) -> Iterator[Row]:
 
 def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str], *, shares: bool) -> str:
     if shares:
-        own = [one for one in machine.listeners if (one.protocol, one.port) == ("tcp", column.port)]
+        own = [listener for listener in machine.listeners if (listener.protocol, listener.port) == ("tcp", column.port)]
         if endpoints := _endpoints(((_bound(one), one.port) for one in own), addresses):
             return f"{column.title} offers {', '.join(endpoints)}"
         return f"{column.title} offers nothing" + (": it listens on loopback only" if own else "")
     ports = [one for one in column.published if one.protocol == "tcp" and one.host_port]
-    if endpoints := _endpoints(((one.host_address, one.host_port) for one in ports), addresses):
+    if endpoints := _endpoints(((port.host_address, port.host_port) for port in ports), addresses):
         return (
             f"{column.title} offers only its published {agree([column] * len(endpoints), 'port', 'ports')} "
             + ", ".join(endpoints)

@@ -19,7 +19,7 @@ Rule = Callable[[ComparisonTable], tuple[Row, str] | None]
 
 def _namespace(table: ComparisonTable, row: Row) -> str:
     sharing = table.sharing_machine
-    separate = [columns for _text, columns in table.by_text(row) if not any(one in sharing for one in columns)]
+    separate = [columns for _text, columns in table.by_text(row) if not any(column in sharing for column in columns)]
     alone = [columns[0] for columns in separate if len(columns) == 1]
     parts = []
     if sharing:
@@ -108,7 +108,7 @@ def _resolver(table: ComparisonTable, row: Row) -> str:
 
 
 def _lookup(table: ComparisonTable) -> tuple[Row, str] | None:
-    names = {name for one in table.arms if one.container for name in (one.key, one.container.name)}
+    names = {name for arm in table.arms if arm.container for name in (arm.key, arm.container.name)}
     for row in table.differing_rows("dns"):
         name = row.key.removeprefix("lookup ")
         if not row.key.startswith("lookup ") or name not in names:
@@ -144,12 +144,12 @@ def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
     rows = [row for row in table.rows if row.section == "listeners" and not row.key.endswith(" resolver")]
     sharing = table.sharing_machine
     machine = [row for row in rows if row.cells.get(MACHINE) is not None]
-    separate = [one for one in table.arms if one not in sharing and one.status is ArmStatus.RUNNING]
+    separate = [arm for arm in table.arms if arm not in sharing and arm.status is ArmStatus.RUNNING]
     proof = next((row for row in machine if row.differs), None)
     if not sharing or not separate or proof is None or table.machine is None:
         return None
     listeners = table.machine.listeners
-    reachable = len({(one.protocol, one.port) for one in listeners if not is_loopback(one.address)})
+    reachable = len({(listener.protocol, listener.port) for listener in listeners if not is_loopback(listener.address)})
     most = max(sum(row.cells.get(one.key) is not None for row in rows) for one in separate)
     only = "only " if most < len(machine) else ""
     count = "none" if most == 0 else f"{only}{most}" if len(separate) == 1 else f"at most {most}"

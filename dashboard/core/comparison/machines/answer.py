@@ -61,7 +61,7 @@ def _answer_for_machines(
         for key, one in found.items()
     ]
     shown = {row_id(row) for row in rows}
-    stated = [*_list_engines(columns, rows), *(one for one in modes if one.row in shown)]
+    stated = [*_list_engines(columns, rows), *(mode for mode in modes if mode.row in shown)]
     return Answer(
         tuple(stated[: MAX_DIFFERENCES + len(_STATED)]),
         describe_same(columns, rows),

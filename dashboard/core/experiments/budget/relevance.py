@@ -97,7 +97,7 @@ def _bridges(links: Iterable[Interface]) -> set[str]:
 
 def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
     """Whether the link is of a kind that engines create for containers: a veth end, or a bridge."""
-    known = next((one for one in machine.interfaces if one.index == link.index), link)
+    known = next((interface for interface in machine.interfaces if interface.index == link.index), link)
     return is_cable(link) or link.kind == "bridge" or known.kind == "veth"
 
 

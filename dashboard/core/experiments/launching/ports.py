@@ -110,10 +110,10 @@ def held_ports(
     others = [user for user in users if user not in own]
     published = [port for user in own for port in user.ports]
     foreign = [
-        one
-        for one in listeners
-        if one.container not in containers
-        and not (_is_of_engine(one) and any(_listens(one, port) for port in published))
+        listener
+        for listener in listeners
+        if listener.container not in containers
+        and not (_is_of_engine(listener) and any(_listens(listener, port) for port in published))
     ]
     holders = [holder for port in needed if (holder := find_holder(port, foreign, others)) is not None]
     return tuple({holder.sentence: holder for holder in holders}.values())

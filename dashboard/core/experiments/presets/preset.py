@@ -65,7 +65,7 @@ class PreparedPreset:
 
 def common_reason(presets: Sequence[PreparedPreset]) -> str:
     """The reason why none of the presets can be launched, if it is the same for all; otherwise empty."""
-    reasons = {one.unavailable for one in presets}
+    reasons = {preset.unavailable for preset in presets}
     return reasons.pop() if len(reasons) == 1 else ""
 
 

@@ -112,7 +112,7 @@ def bridge_around(state: NamespaceState, address: str) -> str:
     route = find_route(state, address)
     if route is None or route.gateway:
         return ""
-    link = next((one for one in state.interfaces if one.name == route.interface), None)
+    link = next((interface for interface in state.interfaces if interface.name == route.interface), None)
     return link.name if link is not None and link.kind == "bridge" and link != exit_link(state) else ""
 
 

@@ -201,7 +201,7 @@ class _Anonymiser:
             )
         kind = type(value)
         if kind not in self._fields:
-            self._fields[kind] = tuple(one.name for one in fields(kind))
+            self._fields[kind] = tuple(field.name for field in fields(kind))
         values = {name: self._field(kind, name, getattr(value, name)) for name in self._fields[kind]}
         if isinstance(value, Attempt) and value.body_start:
             values["body_start"] = REMOVED  # whatever the service answers

@@ -110,8 +110,8 @@ def find_identifiers(content: ReportContent) -> Identifiers:
     """The identifiers in a content."""
     identifiers = Identifiers()
     own: set[str] = set()
-    for one in iterate_records(content):
-        _collect(one, identifiers, own)
+    for record in iterate_records(content):
+        _collect(record, identifiers, own)
     if content.author:
         identifiers.authors.add(content.author)
     if content.installation:

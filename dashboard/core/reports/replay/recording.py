@@ -104,7 +104,7 @@ class ReplayRecording:
             "abouts": self._abouts,
             "tables": {name: table.dump() for name, table in tables.items()},
             "chains": {name: chain.dump() for name, chain in chains.items()},
-            "changes": {name: [differences(one) for one in changes] for name, changes in self._changes.items()},
+            "changes": {name: [differences(change) for change in changes] for name, changes in self._changes.items()},
         }
 
 

@@ -123,7 +123,7 @@ class RecordedRows:
             if parts is None:
                 parts = self._parts[section, number] = self._divide(section, getattr(state, section))
             cells = self._numbered_cells[inputs_key] = tuple(
-                one for part in parts for one in self._part_cells(frame, context, section, column, state, part)
+                cell for part in parts for cell in self._part_cells(frame, context, section, column, state, part)
             )
         return cells
 

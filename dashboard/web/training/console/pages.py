@@ -59,7 +59,7 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
         "status": status,
         "open": status in {JoinStatus.OPEN, JoinStatus.ADMISSION},
         "grid": grid,
-        "present": sum(one.present for one in grid.people),
+        "present": sum(person.present for person in grid.people),
         **_turnout(grid, number),
         "step": step,
         "number": number + 1,
@@ -78,9 +78,9 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
 
 def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
     """How many participants have answered the question of a step, and whether everyone has."""
-    answered = {one.participant.id for one in grid.people if one.row.cells[number].predicted}
-    people = {one.participant.id for one in grid.people}
-    present = {one.participant.id for one in grid.people if one.present}
+    answered = {person.participant.id for person in grid.people if person.row.cells[number].predicted}
+    people = {person.participant.id for person in grid.people}
+    present = {person.participant.id for person in grid.people if person.present}
     return {
         "answered": len(answered),
         "everyone_answered": has_everyone_answered(people, answered),
@@ -157,7 +157,7 @@ def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
 async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, number: int) -> Picture | None:
     """The diagram of the server's engine, or of the host of a participant who has done this step; None if it cannot be
     read."""
-    done = (one.participant for one in grid.people if one.row.cells[number].stage is StepStage.DONE)
+    done = (person.participant for person in grid.people if person.row.cells[number].stage is StepStage.DONE)
     last = next(done, None)
     if row.hosts != HostsFor.NONE and last is None:
         return None
