@@ -167,6 +167,6 @@ def test_signing_out_ends_the_session_and_requires_the_csrf_token(browser: Clien
 def test_the_page_without_a_link_says_where_to_find_it(browser: Client) -> None:
     answer = browser.get("/sign-in/")
     assert answer.status_code == 401
-    assert "./netmodes up" in answer.content.decode()
+    assert "./netmodes link" in answer.content.decode()
     browser.get(link())
     assert browser.get("/sign-in/").status_code == 302
