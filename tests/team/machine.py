@@ -75,3 +75,20 @@ def row(server: Server, name: str) -> str:
 def within(seconds: float, met: Callable[[], Any]) -> None:
     """Waits for a condition that has to be met in this time."""
     until(met, seconds)
+
+
+def snapshot(server: Server, identity: str) -> dict[str, Any]:
+    """An experiment, from the API of a web process."""
+    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").data)
+    return found
+
+
+def head(server: Server, identity: str) -> dict[str, Any]:
+    """The head of an experiment."""
+    found: dict[str, Any] = snapshot(server, identity)["experiment"]
+    return found
+
+
+def containers(server: Server, identity: str) -> list[str]:
+    """The ids of an experiment's containers."""
+    return [one["container"]["id"] for one in snapshot(server, identity)["columns"] if one["container"]]

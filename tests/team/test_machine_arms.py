@@ -18,14 +18,9 @@ from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.variants import VARIANTS
 from tests.support.polling import until
 from tests.support.private_engine import private_engine
-from tests.team.machine import ABSENT_S, HEALED_S, Machine, row, token
+from tests.team.machine import ABSENT_S, HEALED_S, Machine, row, snapshot, token
 
 pytestmark = pytest.mark.engine
-
-
-def snapshot(server: Server, identity: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").data)
-    return found
 
 
 def phase(server: Server, identity: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import select
@@ -23,7 +22,7 @@ from dashboard.bench.processes import BASE, with_death_signal
 from dashboard.bench.server import Server
 from dashboard.bench.training.deliveries import Instructor
 from dashboard.bench.websocket_clients import Client
-from tests.team.machine import ABSENT_S, HEALED_S, SEEN_S, Machine, row, token, within
+from tests.team.machine import ABSENT_S, HEALED_S, SEEN_S, Machine, containers, head, row, token, within
 
 #: The start of private hosts while other tests start some, too.
 HOST_S = 60.0
@@ -105,13 +104,13 @@ def test_an_experiment_runs_on_the_chosen_machine_only(
         machine = database.execute("SELECT machine_id FROM dashboard_experiment WHERE id = %s", [identity]).fetchone()
     assert machine == ("lab2",)
     assert webs[1].ask("POST", f"/experiments/{identity}/stop/").status == 302
-    within(HEALED_S, lambda: _head(webs[1], identity)["phase"] == "stopped")
+    within(HEALED_S, lambda: head(webs[1], identity)["phase"] == "stopped")
 
 
 @pytest.mark.slow
 def test_a_machine_that_is_lost_and_returns_adopts_its_containers(lab2: Machine, webs: list[Server]) -> None:
     identity = _launched_on_lab2(webs)
-    before = _containers(webs[0], identity)
+    before = containers(webs[0], identity)
     lab2.lab.kill()
     started = time.monotonic()
     within(ABSENT_S, lambda: "absent" in row(webs[0], "lab2"))
@@ -123,9 +122,9 @@ def test_a_machine_that_is_lost_and_returns_adopts_its_containers(lab2: Machine,
     lab2.lab.start()
     within(HEALED_S, lambda: "connected" in row(webs[1], "lab2"))
     within(HEALED_S, lambda: webs[1].ask("POST", f"/experiments/{identity}/try/").status == 200)
-    assert _containers(webs[1], identity) == before, "the containers were adopted"
+    assert containers(webs[1], identity) == before, "the containers were adopted"
     assert webs[1].ask("POST", f"/experiments/{identity}/stop/").status == 302
-    within(HEALED_S, lambda: _head(webs[1], identity)["phase"] == "stopped")
+    within(HEALED_S, lambda: head(webs[1], identity)["phase"] == "stopped")
 
 
 def _launched_on_lab2(webs: list[Server]) -> str:
@@ -138,22 +137,8 @@ def _launched_on_lab2(webs: list[Server]) -> str:
     )
     assert launched.status == 302, launched.data.decode()[-3000:]
     identity = launched.headers["location"].split("/")[2]
-    within(HEALED_S, lambda: _head(webs[0], identity)["phase"] == "running")
+    within(HEALED_S, lambda: head(webs[0], identity)["phase"] == "running")
     return identity
-
-
-def _snapshot(server: Server, identity: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").data)
-    return found
-
-
-def _head(server: Server, identity: str) -> dict[str, Any]:
-    head: dict[str, Any] = _snapshot(server, identity)["experiment"]
-    return head
-
-
-def _containers(server: Server, identity: str) -> list[str]:
-    return [one["container"]["id"] for one in _snapshot(server, identity)["columns"] if one["container"]]
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ from dashboard.bench.websocket_clients import Client, websocket_clients
 from dashboard.web.operations.peer_sync import SESSIONS_WITH_NATS_S
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
+from tests.team.machine import containers, head
 
 #: A killed lab is unavailable after 7 s; pages are polled. Both are deadlines for a machine with other tests.
 UNAVAILABLE_S = 30.0
@@ -60,20 +61,6 @@ def running(server: Server, modes: tuple[str, ...] = MODES) -> str:
     identity = server.launch(modes)
     until(lambda: head(server, identity)["phase"] == "running", HEALED_S)
     return identity
-
-
-def snapshot(server: Server, identity: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").data)
-    return found
-
-
-def head(server: Server, identity: str) -> dict[str, Any]:
-    found: dict[str, Any] = snapshot(server, identity)["experiment"]
-    return found
-
-
-def containers(server: Server, identity: str) -> list[str]:
-    return [one["container"]["id"] for one in snapshot(server, identity)["columns"] if one["container"]]
 
 
 def badge(server: Server) -> str:

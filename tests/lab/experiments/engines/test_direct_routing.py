@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.modes import NEIGHBOUR
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import PathKind
-from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from dashboard.engine.hosts.programs import engine_root
 from dashboard.engine.hosts.variants import Variant
 from tests.lab.experiments.test_neighbour import curl, run_in_neighbour
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
 
@@ -45,13 +44,6 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateEngi
         pytest.skip("--engine chose another engine")
     with private_engine(tmp_path, daemon=OPTIONS[request.param][0], variant=Variant()) as engine:
         yield engine
-
-
-@pytest.fixture
-async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
-    made = await open_lab_harness(DockerEngine(host.endpoint, timeout_s=30), tmp_path)
-    yield made
-    await close_lab_harness(made)
 
 
 async def test_a_container_s_own_address_is_offered_exactly_where_it_answers(

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.paths.model import PathKind
-from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.programs import engine_root, engine_setup
 from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.lab.doctor import modes_of
 from dashboard.lab.experiments.actions import try_paths
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness
 from tests.support.private_engine import PrivateEngine, private_engine
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -28,13 +26,6 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
         pytest.skip("--engine chose another engine")
     with private_engine(tmp_path_factory.mktemp("podman"), variant=VARIANTS["podman"]) as engine:
         yield engine
-
-
-@pytest.fixture
-async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
-    made = await open_lab_harness(DockerEngine(host.endpoint, timeout_s=30), tmp_path)
-    yield made
-    await close_lab_harness(made)
 
 
 async def test_a_namespace_is_joined_and_private_is_the_default_bridge(lab: LabHarness, host: PrivateEngine) -> None:
