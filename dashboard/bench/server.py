@@ -141,8 +141,8 @@ class Server(Browser):
 
     def sign_in(self, link: str) -> None:
         """Uses the link that ``up`` printed, and fetches the token for forms."""
-        found = SIGN_IN_LINK.fullmatch(link)
-        self.ask("GET", found[1] if found else link)
+        match = SIGN_IN_LINK.fullmatch(link)
+        self.ask("GET", match[1] if match else link)
         self.ask("GET", "/")
         if not {"sessionid", "csrftoken"} <= self.cookies.keys():
             raise BenchmarkError("the sign-in link does not sign in")

@@ -180,10 +180,10 @@ class _Run:
         self._listeners[key][kind] = opened[where]["listener"]
         self._listeners[key][f"{kind} port"] = opened[where]["port"]
 
-    def _port(self, one: Series, kind: str) -> int:
-        if not needs_responder(one.probe) or one.path.fixed:
-            return one.path.udp_port if kind == "udp" else one.path.port
-        return self._listeners[one.key][f"{kind} port"]
+    def _port(self, series: Series, kind: str) -> int:
+        if not needs_responder(series.probe) or series.path.fixed:
+            return series.path.udp_port if kind == "udp" else series.path.port
+        return self._listeners[series.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
         """Whether firewall rules probably block the path, so that further attempts would only cost time."""
@@ -226,33 +226,33 @@ class _Run:
                 raise ChildEnded(f"{block.error} It ended too often.")
             await self._start()
 
-    async def _measure(self, one: Series, plan: BlockPlan) -> dict[str, Any]:
-        options, payload = self._options, self._options.payload_of(one.probe)
+    async def _measure(self, series: Series, plan: BlockPlan) -> dict[str, Any]:
+        options, payload = self._options, self._options.payload_of(series.probe)
         responder, client = self._children.get("responder"), self._children["client"]
-        kind = "udp" if one.probe in {Probe.UDP_RR, Probe.DNS} else "tcp"
+        kind = "udp" if series.probe in {Probe.UDP_RR, Probe.DNS} else "tcp"
         limit = plan.seconds + plan.warmup_s + options.timeout_s + _ANSWER_S
         loaded = False
         if options.under_load and responder is not None:
-            if error := await self._load(one, responder):
+            if error := await self._load(series, responder):
                 return {"error": error}
             loaded = True
-        if needs_responder(one.probe) and responder is not None:
-            listener = self._listeners[one.key][kind]
+        if needs_responder(series.probe) and responder is not None:
+            listener = self._listeners[series.key][kind]
             served = await responder.ask(
-                do="serve", listener=listener, probe=one.probe, payload=payload, wait_ns=one.busy_wait_ns
+                do="serve", listener=listener, probe=series.probe, payload=payload, wait_ns=series.busy_wait_ns
             )
             if "error" in served:
                 return {"error": f"The responder cannot serve: {served['error']}."}
-        block = make_block(one, plan, options, self._port(one, kind))
-        if one.path.client.startswith(MACHINE_KEY):
-            answer = await self._ask_machine(one.path.client, block, limit)
+        block = make_block(series, plan, options, self._port(series, kind))
+        if series.path.client.startswith(MACHINE_KEY):
+            answer = await self._ask_machine(series.path.client, block, limit)
         else:
-            place, name = self._place[one.path.client], options.lookup_name
+            place, name = self._place[series.path.client], options.lookup_name
             answer = await client.ask(within_s=limit, do="block", place=place, name=name, **client_command(block))
-        if needs_responder(one.probe) and responder is not None:
+        if needs_responder(series.probe) and responder is not None:
             rested = await responder.rest()
             if "waited_ns" in rested:
-                self._waited.setdefault(one.key, []).append(rested["waited_ns"] / 1000)
+                self._waited.setdefault(series.key, []).append(rested["waited_ns"] / 1000)
         if loaded:
             await self._children["load"].rest()
         return answer
@@ -267,18 +267,18 @@ class _Run:
             self._refused |= {key: str(lost) for key, one in self._series.items() if one.path.client == client}
             return {"error": str(lost)}
 
-    async def _load(self, one: Series, responder: Child) -> str:
+    async def _load(self, series: Series, responder: Child) -> str:
         """Start the stream that saturates the path; returns a sentence if it cannot."""
         timeout, load = self._options.timeout_s, self._children["load"]
-        ready = await responder.ask(do="sink", listener=self._listeners[one.key]["tcp"], timeout_s=timeout)
+        ready = await responder.ask(do="sink", listener=self._listeners[series.key]["tcp"], timeout_s=timeout)
         if "error" in ready:
             return f"The responder cannot accept the load stream: {ready['error']}."
         answer = await load.ask(
             within_s=_ANSWER_S + timeout,
             do="load",
-            place=self._place[one.path.client],
-            address=one.path.address,
-            port=self._port(one, "tcp"),
+            place=self._place[series.path.client],
+            address=series.path.address,
+            port=self._port(series, "tcp"),
             timeout_s=timeout,
         )
         sunk = await responder.receive(_ANSWER_S + timeout)

@@ -170,8 +170,8 @@ class _Exchange:
         limit.reschedule(None if deadline is None else deadline + self._loop.time() - began)
 
     def _reply(self, data: bytes, error: str | None, where: str) -> Reply:
-        found = _STATUS.match(data)
-        if found is None:
+        match = _STATUS.match(data)
+        if match is None:
             if error is None:
                 error = (
                     f"{where} answered, but not with HTTP."
@@ -185,8 +185,8 @@ class _Exchange:
         if any(name == "transfer-encoding" and "chunked" in value.lower() for name, value in headers):
             body = _unchunk(body)
         return Reply(
-            status=int(found.group(1)),
-            reason=(found.group(2) or b"").decode("latin-1")[:100],
+            status=int(match.group(1)),
+            reason=(match.group(2) or b"").decode("latin-1")[:100],
             headers=headers[:_MAX_HEADERS],
             body_start=body[: 4 * _BODY_CHARACTERS].decode("utf-8", "replace")[:_BODY_CHARACTERS],
             time_us=int(self._spent_s * 1e6),

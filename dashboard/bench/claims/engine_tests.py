@@ -73,7 +73,7 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
 def _repetitions(results: Mapping[str, str], test: str) -> int:
     """The number of repetitions in the cases of a test that passed."""
     passed = [case for case, outcome in results.items() if outcome == "passed"]
-    return sum(int(found[1]) for case in passed if (found := re.search(rf" {test}\[.*-(\d+)\]$", case)))
+    return sum(int(match[1]) for case in passed if (match := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 
 
 def _results(suite: ET.Element) -> dict[str, str]:

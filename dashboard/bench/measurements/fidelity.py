@@ -65,10 +65,10 @@ Turns = dict[str, list[Turn]]
 def pressure_us() -> int:
     """The total time that tasks have waited for a core, in µs; 0 if the kernel does not count it."""
     try:
-        found = re.search(r"^some .*total=(\d+)$", PRESSURE.read_text(), re.MULTILINE)
+        match = re.search(r"^some .*total=(\d+)$", PRESSURE.read_text(), re.MULTILINE)
     except OSError:
         return 0
-    return int(found[1]) if found else 0
+    return int(match[1]) if match else 0
 
 
 async def is_quiet() -> bool:

@@ -91,20 +91,20 @@ async def measure_p50(
 
 def parse_netperf(text: str) -> float:
     """The median in ``KEY=value`` lines. Raises BenchmarkError if it is missing."""
-    found = re.search(r"^P50_LATENCY=(-?[\d.]+)$", text, re.MULTILINE)
-    if found is None:
+    match = re.search(r"^P50_LATENCY=(-?[\d.]+)$", text, re.MULTILINE)
+    if match is None:
         raise BenchmarkError(f"netperf printed no latency: {text.strip()[-300:]}")
-    if float(found[1]) <= 0:
+    if float(match[1]) <= 0:
         raise BenchmarkError("netperf received no answer")
-    return float(found[1])
+    return float(match[1])
 
 
 def parse_sockperf(text: str) -> float:
     """The 50th percentile; BenchmarkError if it is missing, or messages were lost."""
     plain = re.sub(r"\x1b\[[\d;]*m", "", text)
-    found = re.search(r"percentile 50\.0+ =\s*([\d.]+)", plain)
-    if found is None:
+    match = re.search(r"percentile 50\.0+ =\s*([\d.]+)", plain)
+    if match is None:
         raise BenchmarkError(f"sockperf printed no round trip: {plain.strip()[-300:]}")
     if lost := re.search(r"# dropped messages = ([1-9]\d*)", plain):
         raise BenchmarkError(f"sockperf lost {lost[1]} messages")
-    return float(found[1])
+    return float(match[1])

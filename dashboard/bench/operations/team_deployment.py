@@ -50,8 +50,8 @@ class WebProcess(Service):
     @property
     def link(self) -> str:
         """The sign-in link that it printed."""
-        found = SIGN_IN_LINK.search(self.output())
-        return found[0] if found else ""
+        match = SIGN_IN_LINK.search(self.output())
+        return match[0] if match else ""
 
 
 @dataclass(slots=True)

@@ -54,8 +54,8 @@ class Exchanges:
 
     def address(self, text: str) -> str:
         """An address, or that of a container for ``NAME.address`` and ``NAME.gateway``."""
-        found = _OF_CONTAINER.fullmatch(text)
-        return str(getattr(self.containers[found[1]], found[2])) if found and found[1] in self.containers else text
+        match = _OF_CONTAINER.fullmatch(text)
+        return str(getattr(self.containers[match[1]], match[2])) if match and match[1] in self.containers else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[s
     counts: dict[str, int] = {}
     for tool in sorted({rule.split()[0] for rule in rules}):
         _code, output = await testbed.execute(MACHINE, f"{tool}-save -c")
-        counts |= {found[2]: int(found[1]) for row in output.splitlines() if (found := _COUNTER.match(row))}
+        counts |= {match[2]: int(match[1]) for row in output.splitlines() if (match := _COUNTER.match(row))}
     named = [(rule, _COMMENT.search(rule)) for rule in rules]
     return tuple(
         (re.sub(r" -m comment --comment \S+", "", rule), counts.get(name[1], 0)) for rule, name in named if name

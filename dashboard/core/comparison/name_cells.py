@@ -45,13 +45,13 @@ def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) 
         yield key, _lookup_cell(one)
 
 
-def _lookup_cell(one: Lookup) -> Cell:
-    note = f"by {one.server}" if one.server else ""
-    if one.time_us is not None:
-        note = f"{note}, {one.time_us / 1000:.1f} ms".removeprefix(", ")
-    if not one.answers:
-        return Cell(None, note=note, absent=one.outcome, visible=one.outcome != NO_RESOLVER)
-    return Cell("\n".join(one.answers), note=note)
+def _lookup_cell(lookup: Lookup) -> Cell:
+    note = f"by {lookup.server}" if lookup.server else ""
+    if lookup.time_us is not None:
+        note = f"{note}, {lookup.time_us / 1000:.1f} ms".removeprefix(", ")
+    if not lookup.answers:
+        return Cell(None, note=note, absent=lookup.outcome, visible=lookup.outcome != NO_RESOLVER)
+    return Cell("\n".join(lookup.answers), note=note)
 
 
 def hosts_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:

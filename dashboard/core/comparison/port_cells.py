@@ -24,26 +24,26 @@ def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
 ASKING = {"aardvark-dns": "queries", SLIRP4NETNS: "datagrams"}
 
 
-def _asks(one: Listener, state: NamespaceState) -> bool:
+def _asks(listener: Listener, state: NamespaceState) -> bool:
     """Whether a socket is one of ``ASKING``. slirp4netns also holds published ports, including those of containers
     outside the experiment; the kernel chooses its other ports."""
-    if one.protocol != "udp" or one.process not in ASKING or one.port == DNS_PORT:
+    if listener.protocol != "udp" or listener.process not in ASKING or listener.port == DNS_PORT:
         return False
-    if one.process != SLIRP4NETNS:
+    if listener.process != SLIRP4NETNS:
         return True
     try:
         low, high = map(int, state.sysctls[PORT_RANGE].split())
     except (KeyError, ValueError):
         low, high = DEFAULT_RANGE
-    return low <= one.port <= high
+    return low <= listener.port <= high
 
 
-def _describe_address(one: Listener) -> str:
-    if one.address in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
-        text = "all IPv4" if one.family == "inet" else ("all IPv6" if one.v6only else "all IPv4 and IPv6")
+def _describe_address(listener: Listener) -> str:
+    if listener.address in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        text = "all IPv4" if listener.family == "inet" else ("all IPv6" if listener.v6only else "all IPv4 and IPv6")
     else:
-        text = bracket(one.address)
-    return f"{text}%{one.interface}" if one.interface else text
+        text = bracket(listener.address)
+    return f"{text}%{listener.interface}" if listener.interface else text
 
 
 def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:

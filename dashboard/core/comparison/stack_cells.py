@@ -59,16 +59,16 @@ def _normalised_hostname(column: Column, state: NamespaceState) -> str | None:
 
 
 def _interface_key(
-    observed: ObservedColumns, state: NamespaceState, one: Interface
+    observed: ObservedColumns, state: NamespaceState, interface: Interface
 ) -> tuple[str, tuple[int | str, ...]]:
-    if one.kind == "veth" and observed.machine is not None and state.netns == observed.machine.netns:
-        owner = observed.veth_owner(one.index)
+    if interface.kind == "veth" and observed.machine is not None and state.netns == observed.machine.netns:
+        owner = observed.veth_owner(interface.index)
         if owner is not None:
             return f"veth to {owner}", (3, owner)
-        if is_cable(one):
-            return one.name, (4, one.name)
-    order = {"loopback": 0, "bridge": 2}.get(one.kind, 1)
-    return one.name, (order, one.name)
+        if is_cable(interface):
+            return interface.name, (4, interface.name)
+    order = {"loopback": 0, "bridge": 2}.get(interface.kind, 1)
+    return interface.name, (order, interface.name)
 
 
 def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
@@ -95,17 +95,17 @@ def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceS
             yield row("joined", "joined to", 4), _joined(observed, state, interface)
 
 
-def _joined(observed: ObservedColumns, state: NamespaceState, one: Interface) -> Cell:
-    parts = [f"bridge {one.master}"] if one.master else []
+def _joined(observed: ObservedColumns, state: NamespaceState, interface: Interface) -> Cell:
+    parts = [f"bridge {interface.master}"] if interface.master else []
     normalised = list(parts)
-    if one.peer and one.kind == "veth":
-        parts.append(f"veth peer {observed.veth_peer(state, one) or one.peer}")
+    if interface.peer and interface.kind == "veth":
+        parts.append(f"veth peer {observed.veth_peer(state, interface) or interface.peer}")
         normalised.append("veth")
-    elif one.peer:
-        lower = lower_link(observed.machine, state, one) if observed.machine is not None else None
+    elif interface.peer:
+        lower = lower_link(observed.machine, state, interface) if observed.machine is not None else None
         where = observed.name_machine("of this machine")
-        parts.append(f"on {lower.name} {where}" if lower is not None else f"on {one.peer}")
-        normalised.append(f"on {one.peer if lower is None else lower.name}")
+        parts.append(f"on {lower.name} {where}" if lower is not None else f"on {interface.peer}")
+        normalised.append(f"on {interface.peer if lower is None else lower.name}")
     return Cell(", ".join(parts), ", ".join(normalised))
 
 

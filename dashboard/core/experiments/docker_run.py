@@ -132,10 +132,10 @@ class _Options:
 def _expand_range(value: str) -> list[str]:
     """``8000-8002:80-82`` as one mapping for each port (docker/go-connections, ``nat.ParsePortSpec``); ValueError for
     ranges of different lengths or more than ``MAX_RANGE`` ports."""
-    found = _RANGE.fullmatch(value)
-    if found is None:
+    match = _RANGE.fullmatch(value)
+    if match is None:
         return [value]
-    address, outer, outer_end, inner, inner_end, protocol = found.groups(default="")
+    address, outer, outer_end, inner, inner_end, protocol = match.groups(default="")
     count = int(outer_end) - int(outer) + 1
     if count != int(inner_end) - int(inner) + 1 or not 0 < count <= MAX_RANGE:
         raise ValueError(f"docker run: the ranges of -p {value} must have the same length, at most {MAX_RANGE} ports.")

@@ -146,12 +146,12 @@ def align_blocks(
     rounds = tuple(sorted(begun))
     labels = label_measured(measurement)
 
-    def times(one: SeriesResult) -> Times:
-        own, look = values.get(one.key, {}), labels[one.key]
+    def times(result: SeriesResult) -> Times:
+        own, look = values.get(result.key, {}), labels[result.key]
         p50, p99 = (tuple(round(own[at][which], 3) if at in own else None for at in rounds) for which in (0, 1))
-        label = one.key if "/" in one.key else label_of(one)
-        mode = mode_of(one.column, modes)
-        return Times(one.key, label, mode, look.dash, p50, p99, look.mark, look.words, look.short)
+        label = result.key if "/" in result.key else label_of(result)
+        mode = mode_of(result.column, modes)
+        return Times(result.key, label, mode, look.dash, p50, p99, look.mark, look.words, look.short)
 
     return Columns(
         rounds,
@@ -160,10 +160,10 @@ def align_blocks(
     )
 
 
-def _thinned(x: Sequence[float], one: Times) -> list[tuple[float, float, float]]:
+def _thinned(x: Sequence[float], times: Times) -> list[tuple[float, float, float]]:
     points = [
         (at, p50, p99)
-        for at, p50, p99 in zip(x, one.p50, one.p99, strict=True)
+        for at, p50, p99 in zip(x, times.p50, times.p99, strict=True)
         if p50 is not None and p99 is not None and p50 > 0
     ]
     step = max(1, math.ceil(len(points) / MAX_POINTS))

@@ -31,9 +31,9 @@ class _Compared:
     high: float
 
 
-def label_of(one: SeriesResult) -> str:
+def label_of(result: SeriesResult) -> str:
     """``bridge/published-proxy``: the name of a series within its probe."""
-    return f"{one.column}/{one.path}"
+    return f"{result.column}/{result.path}"
 
 
 def probes_of(measurement: Measurement) -> tuple[Probe, ...]:

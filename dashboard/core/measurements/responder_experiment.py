@@ -17,10 +17,10 @@ def needs_responder_experiment(probes: tuple[Probe, ...]) -> bool:
 def responder_experiment(spec: ExperimentSpec) -> ExperimentSpec:
     """The experiment with an idle program in each arm, on a port that a responder can use."""
 
-    def arm(one: ArmSpec) -> ArmSpec:
+    def arm(spec: ArmSpec) -> ArmSpec:
         ports = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))
-        publish = ports if one.mode in FORWARDING else ()
-        return replace(one, command=SLEEP, port=RESPONDER_PORT, publish=publish, publish_all=False)
+        publish = ports if spec.mode in FORWARDING else ()
+        return replace(spec, command=SLEEP, port=RESPONDER_PORT, publish=publish, publish_all=False)
 
     return ExperimentSpec(
         f"measure: {spec.title}"[:200], spec.image, RESPONDER_PORT, tuple(arm(one) for one in spec.arms)

@@ -7,11 +7,11 @@ from dashboard.core.measurements.measurement import Options
 from dashboard.core.measurements.schedule import Series
 
 
-def series_signature(one: Series, modes: Mapping[str, str], options: Options) -> str:
+def series_signature(series: Series, modes: Mapping[str, str], options: Options) -> str:
     """Mode, path, probe, payload, rate and load: ``bridge published-dnat tcp-rr 64B closed idle``; with ``ordinary`` at
     the end in ordinary conditions."""
     rate = f"{options.rate:g}/s" if options.rate else "closed"
     load = "loaded" if options.under_load else "idle"
-    mode = modes.get(one.path.server, one.path.server)
+    mode = modes.get(series.path.server, series.path.server)
     conditions = "" if options.conditions is Conditions.QUIET else f" {options.conditions}"
-    return f"{mode} {one.path.name} {one.probe} {options.payload_of(one.probe)}B {rate} {load}{conditions}"
+    return f"{mode} {series.path.name} {series.probe} {options.payload_of(series.probe)}B {rate} {load}{conditions}"

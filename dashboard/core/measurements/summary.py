@@ -29,7 +29,7 @@ def _sentences(texts: Sequence[str]) -> tuple[str, ...]:
     return tuple(text if times == 1 else f"{text} ({times} times)" for text, times in counted)
 
 
-def summarise_series(one: Series, blocks: Sequence[Block], refused: str = "") -> SeriesResult:
+def summarise_series(series: Series, blocks: Sequence[Block], refused: str = "") -> SeriesResult:
     """The figures of one series over all valid blocks; percentiles from the merged histograms.
 
     For tcp-stream they are the times to hand one payload to the kernel.
@@ -39,9 +39,9 @@ def summarise_series(one: Series, blocks: Sequence[Block], refused: str = "") ->
     rates = [block.bytes_per_s for block in good if block.bytes_per_s is not None]
     errors = _sentences([block.error for block in blocks])
     return SeriesResult(
-        one.path.server,
-        one.path.name,
-        one.probe,
+        series.path.server,
+        series.path.name,
+        series.probe,
         whole.n if whole else 0,
         whole.p50_us if whole else None,
         whole.p90_us if whole else None,
@@ -49,11 +49,11 @@ def summarise_series(one: Series, blocks: Sequence[Block], refused: str = "") ->
         whole.p999_us if whole else None,
         whole.max_us if whole else None,
         whole.mean_us if whole else None,
-        key=one.key,
-        title=one.path.title,
-        client=one.path.client,
-        target=one.path.target or one.path.address,
-        hops=one.path.hops,
+        key=series.key,
+        title=series.path.title,
+        client=series.path.client,
+        target=series.path.target or series.path.address,
+        hops=series.path.hops,
         blocks=len(blocks),
         failed_blocks=sum(bool(block.error) for block in blocks),
         errors=(refused, *errors) if refused else errors,

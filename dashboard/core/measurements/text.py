@@ -35,14 +35,14 @@ def _series_line(one: SeriesResult, width: int, largest: float) -> str:
     return f"{name}{figures}{one.n:10}  {bar(one.p50_us or 0.0, largest)}"
 
 
-def describe_comparison(one: ComparisonResult) -> str:
+def describe_comparison(result: ComparisonResult) -> str:
     """The verdict as a sentence with its interval."""
-    if one.delta_us is None or one.ci95_us is None:
-        return f"{one.other} against {one.baseline}: {one.verdict}, {printable(one.reason)}."
-    low, high = one.ci95_us
-    interval = f"{signed(one.delta_us, 2)} µs, 95 % interval [{signed(low, 2)}, {signed(high, 2)}]"
-    why = one.cause or printable(one.reason)
-    return f"{one.other} against {one.baseline}: {interval}: {one.verdict}{f'; {why}' if why else ''}."
+    if result.delta_us is None or result.ci95_us is None:
+        return f"{result.other} against {result.baseline}: {result.verdict}, {printable(result.reason)}."
+    low, high = result.ci95_us
+    interval = f"{signed(result.delta_us, 2)} µs, 95 % interval [{signed(low, 2)}, {signed(high, 2)}]"
+    why = result.cause or printable(result.reason)
+    return f"{result.other} against {result.baseline}: {interval}: {result.verdict}{f'; {why}' if why else ''}."
 
 
 def measurement_text(found: Measurement) -> str:

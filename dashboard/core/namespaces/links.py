@@ -42,9 +42,9 @@ def outer_end(machine: NamespaceState, inside: NamespaceState, link: Interface) 
     return next((outer for outer, inner in veth_ends(machine, inside) if inner == link), None)
 
 
-def is_cable(one: Interface) -> bool:
+def is_cable(interface: Interface) -> bool:
     """Whether a link is a veth end without an address; it is drawn as an edge, not as a box."""
-    return one.kind == "veth" and all(address.scope == "link" for address in one.addresses)
+    return interface.kind == "veth" and all(address.scope == "link" for address in interface.addresses)
 
 
 def exit_link(state: NamespaceState) -> Interface | None:
@@ -59,13 +59,13 @@ def is_tapped(state: NamespaceState) -> bool:
     return {link.kind for link in state.interfaces if link.addresses or link.kind == "tun"} - {"loopback"} == {"tun"}
 
 
-def lower_link(machine: NamespaceState, inside: NamespaceState, one: Interface) -> Interface | None:
+def lower_link(machine: NamespaceState, inside: NamespaceState, interface: Interface) -> Interface | None:
     """The machine's link below a sub-interface: identified by name in the same namespace, by index from another."""
-    if one.kind not in SUB_INTERFACES or not one.peer:
+    if interface.kind not in SUB_INTERFACES or not interface.peer:
         return None
-    number = one.peer.removeprefix("if")
+    number = interface.peer.removeprefix("if")
     if inside.netns != machine.netns and number.isdecimal():
-        if one.peer_netns not in {UNSET, machine.netns}:
+        if interface.peer_netns not in {UNSET, machine.netns}:
             return None
         return next((link for link in machine.interfaces if link.index == int(number)), None)
-    return next((link for link in machine.interfaces if link.name == one.peer), None)
+    return next((link for link in machine.interfaces if link.name == interface.peer), None)

@@ -113,10 +113,10 @@ def _verdict_cells(one: ComparisonResult | None, *, baseline: bool) -> tuple[str
 
 
 def _series_cells(
-    name: str, one: SeriesResult, compared: ComparisonResult | None, *, baseline: bool
+    name: str, result: SeriesResult, compared: ComparisonResult | None, *, baseline: bool
 ) -> tuple[str, ...]:
-    times = (one.p50_us, one.p90_us, one.p99_us, one.p999_us, one.max_us)
-    return (name, str(one.n), *map(micros, times), *_verdict_cells(compared, baseline=baseline))
+    times = (result.p50_us, result.p90_us, result.p99_us, result.p999_us, result.max_us)
+    return (name, str(result.n), *map(micros, times), *_verdict_cells(compared, baseline=baseline))
 
 
 def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
@@ -142,8 +142,8 @@ def interval_chart(
     series = {one.key: one for one in measurement.series if one.probe is probe and one.n}
     compared = [one for one in measurement.comparisons if one.probe is probe and one.other in series]
 
-    def identity(one: SeriesResult) -> tuple[str, str, str]:
-        return one.key, label_of(one), mode_of(one.column, modes)
+    def identity(result: SeriesResult) -> tuple[str, str, str]:
+        return result.key, label_of(result), mode_of(result.column, modes)
 
     labels = label_measured(measurement, probe)
     baseline = next((series[one.baseline] for one in compared if one.baseline in series), None)

@@ -86,25 +86,25 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
     return with_full_stop(f"{text}, {engine}" if engine else text)
 
 
-def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
+def describe_verdict(run: FrozenRun, result: ComparisonResult) -> str:
     """A sentence with the verdict and its interval."""
-    names = name_series(run.measurement, one.probe)
-    other, baseline = (names.get(key, key) for key in (one.other, one.baseline))
+    names = name_series(run.measurement, result.probe)
+    other, baseline = (names.get(key, key) for key in (result.other, result.baseline))
     conditions = run.measurement.options.conditions
     where = "" if conditions is Conditions.QUIET else f", {conditions} conditions"
-    probe = f"{one.probe}, {_format_count(one.rounds, 'paired block')}{where}"
-    if one.delta_us is None or one.ci95_us is None:
-        return with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {one.reason}")
-    low, high = one.ci95_us
+    probe = f"{result.probe}, {_format_count(result.rounds, 'paired block')}{where}"
+    if result.delta_us is None or result.ci95_us is None:
+        return with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {result.reason}")
+    low, high = result.ci95_us
     interval = f"95 % interval {signed(low, 1)} to {signed(high, 1)} µs"
-    if one.verdict in {"slower", "faster"}:
-        by = f"{abs(one.delta_us):.1f} µs at the median"
-        cause = f" Reason: {with_full_stop(one.cause)}" if one.cause else ""
-        return f"{other} is {one.verdict} than {baseline} by {by} ({interval}; {probe}).{cause}"
-    if one.verdict == "same":
-        within = one.within_us if one.within_us is not None else max(abs(low), abs(high))
+    if result.verdict in {"slower", "faster"}:
+        by = f"{abs(result.delta_us):.1f} µs at the median"
+        cause = f" Reason: {with_full_stop(result.cause)}" if result.cause else ""
+        return f"{other} is {result.verdict} than {baseline} by {by} ({interval}; {probe}).{cause}"
+    if result.verdict == "same":
+        within = result.within_us if result.within_us is not None else max(abs(low), abs(high))
         return f"{other} does not differ from {baseline} by more than {within:.1f} µs ({interval}; {probe})."
-    return with_full_stop(f"{other} against {baseline} is inconclusive ({interval}; {probe}): {one.reason}")
+    return with_full_stop(f"{other} against {baseline} is inconclusive ({interval}; {probe}): {result.reason}")
 
 
 def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:

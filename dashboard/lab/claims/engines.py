@@ -183,8 +183,8 @@ async def start_private_engine(
 @cache
 def private_engine_version() -> str:
     """The version of the dockerd that private hosts run; empty without one. Blocks."""
-    found = re.search(r"version ([^\s,]+)", engine_version(engine_root()))
-    return found[1] if found else ""
+    match = re.search(r"version ([^\s,]+)", engine_version(engine_root()))
+    return match[1] if match else ""
 
 
 #: Raised if a private host cannot start.

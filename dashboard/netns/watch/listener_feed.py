@@ -202,16 +202,16 @@ class ListenerFeed:
         return inode not in self._handover and self._waiting.get(inode, deadline) <= deadline
 
 
-def _keyed(one: ListeningSocket, owner: Owner | None, interface: str | None) -> tuple[Any, Listener]:
+def _keyed(socket: ListeningSocket, owner: Owner | None, interface: str | None) -> tuple[Any, Listener]:
     listener = Listener(
-        protocol=one.protocol,
-        family=one.family,
-        address=one.address,
-        port=one.port,
+        protocol=socket.protocol,
+        family=socket.family,
+        address=socket.address,
+        port=socket.port,
         pid=None if owner is None else owner.pid,
         process=None if owner is None else owner.process,
         container=None if owner is None else owner.container,
-        v6only=one.v6only,
+        v6only=socket.v6only,
         interface=interface,
     )
     return listener_key(listener), listener

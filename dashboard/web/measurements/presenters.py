@@ -77,7 +77,7 @@ def _why(one: ComparisonResult | None) -> str:
 
 
 def _series_row(
-    one: SeriesResult, compared: ComparisonResult | None, baseline: bool, modes: Mapping[str, str] | None
+    result: SeriesResult, compared: ComparisonResult | None, baseline: bool, modes: Mapping[str, str] | None
 ) -> RowView:
     delta = signed(compared.delta_us) if compared is not None and compared.delta_us is not None else ""
     interval = format_interval(compared.ci95_us) if compared is not None else ""
@@ -87,27 +87,27 @@ def _series_row(
     difference = (
         _("%(delta)s µs, 95 %% interval %(interval)s") % {"delta": delta, "interval": interval} if interval else ""
     )
-    missing = one.unavailable or ("" if one.n else "; ".join(one.errors))
+    missing = result.unavailable or ("" if result.n else "; ".join(result.errors))
     return RowView(
-        key=one.key,
-        label=label_of(one),
-        title=one.title,
-        mode=mode_of(one.column, modes),
-        p50=micros(one.p50_us),
-        p90=micros(one.p90_us),
-        p99=micros(one.p99_us),
-        p999=micros(one.p999_us),
-        most=micros(one.max_us),
-        mean=micros(one.mean_us),
-        n=f"{one.n:,}".replace(",", "\u202f") if one.n else NOTHING,
-        rate=format_rate(one.bytes_per_s),
+        key=result.key,
+        label=label_of(result),
+        title=result.title,
+        mode=mode_of(result.column, modes),
+        p50=micros(result.p50_us),
+        p90=micros(result.p90_us),
+        p99=micros(result.p99_us),
+        p999=micros(result.p999_us),
+        most=micros(result.max_us),
+        mean=micros(result.mean_us),
+        n=f"{result.n:,}".replace(",", "\u202f") if result.n else NOTHING,
+        rate=format_rate(result.bytes_per_s),
         against=_("baseline") if baseline else delta,
         interval=interval,
         tail=tail,
         verdict=compared.verdict if compared is not None else "",
         why=_why(compared),
         missing=missing,
-        remarks=(*(one.errors if one.n else ()), *one.notes),
+        remarks=(*(result.errors if result.n else ()), *result.notes),
         difference=difference,
     )
 

@@ -26,8 +26,8 @@ OWN_PATH = re.compile(r"/(?:ws/)?sessions/([a-z0-9]{1,16})/(?!console/)[^?#]*")
 
 def session_in(path: str) -> str:
     """The session whose participants may request this path, or an empty text."""
-    found = OWN_PATH.fullmatch(path)
-    return found[1] if found else ""
+    match = OWN_PATH.fullmatch(path)
+    return match[1] if match else ""
 
 
 def tokens_of(browser_session: Any) -> Mapping[str, str]:

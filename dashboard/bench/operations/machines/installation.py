@@ -72,10 +72,10 @@ class MachinesInstallation:
     def token(self) -> str:
         """A new token, as shown on the Machines page."""
         page = self.owners[0].ask("POST", "/machines/tokens/", {"address": self.deployment.webs[0].origin})
-        found = re.search(r"join (netmodes-[\w-]+)", page.data.decode())
-        if found is None:
+        match = re.search(r"join (netmodes-[\w-]+)", page.data.decode())
+        if match is None:
             raise BenchmarkError(f"a token was not created: {page.status}")
-        return found[1]
+        return match[1]
 
     def is_connected(self, name: str) -> bool:
         """Whether the pages of all web processes show the machine as connected."""

@@ -33,22 +33,22 @@ class RemoteBlock:
     from_arm: bool = False
 
 
-def make_block(one: Series, plan: BlockPlan, options: Options, port: int) -> RemoteBlock:
+def make_block(series: Series, plan: BlockPlan, options: Options, port: int) -> RemoteBlock:
     """The next block of a series."""
     return RemoteBlock(
-        probe=one.probe,
-        address=one.path.address,
+        probe=series.probe,
+        address=series.path.address,
         port=port,
-        payload=options.payload_of(one.probe),
+        payload=options.payload_of(series.probe),
         seconds=plan.seconds,
         warmup_s=plan.warmup_s,
         most=plan.most,
         rate=options.rate,
         timeout_s=options.timeout_s,
         http_path=options.http_path,
-        host=one.path.host_name,
+        host=series.path.host_name,
         conditions=options.conditions,
-        from_arm=one.path.kind is PathKind.FROM_MACHINE_OVERLAY,
+        from_arm=series.path.kind is PathKind.FROM_MACHINE_OVERLAY,
     )
 
 

@@ -85,8 +85,8 @@ def overlay_problem(column: Column | None, state: NamespaceState | None, network
     return f"{address[:60]} is not the address of another container on the overlay network of {column.title}."
 
 
-def _subnet(one: Address) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
+def _subnet(address: Address) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(f"{address.address}/{address.prefix}", strict=False)
 
 
 def name_problem(name: str, known: Collection[str]) -> str:
