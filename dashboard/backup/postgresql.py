@@ -91,17 +91,13 @@ def other_connections() -> int:
         raise BackupError(f"Cannot use the database: {error}") from None
 
 
-def _list(source: Path) -> list[str]:
-    """The entries of a dump, which ``--use-list`` reads."""
-    return _run("pg_restore", "--list", str(source)).splitlines()
-
-
 def restore(source: Path) -> None:
     """Restores a dump into an empty database, all of it or nothing, apart from the permissions of machines: their roles
     belong to the server (``store.operations.machine_roles``)."""
     connection.close()
     entries = source.with_suffix(".list")
-    entries.write_text("".join(f"{line}\n" for line in _list(source) if not _OF_ROLES.match(line)))
+    lines = _run("pg_restore", "--list", str(source)).splitlines()
+    entries.write_text("".join(f"{line}\n" for line in lines if not _OF_ROLES.match(line)))
     database = str(connection.settings_dict["NAME"])
     options = ("--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", f"--use-list={entries}")
     _run("pg_restore", *options, f"--dbname={database}", str(source))

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from dashboard.core.namespaces.state import Family, NamespaceState
 from dashboard.core.paths.clients.machines import MachineClient, machine_clients
-from dashboard.core.paths.clients.outside_clients import OutsideClient, find_obstacle, own_links
+from dashboard.core.paths.clients.outside_clients import find_obstacle, own_links
 from dashboard.core.paths.model import global_addresses
 
 #: More managers make a swarm slower, not safer (Docker's documentation, “Administer and maintain a swarm”).
@@ -160,7 +160,7 @@ def _address(machine: SwarmMachine, others: Sequence[SwarmMachine]) -> str:
     clients = machine_clients(MachineClient(other.name, other.network) for other in others if other is not machine)
     obstacles: list[str] = []
     for address in _addresses(machine):
-        obstacle = _first_obstacle(clients, address)
+        obstacle = next(filter(None, (find_obstacle(client, address) for client in clients)), "")
         if not obstacle:
             return address
         obstacles.append(obstacle)
@@ -173,7 +173,3 @@ def _addresses(machine: SwarmMachine) -> list[str]:
         return [machine.swarm.address]
     links = own_links(machine.network) if machine.network is not None else []
     return [address for link in links for address in global_addresses(link, Family.INET)]
-
-
-def _first_obstacle(clients: Sequence[OutsideClient], address: str) -> str:
-    return next(filter(None, (find_obstacle(client, address) for client in clients)), "")

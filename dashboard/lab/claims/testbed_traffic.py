@@ -83,7 +83,9 @@ async def transfer(sender: Namespace, receiver: Namespace, address: str, port: i
     listening = await receiver.arun(lambda: _listen(address, port), discard=socket.socket.close)
     with listening, ExitStack() as stack:
         try:
-            sending = await sender.arun(lambda: _connect(address, port), discard=socket.socket.close)
+            sending = await sender.arun(
+                lambda: socket.create_connection((address, port), timeout=_CONNECT_S), discard=socket.socket.close
+            )
             stack.callback(sending.close)
             accepted, _peer = await in_own_thread(listening.accept, discard=lambda pair: pair[0].close())
         except OSError as error:
@@ -111,10 +113,6 @@ def _listen(address: str, port: int) -> socket.socket:
         opened.close()
         raise
     return opened
-
-
-def _connect(address: str, port: int) -> socket.socket:
-    return socket.create_connection((address, port), timeout=_CONNECT_S)
 
 
 def _write(sending: socket.socket, size: int) -> None:

@@ -85,7 +85,11 @@ def _read(folder: int, name: str) -> str | Problem:
         with _open(name, os.O_NOFOLLOW, folder) as opened:
             if not stat.S_ISREG(os.fstat(opened).st_mode):
                 return Problem(shown, 0, "a workshop's folder may contain regular files only.")
-            content = b"".join(iter(lambda: os.read(opened, MAX_BYTES), b"")) if _is_small(opened) else None
+            content = (
+                b"".join(iter(lambda: os.read(opened, MAX_BYTES), b""))
+                if os.fstat(opened).st_size <= MAX_BYTES
+                else None
+            )
     except OSError as error:
         link = "links are not followed: replace it with the file." if Path(name).name == name else ""
         return Problem(shown, 0, link if error.errno == errno.ELOOP else f"it cannot be read: {error.strerror}.")
@@ -95,10 +99,6 @@ def _read(folder: int, name: str) -> str | Problem:
         return content.decode()
     except UnicodeDecodeError as error:
         return Problem(shown, content[: error.start].count(b"\n") + 1, "this is not UTF-8.")
-
-
-def _is_small(descriptor: int) -> bool:
-    return os.fstat(descriptor).st_size <= MAX_BYTES
 
 
 class Library:

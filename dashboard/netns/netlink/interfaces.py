@@ -197,7 +197,7 @@ class LinkTable:
             up=link.up,
             peer=self._peer(link),
             master=self.name_of(link.master),
-            addresses=_in_order(addresses.values()) if addresses else (),
+            addresses=tuple(sorted(dict.fromkeys(addresses.values()), key=address_key)) if addresses else (),
             peer_netns=self._peer_netns(link),
         )
 
@@ -223,10 +223,6 @@ class LinkTable:
             )
             self._routes = tuple(sorted(dict.fromkeys(routes), key=route_key))
         return self._routes
-
-
-def _in_order(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    return tuple(sorted(dict.fromkeys(addresses), key=address_key))
 
 
 def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:

@@ -78,7 +78,7 @@ class LinkFeed:
             self._lost = False
             self._backlog = []
             try:
-                table = await in_own_thread(self._load)
+                table = await in_own_thread(lambda: load_table(self.table.netns, self._dumps, self._peers))
             except BaseException:
                 self._lost = True
                 raise
@@ -91,9 +91,6 @@ class LinkFeed:
             table.names_version = self.table.names_version + 1
             self.table = table
             self._stale_routes = bool(backlog)
-
-    def _load(self) -> LinkTable:
-        return load_table(self.table.netns, self._dumps, self._peers)
 
     def _read(self) -> None:
         changed = ChangedObjects.NOTHING

@@ -1,5 +1,7 @@
 """Checks of namespaces, listeners, interfaces, resolvers and requests, as the kernel reports them."""
 
+from functools import partial
+
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.workshops.checks.check_types import (
     PLACE,
@@ -60,14 +62,6 @@ def _judge_address(arguments: Arguments, observation: Observation, expected: str
         return Finding(bool(container.addresses) is present, expected, observed)
 
     return judge_state(arguments, observation, expected, judge)
-
-
-def _address_absent(arguments: Arguments, observation: Observation) -> Finding:
-    return _judge_address(arguments, observation, "no IP address of its own", present=False)
-
-
-def _address_present(arguments: Arguments, observation: Observation) -> Finding:
-    return _judge_address(arguments, observation, "its own IP address", present=True)
 
 
 # The contents of a namespace. ``place`` is the machine or a container.
@@ -167,14 +161,6 @@ def _judge_lookup(arguments: Arguments, observation: Observation, *, resolves: b
     return Finding(bool(answers) is resolves, expected, format_list(answers, f"{container.name} finds no address"))
 
 
-def _name_resolves(arguments: Arguments, observation: Observation) -> Finding:
-    return _judge_lookup(arguments, observation, resolves=True)
-
-
-def _name_unknown(arguments: Arguments, observation: Observation) -> Finding:
-    return _judge_lookup(arguments, observation, resolves=False)
-
-
 # Requests.
 
 
@@ -231,8 +217,18 @@ CHECK_TYPES: dict[str, CheckType] = {
         (),
         _namespace_differs,
     ),
-    "address-absent": CheckType("The Engine gave the container no address.", SELECTOR, (), _address_absent),
-    "address-present": CheckType("The Engine gave the container an address.", SELECTOR, (), _address_present),
+    "address-absent": CheckType(
+        "The Engine gave the container no address.",
+        SELECTOR,
+        (),
+        partial(_judge_address, expected="no IP address of its own", present=False),
+    ),
+    "address-present": CheckType(
+        "The Engine gave the container an address.",
+        SELECTOR,
+        (),
+        partial(_judge_address, expected="its own IP address", present=True),
+    ),
     "listener": CheckType(
         "A program listens on a TCP port, as sock_diag shows it.",
         {**PLACE, "port": "port", "process": "text", "owner": "container|machine"},
@@ -262,10 +258,13 @@ CHECK_TYPES: dict[str, CheckType] = {
         "The name has an address when looked up in the container.",
         {**SELECTOR, "lookup": "text"},
         ("lookup",),
-        _name_resolves,
+        partial(_judge_lookup, resolves=True),
     ),
     "name-unknown": CheckType(
-        "The name has no address in the container.", {**SELECTOR, "lookup": "text"}, ("lookup",), _name_unknown
+        "The name has no address in the container.",
+        {**SELECTOR, "lookup": "text"},
+        ("lookup",),
+        partial(_judge_lookup, resolves=False),
     ),
     "requested": CheckType(
         "A client connected to the TCP port within the last minute, and since the container started. `client` is its "
