@@ -31,7 +31,9 @@ def main() -> int:
 
     call_command("migrate", verbosity=0, interactive=False)
     run = BenchmarkRun(options.name, options.folder, options.quick)
-    sys.stdout.write(encode(asyncio.run(BENCHMARKS[run.name].benchmark(run))).decode() + "\n")
+    module = BENCHMARKS[run.name]
+    result = asyncio.run(module.benchmark(run), loop_factory=getattr(module, "LOOP", None))
+    sys.stdout.write(encode(result).decode() + "\n")
     return 0
 
 

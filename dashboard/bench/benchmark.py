@@ -28,7 +28,8 @@ class BenchmarkRun:
 
 
 class Benchmark(Protocol):
-    """The interface of a benchmark's module. Long benchmarks also define ``LIMIT_S``."""
+    """The interface of a benchmark's module. Long benchmarks also define ``LIMIT_S``; ``LOOP`` is the factory of their
+    event loop, if it is not asyncio's."""
 
     def benchmark(self, run: BenchmarkRun) -> Coroutine[Any, Any, Result]:
         """Measures, and returns figures with their promises."""

@@ -69,8 +69,9 @@ class Browser:
             name, _, value = line.split(";", 1)[0].partition("=")
             self.cookies[name] = value
 
-    def websocket(self, address: str) -> connect:
-        """A websocket as the page opens it, by its path or its whole URL; uncompressed, so that bytes compare."""
+    def websocket(self, address: str, **options: Any) -> connect:
+        """A websocket as the page opens it, by its path or its whole URL; uncompressed, so that bytes compare.
+        ``options`` are further ones of ``connect``."""
         return connect(
             address if "://" in address else f"ws://{self.host}{address}",
             origin=self.origin if self.cookies else None,  # type: ignore[arg-type]  # a NewType of str
@@ -81,6 +82,7 @@ class Browser:
             max_queue=None,
             proxy=None,
             local_addr=self.source,
+            **options,
         )
 
 

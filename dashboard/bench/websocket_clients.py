@@ -4,6 +4,8 @@ As a program (``python -m dashboard.bench.websocket_clients HOST``) it executes 
 object whose ``do`` names a method of ``Clients``. Times are seconds of CLOCK_MONOTONIC.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import random
@@ -12,11 +14,16 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import uvloop
+from websockets.asyncio.client import ClientConnection
+from websockets.client import ClientProtocol
 from websockets.exceptions import WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import Program, answer_commands, program
@@ -27,8 +34,55 @@ DEADLINE_S = 150.0
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.4, 10.0
 #: How many clients connect at the same time when they only listen.
 CONCURRENT_HANDSHAKES = 20
+#: Seconds from the arrival of data until it is parsed.
+PARSE_S = 0.1
 #: How many clients of a program share an address. Joins of one address are limited (``core.training.rate_limit``).
 PER_ADDRESS = 15
+
+
+class TimedConnection(ClientConnection):
+    """Calls ``note`` with the arrival time and the text of each message. All data of the program is parsed ``PARSE_S``
+    after the first has arrived: parsing would delay the clients that still wait for the same message."""
+
+    unparsed: ClassVar[list[tuple[TimedConnection, float, bytes]]] = []
+
+    def __init__(self, note: Callable[[float, str], None], protocol: ClientProtocol, **options: Any) -> None:
+        super().__init__(protocol, **options)
+        self._note = note
+        self._arrived = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        """Keeps data with the time; the response to the handshake is parsed at once."""
+        if not self.unparsed:
+            self.loop.call_later(PARSE_S, self.parse_all)
+        self.unparsed.append((self, time.monotonic(), data))
+        if self.response is None:
+            self.parse_all()
+
+    @classmethod
+    def parse_all(cls) -> None:
+        """Parses what has arrived at all connections."""
+        unparsed = cls.unparsed[:]
+        cls.unparsed.clear()
+        for connection, connection._arrived, data in unparsed:
+            ClientConnection.data_received(connection, data)
+
+    def process_event(self, event: Event) -> None:
+        """Notes a text; the server sends each in one frame."""
+        if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+            self._note(self._arrived, str(event.data, "utf-8"))
+        else:
+            super().process_event(event)
+
+    def eof_received(self) -> None:
+        """Parses what has arrived before the end."""
+        self.parse_all()
+        super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Parses what has arrived before the end."""
+        self.parse_all()
+        super().connection_lost(exc)
 
 
 @dataclass(slots=True)
@@ -100,13 +154,17 @@ class Client(Browser):
         """Receives messages until it is cancelled; reconnects when the connection is lost, with the same delays as the
         page."""
         attempt = 0
+
+        def note(arrived: float, text: str) -> None:
+            nonlocal attempt
+            attempt = 0
+            self.received.append((arrived, text))
+
         while True:
             with suppress(OSError, WebSocketException, TimeoutError):
-                async with self.websocket(address) as connection:
+                async with self.websocket(address, create_connection=partial(TimedConnection, note)) as connection:
                     connected()
-                    async for text in connection:
-                        attempt = 0
-                        self.received.append((time.monotonic(), str(text)))
+                    await connection.wait_closed()
             pause = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 16))
             attempt += 1
             await asyncio.sleep(pause / 2 + pause / 2 * random.random())  # noqa: S311 - nothing secret

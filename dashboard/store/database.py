@@ -13,6 +13,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from dashboard.store.telemetry import telemetry
 
 THREAD = "lab-database"
+#: A connection that was used within these seconds is used again without a check, which takes as long as a query.
+FRESH_S = 1.0
 #: How long a page waits for another process that writes to SQLite's file before it shows the reason. The lab waits
 #: longer, and repeats what failed; a command waits as long as ``SQLITE_OPTIONS`` sets.
 PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
@@ -31,15 +33,24 @@ class DatabaseThread:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD)
+        self._used_at = 0.0
+
+    def _check_connection(self) -> None:
+        """Replaces a connection that the server may have closed since the last call. A file cannot close one, and
+        reopening it costs 1 ms."""
+        is_fresh = time.monotonic() < self._used_at + FRESH_S and not connection.errors_occurred
+        if connection.vendor != "sqlite" and not is_fresh:
+            close_old_connections()
 
     async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of ``function``; database errors propagate."""
 
         def call() -> T:
-            # A server may have closed the connection since the last call; a file cannot, and reopening costs 1 ms.
-            if connection.vendor != "sqlite":
-                close_old_connections()
-            return function(*args, **kwargs)
+            self._check_connection()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._used_at = time.monotonic()
 
         began = time.monotonic()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -16,8 +17,11 @@ from typing import Any
 
 import psutil
 import pytest
+import uvloop
 
+from dashboard.lab import lab_process
 from dashboard.lab.context import LABEL
+from dashboard.management.commands import up
 from dashboard.management.commands.up import Command
 from dashboard.management.pages import sandbox
 from dashboard.management.pages.starter import WEB
@@ -256,6 +260,21 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tu
     done = run_here(capsys, "up", *arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err
+
+
+def test_a_lab_without_pages_has_the_same_event_loop_as_other_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def run_lab(*_: object) -> int:
+        loops.append(asyncio.get_running_loop())
+        return 0
+
+    monkeypatch.setattr(lab_process, "run_lab", run_lab)
+    monkeypatch.setattr(Command, "migrate", lambda _self: None)
+    monkeypatch.setattr(up, "is_lab_running", lambda: False)
+    monkeypatch.setattr(up.interrupts, "ignore", lambda: None)
+    Command()._run_lab()
+    assert isinstance(loops[0], uvloop.Loop)
 
 
 def test_a_second_up_prints_the_address_of_the_first_and_a_new_link(first_site: Site, first_terminal: Terminal) -> None:

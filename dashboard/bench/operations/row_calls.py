@@ -4,11 +4,11 @@ As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers
 row, reads a row of another table as the lab's call does, and writes the answer. NOTIFY wakes both ends.
 """
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import uvloop
 from psycopg import AsyncConnection
 
 from dashboard.bench.benchmark import BenchmarkError
@@ -67,4 +67,4 @@ async def _answer(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_answer(sys.argv[1]))
+    uvloop.run(_answer(sys.argv[1]))

@@ -5,6 +5,8 @@ import asyncio
 import os
 from contextlib import AsyncExitStack
 
+import uvloop
+
 from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.broadcast_server import broadcast_server
 from dashboard.bench.operations.placement import GROUPS, MACHINES, Simulation, simulate
@@ -17,6 +19,7 @@ from dashboard.bench.training.sessions import memory_mb
 from dashboard.bench.websocket_clients import websocket_clients
 
 LIMIT_S = 400.0
+LOOP = uvloop.new_event_loop
 #: A session has a maximum of participants: the browsers are in two sessions, each spread over both processes.
 SESSIONS, PER_PROCESS = 2, 250
 PER_SESSION = 2 * PER_PROCESS

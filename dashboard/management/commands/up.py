@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 from importlib.util import find_spec
 from typing import Any
 
+import uvloop
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
@@ -81,7 +82,8 @@ class Command(NetmodesCommand):
             self.stdout.flush()
             notify_service_manager("READY=1")
 
-        code = asyncio.run(run_lab(configuration.data_dir(), self.say, ready))
+        run = run_lab(configuration.data_dir(), self.say, ready)
+        code = asyncio.run(run, loop_factory=uvloop.new_event_loop)
         interrupts.ignore()
         self.say("The lab has stopped.")
         if code:
@@ -137,8 +139,6 @@ class Command(NetmodesCommand):
 
     def _serve_apart(self, listening: list[socket.socket], url: str, user: WebUser) -> None:
         """Runs the lab in this process, and serves pages in a process of an ordinary user."""
-        import uvloop
-
         from dashboard.management.pages.lab_and_pages import run_lab_and_pages
         from dashboard.management.pages.starter import StarterError
         from dashboard.management.pages.web_process import WebProcess, WebProcessError
