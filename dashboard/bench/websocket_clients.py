@@ -53,18 +53,21 @@ class TimedConnection(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         """Keeps data with the time; the response to the handshake is parsed at once."""
+        if self.response is None:
+            self._arrived = time.monotonic()
+            super().data_received(data)
+            return
         if not self.unparsed:
             self.loop.call_later(PARSE_S, self.parse_all)
         self.unparsed.append((self, time.monotonic(), data))
-        if self.response is None:
-            self.parse_all()
 
     @classmethod
     def parse_all(cls) -> None:
         """Parses what has arrived at all connections."""
         unparsed = cls.unparsed[:]
         cls.unparsed.clear()
-        for connection, connection._arrived, data in unparsed:
+        for connection, arrived, data in unparsed:
+            connection._arrived = arrived
             ClientConnection.data_received(connection, data)
 
     def process_event(self, event: Event) -> None:

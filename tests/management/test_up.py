@@ -19,6 +19,7 @@ import psutil
 import pytest
 import uvloop
 
+from dashboard import interrupts
 from dashboard.lab import lab_process
 from dashboard.lab.context import LABEL
 from dashboard.management.commands import up
@@ -272,7 +273,7 @@ def test_a_lab_without_pages_has_the_same_event_loop_as_other_servers(monkeypatc
     monkeypatch.setattr(lab_process, "run_lab", run_lab)
     monkeypatch.setattr(Command, "migrate", lambda _self: None)
     monkeypatch.setattr(up, "is_lab_running", lambda: False)
-    monkeypatch.setattr(up.interrupts, "ignore", lambda: None)
+    monkeypatch.setattr(interrupts, "ignore", lambda: None)
     Command()._run_lab()
     assert isinstance(loops[0], uvloop.Loop)
 

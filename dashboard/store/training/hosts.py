@@ -66,7 +66,7 @@ def load_all(now: float) -> tuple[HostRecord, ...]:
 def find(group: str, now: float) -> tuple[HostRecord, str] | None:
     """A group's host and the reason for its state, None if it was never requested."""
     rows = _with_session(GroupHost.objects.filter(pk=group))
-    # Without first(), which would sort: that takes as long as the query.
+    # first() would add an order, which takes a quarter of the processor time of this function.
     return next(((_record(row, now), row.reason) for row in rows), None)
 
 
