@@ -25,19 +25,6 @@ from dashboard.store.operations.database_clock import shared_clock
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 
 
-class NullPublisher:
-    """A publisher for commands, which have no browsers."""
-
-    def wake(self, experiment: str) -> None:
-        """Does nothing."""
-
-    def measured(self, run: str) -> None:
-        """Does nothing."""
-
-    def trouble(self, experiment: str, problem: str) -> None:
-        """Does nothing."""
-
-
 def endpoint() -> str:
     """The endpoint of the engine: DOCKER_HOST, or the default socket."""
     return os.environ.get("DOCKER_HOST") or DEFAULT_ENDPOINT
@@ -105,7 +92,7 @@ async def open_context(
         installation=installation,
         data_dir=data_dir,
         database=database,
-        publisher=publisher or NullPublisher(),
+        publisher=publisher or Publisher(),
         watches=watches,
         clock=shared_clock,
         temporary=keeper is not None,

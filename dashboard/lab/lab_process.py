@@ -3,17 +3,21 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from django.db.backends.signals import connection_created
 
 from dashboard.core.experiments.engine_kind import describe_engine
+from dashboard.core.operations.machines import SERVER
 from dashboard.interrupts import leave_terminal
-from dashboard.lab.remote.nats_connection import NatsConnection
+from dashboard.lab.experiments.journal_writer import Publisher
+from dashboard.lab.remote.nats_connection import WEB_JOURNALS, NatsConnection
 from dashboard.lab.remote.rpc_server import RpcServer
-from dashboard.lab.remote.wakeups import WakeupChannel, WakeupPublisher
+from dashboard.lab.remote.wakeups import WakeupChannel
 from dashboard.lab.supervisor import Supervisor
 from dashboard.store.database import limit_waiting
+from dashboard.store.machines import here
 
 #: The exit code if another lab has taken over.
 REPLACED = 1
@@ -36,7 +40,7 @@ async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[s
 
     nats = NatsConnection()
     wakeups = WakeupChannel(nats)
-    supervisor = Supervisor(WakeupPublisher(wakeups))
+    supervisor = Supervisor(Publisher(partial(wakeups.send, f"{WEB_JOURNALS}.{here() or SERVER}")))
     server = RpcServer(supervisor, nats, wakeups, lambda: end(-REPLACED))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, int(number))

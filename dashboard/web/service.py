@@ -11,6 +11,7 @@ from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE, LabFacts, Role, parse_role
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.core.operations.machines import split_place
+from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.remote.nats_connection import LAB_WAKEUPS, WEB_JOURNALS, WEB_PEERS, NatsConnection
 from dashboard.lab.remote.rpc import call_target, find_call
 from dashboard.lab.remote.terminal_calls import TerminalCalls
@@ -28,23 +29,22 @@ from dashboard.web.operations.machines.nats_access import NatsAccess
 from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
 from dashboard.web.terminal.remote_terminals import RemoteTerminals
 
-__all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
+__all__ = ["LabUnavailableError", "Service", "service", "wake_hubs"]
 
 
-class HubPublisher:
-    """Wakes the hubs of this process, which has a lab and serves pages."""
-
-    def wake(self, experiment: str) -> None:
-        """Wakes the hub: an experiment has new entries."""
-        hub.wake(experiment)
-
-    def measured(self, run: str) -> None:
-        """Wakes the hub: a measurement has new results."""
-        measuring_hub.wake(run)
-
-    def trouble(self, experiment: str, problem: str) -> None:
-        """Shows that a journal cannot be written."""
-        hub.trouble(experiment, problem)
+def wake_hubs(*wakeup: str) -> None:
+    """Handles a wake-up of the lab in this process, or of the one that has started it."""
+    match wakeup:
+        case ("experiment", experiment):
+            hub.wake(experiment)
+        case ("run", run):
+            measuring_hub.wake(run)
+        case ("trouble", experiment, problem):
+            hub.trouble(experiment, problem)
+        case ("all",):
+            for experiment in hub.followed():
+                hub.wake(experiment)
+            measuring_hub.look()
 
 
 class Service(Supervisor):
@@ -53,7 +53,7 @@ class Service(Supervisor):
     def __init__(self) -> None:
         self.nats = NatsConnection()
         self.wakeups = WakeupChannel(self.nats)
-        super().__init__(HubPublisher())
+        super().__init__(Publisher(wake_hubs))
         self.role = Role.ALL
         #: The installation's lab, if it runs in another process, and those of all machines.
         self._remote: RemoteLab | LinkedLab | None = None
@@ -133,7 +133,7 @@ class Service(Supervisor):
 
     async def _start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         if self.link is not None:
-            link = self._remote = LinkedLab(self.link, self._receive_from_lab, exit_now)
+            link = self._remote = LinkedLab(self.link, wake_hubs, exit_now)
             self._terminals_elsewhere = LinkedTerminals(link)
             await link.start()
             return
@@ -185,20 +185,6 @@ class Service(Supervisor):
     def _receive(self, wakeup: Wakeup) -> None:
         if self.on_wakeup is not None:
             self.on_wakeup(wakeup)
-
-    def _receive_from_lab(self, wakeup: Wakeup) -> None:
-        """Handles a wake-up from the lab that has started this process."""
-        match wakeup:
-            case ("experiment", experiment):
-                hub.wake(experiment)
-            case ("run", run):
-                measuring_hub.wake(run)
-            case ("trouble", experiment, problem):
-                hub.trouble(experiment, problem)
-            case ("all",):
-                for experiment in hub.followed():
-                    hub.wake(experiment)
-                measuring_hub.look()
 
     def report_ready(self) -> None:
         """Reports that this process serves pages to the lab that has started it."""

@@ -17,7 +17,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import list_hosts
 from dashboard.engine.protocol import EngineInfo, EngineUnreachable
 from dashboard.lab import bootstrap, reconciler
-from dashboard.lab.bootstrap import NullPublisher, endpoint, open_context, open_engine
+from dashboard.lab.bootstrap import endpoint, open_context, open_engine
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.store import experiments as experiment_store
@@ -47,8 +47,7 @@ async def test_an_engine_that_answers_is_used_as_it_is(
         assert context.info.pid == engine_host.pid
         assert context.ref.endpoint == engine_host.endpoint
         assert context.installation
-        NullPublisher().wake("x")
-        NullPublisher().trouble("x", "y")
+        context.publisher.wake("x")  # a command has no browsers
     async with AsyncExitStack() as stack:
         context = await open_context(stack, engine_host.data_dir, said.append)
         assert (context.private, context.temporary) == (True, False), "a private host, but not this process's"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from dashboard import __version__
-from dashboard.lab.bootstrap import NullPublisher
+from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.machine_facts import hosts_for_groups, own_facts, read_facts
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts
@@ -22,7 +22,7 @@ def test_the_facts_of_this_machine() -> None:
 
 
 async def test_without_an_engine_there_are_no_facts_about_one() -> None:
-    assert await read_facts(Supervisor(NullPublisher())) == own_facts()
+    assert await read_facts(Supervisor(Publisher())) == own_facts()
 
 
 async def test_the_engine_of_the_lab_is_reported(lab_harness: LabHarness) -> None:
@@ -33,7 +33,7 @@ async def test_the_engine_of_the_lab_is_reported(lab_harness: LabHarness) -> Non
 
 
 async def test_hosts_of_lans_leave_less_room_for_those_of_groups(tmp_path: Path, transactional_db: None) -> None:
-    supervisor = Supervisor(NullPublisher())
+    supervisor = Supervisor(Publisher())
     assert hosts_for_groups(supervisor) == 0
     async with hosts_harness(tmp_path) as harness:
         harness.hosts._problem = ""  # also without root

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHea
 from dashboard.engine.protocol import Engine, EngineInfo
 from dashboard.lab.context import Context
 from dashboard.lab.doctor import modes_of
+from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
@@ -27,21 +27,19 @@ from tests.support.specs import make_spec
 LAUNCH_S = 20.0
 
 
-@dataclass(slots=True)
-class RecordingPublisher:
-    """A publisher that records its calls."""
+class RecordingPublisher(Publisher):
+    """A publisher that records its wake-ups."""
 
-    woken: list[str] = field(default_factory=list)
-    troubles: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__(self._record)
+        self.woken: list[str] = []
+        self.troubles: list[str] = []
 
-    def wake(self, experiment: str) -> None:
-        self.woken.append(experiment)
-
-    def measured(self, run: str) -> None:
-        """Does nothing, because nothing is measured."""
-
-    def trouble(self, experiment: str, problem: str) -> None:
-        self.troubles.append(problem)
+    def _record(self, kind: str, *arguments: str) -> None:
+        if kind == "experiment":
+            self.woken.append(arguments[0])
+        elif kind == "trouble":
+            self.troubles.append(arguments[1])
 
 
 class LabHarness:

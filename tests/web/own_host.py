@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.protocol import Engine
-from dashboard.web.service import HubPublisher, service
+from dashboard.lab.experiments.journal_writer import Publisher
+from dashboard.web.service import service, wake_hubs
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 
 
@@ -18,7 +19,7 @@ from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_ha
 async def lab_here(engine: Engine, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LabHarness]:
     """``service`` with a lab on ``engine`` until the block ends."""
     lab_harness = await open_lab_harness(engine, data_dir)
-    lab_harness.context.publisher = HubPublisher()
+    lab_harness.context.publisher = Publisher(wake_hubs)
     try:
         with monkeypatch.context() as patch:
             patch.setattr(service, "_lab", lab_harness.lab)

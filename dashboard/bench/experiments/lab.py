@@ -10,6 +10,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
 from dashboard.lab.bootstrap import open_context
+from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.reconciler import Lab
 from dashboard.store import experiments as experiment_store
 
@@ -17,19 +18,14 @@ DEADLINE_S = 60.0
 
 
 class CommitEvent(asyncio.Event):
-    """A publisher that wakes the benchmark after each commit, as it wakes the hub in a server."""
+    """Is set after each commit, which wakes the hub in a server."""
 
-    def wake(self, _experiment: str) -> None:
-        """Wakes the benchmark: there are new journal entries."""
-        self.set()
-
-    def measured(self, _run: str) -> None:
-        """Does nothing, because this lab measures nothing."""
-
-    def trouble(self, _experiment: str, problem: str) -> None:
-        """The journal cannot be written: the benchmark cannot continue."""
-        if problem:
-            raise BenchmarkError(problem)
+    def note(self, kind: str, *arguments: str) -> None:
+        """Handles a wake-up. If the journal cannot be written, the benchmark cannot continue."""
+        if kind == "experiment":
+            self.set()
+        elif kind == "trouble" and arguments[1]:
+            raise BenchmarkError(arguments[1])
 
 
 class InProcessLab:
@@ -75,7 +71,9 @@ async def in_process_lab(folder: Path) -> AsyncIterator[InProcessLab]:
     """A persistent lab on the engine that DOCKER_HOST names."""
     async with AsyncExitStack() as stack:
         commits = CommitEvent()
-        context = await open_context(stack, folder, lambda _text: None, commits, may_start_private=False)
+        context = await open_context(
+            stack, folder, lambda _text: None, Publisher(commits.note), may_start_private=False
+        )
         lab = Lab(context)
         stack.push_async_callback(lab.close)
         await lab.start()

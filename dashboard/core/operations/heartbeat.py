@@ -1,6 +1,6 @@
 """The state and counters that a lab reports, and the parts that are missing according to them.
 
-All values can be encoded: a web process without a lab reads them from the lab's row in the database.
+All values can be encoded: a web process without a lab receives them in messages.
 """
 
 from collections.abc import Iterable

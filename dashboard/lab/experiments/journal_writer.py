@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 from django.db import Error as DatabaseError
 from django.db import IntegrityError
@@ -27,17 +26,24 @@ REPLACE_S, CALM_S = 1.0, 3.0
 FAILING_S = 1.0
 
 
-class Publisher(Protocol):
-    """Wakes every process that shows experiments. Messages may be lost: the database is authoritative."""
+class Publisher:
+    """Wakes the processes that show experiments: ``send`` gets a kind and its arguments. Messages may be lost: the
+    database is authoritative. The default does nothing, for commands, which have no browsers."""
+
+    def __init__(self, send: Callable[..., None] = lambda *_wakeup: None) -> None:
+        self._send = send
 
     def wake(self, experiment: str) -> None:
         """Announces that an experiment has new entries."""
+        self._send("experiment", experiment)
 
     def measured(self, run: str) -> None:
         """Announces that a measurement has new results."""
+        self._send("run", run)
 
     def trouble(self, experiment: str, problem: str) -> None:
         """Announces that the journal cannot be written; with an empty text, that it can be written again."""
+        self._send("trouble", experiment, problem)
 
 
 class JournalWriter:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dashboard.core.operations.deployment import LabFacts
+from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.call_runner import run_call
 from dashboard.lab.remote.link import (
@@ -42,26 +43,15 @@ MAX_CALLS = 4096
 ONE_MACHINE = "This lab accepts no calls about a swarm of machines: its installation has one machine."
 
 
-class LinkPublisher:
+class LinkPublisher(Publisher):
     """Collects wake-ups for the web process while an earlier message is being sent. In the lab's loop only."""
 
     def __init__(self) -> None:
+        super().__init__(self._put)
         self._pending: dict[Wakeup, None] = {}
         self._has_pending = asyncio.Event()
 
-    def wake(self, experiment: str) -> None:
-        """The journal of an experiment has new entries."""
-        self._put(("experiment", experiment))
-
-    def measured(self, run: str) -> None:
-        """A measurement has new results."""
-        self._put(("run", run))
-
-    def trouble(self, experiment: str, problem: str) -> None:
-        """The journal of an experiment cannot be written."""
-        self._put(("trouble", experiment, problem))
-
-    def _put(self, wakeup: Wakeup) -> None:
+    def _put(self, *wakeup: str) -> None:
         if len(self._pending) >= MAX_PENDING:
             self._pending.clear()
             wakeup = ALL

@@ -11,9 +11,7 @@ from itertools import batched
 
 import msgspec
 
-from dashboard.core.operations.machines import SERVER
-from dashboard.lab.remote.nats_connection import WEB_JOURNALS, Message, NatsConnection
-from dashboard.store.machines import here
+from dashboard.lab.remote.nats_connection import Message, NatsConnection
 from dashboard.store.telemetry import telemetry
 
 #: Wake-ups may have been lost: check everything.
@@ -95,23 +93,3 @@ class WakeupChannel:
                     if not is_sent:
                         self.dropped += len(some)
                         telemetry.wakeups["dropped"] += len(some)
-
-
-class WakeupPublisher:
-    """Wakes web processes when a journal or a measurement has changed."""
-
-    def __init__(self, wakeups: WakeupChannel) -> None:
-        self._wakeups = wakeups
-        self._subject = f"{WEB_JOURNALS}.{here() or SERVER}"
-
-    def wake(self, experiment: str) -> None:
-        """Announces new entries in the journal of an experiment."""
-        self._wakeups.send(self._subject, "experiment", experiment)
-
-    def measured(self, run: str) -> None:
-        """A measurement has new results."""
-        self._wakeups.send(self._subject, "run", run)
-
-    def trouble(self, experiment: str, problem: str) -> None:
-        """The journal of an experiment cannot be written."""
-        self._wakeups.send(self._subject, "trouble", experiment, problem)

@@ -7,12 +7,11 @@ import itertools
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from dashboard.core.operations.deployment import LabFacts
 from dashboard.core.operations.heartbeat import Heartbeat
-from dashboard.lab.remote import rpc
 from dashboard.lab.remote.link import (
     Call,
     Cancel,
@@ -28,9 +27,8 @@ from dashboard.lab.remote.link import (
     Wakeups,
     open_web_end,
 )
-from dashboard.lab.remote.rpc import RemoteCall
+from dashboard.lab.remote.replies import Caller, Kind
 from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
-from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.lab.supervisor import LabUnavailableError
 
 log = logging.getLogger(__name__)
@@ -41,20 +39,19 @@ def exit_now() -> None:
     os._exit(0)
 
 
-class LinkedLab:
+class LinkedLab(Caller):
     """This process's end of the link. Everything runs in the server's loop, unless the method says otherwise."""
 
-    def __init__(self, own: socket.socket, receive: Callable[[Wakeup], None], on_lost: Callable[[], None]) -> None:
+    def __init__(self, own: socket.socket, receive: Callable[..., None], on_lost: Callable[[], None]) -> None:
         self._own = own
         self._receive_wakeup = receive
         self._on_lost = on_lost
         self._link: Link[Request, Reply] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._reading: asyncio.Task[None] | None = None
         self._first_facts = asyncio.Event()
         self._facts = LabFacts()
         self._numbers = itertools.count(1)
-        self._replies: dict[int, asyncio.Queue[Output | Result]] = {}
+        self._replies: dict[int, asyncio.Queue[tuple[Kind, str]]] = {}
 
     @property
     def facts(self) -> LabFacts:
@@ -110,84 +107,35 @@ class LinkedLab:
                 self._first_facts.set()
             case Wakeups(wakeups):
                 for wakeup in wakeups:
-                    self._receive_wakeup(wakeup)
-            case Output(number) | Result(number):
-                if (replies := self._replies.get(number)) is not None:
-                    replies.put_nowait(reply)
+                    self._receive_wakeup(*wakeup)
+            case Output(number, text):
+                self._on_reply(number, Kind.OUTPUT, text)
+            case Result(number, text, refused):
+                self._on_reply(number, Kind.REFUSED if refused else Kind.RESULT, text)
+
+    def _on_reply(self, number: int, kind: Kind, text: str) -> None:
+        if (replies := self._replies.get(number)) is not None:
+            replies.put_nowait((kind, text))
 
     # Calls.
 
-    async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
-        """The result of a call, from any loop; raises the error of the lab, or LabUnavailableError."""
-        work = self._request(function, host, *args, **kwargs)
-        if self._loop is None or self._loop is asyncio.get_running_loop():
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
-
-    async def _request(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
+    async def _send_call(self, name: str, host: str, arguments: str, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
+        """No message is lost on the link, so there is no timeout."""
+        if self._link is None:
+            raise LabUnavailableError("The server is stopping.")
         number = next(self._numbers)
         replies = self._replies[number] = asyncio.Queue()
-        is_done = streams = False
+        is_done = False
         try:
-            if self._link is None:
-                raise LabUnavailableError("The server is stopping.")
-            self._send(Call(number, function.name, host, function.encode_arguments(*args, **kwargs)))
-            reply = await replies.get()
-            if isinstance(reply, Output):
-                streams = True
-                return LinkedOutput(replies, lambda is_done: self._forget(number, is_done=is_done))
-            is_done = True
-            if reply.refused:
-                raise rpc.decode_error(reply.text)
-            return function.decode_result(reply.text)
+            self._send(Call(number, name, host, arguments))
+            while not is_done:
+                kind, text = await replies.get()
+                is_done = kind is not Kind.OUTPUT
+                yield kind, text
         finally:
-            if not streams:
-                self._forget(number, is_done=is_done)
-
-    def _forget(self, number: int, *, is_done: bool) -> None:
-        del self._replies[number]
-        if not is_done:
-            self._send(Cancel(number))
-
-
-class LinkedOutput:
-    """The output of a call. At its end, or in ``aclose``, ``forget`` is called once, with a flag that tells whether the
-    call has ended. This is not a generator, because ``aclose`` of a generator that was never read runs none of its
-    code."""
-
-    def __init__(self, replies: asyncio.Queue[Output | Result], forget: Callable[[bool], None]) -> None:
-        self._replies = replies
-        self._forget = forget
-        self._is_closed = False
-
-    def __aiter__(self) -> LinkedOutput:
-        """Itself."""
-        return self
-
-    async def __anext__(self) -> str:
-        """The next piece."""
-        if self._is_closed:
-            raise StopAsyncIteration
-        try:
-            reply = await self._replies.get()
-        except asyncio.CancelledError:
-            self._close(is_done=False)
-            raise
-        if isinstance(reply, Output):
-            return reply.text
-        self._close(is_done=True)
-        if reply.refused:
-            return f"\n[{rpc.decode_error(reply.text)}]\n"
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """Ends the call if it still runs."""
-        self._close(is_done=False)
-
-    def _close(self, *, is_done: bool) -> None:
-        if not self._is_closed:
-            self._is_closed = True
-            self._forget(is_done)
+            del self._replies[number]
+            if not is_done:
+                self._send(Cancel(number))
 
 
 class LinkedTerminals(TerminalCalls):

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -15,7 +14,6 @@ from dashboard.core.operations import deployment
 from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts, LastHeartbeat
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.core.operations.machines import SERVER, version_problem
-from dashboard.lab.remote import rpc
 from dashboard.lab.remote.nats_connection import (
     LAB_CALLS,
     LAB_CANCELS,
@@ -24,8 +22,7 @@ from dashboard.lab.remote.nats_connection import (
     Message,
     NatsConnection,
 )
-from dashboard.lab.remote.replies import Kind, decode_reply
-from dashboard.lab.remote.rpc import RemoteCall
+from dashboard.lab.remote.replies import Caller, Kind, decode_reply
 from dashboard.lab.remote.rpc_server import CallMessage
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations.database_clock import shared_clock
@@ -35,7 +32,7 @@ CHECK_S = 0.5
 FIRST_HEARTBEAT_S = 1.0
 
 
-class RemoteLab:
+class RemoteLab(Caller):
     """This web process's view of the lab of one machine."""
 
     def __init__(self, nats: NatsConnection, machine: str, inbox: str) -> None:
@@ -44,7 +41,6 @@ class RemoteLab:
         self._last: LastHeartbeat | None = None
         self._is_revoked = False
         self._first_heartbeat = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._inbox = f"{WEB_REPLIES}.{machine}.{inbox}"
         self._numbers = itertools.count(1)
         #: The calls in progress, by the subject of their replies. A ``LabUnavailableError`` ends the call.
@@ -142,47 +138,19 @@ class RemoteLab:
             unheard = self._unavailable(deployment.LAB_UNAVAILABLE)
             replies.put_nowait(unheard if message.is_unheard else decode_reply(message.data))
 
-    async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
-        """The result of a call; if the call has output, returns that once the call was accepted. Raises the lab's
-        error, or LabUnavailableError. From any loop."""
-        arguments = function.encode_arguments(*args, **kwargs)
-        return await self.call_within(deployment.CALL_TIMEOUT_S, function, host, arguments)
-
-    async def call_within(self, wait_s: float, function: RemoteCall, host: str, arguments: str) -> Any:
-        """As ``call``, with the JSON of the arguments and a timeout."""
-        work = self._request(function, host, arguments, wait_s)
-        if self._loop is None or self._loop is asyncio.get_running_loop():
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
-
-    async def _request(self, function: RemoteCall, host: str, arguments: str, wait_s: float) -> Any:
+    async def _send_call(self, name: str, host: str, arguments: str, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
         if self._is_revoked:
             raise self._unavailable(deployment.REVOKED)
         if self._last is None or deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
-        if problem := version_problem(__version__, self._last.message.version):
-            raise LabUnavailableError(problem)
-        replies = self._read(self._last.message.lab, CallMessage(function.name, host, arguments), wait_s)
-        try:
-            kind, text = await anext(replies)
-        except BaseException:
-            await replies.aclose()
-            raise
-        if kind is Kind.OUTPUT:
-            return self._output(replies)
-        await replies.aclose()
-        if kind is Kind.REFUSED:
-            raise rpc.decode_error(text)
-        return function.decode_result(text)
-
-    async def _read(self, lab: str, call: CallMessage, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
-        """Sends a call to a lab and yields its replies up to the result or the error. Cancels the call if the replies
-        are not read to the end. Raises LabUnavailableError."""
+        if self.version_problem:
+            raise LabUnavailableError(self.version_problem)
+        lab, call = self._last.message.lab, msgspec.json.encode(CallMessage(name, host, arguments))
         subject = f"{self._inbox}.{next(self._numbers)}"
         queue = self._replies[subject] = asyncio.Queue()
         is_done, parts, end = False, "", asyncio.get_running_loop().time() + wait_s
         try:
-            if not await self._nats.publish(f"{LAB_CALLS}.{lab}", msgspec.json.encode(call), subject):
+            if not await self._nats.publish(f"{LAB_CALLS}.{lab}", call, subject):
                 raise self._unavailable(deployment.CALL_LOST)
             while not is_done:
                 async with asyncio.timeout_at(end):
@@ -201,15 +169,6 @@ class RemoteLab:
             del self._replies[subject]
             if not is_done:
                 await asyncio.shield(self._nats.publish(f"{LAB_CANCELS}.{lab}", subject.encode()))
-
-    async def _output(self, replies: AsyncGenerator[tuple[Kind, str]]) -> AsyncGenerator[str]:
-        try:
-            async for kind, text in replies:
-                yield f"\n[{rpc.decode_error(text)}]\n" if kind is Kind.REFUSED else text
-        except LabUnavailableError:
-            yield "\n[the lab is unavailable]\n"
-        finally:
-            await replies.aclose()
 
 
 class RemoteLabs:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.lab.remote import replies
-from dashboard.lab.remote.replies import Kind, decode_reply, encode_reply
+from dashboard.lab.remote.replies import CallOutput, Kind, decode_reply, encode_reply
+from dashboard.lab.remote.rpc import encode_error
+from dashboard.lab.supervisor import LabUnavailableError
 
 
 @pytest.mark.parametrize(
@@ -31,3 +35,16 @@ def test_any_text_survives(kind: Kind, text: str) -> None:
 def test_an_invalid_reply_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"not a valid Kind|can't decode"):
         decode_reply(data)
+
+
+async def test_an_error_is_the_last_piece_of_the_output() -> None:
+    async def refused() -> AsyncGenerator[tuple[Kind, str]]:
+        yield Kind.OUTPUT, "a piece"
+        yield Kind.REFUSED, encode_error(ValueError("It ended."))
+
+    async def interrupted() -> AsyncGenerator[tuple[Kind, str]]:
+        yield Kind.OUTPUT, "a piece"
+        raise LabUnavailableError("It does not respond.")
+
+    assert [text async for text in CallOutput(refused())] == ["a piece", "\n[It ended.]\n"]
+    assert [text async for text in CallOutput(interrupted())] == ["a piece", "\n[the lab is unavailable]\n"]

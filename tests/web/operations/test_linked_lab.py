@@ -39,7 +39,7 @@ class Linked:
         one, two = socket.socketpair()
         server = LinkServer(self.supervisor, self.publisher)
         self.serving = asyncio.create_task(server.serve(one, lambda: None))
-        self.lab = LinkedLab(two, self.woken.append, lambda: self.lost.append(True))
+        self.lab = LinkedLab(two, lambda *wakeup: self.woken.append(wakeup), lambda: self.lost.append(True))
 
 
 @pytest.fixture
