@@ -34,6 +34,8 @@ FINAL = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
 NEVER_STARTED = "0001-"
 #: How long ``close`` waits for a database that accepts no writes.
 FLUSH_TIMEOUT_S = 5.0
+#: How long a removal without a database waits for the end of a launch.
+LAUNCH_END_S = 5.0
 LAUNCH = Cause(Source.LAB, "launch")
 OBSERVED = Cause(Source.LAB, "observe")
 #: The columns that are no arms and end with the experiment, and those that keep their last state when it is stopped.
@@ -171,6 +173,11 @@ class ExperimentDriver:
             self._preparing.cancel()
         await remove_all(self._context, self._record)
         await self._other.remove()
+        if self._lock.locked() and not self._launched:  # a request that was sent before may still create something
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAUNCH_END_S), self._lock:
+                    pass
+            await remove_all(self._context, self._record)
 
     async def settled(self) -> None:
         """Waits until owners of listeners are final, nat rules are read, names are looked up and everything is in the

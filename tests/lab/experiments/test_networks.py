@@ -25,7 +25,7 @@ from dashboard.store import experiments as experiment_store
 from tests.support import engine_api
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import DEADLINE_S, eventually
+from tests.support.polling import DEADLINE_S, eventually, others_run
 from tests.support.private_engine import PrivateEngine
 from tests.support.specs import make_spec
 
@@ -212,12 +212,14 @@ async def test_a_network_that_was_removed_with_the_experiment_is_not_created_aga
     """The removal does not wait for the launch if the database cannot be used."""
     whole = await fake_lab.database.run(_whole)
     attempts: list[str] = []
+    removals: list[asyncio.Future[None]] = []
 
     async def start(container: str, _deadline_s: float | None = None) -> None:
         attempts.append(container)
         driver = fake_lab.lab.driver_of(part)
         assert driver is not None
-        await driver.remove_unrecorded()
+        removals.append(asyncio.ensure_future(driver.remove_unrecorded()))
+        await others_run()
         raise EngineError(f"network nm-{whole}-overlay not found", 404)
 
     monkeypatch.setattr(fake, "start_container", start)
@@ -228,8 +230,34 @@ async def test_a_network_that_was_removed_with_the_experiment_is_not_created_aga
     assert driver is not None
     async with asyncio.timeout(DEADLINE_S):
         await driver.settled()
+        await asyncio.gather(*removals)
     assert await _made(fake) == set()
     assert len(attempts) == 1
+
+
+async def test_a_network_that_is_being_created_is_removed_with_the_experiment(
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database cannot be used, so the removal does not wait for the launch."""
+    create_network, asked, answered = fake.create_network, asyncio.Event(), asyncio.Event()
+
+    async def create(*arguments: Any) -> str:
+        asked.set()
+        await answered.wait()
+        return await create_network(*arguments)
+
+    monkeypatch.setattr(fake, "create_network", create)
+    identity = await fake_lab.launch("user-bridge")
+    async with asyncio.timeout(DEADLINE_S):
+        await asked.wait()
+        driver = fake_lab.lab.driver_of(identity)
+        assert driver is not None
+        removal = asyncio.ensure_future(driver.remove_unrecorded())
+        await eventually(lambda: removal.done() or fake.calls.count("networks") > 1)
+        answered.set()
+        await removal
+        await driver.settled()
+    assert await _made(fake) == set()
 
 
 async def test_a_container_that_is_gone_is_not_tried_again(
