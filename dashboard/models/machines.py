@@ -14,6 +14,7 @@ class Machine(models.Model):
     ``memory_mb``, ``capacity`` (private hosts with the default limits), ``engine``, ``engine_version``, ``kernel``,
     ``version`` (of Netmodes) and ``seen_at``. ``key_digest`` is the SHA-256 of its key for NATS. Times are in seconds
     since the epoch; ``revoked_at`` is 0 while the machine may connect, and ``last_revoked_at`` stays if it joins again.
+    ``swarm_since`` is when it was last asked to enter the swarm of the machines, 0 after it has left it.
     """
 
     name = models.CharField(primary_key=True, max_length=32)
@@ -31,6 +32,7 @@ class Machine(models.Model):
     seen_at = models.FloatField(default=0.0)
     revoked_at = models.FloatField(default=0.0)
     last_revoked_at = models.FloatField(default=0.0)
+    swarm_since = models.FloatField(default=0.0)
 
     class Meta:
         ordering = ["name"]

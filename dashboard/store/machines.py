@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from django.conf import settings
@@ -22,7 +22,7 @@ def here() -> str | None:
 
 def _record(row: Machine) -> MachineRecord:
     facts = MachineFacts(**{name: getattr(row, name) for name in MachineFacts.__dataclass_fields__})
-    times = row.joined_at, row.seen_at, row.revoked_at, row.last_revoked_at
+    times = row.joined_at, row.seen_at, row.revoked_at, row.last_revoked_at, row.swarm_since
     return MachineRecord(row.name, facts, json.loads(row.labels), row.is_draining, *times)
 
 
@@ -103,6 +103,11 @@ def has_key(name: str, key: str) -> bool:
 def note_facts(name: str, facts: MachineFacts, now: float) -> None:
     """Records what the lab of a machine reports."""
     Machine.objects.filter(pk=name).update(**asdict(facts), seen_at=now)  # all that its role may write
+
+
+def note_swarm(names: Collection[str], since: float) -> None:
+    """Records that machines are asked to enter the swarm of the machines, or with 0 that they have left it."""
+    Machine.objects.filter(pk__in=names).update(swarm_since=since)
 
 
 @audited

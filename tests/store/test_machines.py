@@ -33,6 +33,17 @@ def test_a_machine_is_registered_with_a_key_of_which_only_the_digest_is_stored()
     assert key not in str(Machine.objects.values())
 
 
+def test_the_database_knows_when_a_machine_entered_the_swarm() -> None:
+    for name in ("lab2", "lab3"):
+        machines.register(name, {}, FACTS)
+    machines.note_swarm(["lab2", "server"], 20.0)
+    machines.revoke("lab2")
+    machines.register("lab2", {}, FACTS)
+    assert {one.name: one.swarm_since for one in machines.list_machines()} == {"lab2": 20.0, "lab3": 0.0}
+    machines.note_swarm(["lab2"], 0.0)
+    assert {one.swarm_since for one in machines.list_machines()} == {0.0}
+
+
 def test_a_name_is_registered_once_until_it_is_revoked() -> None:
     first = machines.register("lab2", {}, FACTS)
     with pytest.raises(ValueError, match="has already joined"):

@@ -69,7 +69,8 @@ class MachineFacts:
 @dataclass(frozen=True, slots=True)
 class MachineRecord:
     """A machine as the database has it. Times in seconds since the epoch; ``revoked_at`` is 0 while the machine may
-    connect, and ``last_revoked_at`` stays if it joins again."""
+    connect, and ``last_revoked_at`` stays if it joins again. ``swarm_since`` is when the machine was last asked to
+    enter the swarm of the machines, 0 after it has left it."""
 
     name: str
     facts: MachineFacts
@@ -79,6 +80,7 @@ class MachineRecord:
     seen_at: float
     revoked_at: float
     last_revoked_at: float = 0.0
+    swarm_since: float = 0.0
 
     @property
     def is_revoked(self) -> bool:

@@ -4,6 +4,7 @@ Every member is a manager, because only a manager creates overlay networks. A sw
 alone.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,9 +31,9 @@ OUTDATED = (
     "containers there. End the swarm."
 )
 UNKNOWN = (
-    "{0}: the state of its engine is not known. If it is in a swarm with a revoked machine ({1}), that machine can "
-    "start containers there. Open this page again when the engine can be read: it then names the machines "
-    "that have to leave."
+    "{0}: the state of its engine is not known. As far as this server knows, it has been in the swarm since before {1} "
+    "was revoked. The revoked machine may be a manager of it and can start containers there. End the swarm when the "
+    "engine responds again. If the machine does not come back, revoke it too."
 )
 DIVIDED = "These machines are in different swarms. End the swarm first, then form it again."
 
@@ -125,11 +126,17 @@ def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
-def find_unknown(machines: Sequence[SwarmMachine], revoked: Collection[str]) -> str:
-    """The machines that may be in a swarm with a revoked one, because they do not respond; empty if none. One that was
-    revoked itself and has joined again is named if others were revoked."""
-    names = [machine.name for machine in machines if machine.problem and set(revoked) - {machine.name}]
-    return UNKNOWN.format(", ".join(names), ", ".join(sorted(revoked))) if names else ""
+def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
+    """The machines that may be in a swarm with a revoked one, because they entered it before and do not respond; empty
+    if none. ``entered`` has the time by name, 0 for a machine that has left; a machine without one may be in it."""
+    names, managers = [], set()
+    for machine in machines:
+        since = entered.get(machine.name, -math.inf)
+        later = {name for name, at in revoked.items() if name != machine.name and at > since}
+        if machine.problem and since and later:
+            names.append(machine.name)
+            managers |= later
+    return UNKNOWN.format(", ".join(names), ", ".join(sorted(managers))) if names else ""
 
 
 def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> SwarmPlan:

@@ -132,7 +132,18 @@ def test_members_that_have_not_left_since_a_machine_was_revoked_are_named() -> N
 
 def test_machines_that_may_be_in_a_swarm_with_a_revoked_one_are_named() -> None:
     absent = SwarmMachine("lab2", problem="It does not respond.")
-    assert find_unknown([machine(1), absent], ()) == find_unknown([machine(1)], ["lab9"]) == ""
-    assert find_unknown([machine(1), absent], ["lab9"]).startswith("lab2: the state of its engine is not known.")
-    assert find_unknown([machine(1), absent], ["lab2"]) == "", "it is that machine, which has joined again"
-    assert find_unknown([absent], ["lab2", "lab9"]).startswith("lab2: the state of its engine is not known.")
+    entered, revoked = {"lab2": 10.0}, {"lab9": 20.0}
+    assert find_unknown([machine(1), absent], {}, entered) == find_unknown([machine(1)], revoked, entered) == ""
+    assert find_unknown([machine(1), absent], revoked, entered).startswith(
+        "lab2: the state of its engine is not known. As far as this server knows, it has been in the swarm since "
+        "before lab9 was revoked."
+    )
+    assert find_unknown([absent], {"lab2": 20.0}, entered) == "", "it is that machine, which has joined again"
+    assert "lab8, lab9" in find_unknown([absent], {"lab2": 20.0, "lab8": 20.0, "lab9": 20.0}, entered)
+
+
+def test_a_machine_that_does_not_respond_is_not_named_if_it_is_in_no_swarm_with_a_revoked_one() -> None:
+    absent = SwarmMachine("lab2", problem="It does not respond.")
+    assert find_unknown([absent], {"lab9": 20.0}, {"lab2": 0.0}) == "", "it has left the swarm, or never was in one"
+    assert find_unknown([absent], {"lab9": 20.0}, {"lab2": 30.0}) == "", "it entered a swarm after the revocation"
+    assert find_unknown([absent], {"lab9": 20.0}, {}), "a machine without a row"

@@ -28,6 +28,7 @@ from dashboard.lab.machines import requests, swarm
 from dashboard.store import machines
 from dashboard.store.operations import joining
 from dashboard.store.operations.advisory_lock import SwarmLock
+from dashboard.store.operations.database_clock import shared_clock
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.machines.clients import CALL_ERRORS, row_of
 from dashboard.web.service import service
@@ -68,10 +69,12 @@ async def form(plan: SwarmPlan) -> None:
     first, member = plan.first, plan.addresses[plan.first]
     entered = [first] if plan.is_new else []
     name = first
+    await to_db_thread(machines.note_swarm, entered, shared_clock())
     try:
         ticket = await service.ask_on(row_of(first), "", swarm.open_swarm, member)
         for name in plan.joining:  # one after the other: each changes the number of votes
             entered.append(name)
+            await to_db_thread(machines.note_swarm, [name], shared_clock())
             await service.ask_on(row_of(name), "", swarm.join_swarm, plan.addresses[name], member, ticket)
         for name in plan.addresses:
             await service.ask_on(row_of(name), "", swarm.wait_until_stored)
@@ -90,6 +93,7 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
         try:
             async with asyncio.timeout(LEAVE_S):
                 await service.ask_on(row_of(one.name), "", swarm.leave_swarm)
+            await to_db_thread(machines.note_swarm, [one.name], 0.0)
         except TimeoutError:
             problems.append(_("%(name)s: did not leave the swarm in time.") % {"name": one.name})
         except CALL_ERRORS as error:
@@ -120,19 +124,23 @@ async def _alone() -> AsyncIterator[None]:
         await asyncio.shield(to_db_thread(lock.release))
 
 
-def _revoked() -> dict[str, float]:
+def _known() -> tuple[dict[str, float], dict[str, float]]:
+    """When machines were revoked, and when each machine entered the swarm, by name."""
     records = machines.list_machines()
-    return {record.name: record.last_revoked_at for record in records if record.last_revoked_at}
+    revoked = {record.name: record.last_revoked_at for record in records if record.last_revoked_at}
+    return revoked, {record.name: record.swarm_since for record in records}
 
 
 async def _page(request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
-    found, revoked = await read_machines(), await to_db_thread(_revoked)
+    found, (revoked, entered) = await read_machines(), await to_db_thread(_known)
+    members = shown_members(found)
+    candidates = [machine for machine in found if not machine.is_member and not machine.refusal]
     context = {
         "machines": found,
         "one_machine": await to_db_thread(joining.installation_problem),
-        "problems": [*filter(None, (problem, find_outdated(found, revoked), find_unknown(found, revoked)))],
-        "members": shown_members(found),
-        "candidates": [machine for machine in found if not machine.is_member and not machine.refusal],
+        "problems": [*filter(None, (problem, find_outdated(found, revoked), find_unknown(found, revoked, entered)))],
+        "members": members,
+        "candidates": candidates if len(members) + len(candidates) > 1 else (),
     }
     response: HttpResponse = await to_db_thread(
         lambda: render(request, "operations/swarm.html", context, status=status)
@@ -154,7 +162,8 @@ async def _change(request: HttpRequest, what: str) -> None:
             raise SwarmRefusedError(" ".join(problems))
         return
     require_shown(found, request.POST.getlist("member"))
-    if outdated := find_outdated(found, await to_db_thread(_revoked)):
+    revoked, _entered = await to_db_thread(_known)
+    if outdated := find_outdated(found, revoked):
         raise SwarmRefusedError(outdated)
     await form(plan_swarm(found, chosen))
 

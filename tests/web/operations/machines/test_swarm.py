@@ -142,6 +142,16 @@ async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person)
     assert labs.left == [("lab1", 1), ("lab2", 1), ("lab3", 1)], "one after the other"
 
 
+async def test_one_machine_alone_is_offered_no_swarm(labs: Labs, me: Person) -> None:
+    labs.absent = {"lab2", "lab3"}
+    page = (await http("GET", PAGE, who=me)).text
+    assert "A swarm needs at least two machines that can join it." in page
+    assert 'id="form-swarm"' not in page
+    labs.members = ["lab2"]
+    labs.absent = {"lab3"}
+    assert 'id="form-swarm"' in (await http("GET", PAGE, who=me)).text, "it can join the other one"
+
+
 async def test_a_machine_that_does_not_leave_does_not_keep_the_others(
     labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,12 +229,16 @@ async def test_if_a_machine_is_revoked_a_foreign_swarm_is_no_problem(
 async def test_machines_that_have_not_left_the_swarm_of_a_revoked_one_are_named(
     labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labs.members, labs.absent = ["lab1", "lab2"], {"lab2"}
-    await database_sync_to_async(machines.register)("lab9", {}, MachineFacts())
+    for name in ("lab1", "lab2", "lab3", "lab9"):
+        await database_sync_to_async(machines.register)(name, {}, MachineFacts())
+    assert (await form(me, "lab1", "lab2")).status == 302
+    labs.absent = {"lab2", "lab3"}
     monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
     answer = await http("POST", "/machines/lab9/revoke/", who=me, headers=FORM, body=b"", token=True)
     assert (answer.status, answer["location"], labs.members) == (302, PAGE, ["lab2"])
-    assert "lab2: the state of its engine is not known." in (await http("GET", PAGE, who=me)).text
+    page = (await http("GET", PAGE, who=me)).text
+    assert "lab2: the state of its engine is not known." in page
+    assert "lab3" not in page.partition("the state of its engine is not known")[0].partition('role="alert"')[2]
     labs.absent = set()
     assert "lab2: in the swarm since before lab9 was revoked" in (await http("GET", PAGE, who=me)).text
     refused = await form(me, "lab1", shown="lab2")
@@ -232,9 +246,12 @@ async def test_machines_that_have_not_left_the_swarm_of_a_revoked_one_are_named(
     await database_sync_to_async(machines.register)("lab9", {}, MachineFacts())
     assert "lab2: in the swarm since before lab9 was revoked" in (await http("GET", PAGE, who=me)).text
     assert (await post(me, what="end")).status == 302
-    labs.since = time.time() + 60
+    labs.absent = {"lab1", "lab2", "lab3"}
+    assert "was revoked" not in (await http("GET", PAGE, who=me)).text, "they have left the swarm"
+    labs.absent, labs.since = set(), time.time() + 60
     assert (await form(me, "lab1", "lab2")).status == 302
-    assert "was revoked" not in (await http("GET", PAGE, who=me)).text
+    labs.absent = {"lab2"}
+    assert "was revoked" not in (await http("GET", PAGE, who=me)).text, "they entered it after that"
 
 
 async def test_a_machine_that_was_no_member_when_the_form_was_shown_is_not_asked_for_a_ticket(
