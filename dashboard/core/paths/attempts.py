@@ -65,6 +65,13 @@ def _client_ip(attempt: Attempt) -> str:
     return attempt.client_seen.rpartition(":")[0].strip("[]")
 
 
+def name_client(origin: str, columns: Sequence[Column]) -> str:
+    """The client of an attempt: the title of its column, or the name of the other machine that sent the request."""
+    if origin.startswith(MACHINE_KEY):
+        return f"machine {origin.removeprefix(MACHINE_KEY)}"
+    return next((column.title for column in columns if column.key == origin), origin)
+
+
 def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) -> str:
     """How many paths answered, which did not, which client IP the published services saw, and which containers
     received multicast. Empty if nothing was requested."""

@@ -14,6 +14,7 @@ from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.presets.catalogue import PRESETS, find_preset
 from dashboard.core.experiments.presets.preset import PreparedPreset, Preset, common_reason, prepare
 from dashboard.core.modes import ExperimentSpec
+from dashboard.core.operations.deployment import NO_LAB
 from dashboard.core.operations.machines import first_machine, place_of, split_place
 from dashboard.core.operations.roles import Action, OwnedKind
 from dashboard.core.reports.view import ReportView
@@ -97,6 +98,7 @@ async def _home(
             "images": options.images,
             "engine_problem": problem,
             "own_problem": own_problem,
+            "has_own_lab": own_problem != NO_LAB,
             "form": form or prepared or LaunchForm(free_port=options.port, machine_names=names),
             "chosen": preset,
             "holders": holders,

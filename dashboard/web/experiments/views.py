@@ -26,11 +26,12 @@ from dashboard.core.experiments.launching.progress import launch_progress
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.machines.groups import mark_machines
 from dashboard.core.experiments.machines.heads import apply_requests, merge_phases
-from dashboard.core.experiments.messages import Phase, TimelineItem
+from dashboard.core.experiments.messages import Column, Phase, TimelineItem
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.operations.roles import Action, OwnedKind
+from dashboard.core.paths.attempts import name_client
 from dashboard.lab.doctor import unavailable_report
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
@@ -188,6 +189,11 @@ async def require_experiment(identity: str) -> None:
         raise Http404(_("No experiment has this id."))
 
 
+def _columns_of(identity: str) -> tuple[Column, ...]:
+    record = experiment_store.load(identity)
+    return parts.view(record).columns if record is not None else ()
+
+
 @require_POST
 async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """Sends a request over every path, including those from other machines; with the field ``multicast`` also datagrams
@@ -200,7 +206,8 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
             return JsonResponse({"detail": str(error)}, status=409)
         title = _("The request cannot be sent now")
         return await sync_to_async(refuse)(request, 409, title, str(error), back=scope.experiment(identity))
-    answers = [{**asdict(attempt), "from": attempt.origin} for attempt in attempts]
+    columns = await to_db_thread(_columns_of, identity)
+    answers = [{**asdict(attempt), "from": name_client(attempt.origin, columns)} for attempt in attempts]
     if _wants_json(request):
         return JsonResponse({"attempts": answers})
     context = {

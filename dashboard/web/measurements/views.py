@@ -133,7 +133,9 @@ def start_run(identity: str, values: dict[str, Any], owner_id: int | None) -> st
         chosen = values.get("machine") or next(iter(ids))
         if chosen not in ids:
             raise InvalidOptionsError((f"Choose the machine to measure on: {', '.join(ids)}.",))
-        return start_run(ids[chosen], values, owner_id)
+        # The form cannot know which machine is chosen: the other machines are those without it.
+        others = [name for name in values.get("from_machine") or () if name != chosen]
+        return start_run(ids[chosen], {**values, "from_machine": others}, owner_id)
     if row is None:
         raise Http404(_("No experiment has this id."))
     probes, options = read_options(values)

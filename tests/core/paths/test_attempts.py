@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Trial
 from dashboard.core.experiments.messages import Column
-from dashboard.core.paths.attempts import MAX_ATTEMPTS, MAX_BODY, MAX_TRIALS, describe_attempts, next_trial
+from dashboard.core.paths.attempts import MAX_ATTEMPTS, MAX_BODY, MAX_TRIALS, describe_attempts, name_client, next_trial
 from dashboard.core.paths.model import PathKind
 from dashboard.core.paths.multicast import NOT_SENT
 
@@ -34,6 +34,14 @@ RECEIVED = Attempt("multicast", "", "machine", "host", "udp://224.0.0.251%eth0:2
 LOST = replace(RECEIVED, server="bridge", reason="", error="The datagram did not arrive in bridge.")
 ON_DOCKER0 = "udp://224.0.0.251%docker0:25353"
 DISCARDED = attempt("host", PathKind.PUBLISHED_DNAT, unavailable="the Engine discarded -p")
+
+
+def test_the_client_of_a_request_has_the_title_of_its_column_or_is_another_machine() -> None:
+    columns = (*COLUMNS, Column("machine@2", "machine", "this machine (lab2)"))
+    assert name_client("host", columns) == "host"
+    assert name_client("machine@2", columns) == "this machine (lab2)"
+    assert name_client("@lab2", columns) == "machine lab2"
+    assert name_client("gone", columns) == "gone"
 
 
 @pytest.mark.parametrize(

@@ -281,9 +281,10 @@ async def test_a_running_experiment_is_tried_on_every_path(me: Person, lab_harne
     assert data.status == 200
     assert data.json["attempts"][0]["path"] == "loopback"
     assert "refused the connection" in data.json["attempts"][0]["error"]
-    assert data.json["attempts"][0]["from"] == "machine"
+    assert data.json["attempts"][0]["from"] == "this machine"
     page = await post(f"/experiments/{identity}/try/", me)
     assert "refused the connection" in page.text
+    assert "from this machine" in page.text
     assert "Multicast" not in page.text
     page = await post(f"/experiments/{identity}/try/", me, "multicast=1")
     assert "Multicast on the machine" in page.text

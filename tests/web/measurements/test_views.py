@@ -15,12 +15,16 @@ from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series
 from dashboard.core.measurements.series_key import series_signature
+from dashboard.core.operations.machines import MachineFacts
 from dashboard.core.operations.storage import DiskUsage
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
+from dashboard.store import machines, parts
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations import storage
+from dashboard.store.operations.measurement_clients import load_clients
+from dashboard.web.measurements import views
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +85,17 @@ def test_http_is_requested_from_the_running_containers(owner: Client, experiment
     run = MeasurementRun.objects.get()
     assert (run.twin, run.experiment_id) == (False, experiment)
     assert Experiment.objects.count() == 1
+
+
+def test_the_machine_to_measure_on_is_not_another_one(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The form offers all machines of the experiment: without a style sheet it cannot leave out the chosen one."""
+    monkeypatch.setattr(views, "other_machines", lambda machine: {"server": ""} if machine == "lab2" else {})
+    machines.register("lab2", {}, MachineFacts())
+    whole = parts.create(make_spec("host", machines=["server", "lab2"]))
+    fields = {"probe": "http", "machine": "lab2", "from_machine": ["lab2", "server"]}
+    assert owner.post(f"/experiments/{whole}/measure/", fields, **HERE).status_code == 302
+    run = MeasurementRun.objects.get()
+    assert (run.machine_id, load_clients(run.pk)) == ("lab2", ("server",))
 
 
 @pytest.mark.parametrize(

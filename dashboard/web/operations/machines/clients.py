@@ -27,10 +27,12 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 
 @dataclass(frozen=True, slots=True)
 class ClientChoice:
-    """A machine in a form, with the reason why it cannot be chosen."""
+    """A machine in a form, with the reason why it cannot be chosen. ``part`` is the number of its part of the
+    experiment: to a measurement on that part it is no other machine. 0 without a part."""
 
     name: str
     problem: str = ""
+    part: int = 0
 
 
 def row_of(name: str) -> str | None:
@@ -69,7 +71,8 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
     if record is None or record.host:
         return ()
     found = other_machines(record.machine) | (_installation_machine() if record.parts else {})
-    return tuple(ClientChoice(name, problem) for name, problem in found.items())
+    places = {name: place for place, name in enumerate(parts.ids_of(record.parts), start=1)}
+    return tuple(ClientChoice(name, problem, places.get(name, 0)) for name, problem in found.items())
 
 
 def arm_names(experiment: str) -> frozenset[str]:

@@ -93,9 +93,9 @@ def _describe_drain(machine: str) -> str:
         ngettext("%d private host", "%d private hosts", hosts) % hosts,
         ngettext("%d experiment or run", "%d experiments or runs", others) % others,
     ]
-    return _("Still in use: %s.") % ", ".join(
-        text for text, count in zip(counts, (hosts, others), strict=True) if count
-    )
+    used = ", ".join(text for text, count in zip(counts, (hosts, others), strict=True) if count)
+    advice = _("Move the hosts in the console of their session.") if hosts else ""
+    return f"{_('Still in use: %s.') % used} {advice}".rstrip()
 
 
 def _own_line() -> MachineLine | None:

@@ -12,13 +12,14 @@ from django.test import Client
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.machines.groups import MachineNote
 from dashboard.core.experiments.messages import Phase
+from dashboard.core.operations.deployment import NO_LAB
 from dashboard.core.reports.validate import validate_file
 from dashboard.lab.remote.experiment_calls import LaunchOptions
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines as machine_store
 from dashboard.store import parts
-from dashboard.web.experiments import machines
+from dashboard.web.experiments import launch_views, machines
 from dashboard.web.service import service
 from tests.core.machine_scenes import make_head, two_machines
 from tests.support.specs import make_spec
@@ -164,6 +165,10 @@ def test_without_an_own_engine_the_start_page_leads_to_a_machine_that_responds(
     assert "This server's engine" not in page
     assert page.count('<input type="hidden" name="host" value="@lab3">') == 2, "in the form and at the presets"
     assert 'href="/?host=@lab3" aria-current="true"' in page
+    monkeypatch.setattr(launch_views, "own_engine_problem", lambda: NO_LAB)
+    page = owner.get("/").content.decode()
+    assert 'href="/?host=@lab3" aria-current="true"' in page
+    assert "Nothing can be launched" not in page, "the server of machines that have joined may have no lab"
     labs.gone.add("lab3")
     alone = owner.get("/").content.decode()
     assert "The Docker Engine does not answer." in alone

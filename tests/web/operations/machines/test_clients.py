@@ -76,7 +76,12 @@ def test_the_machine_of_the_installation_is_a_client_of_several_machines_if_it_h
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = parts.create(make_spec("host", machines=["lab2", "server"]))
-    assert [one.name for one in client_choices(whole)][-1] == "server"
+    assert [(one.name, one.part) for one in client_choices(whole)] == [
+        ("lab2", 1),
+        ("lab3", 0),
+        ("lab4", 0),
+        ("server", 2),
+    ]
     monkeypatch.setattr(service, "labs", Labs(None))
     assert "server" not in [one.name for one in client_choices(whole)]
 

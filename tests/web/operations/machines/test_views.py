@@ -135,7 +135,10 @@ async def test_a_drained_machine_states_whether_it_can_be_upgraded(
     await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"), machine="lab2")
     page = (await get("/machines/", me)).text
     assert "it can be upgraded now" not in page
-    assert "Still in use: 1 experiment or run." in page
+    assert "Still in use: 1 experiment or run.</span>" in page
+    monkeypatch.setattr(presenters, "count_hosts", lambda _machine: 2)
+    used = "Still in use: 2 private hosts, 1 experiment or run. Move the hosts in the console of their session."
+    assert used in (await get("/machines/", me)).text
 
 
 def test_the_stamp_changes_with_everything_but_the_time_of_heartbeats() -> None:

@@ -82,7 +82,7 @@ export function createExperiment(main) {
     if (isClean(dirty)) return;
     if (dirty.everything || dirty.head) head.draw(model.experiment);
     if (dirty.everything || dirty.launching) launching.draw(model.launching);
-    if (dirty.everything || dirty.trial) tryIt?.draw(model.trial);
+    if (dirty.everything || dirty.trial) tryIt?.draw(model.trial, model.columns);
     drawFacts(model, dirty);
     timeline.draw(model, dirty);
     if (dirty.cells.size > 0) announceChanges(dirty.cells.size);

@@ -10,13 +10,18 @@ function setSlot(li, name, text, box = name) {
   setHidden(slot(li, box), !text);
 }
 
+/** The client of an attempt, as `name_client` of `dashboard.core.paths.attempts` names it. */
+function nameClient(origin, columns) {
+  if (origin.startsWith("@")) return `machine ${origin.slice(1)}`;
+  return columns.find(({ key }) => key === origin)?.title ?? origin;
+}
+
 function makeAttempt(attempt) {
   const li = cloneTemplate("template-attempt").querySelector("li");
   li.classList.toggle("bad", Boolean(attempt.error));
   li.classList.toggle("off", Boolean(attempt.unavailable));
   setText(slot(li, "title"), attempt.title);
-  const from = attempt.from ?? attempt.origin;
-  setSlot(li, "from", from ? fill(words.from, { from }) : "");
+  setSlot(li, "from", attempt.from ? fill(words.from, { from: attempt.from }) : "");
   setSlot(li, "curl", attempt.curl ?? "", "command-box");
   setText(slot(li, "of"), attempt.title);
   const status = `${attempt.status ?? ""} ${attempt.reason ?? ""}`.trim();
@@ -70,10 +75,12 @@ export function createTryIt(main) {
 
   return {
     /** Shows the stored trial, unless the page shows it or a newer one; a new round has none. */
-    draw(trial) {
+    draw(trial, columns) {
       if (running || trial === null) return;
       if (trial.number === 0) show([], null);
-      else if (trial.at > Number(slot(main, "tried-at").dataset.at)) show(trial.attempts, new Date(trial.at * 1000));
+      else if (trial.at > Number(slot(main, "tried-at").dataset.at)) {
+        show(trial.attempts.map((one) => ({ ...one, from: nameClient(one.origin, columns) })), new Date(trial.at * 1000));
+      }
     },
   };
 }
