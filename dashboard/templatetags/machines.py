@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django import template
 
 from dashboard.core.experiments.messages import Column
+from dashboard.core.paths.attempts import name_client
 from dashboard.web.experiments import table_presenter
 
 register = template.Library()
@@ -14,3 +15,9 @@ register = template.Library()
 def list_machines(columns: Sequence[Column]) -> tuple[table_presenter.MachineView, ...]:
     """The machines of the columns; empty if all columns belong to one machine."""
     return table_presenter.list_machines(columns)
+
+
+@register.filter
+def client_name(origin: str, columns: Sequence[Column]) -> str:
+    """The client of an attempt as users know it."""
+    return name_client(origin, columns)

@@ -1,6 +1,6 @@
 """Filters and tags of all pages: ``{% load netmodes %}``."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -26,7 +26,6 @@ from dashboard.core.experiments.picture import DrawnPath, Picture
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
-from dashboard.core.paths.attempts import name_client
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.templatetags.training import session_words
 from dashboard.templatetags.words import CHART_WORDS
@@ -167,12 +166,6 @@ def modes_by_column(columns: Iterable[Column]) -> dict[str, str]:
 def has_host_and_bridge(modes: Mapping[str, str]) -> bool:
     """Whether these modes of columns include host mode and a bridge."""
     return {Mode.HOST, Mode.BRIDGE} <= set(modes.values()) or {Mode.HOST, Mode.USER_BRIDGE} <= set(modes.values())
-
-
-@register.filter
-def client_name(origin: str, columns: Sequence[Column]) -> str:
-    """The client of an attempt as users know it."""
-    return name_client(origin, columns)
 
 
 @register.filter
