@@ -14,7 +14,6 @@ import pytest
 from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connection
 from django.db.models.signals import post_migrate
-from hypothesis import settings
 from hypothesis.internal.conjecture import providers
 
 from dashboard import configuration
@@ -27,11 +26,8 @@ from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.hosts.variants import Variant
 from dashboard.lab.claims.engines import read_facts
 from dashboard.store.operations.database_clock import shared_clock
-from tests.support import selection, workers
+from tests.support import properties, selection, workers
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
-
-#: The examples of each property, unless it has its own number. ``--all`` tries the default of Hypothesis, 100.
-GATE_EXAMPLES = 40
 
 
 def _skip_local_constants() -> None:
@@ -44,9 +40,9 @@ def _skip_local_constants() -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Restores signals; moves a worker into its own network namespace. In the gate, Hypothesis tries fewer examples."""
     workers.restore_interrupts()
-    if "not slow" in config.option.markexpr:
-        settings.register_profile("gate", max_examples=GATE_EXAMPLES)
-        settings.load_profile("gate")
+    is_whole = "not slow" not in config.option.markexpr
+    properties.load_profile(is_whole=is_whole, shrinks=not workers.is_worker(config))
+    if not is_whole:
         _skip_local_constants()
     if workers.is_worker(config):
         workers.enter_network_namespace()
@@ -86,6 +82,17 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
     """Gives each worker its own data folder."""
     workers.separate_data_folders(specs, configuration.data_dir())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker whether the whole suite runs: then each collects a part of it."""
+    node.workerinput["is_divided"] = node.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves folders out that another worker collects."""
+    return True if workers.is_left_to_another(config, collection_path) else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import decoding
 from dashboard.engine.protocol import EngineError, PullProgress, RootlessKit
+from tests.support.properties import examples
 
 FIELDS = (
     "Id", "Name", "State", "Status", "Running", "Pid", "ExitCode", "Error", "StartedAt", "HostConfig", "NetworkMode",
@@ -43,7 +44,7 @@ def longest_text(value: object) -> int:
     return max((longest_text(getattr(value, one)) for one in slots), default=0)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(4))
 @given(odd)
 def test_no_answer_breaks_a_decoder(answer: Any) -> None:
     for decode in (decoding.container_facts, decoding.network_facts, decoding.image_facts):
@@ -57,7 +58,7 @@ def test_no_answer_breaks_a_decoder(answer: Any) -> None:
     assert all(0 < one.container_port < 65536 and 0 <= one.host_port < 65536 for one in container.published)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(2))
 @given(st.binary(max_size=200) | odd.map(lambda value: json.dumps(value).encode()))
 def test_no_line_breaks_a_stream(line: bytes) -> None:
     event = decoding.engine_event(line)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dashboard.latency.exchanges import ConnectEachTime, Datagrams, DnsLookup, HttpGet, SameSize
 from dashboard.latency.refusals import Refusal
+from tests.support.properties import examples
 
 Answer = Callable[[socket.socket], None]
 
@@ -64,7 +65,7 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(0.5))
 @given(st.sampled_from([PLAIN, CHUNKED]), st.sets(st.integers(1, 60), max_size=4))
 def test_an_answer_is_read_to_its_end_however_it_is_cut(whole: bytes, cuts: set[int]) -> None:
     places = [0, *sorted(one for one in cuts if one < len(whole)), len(whole)]

@@ -33,6 +33,7 @@ from tests.core.builders import (
 )
 from tests.core.scenes import RECORDED, make_scene, recorded_scene, with_neighbour, with_rootless_netns
 from tests.core.strategies import engine_scenes, generated_scenes
+from tests.support.properties import examples
 
 
 def row(rows: Iterable[Row], section: str, key: str, field: str = "") -> Row:
@@ -105,7 +106,7 @@ def test_every_row_has_a_text_for_every_column(observed: tuple[Columns, States])
         assert one.why == "" or one.relation is not Relation.SAME
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(0.5))
 @given(st.lists(st.one_of(generated_scenes(), engine_scenes()), min_size=2, max_size=4), st.data())
 def test_a_cache_does_not_change_the_rows(scenes: list[tuple[Columns, States]], data: st.DataObject) -> None:
     cache = RowCache()

@@ -29,6 +29,7 @@ from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from tests.core.builders import make_column, make_state
 from tests.core.strategies import arm_keys, columns_with_key, states
+from tests.support.properties import examples
 
 CAUSE = Cause(Source.KERNEL, "address eth0", "nginx 4711")
 
@@ -100,7 +101,7 @@ def stored(entries: list[Entry]) -> list[Entry]:
     return [replace(entry, facts=decode_facts(encode_facts(entry.facts))) for entry in entries]
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(0.6))
 @given(recordings())
 def test_a_replay_stopped_at_any_entry_shows_the_view_after_it(recording: Recording) -> None:
     read = stored(recording.entries)
@@ -108,7 +109,7 @@ def test_a_replay_stopped_at_any_entry_shows_the_view_after_it(recording: Record
         assert replay(read[:number]) == seen
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(0.6))
 @given(recordings(), st.data())
 def test_a_replay_continues_from_any_view(recording: Recording, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(recording.entries)))

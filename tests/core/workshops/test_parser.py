@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dashboard.core.workshops.fields import argument_problem
 from dashboard.core.workshops.model import Problem
 from dashboard.core.workshops.parser import HEAD, MAX_PROBLEMS, MAX_STEPS, MAX_WORDS, count_words, parse_workshop
+from tests.support.properties import examples
 
 GOOD_HEAD = 'format = 1\ntitle = "A workshop"\nsummary = "What it is about."\nminutes = 5\norder = 5\n'
 GOOD_STEP = """+++
@@ -197,7 +198,7 @@ def test_most_mutations_are_detected() -> None:
     assert found > 60
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(2))
 @given(
     st.dictionaries(
         st.text(max_size=12) | st.sampled_from([HEAD, "01-a.md", "02-b.md"]), st.text(max_size=200), max_size=5

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.properties import examples
 from tests.support.terminal import Site, Terminal
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -170,7 +171,7 @@ def test_violations_of_the_protocol_end_the_connection_with_the_right_code(nowhe
     site = nowhere.serve().sign_in()
     path = open_session(site)
 
-    @settings(max_examples=150, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(1.5), database=None, suppress_health_check=list(HealthCheck))
     @given(violations(), st.lists(st.integers(0, 1 << 20), max_size=3))
     def violate(sent: Sent, cuts: list[int]) -> None:
         with connected(site, path) as client:

@@ -328,7 +328,7 @@ def client() -> Iterator[Client]:
     made.logout()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=bodies | anything)
 @example(body={"arms": [{"mode": "host", "publish_all": {}}]})
 @example(body={"modes": ["host"], "title": "\x00"})
@@ -348,7 +348,7 @@ def test_no_body_is_a_server_error(client: Client, body: object) -> None:
         assert Experiment.objects.count() == before
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200))
 def test_no_bytes_are_a_server_error(client: Client, body: bytes) -> None:
     answer = client.post("/api/experiments", body, content_type="application/json")

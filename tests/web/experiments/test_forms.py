@@ -250,7 +250,7 @@ def posts(draw: st.DrawFn) -> dict[str, list[str]]:
     return found | {"arms-TOTAL_FORMS": total} | draw(st.dictionaries(names, values, max_size=8))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(post=posts())
 def test_no_form_is_a_server_error(client: Client, post: dict[str, list[str]]) -> None:
     before = Experiment.objects.count()

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from dashboard.web.http.turn_queue import ADDRESS, COOKIE, Address, Group, Limits, Turn
@@ -178,7 +177,6 @@ REQUESTS = st.builds(
 )
 
 
-@hypothesis_settings(deadline=None)  # other processes may hold the cores
 @given(st.lists(REQUESTS, min_size=1, max_size=5), st.integers(1, 2), st.integers(0, 1), st.integers(1, 2))
 def test_every_request_ends_and_no_place_stays_taken(
     requests: list[Request], turns: int, late: int, calls: int

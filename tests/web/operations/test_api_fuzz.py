@@ -91,7 +91,7 @@ async def test_no_request_is_answered_with_a_server_error(count: int, monkeypatc
     who = await person()
     drawn: list[tuple[str, str, bytes]] = []
 
-    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, database=None, suppress_health_check=list(HealthCheck))
     @given(requests(known))
     def draw(request: tuple[str, str, bytes]) -> None:
         drawn.append(request)

@@ -16,6 +16,7 @@ from dashboard.core.namespaces.state import Family, Listener, Protocol
 from tests.core.builders import Columns, States
 from tests.core.scenes import make_scene, recorded_scene
 from tests.core.strategies import engine_scenes
+from tests.support.properties import examples
 
 
 def _with(columns: Columns, key: str, **changes: object) -> tuple[Column, ...]:
@@ -149,7 +150,7 @@ def test_arms_that_wait_or_were_stopped_are_no_trouble() -> None:
         assert _trouble(_with(columns, "host", status=status), states) == ()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(0.6))
 @given(engine_scenes())
 def test_every_sentence_of_any_scene_ends_with_a_full_stop(scene: tuple[Columns, States]) -> None:
     columns, states = scene

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from dashboard.core.comparison.answer.differences import MAX_DIFFERENCES, list_differences
 from dashboard.core.comparison.rows import compare
@@ -34,7 +34,6 @@ def test_a_row_without_a_rule_is_described_by_its_cells() -> None:
     )
 
 
-@settings(max_examples=60)
 @given(engine_scenes())
 def test_any_scene_has_at_most_five_differences_each_proven_by_a_row(scene: tuple[Columns, States]) -> None:
     columns, states = scene

@@ -25,6 +25,7 @@ from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import FIRST_AT, VECTORS, observe, shown, vectors
 from tests.core.scenes import make_scene, recorded_scene
 from tests.core.strategies import engine_scenes, generated_scenes, interfaces, listeners, routes, states
+from tests.support.properties import examples
 
 
 def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> None:
@@ -104,7 +105,7 @@ def histories(draw: st.DrawFn) -> History:
     return History(found)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(histories())
 def test_every_position_shows_what_was_observed(observed: History) -> None:
     entries, seen = observe(observed)
@@ -134,7 +135,7 @@ def _reasons(position: dict[str, Any], section: str) -> list[str]:
     return [row["why"] for row in position["rows"] if row["section"] == section]
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(0.2))
 @given(histories(), st.data())
 def test_an_extended_recording_equals_one_that_was_built_at_once(observed: History, data: st.DataObject) -> None:
     entries, _ = observe(observed)
@@ -144,7 +145,7 @@ def test_an_extended_recording_equals_one_that_was_built_at_once(observed: Histo
     assert encode_recording(grown) == encode_recording(build_recording(entries))
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(0.2))
 @given(histories(), st.data())
 def test_a_recording_can_begin_at_a_later_entry(observed: History, data: st.DataObject) -> None:
     entries, _ = observe(observed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 
 from dashboard.core.comparison.rows import SECTIONS, compare
 from dashboard.core.reports.replay.inputs import Inputs
@@ -15,7 +15,6 @@ from tests.core.scenes import make_scene
 from tests.core.strategies import generated_scenes
 
 
-@settings(max_examples=60)
 @given(generated_scenes(), generated_scenes())
 def test_rows_are_those_of_the_comparison(first: tuple[Columns, States], second: tuple[Columns, States]) -> None:
     inputs, rows = Inputs(), RecordedRows()
