@@ -40,13 +40,19 @@ class Worker:
 
 def schedule(tests: list[str], count: int = 2) -> tuple[Scheduler, list[Any]]:
     """A scheduler that has assigned these tests, and its workers."""
+    return schedule_collected(*count * [tests])
+
+
+def schedule_collected(*collected: list[str]) -> tuple[Scheduler, list[Any]]:
+    """As ``schedule``, with the tests that each worker has collected."""
     log: Any = SimpleNamespace(loadscopesched=lambda *_: None)
-    config: Any = SimpleNamespace(option=SimpleNamespace(), getvalue=lambda _name: count * ["popen"])
+    plugins = SimpleNamespace(get_plugin=lambda _name: None)
+    config: Any = SimpleNamespace(pluginmanager=plugins, getvalue=lambda _name: len(collected) * ["popen"])
     scheduler = Scheduler(config, log)
-    made: list[Any] = [Worker(tests) for _ in range(count)]
+    made: list[Any] = [Worker(tests) for tests in collected]
     for worker in made:
         scheduler.add_node(worker)
-        scheduler.add_node_collection(worker, tests)
+        scheduler.add_node_collection(worker, worker.collection)
     scheduler.schedule()
     return scheduler, made
 
@@ -113,6 +119,59 @@ def test_tests_with_a_browser_stay_in_one_worker_while_there_are_others() -> Non
     _, (one, two, three) = schedule([*others, *browser], count=3)
     assert {*one.given, *three.given} >= set(browser)
     assert two.given == others[:2]
+
+
+def test_what_only_one_worker_has_collected_it_runs_first() -> None:
+    shared, own, other = [f"tests/{name}/test_a.py::test" for name in ("lab", "core", "web")]
+    _, (one, two) = schedule_collected([shared, own], [other, shared])
+    assert one.given == [own, shared]
+    assert two.given == [other]
+
+
+def test_a_worker_ends_when_the_rest_belongs_to_others() -> None:
+    own = [f"tests/core/test_{name}.py::test_{number}" for name in "abc" for number in range(9)]
+    scheduler, (one, two) = schedule_collected(own, ["tests/web/test_a.py::test"])
+    assert two.shutting_down
+    assert not one.shutting_down
+    for index in range(len(own)):
+        scheduler.mark_test_complete(one, index)
+    scheduler.mark_test_complete(two, 0)
+    assert sorted(one.given) == sorted(own)
+    assert one.shutting_down
+    assert not scheduler.has_pending
+
+
+def test_a_worker_that_replaces_a_crashed_one_continues_its_work() -> None:
+    own = [f"tests/core/test_{name}.py::test" for name in "abcde"]
+    shared = ["tests/lab/test_a.py::test"]
+    scheduler, (one, two) = schedule_collected(own, shared)
+    crashed = scheduler.remove_node(one)
+    assert crashed == one.given[0]
+    another: Any = Worker([*shared, *own])
+    scheduler.add_node(another)
+    scheduler.add_node_collection(another, another.collection)
+    scheduler.schedule()
+    assert another.given[0] in own
+    assert two.given == shared
+
+
+@pytest.mark.parametrize(
+    ("worker", "count", "left"),
+    [("gw0", 4, 2), ("gw1", 4, 1), ("gw3", 4, 1), ("gw0", 3, 1), ("gw0", 1, 0), ("gw4", 4, 0)],
+)
+def test_each_folder_is_left_to_one_worker(worker: str, count: int, left: int) -> None:
+    given = {"is_divided": True, "workerid": worker, "workercount": count}
+    folders = [ROOT / "tests/core", ROOT / "tests/web", ROOT / "tests/lab", ROOT / "tests/core/paths"]
+    config: Any = SimpleNamespace(rootpath=ROOT, workerinput=given)
+    assert sum(workers.is_left_to_another(config, folder) for folder in folders) == left
+    given["is_divided"] = False
+    assert not any(workers.is_left_to_another(config, folder) for folder in folders)
+    config = SimpleNamespace(rootpath=ROOT)
+    assert not any(workers.is_left_to_another(config, folder) for folder in folders), "a run in one process"
+
+
+def test_every_folder_with_an_owner_exists() -> None:
+    assert all((ROOT / folder).is_dir() for folder in workers.OWNERS)
 
 
 @pytest.mark.parametrize(("cores", "count"), [(1, 3), (2, 4), (4, 6), (64, 6)])

@@ -48,6 +48,12 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/browser/experiments/live/test_table.py",
     ),
 }
+#: Folders with most of the tests, few of which need an engine. In a run of the whole suite only the worker with this
+#: number collects and runs them. Collecting all tests takes a worker 20 s of processor time.
+OWNERS = {
+    **dict.fromkeys(("tests/core", "tests/export", "tests/netns", "tests/store"), 3),
+    **dict.fromkeys(("tests/bench", "tests/docs", "tests/launcher", "tests/web"), 1),
+}
 #: The folder of tests that share a browser and a server.
 BROWSER = "tests/browser/"
 #: Seconds that a file, or each file of a folder, takes on two quiet cores; the first matching prefix counts. Long files
@@ -136,13 +142,44 @@ def worker_count() -> int:
     return min(6, len(os.sched_getaffinity(0)) + 2)
 
 
+def is_left_to_another(config: pytest.Config, path: Path) -> bool:
+    """Whether another worker collects this folder. A worker that replaces a crashed one collects all."""
+    given = getattr(config, "workerinput", {"is_divided": False})
+    owner = OWNERS.get(os.path.relpath(path, config.rootpath))
+    if owner is None or not given["is_divided"]:
+        return False
+    number, count = int(given["workerid"].removeprefix("gw")), int(given["workercount"])
+    return number < count and number != owner % count
+
+
 class Scheduler(LoadScopeScheduling):
-    """Assigns whole scopes to workers: those that must run alone first, then long ones, the rest in random order. Tests
-    with a browser stay together as long as there are others."""
+    """Assigns whole scopes to workers: those that must run alone first, then those that only this worker has collected,
+    then long ones, the rest in random order. Tests with a browser stay together as long as there are others."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
-        config.option.loadscopereorder = False
         super().__init__(config, log)
+        self._scopes: dict[WorkerController, frozenset[str]] = {}
+
+    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
+        """Notes what a worker can run. Workers have collected different tests (``OWNERS``)."""
+        self.registered_collections[node] = list(collection)
+        self._scopes[node] = frozenset(map(scope_of, collection))
+
+    def schedule(self) -> None:
+        """Assigns two scopes to each worker; called again, one to each that needs one."""
+        turns = 1
+        if self.collection is None:
+            collected = [test for tests in self.registered_collections.values() for test in tests]
+            self.collection, turns = list(dict.fromkeys(collected)), 2
+            for test in self.collection:
+                self.workqueue.setdefault(scope_of(test), {})[test] = False
+            if (session := self.config.pluginmanager.get_plugin("session")) is not None:
+                session.testscollected = len(self.collection)
+        for node in self.nodes * turns:
+            self._reschedule(node)
+        if not self.workqueue:  # a worker begins its last test when it knows that none follows
+            for node in self.nodes:
+                node.shutdown()
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
@@ -155,15 +192,25 @@ class Scheduler(LoadScopeScheduling):
         """Assigns the next scope. While a scope runs alone, a worker without work keeps waiting."""
         if self._something_is_alone() and not self.assigned_work[node]:
             return
-        first = ALONE_SCOPE if ALONE_SCOPE in self.workqueue else max(self.workqueue, key=self._preference_of(node))
+        possible = [scope for scope in self.workqueue if scope in self._scopes[node]]
+        if not possible:
+            node.shutdown()
+            return
+        first = ALONE_SCOPE if ALONE_SCOPE in possible else max(possible, key=self._preference_of(node))
         self.workqueue.move_to_end(first, last=False)
         super()._assign_work_unit(node)
 
-    def _preference_of(self, node: WorkerController) -> Callable[[str], tuple[bool, int]]:
-        """What every second worker takes first: tests with a browser, the others the rest; each the longest first. A
-        worker that alternates between them starts a browser for each file, and every worker starts a server."""
+    def _preference_of(self, node: WorkerController) -> Callable[[str], tuple[bool, bool, int]]:
+        """What a worker takes first: what no other one has collected. Then every second worker takes tests with a
+        browser, the others the rest; each the longest first. A worker that alternates between them starts a browser for
+        each file, and every worker starts a server."""
         takes_browser = self.nodes.index(node) % 2 == 0
-        return lambda scope: (scope.startswith(BROWSER) == takes_browser, seconds_of(scope))
+        others = frozenset[str]().union(*(self._scopes[other] for other in self.nodes if other is not node))
+        return lambda scope: (
+            scope not in others,
+            scope.startswith(BROWSER) == takes_browser,
+            seconds_of(scope),
+        )
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         """When no scope runs alone any longer, the waiting workers begin with two scopes each, as at the start."""
