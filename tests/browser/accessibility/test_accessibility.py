@@ -84,7 +84,7 @@ def test_the_start_page_with_a_running_experiment(running: str, visitor: Visitor
 
 
 @pytest.mark.parametrize(
-    "address", ["/doctor/", "/api/docs", pytest.param("/reports/example/", marks=pytest.mark.slow)]
+    "address", ["/doctor/", *(pytest.param(one, marks=pytest.mark.slow) for one in ("/api/docs", "/reports/example/"))]
 )
 def test_a_page_with_fixed_content(visitor: Visitor, server: Server, address: str) -> None:
     page = visitor.open(server.url + address)

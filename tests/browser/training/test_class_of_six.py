@@ -30,8 +30,8 @@ LAPTOP: dict[str, Any] = {"viewport": {"width": 1440, "height": 900}}
 PROJECTOR: dict[str, Any] = {"viewport": {"width": 1280, "height": 720}}
 NAMES = ("Ada", "Bob", "Cleo", "Dan", "Eve", "Finn")
 ON_PHONES = {"Bob", "Eve"}
-#: The two results that need most space on the projector.
-LONGEST = sorted((step for step in HOST.steps if step.predict), key=lambda step: len(step.reveal))[-2:]
+#: The result that needs most space on the projector.
+LONGEST = max((step for step in HOST.steps if step.predict), key=lambda step: len(step.reveal))
 
 
 @dataclass
@@ -185,7 +185,7 @@ def it_ends(group: Class) -> None:
 
 
 @pytest.mark.parametrize(
-    "steps", [pytest.param(LONGEST, id="longest"), pytest.param(HOST.steps, marks=pytest.mark.slow, id="all")]
+    "steps", [pytest.param([LONGEST], id="longest"), pytest.param(HOST.steps, marks=pytest.mark.slow, id="all")]
 )
 def test_every_result_fits_the_projector(visit: Visit, server: Server, steps: Sequence[Step]) -> None:
     console = new_session(visit(**LAPTOP), server, "On the projector")
@@ -205,7 +205,7 @@ def test_every_result_fits_the_projector(visit: Visit, server: Server, steps: Se
         fits_the_projector(projector, expected)
 
 
-@pytest.mark.parametrize("names", [NAMES[:3], pytest.param(NAMES, marks=pytest.mark.slow)], ids=len)
+@pytest.mark.parametrize("names", [NAMES[:2], pytest.param(NAMES, marks=pytest.mark.slow)], ids=len)
 def test_a_short_class_without_hosts(visit: Visit, server: Server, names: tuple[str, ...]) -> None:
     group = open_class(visit, server, names)
     expected = HOST.steps[1]

@@ -93,13 +93,14 @@ def test_a_verdict_follows_from_the_difference_and_its_interval(
     assert found == compare_blocks(blocks_of(runs[0]), blocks_of(runs[1]))
 
 
-def test_identical_runs_are_seldom_called_different() -> None:
+@pytest.mark.parametrize("count", [40, pytest.param(120, marks=pytest.mark.slow)])
+def test_identical_runs_are_seldom_called_different(count: int) -> None:
     source = random.Random(2)
     alarms = 0
-    for seed in range(120):
+    for seed in range(count):
         runs = [blocks_of([20 + heavy(source) for _ in range(30)]) for _ in range(2)]
         alarms += name_of(compare_blocks(*runs, seed=seed).verdict) in {"slower", "faster"}
-    assert alarms <= 6
+    assert alarms <= count // 20
 
 
 def test_p99_needs_enough_requests() -> None:

@@ -148,7 +148,7 @@ def test_a_report_without_an_experiment_is_compared_by_its_latency() -> None:
 ODD = (-1e308, -1.0, 0.0, 1e-300, 20.0, 1e308)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [pytest.param(seed, marks=[pytest.mark.slow] * (seed > 3)) for seed in range(12)])
 def test_forged_figures_break_no_page(seed: int) -> None:
     """An imported report can have any figures in its blocks, intervals and times."""
     source = random.Random(seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 
 import pytest
@@ -211,16 +212,17 @@ def verdict_on(data: bytes, *, read: bool) -> str:
     return ""
 
 
-def test_each_of_two_thousand_mutated_files_is_refused_in_a_sentence_or_is_a_valid_report() -> None:
+@pytest.mark.parametrize("count", [300, pytest.param(2000, marks=pytest.mark.slow)])
+def test_each_mutated_file_is_refused_in_a_sentence_or_is_a_valid_report(count: int) -> None:
     source = random.Random(4)
     accepted = 0
     started = time.process_time()
-    for number in range(2000):
+    for number in range(count):
         reason = verdict_on(mutated(source), read=number % 4 == 0)
         assert len(reason) < 600
         assert "\n" not in reason
         accepted += not reason
-    assert 20 < accepted < 1500
+    assert 0.01 * count < accepted < 0.75 * count
     assert time.process_time() - started < 240
 
 
@@ -233,13 +235,17 @@ def test_values_at_their_limits_are_accepted(monkeypatch: pytest.MonkeyPatch) ->
         parse_report(with_field("later", {"histogram": ["x" * 100_001]}))
     values = [1] * 10
     file = with_field("later", values)
-    for limit in range(len(file)):
+
+    def is_accepted(limit: int) -> bool:
         monkeypatch.setattr(report_parse, "MAX_VALUES", limit)
         try:
             parse_report(file)
         except InvalidReportError:
-            continue
-        break
+            return False
+        return True
+
+    limit = bisect_left(range(len(file)), True, key=is_accepted)
+    assert is_accepted(limit)
     monkeypatch.setattr(report_parse, "MAX_VALUES", limit - 1)
     with pytest.raises(InvalidReportError, match="more than"):
         parse_report(file)

@@ -179,7 +179,7 @@ async def test_an_unreachable_engine_counts_as_no_attempt(runner: StepRunner, fa
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("slug", ["host-network", "bridge-and-dns"])
+@pytest.mark.parametrize("slug", ["host-network", pytest.param("bridge-and-dns", marks=pytest.mark.slow)])
 async def test_a_workshop_can_be_completed_by_its_commands_alone(engine_host: PrivateEngine, slug: str) -> None:
     """The buttons complete each step, and every prediction has a correct choice."""
     database = DatabaseThread()

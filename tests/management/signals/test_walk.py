@@ -55,7 +55,6 @@ WAYS: dict[str, tuple[signal.Signals | None, ...]] = {
 }
 #: The gate runs these; ``./netmodes test --all`` runs all.
 GATE = {
-    ("up", "images", "SIGTERM"),
     ("up", "serving", "closed terminal"),
     ("compare", "first moment", "Ctrl-C"),
     ("compare", "work", "SIGTERM"),
