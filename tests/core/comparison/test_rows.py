@@ -137,7 +137,6 @@ class ReadState:
         return getattr(self._state, name)
 
 
-@settings(max_examples=60)
 @given(st.one_of(generated_scenes(), engine_scenes(), st.just(recorded_scene()), st.just(_with_slirp4netns())))
 def test_a_section_reads_no_field_that_is_not_among_its_inputs(observed: tuple[Columns, States]) -> None:
     columns, states = observed
