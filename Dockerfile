@@ -49,6 +49,7 @@ COPY dashboard/packaging/containers/make-secrets.sh dashboard/packaging/containe
 ENV PATH=/opt/netmodes/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
+    GLIBC_TUNABLES=glibc.malloc.tcache_count=0 \
     NETMODES_DATA_DIR=/var/lib/netmodes
 # The same ids as in compose.yaml, so that volumes have the same owner in every image.
 RUN groupadd --gid 10001 netmodes \

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from dashboard.launcher.commands import ALLOCATOR
 from tests.launcher.fake_machine import Machine, engine
 from tests.support.polling import until
 
@@ -172,6 +173,21 @@ def test_ctrl_c_reaches_the_command_even_if_the_launcher_was_started_with_it_ign
     )
     (mask,) = re.findall(r"^SigIgn:\s+([0-9a-f]+)$", done.stdout, re.MULTILINE)
     assert int(mask, 16) & 0b110 == 0, "SIGINT is bit 1, SIGQUIT is bit 2"
+
+
+@pytest.mark.parametrize(
+    ("command", "own", "passed"),
+    [("up", {}, ALLOCATOR), ("up", {"GLIBC_TUNABLES": "own"}, "own"), ("lab", {}, ALLOCATOR), ("doctor", {}, "")],
+)
+def test_a_lab_is_started_with_the_setting_of_the_allocator(
+    machine: Machine, command: str, own: dict[str, str], passed: str
+) -> None:
+    machine.run("doctor")
+    python = machine.data / "venv/bin/python"
+    python.write_text(
+        python.read_text().replace('*manage.py*) echo "ran $*";', '*manage.py*) echo "[$GLIBC_TUNABLES]";')
+    )
+    assert machine.run(command, **own).stdout == f"[{passed}]\n"
 
 
 @pytest.mark.parametrize("command", ["up", "compare", "hosts", "lan", "bench"])

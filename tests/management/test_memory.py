@@ -1,12 +1,14 @@
-"""The number of the allocator's arenas, and how much garbage and free space piles up."""
+"""The number of the allocator's arenas, how much garbage and free space piles up, and what threads and strings keep."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+from dashboard.launcher.commands import ALLOCATOR
 from tests.support.terminal import ROOT
 
 #: Allocates in many threads at once, then prints the number of arenas (malloc_info(3)).
@@ -118,3 +120,75 @@ print(round(resident_mb() - before))
 def test_free_space_between_blocks_leaves_the_process(limit: str, little: bool) -> None:
     done = subprocess.run([sys.executable, "-c", GAPS, limit], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (int(done.stdout) <= 5) is little, done.stdout
+
+
+#: Frees blocks of many sizes in threads that remain, and prints how many KB of them the process still has when the free
+#: pages have been returned; then what a program that it starts has in GLIBC_TUNABLES.
+THREADS = """
+import ctypes, subprocess, threading
+from pathlib import Path
+from dashboard.management.memory import limit_heap, return_pages
+def anonymous_kb():
+    rows = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(row.split()[1]) for row in rows if row.startswith("Pss_Anon:"))
+limit_heap()
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+def work():
+    barrier.wait()
+    blocks = [(libc.malloc(size), size) for size in range(528, 1032, 16) for _ in range(7)]
+    for block, size in blocks:
+        ctypes.memset(block, 1, size)
+    for block, size in blocks:
+        libc.free(block)
+    barrier.wait()
+    barrier.wait()
+barrier = threading.Barrier(33)
+threads = [threading.Thread(target=work) for _ in range(32)]
+for thread in threads:
+    thread.start()
+before = anonymous_kb()
+barrier.wait()
+barrier.wait()
+return_pages("stop", {"generation": 2})
+print(anonymous_kb() - before, flush=True)
+barrier.wait()
+subprocess.run(["sh", "-c", "echo [$GLIBC_TUNABLES]"], check=True)
+"""
+
+
+@pytest.mark.parametrize(("setting", "little"), [({"GLIBC_TUNABLES": ALLOCATOR}, True), ({}, False)])
+def test_threads_keep_few_freed_blocks(setting: dict[str, str], little: bool) -> None:
+    """32 threads free 5 MB. The process starts programs without the setting."""
+    environment = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"} | setting
+    command = [sys.executable, "-c", THREADS]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    kept, inherited = done.stdout.split()
+    assert (int(kept) < 3500) is little, done.stdout
+    assert inherited == "[]"
+
+
+#: Interns 65,000 strings as the imports of a lab do, and prints by how many KB 40,000 further ones, which are freed at
+#: once, make the process grow.
+STRINGS = """
+import sys
+from pathlib import Path
+from dashboard.management.memory import grow_string_table
+def anonymous_kb():
+    rows = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return sum(int(row.split()[1]) for row in rows if row.startswith("Pss_Anon:"))
+kept = [sys.intern(f"name {number}") for number in range(65_000)]
+if sys.argv[1] == "grown":
+    grow_string_table()
+before = anonymous_kb()
+for number in range(40_000):
+    sys.intern(f"other {number}")
+print(anonymous_kb() - before)
+"""
+
+
+@pytest.mark.parametrize(("table", "little"), [("grown", True), ("not grown", False)])
+def test_strings_that_come_and_go_let_the_lab_grow_no_more(table: str, little: bool) -> None:
+    done = subprocess.run([sys.executable, "-c", STRINGS, table], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (int(done.stdout) < 500) is little, done.stdout

@@ -23,8 +23,7 @@ from dashboard.store.measurements import LIVE
 
 LIMIT_S = 2400.0
 SECONDS, QUICK_S = 1800.0, 180.0
-#: The first rounds, in which caches fill and Python's table of interned strings gets its final size (2 MB more, after
-#: about 95 rounds, in the lab). They are not judged; at most half of all.
+#: The first rounds, in which caches fill. They are not judged; at most half of all.
 WARM_UP_ROUNDS = 100
 #: Rounds of which the lowest memory counts; one of them has a session. What is never freed raises the lowest value,
 #: too; garbage that waits for its collection, and threads that exist for a moment, do not.

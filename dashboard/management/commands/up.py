@@ -17,7 +17,7 @@ from dashboard import configuration, interrupts
 from dashboard.core.operations.deployment import LAB_READY, Role, messaging_problem, parse_role
 from dashboard.core.operations.web_user import WebUser
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, add_privileged_hosts
-from dashboard.management.memory import limit_garbage, limit_heap
+from dashboard.management.memory import grow_string_table, limit_garbage, limit_heap
 from dashboard.management.serving import (
     address_to_open,
     announced,
@@ -74,6 +74,7 @@ class Command(NetmodesCommand):
         self.migrate()
 
         def ready(engine: str) -> None:
+            grow_string_table()
             limit_garbage()
             self.stdout.write(f"{LAB_READY}: {engine}")
             self.stdout.write(

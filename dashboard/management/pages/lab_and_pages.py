@@ -10,7 +10,7 @@ from django.db.backends.signals import connection_created
 from dashboard import interrupts
 from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
 from dashboard.lab.supervisor import Supervisor
-from dashboard.management.memory import limit_garbage
+from dashboard.management.memory import grow_string_table, limit_garbage
 from dashboard.management.pages.page_server import STOPPING
 from dashboard.management.pages.web_process import WebProcess
 from dashboard.store.database import limit_waiting
@@ -38,6 +38,7 @@ async def run_lab_and_pages(
         nonlocal is_announced
         if not is_announced:
             is_announced = True
+            grow_string_table()
             limit_garbage()
             on_ready()
 
