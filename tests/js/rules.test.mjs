@@ -5,7 +5,7 @@ import { MAX_DELAY_MS, finalReason, FIRST_MS, isSilent, retryDelay, SILENCE_MS }
 import { listCells, namespaceInode } from "../../static/dashboard/js/core/comparison/cells.js";
 import { layOut, layOutBox, numberHops } from "../../static/dashboard/js/core/diagram/drawing.js";
 import { makeSearchText, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/comparison/filter.js";
-import { fill, formatClock, formatDuration, formatMicros, formatOffset, formatPublished, visibleText } from "../../static/dashboard/js/core/format.js";
+import { fill, formatClock, formatDuration, formatMicros, formatMoment, formatOffset, formatPublished, visibleText } from "../../static/dashboard/js/core/format.js";
 import { makeRow, vectors } from "./vectors.mjs";
 
 const SAID = { duration: formatDuration, offset: formatOffset, micros: formatMicros, published: formatPublished, inode: namespaceInode };
@@ -44,6 +44,17 @@ test("the numbers of a path have the same positions as in the templates", () => 
 
 test("each part of a clock has two digits", () => {
   assert.equal(formatClock(new Date(2026, 0, 2, 3, 4, 5)), "03:04:05");
+});
+
+test("a moment has one format on all pages, with or without seconds", () => {
+  const moment = new Date(2026, 0, 2, 3, 4, 5);
+  globalThis.document = { documentElement: { lang: "en-GB" } };
+  try {
+    assert.equal(formatMoment(moment), "2 Jan 2026, 03:04:05");
+    assert.equal(formatMoment(moment, "short"), "2 Jan 2026, 03:04");
+  } finally {
+    delete globalThis.document;
+  }
 });
 
 test("a sentence is filled in, and unknown names are kept", () => {

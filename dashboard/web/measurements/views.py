@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.core.measurements.conditions import Conditions, parse_conditions
 from dashboard.core.measurements.measurement import Options, Probe, check_options
 from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
+from dashboard.core.measurements.series_labels import label_signatures
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.paths.clients.machines import MAX_CLIENTS
 from dashboard.models import Experiment, MeasurementRun
@@ -236,7 +237,10 @@ def listing(request: HttpRequest) -> HttpResponse:
     """The newest runs and every measured series."""
     creators = creators_of(request)
     rows = creators.filter(MeasurementRun.objects.filter(group="")).order_by("-created_at")[:SHOWN]
-    context = {"runs": list_runs(rows), "signatures": measurement_history.signatures(), **creators.context}
+    series = measurement_history.signatures()
+    labels = label_signatures(str(one["signature"]) for one in series)
+    named = [{**one, "words": labels[str(one["signature"])].words} for one in series]
+    context = {"runs": list_runs(rows), "signatures": named, **creators.context}
     return render(request, "measurements/measurements.html", context)
 
 

@@ -108,7 +108,8 @@ def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_histor
     page.get_by_role("link", name="Measurements", exact=True).tap()
     expect(page.locator(".runs li").first).to_contain_text("finished")
     assert violations(page) == []
-    page.get_by_role("link", name="bridge published-proxy http 64B closed idle", exact=True).click()
+    series = page.get_by_role("row").filter(has_text="bridge published-proxy http 64B closed idle")
+    series.get_by_role("link", name="127.0.0.1 → published port (docker-proxy)").click()
     expect(page.get_by_role("link", name="nginx on port 80")).to_have_attribute("href", run.removeprefix(server.url))
     assert violations(page) == []
 

@@ -184,6 +184,7 @@ def test_runs_are_listed_and_a_series_is_followed_over_time(owner: Client, exper
     first, second = measured(experiment), measured(experiment)
     page = owner.get("/measurements/").content.decode()
     assert f"/measurements/{first}/" in page
+    assert ">127.0.0.1 → published port (docker-proxy)</a>" in page
     signature = series_signature(series("bridge", PathKind.PUBLISHED_PROXY), {"bridge": "bridge"}, Options())
     history = owner.get("/measurements/history/", {"signature": signature})
     assert history.status_code == 200

@@ -29,6 +29,11 @@ export function formatClock(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
+/** Date and time in the language of the page; `timeStyle` is "short" (without seconds) or "medium". */
+export function formatMoment(date, timeStyle = "medium") {
+  return date.toLocaleString(globalThis.document?.documentElement.lang || undefined, { dateStyle: "medium", timeStyle });
+}
+
 /** Replaces `{name}` in a translated sentence. */
 export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));

@@ -1,6 +1,6 @@
 // Parts of every page: theme button, menu, copy buttons, local times.
 
-import { fill } from "../core/format.js";
+import { fill, formatMoment } from "../core/format.js";
 import { remember } from "../io/storage.js";
 import { announce, setText, words } from "./dom.js";
 
@@ -53,7 +53,7 @@ export function createLocalTimes() {
   for (const time of document.querySelectorAll("time[data-local-time]")) {
     const moment = new Date(time.dateTime);
     if (!Number.isNaN(moment.getTime())) {
-      time.textContent = moment.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: time.closest(".notice") ? "medium" : "short" });
+      time.textContent = formatMoment(moment, time.closest(".notice") ? "medium" : "short");
     }
   }
 }

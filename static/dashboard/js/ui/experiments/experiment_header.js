@@ -1,6 +1,6 @@
 // The header of an experiment: title, phase, running time, notices, and the buttons of the phase.
 
-import { fill, formatClock, formatDuration } from "../../core/format.js";
+import { fill, formatClock, formatDuration, formatMoment } from "../../core/format.js";
 import { followsEngine } from "../../core/experiments/phase_badge.js";
 import { setHidden, setText, showText, slot, words } from "../dom.js";
 
@@ -80,7 +80,7 @@ export function createExperimentHeader(main) {
       if (followsEngine(head, at, engineAway)) drawEngine(head.engine_away);
       setHidden(problem, !head.problem);
       const past = slot(main, "as-it-was");
-      if (head.as_it_was) setText(past, fill(words.asItWas, { time: new Date(head.as_it_was * 1000).toLocaleString() }));
+      if (head.as_it_was) setText(past, fill(words.asItWas, { time: formatMoment(new Date(head.as_it_was * 1000)) }));
       setHidden(past, !head.as_it_was);
       setHidden(slot(main, "afterwards"), head.phase !== "stopped" || Boolean(head.as_it_was));
       drawProof(head.proof ?? []);

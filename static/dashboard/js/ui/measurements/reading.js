@@ -2,7 +2,7 @@
 
 import { parsePoints, readLine, stopsOf, valueAt } from "../../core/measurements/chart.js";
 import { formatMicrosPlain } from "../../core/measurements/measurement.js";
-import { fill } from "../../core/format.js";
+import { fill, formatMoment } from "../../core/format.js";
 import { svgElement, words } from "../dom.js";
 
 function scaleOf(chart, axis) {
@@ -11,7 +11,7 @@ function scaleOf(chart, axis) {
 }
 
 function formatX(value, kind) {
-  if (kind === "time") return new Date(value * 1000).toLocaleString();
+  if (kind === "time") return formatMoment(new Date(value * 1000));
   return kind === "log" ? fill(words.chart.within, { value: formatMicrosPlain(value) }) : fill(words.chart.seconds, { value: value.toFixed(1) });
 }
 

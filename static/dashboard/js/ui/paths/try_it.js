@@ -1,6 +1,6 @@
 // "Try": requests the service over every path and shows the newest results, also those of another tab.
 
-import { fill, formatClock, formatMicros, visibleText } from "../../core/format.js";
+import { fill, formatClock, formatMicros, formatMoment, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
 import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 
@@ -51,7 +51,7 @@ export function createTryIt(main) {
     if (at === null) return;
     const time = when.querySelector("time");
     time.dateTime = at.toISOString();
-    setText(time, at.toLocaleString());
+    setText(time, formatMoment(at));
     when.dataset.at = String(at.getTime() / 1000);
   }
 
