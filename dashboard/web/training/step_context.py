@@ -65,7 +65,7 @@ def closed_reason(row: TrainingSession) -> str:
 def place_of(
     row: TrainingSession, participant: ParticipantRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
 ) -> WorkshopPlace:
-    """The place where this participant works; ``extra`` is added to the context of the page."""
+    """The place where this participant works; ``extra`` is added to the context of the page and of its parts."""
     pacing = session_state.pacing(row, workshop)
     hosts = row.hosts != HostsFor.NONE
     home = f"/sessions/{row.id}/"
@@ -82,7 +82,7 @@ def place_of(
         closed=closed_reason(row),
         owner=row.owner_id,
         records=lambda walk: session_state.records_of(row, walk, shared_clock()),
-        extra=extra or {},
+        extra={"session": row, **(extra or {})},
     )
 
 

@@ -7,13 +7,16 @@ from collections.abc import Callable
 
 import pytest
 from channels.db import database_sync_to_async
+from django.template.loader import render_to_string
 
 from dashboard import urls
 from dashboard.models import Answer, Experiment, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
+from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.service import Service
+from dashboard.web.training.step_context import place_of, workshop_in
 from tests.support.specs import make_spec
 from tests.web.asgi_client import NOBODY, is_strict, websocket
 from tests.web.markup import forbidden_in
@@ -226,6 +229,16 @@ async def test_without_hosts_nothing_that_a_participant_sends_reaches_an_engine(
     assert (await post(f"{home}host/", sessions.ada)).status == 404
     assert asked == []
     assert await database_sync_to_async(Experiment.objects.count)() == 1
+
+
+async def test_parts_of_a_step_know_their_session(sessions: TwoSessions) -> None:
+    @database_sync_to_async
+    def draw() -> str:
+        ada = ParticipantRef(sessions.ada_id, sessions.row.id, "Ada", 1, True)
+        place = place_of(sessions.row, ada, workshop_in(sessions.row))
+        return render_to_string("workshops/_run.html", {"stage": "run", "commands": (), **place.extra})
+
+    assert "on the engine's machine" not in await draw(), "participants have their own host"
 
 
 async def test_a_closed_session_has_no_timer_and_its_forms_are_off(sessions: TwoSessions) -> None:
