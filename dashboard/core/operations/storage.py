@@ -55,8 +55,8 @@ def describe_journals(journals: Journals, max_size: int) -> str:
     """The size of the journals, and its limit."""
     return (
         f"{journals.entries:,} entries of {journals.experiments:,} experiments, {format_size(journals.size)}; above "
-        f"{format_size(max_size)} the oldest ended experiments are deleted, first those of the account with the largest "
-        "journals"
+        f"{format_size(max_size)} the oldest ended experiments are deleted, first those of the account with "
+        "the largest journals"
     )
 
 

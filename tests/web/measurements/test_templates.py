@@ -177,7 +177,13 @@ def list_page(runs: list[dict[str, Any]], signatures: list[dict[str, Any]]) -> P
 SIGNATURE = "bridge published-proxy tcp-rr 64B closed idle"
 SIGNATURES = [
     {"signature": SIGNATURE, "words": "docker-proxy", "runs": 3, "last_p50_us": 48.9, "url": "?signature=bridge"},
-    {"signature": "host loopback", "words": "127.0.0.1 → host", "runs": 1, "last_p50_us": None, "url": "?signature=host"},
+    {
+        "signature": "host loopback",
+        "words": "127.0.0.1 → host",
+        "runs": 1,
+        "last_p50_us": None,
+        "url": "?signature=host",
+    },
 ]
 TYPED = {"probe": ["http", "dns"], "seconds": "0", "payload": "x", "rate": "9", "width": "", "name": "a.b"}
 
