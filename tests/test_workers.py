@@ -174,6 +174,12 @@ def test_every_folder_with_an_owner_exists() -> None:
     assert all((ROOT / folder).is_dir() for folder in workers.OWNERS)
 
 
+def test_a_group_has_one_owner() -> None:
+    """Otherwise a worker would get tests that it has not collected."""
+    for files in GROUPS.values():
+        assert len({workers.OWNERS.get("/".join(file.split("/")[:2])) for file in files}) == 1
+
+
 @pytest.mark.parametrize(("cores", "count"), [(1, 3), (2, 4), (4, 6), (64, 6)])
 def test_two_workers_more_than_cores_use_the_time_in_which_others_wait(
     monkeypatch: pytest.MonkeyPatch, cores: int, count: int
