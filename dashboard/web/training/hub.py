@@ -29,6 +29,8 @@ from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
 COLLECT_S = 0.5
+#: How many participants are sent their own state before a change that all must see at once goes first.
+OWN_STATES = 20
 HOST_CHECK_S = 1.0
 INSTRUCTOR = ""  # the key of the instructor among the participants
 
@@ -255,7 +257,11 @@ class SessionHub(FeedHub[SessionFeed]):
             feed.state, feed.snapshot, feed.loaded = state, "", True
             self.encoded += 1
             self._broadcast(feed, self._snapshot(feed))
-        for participant in outdated & feed.connections.keys():
+        own = list(outdated & feed.connections.keys())
+        for number, participant in enumerate(own):
+            if number >= OWN_STATES and feed.urgent.is_set():
+                feed.outdated.update(own[number:])
+                break
             await self._send_own_state(feed, participant)
         feed.number += 1
         changed = encode(ProgressChanged(feed.number)).decode()

@@ -18,7 +18,8 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.training.hub import INSTRUCTOR, SessionHub
+from dashboard.web.training import hub as hub_module
+from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
 from tests.lab.training_builders import NOW, participant, session
 from tests.support.polling import eventually
 
@@ -84,6 +85,29 @@ async def test_own_state_is_sent_only_to_its_participant(hub: SessionHub, row: T
     await eventually(lambda: teacher.of("progress"))
     assert "for Ada" not in "".join(his.texts + teacher.texts)
     assert not hers.of("progress")
+
+
+async def test_actions_of_the_instructor_do_not_wait_until_all_own_states_are_sent(
+    hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [(await join(row, name), Browser()) for name in "abc"]
+    for one, browser in people:
+        await hub.enter(row.id, one.id, browser.send, None, admitted=True)
+    await eventually(lambda: all(browser.of("session") for _, browser in people))
+    send, shown = hub._send_own_state, []
+
+    async def act_and_send(feed: SessionFeed, participant: str) -> None:
+        if not shown:
+            await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
+            hub.tell(row.id)
+        shown.append({browser.of("session")[-1]["step"] for _, browser in people})
+        await send(feed, participant)
+
+    monkeypatch.setattr(hub_module, "OWN_STATES", 1)
+    monkeypatch.setattr(hub, "_send_own_state", act_and_send)
+    hub.tell(row.id, *(one.id for one, _ in people))
+    await eventually(lambda: len(shown) == 3)
+    assert shown == [{row.step}, {"launch"}, {"launch"}]
 
 
 async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionHub, row: TrainingSession) -> None:
