@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from django.template.loader import render_to_string
+from playwright.sync_api import Browser, Page, expect
 
+from dashboard.configuration import BASE
+from dashboard.web.operations.machines.clients import ClientChoice
 from tests.browser.axe import violations, violations_of_another_state
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.keyboard import walk_to
@@ -177,3 +180,19 @@ def test_an_invalid_option_is_explained_at_the_form_and_the_input_is_kept(
     expect(page.locator("#problems")).to_contain_text("A run takes 0.5 to 3600 seconds, not 86400.")
     expect(page.get_by_label("Time limit (s)")).to_have_value("86400")
     assert violations_of_another_state(page) == []
+
+
+def test_the_machine_to_measure_on_is_not_offered_as_another_one(browser: Browser) -> None:
+    """Without JavaScript."""
+    choices = (ClientChoice("lab2", part=2), ClientChoice("lab3"), ClientChoice("server", part=1))
+    form = {"parts": {"server": "a", "lab2": "b"}, "machine_clients": choices, "experiment_url": "/"}
+    page = browser.new_page(java_script_enabled=False)
+    page.set_content(render_to_string("measurements/_form.html", form))
+    page.add_style_tag(path=BASE / "static/dashboard/css/measurements.css")
+    offered = page.get_by_role("group", name="Also from other machines").get_by_role("checkbox")
+    expect(offered).to_have_count(2)
+    expect(page.get_by_label("server", exact=True)).to_be_hidden()
+    page.get_by_label("Machine to measure on").select_option("lab2")
+    expect(offered).to_have_count(2)
+    expect(page.get_by_label("lab2", exact=True)).to_be_hidden()
+    page.close()

@@ -13,6 +13,7 @@ from dashboard.core.reports.model import ClaimResult, ClaimVerdict, canonical, f
 from tests.browser.axe import violations, violations_of_another_state
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
+from tests.core.machine_scenes import two_machines
 from tests.core.report_builders import make_content, make_experiment
 from tests.core.scenes import make_scene
 
@@ -29,6 +30,14 @@ def make_file(title: str) -> bytes:
     return frame(canonical(content))
 
 
+def import_file(page: Page, server: Server, file: bytes) -> None:
+    """Imports a report through the form, and shows it."""
+    page.goto(f"{server.url}/reports/")
+    uploaded = {"name": "report.json", "mimeType": "application/json", "buffer": file}
+    page.get_by_label("Report file (JSON)").set_input_files(uploaded)  # type: ignore[arg-type]  # the keys are theirs
+    page.get_by_role("button", name="Import", exact=True).click()
+
+
 @pytest.fixture(scope="module")
 def imported(browser: Browser, server: Server) -> tuple[str, str]:
     """The addresses of two reports imported through the form."""
@@ -37,10 +46,7 @@ def imported(browser: Browser, server: Server) -> tuple[str, str]:
     page = context.new_page()
     found = []
     for title in ("Before", "After"):
-        page.goto(f"{server.url}/reports/")
-        file = {"name": "report.json", "mimeType": "application/json", "buffer": make_file(title)}
-        page.get_by_label("Report file (JSON)").set_input_files(file)  # type: ignore[arg-type]  # the keys are theirs
-        page.get_by_role("button", name="Import", exact=True).click()
+        import_file(page, server, make_file(title))
         expect(page.get_by_role("heading", level=1)).to_have_text(title)
         found.append(page.url)
     context.close()
@@ -193,3 +199,26 @@ def test_the_exported_file_opens_and_replays_without_a_network(
     expect(shown.locator("th[data-column=none] [data-slot=status]")).to_have_text("exited")
     assert violations_of_another_state(shown) == []
     assert asked == [file.as_uri()]
+
+
+def test_on_a_phone_the_sections_of_several_machines_are_folded_until_they_are_opened(
+    server: Server, visit: Visit
+) -> None:
+    columns, states = two_machines()
+    experiment = make_experiment(("host", "bridge"), columns=columns, states=states)
+    page = visit(viewport={"width": 390, "height": 800}).open(server.url)
+    import_file(page, server, frame(canonical(make_content("Two machines", experiment=experiment, measurements=()))))
+    rows = page.locator(".comparison tr.row:visible")
+    section = page.get_by_role("button", name="Engines and kernels")
+    expect(section).to_have_attribute("aria-expanded", "false")
+    expect(rows).to_have_count(0)
+    expect(page.locator(".comparison tbody:visible [data-slot=counts]").first).to_contain_text("differ")
+    section.click()
+    expect(rows.first).to_contain_text("this machine (lab2)")
+    page.get_by_label("Filter rows").fill("ipv6")
+    expect(rows.filter(has_text="IPv6").first).to_be_visible()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.reload()
+    expect(section).to_have_attribute("aria-expanded", "true")
+    page.get_by_label("Filter rows").fill("")
+    expect(rows.nth(20)).to_be_visible()

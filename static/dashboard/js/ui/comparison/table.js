@@ -20,14 +20,22 @@ export function createTable(root) {
   const expanded = new Set(); // sections with all of many rows
   const detailed = new Set(); // sections with their details
   const highlight = createHighlight();
+  // On a phone, the rows of several machines are thirty windows high.
+  const folds = matchMedia("(max-width: 700px)").matches && table.querySelector("[data-machines]:not([hidden])") !== null;
   let order = [];
   let columns = [];
   let blank = null; // a row with one empty cell per column, to be cloned
+
+  function setFolded(tbody, folded) {
+    tbody.classList.toggle("folded", folded);
+    tbody.querySelector("[data-fold]").setAttribute("aria-expanded", String(!folded));
+  }
 
   function adopt() {
     for (const tbody of table.querySelectorAll("tbody[data-section]")) {
       const section = tbody.dataset.section;
       sections.set(section, tbody);
+      if (folds) setFolded(tbody, true);
       for (const tr of tbody.querySelectorAll("tr[data-row]")) {
         const { row: id, relation } = tr.dataset;
         tr.classList.remove("over");
@@ -47,6 +55,7 @@ export function createTable(root) {
       setText(slot(tbody, "title"), key.charAt(0).toUpperCase() + key.slice(1));
       table.append(tbody);
       sections.set(key, tbody);
+      if (folds) setFolded(tbody, true);
     }
     return tbody;
   }
@@ -232,9 +241,7 @@ export function createTable(root) {
     if (button === null || tbody === null) return;
     const key = tbody.dataset.section;
     if (button.hasAttribute("data-fold")) {
-      const open = button.getAttribute("aria-expanded") === "true";
-      button.setAttribute("aria-expanded", String(!open));
-      tbody.classList.toggle("folded", open);
+      setFolded(tbody, button.getAttribute("aria-expanded") === "true");
     } else if (button.hasAttribute("data-show-all")) {
       toggle(expanded, key);
     } else if (button.hasAttribute("data-show-details")) {
@@ -265,9 +272,7 @@ export function createTable(root) {
     show(id) {
       const entry = entries.get(id);
       if (entry === undefined) return false;
-      const tbody = sections.get(entry.section);
-      tbody.classList.remove("folded");
-      tbody.querySelector("[data-fold]").setAttribute("aria-expanded", "true");
+      setFolded(sections.get(entry.section), false);
       search.value = "";
       expanded.add(entry.section);
       if (entry.detail) detailed.add(entry.section);
@@ -282,8 +287,7 @@ export function createTable(root) {
     reveal(section) {
       const tbody = sections.get(section);
       if (!tbody) return;
-      tbody.classList.remove("folded");
-      tbody.querySelector("[data-fold]").setAttribute("aria-expanded", "true");
+      setFolded(tbody, false);
       only.checked = false;
       select();
       tbody.scrollIntoView({ block: "start", behavior: "smooth" });
