@@ -183,10 +183,10 @@ def test_an_invalid_option_is_explained_at_the_form_and_the_input_is_kept(
 
 
 def test_the_machine_to_measure_on_is_not_offered_as_another_one(browser: Browser) -> None:
-    """Without JavaScript."""
+    """No script does it."""
     choices = (ClientChoice("lab2", part=2), ClientChoice("lab3"), ClientChoice("server", part=1))
     form = {"parts": {"server": "a", "lab2": "b"}, "machine_clients": choices, "experiment_url": "/"}
-    page = browser.new_page(java_script_enabled=False)
+    page = browser.new_page()
     page.set_content(render_to_string("measurements/_form.html", form))
     page.add_style_tag(path=BASE / "static/dashboard/css/measurements.css")
     offered = page.get_by_role("group", name="Also from other machines").get_by_role("checkbox")
