@@ -16,7 +16,7 @@ from tests.docs.documents import ROOT, Block, anchors, blocks, links, pages, wit
 PAGES = pages()
 BLOCKS = [one for page, text in PAGES.items() for one in blocks(page, text)]
 #: Options of pytest that documents use: ``./netmodes test`` passes them on.
-PYTEST_OPTIONS = {"--junitxml"}
+PYTEST_OPTIONS = {"--hypothesis-seed", "--junitxml"}
 #: Pages that the index need not name.
 NOT_IN_THE_INDEX = {"docs/README.md", "README.md"}
 #: A label of a page that a document names for use.
