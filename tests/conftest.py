@@ -26,7 +26,8 @@ from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.hosts.variants import Variant
 from dashboard.lab.claims.engines import read_facts
 from dashboard.store.operations.database_clock import shared_clock
-from tests.support import properties, selection, workers
+from tests import properties
+from tests.support import selection, workers
 from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import decoding
 from dashboard.engine.protocol import EngineError, PullProgress, RootlessKit
-from tests.support.properties import examples
+from tests.properties import examples
 
 FIELDS = (
     "Id", "Name", "State", "Status", "Running", "Pid", "ExitCode", "Error", "StartedAt", "HostConfig", "NetworkMode",

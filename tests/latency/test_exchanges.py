@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dashboard.latency.exchanges import ConnectEachTime, Datagrams, DnsLookup, HttpGet, SameSize
 from dashboard.latency.refusals import Refusal
-from tests.support.properties import examples
+from tests.properties import examples
 
 Answer = Callable[[socket.socket], None]
 

@@ -33,7 +33,7 @@ from tests.core.builders import (
 )
 from tests.core.scenes import RECORDED, make_scene, recorded_scene, with_neighbour, with_rootless_netns
 from tests.core.strategies import engine_scenes, generated_scenes
-from tests.support.properties import examples
+from tests.properties import examples
 
 
 def row(rows: Iterable[Row], section: str, key: str, field: str = "") -> Row:

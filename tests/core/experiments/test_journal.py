@@ -29,7 +29,7 @@ from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from tests.core.builders import make_column, make_state
 from tests.core.strategies import arm_keys, columns_with_key, states
-from tests.support.properties import examples
+from tests.properties import examples
 
 CAUSE = Cause(Source.KERNEL, "address eth0", "nginx 4711")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dashboard.core.workshops.fields import argument_problem
 from dashboard.core.workshops.model import Problem
 from dashboard.core.workshops.parser import HEAD, MAX_PROBLEMS, MAX_STEPS, MAX_WORDS, count_words, parse_workshop
-from tests.support.properties import examples
+from tests.properties import examples
 
 GOOD_HEAD = 'format = 1\ntitle = "A workshop"\nsummary = "What it is about."\nminutes = 5\norder = 5\n'
 GOOD_STEP = """+++

@@ -16,7 +16,7 @@ from dashboard.core.namespaces.state import Family, Listener, Protocol
 from tests.core.builders import Columns, States
 from tests.core.scenes import make_scene, recorded_scene
 from tests.core.strategies import engine_scenes
-from tests.support.properties import examples
+from tests.properties import examples
 
 
 def _with(columns: Columns, key: str, **changes: object) -> tuple[Column, ...]:

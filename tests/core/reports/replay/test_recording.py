@@ -25,7 +25,7 @@ from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import FIRST_AT, VECTORS, observe, shown, vectors
 from tests.core.scenes import make_scene, recorded_scene
 from tests.core.strategies import engine_scenes, generated_scenes, interfaces, listeners, routes, states
-from tests.support.properties import examples
+from tests.properties import examples
 
 
 def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> None:
