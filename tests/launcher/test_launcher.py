@@ -6,6 +6,7 @@ import shutil
 import signal
 import stat
 import time
+from typing import Any
 
 import pytest
 
@@ -180,7 +181,7 @@ def test_ctrl_c_reaches_the_command_even_if_the_launcher_was_started_with_it_ign
     [("up", {}, ALLOCATOR), ("up", {"GLIBC_TUNABLES": "own"}, "own"), ("lab", {}, ALLOCATOR), ("doctor", {}, "")],
 )
 def test_a_lab_is_started_with_the_setting_of_the_allocator(
-    machine: Machine, command: str, own: dict[str, str], passed: str
+    machine: Machine, command: str, own: dict[str, Any], passed: str
 ) -> None:
     machine.run("doctor")
     python = machine.data / "venv/bin/python"

@@ -94,7 +94,8 @@ async def test_actions_of_the_instructor_do_not_wait_until_all_own_states_are_se
     for one, browser in people:
         await hub.enter(row.id, one.id, browser.send, None, admitted=True)
     await eventually(lambda: all(browser.of("session") for _, browser in people))
-    send, shown = hub._send_own_state, []
+    send = hub._send_own_state
+    shown: list[set[str]] = []
 
     async def act_and_send(feed: SessionFeed, participant: str) -> None:
         if not shown:
