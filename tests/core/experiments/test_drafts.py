@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.core.experiments.drafts import parse_draft, parse_mode, parse_port
 from dashboard.core.modes import ArmSpec, ExperimentSpec, IPv6, Mode, NetworkAttachment, Publish
-from tests.support.drafts import arms_of, problems_of, sentence_of
+from tests.core.experiments.drafts.contents import arms_of, problems_of, sentence_of
 
 
 def test_two_ticked_modes_are_an_experiment() -> None:

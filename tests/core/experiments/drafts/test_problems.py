@@ -13,7 +13,7 @@ from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_d
 from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.validation import MAX_ARMS
 from dashboard.core.modes import ArmSpec, Mode
-from tests.support.drafts import arms_of, problems_of, sentence_of
+from tests.core.experiments.drafts.contents import arms_of, problems_of, sentence_of
 
 
 @pytest.mark.parametrize(
