@@ -9,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from dashboard.configuration import BASE
 from dashboard.core.help import HELP
 from dashboard.templatetags.help_text import with_documents
 from dashboard.web.operations.documents import FIRST, _render, load, names, url_of
@@ -49,6 +50,21 @@ class Links(HTMLParser):
         address = values.get("href") if tag == "a" else values.get("src") if tag == "img" else None
         if address:
             self.addresses.append(address)
+
+
+def test_links_of_templates_lead_to_documents() -> None:
+    links = {
+        str(link)
+        for template in (BASE / "templates").rglob("*.html")
+        for link in re.findall(r'href="(/docs/[^"{]*)"', template.read_text())
+    }
+    assert {"/docs/deploying/", "/docs/deploying/#several-machines"} <= links
+    for link in sorted(links):
+        path, _, place = link.partition("#")
+        document = load(path.removeprefix("/docs/").removesuffix("/") or FIRST)
+        assert path.endswith("/"), link
+        assert document is not None, link
+        assert not place or f'id="{place}"' in document.html, link
 
 
 @pytest.mark.parametrize("name", sorted(names()))
