@@ -1,6 +1,7 @@
 """The thread in which a lab queries the database."""
 
 import asyncio
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +29,19 @@ def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
             cursor.execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
 
 
+def _has_received() -> bool:
+    """Whether this thread's connection has received something since its last query: a server that closes a connection
+    sends the reason before, and the kernel the end."""
+    opened = connection.connection
+    if opened is None:
+        return False
+    if opened.closed:
+        return True
+    received = select.poll()
+    received.register(opened.fileno(), select.POLLIN)
+    return bool(received.poll(0))
+
+
 class DatabaseThread:
     """Runs functions of the store, one at a time, in its own thread."""
 
@@ -38,8 +52,10 @@ class DatabaseThread:
     def _check_connection(self) -> None:
         """Replaces a connection that the server may have closed since the last call. A file cannot close one, and
         reopening it costs 1 ms."""
-        is_fresh = time.monotonic() < self._used_at + FRESH_S and not connection.errors_occurred
-        if connection.vendor != "sqlite" and not is_fresh:
+        if connection.vendor == "sqlite":
+            return
+        is_old = time.monotonic() >= self._used_at + FRESH_S
+        if is_old or connection.errors_occurred or _has_received():
             close_old_connections()
 
     async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

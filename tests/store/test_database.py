@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from types import SimpleNamespace
 
+import dj_database_url
+import psycopg
 import pytest
+from django.db import connection, connections
+from django.db.utils import ConnectionHandler
 
+from dashboard import configuration
+from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
 from dashboard.store import database as database_module
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
@@ -38,7 +45,7 @@ async def test_queries_of_one_lab_never_overlap() -> None:
 async def test_a_connection_is_checked_after_a_pause_or_an_error_only(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, connection, checks = (
         SimpleNamespace(now=100.0),
-        SimpleNamespace(vendor="postgresql", errors_occurred=False),
+        SimpleNamespace(vendor="postgresql", errors_occurred=False, connection=None),
         [],
     )
     monkeypatch.setattr(database_module, "time", SimpleNamespace(monotonic=lambda: clock.now))
@@ -55,4 +62,47 @@ async def test_a_connection_is_checked_after_a_pause_or_an_error_only(monkeypatc
     clock.now = 200.0
     await database.run(int)
     assert checks == [100.0, 102.4, 102.5]
+    await asyncio.to_thread(database.close)
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    with temporary_folder() as folder, postgres_server(folder) as running:
+        yield running
+
+
+def _use(url: str) -> None:
+    """The default database of this thread, with a pool of its own, as a lab has one."""
+    settings = dict(dj_database_url.parse(url))
+    configuration.configure_pool(settings)
+    connections["default"] = ConnectionHandler({"default": {}, "lab": settings})["lab"]
+
+
+def _leave() -> None:
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL
+
+
+def _pid() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.engine
+async def test_a_connection_that_the_server_has_just_closed_is_replaced(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "FRESH_S", 60.0)
+    database = DatabaseThread()
+    await database.run(_use, postgres.url)
+    first = await database.run(_pid)
+    assert await database.run(_pid) == first
+    with psycopg.connect(postgres.url, autocommit=True) as server:
+        server.execute("SELECT pg_terminate_backend(%s, 5000)", [first])  # returns when the connection has ended
+    assert await database.run(_pid) != first
+    await asyncio.to_thread(postgres.stop)
+    await asyncio.to_thread(postgres.start)
+    assert await database.run(_pid)
+    await database.run(_leave)
     await asyncio.to_thread(database.close)
