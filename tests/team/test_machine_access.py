@@ -111,6 +111,8 @@ REFUSED = (
     "SELECT token_digest FROM dashboard_participant",
     "UPDATE dashboard_machine SET is_draining = true",
     "UPDATE dashboard_machine SET revoked_at = 0",
+    "UPDATE dashboard_machine SET last_revoked_at = 0",
+    "UPDATE dashboard_machine SET swarm_since = 0",
     "INSERT INTO dashboard_machine (name, joined_at) VALUES ('evil', 1)",
     "INSERT INTO dashboard_auditentry (id) VALUES ('x')",
     "INSERT INTO dashboard_grouphost (\"group\", session_id, wanted, state) VALUES ('a-1', 'a', 'running', 'queued')",

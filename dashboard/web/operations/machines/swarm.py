@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -81,23 +82,28 @@ async def form(plan: SwarmPlan) -> None:
     except CALL_ERRORS as error:
         problems = await end(entered)
         raise SwarmRefusedError(" ".join([f"{name}: {error}", *problems])) from error
+    except DatabaseError:
+        await end(entered)
+        raise
 
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
     """Lets machines leave the swarm, one after the other, because each must tell the others (``engine.lans.swarm``);
     returns why some did not. ``machines`` must have been read before: the last ones have no leader."""
-    problems = []
+    problems, left = [], []
     for one in await asyncio.gather(*map(_read, names)):
         if one.swarm.membership is Membership.FOREIGN:  # it stays in that
             continue
         try:
             async with asyncio.timeout(LEAVE_S):
                 await service.ask_on(row_of(one.name), "", swarm.leave_swarm)
-            await to_db_thread(machines.note_swarm, [one.name], 0.0)
+            left.append(one.name)
         except TimeoutError:
             problems.append(_("%(name)s: did not leave the swarm in time.") % {"name": one.name})
         except CALL_ERRORS as error:
             problems.append(f"{one.name}: {error}")
+    # Once, after the last: without a database, all must leave nevertheless.
+    await to_db_thread(machines.note_swarm, left, 0.0)
     return tuple(problems)
 
 

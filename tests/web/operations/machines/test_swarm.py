@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 
 from dashboard.core.namespaces.state import Family, Route
 from dashboard.core.operations.machines import MachineFacts
-from dashboard.core.operations.swarm import KEPT, Membership, SwarmState, SwarmTicket
+from dashboard.core.operations.swarm import KEPT, Membership, SwarmPlan, SwarmState, SwarmTicket
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.models import AuditEntry
@@ -161,6 +162,25 @@ async def test_a_machine_that_does_not_leave_does_not_keep_the_others(
     assert (answer.status, "lab2: did not leave the swarm in time." in answer.text) == (409, True)
     assert labs.members == ["lab2"]
     assert labs.left == [("lab1", 1), ("lab2", 1), ("lab3", 1)]
+
+
+@pytest.mark.parametrize("fails_at", ["lab1", "lab2"])
+async def test_if_the_database_fails_no_machine_stays_in_the_swarm(
+    labs: Labs, monkeypatch: pytest.MonkeyPatch, fails_at: str
+) -> None:
+    def note(names: Collection[str], since: float) -> None:
+        if not since or fails_at in names:
+            raise OperationalError("the server closed the connection unexpectedly")
+
+    monkeypatch.setattr(machines, "note_swarm", note)
+    plan = SwarmPlan("lab1", ("lab2",), {"lab1": "198.51.100.1", "lab2": "198.51.100.2"}, is_new=True)
+    with pytest.raises(OperationalError):
+        await swarm.form(plan)
+    assert labs.members == []
+    labs.members = ["lab1", "lab2"]
+    with pytest.raises(OperationalError):
+        await swarm.end(("lab1", "lab2"))
+    assert labs.members == []
 
 
 async def test_an_engine_that_has_kept_the_port_of_a_former_swarm_cannot_join(labs: Labs, me: Person) -> None:
