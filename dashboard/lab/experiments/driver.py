@@ -31,6 +31,7 @@ from dashboard.store import recent_entries
 from dashboard.store.experiments import Record
 
 FINAL = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
+LAUNCH_PHASES = frozenset({Phase.PREPARING, Phase.LAUNCHING})
 NEVER_STARTED = "0001-"
 #: How long ``close`` waits for a database that accepts no writes.
 FLUSH_TIMEOUT_S = 5.0
@@ -173,11 +174,13 @@ class ExperimentDriver:
             self._preparing.cancel()
         await remove_all(self._context, self._record)
         await self._other.remove()
-        if self._lock.locked() and not self._launched:  # a request that was sent before may still create something
+        if self._lock.locked() and self._recorder.head.phase in LAUNCH_PHASES:
+            # A request that was sent before may still create something, also on another host.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAUNCH_END_S), self._lock:
                     pass
             await remove_all(self._context, self._record)
+            await self._other.remove()
 
     async def settled(self) -> None:
         """Waits until owners of listeners are final, nat rules are read, names are looked up and everything is in the

@@ -20,6 +20,7 @@ from dashboard.lab.context import LABEL_PLACE
 from dashboard.lab.experiments import networks
 from dashboard.lab.experiments.containers import remove_all
 from dashboard.lab.experiments.networks import MAX_CREATIONS
+from dashboard.lab.experiments.other_host import OtherHost
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from tests.support import engine_api
@@ -259,6 +260,37 @@ async def test_a_network_that_is_being_created_is_removed_with_the_experiment(
         await removal
         await driver.settled()
     assert await _made(fake) == set()
+
+
+async def test_a_client_that_is_being_started_on_another_host_is_removed_with_the_experiment(
+    fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+    clients: list[str] = []
+    removals: list[int] = []
+
+    async def observe(_other: OtherHost) -> None:
+        asked.set()
+        await answered.wait()
+        clients.append("client")
+
+    async def remove(_other: OtherHost) -> None:
+        removals.append(len(clients))
+        clients.clear()
+
+    monkeypatch.setattr(OtherHost, "observe", observe)
+    monkeypatch.setattr(OtherHost, "remove", remove)
+    identity = await fake_lab.launch("user-bridge")
+    async with asyncio.timeout(DEADLINE_S):
+        await asked.wait()
+        driver = fake_lab.lab.driver_of(identity)
+        assert driver is not None
+        removal = asyncio.ensure_future(driver.remove_unrecorded())
+        await eventually(lambda: removals)
+        answered.set()
+        await removal
+        await driver.settled()
+    assert clients == []
 
 
 async def test_a_container_that_is_gone_is_not_tried_again(
