@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
 from dashboard.launcher.commands import ALLOCATOR
+from dashboard.management import memory
 from tests.support.terminal import ROOT
 
 #: Allocates in many threads at once, then prints the number of arenas (malloc_info(3)).
@@ -192,3 +194,13 @@ print(anonymous_kb() - before)
 def test_strings_that_come_and_go_let_the_lab_grow_no_more(table: str, little: bool) -> None:
     done = subprocess.run([sys.executable, "-c", STRINGS, table], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (int(done.stdout) < 500) is little, done.stdout
+
+
+@pytest.mark.parametrize(("version", "count"), [((3, 12), 0), ((3, 13), memory.STRINGS)])
+def test_no_strings_are_interned_where_they_would_stay(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], count: int
+) -> None:
+    interned: list[str] = []
+    monkeypatch.setattr(memory, "sys", SimpleNamespace(version_info=version, intern=interned.append))
+    memory.grow_string_table()
+    assert len(interned) == count
