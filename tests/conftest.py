@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,13 @@ def any_host(request: pytest.FixtureRequest) -> PrivateEngine:
     return host
 
 
+def _run[T](coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine, in a thread of its own: in the main thread of tests/browser, Playwright's loop counts as
+    running, and a fixture of the session that is first used there would fail for all later tests."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
 async def _read_facts(endpoint: str) -> EngineFacts:
     engine = DockerEngine(endpoint)
     try:
@@ -169,7 +177,7 @@ async def _read_facts(endpoint: str) -> EngineFacts:
 @pytest.fixture(scope="session")
 def facts(engine_host: PrivateEngine) -> EngineFacts:
     """Version and options of the suite's engine: with ``--engine``, tests expect what claims expect of it."""
-    return asyncio.run(_read_facts(engine_host.endpoint))
+    return _run(_read_facts(engine_host.endpoint))
 
 
 @pytest.fixture
@@ -220,13 +228,13 @@ def session_hosts_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     folder = tmp_path_factory.mktemp("session-hosts")
     share_lab_image(folder)
     yield folder
-    asyncio.run(private_host.stop_all(folder))
+    _run(private_host.stop_all(folder))
 
 
 @pytest.fixture(scope="session")
 def session_template(session_hosts_folder: Path) -> HostTemplate:
     """The template of the hosts of training sessions."""
-    return asyncio.run(host_template(session_hosts_folder))
+    return _run(host_template(session_hosts_folder))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ ENGINE_FIXTURES = frozenset(
         "session_hosts_folder",
         # tests/lab/engine/test_faults.py
         "own_host",
-        "mortal",
+        "killable_host",
         "surviving",
     }
 )

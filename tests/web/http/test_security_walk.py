@@ -142,7 +142,7 @@ async def test_only_listed_paths_answer_without_a_session(identity: str, count: 
             post = await http("POST", path, who=who, headers=(("origin", ORIGIN),), token=True)
             assert post.status in {401, 403, 405, OPEN_FORMS.get(path)}, path
         if path not in OPEN and not path.startswith("/api/"):
-            assert "./netmodes up" in answer.text, path
+            assert "./netmodes link" in answer.text, path
         if path.startswith("/api/"):
             assert "./netmodes up" in answer.json["detail"], path
     assert await everything() == before
