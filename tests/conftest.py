@@ -160,8 +160,8 @@ def any_host(request: pytest.FixtureRequest) -> PrivateEngine:
 
 
 def _run[T](coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine, in a thread of its own: in the main thread of tests/browser, Playwright's loop counts as
-    running, and a fixture of the session that is first used there would fail for all later tests."""
+    """The result of a coroutine, in a thread of its own: in the main thread, the loop of Playwright counts as running,
+    and a fixture of the session that is first used beside a browser would fail for all later tests."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, coroutine).result()
 
