@@ -96,7 +96,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
         ),
         (
             f"Each session has {PER_SESSION} participants, half of them at each process; both act at the same time.",
-            "A call reads a row of the database in the lab; calls follow one another, each with one through rows.",
+            "A call looks up a host in the lab. Calls follow one another, each with the same question as a row.",
             f"The placement is computed on paper: {GROUPS:,} hosts of 400 sessions on {MACHINES} machines.",
             *NOTES,
         ),

@@ -80,8 +80,12 @@ class RemoteCall:
         return typing.get_type_hints(self.function)
 
     @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.function)
+
+    @cached_property
     def _parameters(self) -> tuple[str, ...]:
-        return tuple(inspect.signature(self.function).parameters)
+        return tuple(self._signature.parameters)
 
     @cached_property
     def target(self) -> type:
@@ -93,6 +97,16 @@ class RemoteCall:
     def _arguments(self) -> Any:
         return tuple.__class_getitem__(tuple(self._hints[name] for name in self._parameters[1:]))
 
+    # Decoders are kept: to make one takes longer than to decode a message.
+
+    @cached_property
+    def _arguments_decoder(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self._arguments)
+
+    @cached_property
+    def _result_decoder(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self._hints["return"])
+
     @cached_property
     def streams(self) -> bool:
         """Whether the result is a stream of text."""
@@ -100,13 +114,13 @@ class RemoteCall:
 
     def encode_arguments(self, *args: Any, **kwargs: Any) -> str:
         """JSON of the arguments with defaults. Raises TypeError if they do not match the signature."""
-        bound = inspect.signature(self.function).bind(None, *args, **kwargs)
+        bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
         return msgspec.json.encode(list(bound.arguments.values())[1:]).decode()
 
     def decode_arguments(self, text: str) -> tuple[Any, ...]:
         """Arguments from JSON. msgspec.ValidationError if they do not match the signature."""
-        arguments: tuple[Any, ...] = msgspec.json.decode(text, type=self._arguments)
+        arguments: tuple[Any, ...] = self._arguments_decoder.decode(text)
         return arguments
 
     def encode_result(self, value: object) -> str:
@@ -115,7 +129,7 @@ class RemoteCall:
 
     def decode_result(self, text: str) -> Any:
         """A result from JSON."""
-        return msgspec.json.decode(text, type=self._hints["return"])
+        return self._result_decoder.decode(text)
 
 
 def encode_error(error: Exception) -> str:

@@ -1,10 +1,10 @@
 """Private hosts of groups: their desired and recorded state. Every function is one short transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from django.db import transaction
-from django.db.models import QuerySet
+from django.db import connection, transaction
 
 from dashboard.core.machines.placement import MachineOffer
 from dashboard.core.training.capacity import HostLimits
@@ -26,33 +26,40 @@ class QuotaError(Exception):
 
 def is_over(session: TrainingSession, now: float) -> bool:
     """Whether a session is closed or has expired."""
-    return bool(session.closed_at) or now >= session.expires_at
+    return _is_past(session.closed_at, session.expires_at, now)
 
 
-def _record(row: GroupHost, now: float) -> HostRecord:
-    session = row.session
-    return HostRecord(
-        group=row.group,
-        desired=DesiredState(row.wanted),
-        stage=HostStage(row.state),
-        host=row.host,
-        since=row.since,
-        used_at=row.used_at,
-        ttl_s=session.ttl_s,
-        idle_s=session.idle_s,
-        over=is_over(session, now),
-        limits=HostLimits(session.memory_mb, session.pids, session.cpus),
-        is_moved=row.is_moved,
-    )
+def _is_past(closed_at: float, expires_at: float, now: float) -> bool:
+    return bool(closed_at) or now >= expires_at
 
 
 #: The columns of a session that the lab of a machine may read (``store.operations.machine_roles``).
 _SESSION_COLUMNS = ("hosts", "closed_at", "expires_at", "ttl_s", "idle_s", "memory_mb", "pids", "cpus")
+#: The columns of ``_record``. A model would cost more processor time than the query.
+_COLUMNS = (
+    *("group", "wanted", "state", "host", "since", "used_at", "is_moved", "reason"),
+    *(f"session__{name}" for name in _SESSION_COLUMNS if name != "hosts"),
+)
 
 
-def _with_session(rows: QuerySet[GroupHost]) -> QuerySet[GroupHost]:
-    own = [field.attname for field in GroupHost._meta.concrete_fields]
-    return rows.select_related("session").only(*own, *(f"session__{name}" for name in _SESSION_COLUMNS))
+def _record(row: Sequence[Any], now: float) -> tuple[HostRecord, str]:
+    """A record and the reason for its state, from ``_COLUMNS``."""
+    group, wanted, state, host, since, used_at, is_moved, reason, *session = row
+    closed_at, expires_at, ttl_s, idle_s, memory_mb, pids, cpus = session
+    record = HostRecord(
+        group=group,
+        desired=DesiredState(wanted),
+        stage=HostStage(state),
+        host=host,
+        since=since,
+        used_at=used_at,
+        ttl_s=ttl_s,
+        idle_s=idle_s,
+        over=_is_past(closed_at, expires_at, now),
+        limits=HostLimits(memory_mb, pids, cpus),
+        is_moved=bool(is_moved),
+    )
+    return record, reason
 
 
 def load_all(now: float) -> tuple[HostRecord, ...]:
@@ -60,14 +67,22 @@ def load_all(now: float) -> tuple[HostRecord, ...]:
     rows = GroupHost.objects.filter(machine=here()).exclude(
         wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
     )
-    return tuple(_record(row, now) for row in _with_session(rows))
+    return tuple(_record(row, now)[0] for row in rows.values_list(*_COLUMNS))
+
+
+@cache
+def _statement_to_find() -> str:
+    """The SQL of ``find``. To compile it takes more processor time than to run it, and pages ask often."""
+    statement, _parameters = GroupHost.objects.filter(pk="").values_list(*_COLUMNS).query.sql_with_params()
+    return statement
 
 
 def find(group: str, now: float) -> tuple[HostRecord, str] | None:
     """A group's host and the reason for its state, None if it was never requested."""
-    rows = _with_session(GroupHost.objects.filter(pk=group))
-    # first() would add an order, which takes a quarter of the processor time of this function.
-    return next(((_record(row, now), row.reason) for row in rows), None)
+    with connection.cursor() as cursor:
+        cursor.execute(_statement_to_find(), (group,))
+        row = cursor.fetchone()
+    return None if row is None else _record(row, now)
 
 
 def has_open_sessions(now: float) -> bool:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from django.db.models import Count, Q
 
@@ -92,6 +93,38 @@ def participant_state(session: str, participant: str, absent: Collection[str] = 
         return None
     hosts = row.session.hosts != HostsFor.NONE
     host = GroupHost.objects.filter(pk=group_key(session, row.group)).first() if hosts else None
+    return _own_state(row, messages_of(session, participant), host, absent)
+
+
+def participant_states(session: str, ids: Collection[str], absent: Collection[str] = ()) -> dict[str, ParticipantState]:
+    """The states of several participants, except removed ones, as ``participant_state`` gives them. The number of
+    queries does not depend on that of the participants."""
+    if len(ids) == 1:
+        (participant,) = ids
+        state = participant_state(session, participant, absent)
+        return {} if state is None else {participant: state}
+    rows = list(Participant.objects.filter(session_id=session, pk__in=ids, removed_at=0.0).select_related("session"))
+    groups = {group_key(session, row.group) for row in rows if row.session.hosts != HostsFor.NONE}
+    hosts = GroupHost.objects.in_bulk(groups) if groups else {}
+    shown: dict[str, list[SessionMessage]] = {row.id: [] for row in rows}
+    messages = Message.objects.filter(session_id=session)
+    to_all = messages.filter(participant_id=None).order_by("-pk")[:SHOWN_MESSAGES]
+    for found in sorted(
+        [*to_all, *messages.filter(participant_id__in=list(shown))], key=attrgetter("pk"), reverse=True
+    ):
+        message = _message(found)
+        for key in shown if found.participant_id is None else (found.participant_id,):
+            if len(shown[key]) < SHOWN_MESSAGES:
+                shown[key].append(message)
+    return {
+        row.id: _own_state(row, tuple(reversed(shown[row.id])), hosts.get(group_key(session, row.group)), absent)
+        for row in rows
+    }
+
+
+def _own_state(
+    row: Participant, messages: tuple[SessionMessage, ...], host: GroupHost | None, absent: Collection[str]
+) -> ParticipantState:
     stage, reason = ("", "")
     if host is not None:
         stage, reason = shown_state(HostStage(host.state), host.reason, host.machine_id or "", absent)
@@ -99,7 +132,7 @@ def participant_state(session: str, participant: str, absent: Collection[str] = 
         name=row.name,
         admitted=bool(row.admitted_at),
         hand=bool(row.hand_raised_at),
-        messages=messages_of(session, participant),
+        messages=messages,
         host=stage,
         host_text=reason,
     )

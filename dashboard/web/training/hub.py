@@ -6,7 +6,7 @@ Actions of the instructor are sent at once; presence and answers are collected f
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,7 +29,7 @@ from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
 COLLECT_S = 0.5
-#: How many participants are sent their own state before a change that all must see at once goes first.
+#: How many participants' own states are read together. A change that all must see at once then goes first.
 OWN_STATES = 20
 HOST_CHECK_S = 1.0
 INSTRUCTOR = ""  # the key of the instructor among the participants
@@ -144,7 +144,7 @@ class SessionHub(FeedHub[SessionFeed]):
         feed.left_at.pop(participant, None)
         if participant != INSTRUCTOR:
             feed.arrived.add(participant)
-            await self._send_own_state(feed, participant, client)
+            await self._send_own_states(feed, [participant], client)
         feed.dirty.set()
         return client
 
@@ -258,11 +258,11 @@ class SessionHub(FeedHub[SessionFeed]):
             self.encoded += 1
             self._broadcast(feed, self._snapshot(feed))
         own = list(outdated & feed.connections.keys())
-        for number, participant in enumerate(own):
-            if number >= OWN_STATES and feed.urgent.is_set():
-                feed.outdated.update(own[number:])
+        for first in range(0, len(own), OWN_STATES):
+            if first and feed.urgent.is_set():
+                feed.outdated.update(own[first:])
                 break
-            await self._send_own_state(feed, participant)
+            await self._send_own_states(feed, own[first : first + OWN_STATES])
         feed.number += 1
         changed = encode(ProgressChanged(feed.number)).decode()
         for client in feed.connections.get(INSTRUCTOR, ()):
@@ -279,17 +279,18 @@ class SessionHub(FeedHub[SessionFeed]):
             await to_db_thread(participants.note_presence, feed.key, came, left, shared_clock())
         feed.recorded = here
 
-    async def _send_own_state(self, feed: SessionFeed, participant: str, only: Client | None = None) -> None:
-        state = await to_db_thread(session_state.participant_state, feed.key, participant, feed.absent)
-        if state is None:
-            self.disconnect_here(feed.key, participant)
-            return
-        text = encode(state).decode()
-        for client in (only,) if only is not None else tuple(feed.connections.get(participant, ())):
-            if not client.closing and client.pending is None:
-                self._send(client, text)
-            else:
-                client.needs_snapshot = True
+    async def _send_own_states(self, feed: SessionFeed, keys: Collection[str], only: Client | None = None) -> None:
+        states = await to_db_thread(session_state.participant_states, feed.key, keys, feed.absent)
+        for participant in keys:
+            if (state := states.get(participant)) is None:
+                self.disconnect_here(feed.key, participant)
+                continue
+            text = encode(state).decode()
+            for client in (only,) if only is not None else tuple(feed.connections.get(participant, ())):
+                if not client.closing and client.pending is None:
+                    self._send(client, text)
+                else:
+                    client.needs_snapshot = True
 
     def _encode_snapshot(self, feed: SessionFeed) -> str:
         return encode(feed.state).decode()

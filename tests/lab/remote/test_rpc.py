@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from dashboard.core.training.host_plan import HostStage
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls, workshop_calls
-from dashboard.lab.remote.rpc import REMOTE_CALLS, LabFailedError, decode_error, encode_error, find_call
+from dashboard.lab.remote.rpc import REMOTE_CALLS, LabFailedError, RemoteCall, decode_error, encode_error, find_call
 from dashboard.lab.remote.workshop_calls import ActionResult, StepAccess, StepAction
 from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.lab.training.hosts import HostState
 from dashboard.lab.workshops.commands import CommandResult
 from dashboard.store.reports.snapshot import NotSavedError
 
@@ -40,6 +43,22 @@ def test_arguments_are_decoded_with_their_defaults() -> None:
     assert find_call(actions.inspect) is not None
     with pytest.raises(TypeError):
         call.encode_arguments("too", "few")
+
+
+def test_the_signature_and_the_decoders_of_a_call_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = RemoteCall(experiment_calls.host_state)
+    state = HostState("s1-1", HostStage.READY)
+    sent, answer = call.encode_arguments("s1-1"), call.encode_result(state)
+    assert (call.decode_arguments(sent), call.decode_result(answer)) == (("s1-1",), state)
+
+    def prepare_again(*_args: object, **_options: object) -> None:
+        pytest.fail("prepared again")
+
+    monkeypatch.setattr(inspect, "signature", prepare_again)
+    monkeypatch.setattr(msgspec.json, "Decoder", prepare_again)
+    monkeypatch.setattr(msgspec.json, "decode", prepare_again)
+    assert call.encode_arguments("s1-1") == sent
+    assert (call.decode_arguments(sent), call.decode_result(answer)) == (("s1-1",), state)
 
 
 @pytest.mark.parametrize(

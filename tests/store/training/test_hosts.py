@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models.sql.compiler import SQLCompiler
 
+from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.host_plan import DesiredState, HostStage
 from dashboard.core.training.session import HostsFor
 from dashboard.models import GroupHost, TrainingSession
@@ -49,6 +51,35 @@ def test_a_request_starts_a_stopped_host_but_not_a_failed_one(
     found = group_host_store.find(group, NOW + 9)
     assert found is not None
     assert (found[0].stage, found[1]) == (HostStage.FAILED, "No memory.")
+
+
+def test_a_found_host_is_the_one_in_the_list_of_all(row: TrainingSession) -> None:
+    for number, changes in enumerate(({}, {"is_moved": True, "host": "h1", "used_at": 5.0, "reason": "Moved."})):
+        group = f"{row.id}-{number}"
+        group_host_store.request(group, NOW)
+        GroupHost.objects.filter(pk=group).update(**changes)
+    TrainingSession.objects.filter(pk=row.id).update(memory_mb=700, pids=70, cpus=1.5, idle_s=60, ttl_s=600)
+    records = group_host_store.load_all(NOW)
+    assert [(one.is_moved, one.host, one.used_at) for one in records] == [(False, "", NOW), (True, "h1", 5.0)]
+    assert records[0].limits == HostLimits(700, 70, 1.5)
+    assert (records[0].ttl_s, records[0].idle_s, records[0].over) == (600, 60, False)
+    found = [group_host_store.find(one.group, NOW) for one in records]
+    assert found == [(records[0], ""), (records[1], "Moved.")]
+    assert group_host_store.find("none-1", NOW) is None
+
+
+def test_the_statement_that_finds_a_host_is_compiled_once(
+    row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = f"{row.id}-1"
+    group_host_store.request(group, NOW)
+    first = group_host_store.find(group, NOW)
+
+    def compile_again(*_args: object, **_options: object) -> None:
+        pytest.fail("compiled again")
+
+    monkeypatch.setattr(SQLCompiler, "as_sql", compile_again)
+    assert group_host_store.find(group, NOW) == first
 
 
 def test_a_later_desired_state_is_not_overwritten(row: TrainingSession) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from dashboard.core.experiments.messages import encode
-from dashboard.core.training.session import HelpReason
+from dashboard.core.training.session import HelpReason, group_key
 from dashboard.models import Answer, WorkshopStep
 from dashboard.store import workshops as workshop_store
+from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
@@ -121,6 +123,35 @@ def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:
     assert (cell.attempts, cell.failing, cell.seconds) == (2, "a container named web", 60.0)
     assert found.people[0].score is None
     assert WorkshopStep.objects.get(progress__person=people["fine"].person).opened_at == NOW
+
+
+def test_the_states_of_several_participants_are_those_of_each_in_as_many_queries(
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: Any,
+) -> None:
+    monkeypatch.setattr(session_state, "SHOWN_MESSAGES", 3)
+    row, other = session(hosts="person"), session()
+    people = [participant(row, name)[0] for name in ("Ada", "Bob", "Cyd", "Dan", "Eve")]
+    ids = [one.id for one in people]
+    stranger = participant(other)[0].id
+    for number, to in enumerate([ids[0], None, ids[1], ids[0], None, ids[0], ids[2]]):
+        session_state.add_message(row.id, to, "", f"{number}", NOW + number, from_instructor=number % 2 == 0)
+    session_state.add_message(other.id, None, "", "in another session", NOW, from_instructor=True)
+    for one, state in zip(people, ("ready", "failed"), strict=False):
+        group_host_store.request(group_key(row.id, one.group), NOW)
+        group_host_store.note(group_key(row.id, one.group), state=state, reason=state)
+    participants.raise_hand(row.id, ids[2], NOW, up=True)
+    participants.remove(row.id, [ids[3]], NOW)
+    with django_assert_num_queries(4):
+        found = session_state.participant_states(row.id, [*ids, stranger])
+    assert found == {key: session_state.participant_state(row.id, key) for key in ids if key != ids[3]}
+    assert [one.text for one in found[ids[0]].messages] == ["3", "4", "5"]
+    assert (found[ids[0]].host, found[ids[1]].host_text, found[ids[2]].hand) == ("ready", "failed", True)
+    with django_assert_num_queries(4):
+        session_state.participant_states(row.id, ids[:2])
+    assert session_state.participant_states(row.id, ids[:1]) == {ids[0]: found[ids[0]]}
+    assert session_state.participant_states(row.id, ids[3:4]) == {}
+    assert session_state.participant_states(row.id, []) == {}
 
 
 def test_messages_reach_their_participants_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Collection, MutableMapping
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 from django.db import OperationalError
 
+from dashboard.core.training.messages import ParticipantState
 from dashboard.core.training.session import GRACE_S
 from dashboard.models import Participant, TrainingSession
 from dashboard.store import workshops as workshop_store
@@ -94,21 +95,42 @@ async def test_actions_of_the_instructor_do_not_wait_until_all_own_states_are_se
     for one, browser in people:
         await hub.enter(row.id, one.id, browser.send, None, admitted=True)
     await eventually(lambda: all(browser.of("session") for _, browser in people))
-    send = hub._send_own_state
+    send = hub._send_own_states
     shown: list[set[str]] = []
 
-    async def act_and_send(feed: SessionFeed, participant: str) -> None:
+    async def act_and_send(feed: SessionFeed, keys: Collection[str]) -> None:
         if not shown:
             await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
             hub.tell(row.id)
         shown.append({browser.of("session")[-1]["step"] for _, browser in people})
-        await send(feed, participant)
+        await send(feed, keys)
 
     monkeypatch.setattr(hub_module, "OWN_STATES", 1)
-    monkeypatch.setattr(hub, "_send_own_state", act_and_send)
+    monkeypatch.setattr(hub, "_send_own_states", act_and_send)
     hub.tell(row.id, *(one.id for one, _ in people))
     await eventually(lambda: len(shown) == 3)
     assert shown == [{row.step}, {"launch"}, {"launch"}]
+
+
+async def test_own_states_of_several_participants_are_read_together(
+    hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [(await join(row, name), Browser()) for name in "abc"]
+    for one, browser in people:
+        await hub.enter(row.id, one.id, browser.send, None, admitted=True)
+    await eventually(lambda: all(browser.of("session") for _, browser in people))
+    read = session_state.participant_states
+    together: list[int] = []
+
+    def note(session: str, ids: Collection[str], absent: Collection[str]) -> dict[str, ParticipantState]:
+        together.append(len(ids))
+        return read(session, ids, absent)
+
+    monkeypatch.setattr(session_state, "participant_states", note)
+    hub.tell(row.id, *(one.id for one, _ in people))
+    await eventually(lambda: all(len(browser.of("participant")) == 2 for _, browser in people))
+    assert together == [3]
+    assert [browser.of("participant")[-1]["name"] for _, browser in people] == ["a", "b", "c"]
 
 
 async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionHub, row: TrainingSession) -> None:
