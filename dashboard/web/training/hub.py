@@ -45,9 +45,9 @@ class SessionFeed(Feed):
     left_at: dict[str, float] = field(default_factory=dict)
     waiting: set[Client] = field(default_factory=set)
     urgent: asyncio.Event = field(default_factory=asyncio.Event)
-    #: Participants that connected, and participants that must be sent their own state, since the last pass.
+    #: Participants that connected since the last pass, and those that must be sent their own state, as they came.
     arrived: set[str] = field(default_factory=set)
-    outdated: set[str] = field(default_factory=set)
+    outdated: dict[str, None] = field(default_factory=dict)
     #: The number of the last ``ProgressChanged``.
     number: int = 0
     #: The participants that are recorded as present.
@@ -109,7 +109,7 @@ class SessionHub(FeedHub[SessionFeed]):
         """Handles a wake-up in this process, in the event loop."""
         feed = self._feeds.get(session)
         if feed is not None:
-            feed.outdated.update(changed)
+            feed.outdated.update(dict.fromkeys(changed))
             feed.dirty.set()
             if urgent:
                 feed.urgent.set()
@@ -230,19 +230,20 @@ class SessionHub(FeedHub[SessionFeed]):
             await place_waiting()
         groups = {number_of_group(group) for group, state in hosts.items() if before.get(group) != state}
         if groups:
-            feed.outdated.update(await to_db_thread(session_state.participants_in_groups, feed.key, groups))
+            found = await to_db_thread(session_state.participants_in_groups, feed.key, groups)
+            feed.outdated.update(dict.fromkeys(found))
             feed.dirty.set()
 
     async def _pass(self, feed: SessionFeed) -> None:
-        arrived, outdated, feed.arrived, feed.outdated = feed.arrived, feed.outdated, set(), set()
+        arrived, outdated, feed.arrived, feed.outdated = feed.arrived, feed.outdated, set(), {}
         try:
             await self._send_and_record(feed, arrived, outdated)
         except Exception:
             feed.arrived |= arrived
-            feed.outdated |= outdated
+            feed.outdated = outdated | feed.outdated
             raise
 
-    async def _send_and_record(self, feed: SessionFeed, arrived: set[str], outdated: set[str]) -> None:
+    async def _send_and_record(self, feed: SessionFeed, arrived: set[str], outdated: Collection[str]) -> None:
         now = shared_clock()
         on_peers = self.peers.participants(feed.key)
         state = await to_db_thread(_read_state, feed.key, len(feed.present(now) | on_peers))
@@ -257,10 +258,10 @@ class SessionHub(FeedHub[SessionFeed]):
             feed.state, feed.snapshot, feed.loaded = state, "", True
             self.encoded += 1
             self._broadcast(feed, self._snapshot(feed))
-        own = list(outdated & feed.connections.keys())
+        own = [participant for participant in outdated if participant in feed.connections]
         for first in range(0, len(own), OWN_STATES):
             if first and feed.urgent.is_set():
-                feed.outdated.update(own[first:])
+                feed.outdated = dict.fromkeys(own[first:]) | feed.outdated  # they are the next
                 break
             await self._send_own_states(feed, own[first : first + OWN_STATES])
         feed.number += 1
@@ -300,7 +301,7 @@ class SessionHub(FeedHub[SessionFeed]):
         super()._on_sent(client)
         if missed:
             for feed in self._feeds.values():
-                feed.outdated.update(key for key, clients in feed.connections.items() if client in clients)
+                feed.outdated.update((key, None) for key, clients in feed.connections.items() if client in clients)
                 feed.dirty.set()
 
 

@@ -22,7 +22,7 @@ from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.training import hub as hub_module
 from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
 from tests.lab.training_builders import NOW, participant, session
-from tests.support.polling import eventually
+from tests.support.polling import eventually, others_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,6 +131,27 @@ async def test_own_states_of_several_participants_are_read_together(
     await eventually(lambda: all(len(browser.of("participant")) == 2 for _, browser in people))
     assert together == [3]
     assert [browser.of("participant")[-1]["name"] for _, browser in people] == ["a", "b", "c"]
+
+
+async def test_each_participant_is_sent_the_own_state_although_others_change_again(
+    hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [await join(row, name) for name in "abcdef"]
+    for one in people:
+        await hub.enter(row.id, one.id, Browser().send, None, admitted=True)
+    sent: list[str] = []
+
+    async def note(_feed: SessionFeed, keys: Collection[str]) -> None:
+        sent.extend(keys)
+        if len(sent) < len(people):
+            hub.tell(row.id, *keys)
+        await others_run()
+
+    monkeypatch.setattr(hub_module, "OWN_STATES", 1)
+    monkeypatch.setattr(hub, "_send_own_states", note)
+    hub.tell(row.id, *(one.id for one in people))
+    await eventually(lambda: len(sent) >= len(people))
+    assert sent[: len(people)] == [one.id for one in people]
 
 
 async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionHub, row: TrainingSession) -> None:
