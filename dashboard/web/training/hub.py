@@ -301,7 +301,8 @@ class SessionHub(FeedHub[SessionFeed]):
         super()._on_sent(client)
         if missed:
             for feed in self._feeds.values():
-                feed.outdated.update((key, None) for key, clients in feed.connections.items() if client in clients)
+                keys = [key for key, clients in feed.connections.items() if client in clients and key != INSTRUCTOR]
+                feed.outdated.update(dict.fromkeys(keys))
                 feed.dirty.set()
 
 

@@ -154,6 +154,27 @@ async def test_each_participant_is_sent_the_own_state_although_others_change_aga
     assert sent[: len(people)] == [one.id for one in people]
 
 
+async def test_an_instructor_that_missed_a_message_stays_connected(hub: SessionHub, row: TrainingSession) -> None:
+    teacher, free = Browser(), asyncio.Event()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        await free.wait()
+        await teacher.send(message)
+
+    client = await hub.enter(row.id, INSTRUCTOR, send, None, admitted=True)
+    await eventually(lambda: client.pending is not None)
+    await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
+    hub.tell(row.id)
+    await eventually(lambda: client.needs_snapshot)
+    free.set()
+    await eventually(lambda: teacher.of("session") and teacher.of("session")[-1]["step"] == "launch")
+    hub.tell(row.id)
+    await eventually(lambda: teacher.code or len(teacher.of("progress")) > 0)
+    hub.tell(row.id)
+    await eventually(lambda: teacher.code or len(teacher.of("progress")) > 1)
+    assert teacher.code is None
+
+
 async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionHub, row: TrainingSession) -> None:
     await database_sync_to_async(training_sessions.change)(row.id, row.owner_id, NOW, admission_required=True)
     late, browser, other = await join(row, "Late"), Browser(), Browser()
