@@ -77,7 +77,6 @@ async def _answer(url: str) -> None:
     from dashboard.lab.remote.rpc import RemoteCall
     from dashboard.lab.training.hosts import HostState
     from dashboard.store.database import DatabaseThread
-    from dashboard.store.operations.database_clock import shared_clock
     from dashboard.store.training import hosts
 
     call, store = RemoteCall(experiment_calls.host_state), DatabaseThread()
@@ -90,9 +89,10 @@ async def _answer(url: str) -> None:
             for number, arguments in await (await database.execute(WAITING)).fetchall():
                 if (await database.execute(TAKE, (number,))).rowcount:
                     (group,) = call.decode_arguments(arguments)
-                    found = await store.run(hosts.find, group, shared_clock())
-                    record, reason = found or (None, "")
-                    state = HostState(group, record.stage if record else HostStage.STOPPED, reason)
+                    found = await store.run(hosts.find, group)
+                    state = HostState(group, HostStage.STOPPED)
+                    if found is not None:
+                        state = HostState(group, found.stage, found.reason, host=found.host)
                     await database.execute(FINISH, (call.encode_result(state), number))
 
 

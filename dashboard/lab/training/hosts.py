@@ -88,18 +88,17 @@ class GroupHosts:
 
     async def state_of(self, group: str) -> HostState:
         """The state of the group's host; stopped if it was never requested."""
-        now = self._context.clock()
-        found = await self._database.run(group_host_store.find, group, now)
+        found = await self._database.run(group_host_store.find, group)
         if found is None:
             return HostState(group, HostStage.STOPPED)
-        record, message = found
-        position = 0
-        if record.stage is HostStage.QUEUED and record.desired is not DesiredState.STOPPED:
-            position = queue_position(group, await self._database.run(group_host_store.load_all, now))
-        if position:
-            full = self.capacity(record.limits).more < position
-            message = describe_queue(position, len(self._actions.hosts), full=full)
-        return HostState(group, record.stage, message, position, record.host)
+        message, position = found.reason, 0
+        if found.stage is HostStage.QUEUED and found.desired is not DesiredState.STOPPED:
+            records = await self._database.run(group_host_store.load_all, self._context.clock())
+            if position := queue_position(group, records):
+                limits = next(record.limits for record in records if record.group == group)
+                full = self.capacity(limits).more < position
+                message = describe_queue(position, len(self._actions.hosts), full=full)
+        return HostState(group, found.stage, message, position, found.host)
 
     def expect(self) -> None:
         """Creates the template now: hosts of a new session, which this lab cannot see yet, may be placed here."""

@@ -1,6 +1,7 @@
 """Private hosts of groups: their desired and recorded state. Every function is one short transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -37,16 +38,16 @@ def _is_past(closed_at: float, expires_at: float, now: float) -> bool:
 _SESSION_COLUMNS = ("hosts", "closed_at", "expires_at", "ttl_s", "idle_s", "memory_mb", "pids", "cpus")
 #: The columns of ``_record``. A model would cost more processor time than the query.
 _COLUMNS = (
-    *("group", "wanted", "state", "host", "since", "used_at", "is_moved", "reason"),
+    *("group", "wanted", "state", "host", "since", "used_at", "is_moved"),
     *(f"session__{name}" for name in _SESSION_COLUMNS if name != "hosts"),
 )
 
 
-def _record(row: Sequence[Any], now: float) -> tuple[HostRecord, str]:
-    """A record and the reason for its state, from ``_COLUMNS``."""
-    group, wanted, state, host, since, used_at, is_moved, reason, *session = row
+def _record(row: Sequence[Any], now: float) -> HostRecord:
+    """A record from ``_COLUMNS``."""
+    group, wanted, state, host, since, used_at, is_moved, *session = row
     closed_at, expires_at, ttl_s, idle_s, memory_mb, pids, cpus = session
-    record = HostRecord(
+    return HostRecord(
         group=group,
         desired=DesiredState(wanted),
         stage=HostStage(state),
@@ -57,9 +58,8 @@ def _record(row: Sequence[Any], now: float) -> tuple[HostRecord, str]:
         idle_s=idle_s,
         over=_is_past(closed_at, expires_at, now),
         limits=HostLimits(memory_mb, pids, cpus),
-        is_moved=bool(is_moved),
+        is_moved=is_moved,
     )
-    return record, reason
 
 
 def load_all(now: float) -> tuple[HostRecord, ...]:
@@ -67,22 +67,35 @@ def load_all(now: float) -> tuple[HostRecord, ...]:
     rows = GroupHost.objects.filter(machine=here()).exclude(
         wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
     )
-    return tuple(_record(row, now)[0] for row in rows.values_list(*_COLUMNS))
+    return tuple(_record(row, now) for row in rows.values_list(*_COLUMNS))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundHost:
+    """The state of a group's host, and its reason. ``host`` is its id, empty without one."""
+
+    desired: DesiredState
+    stage: HostStage
+    host: str
+    reason: str
 
 
 @cache
 def _statement_to_find() -> str:
     """The SQL of ``find``. To compile it takes more processor time than to run it, and pages ask often."""
-    statement, _parameters = GroupHost.objects.filter(pk="").values_list(*_COLUMNS).query.sql_with_params()
-    return statement
+    rows = GroupHost.objects.filter(pk="").values_list("wanted", "state", "host", "reason")
+    return rows.query.sql_with_params()[0]
 
 
-def find(group: str, now: float) -> tuple[HostRecord, str] | None:
-    """A group's host and the reason for its state, None if it was never requested."""
+def find(group: str) -> FoundHost | None:
+    """A group's host, None if it was never requested."""
     with connection.cursor() as cursor:
         cursor.execute(_statement_to_find(), (group,))
         row = cursor.fetchone()
-    return None if row is None else _record(row, now)
+    if row is None:
+        return None
+    wanted, state, host, reason = row
+    return FoundHost(DesiredState(wanted), HostStage(state), host, reason)
 
 
 def has_open_sessions(now: float) -> bool:

@@ -11,7 +11,7 @@ from dashboard.core.training.session import HostsFor
 from dashboard.models import GroupHost, TrainingSession
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants
-from dashboard.store.training.hosts import NoHostError
+from dashboard.store.training.hosts import FoundHost, NoHostError
 from tests.lab.training_builders import NOW, again, participant, session
 
 pytestmark = pytest.mark.django_db
@@ -48,9 +48,7 @@ def test_a_request_starts_a_stopped_host_but_not_a_failed_one(
     assert [one.stage for one in group_host_store.load_all(NOW + 8)] == [HostStage.QUEUED]
     group_host_store.note(group, state="failed", reason="No memory.")
     group_host_store.request(group, NOW + 9)
-    found = group_host_store.find(group, NOW + 9)
-    assert found is not None
-    assert (found[0].stage, found[1]) == (HostStage.FAILED, "No memory.")
+    assert group_host_store.find(group) == FoundHost(DesiredState.RUNNING, HostStage.FAILED, "", "No memory.")
 
 
 def test_a_found_host_is_the_one_in_the_list_of_all(row: TrainingSession) -> None:
@@ -63,9 +61,11 @@ def test_a_found_host_is_the_one_in_the_list_of_all(row: TrainingSession) -> Non
     assert [(one.is_moved, one.host, one.used_at) for one in records] == [(False, "", NOW), (True, "h1", 5.0)]
     assert records[0].limits == HostLimits(700, 70, 1.5)
     assert (records[0].ttl_s, records[0].idle_s, records[0].over) == (600, 60, False)
-    found = [group_host_store.find(one.group, NOW) for one in records]
-    assert found == [(records[0], ""), (records[1], "Moved.")]
-    assert group_host_store.find("none-1", NOW) is None
+    found = [group_host_store.find(one.group) for one in records]
+    assert found == [
+        FoundHost(one.desired, one.stage, one.host, reason) for one, reason in zip(records, ("", "Moved."), strict=True)
+    ]
+    assert group_host_store.find("none-1") is None
 
 
 def test_the_statement_that_finds_a_host_is_compiled_once(
@@ -73,13 +73,13 @@ def test_the_statement_that_finds_a_host_is_compiled_once(
 ) -> None:
     group = f"{row.id}-1"
     group_host_store.request(group, NOW)
-    first = group_host_store.find(group, NOW)
+    first = group_host_store.find(group)
 
     def compile_again(*_args: object, **_options: object) -> None:
         pytest.fail("compiled again")
 
     monkeypatch.setattr(SQLCompiler, "as_sql", compile_again)
-    assert group_host_store.find(group, NOW) == first
+    assert group_host_store.find(group) == first
 
 
 def test_a_later_desired_state_is_not_overwritten(row: TrainingSession) -> None:
