@@ -88,8 +88,8 @@ def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tells a worker whether the whole suite runs: then each collects a part of it."""
-    node.workerinput["is_divided"] = node.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    """Tells a worker whether it collects a part of the tests only."""
+    node.workerinput["is_divided"] = workers.is_divided(node.config)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -155,6 +155,32 @@ def test_a_worker_that_replaces_a_crashed_one_continues_its_work() -> None:
     assert two.given == shared
 
 
+def test_while_a_replacement_collects_the_tests_the_others_go_on() -> None:
+    shared = [f"tests/lab/test_{name}.py::test" for name in "abcdefg"]
+    scheduler, (one, two, three) = schedule(shared, count=3)
+    scheduler.remove_node(one)
+    another: Any = Worker(shared)
+    scheduler.add_node(another)
+    scheduler.mark_test_complete(two, shared.index(two.given[0]))
+    assert len(two.given) == 3
+    scheduler.remove_node(three)
+    assert another.given == []
+    assert not another.shutting_down
+    scheduler.add_node_collection(another, another.collection)
+    scheduler.schedule()
+    assert another.given
+
+
+@pytest.mark.parametrize(
+    ("source", "dist", "divided"),
+    [("TESTPATHS", "load", True), ("ARGS", "load", False), ("TESTPATHS", "worksteal", False)],
+)
+def test_only_the_whole_suite_with_its_own_scheduler_is_divided(source: str, dist: str, divided: bool) -> None:
+    options = {"dist": dist}
+    config: Any = SimpleNamespace(args_source=pytest.Config.ArgsSource[source], getoption=options.__getitem__)
+    assert workers.is_divided(config) is divided
+
+
 @pytest.mark.parametrize(
     ("worker", "count", "left"),
     [("gw0", 4, 2), ("gw1", 4, 1), ("gw3", 4, 1), ("gw0", 3, 1), ("gw0", 1, 0), ("gw4", 4, 0)],

@@ -142,6 +142,11 @@ def worker_count() -> int:
     return min(6, len(os.sched_getaffinity(0)) + 2)
 
 
+def is_divided(config: pytest.Config) -> bool:
+    """Whether each worker collects a part of the tests: if the whole suite runs, with this module's scheduler."""
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and config.getoption("dist") == "load"
+
+
 def is_left_to_another(config: pytest.Config, path: Path) -> bool:
     """Whether another worker collects this folder. A worker that replaces a crashed one collects all."""
     given = getattr(config, "workerinput", {"is_divided": False})
@@ -189,8 +194,9 @@ class Scheduler(LoadScopeScheduling):
         return any(not done for scopes in self.assigned_work.values() for done in scopes.get(ALONE_SCOPE, {}).values())
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """Assigns the next scope. While a scope runs alone, a worker without work keeps waiting."""
-        if self._something_is_alone() and not self.assigned_work[node]:
+        """Assigns the next scope. While a scope runs alone, a worker without work keeps waiting, and so does one that
+        replaces a crashed worker until it has collected the tests."""
+        if node not in self._scopes or (self._something_is_alone() and not self.assigned_work[node]):
             return
         possible = [scope for scope in self.workqueue if scope in self._scopes[node]]
         if not possible:
@@ -205,7 +211,7 @@ class Scheduler(LoadScopeScheduling):
         browser, the others the rest; each the longest first. A worker that alternates between them starts a browser for
         each file, and every worker starts a server."""
         takes_browser = self.nodes.index(node) % 2 == 0
-        others = frozenset[str]().union(*(self._scopes[other] for other in self.nodes if other is not node))
+        others = frozenset[str]().union(*(self._scopes.get(other, ()) for other in self.nodes if other is not node))
         return lambda scope: (
             scope not in others,
             scope.startswith(BROWSER) == takes_browser,
@@ -232,8 +238,8 @@ def _compiled_mark() -> Path | None:
 
 
 def wait_for_bytecode(worker: str) -> None:
-    """In the first run, lets the first worker compile all tests; otherwise each worker would do the same at the same
-    time. No test starts before all workers have collected the tests."""
+    """In the first run, lets the first worker compile what all workers import; otherwise each of them would do the same
+    at the same time. No test starts before all workers have collected their tests."""
     mark = _compiled_mark()
     if mark is not None and worker != "gw0" and not mark.exists():
         with suppress(AssertionError):  # the first worker ended, or is slow: this one compiles
