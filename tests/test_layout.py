@@ -101,7 +101,6 @@ LONGER: dict[str, str] = {
     "dashboard/lab/reconciler.py": "the start, each pass and the shutdown share the drivers of all experiments",
     "dashboard/lab/experiments/driver.py": "passes and events of one experiment share its lock, round and stop flag",
     "dashboard/store/parts.py": "the parts of an experiment are read and written as one, with one journal",
-    "dashboard/web/training/hub.py": "one pass of a session sends its state, own states, presence and answers",
     "dashboard/engine/docker_engine.py": "it holds every operation of the protocol",
 }
 

@@ -27,8 +27,9 @@ from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as measurements
 from dashboard.web.operations.peer_processes import PeerProcesses
 from dashboard.web.service import Service, service
-from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
+from dashboard.web.training.hub import SessionHub
 from dashboard.web.training.hub import hub as sessions
+from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,10 @@ from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.server.shared_frames import EXTENSION
 from dashboard.web.http.session_connections import add_connection
-from dashboard.web.training.hub import INSTRUCTOR, hub
+from dashboard.web.training.hub import hub
 from dashboard.web.training.linked_clients import mirror_key
 from dashboard.web.training.roles import tokens_of
+from dashboard.web.training.session_feed import INSTRUCTOR
 
 
 def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:

@@ -8,23 +8,22 @@ import logging
 import math
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.training.host_plan import HostStage
 from dashboard.core.training.messages import ProgressChanged, SessionState
-from dashboard.core.training.session import GRACE_S, is_present, number_of_group
+from dashboard.core.training.session import GRACE_S, number_of_group
 from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.session_versions import SessionVersion
-from dashboard.web.feed_hub import GONE, RETRY_S, Client, Feed, FeedHub, Send, WriteNow
+from dashboard.web.feed_hub import GONE, RETRY_S, Client, FeedHub, Send, WriteNow
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.peer_processes import PeerProcesses
 from dashboard.web.training.hosts.host_requests import absent_machines, place_waiting
 from dashboard.web.training.linked_clients import LinkedClients
+from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed
 from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
@@ -32,39 +31,6 @@ COLLECT_S = 0.5
 #: How many participants' own states are read together. A change that all must see at once then goes first.
 OWN_STATES = 20
 HOST_CHECK_S = 1.0
-INSTRUCTOR = ""  # the key of the instructor among the participants
-
-
-@dataclass(slots=True)
-class SessionFeed(Feed):
-    """One session. ``connections`` are the clients of each participant, ``left_at`` is when the last one was lost;
-    ``waiting`` are the clients of participants that are not admitted, which receive nothing before their admission."""
-
-    state: SessionState | None = None
-    connections: dict[str, set[Client]] = field(default_factory=dict)
-    left_at: dict[str, float] = field(default_factory=dict)
-    waiting: set[Client] = field(default_factory=set)
-    urgent: asyncio.Event = field(default_factory=asyncio.Event)
-    #: Participants that connected since the last pass, and those that must be sent their own state, as they came.
-    arrived: set[str] = field(default_factory=set)
-    outdated: dict[str, None] = field(default_factory=dict)
-    #: The number of the last ``ProgressChanged``.
-    number: int = 0
-    #: The participants that are recorded as present.
-    recorded: set[str] = field(default_factory=set)
-    #: When each client connected, on the loop's clock.
-    connected_at: dict[Client, float] = field(default_factory=dict)
-    #: What a search for lost wake-ups saw last, and when.
-    version: SessionVersion = field(default_factory=SessionVersion)
-    version_at: float = 0.0
-    #: State and reason of each group's host, None without hosts; and the machines that do not respond.
-    hosts: dict[str, tuple[str, str]] | None = None
-    absent: frozenset[str] = frozenset()
-
-    def present(self, now: float) -> set[str]:
-        """The participants that are present."""
-        known = (self.connections.keys() | self.left_at.keys()) - {INSTRUCTOR}
-        return {key for key in known if is_present(len(self.connections.get(key, ())), self.left_at.get(key, 0.0), now)}
 
 
 def _read_state(session: str, present: int) -> SessionState | None:

@@ -22,8 +22,9 @@ from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.operations import peer_sync
 from dashboard.web.operations.peer_sync import PeerSync
 from dashboard.web.service import Service
-from dashboard.web.training.hub import INSTRUCTOR, SessionHub
+from dashboard.web.training.hub import SessionHub
 from dashboard.web.training.linked_clients import mirror_key
+from dashboard.web.training.session_feed import INSTRUCTOR
 from tests.lab.training_builders import NOW, session
 from tests.support.polling import eventually, others_run
 from tests.support.specs import make_spec

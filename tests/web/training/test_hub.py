@@ -20,7 +20,8 @@ from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.training import hub as hub_module
-from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
+from dashboard.web.training.hub import SessionHub
+from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed
 from tests.lab.training_builders import NOW, participant, session
 from tests.support.polling import eventually, others_run
 
