@@ -53,8 +53,10 @@ class Journals:
 
 def describe_journals(journals: Journals, max_size: int) -> str:
     """The size of the journals, and its limit."""
+    entries = "1 entry" if journals.entries == 1 else f"{journals.entries:,} entries"
+    experiments = "1 experiment" if journals.experiments == 1 else f"{journals.experiments:,} experiments"
     return (
-        f"{journals.entries:,} entries of {journals.experiments:,} experiments, {format_size(journals.size)}; above "
+        f"{entries} of {experiments}, {format_size(journals.size)}; above "
         f"{format_size(max_size)} the oldest ended experiments are deleted, first those of the account with "
         "the largest journals"
     )

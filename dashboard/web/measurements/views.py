@@ -251,4 +251,5 @@ def history(request: HttpRequest) -> HttpResponse:
     points = measurement_history.history(signature)
     if not points:
         raise Http404(_("No measured series has this name."))
-    return render(request, "measurements/history.html", {"signature": signature, "points": points})
+    words = label_signatures([signature])[signature].words
+    return render(request, "measurements/history.html", {"signature": signature, "words": words, "points": points})

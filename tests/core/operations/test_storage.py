@@ -66,3 +66,4 @@ def test_sizes_are_stated() -> None:
     assert describe_journals(Journals(2, 1500, 3_400_000_000), 2 * GIB).startswith(
         "1,500 entries of 2 experiments, 3.4 GB; "
     )
+    assert describe_journals(Journals(1, 1, 20_000), 2 * GIB).startswith("1 entry of 1 experiment, 0 MB; ")

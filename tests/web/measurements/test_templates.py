@@ -135,6 +135,10 @@ def draw_run(run: dict[str, Any] | None = None, found: tuple[Measurement, list[d
     return draw_page("measurements/measurement.html", context)
 
 
+def draw_history(points: list[dict[str, Any]]) -> Page:
+    return draw_page("measurements/history.html", {"signature": SIGNATURE, "words": "published port", "points": points})
+
+
 def hostile_run() -> Page:
     measurement, blocks = make_measurement()
     first, *rest = measurement.series
@@ -208,8 +212,8 @@ PAGES: dict[str, Callable[[], Page]] = {
         [make_run(state, verdict_line="docker-proxy is the cost.") for state in WORDS["run"]], SIGNATURES
     ),
     "list, nothing": lambda: list_page([], []),
-    "history": lambda: draw_page("measurements/history.html", {"signature": SIGNATURE, "points": make_points(40)}),
-    "history, one": lambda: draw_page("measurements/history.html", {"signature": SIGNATURE, "points": make_points(1)}),
+    "history": lambda: draw_history(make_points(40)),
+    "history, one": lambda: draw_history(make_points(1)),
     "form, refused": lambda: draw_page(
         "measurements/measure.html", {"problems": ("No.",), "values": TYPED, "experiment_url": "/experiments/7f2a9c/"}
     ),
@@ -358,7 +362,7 @@ def test_the_experiment_offers_to_measure_with_the_defaults() -> None:
 
 
 def test_a_series_of_five_hundred_runs_is_drawn() -> None:
-    page = draw_page("measurements/history.html", {"signature": SIGNATURE, "points": make_points(500)})
+    page = draw_history(make_points(500))
     assert len([found for found in page.find("a") if found["href"].startswith("/measurements/r")]) == 500
     assert page.find("polyline")
 

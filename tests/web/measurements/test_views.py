@@ -188,6 +188,7 @@ def test_runs_are_listed_and_a_series_is_followed_over_time(owner: Client, exper
     signature = series_signature(series("bridge", PathKind.PUBLISHED_PROXY), {"bridge": "bridge"}, Options())
     history = owner.get("/measurements/history/", {"signature": signature})
     assert history.status_code == 200
+    assert "<h1>127.0.0.1 → published port (docker-proxy) <code" in history.content.decode()
     assert f"/measurements/{second}/" in history.content.decode()
     assert owner.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
 
