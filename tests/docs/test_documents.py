@@ -47,6 +47,12 @@ def test_tests_that_are_named_exist(page: str) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
+def test_every_file_with_tests_that_run_only_with_all_is_in_the_table() -> None:
+    files = [path for path in (ROOT / "tests").rglob("test_*.py") if re.search(r"mark\.slow", path.read_text())]
+    assert len(files) > 50
+    assert [path.name for path in files if f"{path.name}`" not in PAGES["docs/testing.md"]] == []
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_labels_that_the_reader_presses_are_on_a_page(page: str) -> None:
     labels = {re.sub(r"\s+", " ", label) for label in PRESSED.findall(PAGES[page])}
