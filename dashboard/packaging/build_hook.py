@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from dashboard.launcher import browser_assets
 
 #: Top folders of a checkout that go into the package, where ``dashboard.configuration`` expects them.
-BUNDLED = ("templates", "static", "docs")
+BUNDLED = ("templates", "static", "locale", "docs")
 
 
 def fetch_libraries(root: Path) -> None:

@@ -16,7 +16,7 @@ from dashboard.core.operations.web_user import WebUser
 from dashboard.management.pages.sandbox import RefusedError, Sandbox
 
 #: Folders beside the code that are needed for pages. A wheel has them inside the package.
-FOLDERS = ("templates", "static", "docs")
+FOLDERS = ("templates", "static", "locale", "docs")
 #: The addresses of name servers, for sign-ins with OpenID Connect; systemd-resolved keeps the file below /run.
 RESOLVER = Path("/etc/resolv.conf")
 #: Variables that name certificates of authorities for these sign-ins. The value may be a list of folders.
