@@ -252,6 +252,8 @@ async def test_machines_that_have_not_left_the_swarm_of_a_revoked_one_are_named(
     for name in ("lab1", "lab2", "lab3", "lab9"):
         await database_sync_to_async(machines.register)(name, {}, MachineFacts())
     assert (await form(me, "lab1", "lab2")).status == 302
+    records = await database_sync_to_async(machines.list_machines)()
+    assert {record.name for record in records if record.swarm_since} == {"lab1", "lab2"}
     labs.absent = {"lab2", "lab3"}
     monkeypatch.setattr("dashboard.store.operations.machine_roles.close", lambda machine: None)
     answer = await http("POST", "/machines/lab9/revoke/", who=me, headers=FORM, body=b"", token=True)
