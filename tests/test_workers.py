@@ -155,6 +155,21 @@ def test_a_worker_that_replaces_a_crashed_one_continues_its_work() -> None:
     assert two.given == shared
 
 
+def test_a_replacement_gets_two_scopes_that_are_not_completed() -> None:
+    own = [f"tests/core/test_{name}.py::test" for name in "abcdefg"]
+    scheduler, (one, two) = schedule_collected(own, ["tests/lab/test_a.py::test"])
+    for index in range(3):
+        scheduler.mark_test_complete(one, own.index(one.given[index]))
+    assert two.shutting_down
+    assert scheduler.remove_node(one) == one.given[3]
+    another: Any = Worker(own)
+    scheduler.add_node(another)
+    scheduler.add_node_collection(another, another.collection)
+    scheduler.schedule()
+    assert len(another.given) == 2
+    assert set(another.given).isdisjoint(one.given[:3])
+
+
 def test_while_a_replacement_collects_the_tests_the_others_go_on() -> None:
     shared = [f"tests/lab/test_{name}.py::test" for name in "abcdefg"]
     scheduler, (one, two, three) = schedule(shared, count=3)

@@ -171,20 +171,29 @@ class Scheduler(LoadScopeScheduling):
         self._scopes[node] = frozenset(map(scope_of, collection))
 
     def schedule(self) -> None:
-        """Assigns two scopes to each worker; called again, one to each that needs one."""
-        turns = 1
+        """Assigns two scopes to each worker, and later to one that replaces a crashed one: a worker begins a test when
+        it knows the next one."""
         if self.collection is None:
             collected = [test for tests in self.registered_collections.values() for test in tests]
-            self.collection, turns = list(dict.fromkeys(collected)), 2
+            self.collection = list(dict.fromkeys(collected))
             for test in self.collection:
                 self.workqueue.setdefault(scope_of(test), {})[test] = False
             if (session := self.config.pluginmanager.get_plugin("session")) is not None:
                 session.testscollected = len(self.collection)
-        for node in self.nodes * turns:
+        for node in self.nodes * 2:
             self._reschedule(node)
         if not self.workqueue:  # a worker begins its last test when it knows that none follows
             for node in self.nodes:
                 node.shutdown()
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        """Returns what a crashed worker has not completed to the others. Its completed scopes would be assigned again,
+        without a test in them: the worker that gets one would wait for ever."""
+        scopes = self.assigned_work[node]
+        for scope in [scope for scope, tests in scopes.items() if all(tests.values())]:
+            del scopes[scope]
+        crashed: str | None = super().remove_node(node)
+        return crashed
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
