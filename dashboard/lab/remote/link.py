@@ -18,6 +18,8 @@ from dashboard.lab.remote.wakeups import Wakeup
 MAX_REQUEST_BYTES = 1 << 20
 #: The largest message from the lab: one result, such as the pictures of an engine.
 MAX_REPLY_BYTES = 64 << 20
+#: How long ``close`` waits for the other end to read what was sent.
+CLOSE_S = 1.0
 _LENGTH = struct.Struct("!I")
 
 
@@ -127,10 +129,14 @@ class Link[Sent, Received]:
             raise LinkBrokenError(str(error)) from error
 
     async def close(self) -> None:
-        """Closes the socket."""
+        """Sends what waits if the other end reads it within ``CLOSE_S``, and closes the socket."""
         self._writer.close()
-        with suppress(OSError):
-            await self._writer.wait_closed()
+        try:
+            with suppress(OSError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self._writer.wait_closed()
+        finally:
+            self._writer.transport.abort()
 
 
 async def open_lab_end(own: socket.socket) -> Link[Reply, Request]:

@@ -196,13 +196,13 @@ async def test_entries_of_a_removed_experiment_are_dropped(
 async def test_a_flood_is_one_entry_in_the_database_that_stays_current(
     database: DatabaseThread, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CALM_S", 0.05)
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
     start = View(0, make_head(), make_columns(), make_states())
     pace = new_pace(Limits(burst_entries=2, entries_per_s=0.0), 0.0)
     writer = JournalWriter(identity, start, database, publisher, lambda: 1000.0, pace)
     state = start.states[MACHINE]
     for number in range(300):
+        monkeypatch.setattr(module, "CALM_S", 0.05 if number == 299 else 1000.0)
         after = replace(state, listeners=(make_listener(9000 + number, "python3", 7), *state.listeners))
         writer.append(KERNEL, Facts(changes={MACHINE: delta(writer.view.states[MACHINE], after)}), f"port {number}")
         if number % 100 == 0:

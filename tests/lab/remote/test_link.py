@@ -26,6 +26,7 @@ from dashboard.lab.remote.link import (
     open_lab_end,
     open_web_end,
 )
+from tests.support.polling import eventually
 
 
 def sockets() -> tuple[socket.socket, socket.socket]:
@@ -93,4 +94,24 @@ async def test_the_lab_refuses_invalid_requests(sent: bytes) -> None:
     with pytest.raises(LinkBrokenError):
         await lab.receive()
     await lab.close()
+    two.close()
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_closing_does_not_wait_for_an_end_that_reads_nothing(
+    monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
+) -> None:
+    """On Ctrl-C, an open socket was an error of uvloop with a traceback."""
+    monkeypatch.setattr(link, "CLOSE_S", 1000.0 if is_cancelled else 0.05)
+    one, two = sockets()
+    lab = await open_lab_end(one)
+    for _ in range(8):
+        lab.send(Output(1, "x" * 500_000))
+    closing = asyncio.create_task(lab.close())
+    await eventually(lab._writer.is_closing)
+    if is_cancelled:
+        closing.cancel()
+    await asyncio.wait([closing], timeout=10)
+    assert closing.done()
+    await eventually(lambda: one.fileno() == -1)
     two.close()

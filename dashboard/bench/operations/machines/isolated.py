@@ -24,6 +24,8 @@ SCRIPT = Path(__file__).with_name("machine.sh")
 #: A range for documentation (RFC 5737); private hosts use another one.
 PREFIX, SWITCH_ADDRESS = "198.51.100", "198.51.100.1"
 SPACES = ("--net", "--mount", "--pid", "--uts")
+#: The socket of the engine on the machine.
+SOCKET = "/run/docker.sock"
 #: The engine of a machine may take longer while others start.
 ENGINE_S = 60.0
 
@@ -89,7 +91,7 @@ class IsolatedMachine(Service):
     @property
     def endpoint(self) -> str:
         """The endpoint of the isolated machine's engine, as this machine reaches it."""
-        return f"unix://{self.path('/run/docker.sock')}"
+        return f"unix://{self.path(SOCKET)}"
 
     def path(self, inside: str) -> Path:
         """A path on the isolated machine, as this machine reaches it."""
@@ -100,8 +102,11 @@ class IsolatedMachine(Service):
         return with_death_signal(["nsenter", "--target", str(self.init), *SPACES, "--", *with_death_signal(command)])
 
     def run(self, *command: str, timeout_s: float = 30.0) -> str:
-        """The output of a command on the machine; BenchmarkError if it fails."""
-        done = subprocess.run(self.command(command), capture_output=True, text=True, timeout=timeout_s, check=False)
+        """The output of a command on the machine, where docker uses its engine; BenchmarkError if it fails."""
+        environment = {**os.environ, "DOCKER_HOST": f"unix://{SOCKET}"}
+        done = subprocess.run(
+            self.command(command), env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
         if done.returncode:
             raise BenchmarkError(f"{self.name}: {' '.join(command)}: {done.stderr.strip()}")
         return done.stdout
