@@ -1,7 +1,9 @@
 """The machine of each group's host. Placements of all web processes take turns, so that none overcommits a machine."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -66,19 +68,25 @@ def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
         if not waiting:
             return 0
         placement = place(offers, [*_kept(offers), *(_demand(row, placed=False) for row in waiting)])
-        for row in waiting:
-            _store(row, placement, HostStage.QUEUED, "", now)
+        _store(waiting, placement, "", now)
     return sum(1 for row in waiting if row.group in placement.machines)
 
 
-def _store(row: GroupHost, placement: Placement, stage: HostStage, reason: str, now: float, **more: bool) -> None:
-    rows = GroupHost.objects.filter(pk=row.group)
-    machine = placement.machines.get(row.group)
-    if machine is None:
-        if row.reason != placement.refused[row.group]:
-            rows.update(reason=placement.refused[row.group])
-    else:
-        rows.update(machine=machine or None, state=stage, reason=reason, since=now, socket="", **more)
+def _store(rows: Sequence[GroupHost], placement: Placement, reason: str, now: float, **more: Any) -> None:
+    """Stores the new machine of each placed host, with this reason and other fields, and why others have none."""
+    placed = defaultdict[str, list[str]](list)
+    refused = defaultdict[str, list[str]](list)
+    for row in rows:
+        machine = placement.machines.get(row.group)
+        if machine is not None:
+            placed[machine].append(row.group)
+        elif row.reason != placement.refused[row.group]:
+            refused[placement.refused[row.group]].append(row.group)
+    for machine, groups in placed.items():
+        changed = {"machine": machine or None, "state": HostStage.QUEUED, "reason": reason, "since": now, "socket": ""}
+        GroupHost.objects.filter(pk__in=groups).update(**changed, **more)
+    for why, groups in refused.items():
+        GroupHost.objects.filter(pk__in=groups).update(reason=why)
 
 
 @audited
@@ -101,11 +109,10 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
         refused = next(iter(placement.refused.values()), "")
         if not placement.machines.keys() & groups:
             raise ValueError(refused or "This session has no hosts on this machine.")
-        for row in moving:
-            if row.group in placement.machines:
-                _hand_over(row, placement.machines[row.group])
-                GroupHost.objects.filter(pk=row.group).update(wanted=DesiredState.RUNNING)
-                _store(row, placement, HostStage.QUEUED, MOVING, now, is_moved=True)
+        moved = [row for row in moving if row.group in placement.machines]
+        for row in moved:
+            _hand_over(row, placement.machines[row.group])
+        _store(moved, placement, MOVING, now, is_moved=True, wanted=DesiredState.RUNNING)
     return MovedHosts(len(groups & placement.machines.keys()), refused)
 
 

@@ -117,19 +117,17 @@ def machine_of_group(group: str) -> str | None:
     return GroupHost.objects.filter(pk=group).values_list("machine_id", flat=True).first()
 
 
-def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
+def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
     """Requests a host for the group; a failed one stays failed until it is reset. Raises NoHostError if it cannot have
-    one. ``offers`` are the machines to choose from, empty in an installation with one machine.
-
-    Of a class that requests its hosts at the same time, the first to get its turn places all that wait by then."""
+    one. ``offers`` are the machines to choose from, empty in an installation with one machine. Returns whether the host
+    waits for a machine (``host_placement.place_waiting``)."""
     with writing():
-        _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED)
-    if offers:
-        host_placement.place_waiting(offers, now)
+        return _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED) == HostStage.UNPLACED
 
 
-def _request(group: str, now: float, first: HostStage) -> None:
-    """Stores the request. ``first`` is the state of a host that has no place on a machine yet."""
+def _request(group: str, now: float, first: HostStage) -> str:
+    """Stores the request, and returns the state of the host. ``first`` is that of a host that has no place on a machine
+    yet."""
     session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
     if session is None or session.hosts == HostsFor.NONE:
         raise NoHostError("This session has no private hosts.")
@@ -142,6 +140,7 @@ def _request(group: str, now: float, first: HostStage) -> None:
         if row.state == HostStage.STOPPED:
             row.state, row.since, row.reason = HostStage.QUEUED if row.host else first, now, ""
         row.save(update_fields=["wanted", "used_at", "state", "since", "reason"])
+    return row.state
 
 
 def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
@@ -165,14 +164,14 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
             set_desired(group, DesiredState.RESET)
 
 
-def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
-    """Requests a host for a group of which no participant has had one; NoHostError if it cannot have one.
+def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
+    """Does what ``request`` does for a group of which no participant has had a host; False for others.
 
     A group's number is used again after its participants are removed and their host is stopped.
     """
     row = GroupHost.objects.filter(pk=group).first()
-    if row is None or (_is_stopped(row) and not _has_user_of(row)):
-        request(group, now, offers)
+    is_first = row is None or (_is_stopped(row) and not _has_user_of(row))
+    return is_first and request(group, now, offers)
 
 
 def _is_stopped(row: GroupHost) -> bool:

@@ -179,6 +179,8 @@ class RemoteLabs:
         self._inbox = secrets.token_hex(8)
         self._labs: dict[str, RemoteLab] = {}
         self._watching: asyncio.Task[None] | None = None
+        #: Held while this process places hosts on machines.
+        self.placing = asyncio.Lock()
         #: The lab of the installation.
         self.server = self.of(None)
 

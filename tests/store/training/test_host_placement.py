@@ -51,7 +51,8 @@ def places(row: TrainingSession) -> dict[int, tuple[str | None, str]]:
 
 
 def request(row: TrainingSession, number: int, offers: tuple[MachineOffer, ...]) -> str:
-    group_host_store.request(f"{row.id}-{number}", NOW + number, offers)
+    if group_host_store.request(f"{row.id}-{number}", NOW + number, offers):
+        host_placement.place_waiting(offers, NOW + number)
     return f"{row.id}-{number}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -51,6 +52,7 @@ class Machines:
     gone: set[str] = field(default_factory=set)
     versions: dict[str, str] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
+    placing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def connected_machines(self) -> tuple[str, ...]:
         """The machines that have joined and respond."""

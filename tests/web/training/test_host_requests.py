@@ -1,19 +1,24 @@
-"""Which machines are offered to private hosts."""
+"""Which machines are offered to private hosts, and how many placements run at the same time."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 
+from dashboard.core.training.host_plan import HostStage
+from dashboard.core.training.session import HostsFor, group_key
 from dashboard.lab.remote import experiment_calls
 from dashboard.lab.supervisor import LabUnavailableError
-from dashboard.models import Machine
+from dashboard.models import GroupHost, Machine
 from dashboard.store import machines
+from dashboard.store.training import host_placement
 from dashboard.web.service import service
 from dashboard.web.training.hosts import host_requests
-from dashboard.web.training.hosts.host_requests import absent_machines, expect_hosts, machine_offers
+from dashboard.web.training.hosts.host_requests import absent_machines, expect_hosts, machine_offers, request_first_host
+from tests.lab.training_builders import NOW, session
 from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,3 +85,30 @@ async def test_a_new_session_waits_for_a_lab_that_prepares_only_for_a_moment(mon
     monkeypatch.setattr(host_requests, "EXPECT_S", 0.01)
     await expect_hosts()
     assert never.cancelled()
+
+
+async def test_requests_of_a_class_at_the_same_time_are_placed_by_one_placement_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a class of 300, requests that waited for the lock of the database failed after 15 s."""
+    await database_sync_to_async(join_machines)(monkeypatch, "attic", hosts=30)
+    monkeypatch.setattr(host_requests, "shared_clock", lambda: NOW + 1)
+    row = await database_sync_to_async(session)(hosts=HostsFor.PERSON)
+    place_all = host_placement.place_waiting
+    running, most, placed = 0, 0, []
+
+    def place_waiting(*arguments: Any) -> int:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        placed.append(place_all(*arguments))
+        running -= 1
+        return placed[-1]
+
+    monkeypatch.setattr(host_placement, "place_waiting", place_waiting)
+    await asyncio.gather(*(request_first_host(group_key(row.id, number)) for number in range(1, 31)))
+    assert (most, sum(placed)) == (1, 30)
+    assert await GroupHost.objects.filter(machine="attic", state=HostStage.QUEUED).acount() == 30
+    placed.clear()
+    await request_first_host(group_key(row.id, 1))
+    assert placed == [], "a host that was requested before is not placed again"

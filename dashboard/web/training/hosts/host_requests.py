@@ -92,11 +92,20 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
     offers = await machine_offers()
     if required and not offers:
         service.require()
-    await to_db_thread(write, group, shared_clock(), offers)
+    if await to_db_thread(write, group, shared_clock(), offers):
+        await place_waiting()
     service.wake()
 
 
 async def place_waiting() -> None:
-    """Assigns machines to the hosts that wait for one, if there is room now."""
-    if await to_db_thread(host_placement.place_waiting, await machine_offers(), shared_clock()):
-        service.wake()
+    """Assigns machines to the hosts that wait for one, if there is room now.
+
+    One placement at a time in this process: when a class requests its hosts at the same time, the first request places
+    all that wait by then. The others must not wait for its lock in the database, which takes a thread and a connection
+    for each and fails after some seconds."""
+    labs = service.labs
+    if labs is None:
+        return
+    async with labs.placing:
+        if await to_db_thread(host_placement.place_waiting, await machine_offers(), shared_clock()):
+            service.wake()
