@@ -171,6 +171,6 @@ def cpu_seconds(pid: int) -> float:
 def environment_with(**values: str) -> dict[str, str]:
     """This process's environment with these values changed, and without variables that lead to the user's own data."""
     left_out = ("DATABASE_URL", "NATS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
-    programs = ("NETMODES_NODE_MODULES", "NETMODES_ENGINE_", "NETMODES_HOST_RUNTIME")
-    kept = {k: value for k, value in os.environ.items() if k.startswith(programs) or not k.startswith(left_out)}
+    passed_on = ("NETMODES_NODE_MODULES", "NETMODES_ENGINE_", "NETMODES_HOST_RUNTIME", "NETMODES_TOUR_PICTURES")
+    kept = {k: value for k, value in os.environ.items() if k.startswith(passed_on) or not k.startswith(left_out)}
     return kept | values

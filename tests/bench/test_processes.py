@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.machines.browser_tour import PICTURES
 from dashboard.bench.processes import cpu_seconds, environment_with, output_of, running
 from tests.support.polling import until
 
@@ -75,10 +76,12 @@ def test_the_users_own_database_and_settings_are_left_out(monkeypatch: pytest.Mo
     assert environment["PATH"] == os.environ["PATH"]
 
 
-def test_the_engine_of_private_hosts_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_of_private_hosts_and_the_folder_of_pictures_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETMODES_ENGINE_ROOT", "/root-of-forky")
     monkeypatch.setenv("NETMODES_ENGINE_OPTIONS", "{}")
     monkeypatch.setenv("NETMODES_HOST_RUNTIME", "privileged")
+    monkeypatch.setenv(PICTURES, "/tmp/pictures")
     environment = environment_with()
+    assert environment[PICTURES] == "/tmp/pictures"
     assert environment["NETMODES_HOST_RUNTIME"] == "privileged"
     assert (environment["NETMODES_ENGINE_ROOT"], environment["NETMODES_ENGINE_OPTIONS"]) == ("/root-of-forky", "{}")
