@@ -1,1 +1,1 @@
-"""Every query of the database, in the words of core."""
+"""Every query of the database, in terms of the types of ``core``."""

@@ -1,4 +1,4 @@
-"""Runs of claims in the database: queued, running, kept."""
+"""Runs of claims in the database, from the request to the stored results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from dashboard.store.operations.audit import audited, creates
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
 LIVE = (WAITING, RUNNING)
-#: Creating a run deletes older ones.
+#: The number of ended runs that remain when a new one is created.
 MAX_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedRun:
-    """A run that waits: the claims' ids in order."""
+    """A run that has not started, with the ids of its claims in the order requested."""
 
     id: str
     claims: tuple[str, ...]
@@ -80,10 +80,10 @@ def create_run(
     group: str = "",
     machine: str | None = None,
 ) -> str:
-    """Queues a run of these claims and returns its id. ``driven``: this process executes it; ``host``, ``group``: those
-    of a training session; ``machine``: None stands for that of this process."""
+    """Queues a run of these claims and returns its id. ``driven``: this process executes it; ``host``, ``group``: of a
+    training session, empty for the server's own engine; ``machine``: None means that of this process."""
     with transaction.atomic():
-        # Runs of a training session live as long as the session.
+        # Runs of a training session are deleted with the session.
         over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)
         old = over.order_by("-created_at").values_list("pk", flat=True)[MAX_KEPT:]
         ClaimRun.objects.filter(pk__in=list(old)).delete()
@@ -103,13 +103,14 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The hosts of training sessions on this machine on which a run waits."""
+    """The private hosts of training sessions on this machine that have a queued run which no process drives yet."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))
 
 
 def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
-    """The queued runs of one host, which no process drives yet, oldest first."""
+    """The queued runs of one host of this machine that no process drives yet, oldest first. An empty ``host`` is the
+    server's own engine."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
     return tuple(
         QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()))
@@ -159,7 +160,7 @@ def exists(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Marks runs of this machine whose process has died; returns how many there were."""
+    """Sets the state ``incomplete`` for runs of this machine whose process has died; returns their number."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     dead = [row.pk for row in driven if not is_alive(row.driver)]
     problem = "The process that executed it ended too early."
@@ -167,7 +168,8 @@ def mark_incomplete() -> int:
 
 
 def driven_runs() -> set[str]:
-    """Runs that a living process drives: their containers must not be removed."""
+    """The ids of the unfinished runs of this machine that a living process drives: their containers must not be
+    removed."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     return {str(row.pk) for row in driven if is_alive(row.driver)}
 
@@ -184,8 +186,9 @@ def outcomes(run: str) -> tuple[Outcome, ...]:
 
 
 def newest_outcomes(group: str = "") -> dict[str, Outcome]:
-    """The newest outcome of every claim that has run or soon will, without misconceptions: of a training session's
-    ``group``, or on the server's own engine."""
+    """The newest outcome of each claim that has been executed, or is part of a queued or running run, by claim id.
+    Counts the runs of one ``group`` of a training session, by default those on the server's own engine; runs of
+    misconceptions are omitted."""
     candidates = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
     relevant = candidates.filter(Q(step=ClaimState.DONE) | Q(run__state__in=LIVE))
     newest = relevant.values("claim").annotate(last=Max("pk"))
@@ -194,7 +197,7 @@ def newest_outcomes(group: str = "") -> dict[str, Outcome]:
 
 
 def recorded_seconds() -> dict[str, float]:
-    """How long each claim took when it was executed last."""
+    """The duration in seconds of the last execution of each claim, by claim id."""
     done = ClaimOutcome.objects.filter(step=ClaimState.DONE).exclude(executed="")
     newest = [row["last"] for row in done.values("claim").annotate(last=Max("pk"))]
     rows = ClaimOutcome.objects.filter(pk__in=newest).values_list("claim", "executed")
@@ -213,7 +216,7 @@ def load_run(run: str) -> RunSummary | None:
 
 
 def _with_counts() -> QuerySet[ClaimRun]:
-    """Runs with the counts of their outcomes: a list does not read the results themselves."""
+    """A query for runs with the counts of their outcomes, so that a list does not read the results themselves."""
     verdicts = {
         verdict.name.lower(): Count("outcomes", filter=Q(outcomes__verdict=verdict)) for verdict in ClaimVerdict
     }
@@ -222,7 +225,8 @@ def _with_counts() -> QuerySet[ClaimRun]:
 
 
 def list_runs(limit: int = 20, misconception: str | None = "", group: str = "") -> tuple[RunSummary, ...]:
-    """The newest runs of claims, or of one misconception; of everything with None. ``group``: of a training session."""
+    """The newest runs. ``misconception``: only runs of this one; empty: only runs of claims; None: both. ``group``:
+    only runs of this group of a training session; empty: only those outside sessions."""
     rows = _with_counts().filter(group=group).order_by("-created_at")
     if misconception is not None:
         rows = rows.filter(misconception=misconception)
@@ -230,19 +234,19 @@ def list_runs(limit: int = 20, misconception: str | None = "", group: str = "") 
 
 
 def misconceptions_tried() -> set[str]:
-    """The misconceptions that were run."""
+    """The ids of the misconceptions that have ever been run."""
     return set(ClaimRun.objects.exclude(misconception="").values_list("misconception", flat=True))
 
 
 def live_run(group: str = "") -> RunSummary | None:
-    """The oldest run of claims that waits or runs. ``group``: of a training session."""
+    """The oldest run of claims that is queued or running; None if no run is. ``group``: as for ``list_runs``."""
     row = _with_counts().filter(state__in=LIVE, misconception="", group=group).order_by("created_at").first()
     return None if row is None else _summary(row)
 
 
 def session_runs(session: str) -> tuple[tuple[str, str, RunSummary], ...]:
-    """The runs of a training session's groups, oldest first: the group's key, the claim if it was the only one, and
-    the run."""
+    """The runs of a training session's groups, oldest first, each as the group's key, the claim's id (empty unless the
+    run has exactly one claim), and the run."""
     rows: list[Any] = list(_with_counts().filter(group__startswith=f"{session}-").order_by("created_at"))
     single = [row.pk for row in rows if row.asked == 1]
     claims = dict(ClaimOutcome.objects.filter(run_id__in=single).values_list("run_id", "claim"))

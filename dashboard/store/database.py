@@ -14,10 +14,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from dashboard.store.telemetry import telemetry
 
 THREAD = "lab-database"
-#: A connection that was used within these seconds is used again without a check, which takes as long as a query.
+#: A connection that was used within these seconds is reused without a check, because a check takes as long as a query.
 FRESH_S = 1.0
-#: How long a page waits for another process that writes to SQLite's file before it shows the reason. The lab waits
-#: longer, and repeats what failed; a command waits as long as ``SQLITE_OPTIONS`` sets.
+#: How long a page and a lab wait for another process that writes to SQLite's file. A page then shows the reason; the
+#: lab tries again. A command waits as long as ``SQLITE_OPTIONS`` sets.
 PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
 
 
@@ -30,8 +30,8 @@ def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
 
 
 def _has_received() -> bool:
-    """Whether this thread's connection has received something since its last query: a server that closes a connection
-    sends the reason before, and the kernel the end."""
+    """Whether this thread's connection is closed or has received data since its last query. A server that closes a
+    connection first sends the reason; the kernel then reports the end of the stream."""
     opened = connection.connection
     if opened is None:
         return False
@@ -50,8 +50,8 @@ class DatabaseThread:
         self._used_at = 0.0
 
     def _check_connection(self) -> None:
-        """Replaces a connection that the server may have closed since the last call. A file cannot close one, and
-        reopening it costs 1 ms."""
+        """Replaces a connection that the server may have closed since the last call. Skips SQLite: no server can close
+        its connection, and reopening the file takes 1 ms."""
         if connection.vendor == "sqlite":
             return
         is_old = time.monotonic() >= self._used_at + FRESH_S
@@ -59,7 +59,7 @@ class DatabaseThread:
             close_old_connections()
 
     async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of ``function``; database errors propagate."""
+        """Calls ``function`` in the thread and returns its result; database errors propagate."""
 
         def call() -> T:
             self._check_connection()
@@ -75,7 +75,8 @@ class DatabaseThread:
             telemetry.database_s.add(time.monotonic() - began)
 
     def close(self) -> None:
-        """Closes the thread and its connection; a query that waits for another process ends within LAB_WAIT_S."""
+        """Closes the connection and ends the thread, after at most ``LAB_WAIT_S`` if a query still waits for another
+        process."""
         closing = self._pool.submit(connections.close_all)
         with suppress(TimeoutError):
             closing.result(LAB_WAIT_S)

@@ -30,7 +30,7 @@ from dashboard.store.machines import here, is_revoked, require_open
 from dashboard.store.operations.audit import audited, creates, note
 from dashboard.store.operations.storage import require_space
 
-#: Entries of one query.
+#: The number of entries that one query reads.
 PAGE = 500
 
 
@@ -123,8 +123,8 @@ def create_experiment(
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
-    removed. Raises NoSpaceError or MachineClosedError if no new round can start. An experiment on a revoked machine is
-    deleted here, since no lab does it."""
+    removed. Raises NoSpaceError or MachineClosedError if no new round can start. To remove an experiment on a revoked
+    machine, deletes it here, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():
@@ -142,7 +142,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
             row.round += 1
             row.arms.update(container_id="")
             if row.phase in ENDED:
-                # It is not over: what deletes ended experiments must skip it before the lab has begun the round.
+                # No longer an ended phase: retention must not delete the experiment before the lab has begun the round.
                 row.phase = Phase.WAITING
                 changed.append("phase")
         row.save(update_fields=changed)
@@ -180,18 +180,19 @@ def load_all(experiments: Collection[str]) -> tuple[Record, ...]:
 
 
 def waiting_head(record: Record) -> ExperimentHead:
-    """The head before the first entry."""
+    """The head of an experiment whose journal is still empty."""
     spec = record.spec
     return ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
 
 
 def waiting_view(record: Record) -> View:
-    """The view before the first entry."""
+    """The view of an experiment whose journal is still empty."""
     return View(0, waiting_head(record), initial_columns(record.id, record.spec.arms))
 
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
-    """Experiments of a machine that run, should run, or are not cleaned up yet."""
+    """Experiments of a machine (None: that of the installation's lab) that run, should run, or are not cleaned up
+    yet."""
     return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=ENDED)
 
 
@@ -206,12 +207,13 @@ def load_unsettled_of(machine: str | None, host: str) -> tuple[Record, ...]:
 
 
 def remember_container(experiment: str, arm: str, container: str) -> None:
-    """Stores the container of an arm."""
+    """Stores the id of an arm's container."""
     Arm.objects.filter(experiment_id=experiment, key=arm).update(container_id=container)
 
 
 def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
-    """Stores the head in the row, so that lists need no replay."""
+    """Stores the head in the row, so that lists need no replay. ``shown_seq`` is the number of the entry that an ended
+    experiment shows; None leaves it unchanged."""
     fields: dict[str, object] = {"head": msgspec.json.encode(head).decode(), "phase": str(head.phase)}
     if shown_seq is not None:
         fields["shown_seq"] = shown_seq
@@ -236,7 +238,7 @@ def entry_of(row: JournalEntry) -> Entry:
 
 
 def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] = ()) -> None:
-    """Writes entries in one transaction; they replace the entries ``replaced``."""
+    """Writes entries in one transaction. Deletes the entries with the numbers ``replaced``."""
     sizes = [entry_size(entry) for entry in entries]
     with transaction.atomic():
         old = JournalEntry.objects.filter(experiment_id=experiment, seq__in=replaced)
@@ -273,14 +275,14 @@ def entries(experiment: str, after: int = 0, until: int | None = None, limit: in
 
 
 def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[Entry]:
-    """The same entries, read in pages, so that a long journal is never in memory in full."""
+    """As ``entries`` without a limit, read in pages, so that a long journal is never in memory in full."""
     while page := entries(experiment, after, until, PAGE):
         yield from page
         after = page[-1].seq
 
 
 def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """The number of the newest entry (0 if none) and the title of each of these experiments that exists, in one
+    """The number of the newest entry (0 if none) and the title, by id, of each of these experiments that exists, in one
     query."""
     last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))

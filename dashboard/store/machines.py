@@ -101,12 +101,13 @@ def has_key(name: str, key: str) -> bool:
 
 
 def note_facts(name: str, facts: MachineFacts, now: float) -> None:
-    """Records what the lab of a machine reports."""
-    Machine.objects.filter(pk=name).update(**asdict(facts), seen_at=now)  # all that its role may write
+    """Records the facts that the lab of a machine reports, and ``now`` as the time of the report."""
+    Machine.objects.filter(pk=name).update(**asdict(facts), seen_at=now)  # the machine's role may write no others
 
 
 def note_swarm(names: Collection[str], since: float) -> None:
-    """Records that machines are asked to enter the swarm of the machines, or with 0 that they have left it."""
+    """Records the time ``since`` when these machines have been asked to enter the swarm, in seconds since the epoch; 0
+    means that they have left it."""
     Machine.objects.filter(pk__in=names).update(swarm_since=since)
 
 

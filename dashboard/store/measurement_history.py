@@ -10,8 +10,8 @@ from dashboard.models import MeasurementBlock, MeasurementSeries
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """Each run of one series over time, oldest first, with the medians of its blocks' figures. Runs of training
-    sessions are omitted, because their machine is not quiet."""
+    """The newest ``most`` runs of one series, oldest first, each with the medians of its blocks' p50 and p99 and the
+    number of requests. Runs of training sessions are omitted, because their machine is not idle."""
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")
@@ -42,7 +42,8 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
 
 
 def signatures() -> tuple[dict[str, object], ...]:
-    """Every measured series with its number of runs and the newest run's median."""
+    """Every measured series with its number of runs and the median of the newest run's blocks, without runs of training
+    sessions."""
     counted = (
         MeasurementSeries.objects.filter(run__group="")
         .values("signature")

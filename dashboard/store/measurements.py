@@ -30,7 +30,7 @@ LIVE = (WAITING, RUNNING)
 MAX_LISTED = 10
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
-#: A row has every field of a block except the key of its series.
+#: The fields of a block that its row stores: all but the key of the series, which is a foreign key there.
 BLOCK_FIELDS = tuple(field.name for field in fields(Block) if field.name != "series")
 
 Missing = tuple[tuple[Path, Probe, str], ...]
@@ -56,7 +56,8 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Request a run on the experiment's host and return its id. A ``twin`` replaces ``source``."""
+    """Request a run on the experiment's host and return its id. ``twin``: the experiment was launched only to be
+    measured in place of ``source``."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -76,7 +77,7 @@ def create_run(
 def begin_run(
     run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
 ) -> None:
-    """Mark the run as started, with its series."""
+    """Mark the run as started by this process, and store its series, the ``missing`` ones and the environment."""
     with transaction.atomic():
         row = MeasurementRun.objects.get(pk=run)
         row.state = RUNNING
@@ -102,7 +103,8 @@ def begin_run(
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A requested run. ``source`` is the experiment that a ``twin`` replaces, otherwise empty."""
+    """A requested run. ``twin``: ``experiment`` was launched only to be measured in place of ``source``, which is
+    otherwise empty."""
 
     id: str
     experiment: str
@@ -114,13 +116,14 @@ class RequestedRun:
 
 
 def hosts_waiting() -> frozenset[str]:
-    """The private hosts of this machine on which a run waits."""
+    """The private hosts of this machine on which a run waits to start."""
     rows = MeasurementRun.objects.filter(machine=here(), state=WAITING).values_list("host", flat=True)
     return frozenset(rows) - {""}
 
 
 def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
-    """The runs of one host that have not started, oldest first; ``experiment`` is empty if it was removed."""
+    """The runs of one host (empty: the server's own engine) that have not started, oldest first. ``experiment`` is
+    empty in a run whose experiment was removed."""
     rows = MeasurementRun.objects.filter(machine=here(), host=host, state=WAITING).order_by("created_at")
     return tuple(
         RequestedRun(
@@ -137,12 +140,12 @@ def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
 
 
 def fail_run(run: str, reason: str, state: str = FAILED) -> None:
-    """Mark a run that cannot start or continue."""
+    """End a run that cannot start or continue, with this state and reason."""
     MeasurementRun.objects.filter(pk=run).update(state=state, driver="", stop_reason=reason)
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column: from its series, otherwise from the experiment."""
+    """The mode of each column: from its series, or from the experiment's arm if the column has no series."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -152,13 +155,15 @@ def column_modes(run: str) -> dict[str, str]:
 
 
 def chosen_experiment(run: str) -> str:
-    """The experiment that was measured: for a twin, the one that it replaces. Empty if it was removed."""
+    """The experiment that the user chose to measure, even if a twin was measured in its place. Empty if it was
+    removed."""
     found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
     return "" if found is None else found[0] or found[1] or ""
 
 
 def runs_of(experiment: str) -> QuerySet[MeasurementRun]:
-    """The newest measurements of an experiment, including those that ran on its twin."""
+    """The newest measurements of an experiment and of its parts, at most ``MAX_LISTED``, including those that measured
+    a twin."""
     ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
     return MeasurementRun.objects.filter(Q(experiment__in=ids) | Q(source__in=ids)).order_by("-created_at")[:MAX_LISTED]
 
@@ -169,7 +174,7 @@ def exists(run: str) -> bool:
 
 
 def add_block(run: str, block: Block) -> None:
-    """Store one block durably."""
+    """Store one block in a transaction of its own."""
     series = MeasurementSeries.objects.only("pk").get(run_id=run, key=block.series)
     MeasurementBlock.objects.create(series=series, **{name: getattr(block, name) for name in BLOCK_FIELDS})
 
@@ -204,7 +209,7 @@ def load_headline(run: str) -> str:
 
 
 def is_inconclusive(run: str) -> bool:
-    """Whether the figures of a run prove nothing."""
+    """Whether the headline of a run states no proven difference, or the run does not exist."""
     found = load_measurement(run)
     return found is None or not write_headline(found).decided
 
@@ -221,7 +226,7 @@ def is_cancelled(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Mark runs of this machine whose process has died; returns their number."""
+    """Set the state ``incomplete`` for runs of this machine whose process has died; returns their number."""
     running = MeasurementRun.objects.filter(machine=here(), state=RUNNING).values_list("pk", "driver")
     dead = [run for run, driver in running if not is_alive(driver)]
     reason = "The measuring process ended unexpectedly."
@@ -229,8 +234,8 @@ def mark_incomplete() -> int:
 
 
 def load_measurement(run: str) -> Measurement | None:
-    """``measurement/1`` of a run, built from its blocks; once the run has ended the result is stored. None if the run
-    does not exist."""
+    """The ``measurement/1`` of a run, None if the run does not exist. It is built from the blocks; after the run has
+    ended, the result is stored and read from then on."""
     row = MeasurementRun.objects.filter(pk=run).first()
     if row is None:
         return None
@@ -262,7 +267,8 @@ def _build(row: MeasurementRun) -> Measurement:
 
 
 def load_blocks(run: str, after: int = 0) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
-    """The series of a run and their blocks by key, in the order of the rounds."""
+    """The series of a run, and their blocks with a row id above ``after`` by the series' key, in the order of the
+    rounds."""
     series, keys = _series_of(run)
     blocks: dict[str, list[Block]] = defaultdict(list)
     found = MeasurementBlock.objects.filter(series_id__in=keys, pk__gt=after).order_by("round")
@@ -283,7 +289,7 @@ def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
 
 
 def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
-    """The blocks after number ``after`` without histograms, for a chart, and the newest number."""
+    """The blocks of a run with a row id above ``after``, without histograms, for a chart; and the newest row id."""
     names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
     rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
     newest = max((row["pk"] for row in rows), default=after)

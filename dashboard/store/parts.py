@@ -40,8 +40,8 @@ MAX_TIME = 32503680000.0
 
 @creates
 def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", machine: str | None = None) -> str:
-    """Writes the wanted experiment and returns its id; also writes a part for each machine if arms name machines other
-    than ``machine``. NoSpaceError if the disk is too full."""
+    """Writes the wanted experiment and returns its id. If its arms are on several machines, also writes a part for each
+    of them. ``machine`` is that of the arms that name none. NoSpaceError if the disk is too full."""
     specs = divide(spec, machine)
     if len(specs) < 2:
         ((only, single),) = specs.items() if specs else ((machine, spec),)
@@ -49,8 +49,8 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
     require_space()
     encoded = msgspec.json.encode(name_machines(spec, machine)).decode()
     with transaction.atomic():
-        # Of no machine, so that no lab can write it. Labs launch what is not stopped; one of an earlier version does
-        # not know that this row has parts.
+        # Without a machine, so that no machine's role can write the row. Stopped, because a lab launches every
+        # experiment that is not, and a lab of an earlier version does not know that this row has parts.
         row = Experiment.objects.create(
             title=spec.title[:200], spec=encoded, owner_id=owner_id, wanted=Wanted.STOPPED, phase=Phase.STOPPED
         )
@@ -65,12 +65,12 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
 
 
 def ids_of(parts: str) -> dict[str, str]:
-    """The experiment of each machine by its name, from ``Experiment.parts``."""
+    """The ids of an experiment's parts by machine name. ``parts`` is the value of ``Experiment.parts``."""
     return msgspec.json.decode(parts, type=dict[str, str]) if parts else {}
 
 
 def ids_by_place(experiment: str) -> dict[str, str]:
-    """The part on each machine, by the name of its place (``core.operations.machines.split_place``)."""
+    """The ids of an experiment's parts by place (``core.operations.machines.split_place``)."""
     record = experiment_store.load(experiment)
     ids = ids_of(record.parts) if record is not None else {}
     return {place_of(None if machine == SERVER_NAME else machine, ""): part for machine, part in ids.items()}
@@ -88,7 +88,7 @@ def parts_of(record: Record) -> tuple[Part, ...]:
 
 
 def count_entries(record: Record) -> int:
-    """The number of journal entries of all machines."""
+    """The number of entries in the experiment's journal, merged from all machines."""
     if not record.parts:
         return record.journal_entries
     return FIRST + JournalEntry.objects.filter(experiment__in=ids_of(record.parts).values()).count()
@@ -96,7 +96,7 @@ def count_entries(record: Record) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlace:
-    """The part that has a column, and the column's key in that part. ``number`` is that of the machine, 0 if the
+    """The part that contains a column, and the column's key in that part. ``number`` is the part's number, 0 if the
     experiment runs on one machine."""
 
     experiment: str
@@ -115,7 +115,7 @@ def find_column(experiment: str, column: str) -> ColumnPlace:
 
 
 def find_request(experiment: str, key: str) -> ColumnPlace:
-    """The part in which a path is requested, and the key of the request there."""
+    """The part in which a path is requested, and the key of the request in that part."""
     column, slash, rest = key.partition("/")
     place = find_column(experiment, column)
     return replace(place, column=f"{place.column}{slash}{rest}")
@@ -131,8 +131,8 @@ class PartError(Exception):
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """As ``experiments.set_wanted``, for the parts on all machines. A new round starts on every machine that allows it;
-    MachineClosedError if none does. PartError for the removal of a part."""
+    """As ``experiments.set_wanted``, for an experiment and all its parts. A new round starts on every machine that
+    allows it; MachineClosedError if no machine does. PartError if a part alone is to be removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
@@ -152,7 +152,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
                 closed.append(error)
         if len(closed) == len(ids):
             raise closed[0]
-        if wanted is Wanted.REMOVED:  # the labs delete the parts when nothing is left of them
+        if wanted is Wanted.REMOVED:  # the labs remove the containers, then the parts' rows
             Experiment.objects.filter(pk__in=ids).update(parent=None)
             experiment_store.delete(row.pk)
             return True
@@ -161,7 +161,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def _is_running(ids: Collection[str]) -> bool:
-    """Whether one of these parts runs and no stop was requested."""
+    """Whether one of these parts runs or waits to start and is not to be stopped."""
     return Experiment.objects.filter(pk__in=ids, wanted=Wanted.RUNNING).exclude(phase__in=ENDED).exists()
 
 
@@ -174,20 +174,20 @@ def has_ended() -> Q:
 
 
 def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts, by experiment, for those of these experiments that have parts. A part is omitted if its
-    lab has written an invalid phase."""
+    """The phases of the parts by experiment, with a stop counted as soon as it is requested. Experiments without parts,
+    and parts whose lab has written an invalid phase, are omitted."""
     return _read_phases(experiments)[0]
 
 
 def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """As ``phases_of``, for experiments that are to stop on all machines: absent labs have not stopped their parts
-    yet."""
+    """As ``phases_of``, only for experiments none of whose parts is to run. These phases are needed because the
+    journals lack the stop until each lab has performed it."""
     phases, running = _read_phases(experiments)
     return {key: found for key, found in phases.items() if key not in running}
 
 
 def _read_phases(experiments: Collection[str]) -> tuple[dict[str, tuple[Phase, ...]], set[str]]:
-    """The phases of parts by experiment, and the experiments that have a part which is to run."""
+    """The result of ``phases_of``, and the ids of the experiments with a part that is to run."""
     found: dict[str, tuple[Phase, ...]] = {}
     running = set()
     rows = Experiment.objects.filter(parent__in=experiments).exclude(parent__parts="")
@@ -209,15 +209,15 @@ def count_by_phase() -> dict[str, int]:
 
 
 def merged_journal(record: Record) -> MergedJournal:
-    """A merged journal, still empty, for an experiment on several machines."""
+    """An empty merged journal for an experiment on several machines."""
     phases = requested_phases((record.id,)).get(record.id, ())
     return MergedJournal(experiment_store.waiting_head(record), parts_of(record), requested=phases)
 
 
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:
-    """The entries of parts after the numbers ``seen``, at most up to ``until``, each with the id of its part, in the
-    order in which they were stored, read in pages. A page begins after the last entry read of each part, so an entry
-    that became visible after a later one of another part is not skipped."""
+    """The entries of parts with numbers above ``seen``, and at most ``until``, by part; each with the id of its part,
+    in the order stored. Each page is selected by the last number read of each part, so an entry is not skipped if it
+    becomes visible after a later one of another part."""
     seen = dict(seen)
     while seen:
         condition = Q()
@@ -232,8 +232,8 @@ def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Ite
 
 
 def _readable(row: JournalEntry) -> Entry:
-    """The entry, or one that states that it cannot be read: an invalid entry of one lab does not hide those of the
-    others."""
+    """The entry, or a replacement which states that it cannot be read, so that an invalid entry of one lab does not
+    hide the entries of other labs."""
     with suppress(msgspec.MsgspecError, ValueError):
         entry = experiment_store.entry_of(row)
         head = entry.facts.head
@@ -258,14 +258,14 @@ def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[E
 
 
 def read_journal(journal: MergedJournal) -> Iterator[Entry]:
-    """Reads all entries of an experiment on several machines into its empty merged journal, and returns them."""
+    """Reads all entries of an experiment on several machines into its empty merged journal, and yields them."""
     yield journal.first()
     yield from journal.extend(read_parts(dict(journal.seen)))
 
 
 def fold(read: Callable[[], Iterable[Entry]], before: View, last: int) -> tuple[View, tuple[Entry, ...], float | None]:
-    """The view after all entries, the ``last`` ones of the timeline, and the time of the first; ``before`` is the view
-    before them. A long journal is never in memory in full."""
+    """Applies all entries to the view ``before``. Returns the final view, the ``last`` newest entries with a text, and
+    the time of the first entry. A long journal is never in memory in full."""
     first_at: float | None = None
     shown: deque[Entry] = deque(maxlen=last)
     for entry in read():
@@ -282,9 +282,9 @@ def view(record: Record, until: int | None = None) -> View:
 
 
 def shown_number(record: Record, shown_seq: int) -> int:
-    """The number of the entry that an ended experiment shows; ``shown_seq`` is the one in its row. With several
-    machines, this is the newest entry at the stop or, if the parts were stopped one by one, the last one before the
-    last part was stopped."""
+    """The number of the entry that an ended experiment shows, 0 if it has not ended; ``shown_seq`` is the one in its
+    row. With several machines, this is the newest entry at the stop or, if the parts were stopped one by one, the last
+    one before the last part was stopped."""
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from dashboard.core.experiments.journal import Entry
 
-#: Kept for each experiment, by number and by bytes in the database.
+#: The maximum number of entries kept for each experiment, and their maximum size in the database in bytes.
 MAX_ENTRIES, MAX_BYTES = 512, 1024 * 1024
 
 
@@ -20,7 +20,7 @@ _rings: dict[str, _Ring] = {}
 
 
 def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Collection[int]) -> None:
-    """Adds committed entries with their sizes; they replace those with the numbers ``replaced``."""
+    """Adds committed entries, each with its size in bytes. Drops those with the numbers ``replaced``."""
     ring = _rings.setdefault(experiment, _Ring())
     if replaced:
         kept = [one for one in ring.entries if one[0].seq not in replaced]
@@ -33,7 +33,7 @@ def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Co
 
 
 def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
-    """Entries after ``after`` if this process still has all of them, else None."""
+    """Entries with numbers above ``after``; None if this process no longer has all of them."""
     ring = _rings.get(experiment)
     kept = list(ring.entries) if ring is not None else []
     if not kept or kept[0][0].seq > after + 1:

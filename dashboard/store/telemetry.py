@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from dashboard.core.operations.heartbeat import Distribution, LabMetrics, Launches
 
-#: Seconds. Up to 0.1 s is instant to a user; a launch that takes a minute waits for an image.
+#: Upper bounds of the buckets, in seconds. A user perceives up to 0.1 s as instant; a launch of a minute pulls an
+#: image.
 SHORT_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 LAUNCH_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class Histogram:
-    """A growing histogram. Only the event loop's thread adds; any thread may read."""
+    """A cumulative histogram. Only the event loop's thread adds; any thread may read."""
 
     __slots__ = ("_bounds", "_counts", "_total")
 

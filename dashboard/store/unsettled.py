@@ -1,4 +1,5 @@
-"""The unsettled experiments of all hosts of a machine: those that run, should run, or are not cleaned up yet."""
+"""The unsettled experiments of this machine, on all its hosts: those that run, should run, or are not cleaned up
+yet."""
 
 from collections.abc import Collection
 
@@ -14,17 +15,18 @@ def load_ids() -> frozenset[str]:
 
 
 def load_hosts() -> frozenset[str]:
-    """The private hosts with unsettled experiments: those of training sessions and of LANs."""
+    """The private hosts of training sessions and LANs that have unsettled experiments."""
     return frozenset(unsettled(here()).exclude(host="").values_list("host", flat=True))
 
 
 def load_owners(hosts: Collection[str]) -> frozenset[int | None]:
-    """The accounts with unsettled experiments on these hosts; None stands for experiments without an account."""
+    """The ids of the accounts with unsettled experiments on these hosts; None stands for experiments without an
+    owner."""
     return frozenset(unsettled(here()).filter(host__in=hosts).values_list("owner_id", flat=True))
 
 
 def count_running(machine: str) -> int:
-    """The number of experiments, measurements and claim runs on a machine that have not ended."""
+    """The number of unsettled experiments, measurements and claim runs on a machine."""
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
     return unsettled(machine).count() + runs.count() + claims.count()

@@ -9,7 +9,8 @@ from django.db import transaction
 from dashboard.core.workshops.progress import EMPTY, Event, StepRecord
 from dashboard.models import WorkshopEvent, WorkshopProgress, WorkshopStep
 
-#: More than any workshop needs: a button that is pressed forever does not fill the disk.
+#: The maximum number of events stored per progress, more than any needs, so that pressing a button cannot fill the
+#: disk.
 MAX_EVENTS = 5000
 
 
@@ -27,7 +28,7 @@ class Progress:
 
 
 def user_person(user_id: int) -> str:
-    """The ``person`` of a user with an account."""
+    """The key under which the progress of a user with an account is stored."""
     return f"user:{user_id}"
 
 
@@ -51,7 +52,7 @@ def _record(row: WorkshopStep) -> StepRecord:
 
 
 def progress_from_row(row: WorkshopProgress) -> Progress:
-    """A row with its steps, as a value."""
+    """The progress that is stored in a row and its steps."""
     records = {step.step: _record(step) for step in row.steps.all()}
     return Progress(row.id, row.person, row.workshop, row.step, row.started_at, row.finished_at, records)
 
@@ -70,7 +71,7 @@ def load_all_progress(person: str) -> dict[str, Progress]:
 
 
 def start(person: str, workshop: str, digest: str, at: float) -> Progress:
-    """Starts a workshop, or continues it."""
+    """Returns the person's progress in a workshop; creates it if they have not started."""
     row, created = WorkshopProgress.objects.get_or_create(
         person=person, workshop=workshop, defaults={"digest": digest, "started_at": at}
     )
@@ -87,7 +88,8 @@ def delete_progress(person: str, workshop: str) -> None:
 def update_step(
     person: str, workshop: str, step: str, decide: Callable[[StepRecord], StepRecord], *events: Event
 ) -> StepRecord:
-    """Replaces a step's record with the result of ``decide``, in one transaction with the events."""
+    """Replaces a step's record with the result of ``decide``, makes the step the current one, and adds the events, in
+    one transaction. Returns the new record."""
     with transaction.atomic():
         progress = WorkshopProgress.objects.select_for_update().get(person=person, workshop=workshop)
         row = WorkshopStep.objects.filter(progress=progress, step=step).first()
@@ -130,13 +132,13 @@ def _add_events(progress: WorkshopProgress, events: tuple[Event, ...]) -> None:
 
 
 def record_events(person: str, *events: Event) -> None:
-    """Records events that do not change a step."""
+    """Records events that change no step, in all progress of this person."""
     for progress in WorkshopProgress.objects.filter(person=person):
         _add_events(progress, events)
 
 
 def mark_finished(person: str, workshop: str, at: float) -> None:
-    """Records that all steps are done, once."""
+    """Records that all steps are done, unless that is recorded already."""
     row = WorkshopProgress.objects.filter(person=person, workshop=workshop, finished_at=0.0).first()
     if row is not None:
         row.finished_at = at
@@ -145,6 +147,6 @@ def mark_finished(person: str, workshop: str, at: float) -> None:
 
 
 def load_events(person: str, workshop: str) -> tuple[Event, ...]:
-    """The events, oldest first."""
+    """The events of the person's progress, oldest first."""
     rows = WorkshopEvent.objects.filter(progress__person=person, progress__workshop=workshop)
     return tuple(Event(row.at, row.kind, row.step, row.detail) for row in rows)

@@ -1,8 +1,8 @@
-"""One write transaction at a time in this process on SQLite: writers poll for the lock there, and under contention some
-time out.
+"""Allows one write transaction at a time in this process on SQLite. Without this, writers poll for SQLite's lock, and
+some of them time out under contention.
 
-PostgreSQL locks rows and needs none of this. Measured with 500 participants joining at 33 a second: without the lock 67
-of them failed with "database is locked" after 20 s.
+PostgreSQL locks rows and does not need this. Measured with 500 participants who join at a rate of 33 per second:
+without this lock, 67 of them failed with "database is locked" after 20 s.
 """
 
 import threading
