@@ -27,7 +27,7 @@ from dashboard.store.operations.database_clock import shared_clock
 #: The name of the account that the first sign-in creates.
 OWNER_NAME = "owner"
 MAX_NAME, MAX_EMAIL, MAX_ACCOUNTS = 40, 150, 1000
-#: How long a sign-in link is valid.
+#: How long a sign-in link is valid, in seconds.
 LINK_LIFETIME_S = 3600
 _TABLES: dict[OwnedKind, type[Experiment | MeasurementRun | ClaimRun | Report]] = {
     OwnedKind.EXPERIMENT: Experiment,

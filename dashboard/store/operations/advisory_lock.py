@@ -20,11 +20,12 @@ from django.db.migrations.recorder import MigrationRecorder
 
 #: Two arbitrary numbers that nothing else in this database uses.
 LAB, MIGRATION = 0x6E6D_0001, 0x6E6D_0002
-#: Two of these locks exclude each other, and no reading or writing of the table.
+#: This lock mode conflicts with itself, but blocks no reads or writes of the table.
 _LOCK_MIGRATIONS = "LOCK TABLE django_migrations IN SHARE UPDATE EXCLUSIVE MODE"
-#: As above, of a table that nothing else locks.
+#: The same mode, on a table that nothing else locks.
 _LOCK_SWARM = "LOCK TABLE django_content_type IN SHARE UPDATE EXCLUSIVE MODE"
-#: The lock of the swarm ends after this time, if the web process has lost its network and cannot release it.
+#: PostgreSQL ends the swarm's lock after this many seconds if the web process has lost its network and cannot release
+#: it.
 SWARM_S = 900
 RETRY_S = 0.5
 #: A database that does not answer within this time is treated as lost. A lab must notice that before another may take
@@ -43,7 +44,7 @@ def is_shared() -> bool:
 
 
 def _connect(**more: Any) -> Any:
-    """A separate connection, outside the pool and without timeouts of statements. Raises OperationalError."""
+    """Opens a separate connection, outside the pool and without statement timeouts. Raises OperationalError."""
     import psycopg
 
     parameters = connection.get_connection_params()
@@ -60,8 +61,8 @@ def _connect(**more: Any) -> Any:
 
 @contextmanager
 def _answers(connected: Any) -> Iterator[None]:
-    """Makes statements fail on a connection that does not answer within ``ANSWER_S``: a server that has lost its
-    network sends nothing, not even the end of the connection."""
+    """Shuts down a connection if the block takes longer than ``ANSWER_S``, so that its statement fails: a server that
+    has lost its network sends nothing, not even the end of the connection."""
     with socket.socket(fileno=os.dup(connected.fileno())) as copy:
 
         def shut_down() -> None:
@@ -91,7 +92,7 @@ class AdvisoryLock:
     def acquire(self) -> bool:
         """Tries to take the lock; False if another process holds it. OperationalError without a database.
 
-        An earlier connection of this lock that merely lost its network may still hold it: that connection is ended.
+        Ends earlier connections of this object on the server: one that lost its network may still hold the lock.
         """
         import psycopg
 
@@ -140,7 +141,8 @@ class SwarmLock:
         self._connection: Any = None
 
     def acquire(self, wait_s: float = 0.0) -> bool:
-        """Takes the lock; False if another process holds it until the timeout. OperationalError without a database."""
+        """Takes the lock; False if another process still holds it after ``wait_s`` seconds. OperationalError without a
+        database."""
         if not is_shared():
             return True
         import psycopg
@@ -168,7 +170,8 @@ class SwarmLock:
 
 @contextmanager
 def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
-    """Waits until no other process migrates, and holds the lock; does nothing on SQLite."""
+    """Holds the migration lock during the block, after other processes have finished migrating; does nothing on
+    SQLite."""
     if not is_shared():
         yield
         return
@@ -187,7 +190,8 @@ def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _create_migrations_table(connected: Any) -> None:
-    """Creates the table of migrations in an empty database, in which no machine has joined that could hold a lock."""
+    """Creates the table of migrations in an empty database. An advisory lock is safe here, because no machine has
+    joined that could hold it."""
     exists = "SELECT to_regclass('django_migrations') IS NOT NULL"
     if not connected.execute(exists).fetchone()[0]:
         with connected.transaction():
@@ -217,7 +221,7 @@ def wait_for_database(timeout_s: float, say: Callable[[str], None]) -> None:
 
 @contextmanager
 def without_timeout() -> Iterator[None]:
-    """Suspends the timeouts for statements of this thread."""
+    """Disables the statement and lock timeouts of this thread's connection during the block."""
     if not is_shared():
         yield
         return

@@ -1,4 +1,4 @@
-"""The migrations of this version, and those that the database has."""
+"""The migrations that this version of Netmodes contains, and those applied to the database."""
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -11,5 +11,5 @@ def known_migrations() -> frozenset[str]:
 
 
 def applied_migrations() -> tuple[str, ...]:
-    """The migrations that the database has, as ``app.name``; none if it is empty."""
+    """The migrations applied to the database, as ``app.name``; none if it is empty."""
     return tuple(f"{app}.{name}" for app, name in MigrationRecorder(connection).applied_migrations())

@@ -17,7 +17,7 @@ from dashboard.models import AuditEntry
 from dashboard.store.operations.database_clock import shared_clock
 
 DONE, REFUSED, FAILED = OUTCOMES = ("done", "refused", "failed")
-#: The account of what a command of the terminal did.
+#: The account name in entries of commands that were run in a terminal.
 COMMAND_LINE = "command line"
 MAX_EXPORTED = 100_000
 
@@ -48,7 +48,7 @@ _pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default
 
 @contextmanager
 def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
-    """Store commands that are called in this block record this entry."""
+    """Within the block, audited store commands record this entry."""
     token = _pending.set(entry)
     try:
         yield entry
@@ -67,8 +67,8 @@ def note(what: object = "") -> None:
 
 
 def audited[**P, T](command: Callable[P, T]) -> Callable[P, T]:
-    """Wraps a store command in a transaction that also contains the entry of the audit trail. If it returns False,
-    nothing was done and nothing is recorded."""
+    """Wraps a store command so that one transaction contains its changes and the entry of the audit trail. A result of
+    False means that nothing was done, and nothing is recorded."""
     return _in_transaction(command, lambda _result: "")
 
 
@@ -142,17 +142,17 @@ def _line(row: AuditEntry) -> AuditLine:
 
 
 def read(chosen: AuditFilter = AuditFilter(), limit: int = MAX_EXPORTED, skip: int = 0) -> AuditTrail:
-    """Entries, newest first."""
+    """The chosen entries, newest first, at most ``limit`` after the first ``skip``."""
     return AuditTrail(tuple(_line(row) for row in _rows(chosen)[skip : skip + limit]))
 
 
 def count(chosen: AuditFilter) -> int:
-    """The number of entries."""
+    """The number of entries that the filter selects."""
     return _rows(chosen).count()
 
 
 def values(field: str) -> tuple[str, ...]:
-    """The accounts or actions that occur in entries."""
+    """The distinct values of ``field`` in all entries, such as accounts or actions."""
     return tuple(AuditEntry.objects.order_by(field).values_list(field, flat=True).distinct())
 
 

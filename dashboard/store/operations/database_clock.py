@@ -17,9 +17,9 @@ from dashboard.store.log_once import LogOnce
 from dashboard.store.operations.advisory_lock import is_shared
 
 log = logging.getLogger(__name__)
-#: How often a server reads the clock, and until a query was short.
+#: Seconds between two readings of the database's clock: after an exact one, and after one that was not exact.
 READ_S, FIRST_READ_S = 30.0, 1.0
-#: A longer query has waited for a connection.
+#: A reading is exact if its query took at most this long; a longer one has waited for a connection.
 MAX_QUERY_S = 0.5
 
 
@@ -33,14 +33,14 @@ def read_clock() -> float | None:
 
 
 class DatabaseClock:
-    """The time of the database at the last ``synchronize``, plus the time since then on this machine. The time of this
-    machine if the database has no clock, or if it has not been read yet."""
+    """The database's time at the last ``synchronize``, advanced by this machine's monotonic clock. If the database has
+    no clock, or it has not been read yet, this machine's time."""
 
     def __init__(self, read: Callable[[], float | None] = read_clock) -> None:
         self._read = read
-        #: What must be added to the monotonic clock, which no one sets.
+        #: The database's time minus this machine's monotonic clock, which is never set.
         self._offset: float | None = None
-        #: Whether the last query was short.
+        #: Whether the last reading was exact.
         self._is_exact = False
 
     def __call__(self) -> float:
@@ -51,9 +51,9 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Reads the database's clock. The answer is assumed to be from the middle of the query, so a query that had to
-        wait for a connection is repeated. If that one waits, too, the known time is changed only if it cannot be
-        right."""
+        """Reads the database's clock. The answer is taken as the time at the middle of the query, so a query that had
+        to wait for a connection is repeated once. If the second one waits too, the offset is changed only as far as it
+        contradicts the times at which that query began and ended."""
         for _ in range(2):
             began = time.monotonic()
             now = self._read()
@@ -69,8 +69,8 @@ class DatabaseClock:
             self._offset = min(max(self._offset, now - ended), now - began)
 
     async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
-        """Reads the database's clock repeatedly, until it is cancelled: a machine's clock drifts, and stops while the
-        machine is suspended. ``run`` calls a function in a thread that may query the database."""
+        """Reads the database's clock again and again until cancelled, because a machine's clock drifts, and stops while
+        the machine is suspended. ``run`` calls a function in a thread that may query the database."""
         log_once = LogOnce(log, "the clock of the database cannot be read")
         while is_shared():
             await log_once.run(lambda: run(self.synchronize))
@@ -91,5 +91,5 @@ shared_clock = DatabaseClock()
 
 
 def shared_now() -> datetime:
-    """The time of ``shared_clock``."""
+    """The time of ``shared_clock`` as a datetime in UTC."""
     return datetime.fromtimestamp(shared_clock(), UTC)

@@ -49,7 +49,7 @@ def revoke(token: str) -> bool:
 
 
 def check(token: str) -> JoinToken:
-    """The row of a valid token. TokenError with a sentence."""
+    """The row of a valid token. Raises TokenError for any other token."""
     row = JoinToken.objects.filter(digest=digest_of(token)).first()
     if row is None:
         raise TokenError(_("This token is not valid. Copy the whole command from the Machines page."))
@@ -64,7 +64,7 @@ def check(token: str) -> JoinToken:
 
 def use(token: str, machine: str) -> None:
     """Marks a token as used by an existing machine. Requires a transaction that has called ``machine_roles.take_turn``.
-    TokenError with a sentence."""
+    Raises TokenError if the token is not valid."""
     row = check(token)
     row.used_at, row.machine_id = shared_clock(), machine
     row.save(update_fields=["used_at", "machine"])

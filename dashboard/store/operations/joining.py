@@ -1,4 +1,4 @@
-"""How a machine joins: its token is used, its row and role are created, in one transaction."""
+"""How a machine joins: one transaction uses up its token and creates its row and its role in PostgreSQL."""
 
 import logging
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ class JoinError(ValueError):
 
 
 class NotAddedError(JoinError):
-    """The database did not add a machine with a valid token."""
+    """The token is valid, but the database did not add the machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a machine receives: the URLs of PostgreSQL and NATS with its own users. ``installation``: the id in labels
-    of containers and networks."""
+    """What a machine receives: its name, the URLs of PostgreSQL and NATS with the machine's users and passwords, and
+    the installation's id, which labels of containers and networks contain."""
 
     machine: str
     database: str
@@ -36,21 +36,21 @@ class Credentials:
 
 
 def installation_problem() -> str:
-    """Why no machine can join this installation, empty if one can."""
+    """Why no machine can join this installation; empty if machines can join."""
     if machine_roles.is_supported() and settings.NATS_URL:
         return ""
     return _("Machines join a team deployment, which uses PostgreSQL and NATS. This server uses one machine.")
 
 
 def addresses() -> tuple[str, str]:
-    """The URLs at which machines reach PostgreSQL and NATS, without users."""
+    """The URLs at which machines reach PostgreSQL and NATS, without user names and passwords."""
     return settings.MACHINES_DATABASE or settings.DATABASE_URL, settings.MACHINES_NATS or settings.NATS_URL
 
 
 def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, address: str) -> Credentials:
-    """Adds a machine and returns its credentials, which are not stored. JoinError with a sentence, TokenError if the
-    token is not valid; if no machine is added, the token remains valid. Nothing is done for a client without a
-    token."""
+    """Adds a machine and returns its credentials, which are not stored. Raises TokenError if the token is not valid,
+    and JoinError if the machine cannot join for another reason; the token then remains valid. Without a valid token,
+    nothing is changed."""
     if missing := installation_problem():
         raise JoinError(missing)
     join_tokens.check(token)
@@ -80,7 +80,8 @@ def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, 
 @audit.audited
 @transaction.atomic
 def revoke(name: str) -> bool:
-    """Ends the access of a machine to the database, and invalidates its key for NATS; False if it has no access."""
+    """Ends the access of a machine to the database, and invalidates its key for NATS; False if it does not exist or was
+    revoked before."""
     machine_roles.take_turn()
     if not machines.revoke(name):
         return False

@@ -1,8 +1,9 @@
-"""A role in PostgreSQL for each machine that has joined, which reads and writes the rows of its machine only.
+"""A PostgreSQL role for each machine that has joined, which can read and write only the rows of its machine.
 
 Row-level security is used instead of writes through a web process: a lab keeps its queries, transactions and journal
 unchanged, works while no web process runs, and the database itself refuses everything else. The owner of the tables,
-which web processes and the installation's lab use, is not restricted. Policies exist from the first machine on.
+which web processes and the installation's lab use, is not restricted. The policies are created when the first machine
+joins.
 """
 
 import hashlib
@@ -17,7 +18,8 @@ from dashboard.store.installation import installation_id
 
 log = logging.getLogger(__name__)
 
-#: What machines may do with the rows that a policy shows them, by table; with columns, only with these.
+#: The privileges of machines on the rows that a policy shows them, by table. A list of columns limits a privilege to
+#: them.
 _GRANTS = {
     "experiment": (
         "SELECT, INSERT, DELETE, "
@@ -49,7 +51,7 @@ _GRANTS = {
     ),
     "installation": "SELECT",
 }
-#: The condition for the rows of a machine, by table. ``{machine}`` is the name of the machine of the session's role.
+#: The SQL condition for the rows that a machine sees, by table. ``{machine}`` is an expression for the machine's name.
 _OWN = "machine_id = {machine}"
 _POLICIES = {
     "experiment": _OWN,
@@ -76,9 +78,10 @@ _POLICIES = {
 _GROUPS = """(SELECT h."group" FROM dashboard_grouphost h)"""
 _OF_OWN_GROUP = f"""{_OWN} AND ("group" = '' OR "group" IN {_GROUPS})"""
 _IS_SEEN = "({0} IS NULL OR EXISTS (SELECT 1 FROM dashboard_experiment e WHERE e.id = {0}))"
-#: Conditions for rows that are written, where they are stricter. What a machine runs belongs to no group of another
-#: machine. It may remove its experiment from a session that shows it, and may show no other there. The experiments of
-#: its measurements are its own: foreign keys are checked as the owner of the tables, who sees all.
+#: Conditions for rows that a machine writes, where they are stricter than ``_POLICIES``. Its runs may belong only to
+#: groups with a host on it. In a session that shows its experiment, it may only reset ``mirror_id``. Its measurements
+#: may refer only to its own experiments, which foreign keys do not ensure: they are checked as the owner of the tables,
+#: who sees all rows.
 _CHECKS = {
     **dict.fromkeys(("experiment", "claimrun"), _OF_OWN_GROUP),
     "measurementrun": f"{_OF_OWN_GROUP} AND {_IS_SEEN.format('experiment_id')} AND {_IS_SEEN.format('source_id')}",
@@ -87,8 +90,8 @@ _CHECKS = {
 #: Further conditions for new rows. A part of an experiment on several machines is added by web processes
 #: only, and no machine may change which rows belong together: pages and retention rely on it.
 _NEW_ROWS = {"experiment": "parts = '' AND parent_id IS NULL"}
-#: Whether the host of a participant's group is on the machine of the session's role. It reads rows that the role may
-#: not read, and therefore returns nothing else.
+#: An SQL function: whether the host of a participant's group is on the machine of the current role. It reads rows that
+#: the role may not read, and therefore returns only this boolean.
 _FUNCTION = """
 CREATE OR REPLACE FUNCTION netmodes_is_here(participant text) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_temp AS $$
@@ -99,9 +102,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, {schema}, pg_
     )
 $$
 """
-#: Connections of a lab: its pool and its lock.
+#: The maximum number of connections of a lab: its pool and its lock.
 MAX_CONNECTIONS = 25
-#: How long the permissions wait until no transaction uses the tables, and the pause between two attempts.
+#: How long ``_lock_tables`` tries until no transaction uses the tables, and the pause between two attempts.
 LOCK_S, RETRY_S = 5.0, 0.05
 
 
@@ -115,7 +118,8 @@ def _prefix() -> str:
 
 
 def role_of(machine: str) -> str:
-    """The name of a machine's role. Roles belong to the whole server, hence the installation's id."""
+    """The name of a machine's role. It contains the installation's id, because all databases of a server share its
+    roles."""
     return _prefix() + machine
 
 
@@ -144,8 +148,8 @@ def _exists(role: str) -> bool:
 
 
 def take_turn() -> None:
-    """Waits until no other transaction changes machines and their roles. Requires a transaction. Machines have no
-    permission for this table, so they cannot hold the lock, as they could an advisory one."""
+    """Waits until no other transaction changes machines or their roles. Requires a transaction. Uses a table lock that
+    machines have no permission to take; they could hold an advisory lock forever."""
     if connection.vendor == "postgresql":
         _execute("LOCK TABLE dashboard_jointoken IN SHARE ROW EXCLUSIVE MODE")
 
@@ -165,7 +169,7 @@ def _statements() -> list[str]:
         f"GRANT EXECUTE ON FUNCTION netmodes_is_here(text) TO {group}",
     ]
     for table, rights in _GRANTS.items():
-        # An earlier version may have given more.
+        # An earlier version may have granted more.
         statements += [
             f"REVOKE ALL ON dashboard_{table} FROM {group}",
             f"GRANT {rights} ON dashboard_{table} TO {group}",
@@ -250,8 +254,8 @@ def create(machine: str) -> tuple[str, str]:
 
 
 def _verifier(role: str, password: str) -> str:
-    """The verifier that PostgreSQL stores. It is sent instead of the password, which could otherwise appear in the
-    server's log."""
+    """The SCRAM verifier of a password, as PostgreSQL stores it. It is sent instead of the password, which could
+    otherwise appear in the server's log."""
     connection.ensure_connection()
     encrypt = connection.connection.pgconn.encrypt_password
     return bytes(encrypt(password.encode(), role.encode(), b"scram-sha-256")).decode()

@@ -16,15 +16,16 @@ from dashboard.models import Machine, MeasurementClient
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import LIVE
 
-#: How long a run may wait for its first block, and the time of its blocks in addition to that of its options.
+#: Limits of a run in seconds: the wait for its first block, and the time for its blocks beyond ``Options.seconds``.
 WAIT_S = 7200.0
 EXTRA_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedRun:
-    """A run that has not ended, driven by the lab of ``machine``, with clients on other machines. ``experiment`` is the
-    chosen one, even if a twin replaces it; empty if its row is gone."""
+    """A run with clients on other machines that has not ended, driven by the lab of ``machine``. ``experiment`` is the
+    one that the user chose, even if a twin is measured in its place; empty if its row is gone. ``seconds`` is the time
+    limit of its blocks."""
 
     id: str
     machine: str | None
@@ -42,8 +43,8 @@ def create_run(
     *arguments: Any,
     **further: Any,
 ) -> str:
-    """As ``measurements.create_run``, with clients on these machines too. Labs may not write the clients, so no lab can
-    make another machine measure."""
+    """As ``measurements.create_run``, with clients also on the machines ``names``. Labs have no permission to add
+    clients, so no lab can make another machine measure."""
     seconds = options.seconds + EXTRA_S
     valid_until = Now() + timedelta(seconds=WAIT_S + seconds)
     with transaction.atomic():
@@ -55,18 +56,18 @@ def create_run(
 
 
 def load_clients(run: str) -> tuple[str, ...]:
-    """The machines from which a run measures."""
+    """The names of the other machines from which a run measures."""
     return tuple(MeasurementClient.objects.filter(run_id=run).order_by("machine").values_list("machine", flat=True))
 
 
 def are_valid(run: str) -> bool:
-    """Whether the machines from which a run measures may still do so."""
+    """Whether the time during which the other machines may measure for the run has not ended."""
     return MeasurementClient.objects.filter(run_id=run, valid_until__gt=Now()).exists()
 
 
 def load_carried() -> tuple[CarriedRun, ...]:
-    """The runs with clients on other machines that wait or run. The clients of ended runs are removed, because the lab
-    of a run could mark it as running again."""
+    """The queued and running runs with clients on other machines. First deletes the clients of ended runs, because the
+    lab of such a run could mark it as running again."""
     MeasurementClient.objects.exclude(run__state__in=LIVE).delete()
     rows = MeasurementClient.objects.filter(run__state__in=LIVE, valid_until__gt=Now()).order_by("run_id", "machine")
     found: dict[str, CarriedRun] = {}
@@ -78,13 +79,13 @@ def load_carried() -> tuple[CarriedRun, ...]:
 
 
 def begin_blocks(run: str, seconds: float) -> None:
-    """Limits a run to its own duration, counted from the first block. A second call extends nothing."""
+    """Limits a run to ``seconds`` from now, at its first block. A second call cannot extend that."""
     end = Now() + timedelta(seconds=seconds)
     MeasurementClient.objects.filter(run_id=run).update(valid_until=Least(F("valid_until"), end))
 
 
 def load_drained(run: str) -> frozenset[str] | None:
-    """The drained ones among a run's machines; None if the run has ended or its time is up."""
+    """The drained machines among the clients of a run; None if the run has ended or its time is up."""
     rows = MeasurementClient.objects.filter(run_id=run, run__state__in=LIVE, valid_until__gt=Now())
     drained = Exists(Machine.objects.filter(pk=OuterRef("machine"), is_draining=True))
     found = dict(rows.values_list("machine", drained))

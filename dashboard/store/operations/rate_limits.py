@@ -30,43 +30,43 @@ MAX_BUCKETS = 50_000
 
 
 def wrong_codes(address: str) -> dict[str, Rate]:
-    """The limits of wrong join codes: over all clients, and of this one."""
+    """The limits of wrong join codes, for all clients together and for this client, by the key of the bucket."""
     return {ALL_CLIENTS: OVERALL, client_key(address)[:64]: PER_CLIENT}
 
 
 def new_participants(address: str) -> dict[str, Rate]:
-    """The limit of participants that join."""
+    """The limit of participants who join from this client, by the key of the bucket."""
     return {f"join {client_key(address)}"[:64]: JOINS}
 
 
 def wrong_tokens(address: str) -> dict[str, Rate]:
-    """The limit of wrong tokens of machines."""
+    """The limit of wrong join tokens of machines from this client, by the key of the bucket."""
     return {f"machine {client_key(address)}"[:64]: PER_CLIENT}
 
 
 def wrong_passwords(address: str, account: str) -> dict[str, Rate]:
-    """The limits of wrong passwords: of this client, and for this account."""
+    """The limits of wrong passwords, for this client and for this account, by the key of the bucket."""
     account_key = hashlib.sha256(account.casefold().encode()).hexdigest()[:40]
     return {f"password {client_key(address)}"[:64]: PASSWORDS, f"account {account_key}": ACCOUNT_PASSWORDS}
 
 
 def take(limits: Mapping[str, Rate], now: float) -> float:
-    """Counts an attempt before it is made, and returns 0; over one of the limits, stores nothing and returns the
-    seconds to wait. The rows are locked, so that requests at the same time cannot all pass."""
+    """Counts an attempt before it is made and returns 0. If a limit is reached, stores nothing and returns the seconds
+    to wait. Locks the rows, so that concurrent requests cannot all pass."""
     if wait_s := _wait_s(GuessBucket.objects.filter(key__in=limits), limits, now):
-        return wait_s  # without a transaction: other writers need not wait for attempts that are refused
+        return wait_s  # without a transaction, so that refused attempts do not delay other writers
     with writing():
         rows = _locked(limits, now)
         if wait_s := _wait_s(rows, limits, now):
-            transaction.set_rollback(True)  # no rows of clients that had none
+            transaction.set_rollback(True)  # refused: do not store the buckets that were just created
         else:
             _change(rows, limits, charge, now)
     return wait_s
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Reverts the count of an attempt that was correct, or that stored nothing. If the database cannot do it, the
-    attempt stays counted: that is no reason to refuse it."""
+    """Reverts the count of an attempt that was correct or stored nothing. If the database fails, only logs a warning:
+    the attempt stays counted, but is not refused."""
     try:
         with writing():
             _change(_locked(limits, now), limits, refund, now)
@@ -100,8 +100,8 @@ def _change(
 
 
 def delete_old(now: float) -> None:
-    """Deletes the buckets of clients without recent attempts, and those with the oldest attempts over
-    ``MAX_BUCKETS``."""
+    """Deletes the buckets of clients without recent attempts. If more than ``MAX_BUCKETS`` remain, also deletes those
+    with the oldest attempts."""
     with writing():
         GuessBucket.objects.filter(at__lt=now - RETENTION_S).delete()
         oldest = GuessBucket.objects.order_by("-at").values_list("at", flat=True)[MAX_BUCKETS : MAX_BUCKETS + 1]

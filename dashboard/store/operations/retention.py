@@ -19,7 +19,7 @@ from dashboard.store import claim_runs
 from dashboard.store.operations import storage
 from dashboard.store.operations.database_clock import shared_now
 
-#: Rows of one transaction, so that the server can write in between; a single journal may be long.
+#: The maximum numbers of rows, and of journals, deleted in one transaction, so that the server can write in between.
 BATCH, JOURNALS_BATCH = 500, 20
 
 
@@ -39,7 +39,7 @@ class DeletedRows:
 
     @property
     def rows(self) -> int:
-        """The sum, without journal entries."""
+        """The total number of deleted rows, without journal entries."""
         return self.comparisons + self.claims + self.classes + self.links + self.logins + self.audit
 
 
@@ -84,7 +84,8 @@ def delete_over_budget(max_size: int) -> int:
 
 
 def _ended() -> QuerySet[models.Experiment]:
-    """Experiments that have ended, on all their machines; their parts are deleted with them."""
+    """Experiments that have ended, on all their machines; parts are omitted, because they are deleted with the
+    whole."""
     single = Q(Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED), driver="")
     live = models.Experiment.objects.filter(parent=OuterRef("pk")).exclude(single)
     rows = models.Experiment.objects.filter(Q(parts="") & single | ~Q(parts="") & ~Exists(live), parent=None)
@@ -98,7 +99,7 @@ def _entries(experiments: Collection[str]) -> QuerySet[models.JournalEntry]:
 
 
 def _owner(user: int | None, group: str) -> str:
-    """The owner to whom an experiment's journal counts: the group, or the user."""
+    """The key under which the size of an experiment's journal is counted: the group, or the user's id."""
     return group or str(user)
 
 
@@ -106,7 +107,7 @@ def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) ->
     """Deletes the chosen experiments that are still among ``rows``: one may have been launched again in the
     meantime."""
     with transaction.atomic():
-        # The parts after the whole, as commands lock them.
+        # Locks the whole before its parts, in the same order as the commands.
         for condition in (Q(pk__in=chosen), Q(parent__in=chosen)):
             list(models.Experiment.objects.select_for_update().filter(condition).order_by("pk").values_list("pk"))
         ids = list(rows.filter(pk__in=chosen).values_list("pk", flat=True))
@@ -166,7 +167,7 @@ def _delete(rows: QuerySet[Any], *, dry_run: bool) -> int:
     return len(ids)
 
 
-#: By the name for ``netmodes prune --only``.
+#: The function that deletes each kind of data, by its name for ``netmodes prune --only``.
 DELETERS: dict[str, Callable[..., DeletedRows]] = {
     "experiments": delete_experiments,
     "claims": delete_claim_runs,

@@ -1,4 +1,4 @@
-"""Ends the experiments and runs of a machine that was revoked: its lab can no longer record that."""
+"""Ends the experiments and runs of a revoked machine, whose lab can no longer record their end."""
 
 import logging
 
@@ -30,7 +30,7 @@ def end_work(machine: str) -> None:
         except DatabaseError as error:
             log.warning("the end of experiment %s on %s could not be recorded: %s", experiment, machine, error)
         except Exception:
-            # The lab has written what cannot be read: the row ends without an entry.
+            # The lab has written an unreadable journal: the row ends without a further entry.
             log.exception("the journal of experiment %s on %s cannot be read", experiment, machine)
             ended = {"wanted": Wanted.STOPPED, "phase": Phase.STOPPED, "driver": ""}
             Experiment.objects.filter(pk=experiment).exclude(wanted=Wanted.REMOVED).update(**ended)

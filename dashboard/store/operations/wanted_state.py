@@ -6,7 +6,8 @@ from dashboard.store.machines import here
 
 
 def wanted_state() -> object:
-    """A value that changes whenever the wanted state of this machine does, so that the lab starts a pass."""
+    """A value to compare with an earlier one: it differs if the wanted state of anything on this machine has
+    changed."""
     unsettled = experiment_store.unsettled(here())
     live = {"machine": here(), "state__in": ["waiting", "running"]}
     runs = (model.objects.filter(**live) for model in (MeasurementRun, ClaimRun))
