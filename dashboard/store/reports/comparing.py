@@ -16,14 +16,14 @@ def load_figures(report: str) -> ReportFigures:
 
 
 def compare(reports: Sequence[str]) -> ReportComparison:
-    """Compares two to eight reports, the first with each of the others; ReportNotFoundError, ValueError for another
-    number."""
+    """Compares two to eight reports, the first with each of the rest. Raises ReportNotFoundError, or ValueError for
+    another number of reports."""
     return compare_reports([ComparedReport(load_derived(report).view, load_figures(report)) for report in reports])
 
 
 def load_trend(signature: str) -> Trend | None:
-    """The newest reports with this signature (``core.reports.model.experiment_signature``), archived ones included;
-    None without one."""
+    """The trend over the newest reports with this signature (``core.reports.model.experiment_signature``), including
+    archived ones; None if no report has it."""
     rows = Report.objects.filter(signature=signature, deleted_at=None).exclude(signature="").order_by("-saved_at", "pk")
     bodies = rows.values_list("pk", "body")[:MAX_REPORTS]
     reports = [TrendReport(str(pk), decode_figures(zlib.decompress(body))) for pk, body in bodies]

@@ -11,7 +11,7 @@ from dashboard.models import Report, ReportTag
 PAGE = 50
 MAX_WORDS = 12
 NOT_FOUND = "There is no report with this id."
-#: Large columns that lists do not read.
+#: Large columns that queries of lists leave out.
 _LARGE = ("body", "view", "track", "words")
 
 

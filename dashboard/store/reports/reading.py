@@ -10,7 +10,7 @@ from dashboard.core.reports.view import VERSION, ReportView, build_view, decode_
 from dashboard.models import Report
 from dashboard.store.reports.listing import NOT_FOUND, ReportNotFoundError
 
-#: Changes with either of the two.
+#: The version of derived data; it changes with the version of the view or of the recording.
 DERIVED_VERSION = 100 * VERSION + RECORDING_VERSION
 
 
@@ -55,7 +55,7 @@ def derive(content: ReportContent) -> Derived:
 
 
 def derived_columns(derived: Derived) -> dict[str, bytes | int]:
-    """The values of the columns that store it in the report's row."""
+    """The derived data as values of the columns of a report's row."""
     view = zlib.compress(encode_view(derived.view), 6)
     return {"view": view, "track": zlib.compress(derived.recording, 6), "derived": DERIVED_VERSION}
 

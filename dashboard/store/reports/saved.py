@@ -33,7 +33,7 @@ from dashboard.store.reports.reading import content_bytes, derive, derived_colum
 from dashboard.store.reports.snapshot import NotSavedError
 
 UNDO_DAYS = 30
-#: Reports that are purged at a time.
+#: The maximum number of reports that one call purges.
 PURGE_BATCH = 500
 MAX_REMARK = 20_000
 MAX_FILE_NAME = 200
@@ -124,7 +124,8 @@ def _new_content(details: ReportDetails, origin: Origin, title: str) -> ReportCo
 
 
 def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
-    """Stores a report of this installation, under the rules of an import, so that its export can be imported."""
+    """Stores a report of this installation after the same validation as an import, so that its export can be
+    imported."""
     try:
         content, body = validate_file(frame(canonical(content)))
         return insert_report(content, body, owner_id, source=source)

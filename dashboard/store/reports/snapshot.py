@@ -18,7 +18,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store import parts
 
-#: States of a run that has ended.
+#: The states of a measurement that has ended.
 _ENDED = (
     measurement_store.FINISHED,
     measurement_store.CANCELLED,
