@@ -1,6 +1,6 @@
 """Experiments, measurements and claim runs of groups on their own hosts, started within the group's quota.
 
-When the host is gone, they remain, recorded as stopped.
+After the host is gone they remain in the database, recorded as stopped.
 """
 
 import secrets
@@ -46,7 +46,7 @@ STARTING = "Your private host is starting. Wait a moment."
 
 
 def group_of(kind: RunKind, identity: str) -> str | None:
-    """The key of the group that started a run; empty if no group did, None if there is no such run."""
+    """The key of the group that started a run; empty if no group did, None if the run does not exist."""
     rows = _MODELS[kind]._default_manager.filter(pk=identity)
     group: str | None = rows.values_list("group", flat=True).first()
     return group
@@ -70,7 +70,7 @@ def _ready(group: str) -> GroupHost:
 
 
 def mark_used(group: str) -> None:
-    """Records that the group's host is in use: it does not count as idle."""
+    """Records that the group's host is in use now, so that it does not count as idle."""
     with writing():
         touch({group: shared_clock()})
 
@@ -122,8 +122,8 @@ def launch(spec: ExperimentSpec, owner_id: int | None, group: str) -> str:
 
 
 def launch_again(experiment: str, group: str) -> bool:
-    """Launches an experiment again, on the group's current host; False without a host. Raises NoHostError or
-    QuotaError."""
+    """Launches an experiment again, on the group's current host; False if the experiment does not exist. Raises
+    NoHostError or QuotaError."""
     with _locked_host(group) as host:
         row = Experiment.objects.filter(pk=experiment, group=group).exclude(wanted=Wanted.REMOVED).first()
         if row is None:
@@ -131,7 +131,7 @@ def launch_again(experiment: str, group: str) -> bool:
         arms = msgspec.json.decode(row.spec, type=ExperimentSpec).arms
         _check(refuse_launch(_load(host, without=experiment), len(arms), new=False))
         if row.phase in ENDED:
-            # It counts from now on, not only when the lab starts it.
+            # Counts toward the quota from now on, even before the lab starts it.
             machine = machine_of_group(group)
             Experiment.objects.filter(pk=experiment).update(host=host, machine=machine, phase=Phase.WAITING)
             host_placement.assign_measurements([experiment], machine)
@@ -182,13 +182,14 @@ def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
 
 
 def end_host(host: str, reason: str) -> tuple[str, ...]:
-    """Cancels runs that wait on a host that is gone; returns the cancelled measurements."""
+    """Cancels the measurements and claim runs that wait for a host that is gone, records the end of experiments there
+    that are to stop, and deletes those that are to be removed. Returns the ids of the cancelled measurements."""
     waiting = MeasurementRun.objects.filter(host=host, state=measurement_store.WAITING)
     cancelled = tuple(waiting.values_list("pk", flat=True))
     for run in cancelled:
         measurement_store.fail_run(run, reason, measurement_store.CANCELLED)
     ClaimRun.objects.filter(host=host, state=claim_runs.WAITING).update(state=claim_runs.CANCELLED, problem=reason)
-    # Experiments that the lab never started have no journal that could end them.
+    # Experiments that the lab never started have no journal in which it could record the end.
     rows = Experiment.objects.filter(host=host, wanted=Wanted.STOPPED).exclude(phase__in=ENDED)
     rows.update(phase=Phase.STOPPED)
     Experiment.objects.filter(host=host, wanted=Wanted.REMOVED).delete()

@@ -1,4 +1,5 @@
-"""The machine of each group's host. Placements of all web processes take turns, so that none overcommits a machine."""
+"""Chooses the machine of each group's host. Web processes place hosts one at a time, so that they do not overcommit a
+machine."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -21,7 +22,7 @@ MOVING = "Your host is being created again on another machine; your steps are th
 
 @dataclass(frozen=True, slots=True)
 class MovedHosts:
-    """How many hosts were given another machine; ``refused`` is the reason for those that were not, empty if all
+    """How many hosts were moved to another machine; ``refused`` is the reason for those that were not, empty if all
     were."""
 
     count: int
@@ -29,12 +30,13 @@ class MovedHosts:
 
 
 def take_turn() -> None:
-    """Waits for the other processes that place hosts. Requires a transaction."""
+    """Waits until no other process places hosts, and holds the lock until the transaction ends. Requires a
+    transaction."""
     Installation.objects.select_for_update().first()
 
 
 def _held() -> QuerySet[GroupHost]:
-    """The hosts that have a place on a machine, whether they already run or not."""
+    """The hosts that occupy capacity of a machine, even if they do not run yet."""
     ended = Q(state__in=[HostStage.STOPPED, HostStage.FAILED], host="")
     return GroupHost.objects.exclude(ended).exclude(state=HostStage.UNPLACED).select_related("session")
 
@@ -52,14 +54,14 @@ def _unplaced(now: float) -> QuerySet[GroupHost]:
 
 
 def _kept(offers: Sequence[MachineOffer], without: Collection[str] = ()) -> list[Demand]:
-    """The demands that responding machines already hold."""
+    """The demands of hosts on responding machines, except those of the groups ``without``."""
     present = {offer.name for offer in offers if offer.present}
     return [_demand(row) for row in _held() if (row.machine_id or "") in present and row.group not in without]
 
 
 def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
-    """Gives a machine to the hosts that wait for one, in order of arrival; returns how many got one. The others keep
-    the reason."""
+    """Gives a machine to the hosts that wait for one, in order of arrival; returns how many got one. For a host that
+    got none, stores the reason."""
     if not _unplaced(now).exists():
         return 0
     with writing():
@@ -101,7 +103,8 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
         here = GroupHost.objects.filter(session=session, session__owner_id=owner_id, session__closed_at=0.0)
         ended = Q(wanted=DesiredState.STOPPED) | Q(state=HostStage.UNPLACED)
         chosen = here.filter(machine=machine or None).exclude(ended).select_related("session").order_by("group")
-        # A launch that holds a row ends first, and is handed over as well; a later one finds no ready host.
+        # Waits for a launch that holds the lock of a row; that run is moved as well. A later launch finds no ready
+        # host.
         moving = list(chosen.select_for_update(of=("self",)))
         groups = {row.group for row in moving}
         others = [offer for offer in offers if offer.name != machine]
@@ -117,9 +120,9 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
 
 
 def _hand_over(row: GroupHost, machine: str) -> None:
-    """Gives the runs on a host that have not ended to the next machine, where the lab records that they have stopped.
-    Ended ones stay with the machine on which they ran. A machine's lab can write any id to ``row.host``, so the group
-    and the machine must match as well."""
+    """Assigns the runs on a host that have not ended to the next machine, whose lab records that they have stopped.
+    Ended runs stay with the machine on which they ran. The group and the machine must match as well, because a
+    machine's lab can write any id to ``row.host``."""
     if not row.host:
         return
     on_host = Q(machine=row.machine_id, host=row.host, group=row.group)
@@ -131,8 +134,8 @@ def _hand_over(row: GroupHost, machine: str) -> None:
 
 
 def assign_measurements(experiments: Collection[str], machine: str | None) -> None:
-    """Gives the measurements of these experiments to the machine of the experiments: when its lab deletes an
-    experiment, it must be able to change all rows that refer to it."""
+    """Assigns the measurements of these experiments to the experiments' machine, because a lab that deletes an
+    experiment must be able to change all rows that refer to it."""
     rows = MeasurementRun.objects.filter(Q(experiment__in=experiments) | Q(source__in=experiments))
     rows.exclude(machine=machine).update(machine=machine)
 

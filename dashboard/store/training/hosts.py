@@ -36,7 +36,7 @@ def _is_past(closed_at: float, expires_at: float, now: float) -> bool:
 
 #: The columns of a session that the lab of a machine may read (``store.operations.machine_roles``).
 _SESSION_COLUMNS = ("hosts", "closed_at", "expires_at", "ttl_s", "idle_s", "memory_mb", "pids", "cpus")
-#: The columns of ``_record``. A model would cost more processor time than the query.
+#: The columns that ``_record`` takes. Creating model instances would cost more processor time than the query.
 _COLUMNS = (
     *("group", "wanted", "state", "host", "since", "used_at", "is_moved"),
     *(f"session__{name}" for name in _SESSION_COLUMNS if name != "hosts"),
@@ -44,7 +44,7 @@ _COLUMNS = (
 
 
 def _record(row: Sequence[Any], now: float) -> HostRecord:
-    """A record from ``_COLUMNS``."""
+    """A row with the columns ``_COLUMNS`` as a HostRecord."""
     group, wanted, state, host, since, used_at, is_moved, *session = row
     closed_at, expires_at, ttl_s, idle_s, memory_mb, pids, cpus = session
     return HostRecord(
@@ -63,7 +63,7 @@ def _record(row: Sequence[Any], now: float) -> HostRecord:
 
 
 def load_all(now: float) -> tuple[HostRecord, ...]:
-    """All hosts of this machine, except those that are stopped as requested."""
+    """The records of all hosts of this machine, except those that are stopped as requested."""
     rows = GroupHost.objects.filter(machine=here()).exclude(
         wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
     )
@@ -82,7 +82,8 @@ class FoundHost:
 
 @cache
 def _statement_to_find() -> str:
-    """The SQL of ``find``. To compile it takes more processor time than to run it, and pages ask often."""
+    """The SQL of ``find``, compiled once: compiling takes more processor time than the query, and pages call ``find``
+    often."""
     rows = GroupHost.objects.filter(pk="").values_list("wanted", "state", "host", "reason")
     return rows.query.sql_with_params()[0]
 
@@ -99,15 +100,16 @@ def find(group: str) -> FoundHost | None:
 
 
 def has_open_sessions(now: float) -> bool:
-    """Whether an open session has hosts, so that the host template should exist before the first is requested."""
+    """Whether an open session uses private hosts. The host template should then exist before the first host is
+    requested. On a machine that has joined, only sessions with a host on it count."""
     sessions = TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now)
-    if here() is not None:  # hosts are placed on a machine when they are requested
+    if here() is not None:  # a machine that has joined gets hosts only when they are requested
         sessions = sessions.filter(group_hosts__machine=here())
     return sessions.exclude(hosts=HostsFor.NONE).exists()
 
 
 def machine_of_participant(participant: str) -> str | None:
-    """The machine of the host of a participant's group."""
+    """The machine of the host of a participant's group; None for that of the installation's lab."""
     row = Participant.objects.filter(pk=participant).only("session_id", "group").first()
     return machine_of_group(group_key(row.session_id, row.group)) if row is not None else None
 
@@ -126,7 +128,7 @@ def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool
 
 
 def _request(group: str, now: float, first: HostStage) -> str:
-    """Stores the request, and returns the state of the host. ``first`` is that of a host that has no place on a machine
+    """Stores the request, and returns the state of the host. ``first`` is the state of a host that is not on a machine
     yet."""
     session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
     if session is None or session.hosts == HostsFor.NONE:
@@ -156,7 +158,7 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
         if row.state == HostStage.UNPLACED:
             return
         if offers and row.state == HostStage.FAILED and not row.host:
-            # It held no place on its machine, which may be full by now.
+            # The failed host occupied no capacity, and its machine may be full by now.
             row.state, row.wanted, row.since, row.is_moved = HostStage.UNPLACED, DesiredState.RUNNING, now, False
             row.save()
             host_placement.place_waiting(offers, now)
@@ -165,9 +167,10 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
 
 
 def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
-    """Does what ``request`` does for a group of which no participant has had a host; False for others.
+    """As ``request``, for a group whose current participants have not had a host; does nothing and returns False for
+    any other group.
 
-    A group's number is used again after its participants are removed and their host is stopped.
+    A group's number is reused after its participants are removed and their host is stopped.
     """
     row = GroupHost.objects.filter(pk=group).first()
     is_first = row is None or (_is_stopped(row) and not _has_user_of(row))
@@ -179,7 +182,7 @@ def _is_stopped(row: GroupHost) -> bool:
 
 
 def _has_user_of(row: GroupHost) -> bool:
-    """Whether the group had a participant when its host was last used."""
+    """Whether a current participant of the group had already joined when its host was last used."""
     group = Participant.objects.filter(session=row.session_id, group=number_of_group(row.group), removed_at=0.0)
     return group.filter(joined_at__lte=row.used_at).exists()
 
@@ -190,27 +193,29 @@ def set_desired(group: str, desired: DesiredState) -> bool:
 
 
 def note(group: str, **fields: Any) -> None:
-    """Writes fields of the recorded state, unless the host was moved to another machine in the meantime."""
+    """Writes these columns of the group's host, unless it was moved to another machine in the meantime."""
     GroupHost.objects.filter(pk=group, machine=here()).update(**fields)
 
 
 def note_end(group: str, was: DesiredState, stage: HostStage, desired: DesiredState, reason: str, now: float) -> None:
-    """Records that the host is gone. ``desired`` replaces the desired state only if that is still ``was``."""
+    """Records that the host is gone, with its ``stage`` and ``reason``. Replaces the desired state by ``desired`` only
+    if it is still ``was``."""
     with transaction.atomic():
         note(group, state=str(stage), host="", socket="", reason=reason, since=now)
         GroupHost.objects.filter(pk=group, machine=here(), wanted=was).update(wanted=str(desired))
 
 
 def touch(used: Mapping[str, float]) -> None:
-    """Records when the hosts of these groups were last used."""
+    """Records the times at which the hosts of these groups were last used; an earlier time than the stored one is
+    ignored."""
     with transaction.atomic():
         for group, at in used.items():
             GroupHost.objects.filter(pk=group, used_at__lt=at).update(used_at=at)
 
 
 def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """The state and reason of each host of a session by group. Both change without a command. ``absent`` are the
-    machines that do not respond."""
+    """The state and reason of each host of a session, by group. Both can change without a command of the instructor.
+    ``absent`` are the machines that do not respond."""
     rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason", "machine_id")
     return {
         group: shown_state(HostStage(state), reason, machine or "", absent) for group, state, reason, machine in rows

@@ -27,7 +27,7 @@ class JoinRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ParticipantRef:
-    """The participant that sends a request. Not ``admitted``: waits for the instructor."""
+    """The participant who sends a request. ``admitted`` is False while the participant waits for the instructor."""
 
     id: str
     session: str
@@ -55,7 +55,7 @@ def _active(session: str, participant: str) -> QuerySet[Participant]:
 
 
 def _by_digest(field: str, token: str, **filters: str) -> ParticipantRef | None:
-    """The participant with the digest of this token in ``field``, unless removed."""
+    """The participant, not removed, for whom the column ``field`` contains the digest of this token."""
     if len(token) != TOKEN_LENGTH:
         return None
     row = Participant.objects.filter(removed_at=0.0, **{field: digest_of(token)}, **filters).first()
@@ -104,12 +104,12 @@ def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
 
 
 def by_token(session: str, token: str) -> ParticipantRef | None:
-    """The participant of this session with this token; None if the token is not (or no longer) valid."""
+    """The participant of this session with this token; None if the token is not, or no longer, valid."""
     return _by_digest("token_digest", token, session_id=session)
 
 
 def get(session: str, participant: str) -> Participant | None:
-    """A participant of a session."""
+    """A participant of a session, even a removed one; None if unknown."""
     return Participant.objects.filter(session_id=session, pk=participant).first()
 
 
@@ -133,8 +133,8 @@ def rename(session: str, participant: str, name: str) -> None:
 
 
 def remove(session: str, chosen: Collection[str], now: float) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Removes participants: tokens and links become invalid, answers stay. Returns who was removed, and the groups that
-    have no participant now."""
+    """Removes participants: their tokens and links become invalid, their answers stay. Returns the ids of the removed
+    participants, and the numbers of the groups that have become empty."""
     changes = {"removed_at": now, "resume_digest": "", "results_digest": "", "hand_raised_at": 0.0}
     with writing():
         active = Participant.objects.filter(session_id=session, removed_at=0.0)
@@ -163,14 +163,14 @@ def admit_all(session: str, now: float) -> tuple[str, ...]:
 
 @audited
 def make_link(session: str, participant: str) -> str | None:
-    """The token of a new link that moves the participant to another device; voids the previous link. None if the
-    participant does not exist."""
+    """Creates a link that moves the participant to another device, and returns its token; voids the previous link. None
+    if the participant does not exist."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     return token if _active(session, participant).update(resume_digest=digest_of(token)) else None
 
 
 def by_link(token: str) -> ParticipantRef | None:
-    """The participant of a link to another device. The link remains valid."""
+    """The participant whose link to another device has this token; None if it is not valid. The link remains valid."""
     return _by_digest("resume_digest", token)
 
 
@@ -180,7 +180,7 @@ def resume(link: str, now: float) -> tuple[ParticipantRef, str] | None:
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with transaction.atomic():
         participant = _by_digest("resume_digest", link)
-        # Of two devices that use the link at the same time, the filter lets one win.
+        # If two devices use the link at the same time, the filter matches for only one of them.
         rows = Participant.objects.filter(resume_digest=digest_of(link))
         if participant is None or not rows.update(resume_digest="", token_digest=digest_of(token), seen_at=now):
             return None
@@ -188,20 +188,21 @@ def resume(link: str, now: float) -> tuple[ParticipantRef, str] | None:
 
 
 def make_results_link(session: str, participant: str) -> str | None:
-    """The token of a new link to the participant's own results; voids the previous one. None if the participant does
-    not exist."""
+    """Creates a link to the participant's own results, and returns its token; voids the previous one. None if the
+    participant does not exist or is not admitted."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     rows = _active(session, participant).exclude(admitted_at=0.0)
     return token if rows.update(results_digest=digest_of(token)) else None
 
 
 def by_results_link(token: str) -> ParticipantRef | None:
-    """The participant of a results link. It works until the session is deleted."""
+    """The participant whose results link has this token; None if it is not valid. The link works until the session is
+    deleted or the participant is removed."""
     return _by_digest("results_digest", token)
 
 
 def raise_hand(session: str, participant: str, now: float, *, up: bool, step: str = "") -> None:
-    """Raises or lowers a hand. A hand that is already raised keeps its time."""
+    """Raises or lowers a participant's hand. A hand that is already raised keeps the time at which it was raised."""
     rows = Participant.objects.filter(session_id=session, pk=participant)
     with transaction.atomic():
         if up and rows.filter(hand_raised_at=0.0).update(hand_raised_at=now):
@@ -217,8 +218,8 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 
 
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
-    """Records since when participants have been away, and which have returned. Only a participant who was away can
-    return."""
+    """Records an event for each participant who went away (``left``: since when) or came back. A participant who was
+    not away cannot come back."""
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

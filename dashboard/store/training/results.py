@@ -17,7 +17,8 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training import session_state
 from dashboard.store.training.participants import person_of
 
-#: A comparison with a longer journal is left out of a replay; so is one that would exceed the size of all tracks.
+#: Limits of a replay: journal entries of one experiment, the size of all tracks together, and the number of
+#: experiments.
 MAX_JOURNAL = 4000
 MAX_TRACKS_BYTES = 6_000_000
 MAX_MIRRORS = 20
@@ -72,7 +73,7 @@ def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tup
 
 
 def load_facts(row: TrainingSession, workshop: Workshop, now: float) -> SessionFacts:
-    """Everything recorded about a session; ``now`` is the end of one that is still open."""
+    """Everything recorded about a session. ``now`` counts as the end of a session that is still open."""
     messages, to_all = _messages(row.id)
     events = [Event(one.at, one.kind, "", one.detail) for one in row.events.all()]
     revealed_at = dict(row.revealed_steps.values_list("step", "at"))
@@ -102,7 +103,8 @@ def report_of(row: TrainingSession, workshop: Workshop, now: float) -> SessionRe
 
 
 def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExperiment]:
-    """The experiments that were shown to all, with their tracks up to the limits if ``included``."""
+    """The experiments that were shown to all participants, by id. If ``included``, with their tracks, up to the
+    limits."""
     mirrored = dict.fromkeys(event.detail for event in facts.events if event.kind == "mirror" and event.detail)
     mirrors: dict[str, MirroredExperiment] = {}
     free_bytes = MAX_TRACKS_BYTES

@@ -1,4 +1,4 @@
-"""The state of a session: answers, messages, what participants may know, and the instructor's progress grid."""
+"""The state of a session: answers, messages, what participants may see, and the instructor's progress grid."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -31,8 +31,8 @@ def pacing(row: TrainingSession, workshop: Workshop) -> Pacing:
 
 
 def answer(row: TrainingSession, participant: str, step: str, choice: int, text: str, now: float) -> int:
-    """Stores a prediction, unless one exists already; returns the one that counts. Also writes the participant's
-    progress, in the same transaction."""
+    """Stores a participant's prediction and records it in their progress, in one transaction. A prediction that exists
+    already stays. Returns the stored choice."""
 
     def decide(record: StepRecord) -> StepRecord:
         return replace(record, prediction=choice, predicted_at=now, opened_at=record.opened_at or now)
@@ -60,7 +60,8 @@ def mark_opened(row: TrainingSession, participant: str, step: str, now: float) -
 def add_message(
     session: str, participant: str | None, step: str, text: str, now: float, *, from_instructor: bool
 ) -> bool:
-    """Stores a hint (to all without ``participant``) or a question; False at ``MAX_MESSAGES``."""
+    """Stores a message from the instructor or a question of a participant. Without ``participant`` it is a hint to all.
+    False if ``MAX_MESSAGES`` are stored for the participant (or for all) already."""
     if Message.objects.filter(session_id=session, participant_id=participant).count() >= MAX_MESSAGES:
         return False
     Message.objects.create(
@@ -74,19 +75,21 @@ def _message(row: Message) -> SessionMessage:
 
 
 def messages_of(session: str, participant: str) -> tuple[SessionMessage, ...]:
-    """The newest messages from and to a participant and to all, oldest first."""
+    """The newest messages that a participant sees, oldest first: their own questions, and messages to them or to
+    all."""
     rows = Message.objects.filter(Q(participant_id=participant) | Q(participant_id=None), session_id=session)
     return tuple(map(_message, reversed(rows.order_by("-pk")[:SHOWN_MESSAGES])))
 
 
 def questions(session: str) -> tuple[Message, ...]:
-    """The newest questions of participants, newest first, with the participant loaded."""
+    """The newest questions of participants, newest first. The rows contain the participant without a further query."""
     rows = Message.objects.filter(session_id=session, from_instructor=False, participant__removed_at=0.0)
     return tuple(rows.select_related("participant").order_by("-pk")[:SHOWN_MESSAGES])
 
 
 def participant_state(session: str, participant: str, absent: Collection[str] = ()) -> ParticipantState | None:
-    """The state for this participant; None if it was removed. ``absent`` are the machines that do not respond."""
+    """The state that this participant's page shows; None if the participant was removed. ``absent`` are the machines
+    that do not respond."""
     rows = Participant.objects.filter(session_id=session, pk=participant, removed_at=0.0)
     row = rows.select_related("session").first()
     if row is None:
@@ -97,8 +100,8 @@ def participant_state(session: str, participant: str, absent: Collection[str] = 
 
 
 def participant_states(session: str, ids: Collection[str], absent: Collection[str] = ()) -> dict[str, ParticipantState]:
-    """The states of several participants, except removed ones, as ``participant_state`` gives them. The number of
-    queries does not depend on that of the participants."""
+    """As ``participant_state``, for several participants by id, without removed ones. The number of queries does not
+    grow with the number of participants."""
     if len(ids) == 1:
         (participant,) = ids
         state = participant_state(session, participant, absent)
@@ -144,8 +147,9 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 
 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
-    """The readings from kernels by step: the time at which the participant finished the step (0 for a reading at the
-    reveal), and the reading. The readings of all participants, of the instructor and of the reveals count."""
+    """The readings from the kernel by step, each with the time at which the participant finished the step, in seconds
+    since the epoch (0 for a reading at the reveal). Includes readings of current participants, of the instructor and of
+    reveals."""
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(
@@ -158,12 +162,13 @@ def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tup
 
 
 def truths(row: TrainingSession, steps: Collection[str]) -> dict[str, str]:
-    """The true answers of these steps by step, as read from the kernel."""
+    """The true answer of each of these steps that has one, by step, derived from the readings."""
     return {step: session_truth(truth for _, truth in read) for step, read in readings(row, steps).items()}
 
 
 def histogram_of(row: TrainingSession, workshop: Workshop, slug: str, *, peek: bool = False) -> Histogram | None:
-    """The answers to the question of a step. ``peek``: with the truth even if not revealed, for the instructor."""
+    """The histogram of the answers to a step's question; None for an unknown step. It contains the true answer if the
+    step is revealed, or with ``peek``, for the instructor."""
     number = workshop.index(slug)
     if number is None:
         return None
@@ -174,7 +179,7 @@ def histogram_of(row: TrainingSession, workshop: Workshop, slug: str, *, peek: b
 
 
 def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionState:
-    """The state that all participants may see."""
+    """The state that all participants see. ``present`` is the number of participants who are connected."""
     number = workshop.index(row.step) or 0
     step = workshop.steps[number]
     revealed = row.revealed()
@@ -204,7 +209,8 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
 
 
 def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Records:
-    """A participant's progress as the session counts it: without hosts, a revealed step is done."""
+    """A participant's progress as the session counts it. In a session without private hosts, every revealed step counts
+    as done."""
     records: Records = walk.records if walk else {}
     revealed = row.revealed() if row.hosts == HostsFor.NONE else ()
     return with_revealed(records, revealed, truths(row, revealed), now) if revealed else records
@@ -212,7 +218,7 @@ def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Recor
 
 @dataclass(frozen=True, slots=True)
 class ParticipantProgress:
-    """A participant in the instructor's progress grid."""
+    """One row of the instructor's progress grid."""
 
     participant: Participant
     row: ProgressRow
@@ -222,8 +228,8 @@ class ParticipantProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProgressGrid:
-    """The instructor's grid. Participants in ``asking`` need help, the most urgent first; those in ``waiting`` are not
-    admitted yet."""
+    """The instructor's progress grid. ``people`` are the admitted participants; those in ``asking`` need help, the most
+    urgent first; those in ``waiting`` are not admitted yet."""
 
     people: tuple[ParticipantProgress, ...]
     asking: tuple[ParticipantProgress, ...]
@@ -231,7 +237,7 @@ class ProgressGrid:
 
     @property
     def by_urgency(self) -> tuple[ParticipantProgress, ...]:
-        """All participants: those who need help first, then the others in the order of joining."""
+        """All admitted participants: first those who need help, then the rest in the order of joining."""
         return (*self.asking, *(person for person in self.people if not person.row.needs))
 
 
@@ -241,7 +247,7 @@ def _records_by_person(people: Iterable[str], workshop: str) -> dict[str, Record
 
 
 def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present: Collection[str]) -> ProgressGrid:
-    """The progress of all participants, and who needs help."""
+    """The progress of all participants. ``present`` are the ids of those who are connected."""
     everybody = list(row.participants.filter(removed_at=0.0))
     admitted = [participant for participant in everybody if participant.admitted_at]
     stored = _records_by_person((person_of(participant.id) for participant in admitted), row.workshop)

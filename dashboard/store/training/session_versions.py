@@ -1,4 +1,4 @@
-"""Change markers of a session, which change whenever its browsers must receive something new. They detect lost
+"""Markers that change whenever a session's browsers must receive something new. Comparing them detects lost
 wake-ups."""
 
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class SessionVersion:
-    """``shared`` covers the state that everybody sees. By participant, ``participants`` covers the messages for that
-    one alone, and ``tokens`` has the digest of its token."""
+    """``shared`` changes with the state that all participants see. By participant, ``participants`` changes with that
+    participant's own state and messages, and ``tokens`` is the digest of the participant's token."""
 
     shared: object = None
     participants: dict[str, object] | None = None

@@ -1,4 +1,4 @@
-"""Sessions: creating, finding, controlling, closing and deleting them. Every function is one short transaction."""
+"""Training sessions: creates, finds, controls, closes and deletes them. Every function is one short transaction."""
 
 import secrets
 from dataclasses import asdict, replace
@@ -22,7 +22,7 @@ from dashboard.store.training import group_runs
 from dashboard.store.training.participants import person_of
 
 MAX_TRIES = 8
-#: The fields that an instructor controls, and the kind of the event that records a change.
+#: The fields that an instructor can change, each with the kind of the event that records the change.
 EVENT_KINDS = {
     "step": "step",
     "gate": "gate",
@@ -33,7 +33,8 @@ EVENT_KINDS = {
     "pointed_row": "pointer",
     "scores": "scores",
 }
-#: More than any session needs: repeated commands cannot fill the disk.
+#: The maximum number of events stored for a session, more than any needs, so that repeated commands cannot fill the
+#: disk.
 MAX_EVENTS = 5000
 
 
@@ -92,7 +93,7 @@ def led_by(session: str, user: AbstractBaseUser | AnonymousUser) -> TrainingSess
 
 
 def by_code(code: str) -> TrainingSession | None:
-    """The session with this code, open or not, found by the code's SHA-256."""
+    """The session with this join code, open or not; None if no session has it. The lookup is by the code's SHA-256."""
     return TrainingSession.objects.filter(code_digest=digest_of(code)).first()
 
 
@@ -103,8 +104,8 @@ def _record(session: str, now: float, kind: str, detail: str) -> None:
 
 @audited
 def change(session: str, owner: int, now: float, **fields: str | bool | float) -> bool:
-    """Sets fields of a session and records the events; False unless the session is open and belongs to this instructor.
-    ValueError for a field that an instructor does not control."""
+    """Sets fields of a session and records the events. False unless the session is open and belongs to ``owner``.
+    ValueError for a field that is not in ``EVENT_KINDS``."""
     if unknown := fields.keys() - EVENT_KINDS:
         raise ValueError(f"These fields cannot be set: {', '.join(sorted(unknown))}.")
     with transaction.atomic():
@@ -117,12 +118,12 @@ def change(session: str, owner: int, now: float, **fields: str | bool | float) -
 
 
 def go_to(session: str, owner: int, now: float, step: str) -> bool:
-    """Changes the instructor's step. The timer of the previous step ends."""
+    """Changes the instructor's step and ends the timer. False as for ``change``."""
     return change(session, owner, now, step=step, timer_ends_at=0.0)
 
 
 def set_pace(session: str, owner: int, now: float, pace: Pace, gate: str) -> bool:
-    """Changes the pace and the gate."""
+    """Changes the pace and the gate. False as for ``change``."""
     return change(session, owner, now, pace=str(pace), gate=gate)
 
 
@@ -134,8 +135,10 @@ def write_notes(session: str, owner: int, notes: str) -> bool:
 
 @audited
 def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
-    """Shows an experiment to all participants, none if it is empty; False if it is not the instructor's to show."""
-    # An experiment started by a command has no owner: any account may see it. One with a host belongs to a group.
+    """Shows an experiment to all participants, or none if ``experiment`` is empty. False if the instructor may not show
+    it, or the session is not open."""
+    # An experiment without an owner was started by a command: any account may show it. Experiments of groups may not be
+    # shown.
     allowed = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), pk=experiment, group="")
     if experiment and not allowed.exists():
         return False
@@ -149,8 +152,8 @@ def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
 
 @audited
 def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> bool:
-    """Reveals the answer of a step to all participants. ``truth`` is the reading that was just taken from the kernel,
-    if any."""
+    """Reveals the answer of a step to all participants. ``truth`` is the answer that was just read from the kernel,
+    empty if none was read."""
     with transaction.atomic():
         row = TrainingSession.objects.select_for_update().filter(pk=session, owner_id=owner, closed_at=0.0).first()
         if row is None:
@@ -163,12 +166,12 @@ def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> 
 
 
 def person_of_session(session: str) -> str:
-    """The key of the workshop progress that stores what was read for all participants of a session."""
+    """The key of the workshop progress in which the readings for a whole session are stored."""
     return f"class:{session}"
 
 
 def store_truth(row: TrainingSession, step: str, truth: str, now: float) -> None:
-    """Stores what was read from the kernel when the instructor revealed a step."""
+    """Stores the answer that was read from the kernel when the instructor revealed a step."""
     person = person_of_session(row.id)
     workshop_store.start(person, row.workshop, row.digest, now)
     workshop_store.update_step(person, row.workshop, step, lambda record: replace(record, truth=truth))
@@ -188,14 +191,15 @@ def close(session: str, owner: int, now: float) -> bool:
 
 @audited
 def extend(session: str, owner: int, now: float, hours: int) -> bool:
-    """Sets when an open session expires."""
+    """Lets an open session expire ``hours`` from now. False if it is not open."""
     rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
     return bool(rows.update(expires_at=now + hours * 3600))
 
 
 @audited
 def delete(session: str, owner: int) -> bool:
-    """Deletes a closed session with its participants, their progress and everything that they ran."""
+    """Deletes a closed session with its participants, their progress and everything that its groups ran. False if it
+    does not exist or is not closed."""
     row = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at__gt=0).first()
     if row is None:
         return False

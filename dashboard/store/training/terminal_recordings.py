@@ -21,7 +21,7 @@ from dashboard.store.write_lock import writing
 log = logging.getLogger(__name__)
 FLUSH_S = 2.0
 BUFFER_BYTES = 32 << 10
-#: Limit of a decompressed piece, whatever the database contains.
+#: The maximum size of a decompressed piece, whatever the row contains.
 MAX_PIECE_BYTES = 1 << 20
 FULL = b"\r\n[The recording of this step ends here: it has reached the maximum size.]\r\n"
 
@@ -31,7 +31,7 @@ _SESSION_COLUMNS = ("terminal", "hosts", "closed_at", "expires_at")
 
 
 def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
-    """Those of these participants that may not (or no longer) have a terminal, with the reason."""
+    """The reason for each of these participants who may not, or no longer, have a terminal, by participant."""
     columns = ("admitted_at", "removed_at", *(f"session__{name}" for name in _SESSION_COLUMNS))
     found = Participant.objects.filter(pk__in=participants).select_related("session").only(*columns)
     rows = {row.id: row for row in found}
@@ -40,7 +40,7 @@ def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
 
 
 def refusal_of(row: Participant, now: float) -> str | None:
-    """Why this participant may have no terminal now; None if it may."""
+    """The reason why this participant may not have a terminal now; None if they may."""
     session = row.session
     return refuse_terminal(
         terminal=session.terminal,
@@ -52,7 +52,7 @@ def refusal_of(row: Participant, now: float) -> str | None:
 
 
 def store(participant: str, step: str, at: float, data: bytes) -> bool:
-    """Stores output of a terminal; False once the recording of this step has its maximum size."""
+    """Stores one piece of a terminal's output; False if the recording of this step has reached its maximum size."""
     with writing():
         size = TerminalRecord.objects.filter(participant_id=participant, step=step).aggregate(
             pieces=Count("pk"), bytes=Sum(Length("data"), default=0)
@@ -68,7 +68,7 @@ def store(participant: str, step: str, at: float, data: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The recording of one participant in one step."""
+    """A summary of the recording of one participant in one step, without its output."""
 
     step: str
     began_at: float
@@ -77,7 +77,7 @@ class Recording:
 
 
 def recordings(participant: str) -> tuple[Recording, ...]:
-    """The recordings of a participant, in the order of the steps' first output."""
+    """The recordings of a participant, ordered by the time of their first output."""
     rows = TerminalRecord.objects.filter(participant_id=participant).order_by().values("step")
     steps = rows.annotate(began=Min("at"), ended=Max("at"), count=Count("pk")).order_by("began")
     return tuple(Recording(row["step"], row["began"], row["ended"], row["count"]) for row in steps)
@@ -96,7 +96,7 @@ def pieces_of(participant: str, step: str) -> tuple[tuple[float, bytes], ...]:
 
 
 def lines_of(participant: str, step: str) -> tuple[tuple[float, str], ...]:
-    """A recording as text: (time, lines that were completed since the previous time)."""
+    """A recording as text: for each piece that completes lines, its time and these lines."""
     lines: list[tuple[float, str]] = []
     unfinished, last_at, width = b"", 0.0, 0
     for at, data in pieces_of(participant, step):
@@ -111,7 +111,7 @@ def lines_of(participant: str, step: str) -> tuple[tuple[float, str], ...]:
 
 
 class Recorder:
-    """Buffers output of terminals and stores it every ``FLUSH_S``."""
+    """Buffers the output of terminals and stores it every ``FLUSH_S`` seconds."""
 
     def __init__(self, database: DatabaseThread, clock: Callable[[], float]) -> None:
         self._database = database
@@ -121,7 +121,7 @@ class Recorder:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, participant: str, step: str, data: bytes) -> None:
-        """Buffers output. Drops it while the buffer is full: a slow database never slows down a terminal."""
+        """Buffers output, or drops it while the buffer is full, so that a slow database never slows down a terminal."""
         key = (participant, step)
         if key in self._full or len(self._buffers[key]) > 4 * BUFFER_BYTES:
             return
