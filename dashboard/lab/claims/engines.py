@@ -31,7 +31,8 @@ from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 
 
 class EngineLock:
-    """Held by many claims together, or exclusively by one. Of claims that hold it together only one may use a port."""
+    """A lock that many claims share, or one claim holds exclusively. Among the claims that share it, only one at a time
+    may use a given port."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
@@ -41,7 +42,7 @@ class EngineLock:
 
     @asynccontextmanager
     async def shared(self, ports: Sequence[int] = ()) -> AsyncIterator[None]:
-        """Holds the lock together with others, with exclusive use of these ports of the machine."""
+        """Shares the lock, with exclusive use of these ports of the machine."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and not self._ports & set(ports))
             self._sharing += 1
@@ -56,7 +57,7 @@ class EngineLock:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """Holds the lock alone, without any other claim."""
+        """Holds the lock exclusively: no other claim runs on the engine."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and self._sharing == 0)
             self._exclusive = True
@@ -70,10 +71,10 @@ class EngineLock:
 
 @dataclass(slots=True)
 class ClaimEngine:
-    """An engine to run claims on. ``host`` is its private host, None for the server's own engine; ``image`` replaces
-    ``IMAGE``; ``machine`` is the machine's address other than loopback, empty without one; ``lacks`` has the needs and
-    modes that it does not support, with the reason; ``facts`` decide what claims expect of it. More private hosts can
-    be started in ``data_dir``."""
+    """An engine to run claims on. ``host`` is its private host, None for the server's own engine. ``image`` replaces
+    ``IMAGE`` in claims. ``machine`` is an address of the machine other than loopback, empty without one. ``lacks``
+    contains the needs and modes that the engine does not support, with the reason. ``facts`` determine the results that
+    claims expect. More private hosts can be started in ``data_dir``."""
 
     engine: Engine
     info: EngineInfo
@@ -88,7 +89,7 @@ class ClaimEngine:
 
     @property
     def title(self) -> str:
-        """The title of the engine: its version, and the private host or the name."""
+        """The version of the engine, and the id of its private host or its own name."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 
@@ -99,25 +100,28 @@ class ClaimEngine:
 
     @property
     def pid(self) -> int:
-        """The daemon's process, in the machine's namespaces; NotTestableError if it is not a local process."""
+        """The pid of the daemon, which is in the machine's namespaces; NotTestableError if it is not a process of this
+        machine."""
         self.require_visible()
         if self.info.pid is None:
             raise NotTestableError("The process of the engine was not found.")
         return self.info.pid
 
     def require_visible(self) -> None:
-        """NotTestableError if the kernel of the engine's machine cannot be read from here."""
+        """Raises NotTestableError if the kernel of the engine's machine cannot be read from here."""
         if self.info.invisible:
             raise NotTestableError(f"The claim needs the kernel of the engine's machine: {self.info.invisible}.")
 
     def require_lan(self) -> None:
-        """NotTestableError if the engine's machine is RootlessKit's namespace."""
+        """Raises NotTestableError if the engine's machine is RootlessKit's namespace, which has no interface on the
+        LAN."""
         if self.facts.rootless_network:
             raise NotTestableError("The LAN is the machine's: RootlessKit's namespace has no interface on it.")
 
 
 def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:
-    """The machine's primary IPv4 address, empty if it has none or cannot be read; and what the machine lacks."""
+    """The machine's primary IPv4 address, empty if it has none or cannot be read; and the needs of claims that the
+    machine does not meet, with the reason. ``pid`` and ``path`` are as for ``Namespace.of_machine``."""
     lacks: dict[Need | Mode, str] = {}
     if pid is None:
         return "", lacks
@@ -132,7 +136,7 @@ def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | M
 
 
 async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
-    """The facts that decide what claims expect of the engine."""
+    """The facts about the engine that determine the results that claims expect."""
     options = await asyncio.to_thread(read_daemon_options, info.pid)
     if info.userland_proxy is not None:
         options = replace(options, userland_proxy=info.userland_proxy)
@@ -153,7 +157,7 @@ async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
 async def open_engine(
     engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None
 ) -> ClaimEngine:
-    """The engine with the lab image on it; EngineError if the image is unavailable."""
+    """Prepares an engine for claims, with the lab image on it. EngineError if the image is unavailable."""
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
     machine, lacks = await asyncio.to_thread(inspect_machine, info.pid, info.netns)
@@ -169,8 +173,9 @@ async def start_private_engine(
     daemon: Mapping[str, Any] | None = None,
     setup: str = "",
 ) -> ClaimEngine:
-    """A private host for this run, removed when ``stack`` closes; ``daemon`` has more options for its daemon.json,
-    ``setup`` names a program that is started before it. Raises PrivateHostError or EngineError if it fails."""
+    """Starts a private host for this run, which is removed when ``stack`` closes. ``daemon`` contains further options
+    for its daemon.json; ``setup`` names a program that is started before the engine. Raises PrivateHostError or
+    EngineError."""
     if setup and (configured := engine_setup()) not in {"", setup}:
         raise private_host.PrivateHostError(f"an engine with {configured} cannot start with {setup} as well.")
     host = await private_host.start(data_dir, die_with_parent=True, daemon=daemon, setup=setup or None)
@@ -182,10 +187,10 @@ async def start_private_engine(
 
 @cache
 def private_engine_version() -> str:
-    """The version of the dockerd that private hosts run; empty without one. Blocks."""
+    """The version of the dockerd that private hosts run; empty if none is installed. Blocks."""
     match = re.search(r"version ([^\s,]+)", engine_version(engine_root()))
     return match[1] if match else ""
 
 
-#: Raised if a private host cannot start.
+#: The exceptions that are raised if a private host cannot start.
 UNAVAILABLE = (private_host.PrivateHostError, EngineError)

@@ -37,9 +37,9 @@ OnProgress = Callable[[str, ClaimState, ExecutedClaim | None], None]
 
 @dataclass(slots=True)
 class ClaimEngines:
-    """Where claims run: ``own`` for harmless ones; ``shared`` for many at once, ``alone`` for those that change the
-    machine. Both are None, with the reason in ``private_problem``, if no private host is available. They may be the
-    same engine."""
+    """The engines that claims run on: ``own`` for harmless ones; ``shared`` for those that can run at the same time;
+    ``alone`` for those that change the machine. ``shared`` and ``alone`` are None if no private host is available, with
+    the reason in ``private_problem``. All three may be the same engine."""
 
     own: ClaimEngine
     shared: ClaimEngine | None = None
@@ -49,8 +49,8 @@ class ClaimEngines:
 
 @dataclass(slots=True)
 class ClaimRunner:
-    """One run. ``on_progress`` is called at each state of each claim; ``mutated`` runs the mutations, which must
-    differ."""
+    """One run of claims. ``on_progress`` is called at each change of a claim's state. ``mutated`` runs the mutation of
+    each claim, whose result must differ."""
 
     engines: ClaimEngines
     installation: str
@@ -62,7 +62,8 @@ class ClaimRunner:
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT))
 
     async def execute(self, claims: Sequence[Claim]) -> ClaimsRun:
-        """Executes the claims; if cancelled, removes what the running ones created and starts no more."""
+        """Executes the claims. If cancelled, removes everything that running claims created, and starts no further
+        ones."""
         started = time.monotonic()
         plan = make_plan(claims)
         targets: dict[str, tuple[ClaimEngine | None, bool]] = {}
@@ -70,7 +71,7 @@ class ClaimRunner:
         targets |= {claim.id: (self.engines.shared, False) for claim in plan.shared}
         targets |= {claim.id: (self.engines.alone, True) for claim in plan.alone}
         async with asyncio.TaskGroup() as group:
-            # In the order of the claims, because the first one of a question answers it most directly.
+            # Started in the given order, because the first claim of a question answers it most directly.
             for claim in claims:
                 if claim.id in targets:
                     target, exclusive = targets[claim.id]
@@ -104,8 +105,8 @@ class ClaimRunner:
         self.on_progress(result.id, ClaimState.DONE, result)
 
     async def _judge(self, claim: Claim, target: ClaimEngine, left: list[str], titles: list[str]) -> Judgement:
-        """Observes and judges; ``left`` collects what could not be removed, ``titles`` the engines that the claim
-        started."""
+        """Observes and judges the claim. Adds to ``left`` what could not be removed, and to ``titles`` the engines that
+        the claim started."""
         timeout_s = MEASURE_TIMEOUT_S if Need.MEASURE in claim.needs else TIMEOUT_S
         labels = {LABEL: self.installation, LABEL_EXPERIMENT: self.run_id, LABEL_ARM: claim.id}
         prefix = f"nm-{self.run_id[:6]}-{claim.id}{'-mutated' if self.mutated else ''}"
@@ -139,11 +140,11 @@ async def open_engines(
     *,
     exclusive_host: bool = False,
 ) -> ClaimEngines:
-    """The user's engine, and private hosts if claims need them: one that they share, and one with files that claims
-    change.
+    """The engines for these claims: the user's engine and, if claims need them, two private hosts, one for claims that
+    run at the same time and one for claims that change the machine.
 
-    They live until ``stack`` closes. With ``exclusive_host`` the engine is a private host without other users, and is
-    shared.
+    They live until ``stack`` closes. With ``exclusive_host`` the user's engine is a private host without other users,
+    and claims share it.
     """
     plan = make_plan(claims)
     hosts = private_host.list_hosts(context.data_dir)

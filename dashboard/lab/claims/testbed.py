@@ -28,7 +28,8 @@ from dashboard.netns.files import read_inside, write_inside
 
 
 class EngineTestbed(TestbedReader):
-    """The testbed of one claim. Names of what it creates start with ``prefix``; ``mutation`` replaces words."""
+    """The testbed of one claim. The names of all objects that it creates start with ``prefix``; ``mutation`` replaces
+    words in the claim's lines."""
 
     def __init__(
         self,
@@ -67,7 +68,8 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """The unique name that replaces a name in a line: other claims may use the same name at the same time."""
+        """The unique name of an object that the claim calls ``name``, because other claims may use the same name at the
+        same time. An empty ``name`` gets a number."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -75,7 +77,7 @@ class EngineTestbed(TestbedReader):
         return self._names[name]
 
     async def _complete[T](self, work: Awaitable[T]) -> T:
-        """Awaits a call that creates something; once started it completes even if the claim is cancelled."""
+        """Awaits a call that creates something; once started, the call completes even if the claim is cancelled."""
         task = asyncio.ensure_future(work)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
@@ -84,7 +86,7 @@ class EngineTestbed(TestbedReader):
     # Containers and networks.
 
     async def run(self, line: str) -> Container:
-        """Creates and starts; NotTestableError if the Engine refuses."""
+        """Creates and starts a container; NotTestableError if the Engine refuses."""
         container = await self.try_run(line)
         if container.refused:
             reason = f"The Engine refused {container.line} at {container.refused_at}: {container.refused}"
@@ -92,7 +94,8 @@ class EngineTestbed(TestbedReader):
         return container
 
     async def try_run(self, line: str) -> Container:
-        """Creates and starts; the result has the Engine's refusal."""
+        """Creates and starts a container. If the Engine refuses, the returned container has its message in
+        ``refused``."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)
         engine, config = self._target.engine, parsed.labelled(self._labels)
@@ -111,7 +114,8 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
 
     async def create_network(self, line: str) -> str:
-        """Creates a network; a refusal means an error in the claim, or a machine that does not support it."""
+        """Creates a network and returns its real name. NotTestableError if the Engine refuses, because of an error in
+        the claim or a machine that does not support the network."""
         if refusal := await self.try_create_network(line):
             raise NotTestableError(f"The engine cannot create the network: {refusal}")
         return self._names[parse_network_create(self._text(line)).name]
@@ -128,11 +132,11 @@ class EngineTestbed(TestbedReader):
         return await _refusal(create())
 
     async def connect_network(self, network: str, container: Container) -> str:
-        """Connects the container; returns the Engine's refusal, empty if it accepts."""
+        """Connects the container to the network; returns the Engine's refusal, empty if it accepts."""
         return await _refusal(self._target.engine.connect_network(self._text(network), container.id))
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
-        """Polls the container's status."""
+        """Polls until the container no longer runs, for at most ``within_s`` seconds; returns its last state."""
         current = container
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -141,7 +145,8 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def stop(self, container: Container) -> Container:
-        """Stops it with one second of grace; ``--rm`` removes it a moment later."""
+        """Stops the container with one second of grace. If it was started with ``--rm``, also waits until it is
+        removed."""
         await self._target.engine.stop_container(container.id, grace_s=1)
         current = await self.inspect(container)
         if container.setting("HostConfig", "AutoRemove"):
@@ -153,7 +158,7 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def restart(self, container: Container) -> Container:
-        """Stops it with one second of grace and starts it again."""
+        """Stops the container with one second of grace and starts it again."""
         engine = self._target.engine
         await engine.stop_container(container.id, grace_s=1)
         await self._complete(engine.start_container(container.id))
@@ -162,7 +167,8 @@ class EngineTestbed(TestbedReader):
     # The machine.
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs the command; ``close`` runs ``undo``."""
+        """Runs a command that changes the machine or the LAN; ``close`` runs ``undo``. NotTestableError except on
+        private hosts."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
         if line.startswith("ip "):
@@ -173,7 +179,7 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{self._text(line)} failed: {output.strip()}")
 
     async def start_engine(self, line: str, setup: str = "") -> EngineTestbed:
-        """Starts a private host with these options of dockerd; ``close`` ends it."""
+        """Starts another private host with these options of dockerd, and returns its testbed; ``close`` removes it."""
         if self._target.data_dir is None:
             raise NotTestableError("Private hosts cannot be started here.")
         options = daemon_options(shlex.split(self._text(line))[1:])
@@ -199,7 +205,8 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The LAN has no server: {refusal}.")
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
-        """Binds port 53 in the machine's namespace."""
+        """Starts a DNS server at ``server`` in the machine's namespace, which answers for ``names``. NotTestableError
+        except on private hosts."""
         if self._target.host is None:
             raise NotTestableError("A DNS server is started on private hosts only.")
         async with self._namespace(MACHINE) as namespace:
@@ -207,12 +214,13 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The machine has no DNS server: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
-        """Starts a server; returns the kernel's refusal, empty if it accepts."""
+        """Starts an HTTP server in the machine's namespace; returns the kernel's refusal, empty if it accepts."""
         async with self._namespace(MACHINE) as namespace:
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites the file in place, where the engine sees it; ``close`` restores it."""
+        """Overwrites a file of the machine, as the engine sees it, in place; ``close`` restores it. NotTestableError
+        except on private hosts."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine are changed on private hosts only.")
         pid = self._target.pid
@@ -222,7 +230,8 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Measures once for all questions about the same lines."""
+        """Answers a question about the latencies of two containers, which are measured once for all questions about the
+        same lines."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]
@@ -236,7 +245,8 @@ class EngineTestbed(TestbedReader):
     # Cleanup.
 
     async def close(self) -> tuple[str, ...]:
-        """Removes everything; returns what could not be removed, in the Engine's words."""
+        """Removes everything that the claim created and reverts its changes. Returns what could not be removed, with
+        the Engine's messages."""
         left: list[str] = []
         if self._calls:
             await asyncio.wait(self._calls)
@@ -263,7 +273,7 @@ class EngineTestbed(TestbedReader):
 
 
 async def _refusal(call: Awaitable[object]) -> str:
-    """The Engine's refusal of a call, empty if it succeeds; EngineUnreachable is raised."""
+    """Awaits a call and returns the Engine's refusal, empty if it succeeds. Raises EngineUnreachable."""
     try:
         await call
     except EngineUnreachable:

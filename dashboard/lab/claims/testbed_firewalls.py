@@ -11,8 +11,8 @@ from dashboard.lab.claims.engines import ClaimEngine
 
 
 async def firewall_command(target: ClaimEngine, argv: Sequence[str]) -> list[str]:
-    """The command that runs a firewall program for this engine's machine; other commands are returned unchanged. Raises
-    NotTestableError if the program is missing, or the machine is not a private host."""
+    """The command line that runs ``argv`` on this engine's machine: adapted for ufw and firewall-cmd, otherwise
+    unchanged. NotTestableError if the firewall program is missing, or the machine is not a private host."""
     if argv[0] not in {"ufw", "firewall-cmd"}:
         return list(argv)
     host = target.host

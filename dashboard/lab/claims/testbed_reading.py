@@ -1,4 +1,4 @@
-"""The reading half of a testbed: namespaces, files, responses, rules; from the kernel if possible, else from the
+"""The part of a testbed that reads namespaces, files, responses and rules; from the kernel if possible, else from the
 Engine."""
 
 import asyncio
@@ -46,14 +46,14 @@ WITH_LOGS = frozenset({"exited", "dead"})
 
 
 class TestbedReader:
-    """The part of a testbed that changes nothing."""
+    """The methods of a testbed that only read; ``EngineTestbed`` adds those that change something."""
 
     def __init__(self, target: ClaimEngine) -> None:
         self._target = target
         self._observer = Observer(target.watches, lambda: target.info.pid, lambda _states: None)
 
     def _text(self, text: str) -> str:
-        """A text of the claim with everything filled in."""
+        """A text of the claim with its placeholders replaced."""
         raise NotImplementedError
 
     async def inspect(self, container: Container) -> Container:
@@ -64,7 +64,7 @@ class TestbedReader:
             facts = container_facts(inspected)
             logs = await engine.container_logs(container.id, LOG_LINES) if facts.status in WITH_LOGS else ()
         except EngineError as error:
-            # Between inspect and logs ``--rm`` may have started to remove it: then the Engine refuses the logs.
+            # The Engine refuses the logs if ``--rm`` has started to remove the container since it was inspected.
             if error.status not in {NOT_FOUND, CONFLICT}:
                 raise
             return replace(container, status="gone" if error.status == NOT_FOUND else "removing")
@@ -98,7 +98,7 @@ class TestbedReader:
             yield namespace
 
     async def wait_listening(self, place: Place, port: int) -> bool:
-        """Polls until a process listens, the container has exited or time is up."""
+        """Polls until a process listens on the port. False if the container has exited or time is up."""
         loop = asyncio.get_running_loop()
         end = loop.time() + LISTEN_TIMEOUT_S
         try:
@@ -118,7 +118,7 @@ class TestbedReader:
             return False
 
     async def default_bridge(self) -> str:
-        """The option of the network ``bridge`` that names its bridge."""
+        """The name of the bridge interface of Docker's network ``bridge``."""
         networks = await self._target.engine.networks({})
         bridge = next((network.bridge for network in networks if network.name == Mode.BRIDGE), None)
         if bridge is None:
@@ -126,7 +126,7 @@ class TestbedReader:
         return bridge
 
     async def state(self, place: Place) -> NamespaceState:
-        """One observation, made as for the columns of an experiment."""
+        """The state of a place, observed once, in the same way as the columns of an experiment."""
         target = await self._observation_target(place)
         try:
             await self._observer.add(target)
@@ -148,14 +148,15 @@ class TestbedReader:
         return ObservationTarget(facts.id, facts.pid, mode, *files, facts.dns, container=facts.id)
 
     async def namespaces(self, place: Place) -> Mapping[str, int]:
-        """The namespaces of a process, read from /proc."""
+        """The inodes of a place's namespaces by type, read from /proc."""
         try:
             return await asyncio.to_thread(namespaces, await self._pid(place))
         except NamespaceGone as error:
             raise _exited(error) from error
 
     async def read_file(self, place: Place, path: str) -> str:
-        """A file of the container, read where the Engine stores it."""
+        """The content of a file of the machine, or of a container's resolv.conf or hosts file, read where the Engine
+        stores it."""
         source = path
         if place != MACHINE:
             facts = await self._facts(place)
@@ -167,7 +168,8 @@ class TestbedReader:
         return content.decode(errors="replace")
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
-        """Sends a request from a socket created inside the namespace."""
+        """Sends a request from a socket created inside the namespace. An address that starts with ``@`` is an abstract
+        unix socket."""
         address = self._text(address)
         async with self._namespace(place) as namespace:
             if address.startswith("@"):
@@ -187,13 +189,13 @@ class TestbedReader:
             raise NotTestableError(f"The LAN of the private host cannot be entered: {error}.") from error
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends a request from the neighbour, with a route to this address through the machine."""
+        """Sends a request from the neighbour, which temporarily gets a route through the machine to this address."""
         address = self._text(address)
         async with self._namespace(NEIGHBOUR) as neighbour:
             route = f"{address}/32 via {self._target.machine} dev eth0"
             steps = [(f"ip route add {route}", f"ip route del {route}")]
             if address.startswith("127."):
-                # Packets for 127.0.0.0/8 stay on the machine unless the address is gone and the sysctl permits it.
+                # Packets to 127.0.0.0/8 leave the neighbour only without this address on lo and with this sysctl.
                 steps = [
                     ("ip address del 127.0.0.1/8 dev lo", "ip address add 127.0.0.1/8 dev lo"),
                     (
@@ -221,7 +223,8 @@ class TestbedReader:
             return await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
-        """``docker exec``, or a tool of the machine in its network namespace."""
+        """Runs ``docker exec``, or a tool of the machine in the place's network namespace; returns the exit code and
+        the output."""
         argv = shlex.split(self._text(command))
         if isinstance(place, Container):
             return await self._target.engine.execute(place.id, argv)
@@ -231,21 +234,23 @@ class TestbedReader:
             return await _run_tool(namespace, argv)
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
-        """Sockets are made inside both namespaces."""
+        """Sends a datagram between sockets that are created inside the two namespaces."""
         async with self._namespace(sender) as outgoing, self._namespace(receiver) as incoming:
             return await send_datagram(outgoing, incoming, self._text(address), port)
 
     async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
-        """Sockets are made inside both namespaces."""
+        """Sends ``size`` bytes over TCP between sockets that are created inside the two namespaces."""
         async with self._namespace(sender) as outgoing, self._namespace(receiver) as incoming:
             return await transfer(outgoing, incoming, self._text(address), port, size)
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
-        """Reads /proc; a process that has exited counts as 0."""
+        """The memory of these processes together in KiB (``proportional_kib``); a process that has exited counts as
+        0."""
         return await asyncio.to_thread(lambda: sum(proportional_kib(pid) for pid in pids))
 
     async def nat_rules(self) -> tuple[str, ...]:
-        """Lists the NAT rules with the tool of the backend that the engine reports."""
+        """The machine's NAT rules, one per line, listed with the tool of the firewall backend that the engine
+        reports."""
         async with self._namespace(MACHINE) as namespace:
             listing = await read_nat_listing(namespace, self._target.info.firewall_backend)
         if listing.error:
@@ -253,12 +258,13 @@ class TestbedReader:
         return tuple(listing.text.splitlines())
 
     async def stats(self, container: Container) -> Mapping[str, Any]:
-        """Asks the Engine."""
+        """The Engine's statistics of a container."""
         return await self._target.engine.statistics(container.id)
 
 
 def proportional_kib(pid: int) -> int:
-    """The memory of a process, with shared pages divided among those that map them (proc(5)); 0 if it has exited."""
+    """The memory of a process in KiB, with shared pages divided among the processes that map them (Pss, proc(5)); 0 if
+    it has exited."""
     with suppress(OSError):
         for row in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
             if row.startswith("Pss:"):
@@ -273,7 +279,7 @@ async def _get(namespace: Namespace, address: str, port: int) -> Response:
 
 
 async def _run_tool(namespace: Namespace, argv: list[str]) -> tuple[int, str]:
-    """Exit code and output of a tool of the machine in this network namespace."""
+    """Runs a tool of the machine in this network namespace; returns the exit code and the output."""
     codes: list[int | None] = []
     async with aclosing(run_inside(namespace, argv, on_exit=codes.append)) as pieces:
         output = "".join([text async for text in pieces])

@@ -14,8 +14,7 @@ _TIMEOUT_S = 3.0
 
 
 def _bound(family: socket.AddressFamily, kind: socket.SocketKind, name: str | tuple[str, int]) -> socket.socket:
-    """A socket in the calling thread's namespace, bound to this name; a stream socket listens. Returns the OSError if
-    that fails."""
+    """A socket in the calling thread's namespace, bound to this name; a stream socket also listens. Raises OSError."""
     sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
     try:
         sock.setblocking(False)
@@ -31,7 +30,8 @@ def _bound(family: socket.AddressFamily, kind: socket.SocketKind, name: str | tu
 
 
 class MachineServers:
-    """Servers that live as long as the claim that started them. Their sockets belong to the namespace."""
+    """Servers that live as long as the claim that started them. Their sockets belong to the namespaces in which they
+    were opened."""
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
@@ -39,7 +39,8 @@ class MachineServers:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, namespace: Namespace, address: str, port: int) -> str:
-        """Starts to listen; returns the kernel's refusal, empty if it accepts."""
+        """Starts an HTTP server at this address; one that starts with ``@`` is an abstract unix socket. Returns the
+        kernel's refusal, empty if it accepts."""
         family = socket.AF_UNIX if address.startswith("@") else socket.AF_INET6 if ":" in address else socket.AF_INET
         name: str | tuple[str, int] = f"\0{address[1:]}" if family == socket.AF_UNIX else (address, port)
         try:
@@ -79,7 +80,7 @@ class MachineServers:
         self._servers.clear()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Handles one request."""
+        """Answers one request with the client's address in a header."""
         self._writers.add(writer)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
@@ -97,7 +98,7 @@ class MachineServers:
 
 
 async def request_abstract(namespace: Namespace, name: str) -> Response:
-    """GET / over an abstract unix socket from inside the network namespace that it belongs to (unix(7))."""
+    """Sends GET / to an abstract unix socket from inside its network namespace (unix(7)), and returns the response."""
 
     def send() -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:

@@ -19,8 +19,8 @@ from dashboard.lab.claims.engines import ClaimEngine
 from dashboard.latency.runner import run_measurement
 from dashboard.netns.namespace import Namespace
 
-#: One pass has about 30 short rounds. More follow until every interval is narrow enough: the width decides, never the
-#: sign (``core.measurements.verdicts``).
+#: Seconds of a pass, which has about 30 short rounds, and the maximum number of passes. Passes are added until every
+#: confidence interval is narrow enough: only its width decides, never its sign (``core.measurements.verdicts``).
 PASS_S, MAX_PASSES, WIDTH_US, WIDTH_SHARE = 3.0, 8, 0.5, 0.2
 SERVER_PORT = 8080
 
@@ -30,7 +30,7 @@ Blocks = Mapping[str, Sequence[Block]]
 
 
 class Timings:
-    """The measurements of one run of claims: the same lines are measured once."""
+    """The measurements of one run of claims. Containers with the same lines are measured only once."""
 
     def __init__(self) -> None:
         self._measured: dict[tuple[str, ...], Blocks] = {}
@@ -38,7 +38,8 @@ class Timings:
     async def answer(
         self, lines: tuple[str, ...], question: str, target: ClaimEngine, launch: Launch, observe: Observe
     ) -> Timing:
-        """The answer to ``PATH against PATH``; NotTestableError for a path that does not exist here."""
+        """The answer to a ``question`` of the form ``PATH against PATH``; NotTestableError if one of the paths does not
+        exist here."""
         slow, _, fast = question.partition(" against ")
         if lines not in self._measured:
             self._measured[lines] = await _measure(await launch(), target, observe)
@@ -50,7 +51,7 @@ class Timings:
 
 
 def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
-    """The verdict on ``slow`` against ``fast``, with its figures."""
+    """The verdict on the path ``slow`` compared with the path ``fast``, with its figures."""
     comparison = judge_blocks(blocks[fast], blocks[slow])
     interval = comparison.ci95_us
     centers = [block.center_us for block in blocks[fast] if block.counts]
@@ -67,7 +68,8 @@ def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
 
 
 def is_narrow(blocks: Blocks) -> bool:
-    """Whether every path's difference from the first path is known to ``WIDTH_US``, a large one to ``WIDTH_SHARE``."""
+    """Whether the confidence interval of every path's difference from the first path is at most ``WIDTH_US`` wide or,
+    for large differences, at most ``WIDTH_SHARE`` of the difference."""
     first, *others = blocks.values()
     for comparison in (judge_blocks(first, other) for other in others):
         interval, delta_us = comparison.ci95_us, comparison.delta_us

@@ -1,4 +1,5 @@
-"""Datagrams and transfers between places of a testbed, and a small DNS server: sockets made inside namespaces."""
+"""Datagrams and transfers between places of a testbed, and a small DNS server. The sockets are created inside
+namespaces."""
 
 import asyncio
 import ipaddress
@@ -13,7 +14,7 @@ from dashboard.netns.namespace import Namespace, in_own_thread
 
 _CONNECT_S = 2.0
 _ARRIVAL_S = 1.0
-#: A transfer has stalled when nothing arrives for this long.
+#: A transfer has stalled if nothing arrives for this many seconds.
 _STALL_S = 2.0
 _PAYLOAD = b"netmodes"
 _ANY_ADDRESS = bytes(4)
@@ -21,7 +22,8 @@ _A_RECORD, _IN_CLASS, _TTL_S = 1, 1, 1
 
 
 async def send_datagram(sender: Namespace, receiver: Namespace, address: str, port: int) -> Datagram:
-    """Sends a datagram from one namespace to a socket of another that waits for it."""
+    """Opens a socket in the namespace ``receiver``, sends it a datagram from ``sender``, and returns whether it arrived
+    and from which address."""
     waiting = await receiver.arun(lambda: _open_receiver(address, port), discard=socket.socket.close)
     with waiting:
         error = await sender.arun(lambda: _send(address, port))
@@ -38,7 +40,7 @@ def _open_receiver(address: str, port: int) -> socket.socket:
         opened.bind(("", port))
         if ipaddress.ip_address(address).is_multicast:
             for index, name in socket.if_nameindex():
-                # Fields of ip_mreqn: the group, any address, the interface. That lo has no multicast is not an error.
+                # Fields of ip_mreqn: the group, any address, the interface. An interface without multicast is skipped.
                 membership = socket.inet_aton(address) + _ANY_ADDRESS + struct.pack("@i", index)
                 if name != "lo":
                     with suppress(OSError):
@@ -50,7 +52,8 @@ def _open_receiver(address: str, port: int) -> socket.socket:
 
 
 def _send(address: str, port: int) -> str:
-    """Sends one datagram, a multicast one through the first interface other than lo. Returns the error if it fails."""
+    """Sends one datagram; a multicast one through the interface ``eth0`` or ``lan`` if there is one. Returns the error
+    as a text, empty if it was sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ipaddress.ip_address(address).is_multicast:
@@ -78,8 +81,8 @@ def _receive(waiting: socket.socket) -> Datagram:
 
 
 async def transfer(sender: Namespace, receiver: Namespace, address: str, port: int, size: int) -> Transfer:
-    """Sends ``size`` bytes from one namespace to a TCP socket of another; ends when all have arrived, or when none has
-    for two seconds."""
+    """Sends ``size`` bytes from one namespace to a TCP socket of another. Ends when all bytes have arrived, or when
+    none has arrived for ``_STALL_S`` seconds."""
     listening = await receiver.arun(lambda: _listen(address, port), discard=socket.socket.close)
     with listening, ExitStack() as stack:
         try:
@@ -94,7 +97,7 @@ async def transfer(sender: Namespace, receiver: Namespace, address: str, port: i
         accepted.settimeout(_STALL_S)
         writing = asyncio.ensure_future(in_own_thread(lambda: _write(sending, size)))
         received = await in_own_thread(lambda: _read(accepted, size))
-        # Wakes a writer whose buffer is full and whose packets do not arrive.
+        # Wakes the writing thread, which is blocked if its packets do not arrive and its buffer is full.
         with suppress(OSError):
             sending.shutdown(socket.SHUT_RDWR)
         await writing
@@ -130,14 +133,14 @@ def _read(accepted: socket.socket, size: int) -> int:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers queries for the A record of some names (RFC 1035); other names do not exist."""
+    """A DNS server that answers A queries for a few names (RFC 1035) and reports all other names as nonexistent."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = {name.casefold(): socket.inet_aton(address) for name, address in names.items()}
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the transport."""
+        """Stores the transport for the responses."""
         self._transport = transport  # type: ignore[assignment]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -146,7 +149,7 @@ class NameServer(asyncio.DatagramProtocol):
             self._transport.sendto(response, addr)
 
     def answer(self, query: bytes) -> bytes:
-        """The response to a query; empty for one that cannot be read."""
+        """The response to a query; empty if the query is malformed."""
         labels, position = [], 12
         try:
             while length := query[position]:

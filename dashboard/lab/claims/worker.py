@@ -1,4 +1,4 @@
-"""Runs claims that are queued: one run at a time, each state recorded, cancelled on request."""
+"""Executes queued runs of claims: one run at a time, with every state recorded, cancelled on request."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ CANCEL_POLL_S = 0.3
 
 
 class _ProgressWriter:
-    """Writes states in order, in a task of its own: claims do not wait for the database."""
+    """Writes the states of claims in order, in a separate task, so that claims do not wait for the database."""
 
     def __init__(self, context: Context, run: str, on_progress: OnProgress | None) -> None:
         self._context = context
@@ -31,7 +31,7 @@ class _ProgressWriter:
         self._queue: asyncio.Queue[tuple[str, ClaimState, ExecutedClaim | None] | None] = asyncio.Queue()
 
     def record(self, claim: str, state: ClaimState, result: ExecutedClaim | None) -> None:
-        """Queues a new state of a claim."""
+        """Queues the new state of a claim for writing."""
         self._queue.put_nowait((claim, state, result))
         if result is not None:
             telemetry.claims[str(result.verdict)] += 1
@@ -39,12 +39,12 @@ class _ProgressWriter:
             self._on_progress(claim, state, result)
 
     async def write(self) -> None:
-        """Writes until ``end``."""
+        """Writes queued states until ``end`` is called."""
         while (item := await self._queue.get()) is not None:
             await self._context.database.run(claim_runs.record_state, self._run, *item)
 
     def end(self) -> None:
-        """Ends ``write``."""
+        """Makes ``write`` return after the states that are already queued."""
         self._queue.put_nowait(None)
 
 
@@ -57,10 +57,10 @@ async def execute_run(
     say: Callable[[str], None] = lambda _text: None,
     exclusive_host: bool = False,
 ) -> ClaimsRun | None:
-    """Executes a recorded run and records its results; None if it was cancelled.
+    """Executes a recorded run and stores its results; None if it was cancelled.
 
-    ``exclusive_host``: the engine is a private host without other users. EngineError if it fails; the run then has the
-    reason.
+    ``exclusive_host``: the engine is a private host without other users. If the engine fails, stores the reason in the
+    run and raises EngineError.
     """
     database = context.database
     await database.run(claim_runs.mark_running, run)
@@ -114,7 +114,7 @@ async def _finish_or_cancel(context: Context, run: str, work: asyncio.Task[Claim
 
 
 async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
-    """Cancels and waits until everything created is removed."""
+    """Cancels the run, and waits until everything that it created is removed."""
     work.cancel()
     await asyncio.wait({work})
     if not work.cancelled() and (error := work.exception()) is not None:
@@ -122,7 +122,8 @@ async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
 
 
 class ClaimWorker:
-    """Drives one run at a time: two would compete for CPU. The labs of other hosts share ``lock``."""
+    """Executes one run at a time, because two would compete for the processor. The labs of other hosts use the same
+    ``lock``."""
 
     def __init__(self, context: Context, wake: Callable[[], None], lock: asyncio.Lock | None = None) -> None:
         self._lock = lock or asyncio.Lock()
@@ -146,7 +147,7 @@ class ClaimWorker:
     async def _drive(self, queued: QueuedRun) -> None:
         try:
             known = {claim.id: claim for claim in all_claims()}
-            # A claim that no longer exists is left out.
+            # Claims that no longer exist are skipped.
             claims = tuple(known[claim] for claim in queued.claims if claim in known)
             async with self._lock:
                 await execute_run(self._context, queued.id, claims)
@@ -158,7 +159,7 @@ class ClaimWorker:
             asyncio.get_running_loop().call_soon(self._wake)
 
     async def close(self) -> None:
-        """Cancels the current run; what it created is removed, and it is marked as cancelled."""
+        """Cancels the current run, removes what it created, and records that it was cancelled."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
