@@ -25,11 +25,12 @@ from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import Reply, request
 
 TIMEOUT_S = 3.0
-#: On a LAN a response arrives at once, and a request that a rule drops is repeated.
+#: The timeout of requests that cross the machine's firewall. It can be short: on a LAN a response arrives at once, and
+#: a request that a rule drops is repeated to find the rule.
 FILTERED_TIMEOUT_S = 1.0
-#: A request that is not answered within this time overlaps with the next one.
+#: If a request is not answered within this time, the next one starts meanwhile.
 STAGGER_S = 0.25
-#: How long all requests are repeated to find the rules that drop them.
+#: The total time, in seconds, for repeating dropped requests to find the rules that drop them.
 EXPLAIN_S = 8.0
 
 
@@ -46,16 +47,17 @@ def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
 
 
 async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple[Attempt, ...]:
-    """Requests the service over every path. Requests that are answered do not overlap, so that they do not disturb each
-    other. Requests that are dropped do overlap, so that many take little longer than one. With ``multicast``, it then
-    sends a datagram to a multicast group over the machine's links."""
+    """Requests the service over every path. Answered requests do not overlap, so that they do not disturb each other;
+    dropped ones do, so that many take little longer than one. With ``multicast``, then sends a datagram to a multicast
+    group over the machine's links."""
     return await try_all_paths(lab, experiment, multicast=multicast)
 
 
 async def try_all_paths(
     lab: Lab, experiment: str, *, multicast: bool, others: tuple[Attempt, ...] = ()
 ) -> tuple[Attempt, ...]:
-    """As ``try_paths``; the attempts of ``others``, which are other machines, are stored with this machine's."""
+    """As ``try_paths``. ``others`` are attempts from other machines; they are stored and returned together with this
+    machine's."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)
@@ -68,7 +70,7 @@ async def try_all_paths(
 
 
 def column_namespace(lab: Lab, driver: ExperimentDriver, key: str) -> Namespace | None:
-    """The namespace of a column; None if it is gone."""
+    """The namespace of a column; None if the column is gone."""
     inode = driver.observer.inode(key)
     return None if inode is None else lab.context.watches.namespace(inode)
 
@@ -106,8 +108,8 @@ async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
 
 
 async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
-    """Adds what dropped a request to the attempts that crossed the machine and were not answered. The requests are
-    repeated one at a time, for at most ``EXPLAIN_S``; the remaining attempts get no reason."""
+    """Adds the rule or the kernel's reason to each unanswered attempt that crossed the machine. For this, the requests
+    are repeated one at a time, for at most ``EXPLAIN_S`` in total; the remaining attempts get no reason."""
     explained = [attempt for _path, attempt in sent]
     with suppress(TimeoutError):
         async with asyncio.timeout(EXPLAIN_S):
@@ -123,9 +125,9 @@ async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path
 
 
 async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncGenerator[str]:
-    """Runs one of the workshop's commands in a column and streams its output.
+    """Runs one of the commands that workshops offer in a column's namespace, and streams its output.
 
-    Checks before anything runs: NotRunningError, or ValueError with a message for the user.
+    Before the command starts, raises NotRunningError, or ValueError with a message for the user.
     """
     driver = running_driver(lab, experiment)
     target = driver.observer.target(column)
@@ -151,7 +153,7 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
 
 
 async def _until_gone(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    """The output, or a message if the column was removed before the command began."""
+    """Yields the output, or a message if the column was removed before the command began."""
     async with aclosing(pieces):
         try:
             async for text in pieces:

@@ -45,7 +45,7 @@ from dashboard.store.experiments import Record
 from dashboard.store.telemetry import telemetry
 
 EXIT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.0)
-#: How often a container that is restarted while it is read is read again.
+#: How many times a container is read if it is restarted during each reading.
 OBSERVATIONS = 3
 NOT_FOUND = 404
 NETWORK_CREATED = Cause(Source.LAB, "network create")
@@ -54,9 +54,10 @@ NOT_ISOLATED = "Not in host mode, but in the network namespace of the machine: d
 
 
 class Arms:
-    """The containers and networks of one round; each outcome goes to the recorder.
+    """The containers and networks of one round. Each outcome is recorded by the recorder.
 
-    ``stopping`` is checked before each new container and network: a stop during a launch ends the launch."""
+    ``stopping`` is called before each container and network is created: a stop during a launch ends the launch.
+    """
 
     def __init__(
         self, context: Context, record: Record, recorder: Recorder, observer: Observer, stopping: Callable[[], bool]
@@ -72,15 +73,16 @@ class Arms:
         self._machine: asyncio.Future[None]
 
     async def prepare_images(self, progress: Callable[[str, float | None], None]) -> str:
-        """Gets every image; returns a notice for the user."""
+        """Gets every image; returns a notice for the user, empty if there is nothing to report."""
         self._images, notice = await prepare_images(self._context, self._record.spec.arms, progress)
         return notice
 
     async def launch(self, actions: tuple[Action, ...], machine: asyncio.Future[None]) -> None:
-        """Creates the networks, and runs and observes all arms, in parallel unless one depends on another.
+        """Creates the networks, and starts and observes all arms, in parallel unless one depends on another.
 
-        Containers are created while the ``machine`` is read and start afterwards, so that the journal records what they
-        change on the machine."""
+        ``machine`` completes when the machine's state has been read. Containers are created meanwhile, but start only
+        afterwards, so that the journal records how they change the machine.
+        """
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
@@ -129,7 +131,8 @@ class Arms:
             await self._refused(arm, error)
 
     async def _refused(self, arm: ArmSpec, error: EngineError) -> None:
-        """Records the Engine's message in the arm's column; removes a container that was created but not started."""
+        """Records the Engine's error in the arm's column; removes the container if it was created but could not be
+        started."""
         missing = isinstance(error, MissingFeature)
         text = f"{arm.key} cannot be launched: {error}" if missing else f"The Engine refuses {arm.key}: {error}"
         self._recorder.set_column(
@@ -188,25 +191,26 @@ class Arms:
         )
 
     async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
-        """Opens and reads the container's namespace; if it has exited, collects its exit code instead.
+        """Opens and reads the container's namespace. If the container has exited, collects its exit code instead.
 
-        An ``adopted`` container may have been observed before: then only the changes since are recorded."""
+        An ``adopted`` container may have been observed by an earlier process: then only the changes since are recorded.
+        """
         for _ in range(OBSERVATIONS):
             if await self._observe_once(arm, container, adopted=adopted):
                 return
         raise OSError(f"{arm.key} was restarted while it was read")
 
     async def _observe_once(self, arm: ArmSpec, container: str, *, adopted: bool) -> bool:
-        """As ``observe``; False if the container was restarted meanwhile."""
+        """As ``observe``, but only one attempt; False if the container was restarted meanwhile."""
         engine = self._context.engine
         facts = await engine.inspect_container(container)
         if not facts.running or facts.pid == 0:
             return await self._collect_ended(arm.key, container, facts.pid)
         if self._context.info.invisible:
-            # The pid belongs to another machine or pid namespace: here it may be any process.
+            # The pid is of another machine or pid namespace: on this machine it may be an unrelated process.
             self._show_without_state(arm.key, facts)
             return True
-        # A container that shares another's stack has its files too.
+        # A container that shares another one's network stack also has its resolver files.
         owner = next((spec for spec in self._record.spec.arms if spec.key == arm.target), arm)
         files = (facts.resolv_conf_path, facts.hosts_path)
         target = ObservationTarget(arm.key, facts.pid, owner.mode, *files, facts.dns or owner.dns, container=facts.id)
@@ -223,7 +227,7 @@ class Arms:
                 raise
             again = None
         if again is None or (again.pid, again.started_at) != (facts.pid, facts.started_at):
-            # The pid may have been reused between inspect and open: the state may belong to another process.
+            # The pid may have been reused before its namespace was opened: the state may be that of another process.
             return await self.collect_exited(arm.key, container)
         isolated = arm.mode in {Mode.HOST, Mode.CONTAINER, Mode.NS} or state.netns != self._observer.inode(MACHINE)
         column = running_column(self._recorder.column(arm.key), again, error=None if isolated else NOT_ISOLATED)
@@ -236,7 +240,7 @@ class Arms:
         return True
 
     def _show_without_state(self, key: str, facts: ContainerFacts) -> None:
-        """Records what the Engine's API reports about a running arm if its network stack cannot be read from here."""
+        """Records what the Engine's API reports about a running arm whose network stack cannot be read from here."""
         before = self._recorder.column(key)
         column = replace(running_column(before, facts), invisible=self._context.info.invisible)
         if column != before:
@@ -244,7 +248,8 @@ class Arms:
             self._recorder.show(column, Cause(Source.ENGINE, "start"), text)
 
     async def reread_networks(self, key: str, container: str) -> None:
-        """Reads networks and published ports of a running arm again, after it was connected or disconnected."""
+        """Reads the networks and published ports of a running arm again, after a network was connected or
+        disconnected."""
         try:
             facts = await self._context.engine.inspect_container(container)
         except EngineUnreachable:
@@ -258,8 +263,8 @@ class Arms:
             )
 
     async def _collect_ended(self, key: str, container: str, pid: int) -> bool:
-        """Collects the process ``pid`` that has ended; False if the container runs in another one. The kernel reports
-        the end some milliseconds before the Engine does."""
+        """Collects a container whose process ``pid`` has ended; False if the container now runs in another process.
+        Repeats the query, because the kernel reports the end some milliseconds before the Engine does."""
         for pause_s in EXIT_PAUSES_S:
             running = await self._collect(key, container)
             if running is None:
@@ -270,12 +275,12 @@ class Arms:
         raise OSError(f"the process of {key} has ended, but the Engine reports that it runs")
 
     async def collect_exited(self, key: str, container: str) -> bool:
-        """Whether an arm has exited and was not started again. If so, records its exit code and last log lines, and
-        removes its container as ``--rm`` would."""
+        """If an arm's container has exited, or was removed, records that with its exit code and last log lines, and
+        removes it as ``--rm`` would. False if the container runs."""
         return await self._collect(key, container) is None
 
     async def _collect(self, key: str, container: str) -> ContainerFacts | None:
-        """As ``collect_exited``; returns the facts of the container if it runs, else None."""
+        """As ``collect_exited``, but returns the container's facts if it runs, else None."""
         await self._observer.remove(key)
         if (found := await read_exit(self._context.engine, container)) is None:
             self._recorder.mark_removed(key)

@@ -1,4 +1,4 @@
-"""Checks what is left of an experiment after a stop."""
+"""Checks whether anything of an experiment is left after a stop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.lab.experiments.observer import Observer
 
 
 def host_ports(columns: Sequence[Column]) -> tuple[int, ...]:
-    """The machine's ports that the Engine published for the columns: a routed network publishes on none."""
+    """The machine's ports on which the Engine published the columns' ports. A port of a routed network has none."""
     return tuple(sorted({port.host_port for column in columns for port in column.published if port.host_port}))
 
 
@@ -25,8 +25,8 @@ async def has_leftovers(context: Context, experiment: str) -> bool:
 async def verify_cleanup(
     context: Context, experiment: str, observer: Observer, count: int, ports: Sequence[int]
 ) -> tuple[Check, ...]:
-    """Checks with the Engine and the kernel what is left of ``count`` containers, networks and the machine's
-    ``ports``."""
+    """Checks, with the Engine and the kernel, whether any of ``count`` containers, the networks, or the machine's
+    ``ports`` are left in use."""
     labels = context.labels(experiment)
     left = len(await context.engine.containers(labels))
     networks = len(await context.engine.networks(labels))

@@ -1,5 +1,5 @@
-"""Concurrent work: waiting for all parts or for a shared task, starting parts so that only slow ones overlap, and
-counting passes over an experiment, the last of which closes it."""
+"""Helpers for concurrent work: waiting for all parts or for a shared task, starting parts so that only slow ones
+overlap, and counting the passes over an experiment."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from contextlib import contextmanager
 
 
 async def gather_all(*work: Awaitable[object]) -> None:
-    """Waits for all parts, then raises the first error, if any; ``asyncio.gather`` would raise it at once."""
+    """Waits until all parts have ended, then raises the first error, if any. ``asyncio.gather`` would raise it before
+    the other parts have ended."""
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
 
 
 async def result_of[T](task: asyncio.Future[T]) -> T:
-    """The result of a task that continues if the caller is cancelled. In that case its error is dropped: from Python
-    3.14 on ``asyncio.shield`` would log it, even if another caller handles it."""
+    """Waits for a task and returns its result. If the caller is cancelled, the task continues, and its error is
+    ignored: from Python 3.14 on ``asyncio.shield`` would log it, even if another caller handles it."""
     if not task.done():
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         await asyncio.wait([task])
@@ -26,7 +27,8 @@ async def result_of[T](task: asyncio.Future[T]) -> T:
 
 
 async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: float) -> list[T]:
-    """Starts each part when the previous one has ended or after the pause, whichever is first. Returns all results."""
+    """Starts each part when the previous one has ended, or ``pause_s`` seconds after its start, whichever is first.
+    Returns all results."""
     tasks: list[asyncio.Future[T]] = []
     try:
         for start in work:
@@ -39,7 +41,7 @@ async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: 
 
 
 class Passes:
-    """The current passes over each experiment. While one closes the experiment, others wait."""
+    """Counts the passes that currently run over each experiment. While one pass closes an experiment, new ones wait."""
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
@@ -53,7 +55,7 @@ class Passes:
             yield
         finally:
             self._under_way[experiment] -= 1
-            self._under_way += Counter()  # drops what is 0
+            self._under_way += Counter()  # removes counts of 0
 
     def under_way(self, experiment: str) -> int:
         """The number of current passes over an experiment."""
@@ -61,7 +63,7 @@ class Passes:
 
     @contextmanager
     def closing(self, experiment: str) -> Iterator[None]:
-        """Lets passes that begin during the block wait for its end."""
+        """During the block, passes that begin wait in ``until_closed``."""
         closed = self._closing[experiment] = asyncio.Event()
         try:
             yield
@@ -70,6 +72,6 @@ class Passes:
             closed.set()
 
     async def until_closed(self, experiment: str) -> None:
-        """Waits while the experiment is being closed."""
+        """Waits while a pass is closing the experiment."""
         if experiment in self._closing:
             await self._closing[experiment].wait()

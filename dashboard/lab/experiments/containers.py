@@ -1,4 +1,4 @@
-"""Creates and removes containers, whichever state an interrupted launch has left, and describes the running ones."""
+"""Creates and removes containers, whatever state an interrupted launch has left, and describes running ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from dashboard.store.experiments import Record
 
 log = logging.getLogger(__name__)
 CONFLICT_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
-#: How often the removal of a network is tried that other machines may use.
+#: Pauses, in seconds, between attempts to remove a network that other machines may still use.
 SHARED_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 CONFLICT = 409
 LOG_LINES = 20
-#: Moby, ``container/state.go``: a forced removal sets this state before it kills; Netmodes did not ask for it.
+#: The states of a container that another program removes by force; Moby sets them before it kills
+#: (``container/state.go``).
 BEING_REMOVED = frozenset({"removing", "dead"})
 
 
 async def create_container(engine: Engine, name: str, config: dict[str, Any]) -> Created:
-    """Creates a container; if one with the same labels already has the name, removes that first.
+    """Creates a container. If its name is taken by a container with the same labels, removes that one first.
 
-    An Engine that hung may have created it after the request timed out, or a lab that ended during a launch requested
-    it: the name is taken at once, but the container is listed later.
+    Such a container exists if an Engine that hung created it after the request timed out, or if a lab ended during a
+    launch. Its name is taken at once, but it is listed only later, so the creation is tried several times.
     """
     for pause_s in CONFLICT_PAUSES_S:
         try:
@@ -46,7 +47,8 @@ async def create_container(engine: Engine, name: str, config: dict[str, Any]) ->
 
 
 async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tuple[str, ...]] | None:
-    """The facts of a container and, unless it runs, its last log lines; None if it has been or is being removed."""
+    """The facts of a container and, unless it runs, its last log lines. None if the container is gone or is being
+    removed."""
     try:
         facts = await engine.inspect_container(container)
         logs = () if facts.running else await engine.container_logs(container, LOG_LINES)
@@ -58,7 +60,7 @@ async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tup
 
 
 async def remove_container(engine: Engine, container: str) -> None:
-    """Removes a container; a refusal is logged, and the next pass tries again."""
+    """Removes a container. A refusal is only logged, because the next pass tries again."""
     try:
         await engine.remove_container(container)
     except EngineUnreachable:
@@ -74,8 +76,8 @@ async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]
 
 
 async def remove_all(context: Context, record: Record) -> None:
-    """Removes every container, then every network of an experiment; refusals are logged. A part also removes the
-    overlay network of the whole, unless others use it."""
+    """Removes every container, then every network of an experiment; refusals are logged. For a part of an experiment on
+    several machines, also removes the shared overlay network, unless another machine uses it."""
     engine, labels = context.engine, context.labels(record.id)
     containers = await engine.containers(labels)
     await remove_containers(engine, containers)
@@ -91,9 +93,10 @@ async def remove_all(context: Context, record: Record) -> None:
 
 
 async def _remove_shared(context: Context, record: Record, used: set[str]) -> None:
-    """Removes the overlay network of the whole unless a part of the experiment on another machine uses it: the last
-    part removes it. If the experiment was removed, the record of a part no longer names the whole; the network is then
-    one that containers of the part ``used``. The Engine refuses for a moment after the last container was removed."""
+    """Removes the overlay network that a part shares with parts on other machines. The Engine refuses this while
+    another part uses the network, so the last part removes it; it also refuses for a moment after the last container
+    was removed. If the whole experiment was removed, the part's record no longer names it; the network is then
+    recognized because the part's containers ``used`` it."""
     engine = context.engine
     for network in await engine.networks(context.labels()):
         whole = network.labels.get(LABEL_EXPERIMENT, record.id)
@@ -111,7 +114,7 @@ async def _remove_shared(context: Context, record: Record, used: set[str]) -> No
 
 
 def running_column(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:
-    """The column of a running container."""
+    """The column of a running container, with the facts that the Engine reports."""
     return replace(
         column,
         status=ArmStatus.RUNNING,
@@ -132,5 +135,5 @@ def describe_start(column: Column) -> str:
 
 
 def assigned_addresses(facts: ContainerFacts) -> dict[str, str]:
-    """Addresses by network; the network of host mode has none."""
+    """The container's addresses by network, without the network ``host``, which assigns none."""
     return {name: address for name, address in facts.networks.items() if name != "host"}

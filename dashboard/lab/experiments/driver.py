@@ -1,4 +1,4 @@
-"""Drives one experiment to its wanted state and keeps its columns current."""
+"""Drives one experiment to its wanted state, and keeps its columns up to date."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from dashboard.store.experiments import Record
 FINAL = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
 LAUNCH_PHASES = frozenset({Phase.PREPARING, Phase.LAUNCHING})
 NEVER_STARTED = "0001-"
-#: How long ``close`` waits for a database that accepts no writes.
+#: How many seconds ``close`` waits for a database that accepts no writes.
 FLUSH_TIMEOUT_S = 5.0
-#: How long a removal without a database waits for the end of a launch.
+#: How many seconds a removal without a database waits for the end of a launch.
 LAUNCH_END_S = 5.0
 LAUNCH = Cause(Source.LAB, "launch")
 OBSERVED = Cause(Source.LAB, "observe")
-#: The columns that are no arms and end with the experiment, and those that keep their last state when it is stopped.
+#: Columns other than arms: those that end when the experiment is stopped, and those that then keep their last state.
 ENDING = frozenset({OTHER_CONTAINER, ROOTLESS_NETNS})
 LASTING = OBSERVERS - ENDING
 STANDARD_NAMES = ("localhost", "host.docker.internal")
@@ -63,18 +63,18 @@ class ExperimentDriver:
         self._lock = asyncio.Lock()
         self._round = view.head.round if view.head is not None else 0
         self._launched = False
-        #: The newest record that a pass has read. The pass that holds the lock may have an older one.
+        #: The newest record of any pass. The pass that holds the lock may have started with an older one.
         self._newest = record
         self._is_removing = False
         self._preparing: asyncio.Future[str] | None = None
-        #: The reason if the Engine's event stream ended during the current pass.
+        #: Why the Engine's event stream ended, if it did during the current pass; otherwise empty.
         self._engine_lost = ""
-        #: Whether it has ended since the last pass: the Engine may have been restarted.
+        #: Whether the event stream has ended since the Engine's facts were last read: it may have been restarted.
         self._engine_was_lost = False
-        #: The Engine's process, as far as this driver knows.
+        #: The pid of the Engine that this driver has last seen.
         self._engine_pid = context.info.pid
         self._event_tasks: set[asyncio.Task[None]] = set()
-        #: The number of checks that have begun, and the number of the last one that succeeded.
+        #: The number of checks (``_check``) that have begun, and the number of the last one that succeeded.
         self._checks = self._last_success = 0
 
     @property
@@ -84,7 +84,7 @@ class ExperimentDriver:
 
     @property
     def record(self) -> Record:
-        """The newest record that a pass has read."""
+        """The experiment's record, as the newest pass has read it."""
         return self._newest
 
     @property
@@ -94,22 +94,23 @@ class ExperimentDriver:
 
     @property
     def _stopping(self) -> bool:
-        """Whether the containers of this round are no longer wanted: a launch then ends before its next step."""
+        """Whether this round's containers are no longer wanted. A launch checks this before each step, and ends."""
         newest = self._newest
         return self._is_removing or newest.wanted is not Wanted.RUNNING or newest.round != self._round
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the round of the newest pass is over, so that nothing is left to do."""
         return self._recorder.ended and self._record.round == self._round
 
     @property
     def troubled(self) -> bool:
-        """Whether a problem kept the last pass from completing."""
+        """Whether the head shows a problem, so that the last pass could not be completed."""
         return bool(self._recorder.head.problem)
 
     async def settle(self, record: Record) -> None:
-        """One pass: brings the real state nearer to the wanted one. Repeating it changes nothing."""
+        """One pass: takes the steps that are still missing to reach the wanted state of ``record``. If nothing is
+        missing, changes nothing."""
         self._newest = record
         if self._stopping and self._preparing is not None:
             self._preparing.cancel()
@@ -125,7 +126,8 @@ class ExperimentDriver:
                 elif self._recorder.ended:
                     return
                 elif self._launched:
-                    # A check that began and succeeded while this pass waited has seen the same.
+                    # Skipped if a check began after this pass was requested, and succeeded while it waited for the
+                    # lock.
                     if self._last_success <= checks:
                         await self._check()
                 else:
@@ -139,19 +141,19 @@ class ExperimentDriver:
             finally:
                 await self._recorder.journal.flush()
             if self._recorder.head.phase is not record.phase:
-                # Repeats a write that failed during the pass: lists show the row.
+                # The write to the row may have failed during the pass; lists show the row.
                 await self._save_head()
 
     def record_measurement(self, run: str, headline: str, *, inconclusive: bool = False) -> None:
-        """Shows the headline of a finished measurement in the timeline and, if it proves something, in the answer,
-        unless the round is over."""
+        """Adds the headline of a finished measurement to the timeline and, unless it is ``inconclusive``, to the
+        answer. Does nothing after the round is over."""
         if not self._recorder.ended and headline:
             measured = "" if inconclusive else headline
             self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=measured, measurement=run)
 
     def record_attempts(self, attempts: Sequence[Attempt]) -> None:
-        """Stores the results of the requests over every path, unless the round is over. The answer states them in a
-        sentence; the timeline gets an entry if that sentence is new."""
+        """Stores the results of the requests over every path, and a sentence about them in the answer. The timeline
+        gets an entry only if that sentence is new. Does nothing after the round is over."""
         if self._recorder.ended:
             return
         trial = next_trial(self.view.trial, attempts, self._context.clock())
@@ -160,7 +162,7 @@ class ExperimentDriver:
             self._recorder.set_trial(Cause(Source.PERSON, "try"), trial, tried)
 
     async def close(self) -> None:
-        """Closes everything that is open here; containers are not changed."""
+        """Stops observing and writing the journal; leaves the containers unchanged."""
         for task in self._event_tasks:
             task.cancel()
         await self.observer.close()
@@ -168,14 +170,15 @@ class ExperimentDriver:
         recent_entries.forget(self._record.id)
 
     async def remove_unrecorded(self) -> None:
-        """Removes containers and networks, without a journal entry. EngineError if the Engine does not answer."""
+        """Removes containers and networks without a journal entry, for use without a database. EngineError if the
+        Engine does not answer."""
         self._is_removing = True
         if self._preparing is not None:
             self._preparing.cancel()
         await remove_all(self._context, self._record)
         await self._other.remove()
         if self._lock.locked() and self._recorder.head.phase in LAUNCH_PHASES:
-            # A request that was sent before may still create something, also on another host.
+            # A request that the launch has already sent may still create something, on this host or on another.
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAUNCH_END_S), self._lock:
                     pass
@@ -183,8 +186,8 @@ class ExperimentDriver:
             await self._other.remove()
 
     async def settled(self) -> None:
-        """Waits until owners of listeners are final, nat rules are read, names are looked up and everything is in the
-        database."""
+        """Waits until the owners of listeners are final, nat rules are read, names are looked up, and everything is
+        written to the database."""
         async with self._lock:
             pass
         await self.observer.settle()
@@ -192,13 +195,13 @@ class ExperimentDriver:
         await self._recorder.journal.flush()
 
     async def _recognise_engine(self) -> None:
-        """After a loss, determines the Engine's process again before anything else: it may be a new one."""
+        """Reads the Engine's facts again after its event stream ended, because it may be a new process."""
         if self._engine_was_lost:
             self._context.info = await self._context.engine.info()
             self._engine_was_lost = False
 
     async def _begin(self, record: Record) -> None:
-        """Starts a new round."""
+        """Starts a new round in the journal."""
         await self.observer.close()
         self._record = record
         self._round = record.round
@@ -260,18 +263,19 @@ class ExperimentDriver:
         if not running:
             await self._fail("No container is running: see each column for why.")
             return
-        # Before the experiment runs: a waiting measurement starts at once and then needs all clients.
+        # Before the phase is RUNNING, because a waiting measurement then starts at once and needs all clients.
         await gather_all(self._other.observe(), self._observe_other_namespaces())
         text = f"{len(running)} of {len(self._record.spec.arms)} containers running"
         self._recorder.set_head(LAUNCH, text, phase=Phase.RUNNING)
         await self._save_head()
-        # First the news that it runs: dozens of lookups at once would delay it.
+        # Published before the lookups: dozens of them at once would delay the new phase.
         await self._recorder.journal.flush()
         await self.observer.refresh_firewall()
         self._look_up()
 
     async def _launch_arms(self, machine: asyncio.Future[None]) -> None:
-        """Gets the images and launches the arms, which start after the ``machine`` was read."""
+        """Gets the images and launches the arms. Containers start after ``machine`` completes, when the machine's state
+        has been read."""
         actions = asyncio.ensure_future(self._remove_leftovers())
         notice = self._preparing = asyncio.ensure_future(self._arms.prepare_images(self._show_progress))
         await gather_all(actions, self._until_prepared(notice))
@@ -282,7 +286,8 @@ class ExperimentDriver:
         await self._arms.launch(actions.result(), machine)
 
     async def _until_prepared(self, images: asyncio.Future[str]) -> None:
-        """Waits for the images; a stop cancels the wait, however long a pull takes."""
+        """Waits for the images. Returns early if a stop has cancelled their preparation, which may include a long
+        pull."""
         try:
             await images
         except asyncio.CancelledError:
@@ -293,11 +298,11 @@ class ExperimentDriver:
         self._recorder.set_head(Cause(Source.LAB, "prepare"), progress=text, fraction=fraction)
 
     async def _remove_leftovers(self) -> tuple[Action, ...]:
-        """Removes containers that are not wanted; returns the actions for the others.
+        """Removes containers that are not wanted; returns the actions that the wanted arms need.
 
-        An arm that has ended in this round stays ended: a restart neither tries it again nor marks it as removed. A
-        container that was created but not recorded is created again, because only the response to create has the
-        Engine's warnings.
+        An arm that has ended in this round stays ended: after a restart of the lab it is neither launched again nor
+        recorded as removed. A container that was created but not recorded is replaced, because only the response to its
+        creation contains the Engine's warnings.
         """
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
         containers = self._containers_of_round(listed)
@@ -315,7 +320,8 @@ class ExperimentDriver:
         return actions
 
     async def _check(self) -> None:
-        """Compares launched arms with the Engine's containers; also used after a gap in the Engine's events."""
+        """Compares launched arms with the Engine's containers, and observes or collects those that differ. This also
+        recovers what a gap in the Engine's events has hidden."""
         self._checks += 1
         number = self._checks
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
@@ -333,7 +339,7 @@ class ExperimentDriver:
             elif not self._is_observed(container):
                 changes.append(partial(self._arms.observe, self._arm(column.key), container.id))
                 look_up_again = True
-        # Each sends several requests to the Engine, and an Engine that was stuck answers slowly.
+        # In parallel, because each sends several requests, and an Engine that was stuck answers slowly.
         await gather_all(*(change() for change in changes))
         await self._observe_machine()
         await self._observe_other_namespaces()
@@ -346,12 +352,13 @@ class ExperimentDriver:
         self._last_success = number
 
     def _is_observed(self, container: ObservedContainer) -> bool:
-        """Whether the arm is observed in this run of its container."""
+        """Whether the arm is observed in the container's current process."""
         target = self.observer.target(container.arm)
         return target is not None and target.pid == container.pid
 
     def _record_restart(self, containers: Mapping[str, ObservedContainer]) -> bool:
-        """Records that the Engine has a new process, and which containers kept running (live-restore)."""
+        """If the Engine has a new process, records that, and which containers kept running (live-restore). Returns
+        whether it has."""
         before, self._engine_pid = self._engine_pid, self._context.info.pid
         if None in {before, self._engine_pid} or before == self._engine_pid:
             return False
@@ -363,7 +370,7 @@ class ExperimentDriver:
         return True
 
     async def _stop(self) -> None:
-        """Removes containers, then networks, and records the cleanup check."""
+        """Removes containers, then networks, and records the results of the cleanup check."""
         recorder, experiment = self._recorder, self._record.id
         if recorder.ended and not await has_leftovers(self._context, experiment):
             return
@@ -402,7 +409,7 @@ class ExperimentDriver:
         await self._save_head()
 
     async def _fail(self, reason: str) -> None:
-        """Removes everything, because no arm runs; the columns keep the record of what happened."""
+        """Ends the round because no arm runs: removes everything. The columns keep what was recorded."""
         await self._other.remove()
         await remove_all(self._context, self._record)
         await self.observer.close()
@@ -420,7 +427,8 @@ class ExperimentDriver:
         await self._context.database.run(save, self._record.id, self._recorder.head, shown_seq)
 
     def on_engine_event(self, event: EngineEvent) -> None:
-        """Handles an event about an object of this experiment."""
+        """Handles an event about a container or network of this experiment. Network events of other experiments are
+        ignored."""
         if event.kind == "network":
             self._on_network_event(event)
         elif event.action in {"die", "destroy"} and not self._stopping:
@@ -429,7 +437,7 @@ class ExperimentDriver:
                 self._start_task(self._on_exit(arm, event.id))
 
     def on_engine_lost(self, reason: str) -> None:
-        """Shows in the head that the Engine does not answer, and since when; nothing is forgotten."""
+        """Shows in the head that the Engine does not answer, and since when. The columns keep their states."""
         self._engine_lost = reason
         self._engine_was_lost = True
         if not self._recorder.ended:
@@ -457,7 +465,7 @@ class ExperimentDriver:
         task.add_done_callback(self._event_tasks.discard)
 
     def _runs(self, arm: str, container: str) -> bool:
-        """Whether the arm still runs in this container, and is not being stopped."""
+        """Whether the arm still runs in this container, and the round is not being stopped."""
         column = self._recorder.column(arm)
         return not self._stopping and column.status is ArmStatus.RUNNING and column in self._columns_of(container)
 
@@ -476,7 +484,7 @@ class ExperimentDriver:
                 if not self._runs(arm, container):
                     return
                 if not await self._arms.collect_exited(arm, container):
-                    # Not a check of all arms: after a gap in the events, each arm may have such an event.
+                    # Only this arm, because many arms may have such an event at the same time.
                     await self._arms.observe(self._arm(arm), container)
                     self._look_up()
                 await self.observer.refresh_firewall()
@@ -485,7 +493,7 @@ class ExperimentDriver:
                 self._recorder.trouble(str(error))
 
     def _containers_of_round(self, listed: Iterable[ContainerFacts]) -> list[ObservedContainer]:
-        """The Engine's containers of this round, without those of earlier rounds."""
+        """Those of the listed containers that were created in this round."""
         return [
             ObservedContainer(
                 facts.id,

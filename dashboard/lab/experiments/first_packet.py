@@ -1,4 +1,5 @@
-"""Observes the first packet of a connection: its links, the rules that it reaches, and why it is dropped."""
+"""Observes the first packet of a connection: the links that it passes, the rules that it reaches, and why it is
+dropped."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ LEGACY = "iptables has rules of its legacy backend, which are not traced"
 
 
 async def observe_first_packet(client: Namespace, machine: Namespace, path: Path, *, private: bool) -> FirstPacket:
-    """Connects once more over the path, and closes the connection. ``private``: the machine is a private host, in which
-    rules may be traced. Raises NamespaceGone or OSError."""
+    """Opens and closes one more connection over the path, and returns what the kernel reports about its first packet.
+    ``private``: the machine is a private host, in which rules may be traced. Raises NamespaceGone or OSError."""
     rules_error = "" if private else UNCHANGED
     seen: tuple[RuleStep, ...] = ()
     async with AsyncExitStack() as stack:
@@ -33,7 +34,7 @@ async def observe_first_packet(client: Namespace, machine: Namespace, path: Path
                 traced = await stack.enter_async_context(trace_rules(machine, path.address, path.port))
             except TraceUnavailableError as error:
                 rules_error = str(error)
-        # Not in the loop's thread pool, which calls to an engine that hangs can fill.
+        # Not in the loop's thread pool: calls to an engine that hangs can occupy all its threads.
         connection = await in_own_thread(lambda: connect_observed(client, path.address, path.port, TIMEOUT_S))
         if traced is not None:
             seen = traced.read()
@@ -47,7 +48,7 @@ async def observe_first_packet(client: Namespace, machine: Namespace, path: Path
 
 
 async def remove_left_trace(context: Context) -> None:
-    """Removes the leftovers of a server that was killed during a trace from its private host."""
+    """Removes the rules that a server left on its private host because it was killed during a trace."""
     pid = context.info.pid
     if context.private and pid is not None:
         with suppress(NamespaceGone, OSError), Namespace.of_machine(pid, context.info.netns) as machine:
@@ -61,8 +62,8 @@ async def _texts(machine: Namespace, family: Family) -> dict[tuple[str, str, int
 
 
 async def explain_drop(client: Namespace, machine: Namespace, path: Path, backend: str, *, private: bool) -> str:
-    """Repeats a request that was not answered, and states what dropped it, from the kernel's report about the packet
-    itself or, without one, from the counters of rules; empty if nothing is known. Raises NamespaceGone or OSError."""
+    """Repeats an unanswered request and returns a sentence about what dropped it, from the kernel's report about the
+    packet or, without one, from the counters of rules; empty if nothing is known. Raises NamespaceGone or OSError."""
     ipv6 = path.family is Family.INET6
     before = await read_counted_listing(machine, backend, ipv6=ipv6)
     first = await observe_first_packet(client, machine, path, private=private)

@@ -15,8 +15,8 @@ Images = dict[str, ImageChoice | EngineError]
 async def prepare_images(
     context: Context, arms: Iterable[ArmSpec], progress: Callable[[str, float | None], None]
 ) -> tuple[Images, str]:
-    """The image, or the error, for each reference; and a notice for the reader. A missing image concerns only its own
-    arms. EngineUnreachable if the Engine does not answer."""
+    """The image, or the error, by reference; and a notice for the user. A missing image concerns only the arms that use
+    it. EngineUnreachable if the Engine does not answer."""
     images: Images = {}
     for reference in dict.fromkeys(arm.image for arm in arms):
         try:

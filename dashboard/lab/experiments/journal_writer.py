@@ -20,15 +20,17 @@ from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 RETRY_S = (0.05, 0.2, 1.0, 2.0)
-#: Seconds between two versions of the open entry, and seconds without a change after which it becomes final.
+#: Seconds between two writes of the open entry, which merges changes, and seconds without a change until it becomes
+#: final.
 REPLACE_S, CALM_S = 1.0, 3.0
-#: How long ``close`` waits for a database that has refused the last write.
+#: How many seconds ``close`` waits if the last write failed.
 FAILING_S = 1.0
 
 
 class Publisher:
-    """Wakes the processes that show experiments: ``send`` gets a kind and its arguments. Messages may be lost: the
-    database is authoritative. The default does nothing, for commands, which have no browsers."""
+    """Wakes the processes that show experiments. ``send`` is called with the kind of message and its arguments.
+    Messages may be lost: the database is authoritative. By default nothing is sent, as in commands, which have no
+    browsers."""
 
     def __init__(self, send: Callable[..., None] = lambda *_wakeup: None) -> None:
         self._send = send
@@ -42,12 +44,13 @@ class Publisher:
         self._send("run", run)
 
     def trouble(self, experiment: str, problem: str) -> None:
-        """Announces that the journal cannot be written; with an empty text, that it can be written again."""
+        """Announces that the journal cannot be written, or, with an empty ``problem``, that it can be written again."""
         self._send("trouble", experiment, problem)
 
 
 class JournalWriter:
-    """The only writer of one experiment's entries. ``view`` is ahead of the database by at most one batch."""
+    """The only writer of one experiment's journal. It commits entries in batches, so ``view`` may be ahead of the
+    database."""
 
     def __init__(
         self,
@@ -67,9 +70,10 @@ class JournalWriter:
         self._calm: asyncio.TimerHandle | None = None
         self._flushes = 0
         self._failures = 0
-        #: Number and time of the entries of failed writes: a write may have been committed and only its response lost.
+        #: Number and time of each entry in a failed write. The write may have been committed, and only its response
+        #: lost.
         self._tried: set[tuple[int, float]] = set()
-        #: The numbers of those that were found in the database. The next write replaces them.
+        #: The numbers of the entries in ``_tried`` that were found in the database. The next write replaces them.
         self._written: tuple[int, ...] = ()
         self._hurry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -83,8 +87,8 @@ class JournalWriter:
     def append(
         self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
     ) -> Entry:
-        """Appends an entry, which is committed in the background; ``flush`` waits for it. A ``quiet`` entry concerns no
-        column: it changes the state, but is not an event of the experiment."""
+        """Appends an entry, which is committed in the background; ``flush`` waits for that. A ``quiet`` entry concerns
+        no column: it changes the state, but is not shown as an event of the experiment."""
         before = self._queue.appended
         entry = self._queue.append(self._clock(), time.monotonic(), cause, facts, text, about, quiet=quiet)
         telemetry.entries_appended += self._queue.appended - before
@@ -97,7 +101,7 @@ class JournalWriter:
         return entry
 
     def end_merge(self) -> None:
-        """Makes the open entry of merged changes final."""
+        """Makes the open entry final, so that later changes are not merged into it."""
         self._queue.end_merge(self._clock(), time.monotonic())
         self._start()
 
@@ -117,8 +121,8 @@ class JournalWriter:
             self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
-        """Commits as much as it can within ``timeout_s``, then stops: entries written later could have the same numbers
-        as those of the next writer."""
+        """Commits what it can within ``timeout_s`` and drops the rest: entries that are written later could have the
+        same numbers as those of the next writer."""
         if self._calm is not None:
             self._calm.cancel()
         self.end_merge()
@@ -132,14 +136,15 @@ class JournalWriter:
             telemetry.entries_given_up += self._queue.drop()
 
     async def _is_gone(self) -> bool:
-        """Whether the experiment was removed in the meantime."""
+        """Whether the experiment no longer exists; False if the database does not answer."""
         try:
             return await self._database.run(experiment_store.load, self.experiment) is None
         except DatabaseError:
             return False
 
     async def _find_written(self, after: int) -> tuple[int, ...]:
-        """The numbers after ``after`` that an earlier write of this writer committed although it reported a failure."""
+        """The numbers above ``after`` of entries that a write of this writer committed, although it reported a
+        failure."""
         try:
             entries = await self._database.run(experiment_store.entries, self.experiment, after)
         except DatabaseError:
@@ -147,7 +152,7 @@ class JournalWriter:
         return tuple(entry.seq for entry in entries if (entry.seq, entry.at) in self._tried)
 
     async def _wait_for_work(self) -> bool:
-        """Waits until there is something to write; False if there is nothing."""
+        """Waits until a batch should be written. False if there are no entries to write."""
         while not self._queue.has_final:
             if not self._queue.has_open:
                 return False
@@ -175,7 +180,8 @@ class JournalWriter:
                     self._written = await self._find_written(batch.entries[0].seq - 1)
                 else:
                     self._tried.update((entry.seq, entry.at) for entry in batch.entries)
-                # Disk full or database locked: nothing is acknowledged; all entries are kept and written again.
+                # For example, the disk is full or the database locked. All entries stay in the queue and are written
+                # again.
                 if self._failures == 0:
                     log.error("the journal of experiment %s cannot be written: %s", self.experiment, error)  # noqa: TRY400
                 self._publisher.trouble(self.experiment, f"The journal cannot be written: {error}. Trying again.")

@@ -23,8 +23,8 @@ COLUMN_GONE = "The column no longer exists."
 
 
 async def try_multicast(view: View, namespace_of: Callable[[str], Namespace | None]) -> tuple[Attempt, ...]:
-    """Sends one datagram over each link, one after the other. The receiver is a socket in the container's network
-    namespace, opened from outside: the image needs no program for it. ``namespace_of`` returns the namespace of a
+    """Sends one datagram over each link, one after the other. The receivers are sockets that Netmodes opens in the
+    containers' network namespaces, so the image needs no program for it. ``namespace_of`` returns the namespace of a
     column, None if it is gone."""
     columns, states = view.columns, view.states
     machine = namespace_of(MACHINE)

@@ -1,4 +1,5 @@
-"""Namespaces beside the machine: a private host's neighbour with its server, and the bridges of a rootless Podman."""
+"""Observed namespaces that belong to no container: a private host's neighbour with its server, and the bridges of a
+rootless Podman."""
 
 import asyncio
 import logging
@@ -35,12 +36,12 @@ def find_neighbour(context: Context) -> ObservationTarget | None:
 
 
 def is_rootless_podman(info: EngineInfo) -> bool:
-    """Whether the Engine's bridges are in a namespace of the user that is visible from here."""
+    """Whether the Engine is a rootless Podman on this machine, whose bridges are in a separate namespace."""
     return info.rootless and info.kind is EngineKind.PODMAN and info.pid is not None
 
 
 def find_rootless_netns(context: Context) -> ObservationTarget | None:
-    """The namespace of a rootless Podman's bridges; None while no container is on one."""
+    """The namespace of a rootless Podman's bridges; None while no container uses a bridge."""
     info = context.info
     found = rootless_netns(info.pid) if info.pid is not None and is_rootless_podman(info) else None
     if found is None:
@@ -49,8 +50,9 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
 
 
 def find_bridges(context: Context) -> list[tuple[int, str]]:
-    """The namespace of the Engine's bridges, as ``Namespace.of_machine`` takes it, unless it is that of the Engine's
-    process: that of a rootless Podman, or RootlessKit's while dockerd is outside it. Blocks."""
+    """The namespace of the Engine's bridges, as arguments of ``Namespace.of_machine``, if it is not that of the
+    Engine's process. That is the case with a rootless Podman, and with RootlessKit if dockerd runs outside its
+    namespace. Blocks."""
     info = context.info
     if info.pid is not None and info.netns:
         return [(info.pid, info.netns)]
@@ -58,7 +60,7 @@ def find_bridges(context: Context) -> list[tuple[int, str]]:
     return [] if found is None else [(found.pid, found.netns)]
 
 
-#: How the namespaces of columns that are no containers are found, by column.
+#: The function that finds the namespace of each column that is not a container, by column.
 BESIDE: Mapping[str, Callable[[Context], ObservationTarget | None]] = {
     NEIGHBOUR: find_neighbour,
     ROOTLESS_NETNS: find_rootless_netns,
@@ -66,18 +68,19 @@ BESIDE: Mapping[str, Callable[[Context], ObservationTarget | None]] = {
 
 
 class NeighbourServer:
-    """The server of the neighbour, which answers with the client's address. It runs in this process, so that a
-    neighbour costs no process. Several labs with the same neighbour share the port."""
+    """The neighbour's server, which answers with the client's address. It runs in the lab's process, so that a
+    neighbour needs no process. Several labs with the same neighbour share the port."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._server: AddressServer | None = None
         self._inode = 0
-        #: The namespace for which a failure was logged: each pass tries again.
+        #: The inode of the namespace for which a failure was logged. Each pass tries again, but logs it only once.
         self._logged = 0
 
     async def ensure(self) -> None:
-        """Opens the server; opens it again if the host was restarted and has a new neighbour."""
+        """Opens the server, unless it is open already. Opens it again if the host was restarted and has a new
+        neighbour."""
         found = await asyncio.to_thread(find_neighbour, self._context)
         if found is None:
             self.close()

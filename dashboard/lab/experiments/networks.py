@@ -21,24 +21,24 @@ from dashboard.lab.context import LABEL_PLACE, LABEL_ROUND, Context
 from dashboard.lab.experiments.observer import Observer
 from dashboard.store.experiments import Record
 
-#: How long an Engine is asked again to attach a container to an overlay network, and the pause between two requests.
+#: How long a start is repeated if the Engine cannot attach the container to its overlay network yet, and the pause
+#: between two attempts, in seconds.
 ATTACH_S, PAUSE_S = 40.0, 0.5
-#: How long the start of a container on an overlay network may take. The Engine gives up after 20 s.
+#: The timeout for the start of a container on an overlay network, in seconds. The Engine gives up after 20 s.
 START_S = 30.0
-#: Networks that are created at the same time.
+#: The maximum number of networks that are created at the same time.
 MAX_CREATIONS = 4
 
 Announce = Callable[[str, str], None]
 
 
 class MissingFeature(EngineError):  # noqa: N818 - names the state, not a fault
-    """The engine lacks an option of the arm; nothing was sent to it."""
+    """The engine lacks an option that the arm needs; no request was sent to it."""
 
 
 class ExperimentNetworks:
-    """The networks of one round. ``errors`` holds the Engine's refusals, by the name of the network: each concerns only
-    the arms on that network. ``announce`` gets an arm's key and its ``docker network create`` lines. After a stop
-    (``stopping``) no network is created and no start is repeated."""
+    """The networks of one round. ``errors`` contains the Engine's refusals by network name; each concerns only the arms
+    on that network. After a stop (``stopping``), no network is created and no start is repeated."""
 
     def __init__(self, context: Context, record: Record, observer: Observer, stopping: Callable[[], bool]) -> None:
         self._engine = context.engine
@@ -47,7 +47,8 @@ class ExperimentNetworks:
         self._experiment, self._whole = record.id, record.parent
         self._arms = [arm for arm in record.spec.arms if missing_feature(arm, self._api, self._kind) is None]
         self._labels = context.labels(record.id)
-        #: Of an overlay, which all managers of a swarm see, and which the parts on other machines use, too.
+        #: The labels of an overlay network, which all managers of a swarm see, and which parts on other machines also
+        #: use.
         self._shared = context.labels(record.parent or record.id)
         self._place = {LABEL_PLACE: context.place}
         self._round = {LABEL_ROUND: str(record.round)}
@@ -58,7 +59,8 @@ class ExperimentNetworks:
         self.errors: dict[str, EngineError] = {}
 
     async def create(self, announce: Announce) -> None:
-        """Creates the missing networks, several at a time. Raises EngineUnreachable if the Engine does not answer."""
+        """Creates the missing networks, several at a time. ``announce`` is called with an arm's key and the ``docker
+        network create`` lines of its networks. Raises EngineUnreachable if the Engine does not answer."""
         self._announce = announce
         needed = needed_networks(self._experiment, self._arms, self._whole)
         if not needed:
@@ -84,7 +86,8 @@ class ExperimentNetworks:
         await asyncio.gather(*(self._create(name, request) for name, request in requests.items()))
 
     def check(self, arm: ArmSpec) -> None:
-        """Raises MissingFeature, or the Engine's refusal, if the arm cannot have its networks."""
+        """Raises MissingFeature if the engine lacks an option of the arm, or the Engine's refusal to create one of its
+        networks."""
         missing = missing_feature(arm, self._api, self._kind)
         if missing is not None:
             raise MissingFeature(missing, 400)
@@ -93,9 +96,9 @@ class ExperimentNetworks:
                 raise self.errors[name]
 
     async def start(self, arm: ArmSpec, container: str) -> bool:
-        """Starts the container of an arm. An overlay network that a part on another machine removed before anything
-        used it is created again; an Engine that cannot attach the container yet is asked again for ``ATTACH_S``. False
-        if a stop ended this. Raises EngineError."""
+        """Starts the container of an arm. On an overlay network, repeats a start that fails because the Engine cannot
+        attach the container yet, for at most ``ATTACH_S``, and creates the network again if a part on another machine
+        has removed it. False if a stop ended this. Raises EngineError."""
         if arm.mode is not Mode.OVERLAY:
             await self._engine.start_container(container)
             return True
@@ -132,12 +135,13 @@ class ExperimentNetworks:
         except EngineUnreachable:
             raise
         except EngineError as error:
-            # Of two managers that create an overlay at the same moment, one may answer 500 instead of 409.
+            # If two managers create the same overlay at the same time, one may answer 500 instead of 409.
             if name not in await self._existing():
                 self.errors[name] = error
 
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
-        """The parent link (that of the default route) and a free subnet, for macvlan and ipvlan."""
+        """The parent link and a free subnet for each of these modes, which are macvlan and ipvlan. The parent is the
+        link of the default route, None without one."""
         if MACHINE not in self._observer.keys:
             return {}
         routes = self._observer.state(MACHINE).routes

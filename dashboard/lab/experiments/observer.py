@@ -1,4 +1,4 @@
-"""Observes the columns of one experiment; each change of a namespace is reported once."""
+"""Observes the columns of one experiment. Each change of a namespace is reported once, for all columns in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dashboard.netns.watch.link_feed import Peers
 from dashboard.netns.watch.namespace_watch import KernelView
 
 log = logging.getLogger(__name__)
-#: Docker reads this file if the machine's own names only systemd-resolved's stub (Moby, resolvconf.Path).
+#: Docker reads this file if /etc/resolv.conf contains only systemd-resolved's stub resolver (Moby, resolvconf.Path).
 UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 
@@ -29,9 +29,9 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 class ObservationTarget:
     """A process in the namespace to observe, and the paths of its resolver files.
 
-    The files are read through the Engine's process: a private host has its own mounts. With ``firewall_backend`` the
-    rules of the firewall are read too (empty: the engine names no backend); for other columns in the same namespace it
-    is None, so that rules are read once.
+    The files are read through the Engine's process, because a private host has its own mounts. ``firewall_backend``:
+    the backend that the engine names, empty if it names none; the firewall's rules are then observed too. None for
+    other columns in the same namespace, so that the rules are read only once.
     """
 
     key: str
@@ -41,19 +41,19 @@ class ObservationTarget:
     hosts: str
     dns: tuple[str, ...] = ()
     firewall_backend: str | None = None
-    #: The path of another network namespace than that of ``pid``.
+    #: The path of the network namespace if it is not that of ``pid``; otherwise empty.
     netns: str = ""
-    #: Whether no process is in it: then it has no host name, no files and no resolver.
+    #: Whether the namespace contains no process, so that it has no host name, no files and no resolver.
     empty: bool = False
     #: The Engine's process if the namespace belongs to another machine; None for the experiment's own Engine.
     engine_pid: int | None = None
-    #: The container that ``pid`` is the first process of, if it is one.
+    #: The id of the container whose first process is ``pid``; empty if ``pid`` is not in a container.
     container: str = ""
 
 
 @dataclass(slots=True)
 class Observation:
-    """The current state of a target."""
+    """A target with its newest state, while it is observed."""
 
     target: ObservationTarget
     inode: int
@@ -65,7 +65,8 @@ OnChange = Callable[[dict[str, NamespaceState]], None]
 
 
 class Observer:
-    """Holds the state of each column; ``on_change`` gets the new states of all columns that a change concerns."""
+    """Observes columns and holds the state of each. ``on_change`` is called with the new states by column; columns that
+    share a namespace are reported together."""
 
     def __init__(
         self,
@@ -86,7 +87,7 @@ class Observer:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The columns that are being observed."""
+        """The keys of the columns that are being observed."""
         return tuple(self._observed)
 
     def state(self, key: str) -> NamespaceState:
@@ -94,18 +95,18 @@ class Observer:
         return self._observed[key].state
 
     def target(self, key: str) -> ObservationTarget | None:
-        """The namespace that is observed as this column."""
+        """The target that is observed as this column; None if the column is not observed."""
         found = self._observed.get(key)
         return found.target if found else None
 
     def inode(self, key: str) -> int | None:
-        """The network namespace in which a column lives."""
+        """The inode of a column's network namespace; None if the column is not observed."""
         found = self._observed.get(key)
         return found.inode if found else None
 
     async def add(self, target: ObservationTarget, lookups: tuple[Lookup, ...] = ()) -> NamespaceState:
-        """Starts to observe; NamespaceGone if the process has ended. ``lookups`` are known from an earlier
-        observation."""
+        """Starts to observe a target and returns its state; NamespaceGone if its process has ended. ``lookups`` are
+        results that an earlier observation has recorded."""
         token = object()
 
         def changed(view: KernelView) -> None:
@@ -128,7 +129,7 @@ class Observer:
                 state = NamespaceState(
                     inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts, lookups=lookups
                 )
-            view = self._pool.view(inode) or view  # changes in the meantime were not reported
+            view = self._pool.view(inode) or view  # includes changes since, which were not reported
             await self.remove(target.key)
         except BaseException:
             await self._pool.unsubscribe(token, inode)
@@ -138,7 +139,7 @@ class Observer:
         return state
 
     async def settle(self) -> None:
-        """Waits until the owners of all listeners are known and final, and reported."""
+        """Waits until the owners of all listeners are final, and all changes so far are reported."""
         inodes = {observed.inode for observed in self._observed.values()}
         await asyncio.gather(*(self._pool.settle(inode) for inode in inodes))
         await asyncio.sleep(0)  # changes are reported in the loop's next turn
@@ -176,9 +177,9 @@ class Observer:
         return replace(resolver, origin=origin), parsed_hosts
 
     async def reread_files(self) -> None:
-        """Reads the resolver and hosts files again: the kernel reports no changes of files.
+        """Reads the resolver and hosts files again, because the kernel does not report changes of files.
 
-        Results that were read while the Engine's process ended are dropped: the files are not visible then.
+        Discards what was read if the Engine's process ended meanwhile, because the files are then not visible.
         """
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):
@@ -203,18 +204,18 @@ class Observer:
             await self._pool.refresh_firewall(inode)
 
     def start_lookups(self, names: Sequence[str]) -> None:
-        """Starts ``look_up`` in the background; replaces one that has not finished."""
+        """Starts ``look_up`` in the background; cancels an earlier one that has not finished."""
         if self._lookups is not None:
             self._lookups.cancel()
         self._lookups = asyncio.get_running_loop().create_task(self.look_up(names))
 
     async def wait_for_lookups(self) -> None:
-        """Waits for the lookups in the background."""
+        """Waits for the lookups that ``start_lookups`` has started."""
         if self._lookups is not None:
             await asyncio.wait([self._lookups])
 
     async def look_up(self, names: Sequence[str]) -> None:
-        """Looks up the names from inside every column, all at once."""
+        """Looks up the names inside the namespace of every column, all at the same time."""
         async with self._lookup_lock:
             asked = [(key, observed) for key, observed in self._observed.items() if not observed.target.empty]
             found = await asyncio.gather(
@@ -244,7 +245,7 @@ class Observer:
         if state == observed.state:
             return
         observed.state = state
-        # Columns that share a namespace get the same change: it is reported once, for all of them.
+        # Columns that share a namespace each get the same change; it is reported once, for all of them.
         if not self._batch:
             asyncio.get_running_loop().call_soon(self._publish)
         self._batch[key] = state
@@ -255,7 +256,7 @@ class Observer:
 
 
 def _resolver_of(engine: int, path: str) -> Resolver | None:
-    """The resolver in a file of an Engine's machine; None if it cannot be read."""
+    """The resolver configuration in a file, as the Engine's process sees it; None if it cannot be read."""
     text = read_inside(engine, path)
     return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 
@@ -274,5 +275,5 @@ def _with_view(state: NamespaceState, view: KernelView, target: ObservationTarge
 
 
 def _same_answers(before: Sequence[Lookup], after: Sequence[Lookup]) -> bool:
-    """Whether two lookups differ at most in their duration."""
+    """Whether two lists of lookups differ at most in the durations."""
     return [replace(one, time_us=None) for one in before] == [replace(one, time_us=None) for one in after]

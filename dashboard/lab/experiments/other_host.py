@@ -1,4 +1,5 @@
-"""Another host on the LAN of an experiment's host: its column, and a container there as a client."""
+"""Another private host on the LAN of an experiment's host: its column, and a container on it that serves as a
+client."""
 
 from __future__ import annotations
 
@@ -25,22 +26,24 @@ from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import unsettled
 
 log = logging.getLogger(__name__)
-#: The label of a client, with the installation. It does not have ``LABEL``: the lab of its host would remove it as an
-#: orphan.
+#: The label of a client; its value is the installation's id. A client does not have ``LABEL``, because the lab of its
+#: host would remove it as an orphan.
 LABEL_CLIENT = "dev.netmodes.client"
 IMAGE = "nginx"
 OBSERVED = Cause(Source.LAB, "observe")
 
 
 def find_other_host(context: Context) -> PrivateHost | None:
-    """The host to show next to the experiment's host: the first other one on its named LAN."""
+    """The host to show next to the experiment's host: the first of the other hosts on its named LAN. None if no other
+    host exists."""
     if not context.private:
         return None
     return next(iter(other_hosts(context.data_dir, context.info.endpoint)), None)
 
 
 class OtherHost:
-    """The columns of another host for one experiment. ``observe`` and ``remove`` may be repeated."""
+    """The columns of another host, and of the client on it, for one experiment. ``observe`` and ``remove`` can be
+    called repeatedly."""
 
     def __init__(self, context: Context, experiment: str, recorder: Recorder, observer: Observer) -> None:
         self._context = context
@@ -75,7 +78,7 @@ class OtherHost:
         running = [one for one in await engine.containers(self._labels) if one.running]
         identity = running[0].id if running else await self._start(host, engine)
         facts = await engine.inspect_container(identity)
-        # The networks decide which resolver the Engine gives it.
+        # The mode decides which resolver is expected: the Engine chooses it by the container's networks.
         mode = Mode.OVERLAY if facts.networks.keys() - {"bridge"} else Mode.BRIDGE
         files = (facts.resolv_conf_path, facts.hosts_path)
         target = ObservationTarget(OTHER_CONTAINER, facts.pid, mode, *files, engine_pid=host.pid)
@@ -85,8 +88,10 @@ class OtherHost:
         self._recorder.observed(running_column(column, facts), state, OBSERVED, f"{column.title} started")
 
     async def _start(self, host: PrivateHost, engine: Engine) -> str:
-        """Starts the client on the default bridge, or on the overlay networks of the experiment; returns its id."""
-        # A worker of the swarm sees a network only while a container is on it: the experiment's own engine knows them.
+        """Starts the client on the default bridge or, if the experiment has overlay networks, on these; returns its
+        container id."""
+        # Asks the experiment's engine: the other host, a worker of the swarm, sees a network only while a container
+        # uses it.
         listed = await self._context.engine.networks(self._context.labels(self._experiment))
         overlays = sorted(network.name for network in listed if network.driver == "overlay")
         name = container_name(self._experiment, OTHER_CONTAINER)
@@ -116,7 +121,7 @@ class OtherHost:
             )
 
     async def remove(self) -> None:
-        """Removes the client; does nothing for a host that has ended."""
+        """Removes the client; logs a failure, for example because the host has ended."""
         await self._observer.remove(OTHER_CONTAINER)
         for host in await asyncio.to_thread(other_hosts, self._context.data_dir, self._context.info.endpoint):
             try:
@@ -128,12 +133,12 @@ class OtherHost:
 
 
 async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]:
-    """Removes the clients of ended experiments, which were left on this host when a lab was killed or the experiment's
-    host ended. Returns what was removed; raises EngineError."""
+    """Removes the clients of ended experiments. They stay on this host if a lab is killed or the experiment's host
+    ends. Returns a description of each removed one; raises EngineError."""
     removed = []
     async with DockerEngine(host.endpoint) as engine:
         clients = await engine.containers({LABEL_CLIENT: context.installation})
-        # Queried after the Engine: an experiment is there before its client.
+        # Queried after the clients, because an experiment exists before its client does.
         kept = await context.database.run(unsettled.load_ids) if clients else frozenset()
         for client in clients:
             if client.labels.get(LABEL_EXPERIMENT) not in kept:

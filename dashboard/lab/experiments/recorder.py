@@ -40,7 +40,7 @@ class Recorder:
 
     @property
     def head(self) -> ExperimentHead:
-        """The current head, even before the first entry."""
+        """The current head; before the first entry, the head of a waiting experiment."""
         return self.view.head or waiting_head(self._record)
 
     @property
@@ -53,36 +53,37 @@ class Recorder:
         return next(column for column in self.view.columns if column.key == key)
 
     def arms(self, *statuses: ArmStatus) -> tuple[Column, ...]:
-        """The columns of arms: all, or those with one of these statuses."""
+        """The columns of arms with one of these statuses; without statuses, of all arms."""
         return tuple(c for c in self.view.columns if c.key not in OBSERVERS and (not statuses or c.status in statuses))
 
     def recorded_state(self, key: str, container: str) -> NamespaceState | None:
-        """The recorded state of an arm that runs in this container; None if it has not been observed there."""
+        """The recorded state of an arm, if it runs in this container; None if no state was recorded there."""
         column = self.column(key)
         runs_there = column.status is ArmStatus.RUNNING and column.container and column.container.id == container
         return self.view.states.get(key) if runs_there else None
 
     def set_head(self, cause: Cause, text: str = "", **fields: Any) -> None:
-        """Changes the head."""
+        """Records a head with these fields changed."""
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
 
     def set_trial(self, cause: Cause, trial: Trial, tried: str) -> None:
-        """Stores the newest requests, and the sentence about them in the head."""
+        """Stores the results of the newest requests, and the sentence ``tried`` about them in the head. The entry has a
+        text only if that sentence is new."""
         head = self.head
         facts = Facts(head=replace(head, tried=tried) if tried != head.tried else None, trial=trial)
         self.journal.append(cause, facts, tried if tried != head.tried else "")
 
     def set_column(self, key: str, cause: Cause, text: str = "", *, forget: bool = False, **fields: Any) -> None:
-        """Changes a column; ``forget`` drops its observed state."""
+        """Records a column with these fields changed; ``forget`` drops its observed state."""
         facts = Facts(columns=(replace(self.column(key), **fields),), forgotten=(key,) if forget else ())
         self.journal.append(cause, facts, text, (key,))
 
     def show(self, column: Column, cause: Cause, text: str = "") -> None:
-        """Records a column without a state."""
+        """Records a column whose state is not observed."""
         self.journal.append(cause, Facts(columns=(column,)), text, (column.key,))
 
     def observed(self, column: Column, state: NamespaceState, cause: Cause, text: str = "") -> None:
-        """Records the first state of a column, or what changed while it was not observed."""
+        """Records the first state of a column or, if one is recorded already, the difference from it."""
         known = self.view.states.get(column.key)
         if known is None:
             facts = Facts(columns=(column,), states={column.key: state})
@@ -96,18 +97,18 @@ class Recorder:
             self.journal.append(cause, facts, text, (column.key,))
 
     def restarted(self, version: str, kept: tuple[str, ...], started: tuple[str, ...] = ()) -> None:
-        """Records that the Engine was restarted, with its ``version``, the arms with containers that kept running, and
-        the arms with containers that were started again."""
+        """Records that the Engine was restarted, with its ``version``, the arms whose containers kept running, and the
+        arms whose containers were started again."""
         text = describe_restart(kept, version if version != self.head.engine else "", started)
         facts = Facts(head=replace(self.head, engine=version, notice=f"{text}."))
         self.journal.append(Cause(Source.ENGINE, "restart"), facts, text, (*kept, *started))
 
     def note(self, cause: Cause, text: str, *about: str) -> None:
-        """Records an event that changes no state."""
+        """Records an event without a change. ``about`` are the keys of the columns that it concerns."""
         self.journal.append(cause, Facts(), text, about)
 
     def states_changed(self, states: dict[str, NamespaceState]) -> None:
-        """Records new states of columns that share a namespace, in one entry."""
+        """Records changes of columns that share a namespace, in one entry. ``states`` are the new states by column."""
         known = self.view.states
         changes = {key: delta(known[key], state) for key, state in states.items() if key in known}
         changes = {key: change for key, change in changes.items() if change}
@@ -121,7 +122,7 @@ class Recorder:
         self.journal.append(cause, Facts(changes=changes), text, tuple(sorted(changes)), quiet=quiet)
 
     def mark_removed(self, key: str) -> None:
-        """Records that a container was removed, but not by Netmodes."""
+        """Records that an arm's container was removed by another program than Netmodes."""
         text = f"The container of {key} was removed outside Netmodes"
         self.set_column(
             key,
@@ -134,8 +135,8 @@ class Recorder:
         )
 
     def trouble(self, problem: str, *, engine_away: bool = False) -> None:
-        """Records the current problem, once, with its start; an empty text ends it. ``engine_away``: the engine does
-        not answer."""
+        """Records the current problem and since when it exists, unless it is recorded already. An empty text ends the
+        problem. ``engine_away``: the engine does not answer."""
         if problem and self.head.problem != problem:
             since = self.head.problem_since or self._context.clock()
             keeper = self._context.keeper

@@ -1,4 +1,4 @@
-"""Makes one request on a path of a running experiment and reads the evidence before, during and after it."""
+"""Sends one request over a path of a running experiment, and reads the evidence before, during and after it."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.request import request
 from dashboard.netns.traffic import read_counts, read_process_connections, read_tracked
 
-#: Time between two readings of the counters after a request, and the number of readings.
+#: Seconds between two readings of the counters after a request, and the maximum number of readings.
 SETTLE_STEP_S = 0.01
 SETTLE_STEPS = 20
 TOOL_TIMEOUT_S = 3.0
 MAX_TOOL_BYTES = 2_000_000
 NOT_MACHINE = "the client is not in the machine's network stack: its nat rules do not apply"
 
-#: One trace at a time, because counters include concurrent requests.
+#: Allows one trace at a time per lab, because counters include concurrent requests.
 _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 
 def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
-    """The existing paths by ``request_key``. Raises NotRunningError if the experiment is not running."""
+    """The paths that can be traced now, by ``request_key``. Raises NotRunningError if the experiment is not running."""
     view = running_driver(lab, experiment).view
     return {request_key(path): path for path in requested_paths(view.columns, view.states) if path.address}
 
 
 async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[Trace, ...]:
-    """Traces the path ``key``, and then one to compare it with: ``beside``, or a path of another mode.
+    """Traces the path ``key``, and then another one for comparison: ``beside``, or by default a path of another mode.
 
-    NotRunningError, or ValueError with a message for the user if a path does not exist.
+    Raises NotRunningError, or ValueError with a message for the user if a path does not exist.
     """
     driver = running_driver(lab, experiment)
     paths = traceable_paths(lab, experiment)
@@ -76,8 +76,8 @@ async def _trace(lab: Lab, driver: ExperimentDriver, path: Path) -> Trace:
 
 
 class _TracedRequest:
-    """One request, and the evidence that is read around it. ``near`` is the namespace that translates and forwards it:
-    the machine's for a client outside it, otherwise the client's."""
+    """One request and the evidence that is read around it. ``near`` is the namespace that translates and forwards the
+    packets: the machine's for a client outside the machine, otherwise the client's."""
 
     def __init__(
         self,
@@ -132,7 +132,8 @@ class _TracedRequest:
         )
 
     async def _read_connections(self, client: str) -> None:
-        """Reads connections and connection tracking while the request is open; ``client`` is its own endpoint."""
+        """Reads connections and connection tracking while the request is open. ``client`` is the address and port from
+        which it was sent."""
         path = self._path
         ports = {int(client.rpartition(":")[2]), path.port, path.server_port}
         pids = {listener.pid for listener in self._near_state.listeners if listener.port == path.port and listener.pid}
@@ -150,8 +151,8 @@ class _TracedRequest:
         )
 
     async def _sample(self, *, settle: bool = False) -> Sample:
-        """Reads rules and counters. With ``settle``, counters are read until two readings agree: the last packets of a
-        connection arrive shortly after the answer."""
+        """Reads rules and counters. With ``settle``, reads the counters again until two readings agree, because the
+        last packets of a connection arrive shortly after the answer."""
         counts = await self._counts()
         for _ in range(SETTLE_STEPS if settle else 0):
             await asyncio.sleep(SETTLE_STEP_S)
@@ -183,7 +184,7 @@ class _TracedRequest:
         return tuple(listing.text.splitlines())
 
     async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
-        """Runs a tool of the machine in the namespace that forwards; returns exit code and lines."""
+        """Runs a tool of the machine in the namespace ``near``; returns the exit code and the lines of output."""
         codes: list[int | None] = []
         output = run_inside(
             self._near, argv, timeout_s=TOOL_TIMEOUT_S, limit_bytes=MAX_TOOL_BYTES, on_exit=codes.append
