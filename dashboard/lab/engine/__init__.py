@@ -1,1 +1,1 @@
-"""The engine of a lab: its events, whether it answers, its restart, and the holders of its machine's ports."""
+"""The engine of a lab: its events, whether it answers, its restart, and which processes hold the machine's ports."""

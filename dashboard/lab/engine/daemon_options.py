@@ -1,4 +1,4 @@
-"""The options of the daemon that no answer of its API contains."""
+"""Options of the daemon that its API does not report."""
 
 from itertools import pairwise
 from pathlib import Path

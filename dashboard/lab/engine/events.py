@@ -10,15 +10,15 @@ from dashboard.lab.engine.watch import EngineWatch
 from dashboard.lab.experiments.driver import ExperimentDriver
 
 log = logging.getLogger(__name__)
-#: Seconds between two pings: an engine that hangs keeps its connections open.
+#: Seconds between two pings. Pings are needed because an engine that hangs keeps its connections open.
 PING_S = 5.0
-#: Seconds between two pings of an engine that does not answer: the page must be correct soon after it answers again.
+#: Seconds between two pings of an engine that does not answer. Short, so that pages soon show that it answers again.
 LOST_PING_S = 0.5
 RETRY_S = 2.0
 
 
 class EngineEvents:
-    """Forwards engine events to the ``drivers``. ``watch`` records whether the engine answers."""
+    """Forwards engine events to the ``drivers``, by experiment. ``watch`` records whether the engine answers."""
 
     def __init__(self, context: Context, drivers: Mapping[str, ExperimentDriver], wake: Callable[[], None]) -> None:
         self._context = context
@@ -30,14 +30,15 @@ class EngineEvents:
             context.keeper.on_back = self.on_back
 
     async def wait(self, driver: ExperimentDriver) -> None:
-        """Waits while the engine is started again with its containers; the experiment shows the reason for the wait."""
+        """Waits while the engine and its containers are being started again; meanwhile the experiment shows the
+        reason."""
         keeper = self._context.keeper
         if keeper is not None and keeper.starting:
             driver.on_engine_lost(keeper.describe_loss())
             await keeper.settled()
 
     async def listen(self) -> None:
-        """Follows the Engine's events. They do not cover the past, so a full pass follows each connect."""
+        """Follows the Engine's events. The stream contains no past events, so a full pass follows each connect."""
         while True:
             try:
                 async for event in self._context.engine.events():
@@ -87,7 +88,7 @@ class EngineEvents:
                 log.exception("the engine could not be pinged; trying again")
 
     async def on_back(self) -> None:
-        """Reads the daemon's process again: after a reconnect it may be another one."""
+        """Reads the engine's facts again and wakes the lab: after a reconnect, the daemon may be another process."""
         if self._context.keeper is not None:
             await self._context.keeper.settled()
         try:
@@ -99,7 +100,7 @@ class EngineEvents:
         self._wake()
 
     async def on_ended(self) -> None:
-        """Shows that the private host's engine ended, or whether it is being started again."""
+        """Shows in all experiments that the private host's engine has ended, and what happens next."""
         if self._context.keeper is not None:
             self._on_engine_lost(self._context.keeper.describe_loss())
             self._wake()

@@ -20,10 +20,10 @@ Listener = Callable[[], Awaitable[None]]
 
 
 class EngineKeeper:
-    """The engine of one private host, kept running.
+    """Keeps the engine of one private host running.
 
-    ``failed``: it does not run and is not being started; a user can start it again. ``on_end`` and ``on_back`` are
-    called when it has ended and when it answers again, with its containers.
+    ``failed``: it does not run and is not being started; a user can start it again. ``on_end`` is called when the
+    engine has ended or its state changes, ``on_back`` when it answers again and its containers run.
     """
 
     def __init__(self, host: PrivateHost, clock: Callable[[], float]) -> None:
@@ -55,7 +55,7 @@ class EngineKeeper:
         self._start_requested.set()
 
     async def settled(self) -> None:
-        """Waits while the engine is being started again, until it runs or the start has failed."""
+        """Waits until the engine runs, or its start has failed."""
         await self._settled.wait()
 
     @property
@@ -93,14 +93,16 @@ class EngineKeeper:
             await self._notify(self.on_back)
 
     def _keep_files(self) -> None:
-        """Records at once that the host starts again, so that a cleanup of ended hosts skips its files."""
+        """Records immediately that the host is being started again, so that a cleanup of ended hosts does not delete
+        its files."""
         try:
             note_starter(self.host)
         except OSError as error:
             log.warning("the record of the private host %s cannot be written: %s", self.host.id, error)
 
     async def _start_again(self) -> bool:
-        """Starts the engine, then the containers that ran when it ended."""
+        """Starts the engine, then the containers that ran when it ended. False if that fails, with the reason in
+        ``_problem``."""
         self._start_requested.clear()
         count = recent_exits(self._ends, self._clock())
         if count >= MAX_ENGINE_EXITS:

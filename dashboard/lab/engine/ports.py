@@ -1,4 +1,4 @@
-"""Finds the holders of the machine's ports that an experiment needs."""
+"""Finds which processes and containers hold the machine's ports that an experiment needs."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ from dashboard.netns.processes import find_owners
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
 
-#: How long the check waits for experiments that are being stopped.
+#: How many seconds the check waits for experiments that are being stopped.
 STOPPING_S = 5.0
 POLL_S = 0.1
 
 
 async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
-    """The holders of the ports that ``arms`` need, except ``experiment`` itself. Waits for experiments that are being
-    stopped. Raises EngineError if the engine does not answer."""
+    """The holders of the ports that ``arms`` need, other than ``experiment`` itself. Waits for experiments that are
+    being stopped. Raises EngineError if the engine does not answer."""
     needed = needed_ports(arms)
     if not needed:
         return ()
@@ -69,8 +69,8 @@ def _user(context: Context, container: ContainerFacts, records: dict[str, Record
 
 
 def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, str]) -> tuple[Listener, ...]:
-    """The machine's listeners on these ports with their owners; none if its namespace cannot be entered.
-    ``containers`` are the ids of containers by their first process."""
+    """The machine's listeners on these ports with their owners; empty if its namespace cannot be entered.
+    ``containers`` maps the pid of each container's first process to the container's id."""
     try:
         with Namespace.of_machine(pid, path) as namespace:
             sockets = [listener for listener in read_listeners(namespace) if listener.port in ports]

@@ -1,4 +1,4 @@
-"""Starts a private host again after its engine ended, with the containers that ran."""
+"""Starts a private host's engine again after it ended, with the containers that ran."""
 
 import asyncio
 import logging
@@ -15,10 +15,10 @@ from dashboard.engine.lans.swarm_node import wait_for_leader
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 
 log = logging.getLogger(__name__)
-#: How long containers are tried again because of a network of a swarm, and how often. The Engine gives up an attempt
-#: after 20 s, which is too short on a busy machine (moby, daemon/cluster).
+#: How long starts that fail because of a swarm's network are repeated, and the pause between two, in seconds. The
+#: Engine itself gives up an attempt after 20 s, which is too short on a busy machine (moby, daemon/cluster).
 NETWORK_S, POLL_S = 60.0, 0.5
-#: How long the start of a container may take. The Engine waits up to 20 s for an overlay network.
+#: The timeout for the start of a container, in seconds. The Engine waits up to 20 s for an overlay network.
 ANSWER_S = 30.0
 
 
@@ -31,8 +31,9 @@ async def start_with_containers(
     joined: PrivateHost | None = None,
     slot: AbstractAsyncContextManager[object] | None = None,
 ) -> PrivateHost:
-    """Starts the engine, then the containers that ran when it ended. A container that does not start is logged. The
-    engine starts within ``slot``. The other arguments and the errors are those of ``private_host.start_again``."""
+    """Starts the engine, then the containers that ran when it ended; a container that does not start is logged.
+    ``slot`` is held while the engine starts. For the other arguments and the errors, see
+    ``private_host.start_again``."""
     async with slot or nullcontext():
         containers = await asyncio.to_thread(note_left_running, host)
         started = await private_host.start_again(host, limits, ready_s, die_with_parent=die_with_parent, joined=joined)
@@ -41,15 +42,16 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """Starts the containers of running hosts that an earlier process had not yet started when it ended."""
+    """On running hosts, starts the containers that an earlier process was to start but had not started when it
+    ended."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
             await _start_containers(host, containers)
 
 
 async def _start_containers(host: PrivateHost, containers: Collection[str]) -> None:
-    """Starts containers. Ends when the engine does not answer, because each further one could take ``ANSWER_S``.
-    Containers without an answer stay recorded: the engine may have ended again."""
+    """Starts containers, and records those without an answer, so that a later process starts them. Stops at the first
+    start that the engine does not answer, because each further one could take ``ANSWER_S``."""
     left, end = list(containers), 0.0
     if left:
         with suppress(EngineError):
@@ -63,9 +65,9 @@ async def _start_containers(host: PrivateHost, containers: Collection[str]) -> N
 
 
 async def _start_in_rounds(engine: DockerEngine, host: PrivateHost, left: list[str], end: float) -> None:
-    """Starts the containers of ``left``, and removes those from it about which the engine has answered. Each is tried
-    once; those without their network are tried again until ``end``: an engine in a swarm knows its overlay networks
-    only some time after the leader has been elected."""
+    """Starts the containers in ``left``, and removes each from the list once the engine has started or refused it. A
+    refusal because of a missing network is tried again until ``end``, because an engine in a swarm knows its overlay
+    networks only some time after the election of the leader."""
     waiting: dict[str, EngineError] = {}
     while left:
         for container in tuple(left):

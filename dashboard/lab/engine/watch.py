@@ -1,10 +1,11 @@
-"""Whether an engine answers, and since when: the event stream reveals a lost engine at once, a ping one that hangs."""
+"""Whether an engine answers, and since when. The event stream shows at once that an engine has ended; a ping shows that
+it hangs."""
 
 from collections.abc import Callable
 
 
 class EngineWatch:
-    """The current state: ``answers``, ``since`` when, and the ``problem`` if it does not."""
+    """The current state of an engine: whether it ``answers``, ``since`` when, and the ``problem`` if it does not."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -13,7 +14,7 @@ class EngineWatch:
         self.problem = ""
 
     def lost(self, reason: str) -> bool:
-        """Records that the engine does not answer. True if it did before."""
+        """Records that the engine does not answer. Returns whether it answered until now."""
         changed = self.answers
         if changed:
             self.since = self._clock()
