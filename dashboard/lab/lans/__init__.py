@@ -1,1 +1,1 @@
-"""Named LANs of private hosts, as pages create and show them."""
+"""Named LANs of private hosts, which pages create and show."""

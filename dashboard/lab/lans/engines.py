@@ -13,28 +13,29 @@ from dashboard.engine.lans.swarm_node import keeps_port
 from dashboard.lab.engine.restart import finish_starts, start_with_containers
 
 log = logging.getLogger(__name__)
-#: How long a host may start. A manager of a swarm answers only when there is a leader, at the latest after 20 s.
+#: The timeout for the start of a host, in seconds. A manager of a swarm answers only when a leader exists, within 20 s.
 READY_S = 60.0
 
 
 async def start_again(data_dir: Path, lan: Lan) -> None:
-    """Starts the hosts of a LAN that have ended, with the containers that ran there, and containers that an earlier
-    process had not yet started when it ended. The errors are those of ``start_lan_again``."""
+    """Starts the hosts of a LAN that have ended, with the containers that ran there. On running hosts, starts the
+    containers that an earlier process was to start but had not started when it ended. The errors are those of
+    ``start_lan_again``."""
 
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
         return await start_with_containers(host, ready_s=READY_S, joined=joined)
 
     try:
         await start_lan_again(data_dir, lan.name, start)
-    except PrivateHostError:  # of one host: the others run
+    except PrivateHostError:  # a single host failed: the rest run
         await finish_starts(lan.hosts)
         raise
     await finish_starts(lan.hosts)
 
 
 async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
-    """Forms a swarm of the running hosts of a LAN. An engine that has kept the port of its former swarm is started
-    again first, with its containers. Raises EngineError, PrivateHostError and OSError."""
+    """Forms a new swarm of the running hosts of a LAN. An engine that still holds the port of its former swarm is first
+    started again, with its containers. Raises EngineError, PrivateHostError and OSError."""
     await leave_swarm(lan.hosts)
     kept = [host for host in lan.hosts if await asyncio.to_thread(keeps_port, host.pid)]
     for host in kept:
@@ -44,13 +45,13 @@ async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
     if kept:
         await start_again(data_dir, lan)
         now = next((one for one in await asyncio.to_thread(list_lans, data_dir) if one.name == lan.name), lan)
-        # Hosts that did not answer, or had ended, are still in the former swarm.
+        # Hosts that have only now started are still in the former swarm.
         await leave_swarm([host for host in now.hosts if host not in hosts])
         hosts = now.hosts
     await form_swarm(hosts)
 
 
 def _end(host: PrivateHost) -> None:
-    """Kills the engine before its containers, so that it does not record that they have ended."""
+    """Kills the engine before its containers, so that the engine does not record that they have ended."""
     kill([host.pid])
     kill_everything(host.name)

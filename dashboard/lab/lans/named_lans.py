@@ -1,8 +1,9 @@
-"""The named LANs of this machine, as pages create, show and remove them, and the labs of their hosts.
+"""The named LANs of this machine, which pages create, show and remove, and the labs of their hosts.
 
-LANs live in the data folder, not in the database: the command line creates the same ones. A LAN lasts until it is
-removed, even if the server stops. A host that has ended, for example because the machine was restarted, is started
-again with the containers that ran."""
+LANs are stored in the data folder, not in the database, because the command line also creates them. A LAN lasts until
+it is removed, even if the server stops. A host that has ended, for example because the machine was restarted, is
+started again with the containers that ran.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ class NamedLans:
         self._context = context
         self._labs = labs
         self._found: dict[str, FoundLan] = {}
-        #: The hosts with an open lab, each with the process of its engine, and those of which the lab was closed.
+        #: The hosts with an open lab, each with the pid of its engine; and the hosts whose lab was closed.
         self._known: dict[str, int] = {}
         self._forgotten: set[str] = set()
         self._restarts = Restarts(context.clock)
@@ -57,13 +58,13 @@ class NamedLans:
         #: The number of hosts of each LAN that is being created.
         self._creating: dict[str, int] = {}
         self._loops: list[asyncio.Task[None]] = []
-        #: The hosts on which clients of ended experiments may have been left.
+        #: The hosts on which clients of ended experiments (``other_host``) may be left.
         self._untidy: set[str] = set()
         #: Held while labs of hosts are opened or closed.
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
-        """Finds the LANs that exist, and follows those that the command line creates and removes."""
+        """Finds the existing LANs, and starts to follow which ones the command line creates and removes."""
         await self._pass()
         left = await self._context.database.run(unsettled.load_hosts)
         records = await self._context.database.run(group_host_store.load_all, self._context.clock())
@@ -78,7 +79,7 @@ class NamedLans:
         ]
 
     async def close(self, *, stop: bool) -> None:
-        """Stops this service; with ``stop``, experiments on the hosts are stopped first. The LANs stay."""
+        """Stops this service. With ``stop``, also stops the experiments on the hosts. The LANs continue to run."""
         tasks = [*self._loops, *self._tasks.values()]
         for task in tasks:
             task.cancel()
@@ -87,7 +88,7 @@ class NamedLans:
             await asyncio.gather(*map(self._labs.stop_all_of, self._known))
 
     async def _pass(self) -> None:
-        """Opens the labs of new hosts, and closes those of hosts that are gone."""
+        """Opens the labs of new hosts, closes those of removed ones, and starts ended hosts again."""
         async with self._lock:
             found = await asyncio.to_thread(find_lans, self._context.data_dir)
             self._found = {name: lan for name, lan in found.items() if not self._is_in(LanStage.CREATING, name)}
@@ -105,7 +106,7 @@ class NamedLans:
             for identity in known.keys() - hosts.keys() - ended:
                 await self._forget(identity)
             if self._forgotten:
-                # An experiment that was launched on the host while it was being removed.
+                # Ends experiments that were launched on a host while it was being removed.
                 for identity in self._forgotten & await self._context.database.run(unsettled.load_hosts):
                     await self._labs.mark_stopped(identity, REMOVED)
             if self._known != known:
@@ -133,7 +134,7 @@ class NamedLans:
             raise
 
     def start_again(self, name: str) -> None:
-        """Starts the ended hosts of a LAN again after a failure, at a user's request."""
+        """Starts the ended hosts of a LAN again at a user's request, after an automatic start has failed."""
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)
@@ -143,7 +144,8 @@ class NamedLans:
         return self._stages.get(name) is stage
 
     def _is_own(self, host: PrivateHost) -> bool:
-        """Whether the server's own engine is the host's: two labs on it would remove each other's containers."""
+        """Whether the host's engine is the server's own, which has a lab already: two labs on one engine would remove
+        each other's containers."""
         info = self._context.info
         return host.endpoint == info.endpoint or host.pid == info.pid
 
@@ -154,7 +156,7 @@ class NamedLans:
 
     async def _ask_engines(self) -> None:
         """Removes clients of ended experiments, and reads which LANs are swarms, because the docker command can change
-        that, too. Skips a LAN that is being changed."""
+        that too. Skips LANs that are being changed."""
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:
@@ -178,7 +180,7 @@ class NamedLans:
             self._swarms.pop(lan.name, None)
 
     def states(self) -> tuple[LanState, ...]:
-        """All LANs, by name."""
+        """The states of all LANs, ordered by name."""
         names = sorted({*self._found, *self._stages, *self._problems})
         return tuple(map(self._state, names))
 
@@ -198,12 +200,12 @@ class NamedLans:
         return LanState(name, stage, hosts, found.neighbours, swarm, problem, lan.missing, *links)
 
     def count_hosts(self) -> int:
-        """The number of hosts that run, are being created, or are started again."""
+        """The number of hosts that run, have ended and are started again, or are being created."""
         return sum(len(found.lan.all_hosts) for found in self._found.values()) + sum(self._creating.values())
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
-        """Begins to create a LAN; returns the reason if it cannot be created, otherwise an empty text. ``available``:
-        the machine's capacity for more hosts with ``LIMITS``."""
+        """Starts creating a LAN with ``count`` hosts in the background. Returns the reason if that is not possible,
+        otherwise an empty text. ``available`` is the machine's capacity for more hosts with ``LIMITS``."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:
@@ -231,7 +233,8 @@ class NamedLans:
             del self._creating[place.name]
 
     def remove(self, name: str) -> None:
-        """Begins to remove a LAN with all its hosts, or dismisses the problem of one that could not be created."""
+        """Starts removing a LAN with all its hosts in the background. For a LAN that could not be created, dismisses
+        the problem."""
         if found := self._found.get(name):
             self._start(name, LanStage.REMOVING, self._remove(found.lan))
         else:
@@ -243,7 +246,7 @@ class NamedLans:
         await remove_lan(self._context.data_dir, lan)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
-        """Begins to form a swarm of the hosts of a LAN, or to end it."""
+        """Starts forming a swarm of the hosts of a LAN, or ending it, in the background."""
         if found := self._found.get(name):
             stage = LanStage.FORMING if wanted else LanStage.LEAVING
             self._start(name, stage, self._set_swarm(found.lan, wanted=wanted))
