@@ -1,1 +1,1 @@
-"""Drives experiments to the wanted state, records the journal, publishes."""
+"""Drives experiments to the wanted state, records their journals, and publishes changes."""

@@ -1,4 +1,4 @@
-"""Opens what a lab needs: finds the engine, or starts a private host."""
+"""Prepares a lab: finds the engine, or starts a private host."""
 
 import os
 import shutil
@@ -33,8 +33,9 @@ def endpoint() -> str:
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, EngineInfo, EngineKeeper | None]:
-    """An engine that answers, its facts, and its ``EngineKeeper`` if it was started for this process. Raises
-    EngineError if no engine can be used. The facts are read once, because the Engine runs other programs to find them.
+    """Returns an engine that answers, its facts, and the ``EngineKeeper`` of the private host if one was started for
+    this process. Raises EngineError if no engine can be used. The facts are read only once, because the Engine runs
+    other programs to collect them.
 
     If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
     closes.

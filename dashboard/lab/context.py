@@ -1,4 +1,4 @@
-"""The engine, database and publisher that every part of a lab uses."""
+"""The context of a lab: the engine, database and publisher that all its parts use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ LABEL = "dev.netmodes.installation"
 LABEL_EXPERIMENT = "dev.netmodes.experiment"
 LABEL_ARM = "dev.netmodes.arm"
 LABEL_ROUND = "dev.netmodes.round"
-#: Of networks that are visible on other machines, too: where the lab that created them is.
+#: The place of the lab that created a network; only on networks that other machines also see.
 LABEL_PLACE = "dev.netmodes.place"
 
 
@@ -26,8 +26,8 @@ class Context:
     """The dependencies of a lab.
 
     ``temporary``: the engine is a private host that ends with this process, and ``keeper`` restarts it if it ends
-    earlier. ``host``: the id of the private host if the engine is that of a group in a training session, empty for the
-    server's own engine; the lab drives only experiments of that host. ``cpus`` is the limit of that host in cores, 0
+    earlier. ``host``: the id of the private host if the engine is that of a training session's group, empty for the
+    server's own engine; the lab drives only experiments of that host. ``cpus``: the limit of that host in cores, 0
     without one.
     """
 
@@ -47,7 +47,7 @@ class Context:
 
     @property
     def ref(self) -> EngineRef:
-        """The engine as messages name it."""
+        """The engine, described as in messages to pages."""
         return EngineRef(
             version=self.info.version,
             api=self.info.api,
@@ -81,7 +81,8 @@ class Context:
         return place_of(here(), self.host)
 
     def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:
-        """The labels of this installation's objects."""
+        """The labels of this installation's containers and networks, optionally with those of an experiment and an
+        arm."""
         labels = {LABEL: self.installation}
         if experiment is not None:
             labels[LABEL_EXPERIMENT] = experiment

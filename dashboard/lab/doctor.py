@@ -1,4 +1,4 @@
-"""What this engine and kernel support, mode by mode, with the reasons for what is missing."""
+"""Which modes this engine and kernel support, with the reasons why the rest are unavailable."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ from dashboard.netns.netlink.interfaces import read_interfaces
 from dashboard.netns.netlink.listeners import read_listeners
 
 TOOLS = {"ip": "iproute2", "ss": "iproute2", "netstat": "net-tools", "nslookup": "busybox", "nsenter": "util-linux"}
-#: What the option changes apart from published ports (dockerd(8), ``--iptables``).
+#: The effects of ``iptables=false`` other than on published ports (dockerd(8), ``--iptables``).
 NO_RULES = (
     "the Engine sets no rules (iptables=false): it does not isolate its networks from each other, and does not "
     "translate the addresses of containers that send to other machines"
@@ -34,12 +34,13 @@ PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
 
 
 def reference(info: EngineInfo, *, private: bool) -> EngineRef:
-    """The engine as messages name it."""
+    """The engine, described as in messages to pages."""
     return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint, info.kind)
 
 
 def _parents(pid: int, path: str) -> tuple[str, ...]:
-    """Links of the machine that can be parents of macvlan and ipvlan: up, with an address, not a port of a bridge."""
+    """The machine's links that can be parents of macvlan and ipvlan: they are up, have an address, and are not ports of
+    a bridge."""
     with Namespace.of_machine(pid, path) as namespace:
         return tuple(
             link.name
@@ -49,7 +50,8 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
 
 
 def free_port(pid: int | None, first: int = 8080, path: str = "") -> int:
-    """The first port from ``first`` on without a listener on the machine."""
+    """The lowest port from ``first`` on that no process of the machine listens on; ``first`` if the machine cannot be
+    read."""
     try:
         if pid is None:
             return first
@@ -62,7 +64,7 @@ def free_port(pid: int | None, first: int = 8080, path: str = "") -> int:
 
 async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
     """The availability of every mode, from the engine and the kernel."""
-    # The kernel of another machine cannot be tried from here.
+    # Which links the kernel of another machine supports cannot be tried from here.
     kinds = {} if info.invisible else await asyncio.to_thread(link_kinds)
     parents: tuple[str, ...] = ()
     if info.pid is not None:
@@ -103,7 +105,7 @@ def _tools() -> list[Check]:
 
 
 def unavailable_report(problem: str, checks: Sequence[Check] = ()) -> Doctor:
-    """The report if no engine answers."""
+    """The report for an engine that does not answer."""
     reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
     return Doctor(None, reports, (Check("engine", ok=False, detail=problem), *checks))
 
@@ -119,7 +121,7 @@ def _machine_check(info: EngineInfo) -> Check:
 
 
 def _host_check() -> Check:
-    """Whether private hosts can be started, and whether root on them is root of this machine."""
+    """A check whether private hosts can be started, which also states whether their root is root of this machine."""
     problem = missing_requirement(engine_root(), engine_setup())
     if problem:
         return Check("private hosts", ok=False, detail=problem)
@@ -136,13 +138,13 @@ def _host_check() -> Check:
 
 
 def _missing_limits() -> str:
-    """The limits that this machine cannot impose on private hosts; empty if it can impose all."""
+    """A statement about the limits that this machine cannot impose on private hosts; empty if it can impose all."""
     missing = ", ".join(missing_controllers())
     return f"they have no limits of {missing}: this machine lacks the cgroup controllers" if missing else ""
 
 
 def _lan_checks() -> list[Check]:
-    """The LANs, and how many of their hosts run."""
+    """One check per LAN: how many of its hosts run, and whether any have ended."""
     checks = []
     for lan in list_lans(configuration.data_dir()):
         running, ended = len(lan.hosts), len(lan.ended)
@@ -158,7 +160,7 @@ def _lan_checks() -> list[Check]:
 
 
 async def examine(engine: Engine, *, private: bool) -> Doctor:
-    """``doctor/1``; an engine that does not answer is a result, not an error."""
+    """The report ``doctor/1``. If the engine does not answer, the report states that; no exception is raised."""
     may_enter = await asyncio.to_thread(can_enter_namespaces)
     checks = [
         Check("root", os.geteuid() == 0, "runs as root" if os.geteuid() == 0 else "not root: run sudo ./netmodes up"),

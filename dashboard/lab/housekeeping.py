@@ -14,16 +14,16 @@ from dashboard.store.operations.pruning import prune
 from dashboard.store.operations.retention import delete_over_budget
 
 log = logging.getLogger(__name__)
-#: After the start of the server, and between two runs.
+#: Seconds from the start of the server to the first deletion of old data, and between two deletions.
 FIRST_S, EVERY_S = 600.0, 3600.0
-#: Between two deletions of rate limits.
+#: Seconds between two deletions of rate limits.
 LIMITS_S = 60.0
 DAY_S = 86_400.0
 
 
 def delete_expired(days: float, max_journals_bytes: int) -> str:
-    """Deletes data that ended more than ``days`` ago (0: none), and the oldest ended experiments while all journals
-    together exceed the maximum. Returns a sentence, empty if nothing was deleted."""
+    """Deletes data that ended more than ``days`` days ago (0: no data), and the oldest ended experiments while all
+    journals together exceed the maximum size. Returns a sentence about it, empty if nothing was deleted."""
     pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
     old = pruned.runs + pruned.others.rows if pruned is not None else 0
     large = delete_over_budget(max_journals_bytes)
@@ -57,7 +57,8 @@ async def _every(job: Callable[[], None], first_s: float, every_s: float) -> Non
 
 
 async def run_housekeeping() -> None:
-    """Runs ``delete_expired`` every hour, and deletes full rate limits every minute, in threads of their own."""
+    """Runs ``delete_expired`` every hour, and deletes rate limits that are no longer needed every minute, in
+    threads."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(_delete_expired, FIRST_S, EVERY_S))
         group.create_task(_every(_delete_limits, LIMITS_S, LIMITS_S))

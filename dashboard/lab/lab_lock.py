@@ -1,4 +1,4 @@
-"""A lock on a data folder: one lab at a time drives its experiments."""
+"""A lock on a data folder, so that only one lab at a time drives its experiments."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""A process with a lab and no pages: ``./netmodes up --role lab``."""
+"""Runs a process with a lab and no pages: ``./netmodes up --role lab``."""
 
 import asyncio
 import signal
@@ -19,13 +19,13 @@ from dashboard.lab.supervisor import Supervisor
 from dashboard.store.database import limit_waiting
 from dashboard.store.machines import here
 
-#: The exit code if another lab has taken over.
+#: The exit code of a lab that ends because another lab has taken over.
 REPLACED = 1
 
 
 async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[str], None]) -> int:
-    """Runs until Ctrl-C or the end of the terminal, which stop all experiments, or SIGTERM, which leaves them to the
-    next lab. Returns the exit code."""
+    """Runs a lab until Ctrl-C or the closing of the terminal, which stop all experiments, or SIGTERM, which leaves them
+    to the next lab. Returns the exit code."""
     connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
