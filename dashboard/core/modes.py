@@ -83,7 +83,7 @@ Availability = Available | Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A port requested with ``-p``. With ``host_port`` 0 the Engine chooses."""
+    """A port requested with ``-p``. If ``host_port`` is 0, the Engine chooses it."""
 
     container_port: int
     host_port: int = 0
@@ -112,8 +112,8 @@ class NetworkAttachment:
 
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
-    """One container to launch in one mode. ``target`` is the key of the arm with the namespace that a ``container`` arm
-    shares, ``netns`` the path of the one that an ``ns`` arm joins. An empty ``command`` means the image's command.
+    """One container to launch in one mode. ``target`` is the key of the arm whose namespace a ``container`` arm shares,
+    ``netns`` the path of the namespace that an ``ns`` arm joins. An empty ``command`` means the image's command.
     ``ipv6`` concerns the network of user-bridge. ``machine`` is where it runs, empty for the experiment's machine."""
 
     key: str

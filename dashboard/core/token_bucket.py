@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """``burst`` at once, and ``per_s`` more each second."""
+    """At most ``burst`` at once, refilled by ``per_s`` each second."""
 
     burst: float
     per_s: float
@@ -27,7 +27,7 @@ class TokenBucket:
         return cls(rate, rate.burst, now)
 
     def refill(self, now: float) -> None:
-        """Adds the tokens of the elapsed time, up to the burst. If the clock goes backwards, nothing changes."""
+        """Adds the tokens of the elapsed time, up to the burst. A clock that goes backwards adds none."""
         self.tokens = min(self.rate.burst, self.tokens + max(0.0, now - self.at) * self.rate.per_s)
         self.at = now
 

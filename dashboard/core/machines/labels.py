@@ -3,13 +3,13 @@
 import re
 
 MAX_LABELS, MAX_LABEL = 20, 40
-#: The labels that a session may ask for.
+#: The greatest number of labels that a session may require.
 MAX_WANTED = 5
 _LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
 
 
 def parse_labels(texts: list[str]) -> dict[str, str]:
-    """Labels from ``key=value``; ValueError with a sentence."""
+    """The values of ``key=value`` texts by key. Raises ValueError with a message for the user."""
     labels: dict[str, str] = {}
     for text in texts:
         key, sign, value = text.partition("=")
@@ -26,7 +26,8 @@ def parse_labels(texts: list[str]) -> dict[str, str]:
 
 
 def parse_wanted(text: str) -> str:
-    """The labels that a session requires, from words, sorted and without repetitions. ValueError with a sentence."""
+    """The labels that a session requires, sorted and without repetitions, from words. Raises ValueError with a message
+    for the user."""
     words = sorted(set(text.split()))
     if len(words) > MAX_WANTED:
         raise ValueError(f"Use at most {MAX_WANTED} labels.")

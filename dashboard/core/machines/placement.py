@@ -1,8 +1,8 @@
 """Chooses the machine for each private host. No clock, no side effects, and the same result for the same values.
 
-A host that has a machine keeps it: a new machine moves nothing, and a machine that goes away moves only the hosts that
-it held. A new host is placed on a machine with hosts of the same session, unless that is much fuller than the emptiest
-one; otherwise on the emptiest one.
+A host that has a machine keeps it: a new machine moves nothing, and if a machine goes away, only its hosts move. A new
+host is placed on a machine with hosts of the same session, unless that machine is much fuller than the emptiest one;
+otherwise on the emptiest one.
 """
 
 from bisect import bisect_left, insort
@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-#: How much fuller than the emptiest machine a machine may become because it holds hosts of the same session.
+#: How much fuller than the emptiest machine, as a share of its offer, a machine may become to keep a session together.
 AFFINITY_SLACK = 0.1
-#: Hosts of one session that are kept together on a machine; more than these are spread.
+#: Up to this number, hosts of one session are kept together on a machine; further ones go to other machines.
 AFFINITY_HOSTS = 12
 
 
@@ -27,8 +27,8 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class MachineOffer:
-    """A machine as the placement sees it. ``offers`` is for all hosts together; ``present``: its lab is connected;
-    ``draining``: it takes nothing new."""
+    """A machine as the placement sees it. ``offers`` is the total for all its hosts; ``present``: its lab is connected;
+    ``draining``: it takes no new hosts."""
 
     name: str
     offers: Resources
@@ -73,7 +73,7 @@ class _Load:
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """How full the fullest resource is, from 0 to 1, with ``needs`` added."""
+        """The used share of the fullest resource, with ``needs`` added: 1 means full."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
         return max(

@@ -104,7 +104,7 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """The number of items in the lists of a change."""
+    """The number of links, routes, listeners, removed sysctls and rules in a change."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,
@@ -119,7 +119,7 @@ def size_of_changes(changes: Changes) -> int:
 
 
 def size_of_state(state: NamespaceState) -> int:
-    """The number of items in the lists of a state."""
+    """The number of links, routes, listeners, sysctls and rules in a state."""
     rules = FirewallRules() if isinstance(state.firewall, UnsetType) else state.firewall
     lists = (state.interfaces, state.routes, state.listeners, state.sysctls, rules.translations, rules.direct_drops)
     return sum(map(len, lists))

@@ -36,7 +36,8 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules; lists of bridges and ``unread`` are the new ones, None if unchanged."""
+    """The changes of the firewall's rules. Lists of bridges and ``unread`` replace the previous ones; None if
+    unchanged."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()

@@ -14,14 +14,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """The addresses in ``network``, None for all, without those in ``excluded``, and the ``conditions`` on packets."""
+    """The addresses in ``network`` (None: all addresses) except those in ``excluded``. Packets to them must also meet
+    the ``conditions``, which are texts."""
 
     network: Network | None = None
     excluded: tuple[Network, ...] = ()
     conditions: tuple[str, ...] = ()
 
     def within(self, network: Network | None, excluded: Sequence[Network]) -> Destinations | None:
-        """The addresses that also match; None if none does."""
+        """The addresses that are also in ``network`` and not in ``excluded``; None if no address is left."""
         inner = self.network if network is None else network
         if inner is not None and self.network is not None:
             if not inner.overlaps(self.network):

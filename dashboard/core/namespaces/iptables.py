@@ -15,7 +15,7 @@ _VERDICTS = {
     "RETURN": Verdict.RETURN,
     "DNAT": Verdict.TRANSLATE,
     "REDIRECT": Verdict.TRANSLATE,
-    # Other targets that end a nat chain without a new destination.
+    # Other targets that end a nat chain; NETMAP's new destination is not evaluated.
     "SNAT": Verdict.ACCEPT,
     "MASQUERADE": Verdict.ACCEPT,
     "NETMAP": Verdict.ACCEPT,
@@ -23,7 +23,7 @@ _VERDICTS = {
     "NFQUEUE": Verdict.ACCEPT,
 }
 _HOOKS = {"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"}
-#: Matches that only load a module: their options follow.
+#: Modules of ``-m`` that are no condition themselves; the conditions are the options that follow.
 _MODULES = frozenset({"tcp", "udp", "addrtype", "conntrack", "state", "multiport", "comment"})
 #: Networks of addresses that are valid on one link only, and the loopback addresses.
 LINK_LOCAL = frozenset({"fe80::/10", "169.254.0.0/16"})
@@ -88,7 +88,7 @@ class _Reader:
         return next(self._words, "")
 
     def _keep(self, *words: str, negated: bool) -> None:
-        if not self._has_target:  # its options follow
+        if not self._has_target:  # what follows the target are its options
             self._unknown += ["!", *words] if negated else words
 
     def _read_option(self, word: str, *, negated: bool) -> bool:
@@ -109,7 +109,7 @@ class _Reader:
             case "-s":
                 source = self._next()
                 if negated and source in LINK_LOCAL:
-                    # The machine sends from a link-local address only to such an address.
+                    # The machine sends from a link-local address only to a link-local address.
                     self._read_destination(source, negated=True)
                 else:
                     self._keep(word, source, negated=negated)
@@ -176,7 +176,8 @@ def parse_network(text: str) -> Network | None:
 
 
 def parse_ports(text: str, separator: str) -> frozenset[int] | None:
-    """``80``, ``80:90`` or ``80,90``; None if it is none of these or too long."""
+    """The ports in ``80``, ``80:90`` or ``80,90``, where ``separator`` is the colon; None for other texts and for more
+    than ``MAX_RANGE`` ports."""
     ports: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition(separator)
@@ -190,7 +191,8 @@ def parse_ports(text: str, separator: str) -> frozenset[int] | None:
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
-    """Address and port of ``172.17.0.2:80``, ``[fd00::2]:80``, ``172.17.0.2`` or ``80``; 0 for no or several ports."""
+    """Address and port of ``172.17.0.2:80``, ``[fd00::2]:80``, ``172.17.0.2`` or ``80``. A missing address is empty, a
+    missing port 0; so is a range of ports."""
     if text.isdecimal():
         return "", int(text) if len(text) < 6 else 0
     if text.startswith("["):

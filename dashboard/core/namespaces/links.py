@@ -14,8 +14,8 @@ SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
     """Pairs (end on the machine, end inside) whose peer indexes and namespaces refer to each other.
 
-    One end need not name the namespace of the other, if the other names that of the first: within a namespace an index
-    is unique. The end inside may have been read before the machine's namespace was known.
+    It is enough that one end names the namespace of the other: within a namespace an index is unique. The end inside
+    may have been read before the machine's namespace was known.
     """
     by_index = {interface.index: interface for interface in machine.interfaces}
     pairs = []
@@ -43,7 +43,7 @@ def outer_end(machine: NamespaceState, inside: NamespaceState, link: Interface) 
 
 
 def is_cable(interface: Interface) -> bool:
-    """Whether a link is a veth end without an address; it is drawn as an edge, not as a box."""
+    """Whether a link is a veth end with no other than link-local addresses; it is drawn as an edge, not as a box."""
     return interface.kind == "veth" and all(address.scope == "link" for address in interface.addresses)
 
 

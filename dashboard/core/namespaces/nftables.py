@@ -21,8 +21,8 @@ _Key = tuple[str, str]
 
 @dataclass
 class NftRuleset:
-    """The tables by family and name. ``foreign`` are the tables with rules of iptables, which nft shows only in
-    part."""
+    """The tables by family and name. ``foreign`` are the tables with extensions of iptables, which nft shows only by
+    name."""
 
     tables: dict[_Key, Table] = field(default_factory=dict)
     foreign: set[_Key] = field(default_factory=set)
@@ -70,7 +70,7 @@ def _chain(value: Mapping[str, Any]) -> Chain:
 
 
 class _Reader:
-    """Reads the statements of one rule. A verdict map is one rule for each of its elements."""
+    """Reads the statements of one rule. A verdict map becomes one rule for each of its elements."""
 
     def __init__(self, statements: list[Any], family: str, named: Mapping[str, Any]) -> None:
         self._statements = statements
@@ -154,7 +154,7 @@ class _Reader:
         return value if isinstance(value, list) else [] if value is None else [value]
 
     def _read_match(self, match: Mapping[str, Any]) -> bool:
-        """Whether the match is evaluated."""
+        """Adds the condition to the rule; returns False if Netmodes does not evaluate such a condition."""
         left, negated = match.get("left"), match.get("op") == "!="
         kind, value = next(iter(left.items())) if isinstance(left, dict) and left else ("", None)
         values = self._resolve(match.get("right"))
@@ -208,13 +208,13 @@ class _Reader:
             protocols = self._rule.protocols if protocol == "th" else frozenset({protocol})
             self._rule = replace(self._rule, ports=ports, protocols=protocols)
             return True
-        if protocol in {"ip", "ip6"}:  # Such a match also requires the family.
+        if protocol in {"ip", "ip6"}:  # A match on a field of ip or ip6 also requires that family.
             self._restrict(*_FAMILIES[protocol])
         networks = tuple(network for value in values if (network := _network(value)) is not None)
         if protocol not in {"ip", "ip6"} or not networks or len(networks) < len(values):
             return False
         if name == "saddr" and negated and {str(one) for one in networks} <= LINK_LOCAL:
-            # The machine sends from a link-local address only to such an address.
+            # The machine sends from a link-local address only to a link-local address.
             name = "daddr"
         if name != "daddr":
             return False

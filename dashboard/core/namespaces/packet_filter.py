@@ -1,5 +1,5 @@
-"""What the packet filter does to requests: its chains are followed from the kernel's hooks, as packets do (iptables(8),
-nft(8))."""
+"""What the packet filter does to requests: follows its chains from the kernel's hooks, in the order in which packets
+traverse them (iptables(8), nft(8))."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -23,7 +23,8 @@ MAX_STEPS = 200_000
 
 
 def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """What the rules do. ``bridges`` are those from which packets pass the filter of a family (br_netfilter)."""
+    """What the rules do to requests. ``bridges`` are those whose packets traverse the filter of a family
+    (br_netfilter)."""
     translations = [
         translation
         for table in tables
@@ -49,10 +50,10 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
 
 
 def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
-    """What the Engine drops before it is routed: packets to a container's address that arrive on an interface other
-    than its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). A rule that drops under
-    conditions that are not evaluated counts as absent; where an earlier rule may accept such packets, there is no
-    drop."""
+    """The packets that the Engine's rules drop before routing: those to a container's address that arrive on an
+    interface other than its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Ignores
+    drop rules with conditions that are not evaluated, and those for addresses whose packets an earlier rule may
+    accept."""
     trusted: dict[Network | None, set[str]] = {}
     excepted: set[Network] = set()
     targets = (rule for one in table.chains.values() if not one.hook for rule in one.rules)
@@ -134,7 +135,8 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """What a chain does not translate: packets that continue after the chain, and those with a final verdict."""
+        """Records the translations of a chain; returns the packets that it does not translate: those that continue
+        after the chain, and those with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -157,7 +159,7 @@ class _NatTraversal:
                 if rule.verdict is Verdict.GOTO:
                     returned += after
                     after = []
-                elif after == inner:  # Nothing ended there: the condition of the jump decides nothing.
+                elif after == inner:  # No packet ended there, so the jump's condition is irrelevant.
                     continue
             elif rule.verdict is Verdict.RETURN:
                 returned += inner
@@ -165,7 +167,7 @@ class _NatTraversal:
                 final += inner
             passed = [one.only_if(f"not ({rule.unknown})") for one in matching] if rule.unknown else []
             rest = list(dict.fromkeys((*_remaining(rest, rule), *passed, *after)))
-        if not final and len(self._found) == count:  # Everything continues, whatever conditions hold.
+        if not final and len(self._found) == count:  # All packets continue under any conditions.
             return entered, []
         return rest + returned, final
 
@@ -204,7 +206,8 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """The links to which connections from links that no rule names are dropped, except those to published ports."""
+        """The links to which connections are dropped, except those to published ports, if they arrive on a link that no
+        rule names."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -213,7 +216,8 @@ class _Forwarding:
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
-        """Whether every connection between two links, or only to ports that are not published, is certainly dropped."""
+        """Whether every connection from one link to another is certainly dropped; with ``unpublished``, every one to a
+        port that is not published."""
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
@@ -222,7 +226,7 @@ class _Forwarding:
         return False
 
     def rules_towards(self, chain: Chain, outgoing: str) -> list[Rule]:
-        """The rules of a chain for connections that leave through a link."""
+        """The rules of a chain that may match a new TCP connection that leaves through a link."""
         key = (id(chain), outgoing)
         if key not in self._leaving and self.step(len(chain.rules)):
             self._leaving[key] = [
@@ -236,7 +240,7 @@ class _Forwarding:
         return self._leaving.get(key, [])
 
     def step(self, count: int = 1) -> bool:
-        """Counts a step; False if there were too many."""
+        """Counts steps; False if there have been too many."""
         self._steps -= count
         return self._steps >= 0
 
@@ -257,8 +261,8 @@ class _Forwarding:
 
 
 class _ForwardTraversal:
-    """Connections between two links in the chains of one table. The outcomes of each chain are computed once: chains
-    that jump to each other can have too many routes to follow each."""
+    """Connections between two links in the chains of one table. The outcomes of each chain are computed once: through
+    chains that jump to each other there can be too many routes to follow each."""
 
     def __init__(self, rules: _Forwarding, table: Table, links: tuple[str, str], *, unpublished: bool) -> None:
         self._rules = rules

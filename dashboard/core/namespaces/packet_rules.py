@@ -113,6 +113,6 @@ class Table:
     chains: dict[str, Chain] = field(default_factory=dict)
 
     def base_chains(self, kind: str, hook: str) -> list[Chain]:
-        """The chains that packets enter at a hook, in their order."""
+        """The chains that packets enter at a hook, in the order of their priorities."""
         chains = (chain for chain in self.chains.values() if (chain.kind, chain.hook) == (kind, hook))
         return sorted(chains, key=lambda chain: chain.priority)

@@ -31,7 +31,7 @@ _MAX_NDOTS = 15
 
 def parse_resolv_conf(text: str, origin: Origin = Origin.OTHER) -> Resolver:
     """Parse the file like resolver(3): a keyword starts its line, ``;`` and ``#`` start comments, the last of
-    ``domain`` and ``search`` wins, options accumulate, a server that is not an address is ignored. All servers are
+    ``domain`` and ``search`` wins, options accumulate, a server that is not an address is ignored. Up to 64 servers are
     kept, although only the first three are ever queried."""
     servers: list[str] = []
     search: tuple[str, ...] = ()
@@ -131,8 +131,8 @@ class LookupPlan:
 
 def lookup_plan(name: str, hosts: Sequence[HostsEntry], resolver: Resolver) -> LookupPlan:
     """How the C library looks up a name: an address is its own answer, the hosts file comes first, then DNS with the
-    search list. A name with at least ``ndots`` dots is tried unmodified first, others last; a trailing dot disables the
-    search list. Without any server the local one is queried."""
+    search list. A name with at least ``ndots`` dots is tried unmodified before the search list, other names after it; a
+    trailing dot disables the search list. Without a server, 127.0.0.1 is queried."""
     name = name.strip()
     if is_address(name):
         return LookupPlan(answers=(name,))

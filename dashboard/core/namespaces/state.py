@@ -55,10 +55,10 @@ class Address:
 class Interface:
     """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback``/``physical`` if the kernel reports none.
 
-    ``peer`` is the peer's interface index in *its* namespace for veth (IFLA_LINK), as text
-    ``"if7"``, or the lower link's name for vlan, macvlan and ipvlan; ``master`` the bridge's name.
-    ``peer_netns`` is the inode of the namespace that has the link with that index (IFLA_LINK_NETNSID), 0 if it is
-    neither this one nor the Engine's; unset, and not serialised, if it is unknown, as in older reports.
+    ``peer`` is the peer's interface index in *its* namespace for veth (IFLA_LINK), as text ``"if7"``, or the lower
+    link's name for vlan, macvlan and ipvlan; ``master`` is the bridge's name. ``peer_netns`` is the inode of the
+    namespace that has the link with that index (IFLA_LINK_NETNSID), 0 if that is neither the link's own namespace nor
+    the Engine's; unset, and not serialised, if it is unknown, as in older reports.
     """
 
     name: str
@@ -160,7 +160,7 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class IsolatedBridge:
-    """A bridge on which a filter rule drops packets between two of its ports."""
+    """A bridge on which filter rules drop packets from one attached link to another."""
 
     family: Family
     name: str
@@ -168,8 +168,8 @@ class IsolatedBridge:
 
 @dataclass(frozen=True, slots=True)
 class ClosedBridge:
-    """A bridge to which filter rules drop what other links send to ports that are not published. From the links in
-    ``open_from``, named as the rules name them, a rule may accept it."""
+    """A bridge to which filter rules drop connections from other links, except to published ports. Connections from the
+    links in ``open_from``, named as in the rules, may be accepted."""
 
     family: Family
     name: str
@@ -195,7 +195,7 @@ class UnreadRules:
 
 @dataclass(frozen=True, slots=True)
 class FirewallRules:
-    """What the packet filter does to requests. No two translations without a condition apply to one packet.
+    """What the packet filter does to requests. At most one translation without a condition applies to a packet.
 
     A family in ``unread`` has no rules here, even if the kernel has some.
     """
@@ -211,7 +211,7 @@ class FirewallRules:
         return next((one.reason for one in self.unread if one.family == family), "")
 
     def isolates(self, bridge: str, family: Family) -> bool:
-        """Whether a filter rule drops what one port of ``bridge`` sends to another."""
+        """Whether filter rules drop what one link on ``bridge`` sends to another."""
         return IsolatedBridge(family, bridge) in self.isolated_bridges
 
 

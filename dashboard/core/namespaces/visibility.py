@@ -4,16 +4,17 @@ import re
 
 #: The title of the machine's column.
 MACHINE_TITLE = "this machine"
-#: The same for an engine whose machine is not visible: it may be another one.
+#: Its title for an engine whose machine is not visible: it may be another machine.
 INVISIBLE_TITLE = "the engine's machine"
-#: The same for a rootless Docker Engine, which runs in namespaces that RootlessKit made.
+#: Its title for a rootless Docker Engine, which runs in namespaces that RootlessKit made.
 ROOTLESS_TITLE = "RootlessKit's namespace"
 
 _MACHINE = re.compile(r"\b(on |of |in )?(?:t|(T))h(?:e|is) machine('s)?( itself)?\b")
 
 
 def explain_invisible(endpoint: str, *, desktop: bool, local: bool) -> str:
-    """The reason, as a clause; empty if the engine is a process of this machine (``local``).
+    """Why the engine's machine is not visible, as a clause; empty if the engine is a process of this machine
+    (``local``).
 
     An engine that is reached over TCP may run on this machine, but TCP does not name its process.
     """
@@ -39,7 +40,7 @@ def rootless_notice(network_driver: str, port_driver: str) -> str:
     network = f" ({network_driver})" if network_driver else ""
     notice = f"The engine is rootless: {ROOTLESS_TITLE}{network} takes the place of the machine."
     holder = {"builtin": "RootlessKit", "slirp4netns": "slirp4netns"}.get(port_driver)
-    if network_driver == "pasta" and not port_driver:  # RootlessKit does not name its driver implicit.
+    if network_driver == "pasta" and not port_driver:  # RootlessKit reports no name for the driver “implicit”.
         return f"{notice} On the machine itself, pasta binds published ports, unless RootlessKit has no port driver."
     if holder is None:
         return f"{notice} Which process binds published ports on the machine itself is not visible."
@@ -47,7 +48,7 @@ def rootless_notice(network_driver: str, port_driver: str) -> str:
 
 
 def name_machine(text: str, title: str) -> str:
-    """A sentence about the machine, for a comparison whose machine column has this title."""
+    """The sentence; if the machine's column has the title of RootlessKit's namespace, that replaces “the machine”."""
     return _MACHINE.sub(_rootless_words, text) if title == ROOTLESS_TITLE else text
 
 
