@@ -1,7 +1,7 @@
-"""Which modes an engine supports on this kernel, and why not, in a sentence with what to do.
+"""Which modes an engine supports on this kernel; for the others, a sentence that tells why not and what to do.
 
-Sources: Docker's documentation on the host, macvlan, ipvlan and overlay drivers, on Docker Desktop, on
-rootless mode and on user-namespace remapping; podman-run(1), ``--network``.
+Sources: Docker's documentation on the host, macvlan, ipvlan and overlay drivers, on Docker Desktop, on rootless mode
+and on user-namespace remapping; podman-run(1), ``--network``.
 """
 
 import re
@@ -13,7 +13,7 @@ from dashboard.core.modes import Availability, Available, Mode, Unavailable
 
 #: RootlessKit shares the machine's namespace with host-mode containers since this release.
 ROOTLESS_HOST_SINCE = (29, 5)
-#: The kernel refuses an ordinary user the others (ip_unprivileged_port_start in ip(7)).
+#: The kernel refuses lower ports to an ordinary user (ip_unprivileged_port_start in ip(7)).
 UNPRIVILEGED_PORTS = (
     "A program in host mode can open ports from 1024 on, unless net.ipv4.ip_unprivileged_port_start is less."
 )

@@ -1,4 +1,4 @@
-"""Parses ``docker run`` and ``docker network create``, which claims and exercises execute as they are shown.
+"""Parses ``docker run`` and ``docker network create``, the commands of claims and exercises.
 
 Only options that concern network modes are supported; limits as in ``core.experiments.launch``. Sources: docker-run(1),
 Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
@@ -177,8 +177,8 @@ def _words(line: str | Sequence[str]) -> list[str]:
 
 
 def parse_run(line: str | Sequence[str]) -> RunCommand:
-    """Parses ``docker run [options] IMAGE [command]``, with or without the first two words; ValueError with a
-    sentence."""
+    """Parses ``docker run [options] IMAGE [command]``, with or without the first two words. Raises ValueError with a
+    message for the user."""
     words = _words(line)
     options, rest = _Options(), list(words)
     while rest and rest[0].startswith("-"):
@@ -220,7 +220,7 @@ _NETWORK_SWITCHES = {"--internal": "internal", "--ipv6": "ipv6", "--attachable":
 
 
 def parse_network_create(line: str) -> NetworkCommand:
-    """Parses ``docker network create [options] NAME``; ValueError with the reason."""
+    """Parses ``docker network create [options] NAME``. Raises ValueError with a message for the user."""
     words = shlex.split(line)
     rest = words[3:] if words[:3] == ["docker", "network", "create"] else words
     driver, options = "bridge", dict[str, Any]()

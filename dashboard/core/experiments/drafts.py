@@ -33,7 +33,8 @@ FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The parts of the experiment that could be parsed, and its problems. Without problems it can be launched."""
+    """The parts of the experiment that could be parsed, and the problems. Without problems, the experiment can be
+    launched."""
 
     spec: ExperimentSpec
     problems: tuple[Problem, ...]
@@ -45,8 +46,8 @@ def default_title(image: str, port: int) -> str:
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """``bridge``, ``container:ARM`` or ``ns:PATH``: the mode and the text after the colon. ValueError with a
-    sentence."""
+    """``bridge``, ``container:ARM`` or ``ns:PATH``: the mode and the text after the colon. Raises ValueError with a
+    message for the user."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)
@@ -213,7 +214,8 @@ def _on_machines(modes: tuple[str, ...], machines: tuple[str, ...]) -> list[Mapp
 
 
 def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
-    """``container:1`` names the first arm; a key names itself. The arm runs on the machine of its target."""
+    """The arm with the key of its target: ``container:1`` names the first arm, other targets are keys. An arm that
+    names no machine runs on that of its target."""
     number = arm.target or ""
     if number.isascii() and number.isdigit() and len(number) < 5 and 0 < int(number) <= len(arms):
         arm = replace(arm, target=arms[int(number) - 1].key)

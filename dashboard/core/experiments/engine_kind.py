@@ -13,7 +13,7 @@ class EngineKind(StrEnum):
 
 #: The name of the product, as its own documentation writes it.
 ENGINE_NAMES: dict[str, str] = {EngineKind.DOCKER: "Docker Engine", EngineKind.PODMAN: "Podman"}
-#: The name as the subject of what the engine and its helpers do.
+#: The name in sentences about what the engine or one of its programs does.
 SHORT_NAMES: dict[str, str] = {EngineKind.DOCKER: "Docker", EngineKind.PODMAN: "Podman"}
 
 
@@ -42,8 +42,7 @@ def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
 
 
 def engine_notice(kind: EngineKind) -> str:
-    """The notice on an experiment that parts of its page describe another engine than this one; empty for Docker
-    Engine."""
+    """The notice that parts of an experiment's page describe Docker Engine only; empty for Docker Engine."""
     if kind is EngineKind.DOCKER:
         return ""
     return (

@@ -38,7 +38,8 @@ COMMANDS: dict[str, InspectCommand] = {
 
 
 def argv_for(key: str, name: str = "") -> tuple[str, ...]:
-    """The arguments to execute; ValueError with a sentence for an unknown command or an invalid name."""
+    """The arguments to execute. Raises ValueError with a message for the user for an unknown command or an invalid
+    name."""
     command = COMMANDS.get(key)
     if command is None:
         raise ValueError(f"Unknown command “{key[:40]}”: choose one of {', '.join(COMMANDS)}.")

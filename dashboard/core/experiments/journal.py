@@ -39,8 +39,8 @@ class Cause:
 class Attempt:
     """The result of one request. ``path`` is the kind of the path, ``origin`` the client's column and ``key`` the
     ``request_key``. ``client_seen`` is the peer of the server's socket. ``unavailable`` is the reason why the path does
-    not exist. A multicast datagram has no status: ``reason`` states that it was received, ``unavailable`` why it did
-    not arrive where none was expected."""
+    not exist. A multicast datagram has no status: ``reason`` states that it was received; where none was expected,
+    ``unavailable`` is the reason."""
 
     path: str
     title: str

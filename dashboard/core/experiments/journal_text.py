@@ -86,7 +86,7 @@ def _describe_place(titles: Sequence[str]) -> str:
 
 
 def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> str:
-    """The changes of one namespace as a sentence; empty if they mean nothing to a reader.
+    """The changes of one namespace as a sentence; empty if no change matters to a reader.
 
     ``titles`` are the columns that share the namespace. Omitted: a listener for which the owner was found later, and
     routes that the kernel adds with an address.

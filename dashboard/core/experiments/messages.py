@@ -134,8 +134,8 @@ class Column:
 class Row:
     """One line of the comparison. ``cells`` holds text per column, None where there is nothing; ``absent`` gives the
     word to show for nothing; ``notes`` a small remark per cell; ``why`` the reason in one sentence (differences only);
-    ``normalised`` holds what cells are compared by, where that is not their text; ``detail`` rows are folded at
-    first."""
+    ``normalised`` holds the values that cells are compared by, where these are not their texts; ``detail`` rows are
+    folded at first."""
 
     section: str
     key: str
@@ -158,7 +158,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference in a sentence. ``why`` is the reason that the row gives; ``row`` is the id of the row that proves
-    it, ``rule`` the name of the rule that found it, or ``section``."""
+    it; ``rule`` is the name of the rule that found it, ``section`` if no rule did."""
 
     rule: str
     sentence: str
@@ -191,7 +191,7 @@ NO_ANSWER = Answer()
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``comparison/1``."""
+    """The document ``comparison/1``: columns with their states and rows."""
 
     engine: EngineRef
     columns: tuple[Column, ...]
@@ -223,7 +223,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """``doctor/1``."""
+    """The document ``doctor/1``: the available modes and the results of all checks."""
 
     engine: EngineRef | None
     modes: tuple[ModeReport, ...]
@@ -258,8 +258,8 @@ class ExperimentHead:
     ``problem`` is the current problem (engine unavailable, disk full); ``proof`` the cleanup check; ``as_it_was`` is
     set if a stopped experiment is shown in an earlier state. ``round`` counts the requested launches from 1.
     ``measurement`` is the newest measurement of this round, and ``measured`` its headline, empty if it proves nothing;
-    ``tried`` is what the requests over every path last found in this round. ``engine_away``: the engine does not
-    answer; ``startable``: Netmodes can start it when the user wants it.
+    ``tried`` is the result, in words, of the last requests over every path in this round. ``engine_away``: the engine
+    does not answer; ``startable``: Netmodes can start it when the user wants it.
     """
 
     id: str

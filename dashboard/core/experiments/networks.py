@@ -16,7 +16,8 @@ from dashboard.core.experiments.engine_kind import ONLY_PODMAN, EngineKind
 from dashboard.core.modes import NETWORK_DRIVERS, PODMAN_MODES, ArmSpec, IPv6, Mode, NetworkAttachment
 
 IFNAME = "com.docker.network.endpoint.ifname"
-#: Of one experiment, apart from those of its modes: Docker's default pools have 31 subnets.
+#: The maximum number of networks of one experiment, apart from those of its modes: Docker's default pools have 31
+#: subnets.
 MAX_NETWORKS = 8
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 #: Linux, ``dev_valid_name``: at most 15 bytes, without slashes, colons and white space.
@@ -82,10 +83,10 @@ def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None 
 
 
 def may_attach_later(status: int, text: str) -> bool:
-    """Whether an Engine that could not attach a container to an overlay network may be able to a moment later: the
-    network is not there yet or is being removed, or its manager did not answer within 20 s (moby,
-    daemon/cluster/networks.go). Engine 20.10 removes what it began only after it has reported that. The Engine answers
-    404 about a missing container, too."""
+    """Whether the Engine may be able to attach a container to an overlay network a moment after this error: the network
+    does not exist yet or is being removed, or its manager did not answer within 20 s (moby,
+    daemon/cluster/networks.go). Engine 20.10 reports the error before it removes the incomplete attachment. A 404 may
+    also mean that the container is missing."""
     return (status == HTTPStatus.NOT_FOUND and "network" in text) or "attaching to network failed" in text
 
 
@@ -199,7 +200,8 @@ def local_subnet6(name: str) -> str:
 
 
 def parse_attachment(text: str) -> NetworkAttachment:
-    """``NAME[,ipv6][,ipv6-only][,gw-priority=N][,ifname=NAME]``; ValueError with a sentence."""
+    """An attachment from ``NAME[,ipv6][,ipv6-only][,gw-priority=N][,ifname=NAME]``. Raises ValueError with a message
+    for the user."""
     name, *options = (part.strip() for part in text.strip().split(","))
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -239,8 +241,8 @@ def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
 
 
 def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
-    """The problem of more networks than an experiment may have, in a sentence; arms share those of the same name and
-    families."""
+    """A sentence if the arms need more networks than an experiment may have, otherwise None. Arms share networks of the
+    same name and families."""
     count = len({(attachment.name, attachment.ipv6) for arm in arms for attachment in arm.networks})
     if count <= MAX_NETWORKS:
         return None

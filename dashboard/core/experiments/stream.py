@@ -1,7 +1,7 @@
 """Messages to browsers: a snapshot, then numbered patches.
 
-A row's id is ``section/key/field``. A patch has only what changed; ``base`` is the sequence number that it applies
-to. A browser with another one reconnects.
+A row's id is ``section/key/field``. A patch has only what changed; ``base`` is the sequence number that it applies to.
+A browser that is at another number reconnects.
 """
 
 from bisect import bisect_left

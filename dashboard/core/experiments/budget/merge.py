@@ -22,9 +22,10 @@ def is_mergeable(entry: Entry) -> bool:
 
 
 def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = False) -> bool:
-    """Whether an entry after ``view`` records a change that the machine or the Engine makes by itself, any number of
-    times. Actions of users, phases and the status of arms keep separate entries; in a full journal the status of arms
-    and the results of requests do not, because both can be repeated without end."""
+    """Whether an entry after ``view`` may be replaced by a merged one, because it records a change that the machine or
+    the Engine makes by itself, any number of times. Actions of users, phases and the status of arms keep separate
+    entries. In a full journal, the status of arms and the results of requests are merged too, because both can be
+    repeated without end."""
     if is_full and not facts.removed:
         is_trial = facts.trial is not UNSET and cause.source is Source.PERSON and not facts.columns
         if is_trial or (cause.source in {Source.KERNEL, Source.ENGINE} and facts.head is None):
@@ -42,7 +43,7 @@ def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = Fa
 def merge(entries: Sequence[Entry], view: View) -> Entry:
     """One entry with the effect of these mergeable ones; ``view`` is the view after the last one.
 
-    It also leads to ``view`` from the view after any of ``entries``. Its text is that of the last entry.
+    Applied after any of ``entries``, it leads to ``view`` as well. Its text is that of the last entry.
     """
     last = entries[-1]
     facts = [entry.facts for entry in entries]

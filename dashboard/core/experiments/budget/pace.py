@@ -36,7 +36,7 @@ MAX_WAITING_BYTES = 4 * MIB
 class Pace:
     """The allowance of a journal at the time ``at`` (monotonic, seconds), and its size.
 
-    The last entry may exceed the allowance: then nothing more is allowed until it has refilled.
+    The last entry may exceed the allowance: then nothing more may be written until the allowance has refilled.
     """
 
     limits: Limits

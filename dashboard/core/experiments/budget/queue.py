@@ -25,8 +25,9 @@ OTHER_CONTAINERS = "other containers"
 
 @dataclass(slots=True, eq=False)
 class OpenEntry:
-    """Merged changes: those that ``tally`` counts, and those that concern no column. ``text`` is that of the last
-    change. ``committed`` is the sequence number of the version in the database, 0 without one."""
+    """The entry into which changes are merged: those that ``tally`` counts, and those that concern no column. ``text``
+    is that of the last counted change. ``committed`` is the sequence number of its version in the database, 0 without
+    one."""
 
     entry: Entry
     tally: Tally
@@ -38,7 +39,7 @@ class OpenEntry:
 
 @dataclass(slots=True, eq=False)
 class WaitingEntry:
-    """A final entry, which replaces the open entries ``ended``. ``appended`` is the number of entries that it
+    """A final entry, which replaces the open entries ``ended``. ``appended`` is the number of other entries that it
     represents, ``unwritten`` the number of entries that were merged into it because the database accepted no writes."""
 
     entry: Entry
@@ -51,7 +52,7 @@ class WaitingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Entries to write in one transaction that deletes the entries ``replaced``."""
+    """Entries to write in one transaction, which also deletes the entries with the numbers ``replaced``."""
 
     waiting: tuple[WaitingEntry, ...]
     open: OpenEntry | None
@@ -88,13 +89,15 @@ class JournalQueue:
 
     @property
     def is_flooded(self) -> bool:
-        """Whether changes of columns are being merged and the journal may grow again after the flood."""
+        """Whether changes of columns are being merged although the budget is not used up: the journal can grow again
+        later."""
         return self._open is not None and self._open.tally.count > 0 and not self.pace.is_used_up
 
     def append(
         self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
     ) -> Entry:
-        """Appends an entry, or merges it into the open one; returns the new or the open entry."""
+        """Appends an entry, or merges it into the open one; returns the new or the open entry. ``quiet``: it concerns
+        no column."""
         self._announce_if_used_up(at, now)
         replaceable = is_replaceable(cause, facts, self.view, is_full=self.pace.is_used_up)
         merging = quiet or (replaceable and self._must_merge(now))

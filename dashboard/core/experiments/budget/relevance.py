@@ -57,7 +57,7 @@ def _is_foreign(
     arms = tuple(arms)
     own_containers = {column.container.id for column in arms if column.container is not None}
     ports = {port.host_port for column in arms for port in column.published}
-    # Only Podman's resolver listens beside its bridges, and its lookups come from other ports each time.
+    # The only program that listens beside Podman's bridges is its resolver; each of its lookups uses another port.
     listeners = (
         (*change.listeners_added, *change.listeners_removed) if machine is not states.get(ROOTLESS_NETNS) else ()
     )

@@ -1,8 +1,8 @@
 """The columns of an experiment on several machines, and those of each machine as its own lab knows them.
 
-A lab knows nothing of the other machines: on each the machine's column has the key ``machine`` and the title “this
-machine”. Among the columns of all machines, those that are not arms get the number of the machine in the key, and its
-name in the title. Keys of arms are unique among all machines.
+A lab knows nothing of the other machines: in each lab, the machine's column has the key ``machine`` and the title “this
+machine”. Where all columns are shown together, a column that is not an arm has the number of its machine in the key,
+and the machine's name in the title. Keys of arms are unique among all machines.
 """
 
 from collections import Counter
@@ -32,8 +32,8 @@ def _own_column(column: Column) -> Column:
 
 @dataclass(frozen=True)
 class MachineGroup:
-    """The columns of one machine with their states, as its lab knows them. ``shown`` are the same columns among those
-    of all machines."""
+    """The columns of one machine with their states, as its lab knows them. ``shown`` are the same columns with keys and
+    titles that are unique among all machines."""
 
     machine: str
     number: int
@@ -42,7 +42,7 @@ class MachineGroup:
     states: Mapping[str, NamespaceState]
 
     def shared(self, key: str) -> str:
-        """The key of a column among those of all machines."""
+        """The key, unique among all machines, of a column of this machine."""
         return shared_key(key, self.number)
 
     @property
@@ -67,9 +67,9 @@ def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceSt
 
 
 def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
-    """For each machine the titles of its arms, by key, that make a sentence the same for all machines: the nth arm of a
-    mode gets the title of the nth arm of that mode on the first machine that has one. None for a machine on which two
-    arms would have the same title."""
+    """For each machine the titles of its arms by key, so that sentences with them are the same for all machines: the
+    nth arm of a mode gets the title of the nth arm of that mode on the first machine that has one. Empty for a machine
+    on which two arms would have the same title."""
     first: dict[tuple[str, int], str] = {}
     found = []
     for group in groups:

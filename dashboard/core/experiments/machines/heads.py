@@ -12,7 +12,8 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
-    """The phase of a part, even after a command that its lab has not answered: the lab may be absent."""
+    """The phase of a part. A requested stop counts even if the part's lab, which may be absent, has not answered it
+    yet."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING
@@ -46,7 +47,7 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
     phase = merge_phases(head.phase for head in heads.values())
 
     def merge_texts(text_of: Callable[[ExperimentHead], str]) -> str:
-        """The texts of the parts: one text if they all have the same, otherwise with their machines."""
+        """The texts of the parts: one text if all have the same, otherwise each with the name of its machine."""
         texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
         if len(texts) == len(heads) and len(set(texts.values())) == 1:
             return next(iter(texts.values()))

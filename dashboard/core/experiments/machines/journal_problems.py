@@ -9,9 +9,9 @@ from dashboard.core.experiments.messages import ExperimentHead
 def show_problems(
     head: ExperimentHead, problems: Mapping[str, tuple[str, float]], machines: Mapping[str, str]
 ) -> ExperimentHead:
-    """The head with these problems and the time of the first; both are by the id of the experiment, or of its parts if
-    it runs on several machines. In that case each problem names its machine, and problems that a journal has recorded
-    stay."""
+    """The head with these problems and the time of the first. ``problems`` (text and time) and ``machines`` are by the
+    id of the experiment, or of its parts if it runs on several machines; then each problem names its machine, and
+    problems that a journal has recorded stay."""
     if not problems:
         return head
     since = min(since for _text, since in problems.values())

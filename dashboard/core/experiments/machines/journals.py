@@ -5,8 +5,8 @@ more than the sum of the newest numbers of all parts: it grows with every entry,
 numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those without a
 lab.
 
-A lab writes the journal of its own part only: what an entry states about another column than the arms and the observers
-of its machine is left out.
+A lab writes only the journal of its own part. Whatever its entries state about columns other than the arms and
+observers of its machine is left out.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,9 +23,9 @@ from dashboard.core.modes import MACHINE, OBSERVERS
 
 #: The number of the first entry.
 FIRST = 1
-#: The beginning of its text.
+#: The beginning of the first entry's text.
 LAUNCH_REQUESTED = "Launch requested on "
-#: Requests of a trial, as many as a report may have. Three modes have 70 on three machines.
+#: The maximum number of requests in a trial, the same as in a report. Three modes on three machines have 70.
 MAX_ATTEMPTS = 400
 
 
@@ -101,7 +101,7 @@ class MergedJournal:
         if column.key == MACHINE and column.engine is None and (head := self._heads[part.machine]).engine:
             column = replace(
                 column, engine=ReportedEngine(head.engine, head.engine_kind)
-            )  # a lab of an earlier version
+            )  # labs of earlier versions do not send it
         return shared_column(column, part.number, part.machine)
 
     def _trial(self) -> Trial:

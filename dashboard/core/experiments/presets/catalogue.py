@@ -9,7 +9,7 @@ PUBLISHED_FROM = 19001
 #: The port of the lab image's stand-in for a database, PostgreSQL's.
 DATABASE_PORT = 5432
 _NGINX = (Program("nginx", 80), Program(LAB_IMAGE, 80))
-#: Each listens on 127.0.0.1 only (options of their server programs; ``/bin/serve`` of the lab image).
+#: Each of these listens on 127.0.0.1 only (options of the server programs; ``/bin/serve`` of the lab image).
 _DATABASES = (
     Program("postgres", DATABASE_PORT, "postgres -c listen_addresses=127.0.0.1", "POSTGRES_HOST_AUTH_METHOD=trust"),
     Program(LAB_IMAGE, DATABASE_PORT, environment=f"NETMODES_ADDRESS=127.0.0.1\nNETMODES_PORT={DATABASE_PORT}"),

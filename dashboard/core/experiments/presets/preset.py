@@ -11,7 +11,7 @@ from typing import Any
 from dashboard.core.experiments.messages import ModeReport
 
 LAB_IMAGE = "netmodes-lab"
-#: How Docker and Podman list an official image.
+#: The prefixes with which Docker and Podman list an official image.
 _PREFIXES = ("", "docker.io/library/", "library/")
 
 
