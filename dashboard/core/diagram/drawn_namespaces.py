@@ -50,7 +50,7 @@ def group_by_namespace(columns: Sequence[Column], states: Mapping[str, Namespace
 
 
 def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
-    """Interfaces, loopback last; ``bridges`` True: only bridges, False: all others."""
+    """Interfaces, loopback last; ``bridges`` True: only bridges, False: all but bridges, None: all."""
     shown = sorted(
         (
             interface
@@ -137,7 +137,7 @@ def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str
 
 def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState) -> list[Item]:
     """Items for published ports: the forwarding program if it listens, and DNAT if a nat rule leads to an address in
-    ``state``, that of the column."""
+    the column's ``state``."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
@@ -151,7 +151,8 @@ def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState
 def _forwarding_lines(
     state: NamespaceState, machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """The lines of each box of a mapping, by kind: ``proxy``, ``dnat``, or ``more`` if that is not known."""
+    """The two lines of each box of a mapping, by kind: ``proxy``, ``dnat``, or ``more`` if the rules could not be
+    read."""
     container_port, protocol, host_port = mapping
     port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
     listeners = [one for one in machine.listeners if (one.port, one.protocol) == (host_port, protocol)]

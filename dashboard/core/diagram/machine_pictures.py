@@ -40,7 +40,7 @@ def _shared_box(identity: str, number: int) -> str:
 
 
 def _lower_path(path: str, by: float) -> str:
-    """An SVG path, moved down."""
+    """An SVG path, moved down by ``by`` user units."""
     moved = _POINT.sub(lambda match: f"{match[1]} {float(match[2]) + by:g}", path)
     return _HEIGHT.sub(lambda match: f"V{float(match[1]) + by:g}", moved)
 

@@ -7,7 +7,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.visibility import MACHINE_TITLE
 from dashboard.core.workshops.observation import ContainerSnapshot, Observation
 
-#: Older containers are left out: a diagram with more is not readable from a distance.
+#: The maximum number of containers in the diagram; older ones are left out. More are not readable from a distance.
 MAX_CONTAINERS = 4
 
 

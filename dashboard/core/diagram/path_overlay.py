@@ -63,7 +63,7 @@ class PictureIndex:
         return self.first_box(f"{owner}:if:{link.index}", *folds, f"{owner}:if:more")
 
     def arriving(self, kind: str, ends: Sequence[str]) -> tuple[str, ...]:
-        """The edges of a kind to one of these boxes."""
+        """The edges of a kind that end at one of these boxes."""
         return tuple(one for one, of, _start, to in self.edges if of == kind and to in ends)
 
 

@@ -48,8 +48,8 @@ MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """The trial to store after ``before``. None if its outcomes are the same: this bounds the number of trials in a
-    journal."""
+    """The trial to store after ``before``. None if nothing was requested, and if its outcomes are the same in a round
+    that already has ``MAX_TRIALS``: this bounds the number of trials in a journal."""
     kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None
@@ -90,7 +90,7 @@ def _describe_requests(requested: Sequence[Attempt], titles: Mapping[str, str]) 
 
 
 def _describe_datagrams(datagrams: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
-    """Which containers received the datagram over each link, which did not."""
+    """Which containers received the datagram over each link, and which did not."""
     links: dict[str, tuple[list[str], list[str]]] = {}
     for one in datagrams:
         arrived, missing = links.setdefault(link_of(one), ([], []))
@@ -125,7 +125,8 @@ def _describe_place(attempt: Attempt, titles: Mapping[str, str]) -> str:
 
 
 def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
-    """The client IP that each published service saw, by the way the request took, and that the neighbour saw."""
+    """The client IP that each published service saw, by what forwarded the request, and the one that the neighbour
+    saw."""
     seen: dict[str, dict[str, str]] = {}
     for attempt in requested:
         through = _THROUGH.get(PathKind(attempt.path))

@@ -238,8 +238,8 @@ def find_paths(
 def measured_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
-    """The paths that measurements and diagrams show: one for each ``key``. From outside the machine only those over
-    IPv4 to a program that answers or forwards."""
+    """The paths that measurements and diagrams show: one for each ``key``. Of the paths that pass the machine's filter
+    (``FILTERED_KINDS``), only those over IPv4 that lead to a program or do not exist."""
     paths = (
         path
         for path in find_paths(columns, states, machines)

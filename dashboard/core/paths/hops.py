@@ -55,7 +55,7 @@ class Hop:
 
     @classmethod
     def unknown(cls, kind: HopKind, title: str, reason: str, *evidence: str) -> Hop:
-        """A hop that the evidence does not decide."""
+        """A hop that the evidence neither proves nor excludes."""
         return cls(kind, title, HopStatus.UNKNOWN, evidence, reason)
 
 

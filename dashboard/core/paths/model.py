@@ -20,11 +20,11 @@ class PathKind(StrEnum):
     """How a request travels. ``PUBLISHED_ROOTLESS``: through the process that forwards the ports of a rootless Podman
     into the container's namespace. ``MACHINE_ADDRESS``: to a host mode container over the machine's own address;
     ``INSIDE``: to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host
-    mode container, to a published port, and to the container's own address; ``PEER_…``: the same from another host on
-    the LAN; ``REMOTE_…``: the same from a container on that host, and over a network that spans both hosts;
-    ``HAIRPIN``: from a container to its own published port; ``TO_LAN``: from a container to the neighbour's server;
-    ``FROM_MACHINE_…``: the same as ``LAN_…`` from another machine of the installation, and over an overlay network from
-    an arm there."""
+    mode container, to a published port, and to the container's own address; ``PEER_…``: to the same three from another
+    host on the LAN; ``REMOTE_…``: to the same three from a container on that host, and over a network that spans both
+    hosts; ``HAIRPIN``: from a container to its own published port; ``TO_LAN``: from a container to the neighbour's
+    server; ``FROM_MACHINE_…``: to the same three from another machine of the installation, and over an overlay network
+    from an arm there."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -186,7 +186,7 @@ def veth_links(machine: NamespaceState, inside: NamespaceState) -> list[VethLink
 
 
 def reachable_address(veth: VethLink, family: Family) -> str | None:
-    """The inner address in one of the bridge's subnets, which the machine reaches directly."""
+    """The container's address in one of the bridge's subnets, which the machine reaches directly; None without one."""
     subnets = [
         ipaddress.ip_network(f"{address.address}/{address.prefix}", strict=False)
         for address in veth.bridge.addresses
@@ -199,28 +199,32 @@ def reachable_address(veth: VethLink, family: Family) -> str | None:
 
 
 def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple[str, ...]]:
-    """The first inner address of ``family`` and the hops to it; both empty without such an address."""
+    """The container's first address of ``family`` behind these veth pairs, and the hops to it; both empty without
+    one."""
     return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 
 def client_machine(path: str) -> str:
-    """``lab2`` of ``from-machine-address@lab2``, the machine that is the client; empty for other paths."""
+    """The machine that is the client, from the name of a path: ``lab2`` in ``from-machine-address@lab2``; empty for
+    other paths."""
     return path.partition(MACHINE_KEY)[2]
 
 
 def without_network(path: str) -> str:
-    """``bridge-address-ipv6`` of ``bridge-address.2-ipv6``, without the machine of the client too."""
+    """The name of a path without its network and the client's machine: ``bridge-address-ipv6`` for
+    ``bridge-address.2-ipv6``."""
     return re.sub(r"\.\d{1,4}(?=-ipv6$|$)", "", path.partition(MACHINE_KEY)[0])
 
 
 def network_of(path: str) -> int:
-    """2 of ``bridge-address.2-ipv6``; 1 without a number."""
+    """The number of the network in the name of a path: 2 in ``bridge-address.2-ipv6``; 1 without a number."""
     number = re.search(r"\.(\d{1,4})(?:-ipv6)?$", path.partition(MACHINE_KEY)[0])
     return int(number[1]) if number else 1
 
 
 def kind_of(path: str) -> str:
-    """``published-proxy`` of ``published-proxy-ipv6``, ``bridge-address`` of ``bridge-address.2``."""
+    """The kind in the name of a path: ``published-proxy`` in ``published-proxy-ipv6``, ``bridge-address`` in
+    ``bridge-address.2``."""
     return without_network(path).removesuffix("-ipv6")
 
 

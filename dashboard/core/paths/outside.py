@@ -45,7 +45,7 @@ NEIGHBOUR_PORT = 80
 PODMAN_HOLDERS = frozenset({"conmon", "podman"})
 UDP_FROM_BRIDGE = "docker-proxy may answer over UDP from the bridge's address, to which the container sent nothing"
 NO_HAIRPIN_MODE = "netavark gives bridge ports no hairpin mode, and whether br_netfilter requires it is not read"
-#: Hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
+#: The number of hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
 _HOPS_TO_PORT = {
     PathKind.LAN_PUBLISHED: 1,
     PathKind.PEER_PUBLISHED: 1,
@@ -56,8 +56,8 @@ _HOPS_TO_PORT = {
 
 
 def leads_to_program(path: Path) -> bool:
-    """Whether a path from outside leads to a program that answers, or to a rule or process that forwards: a published
-    port needs a nat rule or docker-proxy."""
+    """Whether a path from outside leads to a program that answers; a published port needs a nat rule or a process that
+    forwards."""
     return len(path.hops) > _HOPS_TO_PORT.get(path.kind, -1)
 
 
@@ -99,8 +99,8 @@ def paths_outside_machine(
 def _paths_over_networks(
     column: Column, state: NamespaceState, other: Column, other_state: NamespaceState
 ) -> Iterator[Path]:
-    """The path to a container from the container on the other host, over the first network, by name, that spans both
-    hosts."""
+    """The path to a container from the container on the other host, over a network that spans both hosts: the first by
+    name."""
     for network in sorted(column.networks.keys() & other.networks.keys() - {"bridge", "host", "none"}):
         address = column.networks[network]
         far, near = link_with(state, address), link_with(other_state, other.networks[network])
@@ -135,7 +135,7 @@ def _published(
     exists, kind = False, client.kinds[1]
     title = f"{client.title} to the published port of {column.title}"
     for family in Family:
-        # One for addresses other than loopback first.
+        # A mapping for other addresses than loopback comes first.
         mappings = sorted(
             mappings_of(column, machine, family, program=state), key=lambda one: is_loopback(one.host_address)
         )
@@ -223,7 +223,7 @@ def _own_address(
                 hops = (client.hop(found[1]), *veth.hops)
                 routed = f"{title}, with a route through the machine"
                 path = Path(kind, routed, client.key, column.key, family, address, port, port, port, hops=hops)
-                # The rules of the Engine may accept the published port only.
+                # The Engine's rules may accept only the published port.
                 yield replace(path, fixed=True)
             else:
                 yield Path(kind, title, client.key, column.key, unavailable=_why_no_route(client, address))

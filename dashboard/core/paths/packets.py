@@ -51,7 +51,8 @@ class RuleStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstPacket:
-    """What was observed of one packet. ``links_error`` and ``rules_error`` are the reasons if nothing was."""
+    """What was observed of one packet. ``links_error`` and ``rules_error`` are the reasons why its links or its rules
+    were not observed."""
 
     events: tuple[PacketEvent, ...] = ()
     rules: tuple[RuleStep, ...] = ()
@@ -116,8 +117,8 @@ def describe_reason(reason: str) -> str:
 
 
 def _journey(events: Sequence[PacketEvent]) -> Iterator[PacketEvent]:
-    """The events of the first packet over IP. The kernel reuses the identity of a freed packet, so the list ends with a
-    drop, or when the first link sends again."""
+    """The events of the first IP packet, up to its drop. The kernel reuses the identity of a freed packet, so the
+    events also end when the first link sends a packet with that identity again."""
     first: PacketEvent | None = None
     for event in events:
         if first is None:
@@ -154,8 +155,8 @@ _APPEND = re.compile(r"^(?:\[\d+:\d+\] )?(-A (\S+) .*)$")
 def read_rule_texts(
     ruleset: Sequence[str], saved: Sequence[str], family: Literal["ip", "ip6"]
 ) -> dict[tuple[str, str, int], str]:
-    """The text of each rule by table, chain and handle, from ``nft -a list ruleset``. Rules of iptables have their text
-    from ``iptables-save``, in which they have the same order."""
+    """The text of each rule by table, chain and handle, from ``nft -a list ruleset``; for rules of iptables from
+    ``iptables-save``, which lists them in the same order."""
     appended: dict[tuple[str, str], list[str]] = defaultdict(list)
     table = ""
     for line in saved:
@@ -181,8 +182,8 @@ def read_rule_texts(
 
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
-    """The steps of the first packet from ``source`` (``address:port``). Rules that a user added may trace other
-    packets."""
+    """The steps of the first packet from ``source`` (``address:port``). Rules of the user may trace other packets as
+    well."""
     first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 

@@ -107,8 +107,8 @@ class _FamilyPaths:
         self._inferred = isinstance(machine.firewall, UnsetType)
 
     def paths(self) -> Iterator[Path]:
-        """Over loopback and over the machine's address, where the port is published there. An expected path that does
-        not exist comes first, with its reason."""
+        """The paths over loopback and over the machine's address, where the port is published there. An expected path
+        that does not exist, with the reason, precedes the path that takes its place."""
         loopback, outer = self._published_on(loopback=True), self._published_on(loopback=False)
         inside: list[Path] = []
         if loopback is not None:
@@ -128,7 +128,7 @@ class _FamilyPaths:
         return mapping.host_address in {"", ANY_ADDRESS[self._family]}
 
     def _published_on(self, *, loopback: bool) -> PublishedPort | None:
-        """The mapping that is published on loopback, or on other addresses."""
+        """The mapping for loopback, or for other addresses; a mapping for all addresses serves both."""
         return next(
             (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
             None,
@@ -138,8 +138,8 @@ class _FamilyPaths:
         return default if self._is_any(mapping) else mapping.host_address
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
-        """The path to ``address``. The expected one is docker-proxy over loopback, and DNAT otherwise; a rootless
-        Podman has neither, but a forwarding process."""
+        """The path to ``address``, after the expected one if that does not exist: through docker-proxy over loopback,
+        through DNAT otherwise. A rootless Podman has neither, but a process that forwards."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS

@@ -40,7 +40,8 @@ REQUESTED_KINDS = (
 
 def request_key(path: Path) -> str:
     """The key of the request within an experiment, e.g. ``bridge/published-proxy/127.0.0.1:8080``; empty if the path
-    does not exist. Several containers request the neighbour at the same address, and several machines a container."""
+    does not exist. It contains the client where several clients request one address: containers that request the
+    neighbour, or machines that request a container."""
     if not path.target:
         return ""
     server = path.client if path.kind is PathKind.TO_LAN else path.server

@@ -265,8 +265,8 @@ class _HopReader:
         counts: tuple[Mapping[str, PacketCounts], Mapping[str, PacketCounts]],
         minimum: tuple[int, int],
     ) -> Hop:
-        """Whether a link counted at least ``minimum`` packets, received and sent, from the first to the second of
-        ``counts``."""
+        """The hop over a link: taken if, between the two ``counts``, the link received and sent at least ``minimum``
+        packets."""
         before, after = (links.get(name) for links in counts)
         if before is None or after is None:
             return Hop.unknown(kind, title, f"the counters of {name} could not be read")

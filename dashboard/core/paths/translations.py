@@ -19,14 +19,14 @@ _LOOPBACK_NETWORKS = {Family.INET: "127.0.0.0/8", Family.INET6: "::1/128"}
 
 @dataclass(frozen=True, slots=True)
 class TranslationResult:
-    """Where the nat rules lead a request; ``unknown`` is why that is not known."""
+    """The nat rule for a request, None if no rule applies; ``unknown`` is the reason if that is not known."""
 
     translation: Translation | None = None
     unknown: str = ""
 
 
 def find_translation(rules: Iterable[Translation], protocol: str, address: str, port: int) -> TranslationResult:
-    """The rule for packets to ``address``. A rule with a condition may apply or not."""
+    """The rule for packets to ``address``; unknown if only rules with a condition match, which may apply or not."""
     matching = [rule for rule in rules if (rule.protocol, rule.port) == (protocol, port) and covers(rule, address)]
     exact = next((rule for rule in matching if not rule.condition), None)
     if exact is not None or not matching:
@@ -49,7 +49,7 @@ def covers(rule: Translation, address: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_in(address: str, network: str) -> bool:
-    """Whether an address is in a network; False for texts that are neither."""
+    """Whether an address is in a network; False for malformed texts."""
     try:
         return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
     except ValueError:
@@ -94,8 +94,9 @@ def mappings_of(
     program: NamespaceState | None = None,
 ) -> list[PublishedPort]:
     """The mappings of the program's port that use a port of the machine over ``family``. The forwarder of a rootless
-    Podman may listen on both families, although Podman names 0.0.0.0 only. If it keeps the family, the program must
-    listen on that too, in its namespace ``program``; without one, something else answers, on both."""
+    Podman may listen on both families although Podman names 0.0.0.0 only; then the mapping counts for both. If the
+    forwarder keeps the family, the program in the namespace ``program`` must listen on that family too; without
+    ``program``, that is taken for granted."""
     port = column.port or 80
     listening = program is None or any(listeners_on(program, protocol, family, port))
     found = []

@@ -34,7 +34,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     PathKind.FROM_MACHINE_CONTAINER: ("from machine {machine} → container's address", "{machine} → container"),
     PathKind.FROM_MACHINE_OVERLAY: ("from machine {machine} → overlay network (VXLAN)", "{machine} → overlay"),
 }
-#: The characters of a machine's name in the shorter words.
+#: The maximum number of characters of a machine's name in the shorter words.
 _SHORT_NAME = 12
 
 
@@ -54,7 +54,7 @@ def describe_path(name: str) -> str:
 
 
 def shorten_path(name: str) -> str:
-    """The same in at most 28 characters, without explanations; longer for a further network."""
+    """The path with this name in at most 28 characters, without explanations; longer for a network after the first."""
     first, machine = without_network(name), client_machine(name)
     short = _describe(first, 1)
     family = ", IPv6" if first.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""
@@ -75,7 +75,8 @@ def _forwarder(path: Path) -> str:
 
 
 def cause_between(baseline: Path, other: Path) -> str:
-    """The hops of ``other`` that ``baseline`` does not have, in one line; empty if nothing is proved.
+    """Why ``other`` takes longer or shorter than ``baseline``: the hops that only one of them has, in one line; empty
+    if nothing is proved.
 
     Both paths exist, so each hop was observed.
     """

@@ -18,14 +18,14 @@ from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind
 
 #: The maximum number of machines from which the paths of an experiment are requested at once.
 MAX_CLIENTS = 8
-#: A translator on the way sends what goes to such an address to the IPv4 address in its last 32 bits (RFC 6052).
+#: A translator on the path forwards packets for these addresses to the IPv4 address in their last 32 bits (RFC 6052).
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
 class MachineClient:
     """Another machine: its name, and either its interfaces and routes or the ``problem`` that keeps it from sending
-    requests. ``arm`` is an arm of the same experiment there, on an overlay network."""
+    requests. ``arm`` is an arm of the same experiment on that machine, on an overlay network."""
 
     name: str
     state: NamespaceState | None = None
@@ -34,7 +34,7 @@ class MachineClient:
 
     @property
     def key(self) -> str:
-        """The client in the machine's paths."""
+        """The key of the machine as the client of a path."""
         return f"{MACHINE_KEY}{self.name}"
 
     @property
@@ -70,15 +70,16 @@ def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]
 
 
 def without_trace(attempt: Attempt) -> Attempt:
-    """An attempt from another machine: it cannot be traced, since a trace reads the client's kernel as well."""
+    """The attempt without the key by which it can be traced: a trace would have to read the other machine's kernel
+    too."""
     return replace(attempt, key="")
 
 
 def address_problem(state: NamespaceState, address: str) -> str:
-    """Why a machine with this network stack sends no request to an address that it has received; empty if it does. Its
-    own addresses and those in the subnet of one of its bridges (``bridge_around``) are not those of another machine. An
-    address is accepted only in the form in which labs report it: the machine's own address in another form would not be
-    recognised."""
+    """Why a machine with this network stack sends no request to a received address; empty if it does. It refuses its
+    own addresses and those in the subnet of one of its bridges (``bridge_around``): they do not lead to another
+    machine. It accepts an address only in the form in which labs report it, because it would not recognise its own
+    address in another form."""
     try:
         target = ipaddress.ip_address(address)
     except ValueError:

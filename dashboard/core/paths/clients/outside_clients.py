@@ -80,7 +80,7 @@ def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family)
         for address in global_addresses(link, family)
         if not find_obstacle(client, address) and (route := find_route(client.lan, address)) is not None
     ]
-    best = min(reached, key=lambda one: one[0], default=None)  # a common network is shorter than a gateway
+    best = min(reached, key=lambda one: one[0], default=None)  # without a gateway, the path is shorter
     return None if best is None else best[1:]
 
 
@@ -107,8 +107,8 @@ def find_obstacle(client: OutsideClient, address: str) -> str:
 
 
 def bridge_around(state: NamespaceState, address: str) -> str:
-    """The bridge of a machine with a subnet that contains the address, since a container of this machine may have it;
-    empty if no bridge has one. A bridge with the default route has the machine's uplink: its subnet is the LAN."""
+    """The bridge of a machine whose subnet contains the address, so that a container of this machine may have it; empty
+    if no bridge does. The bridge with the default route does not count: its subnet is the LAN."""
     route = find_route(state, address)
     if route is None or route.gateway:
         return ""

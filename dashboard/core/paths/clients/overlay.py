@@ -1,7 +1,7 @@
 """Arms on other machines as clients: containers on the overlay network that the parts of an experiment share.
 
-A lab writes the columns and states of its own part, and other labs do not trust them: the lab of the arm that sends
-decides with ``overlay_problem`` and ``name_problem``, from its own record and its own view of the arm.
+A lab does not trust the columns and states that other labs write. The lab of the arm that sends requests decides with
+``overlay_problem`` and ``name_problem``, from its own record and its own observation of the arm.
 """
 
 import ipaddress
@@ -14,12 +14,12 @@ from dashboard.core.modes import Mode
 from dashboard.core.namespaces.state import Address, NamespaceState
 from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind, family_of, link_with
 
-#: A responder is in a container with its own networks (``core.measurements.responder_experiment``).
+#: A responder runs in a container with other networks (``core.measurements.responder_experiment``).
 NOT_SHARED = (
     "{0} and {1} on {2} share no network. Measurements with a responder have containers and an overlay network of "
     "their own: measure with http."
 )
-#: Docker's resolver asks other servers for a name that it does not know; one without a dot is in no domain.
+#: Docker's resolver asks other servers for names that it does not know. A name without a dot belongs to no domain.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)
 
 
@@ -47,7 +47,7 @@ def find_overlay_arm(
 
 def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, OverlayArm]) -> Iterator[Path]:
     """The paths to an arm in overlay mode from the ``arms`` on other machines, by machine name, over the network that
-    both have. Docker resolves the column's key there."""
+    both have. On that network, Docker resolves the column's key."""
     for machine, arm in arms.items() if column.mode == Mode.OVERLAY else ():
         kind, title = PathKind.FROM_MACHINE_OVERLAY, f"{arm.title} on machine {machine} to {column.title}"
         title, client = f"{title}, over the overlay network (VXLAN)", f"{MACHINE_KEY}{machine}"
