@@ -46,7 +46,7 @@ def join_names(names: Iterable[str]) -> str:
 
 
 def join_titles(columns: Iterable[Column]) -> str:
-    """The titles of columns, as ``join_names``."""
+    """The titles of columns, joined as ``join_names`` joins names."""
     return join_names(column.title for column in columns)
 
 

@@ -20,13 +20,13 @@ def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
     return (port, protocol)
 
 
-#: Programs with UDP sockets on random ports, on which nothing is asked, and what these are for.
+#: Programs that send from UDP sockets on random ports, and what they send there: nothing listens on these ports.
 ASKING = {"aardvark-dns": "queries", SLIRP4NETNS: "datagrams"}
 
 
 def _asks(listener: Listener, state: NamespaceState) -> bool:
-    """Whether a socket is one of ``ASKING``. slirp4netns also holds published ports, including those of containers
-    outside the experiment; the kernel chooses its other ports."""
+    """Whether a program of ``ASKING`` sends from this socket. slirp4netns also holds published ports, including those
+    of containers outside the experiment; the ports from which it sends are chosen by the kernel."""
     if listener.protocol != "udp" or listener.process not in ASKING or listener.port == DNS_PORT:
         return False
     if listener.process != SLIRP4NETNS:

@@ -22,7 +22,7 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
     yield RowKey("identity", "netns", "", "Network namespace", (0,)), Cell(str(state.netns))
     own = tuple(address for address in column.networks.values() if address)
     if column.mode in PODMAN_MODES and not own and not observed.shares_machine(column.key):
-        own = primary_addresses(state)  # none of them is assigned by the Engine's API
+        own = primary_addresses(state)  # the Engine's API reports none
     key = RowKey("identity", "address", "", "Own address", (1,))
     if column.key in OBSERVERS:
         addresses = primary_addresses(state)

@@ -22,7 +22,7 @@ _NAMED_IF_SAME = {
     "identity/namespace cgroup/": "cgroup namespace",
     "dns/lookup localhost/": "localhost ({})",
 }
-#: How many of them it names, so that the sentence stays short.
+#: The maximum number of rows that it names, so that the sentence stays short.
 MAX_NAMED = 3
 NOT_RUNNING = (ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST)
 #: What programs and the Engine print if a port is taken (bind(2), EADDRINUSE; moby, libnetwork/portallocator).
@@ -117,8 +117,9 @@ def _count_running(running: Sequence[Column], arms: int) -> str:
 def describe_trouble(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], others: Sequence[PortUser] = ()
 ) -> tuple[tuple[str, ExperimentRef | None], ...]:
-    """How many arms run, and a sentence on each that was refused, exited or was removed, with the experiment that holds
-    its port; empty otherwise. ``others`` are the containers of other experiments."""
+    """Sentences, each with the experiment that holds an arm's port, if any: how many arms run, and one for each arm
+    that was refused, exited or was removed. Empty without such an arm. ``others`` are the containers of other
+    experiments."""
 
     def entries() -> Iterator[tuple[str, ExperimentRef | None]]:
         arms = [column for column in columns if column.key not in OBSERVERS]

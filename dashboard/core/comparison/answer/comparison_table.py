@@ -50,7 +50,8 @@ class ComparisonTable:
         return [column for column in self.arms if row.cells.get(column.key) == machine]
 
     def by_text(self, row: Row, *, machine: bool = False) -> list[tuple[str, list[Column]]]:
-        """The arms (with ``machine`` the machine too) grouped by their text in a row; arms without one are left out."""
+        """The arms (with ``machine`` the machine too) grouped by their text in a row; arms that have no text are left
+        out."""
         groups: dict[str, list[Column]] = {}
         for column in self.columns if machine else self.arms:
             if column.key in SHOWN_ONLY:

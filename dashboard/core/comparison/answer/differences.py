@@ -33,8 +33,8 @@ def _describe_row(table: ComparisonTable, row: Row) -> str:
 def list_differences(
     columns: Sequence[Column], rows: Sequence[Row], machine: NamespaceState | None = None
 ) -> tuple[Difference, ...]:
-    """At most ``MAX_DIFFERENCES``: those that a rule states, then the first differing row of each other section; and
-    what is offered to the LAN. ``machine`` is the machine's state, if it is known."""
+    """At most ``MAX_DIFFERENCES``: those that a rule states, then the first differing row of each section that no rule
+    mentioned; in addition, what is offered to the LAN. ``machine`` is the machine's state, if it is known."""
     table = ComparisonTable(columns, rows, machine)
     title = next((column.title for column in columns if column.key == MACHINE), "")
     differences = []

@@ -14,7 +14,7 @@ _ANY_IPV4, _ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
-    """The sentence and the row that proves it; None without a neighbour."""
+    """The row that proves the sentence, and the sentence on what each container offers; None without a neighbour."""
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
