@@ -24,7 +24,7 @@ def mutate(text: str, mutation: Mapping[str, str]) -> str:
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:
-    """``{name}`` replaced by its value; KeyError for an unknown name."""
+    """The text with each ``{name}`` replaced by its value; KeyError for an unknown name."""
     return _PLACEHOLDER.sub(lambda match: names[match[1]], text)
 
 

@@ -44,7 +44,7 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The outcome. ``evidence`` has the rows, inodes, rules or responses, one a line; ``reason`` is a sentence that
+    """The outcome. ``evidence`` has the rows, inodes, rules or responses, one per line; ``reason`` is a sentence that
     explains why the claim differs or cannot be tested."""
 
     verdict: ClaimVerdict

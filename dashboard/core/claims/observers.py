@@ -11,12 +11,12 @@ from dashboard.core.paths.nat_rules import packets_to
 
 #: A name that only the DNS server of a VPN knows.
 VPN_NAME, VPN_ADDRESS = "wiki.vpn.example", "198.51.100.7"
-#: How many times a program gets another second to listen or to exit.
+#: How often to wait another second for a program to listen or to exit.
 EXIT_TRIES = 20
 
-#: Of the machine and of the container.
+#: The network states of the machine and of the container.
 States = tuple[NamespaceState, NamespaceState]
-#: Of the machine and of the container, and the name of the default bridge.
+#: The network states of the machine and of the container, and the name of the default bridge.
 BridgeStates = tuple[NamespaceState, NamespaceState, str]
 #: A container and its network state.
 ContainerState = tuple[Container, NamespaceState]
@@ -71,8 +71,9 @@ async def observe_states(testbed: Testbed, *lines: str) -> States:
 
 async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
     """Waits until the container's program listens on the port or has exited: a slow engine takes seconds to notice an
-    exit. In host mode other programs listen in the same namespace, so the owner of the socket counts. The pid differs
-    from the one that the Engine reports if the Engine has its own pid namespace, as on private hosts."""
+    exit. In host mode other programs listen in the same namespace, so the socket must belong to the container, by its
+    id or its pid. The pid differs from the one that the Engine reports if the Engine has its own pid namespace, as on
+    private hosts."""
     for _ in range(EXIT_TRIES):
         container = await testbed.wait_exited(container, within_s=1)
         if container.status != "running":

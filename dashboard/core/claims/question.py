@@ -10,7 +10,7 @@ MAX_QUERY = 200
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page elsewhere. ``title`` is its own title, or the sentence that is quoted from it."""
+    """A page of another site. ``title`` is the page's title, or the sentence that is quoted from it."""
 
     title: str
     url: str

@@ -14,7 +14,7 @@ from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 #: Needs of claims that run on the private hosts that a run starts.
 ON_HOSTS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE})
 NOT_HARMLESS = ON_HOSTS | {Need.OWN_HOST}
-#: Claims that run at the same time.
+#: The number of claims that run at the same time.
 MAX_CONCURRENT = 3
 #: A symbol for each verdict: neither colour nor the word alone carries it.
 SYMBOLS = {ClaimVerdict.HOLDS: "✓", ClaimVerdict.DIFFERS: "≠", ClaimVerdict.NOT_TESTABLE: "?"}

@@ -212,8 +212,8 @@ class Testbed(Protocol):
         """GET / from this place. ``@name`` is an abstract unix socket."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """GET / from the neighbour, which has a route to this address through the machine during the
-        request. For a loopback address the neighbour removes its own."""
+        """GET / from the neighbour, which has a route to this address through the machine during the request. To
+        request a loopback address, the neighbour removes its own loopback address."""
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of this place."""

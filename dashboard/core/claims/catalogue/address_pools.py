@@ -33,7 +33,7 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """The address of the container ``app``. ``typed`` is the last line that is shown."""
+    """A claim about the address of the container ``app``. ``typed`` is the last line that is shown."""
 
     async def observe(testbed: Testbed) -> str:
         return (await run_script(await testbed.start_engine(daemon), lines))["app"].address

@@ -23,7 +23,7 @@ NO_PROXY = Expectation(
 
 
 async def observe_proxy_and_rest(testbed: Testbed) -> tuple[Timing, Timing]:
-    """The cost of docker-proxy, and of everything else."""
+    """What docker-proxy adds to a round trip, and what the rest of the path adds."""
     return await testbed.measure(HOST, BRIDGE, PROXY), await testbed.measure(HOST, BRIDGE, DNAT)
 
 
@@ -37,7 +37,8 @@ def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
 
 
 def _claim(claim_id: str, slow: str, fast: str, statement: str, source: str, **details: Unpack[Details]) -> Claim:
-    """A round trip over the path ``slow`` takes longer than one over ``fast``. The mutation exchanges them."""
+    """The claim that a round trip over the path ``slow`` takes longer than one over ``fast``. The mutation exchanges
+    them."""
     question = f"{slow} against {fast}"
     return Claim(
         id=claim_id,

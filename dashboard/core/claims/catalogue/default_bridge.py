@@ -60,8 +60,8 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """A container on the default bridge, which is docker0, and podman0 with Podman. ``typed`` is the last line that is
-    shown; ``networks`` are for the mutation and are not shown."""
+    """A claim about a container on the default bridge: docker0, or podman0 with Podman. ``typed`` is the last line that
+    is shown; ``networks`` are for the mutation and are not shown."""
     return Claim(
         id=claim_id,
         topic=Topic.BRIDGE,

@@ -27,7 +27,8 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """A request from another machine while the firewall is active, on an engine that is started for the claim."""
+    """A claim about a request from another machine while the firewall is active, on an engine that is started for the
+    claim."""
     status, setup = program
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(

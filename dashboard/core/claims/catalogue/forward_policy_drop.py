@@ -9,14 +9,14 @@ LINES = ("dockerd --ip-forward=true",)
 
 
 async def observe(testbed: Testbed) -> str:
-    """The policy of FORWARD on an engine that started with this option."""
+    """The policy of FORWARD on an engine that was started with the option in ``LINES``."""
     engine = await testbed.start_engine(LINES[0])
     _code, rules = await engine.execute(MACHINE, "iptables-save -t filter")
     return next((rule for rule in rules.splitlines() if rule.startswith(":FORWARD")), "")
 
 
 def judge(policy: str) -> Judgement:
-    """Holds if it is DROP."""
+    """Holds if the policy is DROP."""
     return holds_if(" DROP " in policy, "It is not DROP.", f"policy: {policy or 'none'}")
 
 

@@ -14,7 +14,7 @@ Observed = tuple[str, Response]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The address of the name, and a request to it."""
+    """The address of host.docker.internal, and a request to it."""
     client = (await run_script(testbed, LINES))["client"]
     found = await testbed.lookup(client, "host.docker.internal")
     address = next(iter(found.answers), "")

@@ -66,7 +66,7 @@ async def observe_netstat(testbed: Testbed) -> Listed:
 
 
 def judge_grep(observed: Listed) -> Judgement:
-    """Holds if a line matches although port 80 is free."""
+    """Holds if a line of the output matches although port 80 is free."""
     output, machine = observed
     matched = [" ".join(line.split()) for line in output.splitlines() if ":80" in line]
     evidence = (

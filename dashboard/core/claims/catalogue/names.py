@@ -25,7 +25,8 @@ def _claim(
     typed: str = "",
     **details: Unpack[Details],
 ) -> Claim:
-    """Lookups of names in the container ``client``. ``typed`` replaces ``nslookup`` in the lines that are shown."""
+    """A claim about lookups of names in the container ``client``. ``typed`` replaces ``nslookup`` in the lines that are
+    shown."""
     lookups = [f"nslookup {name.strip('{}')}" for name in names]
     return Claim(
         id=claim_id,

@@ -29,7 +29,7 @@ def _claim(
     needs: frozenset[Need] = frozenset(),
     **details: Unpack[Details],
 ) -> Claim:
-    """The Engine refuses the last line. A network that only the mutation uses is not shown."""
+    """The claim that the Engine refuses the last line. A network that only the mutation uses is not shown."""
     return Claim(
         id=claim_id,
         topic=Topic.WHEN,

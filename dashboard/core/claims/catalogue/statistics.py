@@ -23,7 +23,7 @@ async def observe_networks(testbed: Testbed) -> Networks:
 
 
 def judge_none(networks: Networks) -> Judgement:
-    """Holds if there are none."""
+    """Holds if docker stats reports no networks."""
     evidence = f"networks in the statistics: {describe_list(sorted(networks))}"
     return holds_if(not networks, "There are network statistics.", evidence)
 

@@ -21,7 +21,7 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """A lookup of a name on a VPN in the last container. The machine's only name server is 127.0.0.53."""
+    """A claim about a lookup of a name on a VPN in the last container. The machine's only name server is 127.0.0.53."""
     *networks, line = lines
     return Claim(
         id=claim_id,
