@@ -46,15 +46,15 @@ class Timed(Protocol):
 
     @property
     def center_us(self) -> float:
-        """The compared value."""
+        """The compared value of the block in µs."""
 
     @property
     def p99_us(self) -> float:
-        """Its 99th percentile in µs."""
+        """The 99th percentile of the block in µs."""
 
     @property
     def counts(self) -> bool:
-        """Whether it is valid for comparisons."""
+        """Whether the block is valid for comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Between:
 
 def _resampled(before: Sequence[float], after: Sequence[float], source: random.Random, rounds: int) -> list[float]:
     ones, others = resampled_medians(before, source, rounds), resampled_medians(after, source, rounds)
-    source.shuffle(others)  # both are sorted
+    source.shuffle(others)  # both are sorted, and pairs must be random
     return sorted(other - one for one, other in zip(ones, others, strict=True))
 
 
@@ -93,8 +93,8 @@ def difference_interval(
 ) -> Interval:
     """The percentile bootstrap interval of the difference of two medians.
 
-    It has no correction for few values: simulated from 12 values on it covers the truth in 95 to 97 of 100; with the
-    correction of paired differences it would cover it in 97 to 98.
+    It is not corrected for few values. In simulations with 12 values or more it covers the true difference in 95 to 97
+    of 100 cases; with the correction for paired differences it would in 97 to 98.
     """
     return _ends(_resampled(before, after, source, rounds), confidence)
 

@@ -18,7 +18,7 @@ from dashboard.core.measurements.statistics import median
 #: Charts with more points are thinned out: a screen cannot show more.
 MAX_POINTS = 400
 MAX_MARKS = 120
-#: Shapes along a line among others, which identify it without its colour.
+#: About how many shapes are drawn along a line among others: they identify it without its colour.
 MARKS = 6
 #: The height of the drawing area in pixels, in which labels are kept apart.
 HEIGHT_PX = 240
@@ -51,8 +51,8 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of up to ``MAX_POINTS`` points, the area between p50 and p99, and marks. Its label is at the height
-    ``label_at`` beside the chart, the line ends at ``end``: empty without a leader between the two."""
+    """A line of up to ``MAX_POINTS`` points, the area between p50 and p99, and marks. Its label is beside the chart at
+    the height ``label_at``; ``end`` is the height at which the line ends, empty if no leader joins them."""
 
     key: str
     label: str
@@ -179,8 +179,9 @@ def _share(spot: str) -> tuple[str, str]:
 def draw_times(
     x: Sequence[float], series: Sequence[Times], across: Sequence[Tick] = (), *, banded: bool = True
 ) -> ChartView:
-    """The chart of all series, without lines if none has two points. ``across`` are the ticks of x as fractions of its
-    range, which is then time; seconds by default. Without bands the vertical axis fits the medians only."""
+    """The chart of all series, without lines if none has two points. ``across`` are ticks as fractions of the range of
+    ``x``, which is then seconds since the epoch; without them ``x`` starts at 0 s. Without bands the vertical axis fits
+    the medians only."""
     drawn = {one.key: _thinned(x, one) for one in series}
     times = [
         value

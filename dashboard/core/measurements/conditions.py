@@ -11,7 +11,7 @@ class Conditions(StrEnum):
 
 
 def parse_conditions(text: str) -> Conditions:
-    """The conditions with this name; ValueError with a sentence if there are none."""
+    """The conditions with this name. Raises ValueError with a message for the user if there are none."""
     try:
         return Conditions(text)
     except ValueError:

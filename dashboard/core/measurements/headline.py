@@ -73,8 +73,8 @@ def _span(low: float, high: float) -> str:
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """The headline about docker-proxy, if its additional time over the other paths exceeds theirs over the baseline,
-    even at the nearest ends of the intervals."""
+    """The headline about docker-proxy, if it adds more time to the other paths than these add to the baseline, even
+    between the nearest ends of the intervals; otherwise None."""
     proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
     others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
     if not proxied or any(one.result.verdict != "slower" for one in proxied):
@@ -97,7 +97,7 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
 
 
 def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """The headline about the bridge, if only the machine's paths to containers' addresses are compared with
+    """The headline about the bridge; None unless only the machine's paths to containers' addresses are compared with
     loopback."""
     if kind_of(baseline.path) != PathKind.LOOPBACK:
         return None

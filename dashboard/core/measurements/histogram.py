@@ -22,7 +22,7 @@ DIGITS = 3
 
 _MOST_BYTES = 1_000_000  # inflated; a histogram with all of its counts used has about 260,000
 _HEADER = struct.Struct(">iiiiqqd")  # cookie, length, offset, digits, lowest, highest, ratio
-_new_histogram: Any = hdrh.histogram.HdrHistogram  # it has no types
+_new_histogram: Any = hdrh.histogram.HdrHistogram  # the library has no types
 _FAULTS = (
     hdrh.codec.HdrCookieException,
     hdrh.codec.HdrLengthException,
@@ -54,7 +54,7 @@ class Summary:
 
 def _without_cycle(histogram: Any) -> Any:
     """The histogram, with only a weak reference from its encoder. Otherwise its table of 270 KB would stay in memory
-    until the garbage collector runs, which counts objects, not their size."""
+    until the garbage collector runs, which is triggered by the number of objects, not by their size."""
     histogram.encoder.histogram = weakref.proxy(histogram)
     return histogram
 

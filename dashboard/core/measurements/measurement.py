@@ -51,9 +51,9 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to measure. ``payload_bytes`` each way, 0 for the probe's default; ``rate`` in requests per second counts
-    times from the moment when a request was due, None sends the next request after each answer; ``width_us`` ends the
-    run once every interval is that narrow; ``same_within_us`` is the size below which a difference does not matter,
+    """How to measure. ``payload_bytes`` each way, 0 for the probe's default. With ``rate``, in requests per second,
+    times count from the moment when a request was due; None sends the next request after each answer. ``width_us`` ends
+    the run once every interval is that narrow; ``same_within_us`` is the size below which a difference does not matter,
     None for ``core.measurements.verdicts.default_margin``; ``dns`` looks up ``lookup_name``."""
 
     seconds: float = 10.0
@@ -144,7 +144,7 @@ class Block:
 
     @property
     def counts(self) -> bool:
-        """Whether the measurement is valid for comparisons."""
+        """Whether the block is valid for comparisons."""
         return not self.error and self.n > 0
 
 
@@ -179,7 +179,8 @@ class Environment:
 
     @property
     def measured_in(self) -> Conditions | None:
-        """The conditions; quiet for a measurement without them, None without a measurement, which reads the load."""
+        """The conditions of the measurement: quiet if none were recorded, None without a measurement (the load was not
+        read)."""
         return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 

@@ -105,7 +105,7 @@ def order_of_rounds(keys: Sequence[str], seed: int) -> Iterator[tuple[str, ...]]
         yield tuple(source.sample(keys, len(keys)))
 
 
-#: With less time than this for each series, intervals are wide.
+#: Seconds for each series below which intervals are wide.
 SHORT_SHARE_S = 1.0
 
 
@@ -124,7 +124,7 @@ def remaining_s(options: Options, elapsed_s: float) -> float:
 
 
 def needs_responder(probe: Probe) -> bool:
-    """Whether our responder must answer, in the server's namespace."""
+    """Whether the probe needs our responder in the server's namespace."""
     return probe in ANSWERED_BY_US
 
 

@@ -32,7 +32,7 @@ def _sentences(texts: Sequence[str]) -> tuple[str, ...]:
 def summarise_series(series: Series, blocks: Sequence[Block], refused: str = "") -> SeriesResult:
     """The figures of one series over all valid blocks; percentiles from the merged histograms.
 
-    For tcp-stream they are the times to hand one payload to the kernel.
+    For tcp-stream, the times are those to hand one payload to the kernel.
     """
     good = [block for block in blocks if block.counts]
     whole = summarise_histograms(block.histogram for block in good)

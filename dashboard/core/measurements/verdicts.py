@@ -188,9 +188,9 @@ def decide_stop(
     elapsed_s: float,
 ) -> Stop | None:
     """Whether to end after ``rounds`` whole rounds. NARROW: the 99 % interval of every series against its baseline is
-    at most ``options.width_us`` wide, so that the displayed one is narrower. With the 95 % interval runs would end when
-    it happens to be too narrow (simulated: it then covers the truth in 93 of 100 runs, not 95). Series without a valid
-    block are ignored."""
+    at most ``options.width_us`` wide, so the displayed 95 % interval is narrower. If the 95 % interval decided, runs
+    would end when it happens to be too narrow (in simulations it then covers the truth in 93 of 100 runs, not 95).
+    Series without a valid block are ignored."""
     if elapsed_s >= options.seconds:
         return Stop.TIME
     if options.width_us is None or not is_check_due(rounds):

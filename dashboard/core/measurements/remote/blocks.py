@@ -9,14 +9,14 @@ from dashboard.core.measurements.measurement import MAX_PAYLOAD_BYTES, Options, 
 from dashboard.core.measurements.schedule import MAX_REQUESTS, BlockPlan, Series
 from dashboard.core.paths.model import PathKind
 
-#: The longest block, which is that of the lowest rate, with its timeout: the longest that a remote call may take.
+#: The longest time of a remote call: a block at the lowest rate, with its timeout.
 MAX_BLOCK_S = 50.0
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteBlock:
-    """One block for a client process, as ``latency.client`` reads it, without the namespace: that of the machine, or of
-    its arm on the overlay network."""
+    """One block for a client process, as ``latency.client`` reads it. It does not name the namespace: that of the
+    machine, or with ``from_arm`` that of its arm on the overlay network."""
 
     probe: Probe
     address: str
