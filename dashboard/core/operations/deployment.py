@@ -59,8 +59,8 @@ def parse_role(text: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class LabFacts:
-    """A lab as pages show it: its engine, or the ``problem`` why it has none. ``heartbeat`` has the state and the
-    counters for ``/readyz`` and ``/metrics``; its times are those of the lab's clock."""
+    """A lab as pages show it: its engine, or the ``problem``, the reason why it has none. ``heartbeat`` has the state
+    and the counters for ``/readyz`` and ``/metrics``; its times are those of the lab's clock."""
 
     engine: EngineRef | None = None
     problem: str = ""
@@ -131,7 +131,7 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
     """The last heartbeat, with all its times converted to the receiver's clock (``epoch`` is ``now`` in seconds since
-    the epoch). The one of an unavailable lab is older than ``SILENT_S``."""
+    the epoch). For an unavailable lab it is older than ``SILENT_S``."""
     if last is None or last.facts.heartbeat is None:
         return None
     silent_s = now - last.at

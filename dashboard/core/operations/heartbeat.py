@@ -105,8 +105,8 @@ class Heartbeat:
 
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
-    """Whether the lab and the engine are missing. ``without`` is the part that counts as missing before the first
-    heartbeat: a process with its own lab waits for the engine."""
+    """Which of the lab and the engine are missing, with reasons. ``without`` is the part that counts as missing before
+    the first heartbeat: a process with its own lab waits for the engine."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

@@ -13,7 +13,8 @@ from msgspec import Meta
 
 #: The name of the installation's own lab in messages. Rows of its experiments name no machine.
 SERVER = "server"
-#: Names that mean something else in messages, and the users in ``nats.conf``, about which NATS asks no web process.
+#: Names that a machine cannot have: they mean something else in messages, or belong to users in ``nats.conf``, which
+#: NATS admits without asking a web process.
 RESERVED = frozenset({SERVER, "all", "web", "lab"})
 MAX_NAME = 32
 #: The time after which an unused token is invalid.
@@ -47,7 +48,7 @@ def first_machine(places: Iterable[str]) -> str:
 
 
 type Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-#: One line, as long as the column.
+#: One line, at most as long as the field of the database.
 type Text40 = Annotated[str, Meta(max_length=40, pattern=_LINE)]
 type Text60 = Annotated[str, Meta(max_length=60, pattern=_LINE)]
 type Text120 = Annotated[str, Meta(max_length=120, pattern=_LINE)]
@@ -106,7 +107,7 @@ class MachineState(StrEnum):
 
 
 def state_of(record: MachineRecord, *, is_connected: bool, has_engine: bool, server_version: str) -> MachineState:
-    """The state of a machine with these heartbeats."""
+    """The state of a machine, from its record and what its lab reports."""
     if record.is_revoked:
         return MachineState.REVOKED
     if not is_connected:
@@ -143,7 +144,8 @@ def _minor(version: str) -> tuple[int, int] | None:
 
 def version_problem(server: str, lab: str) -> str | None:
     """Why web processes of the version ``server`` send no calls to a lab of the version ``lab``, None if they do: the
-    lab may be one minor version older. A lab that reports no version is older than that feature."""
+    lab may be one minor version older. A lab that reports no version is accepted: its version is from before this
+    check."""
     of_server, of_lab = _minor(server), _minor(lab)
     if not lab or of_server is None or of_lab is None or of_lab == of_server:
         return None
@@ -165,7 +167,7 @@ def with_address(address: str, secret: str) -> str:
 
 
 def split_token(token: str) -> tuple[str, str]:
-    """The address and the secret in a token. ValueError with a sentence."""
+    """The address and the secret in a token. Raises ValueError with a message for the user."""
     text = token.strip().removeprefix(TOKEN_PREFIX)
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()

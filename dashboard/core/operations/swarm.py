@@ -20,7 +20,7 @@ FOREIGN = (
     "The engine of {0} is in a swarm that Netmodes did not form, and that is left alone. Choose other machines, or "
     "run `docker swarm leave --force` there if the engine should leave it."
 )
-#: Before version 28.3 (moby, commit 16ed51d8).
+#: The Engine keeps the port in versions before 28.3 (moby, commit 16ed51d8).
 KEPT = (
     "Docker left a swarm here but has kept the port for overlay networks (7946), so those of another swarm would not "
     "work. Restart Docker on this machine, for example with `systemctl restart docker`; that stops its containers."
@@ -49,7 +49,7 @@ class Membership(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SwarmState:
     """What the lab of a machine reports. ``cluster`` is the id of the swarm of the machines, ``address`` the engine's
-    address in it, ``since`` when the engine entered it; ``problem``: why the engine cannot be in one."""
+    address in it, ``since`` when the engine entered it; ``problem``: why the engine cannot be in a swarm."""
 
     membership: Membership = Membership.NONE
     cluster: str = ""
@@ -68,7 +68,8 @@ class SwarmTicket:
 
 @dataclass(frozen=True, slots=True)
 class SwarmMachine:
-    """A machine with the state of its engine and its interfaces and routes, or the ``problem`` why they are unknown."""
+    """A machine with the state of its engine and its interfaces and routes, or the ``problem``: why these are
+    unknown."""
 
     name: str
     swarm: SwarmState = SwarmState()
@@ -118,17 +119,18 @@ def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> N
 
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
-    """The members that have not left the swarm since a machine was revoked, so that the revoked machine may still
-    manage it; empty if all have left. ``revoked`` has the time of each revocation by name, also of machines that have
-    joined again."""
+    """A sentence on the members that have not left the swarm since a machine was revoked, so that the revoked machine
+    may still manage it; empty if all have left. ``revoked`` has the time of each revocation by name, also of machines
+    that have joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [machine.name for machine in machines if machine.is_member and last and machine.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
-    """The machines that may be in a swarm with a revoked one, because they entered it before and do not respond; empty
-    if none. ``entered`` has the time by name, 0 for a machine that has left; a machine without one may be in it."""
+    """A sentence on the machines that do not respond and may be in a swarm with a revoked machine, since they entered
+    it before the revocation; empty if none. ``entered`` has the time by name, 0 for a machine that has left; a machine
+    without one may be in the swarm."""
     names, managers = [], set()
     for machine in machines:
         since = entered.get(machine.name, -math.inf)

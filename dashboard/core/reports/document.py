@@ -35,7 +35,7 @@ MAX_NOTES = 12_000
 MAX_ROWS = 150
 MAX_LINES_FIRST, MAX_LINES_LAST = 60, 40
 MAX_ITEMS = 60
-#: A longer word may be broken after each group of so many characters.
+#: A longer word gets a break opportunity after each group of so many characters.
 LONG_WORD = 16
 BREAK = "\u200b"
 UNKNOWN = "\ufffd"
@@ -162,8 +162,8 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """A table of the rows that differ or are not visible, by weight, with reasons; the numbers of omitted and of equal
-    rows."""
+    """A table of the rows that differ or are not visible, by weight, with reasons; and the numbers of omitted and of
+    equal rows."""
     differing = sorted((row for row in snapshot.rows if row.relation is not Relation.SAME), key=weigh_row)
     body = []
     for row in differing[:MAX_ROWS]:

@@ -57,7 +57,7 @@ class FactRule:
 @dataclass(frozen=True, slots=True)
 class EnvironmentRow:
     """One fact of each report, empty where it is unknown. ``differs``: the known values are not the same; ``why`` is
-    what that could explain."""
+    what the difference could explain."""
 
     key: str
     label: str

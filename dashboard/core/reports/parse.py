@@ -68,7 +68,7 @@ def _check_size(data: bytes) -> None:
     except UnicodeDecodeError as error:
         raise InvalidReportError(f"Byte {error.start:,} is not UTF-8. Import the JSON file as exported.") from None
     too_many = f"The file holds more than {MAX_VALUES:,} values. Save a smaller report."
-    if data.count(b'"') > 4 * MAX_VALUES:  # two for a name, two for a text
+    if data.count(b'"') > 4 * MAX_VALUES:  # two quotes for a name, two for a text
         raise InvalidReportError(too_many)
     bare = _STRING.sub(b"", data)
     brackets = bare.translate(None, _NOT_BRACKETS)

@@ -87,8 +87,8 @@ def _list_verdicts(figures: ReportFigures) -> dict[str, str]:
 
 
 def list_entries(reports: Sequence[TrendReport]) -> tuple[TrendEntry, ...]:
-    """What changed from each report to the next. A verdict is compared with the last one before it, which may be from
-    an earlier report."""
+    """What changed from each report to the next. A verdict is compared with the last earlier one on the same subject,
+    which may be several reports back."""
     entries: list[TrendEntry] = []
     known: dict[str, str] = {}
     mark = 0

@@ -33,8 +33,8 @@ MAX_CONTAINERS = 12
 
 @dataclass(frozen=True, slots=True)
 class HostLimits:
-    """``memory_mb`` and ``cpus`` (cores) of the whole host with its engine; ``pids`` (processes and threads) of
-    containers and shells."""
+    """The limits of a host: ``memory_mb`` and ``cpus`` (cores) for all of it, with its engine; ``pids`` (processes and
+    threads) for its containers and shells."""
 
     memory_mb: int = 512
     pids: int = 512
@@ -52,7 +52,8 @@ class HostLimits:
 
 
 def share(limits: HostLimits) -> Resources:
-    """The resources with which a host with these limits counts."""
+    """The resources that are counted for a host with these limits: a part of its limits, because hosts are
+    overcommitted."""
     return Resources(max(IDLE_MB, limits.memory_mb // OVERCOMMIT), max(IDLE_PIDS, limits.total_pids // OVERCOMMIT))
 
 
@@ -64,7 +65,8 @@ def offered(hosts: int) -> Resources:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``memory_mb`` available now, with the running hosts; ``pids`` that the kernel allows; ``cores``."""
+    """The resources of a machine: ``memory_mb`` that is available now, while hosts run; ``pids`` that the kernel
+    allows; ``cores``."""
 
     memory_mb: int
     pids: int

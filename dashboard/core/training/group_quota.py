@@ -15,7 +15,7 @@ from dashboard.core.training.capacity import MAX_CONTAINERS, MAX_EXPERIMENTS, re
 
 #: How many runs of each kind are kept for a group; launching a stopped experiment again adds none.
 MAX_KEPT = 60
-#: All groups wait while one measures.
+#: The longest measurement in a session: all groups wait while one measures.
 MAX_MEASUREMENT_S = 60.0
 
 
@@ -105,7 +105,8 @@ def refuse_claim(claim: Claim) -> str | None:
 
 
 def choose_claims(claims: Iterable[Claim], ids: Collection[str]) -> tuple[Claim, ...]:
-    """The claims with these ids, or without ids all that can be run in a session; ValueError with a sentence."""
+    """The claims with these ids, or without ids all that can be run in a session. Raises ValueError with a message for
+    the user."""
     chosen = choose(tuple(claims), tuple(ids))
     refused = [reason for claim in chosen if (reason := refuse_claim(claim))]
     if ids and refused:

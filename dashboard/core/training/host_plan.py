@@ -121,7 +121,7 @@ def plan_actions(
             if record.stage is not HostStage.STOPPED or record.host:
                 actions.append(HostAction(record.group, ActionKind.STOP, reason))
         elif record.stage in {HostStage.FAILED, HostStage.STOPPED, HostStage.UNPLACED}:
-            continue  # until it is requested again
+            continue  # waits until the host is requested again
         elif host is None:
             waiting.append((record.since, record.group))
         elif not host.running:

@@ -21,7 +21,8 @@ def code_from(random: bytes) -> str:
 
 
 def parse_code(typed: str) -> str:
-    """The code without blanks and hyphens, in capitals. Raises ValueError with a sentence if it cannot be a code."""
+    """The code without blanks and hyphens, in capitals. Raises ValueError with a message for the user if it cannot be a
+    code."""
     code = typed[:MAX_TYPED].upper().translate(_READ_AS) if len(typed) <= MAX_TYPED else ""
     if len(code) != LENGTH or any(symbol not in SYMBOLS for symbol in code):
         raise ValueError(f"A code has {LENGTH} letters and digits, such as 7K3M-9PQX. Check it and try again.")

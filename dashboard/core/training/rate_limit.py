@@ -1,5 +1,5 @@
-"""Rate limits of joining: of wrong codes, per client and over all clients, and of new participants per client; and of
-wrong passwords. No clock: times in seconds are arguments.
+"""Rate limits: of wrong join codes per client and over all clients, of new participants per client, and of wrong
+passwords. No clock: times in seconds are arguments.
 
 A correct code does not count as a wrong one, so a whole class behind one address can join. A client over the limit is
 rejected even with the correct code, until its bucket has refilled.

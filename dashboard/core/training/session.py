@@ -47,7 +47,7 @@ def join_status(closed_at: float, expires_at: float, now: float, *, admission_re
 
 
 def parse_name(typed: str) -> str:
-    """A participant's name without extra blanks. Raises ValueError with a sentence if it cannot be one."""
+    """A participant's name without extra blanks. Raises ValueError with a message for the user if it cannot be one."""
     name = " ".join(typed.split())
     if not name or not name.isprintable():
         raise ValueError("Enter the name by which the others know you.")
@@ -57,7 +57,7 @@ def parse_name(typed: str) -> str:
 
 
 def parse_text(typed: str) -> str:
-    """A hint or a question as one line. Raises ValueError with a message if it is empty or too long."""
+    """A hint or a question as one line. Raises ValueError with a message for the user if it is empty or too long."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in typed).split())
     if not text:
         raise ValueError("Write something first.")

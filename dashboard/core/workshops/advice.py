@@ -238,7 +238,7 @@ def _removed(check: Check, observation: Observation, _known: KnownCommands) -> s
 
 
 def _mode(check: Check, observation: Observation, known: KnownCommands) -> str:
-    """A check that fails because no matching container runs, or because it runs in another mode."""
+    """Advice if no matching container runs, or none in the expected mode."""
     if newest(observation, check.selector) is not None:
         return ""
     return _running(Check("container-running", check.arguments), observation, known)

@@ -1,6 +1,6 @@
 """Parses the commands of a workshop: a button performs its line, and only the commands listed here are possible.
 
-No shell is involved. A line that cannot be parsed raises ValueError with a sentence.
+No shell is involved. A line that cannot be parsed raises ValueError with a message for the user.
 """
 
 import re

@@ -72,7 +72,8 @@ class FieldReader:
         *path: str | int,
         optional: frozenset[str] = frozenset(),
     ) -> T | None:
-        """A check or a reading: its ``kind``, and the arguments that this type takes. ``optional`` keys are ignored."""
+        """A check or a reading, made from its ``kind`` and the arguments of that type; None if there is a problem.
+        ``optional`` keys are ignored."""
         kind = values.get("kind")
         if not isinstance(kind, str) or kind not in types:
             given = f"“{kind[:40]}”" if isinstance(kind, str) else "missing"

@@ -57,7 +57,7 @@ class TypedLine:
 
 
 def parse_launch(words: Sequence[str]) -> Launch | TypedLine:
-    """The action of ``docker run`` with these words after it; ValueError with a sentence."""
+    """The action of ``docker run`` with these words after it. Raises ValueError with a message for the user."""
     try:
         run = parse_run(words)
     except UnsupportedOptionError as error:

@@ -60,9 +60,9 @@ class ContainerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """``at`` is by the clock of the engine's machine, like the times of containers. ``networks`` maps names to drivers,
-    without Docker's predefined three; ``connections`` are those of the machine's namespace; ``problem`` states what
-    could not be read."""
+    """An engine at the time ``at``, by the clock of its machine, like the times of containers. ``networks`` maps names
+    to drivers, without Docker's predefined three; ``connections`` are those of the machine's namespace; ``problem``
+    states what could not be read."""
 
     at: float
     machine: NamespaceState | None = None

@@ -28,7 +28,7 @@ _LINK = re.compile(
     r"\]\(\s*<?([^)\s>]*)|^\s*\[[^\]]+\]:\s*<?(\S+?)>?\s*$|<([a-z][a-z0-9+.-]*:[^>]*)>", re.MULTILINE | re.IGNORECASE
 )
 _IMAGE = re.compile(r"!\[")
-#: Addresses of other pages of a workshop.
+#: Addresses of other pages of a workshop, which no step can have.
 RESERVED = frozenset({"start", "again", "result"})
 _TABLES = {"predict", "check", "wrong"}
 _STEP_KEYS = {"title", "run", "folded", "hints", "measure", *_TABLES}

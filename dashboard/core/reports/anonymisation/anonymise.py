@@ -38,7 +38,7 @@ MACHINE_TEXTS: dict[type[Any], tuple[str, ...]] = {
     Check: ("name", "detail"),
     Column: ("title",),
 }
-#: The reason phrases of HTTP: another one is a text of the service.
+#: The standard reason phrases of HTTP; any other phrase is a text of the service.
 PHRASES = frozenset({"", *(status.phrase for status in HTTPStatus)})
 #: A shorter name is replaced in fields for names only; in a text it may be any word.
 MIN_LITERAL = 3
@@ -163,8 +163,8 @@ class _Anonymiser:
         return after
 
     def replace_machines(self, text: str) -> str:
-        """The text with pseudonyms for the machines that it names: before a colon, in parentheses, or in a list. Here
-        even a name is replaced that could be an ordinary word in other texts."""
+        """The text with pseudonyms for the machines that it names: before a colon, in parentheses, or in a list. In
+        these places a name is replaced even if it could be an ordinary word."""
         if not self._machines:
             return self.text(text)
         if text.startswith(LAUNCH_REQUESTED):

@@ -33,7 +33,8 @@ def _kind(address: ipaddress.IPv4Address) -> str:
 
 
 def identifies_nothing(address: Address) -> bool:
-    """Whether machines have it in common: loopback, unspecified, broadcast, masks, multicast, the link-local prefix."""
+    """Whether many machines have this address: loopback, unspecified, broadcast, masks, multicast, the link-local
+    prefix."""
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_loopback or address.is_unspecified or int(address) >> 28 >= 14
     return address.is_loopback or address.is_unspecified or address.is_multicast or int(address) == _LINK

@@ -40,7 +40,8 @@ def _nearest(seconds: float | None, step: float) -> float | None:
 
 
 def _share(part: int | None, whole: int | None) -> float | None:
-    """The share of the rounded figures: it reveals no more than they do."""
+    """The share, from 0 to 1, of the rounded figures: it reveals no more than these do. None below
+    ``MIN_FOR_SHARES``."""
     if (whole or 0) < MIN_FOR_SHARES:
         return None
     share = share_of(rounded(part), rounded(whole))

@@ -48,7 +48,7 @@ class CheckType:
 
 
 def selector_of(arguments: Arguments) -> ContainerSelector:
-    """``mode``, ``image`` and ``name`` of the arguments."""
+    """The selector with ``mode``, ``image`` and ``name`` of the arguments."""
     return ContainerSelector(*(str(arguments.get(key, "")) for key in SELECTOR))
 
 

@@ -11,8 +11,8 @@ _DROPS = re.compile(r"-j (DROP|REJECT)\b")
 
 
 def _rules(arguments: Arguments, observation: Observation) -> Iterator[tuple[int, str]]:
-    """The packet count and the text of each rule in the chain that drops or rejects packets; if a port is given,
-    packets to that port."""
+    """The packet count and the text of each rule in the chain that drops or rejects packets; if a port is given, only
+    of rules for that port."""
     port = arguments.get("port")
     for line in observation.rules:
         match = _RULE.fullmatch(line.strip())
