@@ -30,7 +30,7 @@ LIVE = (WAITING, RUNNING)
 MAX_LISTED = 10
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
-#: The fields of a block that its row stores: all but the key of the series, which is a foreign key there.
+#: The fields of a block that are columns of its row: all except the key of the series.
 BLOCK_FIELDS = tuple(field.name for field in fields(Block) if field.name != "series")
 
 Missing = tuple[tuple[Path, Probe, str], ...]
@@ -56,8 +56,7 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Request a run on the experiment's host and return its id. ``twin``: the experiment was launched only to be
-    measured in place of ``source``."""
+    """Request a run on the experiment's host and return its id. ``twin``: the experiment stands in for ``source``."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -103,8 +102,7 @@ def begin_run(
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A requested run. ``twin``: ``experiment`` was launched only to be measured in place of ``source``, which is
-    otherwise empty."""
+    """A requested run. ``twin``: the experiment stands in for ``source``, which is otherwise empty."""
 
     id: str
     experiment: str
@@ -122,8 +120,7 @@ def hosts_waiting() -> frozenset[str]:
 
 
 def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
-    """The runs of one host (empty: the server's own engine) that have not started, oldest first. ``experiment`` is
-    empty in a run whose experiment was removed."""
+    """The runs of one host that have not started, oldest first; ``experiment`` is empty after its removal."""
     rows = MeasurementRun.objects.filter(machine=here(), host=host, state=WAITING).order_by("created_at")
     return tuple(
         RequestedRun(
@@ -145,7 +142,7 @@ def fail_run(run: str, reason: str, state: str = FAILED) -> None:
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column: from its series, or from the experiment's arm if the column has no series."""
+    """The mode of each column: from its series, or from the experiment's arm without one."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -155,15 +152,13 @@ def column_modes(run: str) -> dict[str, str]:
 
 
 def chosen_experiment(run: str) -> str:
-    """The experiment that the user chose to measure, even if a twin was measured in its place. Empty if it was
-    removed."""
+    """The experiment that was chosen, even if a twin was measured instead. Empty if it was removed."""
     found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
     return "" if found is None else found[0] or found[1] or ""
 
 
 def runs_of(experiment: str) -> QuerySet[MeasurementRun]:
-    """The newest measurements of an experiment and of its parts, at most ``MAX_LISTED``, including those that measured
-    a twin."""
+    """The newest ``MAX_LISTED`` measurements of an experiment and of its parts, including those of a twin."""
     ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
     return MeasurementRun.objects.filter(Q(experiment__in=ids) | Q(source__in=ids)).order_by("-created_at")[:MAX_LISTED]
 
@@ -267,8 +262,7 @@ def _build(row: MeasurementRun) -> Measurement:
 
 
 def load_blocks(run: str, after: int = 0) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
-    """The series of a run, and their blocks with a row id above ``after`` by the series' key, in the order of the
-    rounds."""
+    """The series of a run, and their blocks with row ids above ``after``, by key and in the order of the rounds."""
     series, keys = _series_of(run)
     blocks: dict[str, list[Block]] = defaultdict(list)
     found = MeasurementBlock.objects.filter(series_id__in=keys, pk__gt=after).order_by("round")
@@ -289,7 +283,7 @@ def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
 
 
 def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
-    """The blocks of a run with a row id above ``after``, without histograms, for a chart; and the newest row id."""
+    """The blocks with row ids above ``after``, without histograms, for a chart; and the newest row id."""
     names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
     rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
     newest = max((row["pk"] for row in rows), default=after)

@@ -28,8 +28,8 @@ from dashboard.netns.files import read_inside, write_inside
 
 
 class EngineTestbed(TestbedReader):
-    """The testbed of one claim. The names of all objects that it creates start with ``prefix``; ``mutation`` replaces
-    words in the claim's lines."""
+    """The testbed of one claim. Names of its objects start with ``prefix``; ``mutation`` replaces words in the
+    claim."""
 
     def __init__(
         self,
@@ -68,8 +68,7 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """The unique name of an object that the claim calls ``name``, because other claims may use the same name at the
-        same time. An empty ``name`` gets a number."""
+        """The unique real name of ``name``, which other claims may use too; a numbered name if it is empty."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -94,8 +93,7 @@ class EngineTestbed(TestbedReader):
         return container
 
     async def try_run(self, line: str) -> Container:
-        """Creates and starts a container. If the Engine refuses, the returned container has its message in
-        ``refused``."""
+        """Creates and starts a container; its ``refused`` is the Engine's refusal, if any."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)
         engine, config = self._target.engine, parsed.labelled(self._labels)
@@ -114,8 +112,7 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
 
     async def create_network(self, line: str) -> str:
-        """Creates a network and returns its real name. NotTestableError if the Engine refuses, because of an error in
-        the claim or a machine that does not support the network."""
+        """Creates a network and returns its real name; NotTestableError for a faulty line or an unsupported network."""
         if refusal := await self.try_create_network(line):
             raise NotTestableError(f"The engine cannot create the network: {refusal}")
         return self._names[parse_network_create(self._text(line)).name]
@@ -136,7 +133,7 @@ class EngineTestbed(TestbedReader):
         return await _refusal(self._target.engine.connect_network(self._text(network), container.id))
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
-        """Polls until the container no longer runs, for at most ``within_s`` seconds; returns its last state."""
+        """Polls for at most ``within_s`` until the container no longer runs; returns its last state."""
         current = container
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -145,8 +142,7 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def stop(self, container: Container) -> Container:
-        """Stops the container with one second of grace. If it was started with ``--rm``, also waits until it is
-        removed."""
+        """Stops the container with one second of grace; with ``--rm`` also waits until it is removed."""
         await self._target.engine.stop_container(container.id, grace_s=1)
         current = await self.inspect(container)
         if container.setting("HostConfig", "AutoRemove"):
@@ -167,8 +163,7 @@ class EngineTestbed(TestbedReader):
     # The machine.
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs a command that changes the machine or the LAN; ``close`` runs ``undo``. NotTestableError except on
-        private hosts."""
+        """Runs a command that changes the machine or LAN of a private host; ``close`` runs ``undo``."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
         if line.startswith("ip "):
@@ -179,7 +174,7 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{self._text(line)} failed: {output.strip()}")
 
     async def start_engine(self, line: str, setup: str = "") -> EngineTestbed:
-        """Starts another private host with these options of dockerd, and returns its testbed; ``close`` removes it."""
+        """Starts a private host with these options of dockerd, returns its testbed; ``close`` removes the host."""
         if self._target.data_dir is None:
             raise NotTestableError("Private hosts cannot be started here.")
         options = daemon_options(shlex.split(self._text(line))[1:])
@@ -205,8 +200,7 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The LAN has no server: {refusal}.")
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
-        """Starts a DNS server at ``server`` in the machine's namespace, which answers for ``names``. NotTestableError
-        except on private hosts."""
+        """Starts a DNS server for ``names`` at the address ``server`` of a private host."""
         if self._target.host is None:
             raise NotTestableError("A DNS server is started on private hosts only.")
         async with self._namespace(MACHINE) as namespace:
@@ -219,8 +213,7 @@ class EngineTestbed(TestbedReader):
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites a file of the machine, as the engine sees it, in place; ``close`` restores it. NotTestableError
-        except on private hosts."""
+        """Overwrites a file of a private host, in place and as the engine sees it; ``close`` restores it."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine are changed on private hosts only.")
         pid = self._target.pid
@@ -230,8 +223,7 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Answers a question about the latencies of two containers, which are measured once for all questions about the
-        same lines."""
+        """The answer to a question about latencies; two lines are measured once for all questions about them."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]
@@ -245,8 +237,7 @@ class EngineTestbed(TestbedReader):
     # Cleanup.
 
     async def close(self) -> tuple[str, ...]:
-        """Removes everything that the claim created and reverts its changes. Returns what could not be removed, with
-        the Engine's messages."""
+        """Removes everything and reverts all changes; returns what could not be removed, and why."""
         left: list[str] = []
         if self._calls:
             await asyncio.wait(self._calls)

@@ -54,10 +54,8 @@ NOT_ISOLATED = "Not in host mode, but in the network namespace of the machine: d
 
 
 class Arms:
-    """The containers and networks of one round. Each outcome is recorded by the recorder.
-
-    ``stopping`` is called before each container and network is created: a stop during a launch ends the launch.
-    """
+    """The containers and networks of one round. Each outcome is recorded by the recorder. ``stopping`` is called before
+    each container and network is created: a stop during a launch ends the launch."""
 
     def __init__(
         self, context: Context, record: Record, recorder: Recorder, observer: Observer, stopping: Callable[[], bool]
@@ -79,10 +77,8 @@ class Arms:
 
     async def launch(self, actions: tuple[Action, ...], machine: asyncio.Future[None]) -> None:
         """Creates the networks, and starts and observes all arms, in parallel unless one depends on another.
-
-        ``machine`` completes when the machine's state has been read. Containers are created meanwhile, but start only
-        afterwards, so that the journal records how they change the machine.
-        """
+        ``machine`` completes when the machine's state has been read. Containers start only after that, so that the
+        journal records how they change the machine."""
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
@@ -131,7 +127,7 @@ class Arms:
             await self._refused(arm, error)
 
     async def _refused(self, arm: ArmSpec, error: EngineError) -> None:
-        """Records the Engine's error in the arm's column; removes the container if it was created but could not be
+        """Records the Engine's error in the arm's column; removes a container that was created but could not be
         started."""
         missing = isinstance(error, MissingFeature)
         text = f"{arm.key} cannot be launched: {error}" if missing else f"The Engine refuses {arm.key}: {error}"
@@ -191,10 +187,8 @@ class Arms:
         )
 
     async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
-        """Opens and reads the container's namespace. If the container has exited, collects its exit code instead.
-
-        An ``adopted`` container may have been observed by an earlier process: then only the changes since are recorded.
-        """
+        """Opens and reads the container's namespace. If the container has exited, collects its exit code instead. An
+        ``adopted`` container may have been observed by an earlier process: then only the changes since are recorded."""
         for _ in range(OBSERVATIONS):
             if await self._observe_once(arm, container, adopted=adopted):
                 return
@@ -263,8 +257,8 @@ class Arms:
             )
 
     async def _collect_ended(self, key: str, container: str, pid: int) -> bool:
-        """Collects a container whose process ``pid`` has ended; False if the container now runs in another process.
-        Repeats the query, because the kernel reports the end some milliseconds before the Engine does."""
+        """Collects a container whose process ``pid`` has ended; False if it runs in another process now. Asks
+        repeatedly, because the kernel reports the end some milliseconds before the Engine does."""
         for pause_s in EXIT_PAUSES_S:
             running = await self._collect(key, container)
             if running is None:
