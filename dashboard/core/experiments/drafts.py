@@ -33,8 +33,7 @@ FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The parts of the experiment that could be parsed, and the problems. Without problems, the experiment can be
-    launched."""
+    """The parts of the experiment that could be parsed, and the problems: without any, it can be launched."""
 
     spec: ExperimentSpec
     problems: tuple[Problem, ...]

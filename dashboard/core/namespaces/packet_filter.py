@@ -50,10 +50,9 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
 
 
 def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
-    """The packets that the Engine's rules drop before routing: those to a container's address that arrive on an
-    interface other than its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Ignores
-    drop rules with conditions that are not evaluated, and those for addresses whose packets an earlier rule may
-    accept."""
+    """The packets that the Engine's rules drop before routing: to a container's address, from an interface other than
+    its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Ignores drop rules with
+    conditions that are not evaluated, and those for addresses whose packets an earlier rule may accept."""
     trusted: dict[Network | None, set[str]] = {}
     excepted: set[Network] = set()
     targets = (rule for one in table.chains.values() if not one.hook for rule in one.rules)
@@ -216,8 +215,7 @@ class _Forwarding:
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
-        """Whether every connection from one link to another is certainly dropped; with ``unpublished``, every one to a
-        port that is not published."""
+        """Whether every connection between the links (``unpublished``: to unpublished ports) is certainly dropped."""
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
