@@ -8,7 +8,8 @@ from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 _BUNDLED = _PACKAGE / "_files"
-#: A wheel bundles the folders beside the package (``dashboard.packaging``).
+#: Whether this is an installed wheel: it contains the folders that are beside the package in a checkout
+#: (``dashboard.packaging``).
 INSTALLED = _BUNDLED.is_dir()
 #: The folder of templates and static files.
 BASE = _BUNDLED if INSTALLED else _PACKAGE.parent

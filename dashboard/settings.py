@@ -131,12 +131,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 RETENTION_DAYS = float(configuration.value("NETMODES_RETENTION_DAYS", "365"))
 MAX_JOURNALS_BYTES = int(float(configuration.value("NETMODES_JOURNALS_MB", "2048")) * 1e6)
 
-#: Over which web processes and the lab exchange messages (``lab.remote.nats_connection``).
+#: The NATS server over which web processes and the lab exchange messages (``lab.remote.nats_connection``).
 NATS_URL = configuration.value("NATS_URL") or _JOINED.get("nats", "")
 
 #: The name under which this machine has joined an installation; empty: its lab is the installation's own.
 MACHINE = configuration.value("NETMODES_MACHINE") or _JOINED.get("machine", "")
-#: Where machines that join reach PostgreSQL and NATS; empty: at the addresses that this process uses.
+#: The addresses at which machines that join reach PostgreSQL and NATS; empty: those that this process uses.
 MACHINES_DATABASE = configuration.value("NETMODES_MACHINES_DATABASE")
 MACHINES_NATS = configuration.value("NETMODES_MACHINES_NATS")
 
@@ -146,7 +146,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 CSRF_COOKIE_SAMESITE = "Strict"
 SECURE_REFERRER_POLICY = "same-origin"
-#: The checks of ``check --deploy`` for TLS, which ends at the proxy: that redirects to it and sends HSTS
+#: The checks of ``check --deploy`` for TLS, which ends at the proxy: the proxy redirects to HTTPS and sends HSTS
 #: (docs/deploying.md), and ``web.http.proxies`` makes cookies Secure where a request came over TLS.
 SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W008", "security.W012", "security.W016"]
 X_FRAME_OPTIONS = "DENY"

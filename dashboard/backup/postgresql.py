@@ -22,9 +22,10 @@ _OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
-#: Entries that name roles, or have no use without those.
+#: Entries of a dump that are not restored: policies name the roles of machines, and row security is of no use without
+#: policies.
 _OF_ROLES = re.compile(r"\d+; \d+ \d+ (POLICY|ROW SECURITY) ")
-#: Variables of libpq: other users could read a password in an argument.
+#: Settings are passed in variables of libpq, because other users could read a password in an argument.
 _VARIABLES = {"HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD", "NAME": "PGDATABASE"}
 _OPTIONS = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
 
@@ -92,8 +93,8 @@ def other_connections() -> int:
 
 
 def restore(source: Path) -> None:
-    """Restores a dump into an empty database, all of it or nothing, apart from the permissions of machines: their roles
-    belong to the server (``store.operations.machine_roles``)."""
+    """Restores a dump into an empty database, completely or not at all. The permissions of machines are omitted,
+    because their roles belong to the server (``store.operations.machine_roles``)."""
     connection.close()
     entries = source.with_suffix(".list")
     lines = _run("pg_restore", "--list", str(source)).splitlines()

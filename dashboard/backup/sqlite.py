@@ -69,8 +69,8 @@ def delete_sign_in_links(path: Path) -> None:
 
 
 def put_in_place(new: Path, target: Path, aside: Path) -> bool:
-    """Makes the new file the database with one rename, atomically. A database with data is kept as ``aside``; True if
-    there was one. BackupError if another process uses it."""
+    """Makes the new file the database with one rename, atomically. A replaced database that has data is kept as
+    ``aside``; returns whether there was one. BackupError if another process uses it."""
     kept = not is_empty(target)
     if kept:
         with _connect(target) as connection:

@@ -52,7 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "idle": idle,
 }
 
-#: Whether measurements are accurate: half an hour of runs that the other benchmarks do not depend on.
+#: The benchmarks that show whether measurements are accurate. They take half an hour; the others do not depend on them.
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
 #: Run only when they are named: they take minutes, or need a browser.

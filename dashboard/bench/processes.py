@@ -21,7 +21,7 @@ GRACE_S = 10.0
 ANSWER_S = 160.0
 MAX_LINE_BYTES = 1 << 26
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-#: Chromium without the parts for windows, which ``./netmodes test`` installs.
+#: Chromium without a user interface, which ``./netmodes test`` installs.
 HEADLESS = "chromium-headless-shell"
 
 
@@ -111,8 +111,8 @@ class Program:
 
 @asynccontextmanager
 async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Program]:
-    """The command while the block runs, then SIGTERM, and SIGKILL after ``GRACE_S``. Call it in the main thread.
-    ``options`` are those of ``asyncio.create_subprocess_exec``; without others stdin and stdout are pipes."""
+    """Runs the command until the block ends, then sends SIGTERM, and SIGKILL after ``GRACE_S``. Call it in the main
+    thread. ``options`` are those of ``asyncio.create_subprocess_exec``; by default stdin and stdout are pipes."""
     pipe = asyncio.subprocess.PIPE
     defaults: dict[str, Any] = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe}
     process = await asyncio.create_subprocess_exec(
@@ -125,7 +125,7 @@ async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Progr
 
 
 def program(module: str, *arguments: str) -> AbstractAsyncContextManager[Program]:
-    """A module of this package as a program, while the block runs."""
+    """Runs a module as a program until the block ends."""
     return running([sys.executable, "-m", f"dashboard.bench.{module}", *arguments])
 
 

@@ -27,7 +27,7 @@ from dashboard.core.operations.own_name import own_name
 
 READY_S = 60.0
 FRAME_S = 30.0
-#: Without a frame for so long, names have been looked up and nothing is pending.
+#: After so long without a frame, names have been looked up and nothing is pending.
 QUIET_S = 0.7
 MAX_FRAME_BYTES = 16 << 20
 #: A kept connection that the server has closed meanwhile is opened anew.
@@ -70,8 +70,8 @@ class Browser:
             self.cookies[name] = value
 
     def websocket(self, address: str, **options: Any) -> connect:
-        """A websocket as the page opens it, by its path or its whole URL; uncompressed, so that bytes compare.
-        ``options`` are further ones of ``connect``."""
+        """A websocket as the page opens it, by its path or its whole URL; uncompressed, so that numbers of bytes are
+        comparable. ``options`` are further options of ``connect``."""
         return connect(
             address if "://" in address else f"ws://{self.host}{address}",
             origin=self.origin if self.cookies else None,  # type: ignore[arg-type]  # a NewType of str
@@ -104,7 +104,8 @@ class Server(Browser):
         fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """One request on a connection that is kept, without following redirects; the encoded body."""
+        """Sends one request on a kept connection, without following redirects. Returns the response, with its body
+        still encoded."""
         if self._pool is None:
             name, _, port = self.host.partition(":")
             self._pool = urllib3.HTTPConnectionPool(name, int(port), timeout=30)
@@ -251,12 +252,14 @@ def free_port() -> int:
 
 
 def read_key(pid: int, folder: Path) -> str:
-    """The key in a data folder as this process sees it: the folder may be a separate mount."""
+    """The key in a data folder as the process ``pid`` sees it: the folder may be a mount in that process's namespace.
+    """
     return Path(f"/proc/{pid}/root{folder}", configuration.KEY_FILE).read_text(encoding="utf-8").strip()
 
 
 def page_processes(pid: int) -> Iterator[int]:
-    """The processes that serve pages for the lab in this process. Others may end meanwhile."""
+    """The pids of the processes that serve pages for the lab with this pid. Other children of the lab may end
+    meanwhile."""
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if child.name() == PAGES:
@@ -267,8 +270,9 @@ def page_processes(pid: int) -> Iterator[int]:
 async def serving(
     folder: Path | None = None, port: int = 0, *, endpoint: str = "", inside: Sequence[str] = ()
 ) -> AsyncIterator[Server]:
-    """``manage.py up`` with this process's data folder and database or with others, on this port or a free one, signed
-    in. ``endpoint`` or DOCKER_HOST names its engine; ``inside`` is a command that runs it elsewhere."""
+    """Runs ``manage.py up`` until the block ends, with this data folder or that of this process, on this port or a free
+    one; yields the server with its owner signed in. ``endpoint`` or DOCKER_HOST names its engine; ``inside`` is a
+    command that runs it elsewhere."""
     folder, port = folder or configuration.data_dir(), port or free_port()
     command = [*inside, sys.executable, str(BASE / "manage.py"), "up", "--port", str(port)]
     environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=endpoint or os.environ["DOCKER_HOST"])

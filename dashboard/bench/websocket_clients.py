@@ -30,7 +30,7 @@ from dashboard.bench.processes import Program, answer_commands, program
 from dashboard.bench.server import Browser
 
 DEADLINE_S = 150.0
-#: As ``static/dashboard/js/core/backoff.js``.
+#: The same values as in ``static/dashboard/js/core/backoff.js``.
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.4, 10.0
 #: How many clients connect at the same time when they only listen.
 CONCURRENT_HANDSHAKES = 20

@@ -5,7 +5,8 @@ from typing import Any
 from dashboard.engine.decoding import mapping, text
 from dashboard.engine.protocol import EngineError
 
-#: Docker Engine 20.10 is the oldest engine that the pages describe; the shapes of later versions are read up to here.
+#: The oldest and the newest API version that this code decodes. 1.41 is that of Docker Engine 20.10, the oldest engine
+#: that the pages describe.
 MIN_API = (1, 41)
 MAX_API = (1, 52)
 

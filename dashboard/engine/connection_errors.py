@@ -7,7 +7,7 @@ from collections.abc import Iterator
 #: Exceptions of requests, urllib3 and http.client, by name, so that this module does not import them.
 TIMEOUTS = frozenset({"ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "ConnectTimeoutError"})
 BROKEN = frozenset({"ConnectionError", "ProtocolError", "ChunkedEncodingError", "RemoteDisconnected", "IncompleteRead"})
-#: urllib3's, for a certificate of another host.
+#: The name of urllib3's exception for a certificate of another host.
 WRONG_NAME = "CertificateError"
 
 
@@ -40,7 +40,7 @@ def describe_timeout(endpoint: str, deadline_s: float) -> str:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether our deadline or the socket's timeout has passed."""
+    """Whether the error means that the deadline of a call or the timeout of a socket has passed."""
     return any(isinstance(cause, TimeoutError) or type(cause).__name__ in TIMEOUTS for cause in causes(error))
 
 

@@ -9,7 +9,7 @@ from dashboard.core.experiments.engine_kind import EngineKind
 
 DAEMONS = frozenset({"dockerd", "balenad"})
 PROC = Path("/proc")
-#: In the environment of what RootlessKit starts.
+#: A variable in the environment of every program that RootlessKit starts.
 STATE_DIR = b"ROOTLESSKIT_STATE_DIR="
 #: The end of the path at which rootless Podman mounts the network namespace of its bridges.
 ROOTLESS_NETNS = "/rootless-netns/rootless-netns"
@@ -45,7 +45,7 @@ def _is_named_podman(pid: int) -> bool:
 def _before_reexecution(pid: int) -> int:
     """The process that re-executed Podman's service, or the service itself. Without root, threads of the service enter
     the namespaces of its networks (rootless-netns), and its first thread may remain there (setns(2)), so that /proc/PID
-    shows those. Its parent, which waits for it, remains in the machine's namespaces."""
+    shows the namespaces of the networks. Its parent, which waits for it, remains in the machine's namespaces."""
     try:
         parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):
@@ -64,8 +64,8 @@ def _pid_from_file() -> int:
 
 
 def detached_namespace(pid: int | None) -> str:
-    """The path of RootlessKit's network namespace, as the daemon sees it, for a daemon that itself runs in the
-    machine's (``--detach-netns``; Moby, pkg/rootless); empty for other daemons."""
+    """The path, as the daemon sees it, of the network namespace that RootlessKit has created for containers while the
+    daemon itself stays in the machine's (``--detach-netns``; Moby, pkg/rootless); empty for other daemons."""
     if pid is None:
         return ""
     try:
@@ -78,17 +78,17 @@ def detached_namespace(pid: int | None) -> str:
 
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:
-    """A thread of a rootless Podman, and in its mounts the path of the network namespace with the bridges of its
-    networks (containers/common, rootlessnetns); ``pid`` is its service, or the process that re-executed it. None while
-    no container is on a bridge. Blocks.
+    """The network namespace with the bridges of a rootless Podman (containers/common, rootlessnetns), as the id of a
+    thread and a path in the thread's mount namespace; None while no container is on a bridge. ``pid`` is Podman's
+    service, or the process that re-executed it. Blocks.
 
-    Threads have different mounts: the first one may remain in those of an earlier rootless-netns."""
+    Threads may be in different mount namespaces: the first thread may remain in that of an earlier rootless-netns."""
     children: list[int] = []
     for file in (PROC / str(pid) / "task").glob("*/children"):
         with suppress(OSError):
             children += map(int, file.read_text().split())
     for process in (pid, *children):
-        # The oldest threads remain.
+        # The oldest threads first: younger ones may end.
         for folder in sorted((PROC / str(process) / "task").glob("*"), key=lambda each: int(each.name)):
             with suppress(OSError):
                 for line in (folder / "mountinfo").read_text(errors="replace").splitlines():

@@ -150,7 +150,7 @@ class DockerConnection:
             words = decoding.text(error.explanation).strip()
             if status == HTTPStatus.INTERNAL_SERVER_ERROR and words.endswith(REMOVED_MEANWHILE):
                 status = HTTPStatus.NOT_FOUND
-            # A proxy before the engine answers with a page.
+            # A proxy in front of the engine answers with an HTML page.
             return EngineError(
                 words if words and not words.startswith("<") else decoding.describe_status(status), status
             )

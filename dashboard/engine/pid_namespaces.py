@@ -9,8 +9,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-#: _IOR(0xb7, 0x6, int) of linux/nsfs.h. The argument is a pid in the namespace, the result the caller's. The
-#: second gives the namespace above (Linux 4.9).
+#: _IOR(0xb7, 0x6, int) of linux/nsfs.h. The argument is a pid in the namespace, the result the pid that the caller
+#: sees. NS_GET_PARENT opens the parent namespace (Linux 4.9).
 NS_GET_PID_FROM_PIDNS = 0x8004B706
 NS_GET_PARENT = 0xB702
 PROC = Path("/proc")
@@ -43,8 +43,8 @@ def _translate(pid: int, space: int) -> int:
 
 
 def _search(pid: int, space: int) -> int:
-    """The same on an older kernel: searches for the process with the number ``pid`` in the namespace ``space``. The
-    process is in that namespace or in one below it."""
+    """``_translate`` on a kernel before 6.11: searches for the process with the number ``pid`` in the namespace
+    ``space``. The process is in that namespace or in one below it."""
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
             numbers = _numbers(folder)

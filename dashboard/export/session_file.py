@@ -41,7 +41,7 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
     """The replay as one file that works offline. ``track`` is built by ``core.training.results.replay``; ``anonymous``:
-    its participants are numbers, and so are those of ``report``."""
+    the participants of ``track`` and ``report`` are numbers instead of names."""
     lines = _lines(track)
     context = frame(SHEETS, ENTRY) | {
         "report": report,

@@ -55,8 +55,8 @@ class Child:
     async def start(
         cls, name: str, places: Sequence[int], core: int | None, conditions: Conditions = Conditions.QUIET
     ) -> Self:
-        """``name`` is the module, ``client`` or ``responder``; ``places`` are descriptors of network namespaces,
-        which stay open for as long as the child needs them; ``core`` is where it is pinned."""
+        """Start a process. ``name`` is its module, ``client`` or ``responder``; ``places`` are descriptors of network
+        namespaces, which it inherits; it is pinned to ``core``, unless that is None."""
         ours, theirs = socket.socketpair()
         try:
             config = {
@@ -106,8 +106,9 @@ class Child:
         return await self.receive(within_s)
 
     async def rest(self) -> dict[str, Any]:
-        """Interrupt its current work. Python does not notice a signal that arrives just before a blocking system call
-        until the call returns, so the signal is repeated every 50 ms until the process answers."""
+        """Interrupt the current work of the process and return its answer. Python does not notice a signal that arrives
+        just before a blocking system call until the call returns, so the signal is repeated every 50 ms until the
+        process answers."""
         self.send(do="rest")
         answer = asyncio.ensure_future(self.receive(_REST_S))
         try:
@@ -126,7 +127,8 @@ class Child:
         return f"The {self.name} process {how}."
 
     async def end(self) -> None:
-        """Kill it and wait for its end. Idempotent. Not interrupted by cancellation, since killing takes no time."""
+        """Kill the process and wait for its end. Idempotent. Not interrupted by cancellation, since killing takes no
+        time."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()

@@ -141,7 +141,8 @@ class Datagrams(_OnOneSocket):
 
 
 class ConnectEachTime:
-    """Connect, request, response, close: the server closes first (and keeps TIME-WAIT), then the client."""
+    """One connection per request: connect, request, response, close. The server closes first (and keeps TIME-WAIT),
+    then the client."""
 
     def __init__(self, address: str, port: int, size: int) -> None:
         where = bracketed(address, port)

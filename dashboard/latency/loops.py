@@ -10,7 +10,8 @@ SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 
 
 class RoundTrips:
-    """The times so far. ``number`` is correct even after an exception has ended the loop."""
+    """The first ``number`` of ``times`` are those of the requests so far, in nanoseconds; there is room for ``most``.
+    ``number`` is correct even after an exception has ended the loop."""
 
     def __init__(self, most: int) -> None:
         self.times: MutableSequence[int] = array.array("q", bytes(8 * most))

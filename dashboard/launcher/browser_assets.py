@@ -7,7 +7,8 @@ from dashboard.launcher.environment import LOCKS, digest, holds, pip_install, re
 from dashboard.launcher.launch import Launch
 from dashboard.launcher.machine import run
 
-#: What is served, below static/vendor, and where it is in node_modules. Git ignores it.
+#: The files that are served, by their path below static/vendor, and their path in node_modules. Git ignores
+#: static/vendor.
 SERVED = {
     "xterm/xterm.mjs": "@xterm/xterm/lib/xterm.mjs",
     "xterm/xterm.css": "@xterm/xterm/css/xterm.css",
@@ -15,7 +16,7 @@ SERVED = {
     "xterm/addon-fit.mjs": "@xterm/addon-fit/lib/addon-fit.mjs",
 }
 VENDOR = "static/vendor"
-#: Stands for all files.
+#: Holds the digest of the lock once all files have been copied.
 STAMP = f"{VENDOR}/xterm/.stamp"
 
 
@@ -139,7 +140,8 @@ class BrowserAssets:
         return True
 
     def _fetch_node(self, folder: str) -> str | None:
-        """Installs node alone, for as long as it takes to install the libraries: the run lock does not have it."""
+        """Installs only node, which the run lock does not contain, into a temporary folder. Returns its path, None if
+        that fails."""
         import re
 
         os.makedirs(folder, exist_ok=True)

@@ -10,7 +10,7 @@ from dashboard.launcher.packages import Packages
 SOCKET = "/var/run/docker.sock"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-#: Chromium without the parts for windows; the tests prefer it (tests/browser/chromium.py). Lighthouse needs a browser.
+#: Chromium without a user interface; the tests prefer it (tests/browser/chromium.py). Lighthouse needs a browser.
 HEADLESS = "chromium-headless-shell"
 
 
@@ -33,8 +33,9 @@ def engine_answers() -> bool:
 
 
 def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
-    """Installs what a command that starts containers needs from the distribution. An engine is installed for the tests,
-    which start it themselves, and if no engine answers, none is installed, and DOCKER_HOST is not set."""
+    """Installs what a command that starts containers needs from the distribution. If dockerd is missing, an engine is
+    installed for the tests, which start it themselves; for other commands only if no engine answers and DOCKER_HOST is
+    not set."""
     packages = Packages(launch)
     if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):
         package, user = (HEADLESS, "the browser tests load") if tests else ("chromium", "Lighthouse loads")

@@ -24,7 +24,8 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def exchange(address: str, secret: str, name: str, labels: list[str], facts: MachineFacts) -> dict[str, str]:
-    """What the machine receives (``configuration.joined``). Raises ExchangeError."""
+    """Exchanges the token's secret for the machine's credentials, and returns them (``configuration.joined``). Raises
+    ExchangeError."""
     body = json.dumps({"token": secret, "name": name, "labels": labels, "facts": asdict(facts)}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     request = urllib.request.Request(f"{address.rstrip('/')}/machines/join/", body, headers)  # noqa: S310 - split_token
@@ -33,7 +34,7 @@ def exchange(address: str, secret: str, name: str, labels: list[str], facts: Mac
         with opener.open(request, timeout=TIMEOUT_S) as answer:
             received = json.loads(answer.read(MAX_BYTES))
             values = {key: str(received[key]) for key in ("machine", "database", "nats")}
-            # A server that is one version older does not send it.
+            # A server that is one version older does not send the id of the installation.
             return {"server": address, **values, "installation": str(received.get("installation", ""))}
     except urllib.error.HTTPError as error:
         raise ExchangeError(_sentence(address, error)) from None

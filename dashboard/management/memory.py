@@ -13,9 +13,10 @@ ARENAS = 2
 THRESHOLD_BYTES = 128 << 10
 #: Collections of a generation before the next one is collected too. Python's default is 10.
 COLLECTIONS = 5, 2
-#: More strings than the table of interned strings has free entries when the lab has started.
+#: The number of strings to intern: more than the free entries of the table of interned strings when the lab has
+#: started.
 STRINGS = 50_000
-#: Its calls take less than a millisecond and keep the interpreter's lock.
+#: PyDLL keeps the interpreter's lock during calls: they take less than a millisecond.
 _libc = ctypes.PyDLL(None)
 
 
@@ -42,8 +43,8 @@ def limit_garbage() -> None:
     """Collects garbage of all generations more often. A page leaves cycles behind, which hold everything that it showed
     (Django's contexts refer to themselves), and so does a removed experiment in the lab. Python waits until the old
     garbage is a quarter of all objects that existed at its last complete collection, among them those of all imported
-    modules: up to 50 MB of pages would pile up. What exists now is excluded, so a collection takes few milliseconds.
-    Call it when the process has started."""
+    modules: up to 50 MB of pages would pile up. Objects that exist now are excluded, so a collection takes a few
+    milliseconds. Call this when the process has started."""
     gc.collect()
     gc.freeze()
     gc.collect()  # counts the objects that are not excluded

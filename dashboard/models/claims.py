@@ -10,9 +10,9 @@ class ClaimRun(models.Model):
     """One run. ``state`` is waiting, running, finished, cancelled, failed or incomplete (its process has died);
     ``wanted`` is running or cancelled, as requested by a user.
 
-    ``misconception`` is the id of the misconception that it tests, with the ``prediction``, a choice's index; both are
-    empty for a run of claims. ``machine`` is as in an experiment; so are ``host`` and ``group``, which belong to a
-    training session. ``engines`` is a JSON list.
+    ``misconception`` is the id of the misconception that it tests, with ``prediction``, the index of the predicted
+    choice; both are empty for a run of claims. ``machine`` is as in an experiment; so are ``host`` and ``group``, which
+    belong to a training session. ``engines`` is a JSON list.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)

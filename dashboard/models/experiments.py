@@ -30,12 +30,12 @@ class Experiment(models.Model):
 
     ``machine`` is the machine with the lab that drives it; None: the lab of the installation. ``parts``: JSON of
     ``{machine: id}`` if arms run on several machines; labs then drive not this row but its parts, which refer to it as
-    ``parent``. Such a row has no machine and is stopped for every lab; its state is that of its parts. The role of a
-    machine can write neither ``parts`` nor ``parent``. ``host`` is the id of the private host of a training session on
-    which it runs; empty: the server's own engine. ``group`` is then the key of its group (``SESSION-N``), which stays
-    when the host is removed. ``driver`` is the command that drives the experiment (``pid:start``); empty: the server
-    does. ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and
-    ``core.experiments.messages.ExperimentHead``. ``shown_seq`` is the last entry before it was stopped: what a past
+    ``parent``. Such a row has no machine, and its ``wanted`` and ``phase`` stay stopped, so that no lab drives it; its
+    state is that of its parts. The role of a machine can write neither ``parts`` nor ``parent``. ``host`` is the id of
+    the private host of a training session on which it runs; empty: the server's own engine. ``group`` is then the key
+    of its group (``SESSION-N``), which stays when the host is removed. ``driver`` is the command that drives the
+    experiment (``pid:start``); empty: the server does. ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec``
+    and ``core.experiments.messages.ExperimentHead``. ``shown_seq`` is the last entry before it was stopped: what a past
     experiment shows. ``journal_entries`` and ``journal_bytes`` are the size of its journal.
     """
 

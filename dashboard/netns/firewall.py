@@ -20,17 +20,19 @@ _PREFIX = {Family.INET: "ip", Family.INET6: "ip6"}
 
 @dataclass(frozen=True, slots=True)
 class _KernelFacts:
-    """The families with tables of the legacy variant, and those whose filter sees packets within a bridge."""
+    """The address families that have tables of legacy iptables, and those with a filter that also sees packets within a
+    bridge (bridge-nf-call-iptables)."""
 
     legacy: frozenset[Family]
     bridged: frozenset[Family]
 
 
 async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[str]) -> FirewallRules:
-    """The rules that concern requests. ``backend`` is the one that the Engine names, empty if it names none, as Podman,
-    which may use nftables; ``bridges`` are those of the namespace.
+    """The rules that concern requests. ``backend`` is the firewall backend that the Engine reports; it is empty for
+    Podman, which reports none and may use nftables. ``bridges`` are those of the namespace.
 
-    Never raises an error of the namespace or of a tool: rules that could not be read have the reason."""
+    Never raises an error of the namespace or of a tool: the result contains the reason for rules that could not be
+    read."""
     try:
         facts = await namespace.arun(_read_facts)
         commands = {family: _save_commands(family, legacy=family in facts.legacy) for family in Family}

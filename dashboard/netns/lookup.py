@@ -23,7 +23,8 @@ _TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _DATAGRAM_BYTES = 4096
 _MAX_DATAGRAMS = 16  # limit for discarding answers to other queries
 _MAX_ANSWERS = 32
-#: Which outcome is reported when several names of the search list were tried, in getaddrinfo(3)'s order.
+#: The outcomes in getaddrinfo(3)'s order of preference: the first is reported if several names of the search list were
+#: tried.
 _RANK = ("answer", "no address", "refused", "servfail", "no such name", "no answer")
 
 

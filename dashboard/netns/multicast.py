@@ -27,7 +27,8 @@ class Receiver:
 
 @dataclass(slots=True)
 class Arrivals:
-    """The source, ``address:port``, that each receiver saw, and the reason why one could not take part."""
+    """By receiver: ``senders`` has the source, ``address:port``, of the datagram that arrived, ``errors`` the reason
+    why the receiver could not take part."""
 
     senders: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)

@@ -54,9 +54,9 @@ def pinned_pid(pid: int) -> Iterator[None]:
 
 
 def namespace_file(pid: int, kind: str) -> str:
-    """The file of a process's namespace. Podman's service may leave its main thread in the network namespace of a
-    container that is gone, or of its bridges, so its namespace is taken to be the one of most of its threads. A
-    rootless one has re-executed itself, as /proc/self/exe."""
+    """The file of a process's namespace. The main thread of Podman's service may remain in the network namespace of a
+    removed container or of Podman's bridges, so the network namespace of most threads is used. The name of a rootless
+    service is ``exe``, since it has re-executed itself as /proc/self/exe."""
     process = Path(f"/proc/{pid}")
     if kind == "net" and (process / "comm").read_text(errors="replace").strip() in {"podman", "exe"}:
         threads: dict[int, list[Path]] = {}

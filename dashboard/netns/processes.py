@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dashboard.netns.netlink.rtnetlink import decode_name
 
-#: conmon, which Podman starts for each container, is outside of it: ``libpod-conmon-<id>.scope``.
+#: conmon, which Podman starts for each container, is not in the container: its cgroup is ``libpod-conmon-<id>.scope``.
 _CONTAINER_ID = re.compile(rb"(?:(?![a-z-]*conmon-)[a-z][a-z-]*-)?([0-9a-f]{64})(?:\.scope)?")
 
 _MAX_ANCESTORS = 64

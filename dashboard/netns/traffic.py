@@ -16,7 +16,7 @@ from dashboard.netns.processes import find_owners
 _LINK_BYTES = 16  # struct ifinfomsg
 _IFLA_STATS64 = 23
 _STATS = struct.Struct("=QQ")  # struct rtnl_link_stats64 begins with received and sent packets
-#: Of the calling thread; ``/proc/net`` is that of the process.
+#: The entries in the namespace of the calling thread; ``/proc/net`` shows the namespace of the process.
 TRACKED = Path("/proc/thread-self/net/nf_conntrack")
 _MAX_ENTRIES = 300_000  # nf_conntrack_max defaults to 262144
 

@@ -69,7 +69,7 @@ def measure_form(values: Any = None) -> FormView:
 
 @register.simple_tag
 def share_of_time(measurement: Measurement) -> str:
-    """How the time limit is divided among the series that are measured."""
+    """A sentence about how the time limit is divided among the series that are measured."""
     measured = sum(not series.unavailable for series in measurement.series)
     return describe_share(measurement.options.seconds, measured)
 
@@ -124,7 +124,7 @@ def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measurem
 
 @register.filter
 def length_is_small(series: Sequence[Any]) -> bool:
-    """Whether the bands of all series are distinguishable in one chart."""
+    """Whether there are few enough series to distinguish their bands in one chart."""
     return len(series) <= MAX_BANDS
 
 

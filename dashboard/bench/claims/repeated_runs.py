@@ -46,7 +46,7 @@ def versions_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
 
 async def benchmark(run: BenchmarkRun) -> Result:
     """Runs the command as a user types it: starting private hosts and removing everything is included."""
-    # On another engine the verdicts are what is asked for, not whether they repeat.
+    # On another engine one run suffices: the question is what the verdicts are, not whether they repeat.
     rounds = (2 if engine_root() is None else 1) if run.quick else 10
     seconds: list[float] = []
     runs: list[list[dict[str, Any]]] = []

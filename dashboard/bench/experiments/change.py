@@ -22,7 +22,7 @@ ARRIVAL_S = 5.0
 #: Pauses between changes, random so that they do not fall into step with a poll.
 PAUSE_S = (0.02, 0.08)
 FIRST_PORT = 20000
-#: Addresses that are not measured, at the beginning.
+#: The number of changes at the beginning that are not measured.
 WARM_UP = 2
 
 
@@ -51,7 +51,7 @@ class ChangingArm:
 
 
 def address_number(number: int) -> str:
-    """The address of a change: each is added by one change and removed by the next."""
+    """The address of the change with this number: an even change adds it, the next one removes it."""
     return f"198.51.100.{number // 2 % 250 + 1}"
 
 
@@ -111,7 +111,7 @@ async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """The delay until a change is shown: of addresses, then of listeners."""
+    """Measures the delay until a change is shown: of addresses, then of listeners."""
     source = random.Random(1)  # noqa: S311 - pauses
     addresses, listeners = (30, 8) if run.quick else (300, 80)
     async with AsyncExitStack() as stack:

@@ -76,7 +76,7 @@ def per_delivery(many: Block, single: Block) -> float:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """200 browsers and one browser of the real server, and 200 of the bare server, in turn."""
+    """Measures 200 browsers and one browser of the real server, and 200 clients of the bare server, in turn."""
     rounds, changes = (2, 8) if run.quick else (9, 24)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving())
@@ -85,7 +85,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
         watched = await stack.enter_async_context(changing_arm(server, MODES))
         alone = await stack.enter_async_context(changing_arm(server, MODES))
         for arm in (watched, alone):
-            await arm.frames.close()  # it would be another browser
+            await arm.frames.close()  # it would count as another browser
         run.say(f"connecting {CLIENTS} clients to each server")
         clients = []
         for address, count, cookies in (

@@ -31,14 +31,16 @@ def cpu_s(processes: int) -> float:
 
 
 async def measure_watching(seconds: float) -> float:
-    """Per cent of one core per column, over some seconds in which this process has nothing else to do."""
+    """Per cent of one core per column that watching takes, over some seconds in which this process has nothing else to
+    do."""
     before, started = cpu_s(resource.RUSAGE_SELF), time.monotonic()
     await asyncio.sleep(seconds)
     return (cpu_s(resource.RUSAGE_SELF) - before) / (time.monotonic() - started) / COLUMNS * 100
 
 
 async def measure_shell_loop(pids: list[str], seconds: float) -> float:
-    """The same for the shell loop. Its processor time is read after it has ended, because only then it is counted."""
+    """Per cent of one core per column, for the shell loop. Its processor time is read after it has ended, because only
+    then it is counted."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)
@@ -46,7 +48,7 @@ async def measure_shell_loop(pids: list[str], seconds: float) -> float:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Watching and the shell loop, in turn."""
+    """Measures watching and the shell loop in turn."""
     rounds, watching_s, looping_s = (1, 10.0, 3.0) if run.quick else (2, 15.0, 4.0)
     async with in_process_lab(run.folder / "lab") as lab:
         run.say(f"launching {COLUMNS} arms")

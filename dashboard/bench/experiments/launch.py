@@ -18,7 +18,7 @@ LABEL = "dev.netmodes.bench"
 TITLES = {"lab": "lab: wanted → running, every column read", "server": "server: POST → frame with phase running"}
 REFERENCE = "four docker run -d at once"
 
-#: Launches an arm for each mode; the seconds that it took, and what removes them again.
+#: Launches an arm for each mode; returns the seconds that this took, and an awaitable that removes the arms.
 Launch = Callable[[Sequence[Mode]], Awaitable[tuple[float, Awaitable[None]]]]
 
 
@@ -69,7 +69,7 @@ async def measure(
 
 
 def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: str) -> list[Figure]:
-    """Lab and server, compared with the command line."""
+    """The figures of launches in the lab and in the server, each compared with the docker command."""
     return [
         compared(
             f"{title} ({' + '.join(modes)})",
@@ -83,7 +83,7 @@ def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: 
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Modes that need no network of their own, then modes of which one does."""
+    """Measures launches of modes that need no network of their own, then of modes of which one needs it."""
     async with AsyncExitStack() as stack:
         lab = await stack.enter_async_context(in_process_lab(run.folder / "lab"))
         server = await stack.enter_async_context(serving(run.folder / "server"))

@@ -11,7 +11,7 @@ from dashboard.bench.server import Server, serving
 from dashboard.bench.statistics import Figure, Result, at_most, figure, percentiles_compared
 from dashboard.core.modes import Mode
 
-#: With the machine's column four in all.
+#: Four columns in all, with the machine's.
 MODES = (Mode.HOST, Mode.BRIDGE, Mode.NONE)
 WARM_UP = 5
 KB = 1000
@@ -48,7 +48,7 @@ def describe_sizes(fetched: tuple[Fetched, ...]) -> str:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Requests of a running experiment's page, then a first visit."""
+    """Times requests for a running experiment's page, then counts the bytes of a first visit."""
     count = 20 if run.quick else 50
     async with serving() as server:
         run.say("launching three arms")

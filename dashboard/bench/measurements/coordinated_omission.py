@@ -16,12 +16,12 @@ from dashboard.core.measurements.schedule import Series
 from dashboard.core.paths.model import Path, PathKind
 
 LIMIT_S = 300.0
-#: A histogram of three digits is accurate to 0.1 %.
+#: A histogram with three significant digits is accurate to 0.1 %.
 EXACT = at_most(0.1)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Counts the same requests in both ways, then alternates a run and the minimal client."""
+    """Computes the latencies of the same requests in both ways, then alternates a run and the minimal client."""
     rounds = 2 if run.quick else 4
     blocks, histograms, middles, pairs = [], [], [], []
     async with open_testbed(run) as testbed:

@@ -68,7 +68,7 @@ def fill(runs: int, blocks: int = BLOCKS, seed: int = 1) -> None:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """The history of one series, and the list of all runs."""
+    """Times requests for the history of one series, and for the list of all runs."""
     count = 10 if run.quick else 40
     pages = {
         "one series over all runs": f"/measurements/history/?signature={quote(signature_of(PATHS[0]))}",

@@ -105,7 +105,7 @@ def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, fl
 
 
 def distance(ours: dict[str, float], computed: dict[str, float]) -> float:
-    """The greatest distance of a tail's percentiles, in per cent."""
+    """The greatest difference between the two at any percentile of ``TAILS``, in per cent of ``computed``."""
     return max(abs(ours[name] / computed[name] - 1) * 100 for name in TAILS)
 
 

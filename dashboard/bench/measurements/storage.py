@@ -45,7 +45,7 @@ def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block]
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """The size of runs of each kind, in MB per ten million samples."""
+    """Measures the size of runs of each kind, in MB per ten million samples."""
     figures, notes = [], []
     async with open_testbed(run) as testbed:
         for name, (kinds, probes, seconds, promise) in RUNS.items():

@@ -76,7 +76,7 @@ async def connections(browser: Browser, count: int, first: bytes) -> AsyncIterat
 
 
 async def send_headers(browser: Browser, _experiment: str) -> None:
-    """One request with a header that does not end."""
+    """Sends one request with a header that does not end."""
     loop = asyncio.get_running_loop()
     async with connections(browser, 1, b"GET / HTTP/1.1\r\nX: ") as opened:
         for one in opened:
@@ -85,19 +85,19 @@ async def send_headers(browser: Browser, _experiment: str) -> None:
 
 
 async def send_halves(browser: Browser, _experiment: str) -> None:
-    """Requests of which only half is sent."""
+    """Opens connections on which only the first half of a request is sent."""
     async with connections(browser, HALF_SENT, f"POST /experiments/ HTTP/1.1\r\nHost: {browser.host}\r\n".encode()):
         await asyncio.Event().wait()
 
 
 async def hold_websockets(browser: Browser, experiment: str) -> None:
-    """Websockets that are never read."""
+    """Opens websockets that are never read."""
     async with connections(browser, WEBSOCKETS, handshake(browser, f"/ws/experiments/{experiment}/")):
         await asyncio.Event().wait()
 
 
 async def send_pings(browser: Browser, experiment: str) -> None:
-    """A websocket that sends pings and does not read the pongs."""
+    """Sends pings on a websocket and does not read the pongs."""
     loop = asyncio.get_running_loop()
     async with connections(browser, 1, handshake(browser, f"/ws/experiments/{experiment}/")) as opened:
         for one in opened:

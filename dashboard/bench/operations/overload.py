@@ -34,7 +34,7 @@ CALM_S = 1.0
 
 
 def memory_mb(server: Server) -> float:
-    """The resident memory of the server's processes."""
+    """The resident memory of the server's processes in MB."""
     return sum(psutil.Process(pid).memory_info().rss for pid in server.pids) / 1e6
 
 
@@ -103,7 +103,7 @@ def figures_of(delays: Sequence[float], growth_mb: float, healthz: dict[str, lis
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Browsers that never read, then each attack."""
+    """Measures deliveries while some browsers never read, then /healthz during each attack."""
     async with serving() as server:
         run.say("connecting browsers")
         delays, growth_mb = await crowd(run, server)

@@ -130,7 +130,7 @@ class Service:
             end(self._process, signal.SIGKILL)
 
     def stop(self) -> None:
-        """Ends it as an administrator would. Harmless when repeated."""
+        """Ends the process with the stop signal, as an administrator would. Harmless when repeated."""
         process, self._process = self._process, None
         if process is not None:
             end(process, self._stop_signal, STOP_S)
@@ -164,7 +164,7 @@ class Postgres(Service):
         self.url = self.create_database("netmodes")
 
     def create_database(self, name: str) -> str:
-        """Creates an empty database; its URL."""
+        """Creates an empty database and returns its URL."""
         _run_as_nobody("createdb", "-h", LOOPBACK, "-p", self._port, "-U", "netmodes", name)
         return f"postgres://netmodes@{self._address}:{self._port}/{name}"
 

@@ -25,8 +25,8 @@ LIMIT_S = 2400.0
 SECONDS, QUICK_S = 1800.0, 180.0
 #: The first rounds, in which caches fill. They are not judged; at most half of all.
 WARM_UP_ROUNDS = 100
-#: Rounds of which the lowest memory counts; one of them has a session. What is never freed raises the lowest value,
-#: too; garbage that waits for its collection, and threads that exist for a moment, do not.
+#: The number of rounds of which only the lowest memory counts; one of them has a session. Memory that is never freed
+#: raises the lowest value, too; garbage that waits for its collection, and threads that exist for a moment, do not.
 GROUP = 5
 MAX_SLOPE_MB_H = 1.0
 PARTICIPANTS = 10
@@ -39,8 +39,8 @@ LASTING_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The memory of the lab, and that of the server's other processes, the sums of descriptors and threads, after a
-    round was cleaned up; and the seconds since the start."""
+    """The server after a round was cleaned up: seconds since the start, memory of the lab and of the other processes in
+    MB, and the numbers of descriptors and threads of all processes."""
 
     at_s: float
     lab_mb: float
@@ -50,7 +50,7 @@ class Sample:
 
     @property
     def memory_mb(self) -> float:
-        """The memory of the server."""
+        """The memory of all processes of the server."""
         return self.lab_mb + self.pages_mb
 
 
@@ -70,21 +70,21 @@ def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def growth(samples: Sequence[float]) -> float:
-    """The lowest value of the last sixth minus that of the first sixth. What is not closed raises all values; threads
-    and connections that exist for a moment raise some."""
+    """The lowest value of the last sixth minus that of the first sixth: a leak raises all values, but threads and
+    connections that exist for a moment raise only some."""
     sixth = max(1, len(samples) // 6)
     return min(samples[-sixth:]) - min(samples[:sixth])
 
 
 def anonymous_mb(pid: int) -> float:
-    """The memory of a process that no file backs; pages that forked processes share are divided among them (proc(5),
-    smaps_rollup)."""
+    """The memory of a process in MB that no file backs; pages that forked processes share are divided among them
+    (proc(5), smaps_rollup)."""
     rows = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return sum(int(row.split()[1]) for row in rows if row.startswith(("Pss_Anon:", "SwapPss:"))) * 1024 / 1e6
 
 
 def take_sample(pid: int, started: float) -> Sample:
-    """The sums over the server's processes."""
+    """A sample of the server with the main process ``pid``, which is the lab."""
     server = psutil.Process(pid)
     lab = others = 0.0
     descriptors = threads = 0

@@ -26,7 +26,7 @@ PER_SESSION = 2 * PER_PROCESS
 BROWSERS = SESSIONS * PER_SESSION
 JOIN_S = 60.0
 PAUSE_S = 0.7
-#: The reference for calls.
+#: The name of the reference for calls.
 ROWS = "the same question as a row, with NOTIFY"
 DELIVERY_MS, CALL_MS, SLOWEST_CALL_MS, KEY_MS = 100.0, 2.0, 10.0, 5.0
 

@@ -33,7 +33,7 @@ OFFSET_BYTES = 8
 
 async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float, float]]:
     """Milliseconds of calls to the lab, one after the other, as a web process makes them; each with the milliseconds of
-    the same question as a row."""
+    the same question as a row of PostgreSQL (``row_calls``)."""
     nats = NatsConnection(deployment.nats.web_url)
     labs = RemoteLabs(nats)
     await labs.start()

@@ -79,7 +79,8 @@ async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
 
 
 def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[list[float], float]:
-    """Writes a report with the journal; the seconds of CPU to build its recording, each time, and its size in KB."""
+    """Writes a report with the journal. Returns the processor time in seconds of building its recording, once per
+    round, and the recording's compressed size in KB."""
     content = make_report(rounds=2, requests=10)
     if content.experiment is not None:
         content = replace(content, experiment=replace(content.experiment, journal=journal))
@@ -93,7 +94,7 @@ def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[l
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Drags over a large report, then over a busy one, which has no promise."""
+    """Drags the slider of a large report, then of a busy one, which has no promise."""
     blocks, rounds = (6, 2) if run.quick else (20, 5)
     frames: list[Figure] = []
     recordings: list[Figure] = []

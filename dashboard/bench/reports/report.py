@@ -35,7 +35,7 @@ def _fetch(server: Server, path: str) -> tuple[float, int]:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Requests of the page, every export, and a comparison of two reports."""
+    """Times requests for the page, every export, and a comparison of two reports."""
     count, few = (10, 3) if run.quick else (40, 10)
     async with serving() as server:
         run.say(f"{ENTRIES} entries, {TIMED} timed requests, twice")

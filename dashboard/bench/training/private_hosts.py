@@ -35,7 +35,7 @@ from dashboard.store.database import DatabaseThread
 from dashboard.store.training import hosts as group_host_store
 
 LIMIT_S = 900.0
-#: How many hosts, and within how many seconds all of them must serve.
+#: The numbers of hosts, each with the seconds within which all of them must serve.
 SESSIONS, QUICK_SESSIONS = {20: 12.0, 100: 60.0}, {5: 12.0}
 MAX_MB, REMOVED_S, ADOPTED_S = 80.0, 10.0, 15.0
 DEADLINE_S = 240.0
@@ -200,7 +200,7 @@ async def measure_session(
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Sessions of all sizes, one after the other."""
+    """Measures sessions of all sizes, one after the other."""
     database = DatabaseThread()
     figures: list[Figure] = []
     notes = ["Every host has its limits: 512 MB, 512 processes, 1 core."]

@@ -40,7 +40,7 @@ def count_answers(session: str) -> tuple[int, int]:
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process."""
+    """Resident memory of a process in MB."""
     return psutil.Process(pid).memory_info().rss / 1e6
 
 
@@ -49,7 +49,7 @@ def _single(name: str, unit: str, value: float, limit: float) -> Figure:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """A session with predictions, a kill of the server, and a session with watchers."""
+    """Measures a session with predictions, a kill of the server, and a session with watchers."""
     steps = STEPS[:2] if run.quick else STEPS
     port = free_port()
     host = f"127.0.0.1:{port}"

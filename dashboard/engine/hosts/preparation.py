@@ -55,9 +55,9 @@ def prepare(
     is_limited: bool = True,
 ) -> None:
     """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine;
-    ``is_limited``: its disk has a limit, unless the setting is 0 or this machine refuses disks; the others as for
-    ``private_host.start``. Raises OSError if it cannot be determined whether the machine permits disks, and ValueError
-    if the setting is wrong."""
+    ``is_limited``: its disk has a limited size, unless the setting is 0 or this machine permits no loop devices; the
+    other arguments are those of ``private_host.start``. Raises OSError if it cannot be determined whether the machine
+    permits disks, and ValueError if the setting is wrong."""
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,8 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     return os.posix_spawn(
         command[0],
         command,
-        # The scripts of ``setups`` set the signal again for what they start, which would lose it.
+        # With TIE the scripts of ``setups`` set the signal again for programs that they start: children do not inherit
+        # it, and a change of user clears it.
         {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),

@@ -82,11 +82,12 @@ async def start(
     ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
     ``die_with_parent`` it ends when the calling *thread* ends for any reason (PR_SET_PDEATHSIG, prctl(2)): its dockerd
     receives SIGTERM, or, in a user namespace, its first process SIGKILL. Call from the main thread. ``template`` is its
-    initial content; ``group`` its owner in a session; ``root`` another root file system whose engine it runs (default:
-    NETMODES_ENGINE_ROOT), ``setup`` how it is started (default: NETMODES_ENGINE_SETUP), ``runtime`` how it is separated
-    from the machine (default: NETMODES_HOST_RUNTIME, ``suitable_runtime``). ``lan`` is its place on the LAN of
-    ``joined``, or on a new one. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started`` is the current time by
-    another clock than this machine's. Raises PrivateHostError and leaves nothing if it fails."""
+    initial content; ``group`` the group of a training session that it belongs to; ``root`` another root file system
+    whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is started (default: NETMODES_ENGINE_SETUP),
+    ``runtime`` how it is separated from the machine (default: NETMODES_HOST_RUNTIME, ``suitable_runtime``). ``lan`` is
+    its place on the LAN of ``joined``, or on a new one. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started``
+    is recorded as the start time (default: now, by this machine's clock). Raises PrivateHostError and leaves nothing if
+    it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -185,12 +186,12 @@ def _claim_again(host: PrivateHost) -> int:
 
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
-    """The host with the process of its dockerd. From here on the folder of its socket belongs to the machine's root:
-    otherwise root of the host could replace the socket with a link to another one. A container that the engine starts
-    again may already have written there."""
+    """The host with the pid of its dockerd. Gives the folder of the host's socket to the machine's root: otherwise root
+    of the host could replace the socket with a link to another socket. Removes files that a restarted container may
+    already have written there."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
-    run.chmod(0o711)  # the owner before could change the mode, and add an access control list, whose mask this sets
+    run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too
     remove_foreign(run, kept=Path(host.socket).name)
     socket = Path(host.socket).lstat()
     pid = find_daemon(host.endpoint) if stat.S_ISSOCK(socket.st_mode) and socket.st_uid == host.owner else None

@@ -55,9 +55,10 @@ class PrivateHost:
     folder: Path
     ticks: int
     group: str = ""
-    #: The machine's id of its root; 0: the machine's own root.
+    #: The user id, on the machine, of the host's root; 0: the machine's own root.
     owner: int = 0
-    #: The child of the process that started the host. It ends after all other processes, and often is ``pid``.
+    #: The pid of the process that the starter created. It ends after all other processes of the host, and is often
+    #: ``pid``.
     launcher: int = 0
     #: The inode of the network namespace of the neighbour on its LAN.
     neighbour: int = 0

@@ -67,9 +67,9 @@ def configured_runtime() -> Runtime:
 
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
-    """The configured runtime, except for engines that need more than a user namespace provides: those of ``setups``
-    (RootlessKit, firewalld) and remapped users need ids of the machine, and with live-restore containers must survive
-    the engine, with which the namespace ends."""
+    """The configured runtime, but ``privileged`` for engines that a user namespace does not suffice for: setups
+    (RootlessKit, firewalld) and remapped users need ids of the machine, and with live-restore containers must outlive
+    the engine, which a user namespace does not."""
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()

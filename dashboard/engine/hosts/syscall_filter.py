@@ -105,7 +105,7 @@ def filter_program(scope: Scope, machine: str) -> bytes:
             program += [(IF_EQUAL, 0, 1, numbers[name]), _refuse(errno.EPERM)]
     if scope is Scope.WEB:
         program += _allow_arguments(numbers["socket"], WEB_FAMILIES)
-        # A pair of connected streams stays connected, but a datagram has an address of its own.
+        # A pair of stream sockets can reach no other socket, but a datagram can be sent to any address.
         program += _refuse_argument(numbers["socketpair"], IF_ANY_BIT, DATAGRAM_BIT, SECOND_ARGUMENT)
     else:
         program += _refuse_argument(numbers["socket"], IF_EQUAL, AF_VSOCK)

@@ -55,7 +55,7 @@ class Lan:
 
     @property
     def place(self) -> LanPlace:
-        """The place of one of its hosts, with what applies to the whole LAN."""
+        """The place of one of its hosts: name, neighbours, MTU, delay and loss are those of the whole LAN."""
         return self.all_hosts[0].lan
 
     @property

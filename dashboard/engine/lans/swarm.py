@@ -31,8 +31,8 @@ async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
 
 
 async def leave_swarm(hosts: Iterable[PrivateHost]) -> None:
-    """End the swarm: every host that is in one leaves it. Overlay networks disappear; their containers are the
-    caller's. Hosts that do not answer stay in the swarm.
+    """End the swarm: every host that is in one leaves it. Overlay networks disappear; the caller removes their
+    containers. Hosts that do not answer stay in the swarm.
 
     The hosts leave one after the other: an engine tells the others that it leaves, and before version 28.3 it never
     closes its port if it cannot tell enough of them within a second (moby, commit 16ed51d8;

@@ -19,6 +19,7 @@ class TlsAdapter(requests.adapters.HTTPAdapter):
         """Make the pools, with a context that is not strict."""
         context = urllib3.util.ssl_.create_urllib3_context()
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        # Verification cannot be turned off while it is set. urllib3 compares the name where it verifies.
+        # While this is set, ssl does not allow verification to be turned off. urllib3 itself checks the host name if it
+        # verifies.
         context.check_hostname = False
         super().init_poolmanager(*arguments, ssl_context=context, **options)

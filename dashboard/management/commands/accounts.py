@@ -17,7 +17,7 @@ from dashboard.store.operations.accounts import AccountError, ListedAccount
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """``accounts/1``: all accounts, oldest first."""
+    """The JSON document ``accounts/1``: all accounts, oldest first."""
 
     accounts: tuple[ListedAccount, ...]
     schema: str = "accounts/1"

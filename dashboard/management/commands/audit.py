@@ -18,7 +18,7 @@ class Command(NetmodesCommand):
     help = "Prints the audit trail: who did what, newest first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Filters and format."""
+        """Adds filters and the output format."""
         parser.add_argument("--account", default="", metavar="NAME", help="only entries of this account")
         parser.add_argument(
             "--action", default="", metavar="ACTION", help="only this action, such as “stop experiment”"
@@ -32,7 +32,7 @@ class Command(NetmodesCommand):
         form.add_argument("--csv", action="store_true", help="print CSV")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0, even without entries."""
+        """Exits with 0, even without entries."""
         self.migrate()
         chosen = AuditFilter(options["account"], options["action"], options["outcome"])
         trail = audit.read(chosen, max(0, min(options["limit"], MAX_PRINTED)))

@@ -24,7 +24,7 @@ class Command(NetmodesCommand):
     help = "Runs the benchmarks and compares the results with the promises (docs/benchmarks.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Benchmarks and rounds."""
+        """Adds the names of benchmarks and the options of a run."""
         parser.add_argument(
             "names",
             nargs="*",

@@ -20,7 +20,7 @@ FAILED_STATUSES = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatu
 
 
 def _arm(mode: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an arm; options of networks only for the modes that have them."""
+    """The fields of an arm; options of a network are included only for modes that have the option."""
     arm = {"mode": mode, "command": options["command"]}
     if mode in NETWORK_DRIVERS:
         arm["networks"] = options["network"]
@@ -35,7 +35,7 @@ class Command(NetmodesCommand):
     help = "Launches a container in several modes, compares them and cleans up."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The fields of the launch form."""
+        """Adds the fields of the launch form."""
         parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, none, container:1 …")
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
         parser.add_argument("--port", default="80", help="port of the program in the container (default 80)")

@@ -16,14 +16,14 @@ class Command(NetmodesCommand):
     help = "Checks the lab or the pages of this data folder. Exit 0 if healthy, 1 if not."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Role and port."""
+        """Adds the role and the port."""
         parser.add_argument("--role", default=configuration.value("NETMODES_ROLE", "all"), help="all, web or lab")
         parser.add_argument(
             "--port", type=int, default=0, help="port of the pages (default: that of the running server)"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if healthy, 1 with the reason."""
+        """Exits with 0 if the process is healthy, otherwise with 1 and the reason."""
         try:
             role = parse_role(options["role"])
         except ValueError as error:

@@ -22,7 +22,7 @@ MAX_HOSTS = 100
 
 
 def host_json(host: PrivateHost) -> dict[str, Any]:
-    """A host of hosts/1."""
+    """A host as an element of the JSON document ``hosts/1``."""
     neighbour = {"netns": host.neighbour, "addresses": NEIGHBOUR_ADDRESSES} if host.neighbour else None
     fields = {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
     return {**fields, "neighbour": neighbour}
@@ -34,7 +34,7 @@ class Command(NetmodesCommand):
     help = "Creates, lists, enters and removes private Docker hosts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Create [N], list, enter ID, remove ID…|--all."""
+        """Adds the actions: create [N], list, enter ID, remove ID…|--all."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|enter|remove")
         create = actions.add_parser("create", help="start N private hosts (default 1) with the lab image as nginx")
         create.add_argument("count", nargs="?", default="1", metavar="N", help="how many (default 1)")

@@ -22,7 +22,7 @@ class Command(NetmodesCommand):
     help = "Joins an installation with a token of its Machines page, and starts the lab of this machine."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Token, name, labels."""
+        """Adds the token, the machine's name and its labels."""
         parser.add_argument("token", metavar="TOKEN", help="the token that the Machines page shows")
         parser.add_argument("--name", help="the name of this machine (default: its host name)")
         parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="may be repeated")

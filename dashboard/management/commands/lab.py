@@ -17,7 +17,7 @@ class Command(up.Command):
     help = "Runs the lab of a machine that has joined an installation."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Privileged hosts."""
+        """Adds the option for privileged hosts."""
         add_privileged_hosts(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -23,7 +23,7 @@ from dashboard.management.commands.hosts import host_json
 
 
 def lan_json(lan: Lan) -> dict[str, Any]:
-    """A LAN of lans/1."""
+    """A LAN as an element of the JSON document ``lans/1``."""
     place, running = lan.place, {host.id for host in lan.hosts}
     return {
         "name": lan.name,
@@ -51,7 +51,7 @@ class Command(NetmodesCommand):
     help = "Creates, lists, starts and removes LANs: private hosts and neighbours without Docker on one switch."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Create NAME, list, start NAME, remove NAME…|--all, swarm NAME."""
+        """Adds the actions: create NAME, list, start NAME, remove NAME…|--all, swarm NAME."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|start|remove|swarm")
         create = actions.add_parser("create", help="create a LAN with a router, private hosts and neighbours")
         create.add_argument("name", metavar="NAME", help="the name of the LAN")

@@ -22,7 +22,8 @@ from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
 from dashboard.store.reports import saved as saved_reports
 
-#: A container for our responder, which listens on the container's port in place of a program.
+#: The command of containers, unless HTTP is measured: Netmodes' responder listens on the container's port in place of a
+#: program.
 SLEEP = "sleep 86400"
 
 
@@ -32,7 +33,7 @@ class Command(NetmodesCommand):
     help = "Measures the latency of each path of each mode."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Modes as for compare, then options of the measurement."""
+        """Adds modes as for ``compare``, then options of the measurement."""
         parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, container:1 …")
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
         parser.add_argument("--port", default="8080", help="port inside the container (default 8080; http: 80)")

@@ -17,7 +17,7 @@ class Command(NetmodesCommand):
     help = "Deletes ended data that is older than N days and shrinks the database file. Reports stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Age, kinds, dry run."""
+        """Adds options for the age, the kinds of data, and a dry run."""
         parser.add_argument("--days", required=True, metavar="N", help="delete data that ended more than N days ago")
         parser.add_argument(
             "--only", action="append", choices=KINDS, metavar="KIND", help=f"only {', '.join(KINDS)}; may be repeated"

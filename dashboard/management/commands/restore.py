@@ -20,7 +20,7 @@ class Command(NetmodesCommand):
     help = "Restores a backup into an empty data folder, or replaces the database there."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The file, replacing, checking."""
+        """Adds the file, and the options to replace a database or only check the backup."""
         parser.add_argument("file", metavar="FILE", help="a file that netmodes backup wrote")
         parser.add_argument(
             "--replace", action="store_true", help="replace an existing database and keep it beside the restored one"
@@ -29,7 +29,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if the backup is restored, 1 with the reason."""
+        """Exits with 0 if the backup is restored, otherwise with 1 and the reason."""
         source = Path(options["file"]).absolute()
         if not options["check"] and (serving := served_addresses()):
             message = f"Netmodes is running at {', '.join(serving)}. Stop it first, then restore."

@@ -39,7 +39,7 @@ class Command(NetmodesCommand):
     help = "Starts Netmodes and prints a one-time sign-in link."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Address, port, role."""
+        """Adds the address, the port and the role."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
         parser.add_argument(

@@ -50,7 +50,7 @@ class ForkRefusedError(StarterError):
 
 
 class Starter:
-    """The lab's side. Raises StarterError. At most one process runs at a time."""
+    """The lab's end of the starter; its methods raise StarterError. At most one web process runs at a time."""
 
     def __init__(self, work: Work, output: int) -> None:
         """Forks the starter. This process must have one thread and no connection to the database. ``output`` is the

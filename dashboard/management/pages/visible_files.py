@@ -89,7 +89,7 @@ def certificate_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def certificate_paths() -> set[Path]:
-    """The paths that these variables name."""
+    """The paths that the variables of ``CERTIFICATES`` name."""
     named = certificate_variables(os.environ).values()
     return {Path(path) for value in named for path in value.split(os.pathsep)}
 

@@ -34,11 +34,11 @@ from dashboard.web.http.server.connection_limits import raise_descriptor_limit
 REFUSED = 71
 #: How long the process may take to close its connections.
 STOP_S = 8.0
-#: Seconds until it is started again; doubled after each failed start.
+#: Seconds until the process is started again; doubled after each failed start.
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 10.0
-#: Proxies and certificates for sign-ins with OpenID Connect, in the variables that ``requests`` and ``ssl`` read.
+#: The variables that name proxies for sign-ins with OpenID Connect, in lower case (``requests`` also reads upper case).
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-#: The variables that are passed to it. None of them names an engine.
+#: The beginnings of the names of variables that are passed to the process. None of these variables names an engine.
 PASSED = ("NETMODES_", "LC_", "PYTHON")
 PASSED_NAMES = frozenset(
     {"LANG", "LANGUAGE", "TZ", "PATH", "DATABASE_URL", "DJANGO_SETTINGS_MODULE"}

@@ -11,16 +11,16 @@ from dashboard.netns.watch.namespace_watch import KernelView
 
 #: The Engine sets the rules of a port some milliseconds after the link and around the listener.
 QUIET_S = 0.1
-#: Of the time, for readings after changes: 3000 services are a second of work.
+#: The share of the time that readings after changes may take: the rules of 3000 services take a second.
 _READ_SHARE = 0.05
-#: They hold the sockets of published ports.
+#: The programs that hold the sockets of published ports.
 _PORT_HOLDERS = frozenset({"dockerd", "docker-proxy"})
 
 
 def rule_triggers(view: KernelView) -> object:
     """The part of a view in which changes often come with new rules: interfaces, and listeners on TCP ports and
-    published UDP ports. Not other UDP sockets, which are often opened for one query, and not owners, which may be found
-    late."""
+    published UDP ports. Other UDP sockets are left out, since they are often opened for one query, and so are owners,
+    since they may be found late."""
     ports = frozenset(
         (listener.protocol, listener.family, listener.address, listener.port)
         for listener in view.listeners
@@ -68,7 +68,7 @@ class FirewallFeed:
             try:
                 rules = await read_firewall(self._namespace, self._backend, self._bridges())
             except BaseException:
-                self._started -= 1  # those that wait for it read themselves
+                self._started -= 1  # the callers that wait for this reading read the rules themselves
                 raise
             now = time.monotonic()
             self._due = now + (now - began) / _READ_SHARE
@@ -87,7 +87,7 @@ class FirewallFeed:
         try:
             while self._again:
                 await asyncio.sleep(self._due - time.monotonic())
-                self._again = False  # a change from here on may come too early for its rules: it is read again
+                self._again = False  # the rules of a later change may be missing in this reading: it leads to another
                 await asyncio.sleep(QUIET_S)
                 await self.refresh()
         finally:

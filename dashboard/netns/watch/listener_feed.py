@@ -19,8 +19,8 @@ from dashboard.netns.processes import Owner, find_owners, still_held
 _log = logging.getLogger(__name__)
 
 Engines = Callable[[], Iterable[int]]
-#: The pids that are searched first, each with the id of the container that it is the first process of and that its
-#: cgroup does not name; otherwise empty.
+#: Returns the pids that are searched first. The value is a container's id if the pid is that of the container's first
+#: process and its cgroup does not name the container; otherwise it is empty.
 Candidates = Callable[[], Mapping[int, str]]
 
 _OWNER_WAIT_S = 0.04
@@ -28,7 +28,7 @@ _ATTEMPTS = 3
 _HANDOVER_S = 0.45  # the Engine passes a socket on within 20 ms, on a busy machine later
 _MORE_HANDOVER_S = 1.55  # in addition where docker-proxy runs: then the Engine passes on every socket
 _HANDOVER_POLL_S = 0.03
-#: The Engine keeps the sockets of its resolver in the container's namespace.
+#: The address of Docker's resolver. The Engine itself keeps these sockets in the container's namespace.
 _RESOLVER = "127.0.0.11"
 
 

@@ -44,7 +44,8 @@ async def kill(run: BenchmarkRun, machine: Machine, trials: Trials) -> None:
                 async def has_ended() -> bool:
                     return not host.is_running()  # noqa: B023 - awaited at once
 
-                # Its record is read as long as it runs, and it would never serve again.
+                # Until the killed engine has ended, its record is still read, and ``on_each`` would wait forever for it
+                # to serve.
                 await until(has_ended, "the end of the engine")
 
                 async def is_another() -> bool:
@@ -61,5 +62,5 @@ async def kill(run: BenchmarkRun, machine: Machine, trials: Trials) -> None:
         await private_host.stop_all(configuration.data_dir())
         database.close()
     for number, ready_s in enumerate(seconds, start=1):
-        # What is left behind is known at the end, and counts once.
+        # Leftovers are known only at the end, and are counted once, in the last trial.
         trials.record(Trial("private host killed", ready_s, 0, leaked if number == len(seconds) else 0, touched))

@@ -68,7 +68,8 @@ async def settle(server: Server, ledger: Ledger) -> None:
 
 
 async def trial_of(fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger) -> Trial:
-    """The trial of a fault that has ended. Checks everything, then removes everything."""
+    """The trial of a fault that has ended. Counts lost objects, then removes all experiments and counts what is left
+    over."""
     lost = await asyncio.to_thread(ledger.count_lost, server)
     await settle(server, ledger)
     leaked = await clear(server, machine, ledger)

@@ -58,11 +58,12 @@ class BrowserTour:
 
     @property
     def names(self) -> list[str]:
-        """The machines."""
+        """The names of the machines."""
         return list(self.installation.machines)
 
     async def walk(self) -> list[str]:
-        """All steps; BenchmarkError or Playwright's error at the first that fails."""
+        """Takes all steps and returns ``done``. Raises BenchmarkError or Playwright's error at the first step that
+        fails."""
         if folder := os.environ.get(PICTURES):
             self._pictures = Path(folder)
             self._pictures.mkdir(parents=True, exist_ok=True)
@@ -117,7 +118,7 @@ class BrowserTour:
         await self._picture(page, "swarm")
 
     async def _launch(self, page: Any, origin: str) -> str:
-        """The experiment with an arm of each mode on each machine."""
+        """Launches an experiment with an arm of each mode on each machine; returns its id."""
         await page.goto(f"{origin}/?host=@{self.names[0]}")
         if not await page.is_visible("#mode-overlay"):
             await page.click("details.more > summary")
@@ -150,14 +151,14 @@ class BrowserTour:
         return shown
 
     async def _containers(self, experiment: str) -> dict[str, str]:
-        """The running containers of the arms."""
+        """The ids of the running containers, by the key of the arm."""
         columns = (await self._shown(experiment))["columns"]
         return {
             one["key"]: one["container"]["id"] for one in columns if one["container"] and one["status"] == "running"
         }
 
     async def _reach(self, experiment: str) -> None:
-        """Each arm in overlay mode reaches those on the other machines by name."""
+        """Checks that each arm in overlay mode reaches those on the other machines by name."""
         began, containers = time.monotonic(), await self._containers(experiment)
         keys = {name: "overlay" if number == 0 else f"overlay-{name}" for number, name in enumerate(self.names)}
         for name, key in keys.items():
@@ -170,7 +171,7 @@ class BrowserTour:
         self._note("each arm in overlay mode reaches all others by name", began)
 
     async def _answers(self, machine: str, container: str, other: str) -> bool:
-        """Whether an arm answers a container on a machine."""
+        """Whether the arm ``other`` answers a request from a container on a machine."""
         wget = ["docker", "exec", container, "busybox", "wget", "-T", "3", "-qO-", f"http://{other}/"]
         try:
             return "from " in await asyncio.to_thread(self.installation.machines[machine].machine.run, *wget)
@@ -201,8 +202,8 @@ class BrowserTour:
         await self._picture(page, "try")
 
     async def _measure(self, page: Any, origin: str, experiment: str) -> None:
-        """A measurement on the first machine, with the last machine as an additional client, also over the overlay
-        network."""
+        """Measures on the first machine, with the last machine as an additional client, also over the overlay network.
+        """
         await page.goto(f"{origin}/experiments/{experiment}/#measure")
         await page.select_option("#measure-machine", self.names[0])
         await page.check(f"#from-machine-{self.names[-1]}", force=True)

@@ -20,7 +20,7 @@ MAX_ANSWERS = 6
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """All faults, one after the other."""
+    """Injects all faults, one after the other."""
     rounds, notes = await inject(run, FAULTS, QUICK_ROUNDS if run.quick else ROUNDS)
     return Result(
         "machine-faults",

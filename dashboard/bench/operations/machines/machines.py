@@ -14,14 +14,15 @@ from dashboard.bench.operations.machines.training_class import TrainingClass
 from dashboard.bench.statistics import Figure, Promise, Result, at_most, figure
 
 LIMIT_S = 1500.0
-#: The participants of the class whose hosts must serve in time, and of one as large as memory allows. ``--quick``: one
-#: small class.
+#: Numbers of participants: of the class whose hosts must serve in time, of the only class with ``--quick``, and the
+#: largest number of the class that is as large as memory allows.
 CLASS, QUICK_CLASS, MAX_CLASS = 60, 6, 300
 SERVE_S = 60.0
 SEEN_S, REMOVED_S = 3.0, 30.0
-#: Memory that is kept free for other programs, and how much more than in the first class a host may take.
+#: Memory that is kept free for other programs; and the factor by which a host may take more memory than in the first
+#: class.
 KEPT_MB, MARGIN = 3072, 1.25
-#: What a host takes at most with its container, measured with ``class-hosts``.
+#: The largest memory of a host with its container, measured with ``class-hosts``.
 HOST_MB = 120
 
 

@@ -163,7 +163,7 @@ async def clock_off(scene: MachineScene, number: int) -> FaultRound:
     session = await TrainingClass.open(scene.installation, 1, machine=name)
     await session.start()
     before = await asyncio.to_thread(session.hosts)
-    await asyncio.sleep(3.0)  # passes over hosts and experiments
+    await asyncio.sleep(3.0)  # time for some passes of the lab over hosts and experiments
     after = await asyncio.to_thread(session.hosts)
     kept = [row for group, row in after.items() if row == before[group] and row.stage == HostStage.READY]
     lost = await scene.count_lost() + len(before) - len(kept)

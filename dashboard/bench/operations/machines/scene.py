@@ -24,14 +24,14 @@ from dashboard.core.training.host_plan import HostStage
 
 #: Participants of each session. A session with so few hosts stays on one machine.
 PEOPLE = 2
-#: The sessions last this long.
+#: The duration of the sessions.
 HOURS = 8
 DEADLINE_S = 120.0
 #: How often it is checked that everything works. A check is a page of each web process and a call to each lab.
 POLL_S = 0.5
 #: How often each participant checks the step.
 CHECK_S = 2.0
-#: What ends a request that no process answers.
+#: The exceptions that end a request that no process answers.
 LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.HTTPError)
 
 
@@ -51,13 +51,13 @@ class MachineScene:
 
     @property
     def names(self) -> list[str]:
-        """The machines."""
+        """The names of the machines."""
         return list(self.installation.machines)
 
     # What must last.
 
     async def record_state(self) -> None:
-        """Records what exists."""
+        """Records the hosts, the passed steps and the containers that exist, for ``count_lost``."""
         self.hosts = await asyncio.to_thread(self._hosts)
         self.passed = await asyncio.to_thread(self.classes[0].passed)
         self.containers = {
@@ -77,8 +77,8 @@ class MachineScene:
         return frozenset(listed.stdout.split())
 
     async def count_lost(self, moved: frozenset[str] = frozenset()) -> int:
-        """The number of objects that existed when stock was taken and no longer do: experiments, hosts of groups,
-        containers, passed steps. The hosts of the groups in ``moved`` must be ready on another machine."""
+        """The number of objects that existed at the last ``record_state`` and no longer do: experiments, hosts of
+        groups, containers, passed steps. The hosts of the groups in ``moved`` must be ready on another machine."""
         before, after = self.hosts, await asyncio.to_thread(self._hosts)
         lost = max(0, self.passed - await asyncio.to_thread(self.classes[0].passed))
         for group, row in before.items():

@@ -63,8 +63,8 @@ class TrainingClass:
     async def open(
         cls, installation: MachinesInstallation, count: int, machine: str = "", hours: int = 1
     ) -> "TrainingClass":
-        """A session in which this many participants have joined; its hosts are on any machine, or on this one. It and
-        its hosts last this many hours."""
+        """A session in which this many participants have joined; its hosts are on any machine, or only on ``machine``
+        if that is given. The session and its hosts last this many hours."""
         options = {"hosts": "person", "terminal": "on", "hours": str(hours)}
         if machine:
             options["machine_labels"] = f"machine={machine}"
@@ -113,8 +113,9 @@ class TrainingClass:
         return time.monotonic() - started
 
     async def start(self) -> tuple[float, float]:
-        """Everybody opens the step at the same time, which requests the hosts, runs its command as soon as the host is
-        ready, and checks it. Returns the seconds until all hosts were ready, and until all checks were passed."""
+        """Lets all participants open the step at the same time, which requests their hosts. Each runs the step's
+        command as soon as its host is ready, and checks the step. Returns the seconds until all hosts were ready, and
+        until all checks were passed."""
         started = time.monotonic()
         await asyncio.gather(*(self._open(person) for person in self.people))
         acting: dict[str, asyncio.Task[None]] = {}
@@ -153,7 +154,7 @@ class TrainingClass:
                 await asyncio.sleep(POLL_S)
 
     async def has_passed(self, person: Client) -> bool:
-        """Checks the step."""
+        """Checks the step; returns whether it is passed."""
         status, _ = await person.ask("POST", f"{self.step}/check/")
         findings = set(FINDING.findall(person.body))
         return status == HTTPStatus.OK and findings == {b"yes"}

@@ -26,7 +26,7 @@ COMMAND = (
     "from dashboard.engine.hosts.user_namespace.boot import main; main(*sys.argv[2:])"
 )
 LAN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lan.sh")
-#: How many ids a host has (``id_ranges.COUNT``).
+#: The number of ids of a host (``id_ranges.COUNT``).
 COUNT = 65536
 #: The namespaces that the host's user namespace owns.
 SPACES = {

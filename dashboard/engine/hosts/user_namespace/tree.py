@@ -62,7 +62,7 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
     for place in ("etc", "dev", "run", "var"):
         _give(owner, *(f"{place}/{entry}" for entry in os.listdir(place)))
     _give(owner, ".", "etc", "dev", "tmp", "root", "run", "var", "mnt", "opt", "home", "srv")
-    # Written by the machine's root only, so that they cannot fill its disk.
+    # Only the machine's root can write these files, so that the host cannot fill the machine's disk with them.
     for file in ("resolv.conf", "hosts"):
         write(f"etc/{file}", "")
         mount(f"{folder}/etc/{file}", f"etc/{file}", flags=BIND)
@@ -114,7 +114,7 @@ def _mount_state(folder: str, run: str, owner: int) -> None:
     for place in (data, f".{run}"):
         os.makedirs(place)
         mount(place[1:], place, flags=BIND)
-    # On the machine's disk, which root of the host could fill: so it has a file system of its own.
+    # The folder is on the machine's disk, which root of the host could fill, so a tmpfs is mounted there.
     os.makedirs(execution, exist_ok=True)
     mount("netmodes-exec", execution, "tmpfs", 0, f"mode=0711,size=32m,nr_inodes=16k,uid={owner},gid={owner}")
     for space in os.listdir(run):
@@ -124,8 +124,8 @@ def _mount_state(folder: str, run: str, owner: int) -> None:
 
 def _mount_layers(folder: str, users: int) -> list[str]:
     """Mounts the layers of the template with the host's ids, which only the machine's root may do. Returns lines of
-    fstab(5), with which ``inside.sh`` mounts each in its place: that mount the host may undo, when an image is
-    removed."""
+    fstab(5), with which ``inside.sh`` mounts each layer in its place: the host may remove these second mounts when an
+    image is removed."""
     idmap = f"X-mount.idmap=/proc/{os.getpid()}/fd/{users}"
     lines: list[str] = []
     for line in read_lines(f"{folder}/layers"):
