@@ -33,8 +33,8 @@ from tests.support.private_engine import PrivateEngine, private_engine, share_la
 
 
 def _skip_local_constants() -> None:
-    """Hypothesis would parse all of our modules for constants that it then also tries. Every worker spends seconds on
-    that; ``--all`` does it. A version of Hypothesis without these private names parses them."""
+    """Keeps Hypothesis from parsing all modules of Netmodes for constants to try, on which every worker would spend
+    seconds. With ``--all`` it parses them, and so does a version of Hypothesis without these private names."""
     if (constants := getattr(providers, "_local_constants", None)) is not None:
         pytest.MonkeyPatch().setattr(providers, "_get_local_constants", lambda: constants, raising=False)
 
@@ -61,12 +61,13 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 def pytest_runtest_teardown() -> None:
-    """A test on PostgreSQL sets the clock of the process by the database's. The next test uses the machine's again."""
+    """Sets the clock of the process back to the machine's: a test on PostgreSQL sets it by that of the database."""
     shared_clock._offset = None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Lets the other workers collect. Ten thousand collected tests are no garbage: they are not looked at again."""
+    """Lets the other workers collect. Excludes the ten thousand collected tests from garbage collection, since they
+    stay."""
     if workers.is_worker(session.config):
         workers.bytecode_is_kept()
         gc.collect()

@@ -252,8 +252,7 @@ def free_port() -> int:
 
 
 def read_key(pid: int, folder: Path) -> str:
-    """The key in a data folder as the process ``pid`` sees it: the folder may be a mount in that process's namespace.
-    """
+    """The key in a data folder as the process ``pid`` sees it: the folder may be a mount in its namespace."""
     return Path(f"/proc/{pid}/root{folder}", configuration.KEY_FILE).read_text(encoding="utf-8").strip()
 
 

@@ -26,8 +26,7 @@ def what_is(context: dict[str, Any], key: str) -> str:
 
 @register.filter
 def with_documents(text: str) -> SafeString:
-    """The text as HTML, in which the name of each document of Netmodes (``docs/measuring.md``) is a link to its page.
-    """
+    """The text as HTML, in which the name of each document (``docs/measuring.md``) is a link to its page."""
     parts = _DOCUMENT.split(text)
     links = (format_html('<a href="/docs/{}/">docs/{}.md</a>', name, name) for name in parts[1::2])
     return format_html_join("", "{}{}", zip_longest(parts[::2], links, fillvalue=""))

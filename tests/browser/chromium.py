@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-#: The first is Chromium without the parts for windows. A page in it takes a third of the processor time.
+#: The first is Chromium without a user interface, in which a page takes a third of the processor time.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
 

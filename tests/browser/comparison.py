@@ -42,7 +42,7 @@ class ExperimentPage:
         return self.page.url.partition("#")[0].partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
 
     def wait_for(self, phase: str) -> None:
-        """Waits until the page shows the experiment."""
+        """Waits until the page shows the experiment in this phase."""
         expect(self.page.locator("[data-slot=phase-badge]")).to_have_attribute("data-phase", phase)
 
     def wait_until_live(self) -> None:

@@ -23,7 +23,7 @@ from tests.support.polling import until
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
-#: A deadline for what hangs. It is long because other tests use the cores.
+#: The deadline for an operation that hangs. It is long because other tests use the cores.
 LONG_S = 60.0
 #: Expected lines on stderr of a server that worked correctly: its last message, and requests that it refused.
 EXPECTED = re.compile(

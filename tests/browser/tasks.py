@@ -71,7 +71,7 @@ class Walk:
         shown.wait_until_live()
 
     def see(self, place: Locator, text: str | re.Pattern[str]) -> None:
-        """The text is there, and all of its place is in view."""
+        """Waits until ``place`` contains the text and is completely in view."""
         expect(place).to_contain_text(text)
         expect(place).to_be_in_viewport(ratio=1)
         self.step(f"Read {place.inner_text().splitlines()[0][:60]}")

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 from tests.browser.comparison import ExperimentPage
 
 DEADLINE_MS = 30_000
-#: Says what a page tried to do against its policy, whatever the browser writes about it.
+#: Reports what a page tried to do against its policy, independent of the browser's own messages.
 REPORT_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`));"""
 

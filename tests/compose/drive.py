@@ -67,7 +67,7 @@ def rows_of(items: list[dict[str, Any]], **wanted: Any) -> list[dict[str, Any]]:
 def launch() -> str:
     """Launches a comparison and waits until it is read from the kernel and the engine. Returns its id."""
     began = time.monotonic()
-    # A server that is not root's: whose sockets are whose can be read by few.
+    # A server that does not run as root: only a privileged process can read which sockets it holds.
     unprivileged = {"mode": "user-bridge", "user": "1000"}
     wanted = {"image": "nginx", "port": 80, "modes": ["host", "bridge"], "arms": [unprivileged], "publish": ["8080:80"]}
     identity = str(ask("/api/experiments", wanted)["id"])

@@ -13,7 +13,7 @@ from tests.docs import reference
 from tests.docs.documents import ROOT, pages
 
 PAGES = pages()
-#: What names a setting in code: ours, and those that others know.
+#: How settings are named in code: those of Netmodes, and those that other programs read, too.
 SETTING = re.compile(
     r"\b(NETMODES_[A-Z][A-Z_]*[A-Z]|DOCKER_(?:HOST|CERT_PATH|TLS_VERIFY)|DATABASE_URL|NATS_URL|XDG_DATA_HOME)\b"
 )

@@ -37,7 +37,7 @@ NETMODES = sorted(
         if line.startswith("./netmodes ")
     }
 )
-#: A saved report is named by a number that nobody knows before.
+#: A saved report gets a random id, which later lines need.
 SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
 
 
@@ -74,7 +74,7 @@ class Desk:
         return self._typed[line]
 
     def _run(self, line: str) -> str:
-        # What names a process by the pid that the engine reports sees the processes of the engine's machine.
+        # A line that uses a pid from the engine runs where the processes of the engine's machine are visible.
         enter = self._enter_processes if "/proc/$(docker inspect" in line else self._enter
         done = subprocess.run(
             [*enter, "bash", "-euo", "pipefail", "-c", line],

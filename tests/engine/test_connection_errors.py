@@ -70,12 +70,12 @@ def test_an_error_that_is_not_about_a_connection_is_not_explained() -> None:
     assert explain(KeyError("ApiVersion"), "unix:///x", 3) is None
 
 
-def test_a_timeout_is_told_from_a_break() -> None:
+def test_a_timeout_is_distinguished_from_a_broken_connection() -> None:
     assert is_timeout(wrapped(TimeoutError()))
     assert not is_timeout(wrapped(ConnectionResetError()))
 
 
-def test_errors_that_contain_each_other_are_looked_at_once() -> None:
+def test_errors_that_contain_each_other_are_examined_once() -> None:
     one, two = ValueError("one"), ValueError("two")
     one.__cause__, two.__cause__ = two, one
     assert list(causes(one)) == [one, two]
@@ -96,5 +96,5 @@ def test_a_hung_engine_has_its_deadline_in_the_sentence() -> None:
         ("manifest for nginx:0 not found: manifest unknown", False),
     ],
 )
-def test_a_silent_registry_is_told_from_one_that_refuses(words: str, silent: bool) -> None:
+def test_a_silent_registry_is_distinguished_from_one_that_refuses(words: str, silent: bool) -> None:
     assert is_silent_registry(words) is silent

@@ -72,7 +72,7 @@ def test_no_line_breaks_a_stream(line: bytes) -> None:
 
 
 @given(st.binary(max_size=300), st.integers(400, 599))
-def test_every_refusal_has_words(body: bytes, status: int) -> None:
+def test_every_refusal_has_a_message(body: bytes, status: int) -> None:
     error = decoding.refusal(status, body)
     assert error.status == status
     assert str(error)
@@ -157,7 +157,7 @@ def test_what_an_engine_is_follows_from_its_info(info: dict[str, Any], expected:
         ({"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}, EngineKind.PODMAN, ""),
     ],
 )
-def test_an_engine_says_in_its_components_what_it_is(version: Any, kind: EngineKind, firewall: str) -> None:
+def test_the_kind_of_an_engine_follows_from_its_components(version: Any, kind: EngineKind, firewall: str) -> None:
     found = decoding.engine_info(version, {}, api="1.41", pid=7, endpoint="unix:///x")
     assert (found.kind, found.firewall_backend) == (kind, firewall)
 

@@ -284,7 +284,7 @@ async def test_a_pull_without_a_registry_reports_it(engine: DockerEngine) -> Non
             pass
 
 
-async def test_no_socket_no_engine_and_no_permission_are_told_apart(tmp_path: Path) -> None:
+async def test_no_socket_no_engine_and_no_permission_are_distinguished(tmp_path: Path) -> None:
     engine = DockerEngine(f"unix://{tmp_path}/none.sock")
     with pytest.raises(EngineUnreachable, match=r"No Docker Engine answers at .*none\.sock\. Start it"):
         await engine.info()
@@ -295,7 +295,7 @@ async def test_no_socket_no_engine_and_no_permission_are_told_apart(tmp_path: Pa
     await engine.close()
 
 
-async def test_a_closed_connection_refuses_politely_and_may_be_closed_again(engine_host: PrivateEngine) -> None:
+async def test_a_closed_connection_refuses_calls_and_may_be_closed_again(engine_host: PrivateEngine) -> None:
     engine = DockerEngine(engine_host.endpoint)
     await engine.info()
     await engine.close()

@@ -204,7 +204,7 @@ async def test_an_engine_whose_api_is_newer_is_asked_in_the_newest_known_version
     ],
 )
 @pytest.mark.parametrize("at_version", [True, False])
-async def test_an_engine_that_answers_500_is_a_sentence(
+async def test_an_engine_that_answers_500_is_described_in_a_sentence(
     tmp_path: Path, body: bytes, words: str, *, at_version: bool
 ) -> None:
     def respond(_method: str, path: str) -> bytes:
@@ -216,7 +216,7 @@ async def test_an_engine_that_answers_500_is_a_sentence(
     assert await problem_of(tmp_path, respond) == words
 
 
-async def test_an_engine_that_answers_too_slowly_is_a_sentence(tmp_path: Path) -> None:
+async def test_an_engine_that_answers_too_slowly_is_described_in_a_sentence(tmp_path: Path) -> None:
     detail = await problem_of(tmp_path, lambda _method, _path: b"HTTP/1.1 200 OK\r\n", timeout_s=0.2)
     assert "did not answer within 0.2 s" in detail
 
@@ -279,7 +279,8 @@ async def test_a_listed_container_keeps_its_id_where_inspect_lacks_it(tmp_path: 
 
 @pytest.mark.parametrize(("component", "killed"), [("Podman Engine", ["POST"]), ("Engine", [])])
 async def test_podman_kills_a_container_before_it_removes_it(tmp_path: Path, component: str, killed: list[str]) -> None:
-    """Podman's removal sends the stop signal and waits; Docker's kills at once. That it does not run is no error."""
+    """Podman's removal sends the stop signal and waits; Docker's kills at once. It is no error if the container does
+    not run."""
     version = {"ApiVersion": "1.45", "Version": "26.1.5", "Components": [{"Name": component, "Version": "5.4.2"}]}
 
     def respond(method: str, path: str) -> bytes:

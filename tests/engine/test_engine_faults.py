@@ -126,7 +126,7 @@ async def test_a_hung_engine_sends_its_events_when_it_goes_on(host: PrivateHost)
     await maker.close()
 
 
-async def test_a_socket_that_is_removed_and_comes_back(host: PrivateHost) -> None:
+async def test_calls_succeed_again_when_a_removed_socket_is_back(host: PrivateHost) -> None:
     engine = DockerEngine(host.endpoint, timeout_s=2)
     socket = Path(host.socket)
     await asyncio.to_thread(socket.rename, socket.with_suffix(".away"))

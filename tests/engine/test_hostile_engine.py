@@ -164,7 +164,7 @@ async def test_the_api_version_is_negotiated_once(tmp_path: Path) -> None:
         await engine.close()
 
 
-async def test_a_registry_that_does_not_answer_is_given_up_after_its_patience(tmp_path: Path) -> None:
+async def test_a_pull_is_given_up_if_the_registry_does_not_answer_in_time(tmp_path: Path) -> None:
     def respond(_method: str, path: str) -> bytes:
         return version() if path == "/version" else b"HTTP/1.1 200 OK\r\n"  # and never the rest
 
@@ -202,7 +202,7 @@ async def test_a_pull_reports_its_steps_and_the_registrys_refusal(tmp_path: Path
         await engine.close()
 
 
-async def test_events_of_an_engine_that_closes_at_once_come_back_with_growing_pauses(tmp_path: Path) -> None:
+async def test_events_are_requested_again_with_growing_pauses_if_the_engine_closes_at_once(tmp_path: Path) -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
     with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else chunked) as fake:
         engine = DockerEngine(fake.endpoint)
@@ -217,7 +217,7 @@ async def test_events_of_an_engine_that_closes_at_once_come_back_with_growing_pa
         await engine.close()
 
 
-async def test_the_dribble_of_a_slow_engine_does_not_hold_a_call_past_its_deadline(tmp_path: Path) -> None:
+async def test_bytes_that_arrive_slowly_do_not_extend_the_deadline_of_a_call(tmp_path: Path) -> None:
     def respond(_method: str, path: str) -> bytes:
         return version() if path == "/version" else b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n["
 

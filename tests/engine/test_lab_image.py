@@ -96,7 +96,7 @@ def test_libraries_are_followed_and_nothing_else_is() -> None:
         ("usr/sbin/nginx-debug", False),
     ],
 )
-def test_of_a_package_only_the_program_and_its_libraries_are_taken(path: str, wanted: bool) -> None:
+def test_only_the_program_and_its_libraries_are_taken_from_a_package(path: str, wanted: bool) -> None:
     assert bool(lab_image.WANTED.fullmatch(path)) is wanted
 
 
@@ -150,7 +150,7 @@ def test_the_oldest_engine_accepts_every_instruction() -> None:
     assert {change.partition(" ")[0] for change in changes()} <= ACCEPTED
 
 
-HOLDS_ON_PODMAN = frozenset({"test_it_serves_a_page_that_names_host_and_client[plain]"})
+HOLDS_ON_PODMAN = frozenset({"test_the_lab_image_serves_a_page_that_names_host_and_client[plain]"})
 HARDENED = ("--read-only", "--tmpfs", "/tmp:size=16m", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
 
@@ -161,7 +161,7 @@ HARDENED = ("--read-only", "--tmpfs", "/tmp:size=16m", "--cap-drop", "ALL", "--s
     ids=["plain", "hardened", "as a user", "hardened as a user"],
 )
 @pytest.mark.usefixtures("docker")
-def test_it_serves_a_page_that_names_host_and_client(
+def test_the_lab_image_serves_a_page_that_names_host_and_client(
     engine_host: PrivateEngine, run: Run, options: tuple[str, ...]
 ) -> None:
     one = run("--hostname", "page", *options, "nginx")
@@ -176,7 +176,7 @@ def test_it_serves_a_page_that_names_host_and_client(
 
 
 @pytest.mark.engine
-def test_it_listens_where_it_is_told(engine_host: PrivateEngine, run: Run) -> None:
+def test_the_lab_image_listens_at_the_given_address_and_port(engine_host: PrivateEngine, run: Run) -> None:
     both = run("-e", "NETMODES_PORT=8081", "nginx")
     until(lambda: engine_host.docker("exec", both, "netstat", "-tln").count(":8081") == 2)
     one = run("-e", "NETMODES_PORT=8082", "-e", "NETMODES_ADDRESS=127.0.0.1", "nginx")
@@ -185,7 +185,7 @@ def test_it_listens_where_it_is_told(engine_host: PrivateEngine, run: Run) -> No
 
 
 @pytest.mark.engine
-def test_it_runs_any_other_command_and_has_the_network_tools(engine_host: PrivateEngine) -> None:
+def test_the_lab_image_runs_any_other_command_and_has_the_network_tools(engine_host: PrivateEngine) -> None:
     tools = ("sh", "ip", "netstat", "nslookup", "wget", "nc", "ping", "ps", "httpd", "sysctl", "hostname", "id")
     loop = f"for tool in {' '.join(tools)}; do command -v $tool; done"
     found = engine_host.docker("run", "--rm", "nginx", "sh", "-c", loop)
@@ -194,13 +194,13 @@ def test_it_runs_any_other_command_and_has_the_network_tools(engine_host: Privat
 
 
 @pytest.mark.engine
-def test_it_is_a_small_image_with_its_port_exposed(engine_host: PrivateEngine) -> None:
+def test_the_lab_image_is_small_and_exposes_its_port(engine_host: PrivateEngine) -> None:
     size, exposed = engine_host.inspect("nginx", "{{.Size}} {{json .Config.ExposedPorts}}").split()
     assert int(size) < 40_000_000
     assert exposed == '{"80/tcp":{}}'
 
 
-def test_an_archive_that_is_carried_along_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_archive_in_a_container_image_of_netmodes_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     carried = tmp_path / "share" / f"lab-image-{recipe()}.tar"
     carried.parent.mkdir()
     monkeypatch.setattr(lab_image, "CARRIED", carried.parent)

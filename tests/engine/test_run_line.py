@@ -17,7 +17,7 @@ from tests.support.private_engine import PrivateEngine
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
 HOLDS_ON_PODMAN = frozenset(
-    f"test_the_docker_command_makes_of_the_line_what_we_made_of_the_arm[{arm}]"
+    f"test_the_docker_command_creates_the_same_container_from_the_line[{arm}]"
     for arm in (
         "arm0-None-None",
         "arm1-None-None",
@@ -28,7 +28,7 @@ HOLDS_ON_PODMAN = frozenset(
     )
 )
 
-#: What a line can express. Limits, logs and no-new-privileges are ours and nobody would type them.
+#: What a line can express. Limits, logs and no-new-privileges are set by Netmodes; a user would not type them.
 HOST_FIELDS = (
     "NetworkMode", "PortBindings", "PublishAllPorts", "Dns", "ExtraHosts", "Sysctls", "Privileged", "CapAdd",
     "CapDrop", "Binds", "ReadonlyRootfs", "RestartPolicy", "IpcMode", "PidMode", "UTSMode", "UsernsMode", "Runtime",
@@ -107,7 +107,7 @@ def fields(facts: dict[str, Any]) -> dict[str, Any]:
         ),
     ],
 )
-async def test_the_docker_command_makes_of_the_line_what_we_made_of_the_arm(
+async def test_the_docker_command_creates_the_same_container_from_the_line(
     request: pytest.FixtureRequest,
     engine: DockerEngine,
     engine_host: PrivateEngine,

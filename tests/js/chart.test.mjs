@@ -36,14 +36,14 @@ test("the values that are read are those that were drawn", () => {
   });
 });
 
-test("between two points the nearest one is read, and of a distribution the share so far", () => {
+test("a position between two points reads the nearest one, and on a distribution the share so far", () => {
   const points = [[0, 1000], [400, 500], [1000, 0]];
   assert.equal(readLine(points, 250, { first: 10, last: 1000, kind: "log" }), 100);
   assert.equal(readLine(points, 999, { first: 0, last: 100, kind: "linear" }), 50);
   assert.equal(readLine([[400, 500]], 100, { first: 0, last: 100, kind: "linear" }), 0);
 });
 
-test("a chart of many points is read at no more than about 200 of them, with the last", () => {
+test("a chart of many points is read at about 200 of them at most, including the last", () => {
   const points = Array.from({ length: 1001 }, (_, number) => [number, 0]);
   const stops = stopsOf([{ points }]);
   assert.ok(stops.length <= 201);

@@ -10,7 +10,7 @@ import { makeRow, vectors } from "./vectors.mjs";
 
 const SAID = { duration: formatDuration, offset: formatOffset, micros: formatMicros, published: formatPublished, inode: namespaceInode };
 for (const [name, say] of Object.entries(SAID)) {
-  test(`${name} is said as the templates say it`, () => {
+  test(`${name} is formatted as in the templates`, () => {
     for (const [value, expected] of vectors[name]) assert.equal(say(value), expected);
   });
 }

@@ -1,4 +1,4 @@
-// What a page of a class does with the messages of its websocket.
+// What a page of a session does with the messages of its websocket.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -55,7 +55,7 @@ test("hints are shown until they are dismissed, the newest three", () => {
   assert.deepEqual(hintsToShow([], 0), []);
 });
 
-test("without messages the newest is at no time", () => {
+test("without messages the time of the newest is 0", () => {
   assert.equal(newestAt([]), 0);
   assert.equal(newestAt([said(3), said(9), said(4)]), 9);
 });

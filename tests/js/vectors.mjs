@@ -1,4 +1,5 @@
-// The same inputs and outputs that tests/web/experiments/templates/test_browser_equality.py holds the templates' functions to.
+// The same inputs and outputs with which tests/web/experiments/templates/test_browser_equality.py tests the functions
+// of the templates.
 
 import { readFileSync } from "node:fs";
 

@@ -127,7 +127,7 @@ def test_a_free_port_has_no_listener() -> None:
         ("user-namespace", "This machine does not permit user namespaces.", False, "does not permit user namespaces"),
     ],
 )
-async def test_what_root_of_a_private_host_is_on_this_machine(
+async def test_the_doctor_states_what_root_of_a_private_host_is_on_this_machine(
     runtime: str, problem: str, ok: bool, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NETMODES_HOST_RUNTIME", runtime)

@@ -92,7 +92,7 @@ def test_an_experiment_that_is_launched_again_meanwhile_stays(monkeypatch: pytes
     assert JournalEntry.objects.filter(experiment=first).exists()
 
 
-async def test_it_runs_every_hour_and_survives_a_database_that_does_not_answer(
+async def test_housekeeping_runs_every_hour_and_survives_a_database_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[tuple[float, int]] = []

@@ -14,7 +14,7 @@ from tests.lab.hosts_harness import hosts_harness
 from tests.support.lab_harness import LabHarness
 
 
-def test_the_facts_of_this_machine() -> None:
+def test_the_facts_of_this_machine_are_reported() -> None:
     facts = own_facts()
     assert facts.cpus == os.cpu_count()
     assert facts.memory_mb > 100

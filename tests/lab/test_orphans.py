@@ -43,7 +43,7 @@ async def test_an_object_that_is_created_during_the_search_is_not_an_orphan(
     assert [one.name for one in fake.made.values()] == ["new"]
 
 
-async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(
+async def test_an_orphan_that_cannot_be_removed_does_not_prevent_the_removal_of_others(
     fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
     await fake.create_container("stuck", _config(fake_lab, "gone"))

@@ -165,7 +165,7 @@ async def test_on_a_machine_that_has_joined_reports_are_left_to_the_server(
 async def test_everything_of_the_installation_is_removed_without_a_database(
     fake_lab: LabHarness, fake: FakeEngine, tmp_path: Path
 ) -> None:
-    """On a machine that was revoked."""
+    """As on a machine that was revoked."""
     await fake_lab.running("host", "user-bridge")
     await fake_lab.lab.close()
     (tmp_path / "hosts" / "abc123").mkdir(parents=True)

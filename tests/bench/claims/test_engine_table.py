@@ -17,13 +17,13 @@ from dashboard.core.claims.catalogue import all_claims
 
 
 def report(*claims: ClaimOutcome) -> Report:
-    """A report of the benchmark of claims."""
+    """The report of a benchmark with these outcomes of claims."""
     machine = {"engine": "Docker Engine 28.5.2+dfsg4, API 1.51, cgroup v1, a private host"}
     return Report("2026-11-28 12:29 UTC", machine, (Result("claims", "", "", (), (), claims),))
 
 
 def outcome(identity: str, *verdicts: str, reason: str = "") -> ClaimOutcome:
-    """An outcome."""
+    """The outcome of a claim with these verdicts."""
     return ClaimOutcome(identity, f"{identity}.", verdicts, reason)
 
 

@@ -15,13 +15,13 @@ RUNS = {
 
 
 def junit(path: Path, timestamp: str, cases: str) -> Path:
-    """A file as pytest writes it."""
+    """A JUnit file with these cases, as pytest writes it."""
     path.write_text(f'<testsuites><testsuite name="pytest" timestamp="{timestamp}">{cases}</testsuite></testsuites>')
     return path
 
 
 def case(name: str, result: str = "") -> str:
-    """A test in it."""
+    """The element of a test in a JUnit file."""
     return f'<testcase classname="tests.engine.facts.test_ports" name="{name}">{result}</testcase>'
 
 
@@ -31,13 +31,13 @@ def test_a_run_has_the_numbers_of_its_file_and_the_name_of_the_engine(tmp_path: 
     assert read_runs([path]) == {"iptables=false": SuiteRun("2026-11-29", 1, 2, 1)}
 
 
-def test_of_a_test_that_was_run_again_the_last_result_counts(tmp_path: Path) -> None:
+def test_the_last_result_of_a_repeated_test_counts(tmp_path: Path) -> None:
     later = junit(tmp_path / "podman.again.xml", "2026-11-30T00:03:20.101+00:00", case("two"))
     first = junit(tmp_path / "podman.xml", "2026-11-29T23:43:20.101+00:00", case("one") + case("two", "<failure/>"))
     assert read_runs([later, first]) == {"podman": SuiteRun("2026-11-30", 2, 0, 0)}
 
 
-def test_repetitions_count_in_the_cases_that_passed(tmp_path: Path) -> None:
+def test_only_repetitions_in_cases_that_passed_are_counted(tmp_path: Path) -> None:
     for test in (LAUNCHES, PLANS):
         assert inspect.iscoroutinefunction(getattr(test_any_engine, test))
     cases = case(f"{LAUNCHES}[engine-2]") + case(f"{LAUNCHES}[engine-8]") + case(f"{LAUNCHES}[newest-8]", "<skipped/>")

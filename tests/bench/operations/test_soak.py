@@ -38,7 +38,7 @@ def test_the_slope_is_that_of_the_line_through_the_samples() -> None:
     assert slope_per_hour([(5.0, 1.0), (5.0, 9.0)]) == 0.0
 
 
-def test_of_five_rounds_the_lowest_memory_counts() -> None:
+def test_the_lowest_memory_of_five_rounds_counts() -> None:
     points = [(float(n), 100 + n + (n % 5 != 3) * 50.0) for n in range(17)]
     assert lowest(points) == [(3.0, 103.0), (8.0, 108.0), (13.0, 113.0)]
     assert lowest(points[:4]) == points[:4]

@@ -124,14 +124,14 @@ def test_every_option_of_an_arm_reaches_docker_and_is_in_its_line(
         assert option in command
     name = f"nm-{shown.identity}-bridge"
     assert f"--network container:{name}" in shown.command("container")
-    # What the page read …
+    # The page shows the options …
     assert shown.text("identity/hostname/", "bridge") == "web"
     assert shown.text("identity/netns/", "container") == shown.text("identity/netns/", "bridge")
     assert "192.0.2.53" in shown.text("dns/resolver/nameservers", "bridge")
     assert shown.text("sysctls/net.core.somaxconn/", "bridge") == "512"
     assert "192.0.2.7" in shown.text("hosts/db/", "bridge")
     expect(shown.cell("listeners/tcp :8125/", "bridge")).to_contain_text("nc")
-    # … and what is so.
+    # … and the container has them.
     assert engine_host.docker("exec", name, "sh", "-c", "echo $GREETING; id -u; hostname") == "two words\n1000\nweb"
     # The line can be typed: it makes the same container.
     shown.press("Stop")

@@ -186,7 +186,7 @@ def test_a_killed_server_is_shown_and_the_page_recovers(
     server.kill()
     expect(badge).to_have_text(re.compile(r"reconnecting since \d\d:\d\d:\d\d"))
     expect(shown.page.locator("[data-slot=stale]")).to_contain_text("this page may be out of date")
-    # What happens while nobody looks:
+    # A change while no server runs:
     engine_host.docker("exec", "-d", f"nm-{identity}-bridge", "nc", "-l", "-p", "9000")
     engine_host.docker("rm", "-f", f"nm-{identity}-none")
     server.start()
@@ -196,7 +196,7 @@ def test_a_killed_server_is_shown_and_the_page_recovers(
     expect(shown.head("none")).to_contain_text("removed outside Netmodes")
     expect(shown.head("bridge")).to_contain_text("running")
     assert _containers(engine_host, identity) == [f"nm-{identity}-bridge"]
-    # It is live, not only drawn again.
+    # The page is live, not only drawn again.
     engine_host.docker("exec", "-d", f"nm-{identity}-bridge", "nc", "-l", "-p", "9001")
     expect(shown.cell("listeners/tcp :9001/", "bridge")).to_contain_text("nc")
     shown.press("Stop")

@@ -68,7 +68,7 @@ def test_the_keyboard_selects_any_entry_and_returns_to_now(
     expect(page.locator("tr[data-row]")).to_have_count(0)
     page.keyboard.press("ArrowRight")
     expect(slider).to_have_value("1")
-    # What happens meanwhile is there when one comes back; the buttons are those of now.
+    # A change during the replay is shown after it; the buttons are those of the current state.
     listen(engine_host, running, 9006)
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
     expect(page.get_by_text("Past state", exact=True)).to_be_visible()

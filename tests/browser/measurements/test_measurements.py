@@ -74,7 +74,7 @@ def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show)
     expect(page.locator("[data-part=notices]")).to_contain_text("Finished blocks are kept and shown.")
     assert answered(page, "host/loopback") > before
     assert page.get_by_role("button", name="Cancel").count() == 0
-    # The twin that was launched for it is over, and is nobody's past experiment.
+    # The twin that was launched for the run has ended, and is not listed as a past experiment.
     page.goto(page.url.split("/measurements/")[0])
     expect(page.get_by_role("region", name="Running").get_by_role("listitem")).to_have_count(1)
     expect(page.locator("main")).not_to_contain_text("measure: nginx")
@@ -95,7 +95,7 @@ def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_histor
     state(page, "finished")
     run = page.url
     proxy = page.locator('tr[data-series="bridge/published-proxy"]')
-    # On a busy machine two seconds may not decide it: then that is the verdict, with its reason.
+    # On a busy machine two seconds may not suffice: then the verdict is inconclusive, with its reason.
     expect(proxy.locator("[data-verdict]")).to_have_attribute("data-verdict", re.compile("slower|inconclusive"))
     expect(proxy.locator(".verdict small").first).to_contain_text(
         re.compile("docker-proxy copies|interval|paired blocks")
@@ -183,7 +183,7 @@ def test_an_invalid_option_is_explained_at_the_form_and_the_input_is_kept(
 
 
 def test_the_machine_to_measure_on_is_not_offered_as_another_one(browser: Browser) -> None:
-    """No script does it."""
+    """The style sheet hides it, without a script."""
     choices = (ClientChoice("lab2", part=2), ClientChoice("lab3"), ClientChoice("server", part=1))
     form = {"parts": {"server": "a", "lab2": "b"}, "machine_clients": choices, "experiment_url": "/"}
     page = browser.new_page()

@@ -97,7 +97,7 @@ def test_two_instructors_and_a_reader_share_a_server(shared: tuple[Server, str],
     ada.get_by_role("link", name="mine", exact=True).click()
     expect(ada.locator(".experiments").first).not_to_contain_text("by eve")
 
-    # An instructor changes the own experiment only.
+    # Instructors can change only their own experiments.
     eve.goto(first)
     expect(eve.locator("main")).to_have_attribute("data-foreign", "")
     expect(eve.get_by_role("button", name="Stop", exact=True)).to_be_hidden()
@@ -121,7 +121,7 @@ def test_two_instructors_and_a_reader_share_a_server(shared: tuple[Server, str],
         expect(page.locator("main")).not_to_contain_text("Monday")
     assert office.goto(console).status == 200  # type: ignore[union-attr]
 
-    # A reader reads, and nothing else is offered.
+    # A reader can read, and is offered no commands.
     rita.goto(f"{url}/")
     expect(rita.locator("main")).to_contain_text("Your account has the role reader")
     assert rita.locator("main form[method=post]:visible").count() == 0
@@ -155,7 +155,7 @@ def test_two_instructors_and_a_reader_share_a_server(shared: tuple[Server, str],
     } <= trail
     assert {name for name, action, _, _ in trail if action == "sign in"} == {"owner", "ada", "eve", "rita"}
 
-    # Deactivated: signed out at once, the work stays.
+    # A deactivated account is signed out at once; its experiments stay.
     office.goto(f"{url}/accounts/")
     office.get_by_role("button", name="Deactivate eve").click()
     people["eve"].expect(r"Failed to load resource: .* 401 ")

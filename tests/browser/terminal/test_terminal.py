@@ -65,13 +65,13 @@ def test_a_terminal_from_the_lobby_to_the_recording(
     is_live(page)
     expect(rows(page)).to_contain_text("exit ends the shell.")
 
-    # Typed, and read on the screen; from step to step the terminal comes along.
+    # Commands are typed and their output is read on the screen; the terminal stays open from step to step.
     walk(step, "prepare")
     if whole:
         walk(step, "launch")
         many_things_are_typed_and_read(ada)
 
-    # A program is interrupted; the connection is lost in the middle, and nothing of the screen is.
+    # A program is interrupted; the connection is lost meanwhile, but nothing on the screen is.
     type_line(page, f"clear; {READY_THEN_SLEEP}; echo slept")
     expect(rows(page)).to_contain_text(READY)
     page.keyboard.press("Control+c")
@@ -86,7 +86,7 @@ def test_a_terminal_from_the_lobby_to_the_recording(
     if whole:
         the_page_is_left_and_two_windows_share_the_terminal(ada)
 
-    # The keyboard finds the way out; screen readers hear it.
+    # The keyboard leaves the terminal, which is announced to screen readers.
     page.locator(".xterm-helper-textarea").focus()
     page.keyboard.press("Tab")
     expect(page.locator(".xterm-helper-textarea")).to_be_focused()
@@ -101,7 +101,7 @@ def test_a_terminal_from_the_lobby_to_the_recording(
     assert violations(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})
 
-    # The end of the shell, and another one.
+    # The shell ends, and another one starts.
     type_line(page, "exit")
     expect(page.locator("[data-slot=terminal-problem]")).to_have_text("It has ended.")
     page.locator(".xterm-helper-textarea").focus()
@@ -120,7 +120,7 @@ def test_a_terminal_from_the_lobby_to_the_recording(
     assert violations(console.page) == []
     console.page.goto(f"{ada.home}console/")
 
-    # With the session the terminal goes.
+    # The terminal ends with the session.
     ada.who.expect("WebSocket|404|403|401")
     console.page.get_by_text("Close the session").click()
     console.page.get_by_role("button", name="Close it now").click()

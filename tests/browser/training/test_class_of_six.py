@@ -231,7 +231,8 @@ def test_a_short_class_without_hosts(visit: Visit, server: Server, names: tuple[
 
 
 def a_hint_reaches_a_phone(group: Class) -> None:
-    """A hint is on the screen of a phone that shows the end of the page; it stays on the next page until dismissed."""
+    """A hint appears on the screen of a phone that shows the end of a page; it also stays on the next page until it is
+    dismissed."""
     phone = group.people[1].page
     phone.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     group.console.page.locator("[data-region=say] [name=text]").fill("Read the number.")

@@ -114,7 +114,7 @@ def test_versions_are_compared_as_numbers() -> None:
     )
 
 
-def test_a_version_of_podman_is_none_of_docker() -> None:
+def test_a_version_of_podman_does_not_match_one_of_docker() -> None:
     podman = facts_of(EngineKind.PODMAN, "5.4.2", "1.41", USUAL, bridge_ipv6=False)
     assert not EngineCondition(before=(25, 0)).matches(podman)
     assert EngineCondition(EngineKind.PODMAN).matches(podman)

@@ -99,7 +99,7 @@ async def test_a_container_without_an_address_gets_no_request() -> None:
     assert judge_exchanges(answers(), NO_CONNECTION)(observed).verdict is ClaimVerdict.DIFFERS
 
 
-async def test_lines_are_executed_in_order_and_others_are_shown_only() -> None:
+async def test_lines_that_set_up_are_executed_in_order_and_others_are_only_shown() -> None:
     testbed = RecordingTestbed()
     lines = (
         "python3 -m http.server --bind 0.0.0.0 8001",

@@ -31,7 +31,7 @@ def test_a_claim_has_a_statement_a_source_and_a_mutation(claim: Claim) -> None:
 
 
 def test_no_need_has_the_name_of_a_network_mode() -> None:
-    """What an engine lacks is stated by both."""
+    """Needs and modes name what an engine lacks in the same place, so equal names would be ambiguous."""
     assert not {str(need) for need in Need} & {str(mode) for mode in Mode}
 
 
@@ -67,8 +67,8 @@ def setup_words(claim: Claim) -> set[str]:
 
 
 @CLAIMS
-def test_its_lines_can_be_parsed(claim: Claim) -> None:
-    """The original line and the mutated one."""
+def test_the_lines_of_a_claim_can_be_parsed(claim: Claim) -> None:
+    """This includes mutated lines."""
     for mutation in ({}, claim.mutation):
         for raw in claim.lines:
             line = mutate(raw, mutation).replace("{machine}", "192.0.2.2")

@@ -62,7 +62,7 @@ def test_the_forwarder_of_a_rootless_podman_is_named() -> None:
     )
 
 
-def test_what_a_host_mode_program_opens_is_the_machine_s() -> None:
+def test_a_socket_of_a_host_mode_program_is_explained_as_the_machine_s() -> None:
     scene = make_scene(("host", "none"))
     scene = change(scene, "none", listeners=())
     assert why(scene, "listeners", "tcp :80") == (
@@ -70,7 +70,7 @@ def test_what_a_host_mode_program_opens_is_the_machine_s() -> None:
     )
 
 
-def test_what_the_machine_opened_is_seen_in_host_mode() -> None:
+def test_a_socket_of_the_machine_is_explained_in_host_mode() -> None:
     assert "sockets of the machine appear there too" in why(make_scene(("host", "none")), "listeners", "tcp :22")
     assert "Only the machine has it" in why(make_scene(("bridge", "none")), "listeners", "tcp :22")
 

@@ -25,7 +25,7 @@ HIDDEN, NOTHING = Cell(absent="not visible", visible=False), Cell(absent="none")
         ([Cell("1"), Cell(absent="x", applies=False)], Relation.SAME),
     ],
 )
-def test_how_cells_relate(cells: list[Cell], relation: Relation) -> None:
+def test_the_relation_of_a_row_follows_from_its_cells(cells: list[Cell], relation: Relation) -> None:
     assert relate({str(number): cell for number, cell in enumerate(cells)}) is relation
 
 

@@ -178,7 +178,7 @@ def test_the_network_that_provides_the_gateway_is_named_with_the_reason(command:
 
 
 def test_where_each_network_has_a_default_route_none_is_said_to_provide_the_gateway() -> None:
-    """On Podman."""
+    """As on Podman."""
     columns, states = make_scene(("bridge", "none"))
     columns = with_column(columns, "bridge", networks={"podman": "172.17.0.2", "lab": "172.30.0.9"})
     second = make_interface("eth1", 9, "veth", peer="if10", addresses=("172.30.0.9/16",))

@@ -19,7 +19,7 @@ def test_two_ticked_modes_are_an_experiment() -> None:
     )
 
 
-#: The same experiment as a form types it and as JSON says it.
+#: The same experiment as a form submits it and as JSON states it.
 FORM: dict[str, Any] = {
     "image": " nginx:1.27 ",
     "port": " 8000 ",

@@ -1,4 +1,4 @@
-"""The kind of an engine, named."""
+"""The names of engines by their kind."""
 
 import pytest
 

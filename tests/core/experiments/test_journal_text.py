@@ -260,7 +260,7 @@ def test_nat_rules_that_come_and_go_are_described() -> None:
     )
 
 
-def test_containers_that_were_started_again_after_a_restart() -> None:
+def test_containers_that_were_started_again_after_a_restart_are_named() -> None:
     text = "The Engine was restarted; the container of a ended and was started again"
     assert describe_restart((), "", ("a",)) == text
     text = "The Engine was restarted with version 28.5.2; the container of a kept running; "

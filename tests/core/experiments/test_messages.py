@@ -41,7 +41,8 @@ from tests.core.builders import Columns, States
 from tests.core.scenes import make_scene, recorded_scene
 from tests.core.strategies import generated_scenes
 
-#: Every shape with the names that others rely on. Names may be added; none may go or change its meaning.
+#: Every shape with the names that other programs rely on. Names may be added; none may be removed or change its
+#: meaning.
 CONTRACTS: dict[type[Any], set[str]] = {
     Comparison: {"schema", "engine", "columns", "states", "rows"},
     Column: {"key", "mode", "title", "container", "command", "warnings", "published"},

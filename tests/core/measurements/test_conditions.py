@@ -33,7 +33,7 @@ def test_other_names_are_refused_with_the_choices(text: str) -> None:
         (Conditions.ORDINARY, True, "ordinary: normal priority, cores kept awake by another program"),
     ],
 )
-def test_they_are_described_with_what_the_cores_really_did(
+def test_conditions_are_described_with_what_the_cores_really_did(
     conditions: Conditions, cores_awake: bool | None, expected: str
 ) -> None:
     assert describe_conditions(conditions, cores_awake) == expected

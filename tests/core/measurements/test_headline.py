@@ -136,7 +136,7 @@ def test_without_figures_nothing_is_claimed() -> None:
     assert few == Headline("Too few blocks: an interval needs ten pairs.")
 
 
-def test_of_several_probes_the_first_that_proves_something_gives_the_headline() -> None:
+def test_the_first_of_several_probes_that_proves_something_gives_the_headline() -> None:
     slow = make_comparison("a/x", "b/x", (1.0, 2.0), probe=Probe.UDP_RR)
     open_one = make_comparison("a/x", "b/x", (-1.0, 2.0))
     series = [make_series(label, probe=probe) for probe in (Probe.TCP_RR, Probe.UDP_RR) for label in ("a/x", "b/x")]

@@ -87,7 +87,7 @@ def test_a_shift_is_found_with_its_sign_in_95_of_100_runs(shift_us: float) -> No
 
 
 @pytest.mark.parametrize("shift_us", [0.0, pytest.param(1.0, marks=pytest.mark.slow)])
-def test_stopping_when_the_interval_is_narrow_leaves_its_coverage_and_alarms_alone(shift_us: float) -> None:
+def test_stopping_at_a_narrow_interval_changes_neither_its_coverage_nor_the_false_alarms(shift_us: float) -> None:
     source = np.random.default_rng(23 + int(shift_us))
     options = Options(seconds=1e9, width_us=1.0)
     covered = alarms = early = 0
@@ -261,7 +261,7 @@ def test_a_verdict_follows_from_both_intervals_and_the_margin(
         (0.6, (0.0, 0.8), (-0.1, 0.9)),
     ],
 )
-def test_everything_else_is_inconclusive(
+def test_intervals_that_decide_nothing_are_inconclusive(
     delta: float, interval: tuple[float, float], strict: tuple[float, float]
 ) -> None:
     assert isinstance(decide(delta, Interval(*interval), Interval(*strict), 0.5), Inconclusive)

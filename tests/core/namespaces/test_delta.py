@@ -56,7 +56,7 @@ def test_a_renamed_link_is_another_one() -> None:
     assert changes.interfaces_removed == (before.interfaces[1],)
 
 
-def test_an_index_that_a_new_link_took_over_is_no_confusion() -> None:
+def test_a_new_link_with_the_index_of_a_removed_one_is_another_link() -> None:
     before = make_state(interfaces=(make_interface("eth0", 5, mtu=1500),))
     after = make_state(interfaces=(make_interface("eth0", 6, mtu=1500), make_interface("dummy0", 5)))
     assert apply(before, delta(before, after)) == after
@@ -76,7 +76,7 @@ def test_an_emptied_field_is_not_confused_with_an_unchanged_one() -> None:
     assert apply(before, delta(before, empty)) == empty
 
 
-def test_a_resolver_that_cannot_be_read_any_more_is_gone() -> None:
+def test_a_resolver_that_can_no_longer_be_read_is_removed() -> None:
     before, after = make_state(resolver=Resolver(("192.0.2.1",))), make_state(resolver=None)
     changes = delta(before, after)
     assert changes.resolver_gone

@@ -1,4 +1,4 @@
-"""Listings that engines left behind, and what they say about requests.
+"""Recorded listings of rules from engines, and how the rules affect requests.
 
 ``tests/recorded/firewall`` has what iptables-save and ip6tables-save printed on Docker 26.1 and 28.5 with several
 options, and what nft printed for rules of the shapes that Docker 29 sets (moby, integration/network/bridge/

@@ -31,18 +31,18 @@ from dashboard.core.namespaces.state import HostsEntry
         ("192.0.2.1 a\n192.0.2.1 b", (HostsEntry("192.0.2.1", ("a",)), HostsEntry("192.0.2.1", ("b",)))),
     ],
 )
-def test_it_reads_the_file_as_the_c_library_does(text: str, expected: tuple[HostsEntry, ...]) -> None:
+def test_a_hosts_file_is_read_as_the_c_library_reads_it(text: str, expected: tuple[HostsEntry, ...]) -> None:
     assert parse_hosts(text) == expected
 
 
-def test_it_is_bounded() -> None:
+def test_the_numbers_of_entries_and_names_are_limited() -> None:
     read = parse_hosts(f"192.0.2.1 {'x ' * 1000}\n" * 20_000)
     assert len(read) == 10_000
     assert len(read[0].names) == 64
 
 
 @given(st.text() | st.text(alphabet=st.sampled_from("127.0:f# \t\r\n\x00aé%")))
-def test_it_reads_any_text(text: str) -> None:
+def test_any_text_is_read(text: str) -> None:
     for entry in parse_hosts(text):
         ipaddress.ip_address(entry.address)
         assert entry.names

@@ -63,7 +63,7 @@ def test_states_decide_whether_a_new_connection_matches() -> None:
     assert rule_of("-m state --state NEW,ESTABLISHED -j ACCEPT").new
 
 
-def test_jumps_and_verdicts() -> None:
+def test_jumps_and_verdicts_are_read() -> None:
     assert (rule_of("-j DOCKER").verdict, rule_of("-j DOCKER").target) == (Verdict.JUMP, "DOCKER")
     assert rule_of("-g DOCKER").verdict is Verdict.GOTO
     assert rule_of("-j MARK --set-xmark 0x1").verdict is Verdict.NONE
@@ -83,7 +83,7 @@ def test_only_hooks_have_a_policy() -> None:
     ("text", "ports"),
     [("80", {80}), ("80:82", {80, 81, 82}), ("80,443", {80, 443}), ("1:65535", None), ("http", None), ("9:8", set())],
 )
-def test_ports(text: str, ports: set[int] | None) -> None:
+def test_ports_are_read(text: str, ports: set[int] | None) -> None:
     assert parse_ports(text, ":") == (None if ports is None else frozenset(ports))
 
 
@@ -98,7 +98,7 @@ def test_ports(text: str, ports: set[int] | None) -> None:
         ("172.17.0.2:80-90", ("172.17.0.2", 0)),
     ],
 )
-def test_new_destinations(text: str, endpoint: tuple[str, int]) -> None:
+def test_new_destinations_are_read(text: str, endpoint: tuple[str, int]) -> None:
     assert split_endpoint(text) == endpoint
 
 

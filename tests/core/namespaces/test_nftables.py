@@ -70,7 +70,7 @@ def test_conditions_that_are_not_evaluated_are_kept(condition: Any) -> None:
     assert rules_of(condition, DNAT)[0].unknown
 
 
-def test_conditions_that_are_evaluated() -> None:
+def test_conditions_that_are_evaluated_are_read() -> None:
     rule = rules_of(
         match({"meta": {"key": "iifname"}}, "docker0", "!="),
         match(payload("ip", "daddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}}, "!="),

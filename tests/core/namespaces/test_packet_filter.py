@@ -79,7 +79,7 @@ def test_other_rules_drop_no_arrival(rule: str) -> None:
         "-i eth1 -j A",
     ],
 )
-def test_where_an_earlier_rule_may_accept_what_arrives_nothing_is_said_to_be_dropped(rule: str) -> None:
+def test_nothing_is_said_to_be_dropped_if_an_earlier_rule_may_accept_what_arrives(rule: str) -> None:
     dropped = "-A PREROUTING -d 172.18.0.2/32 ! -i br-1 -j DROP"
     chain = ("-A A -j ACCEPT", f"-A PREROUTING {rule}")
     assert drops(*chain, dropped, head=f"{RAW}:A - [0:0]\n") == []
@@ -136,7 +136,7 @@ def test_the_first_rule_that_applies_decides() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["RETURN", "ACCEPT"])
-def test_an_exception_before_a_rule_is_one_of_the_rule(verdict: str) -> None:
+def test_an_exception_before_a_rule_belongs_to_the_rule(verdict: str) -> None:
     assert translations(f"-A OUTPUT -d 192.0.2.2 -j {verdict}", f"-A OUTPUT {TO} 10.0.0.1") == [
         "80 → 10.0.0.1 192.0.2.2/32"
     ]
@@ -146,7 +146,7 @@ def test_an_exception_before_a_rule_is_one_of_the_rule(verdict: str) -> None:
     assert translations(f"-A OUTPUT -j {verdict}", f"-A OUTPUT {TO} 10.0.0.1") == []
 
 
-def test_what_returns_goes_on_in_the_calling_chain() -> None:
+def test_a_packet_that_returns_continues_in_the_calling_chain() -> None:
     jump = ("-A OUTPUT -j A", "-A A -j RETURN", f"-A OUTPUT {TO} 10.0.0.1")
     assert translations(*jump) == ["80 → 10.0.0.1"]
     assert translations("-A OUTPUT -g A", "-A A -j RETURN", f"-A OUTPUT {TO} 10.0.0.1") == []
@@ -176,7 +176,7 @@ OWNER = "-m owner --uid-owner 0"
         (("-A OUTPUT -j A", f"-A A {OWNER} {TO} 10.0.0.1"), [f"80 → 10.0.0.1 {OWNER}"]),
     ],
 )
-def test_after_a_conditional_end_the_opposite_is_a_condition(rules: tuple[str, ...], first: list[str]) -> None:
+def test_rules_after_a_conditional_end_have_the_opposite_condition(rules: tuple[str, ...], first: list[str]) -> None:
     expected = sorted([*first, f"80 → 10.0.0.2 not ({OWNER})"])
     assert translations(*rules, f"-A OUTPUT {TO} 10.0.0.2") == expected
 
@@ -338,5 +338,5 @@ def test_a_program_that_reads_a_queue_may_accept_requests() -> None:
     assert closed("-A FORWARD -o br0 -j NFQUEUE --queue-num 0", "-A FORWARD -o br0 -j DROP") == []
 
 
-def test_no_rules_do_nothing() -> None:
+def test_without_rules_nothing_is_translated_or_dropped() -> None:
     assert read_rules([], {Family.INET: ["br0"]}) == FirewallRules()

@@ -17,5 +17,5 @@ from dashboard.core.namespaces.packet_rules import NameMatch
         (NameMatch("br0"), "", False),
     ],
 )
-def test_names_of_interfaces(match: NameMatch, name: str, *, expected: bool) -> None:
+def test_a_name_of_an_interface_matches_or_not(match: NameMatch, name: str, *, expected: bool) -> None:
     assert match.matches(name) is expected

@@ -42,11 +42,11 @@ from dashboard.core.namespaces.state import HostsEntry, Origin, Resolver
         ("nameserver 192.0.2.1\x00\n", Resolver()),
     ],
 )
-def test_it_reads_the_file_as_the_c_library_does(text: str, expected: Resolver) -> None:
+def test_resolv_conf_is_read_as_the_c_library_reads_it(text: str, expected: Resolver) -> None:
     assert parse_resolv_conf(text) == expected
 
 
-def test_it_keeps_servers_beyond_the_third_and_bounds_the_rest() -> None:
+def test_servers_beyond_the_third_are_kept_and_all_lists_are_limited() -> None:
     text = "".join(f"nameserver 192.0.2.{number}\n" for number in range(200)) + "search " + "a " * 1000
     read = parse_resolv_conf(text)
     assert read.nameservers[:4] == ("192.0.2.0", "192.0.2.1", "192.0.2.2", "192.0.2.3")
@@ -55,7 +55,7 @@ def test_it_keeps_servers_beyond_the_third_and_bounds_the_rest() -> None:
 
 @given(st.text(alphabet=st.sampled_from("nameserver domain search options ndots:#;.%: \t\r\n\x00é19af")) | st.text())
 @example("nameserver \n#\n;\ndomain\noptions\nsearch")
-def test_it_reads_any_text(text: str) -> None:
+def test_any_text_is_read(text: str) -> None:
     read = parse_resolv_conf(text)
     for server in read.nameservers:
         ipaddress.ip_address(server)
@@ -108,7 +108,7 @@ PUBLIC_BOTH = (*PUBLIC, "2001:4860:4860::8888", "2001:4860:4860::8844")
         (("192.0.2.7",), MACHINE, Mode.CONTAINER, (), Origin.OTHER),
     ],
 )
-def test_it_tells_where_the_servers_came_from(
+def test_the_origin_of_the_servers_is_recognised(
     servers: tuple[str, ...], machine: Resolver, mode: Mode | None, given_dns: tuple[str, ...], expected: Origin
 ) -> None:
     assert classify(Resolver(servers), machine, mode, given_dns) is expected
@@ -139,7 +139,7 @@ def test_docker_starts_from_resolved_s_list_where_the_machine_only_names_its_stu
         ("x", False),
     ],
 )
-def test_it_knows_loopback_servers(server: str, expected: bool) -> None:
+def test_loopback_servers_are_recognised(server: str, expected: bool) -> None:
     assert is_loopback(server) is expected
 
 
@@ -190,7 +190,7 @@ HOSTS = (
         ),
     ],
 )
-def test_it_plans_a_lookup_as_the_c_library_does(name: str, resolver: Resolver, expected: LookupPlan) -> None:
+def test_a_lookup_is_planned_as_in_the_c_library(name: str, resolver: Resolver, expected: LookupPlan) -> None:
     assert lookup_plan(name, HOSTS, resolver) == expected
 
 
@@ -200,7 +200,7 @@ def test_a_strange_ndots_is_bounded_or_ignored(option: str, last: str) -> None:
 
 
 @given(st.text(max_size=300), st.lists(st.text(max_size=50), max_size=5))
-def test_it_plans_any_name(name: str, search: list[str]) -> None:
+def test_a_lookup_of_any_name_is_planned(name: str, search: list[str]) -> None:
     plan = lookup_plan(name, HOSTS, Resolver(("192.0.2.1",), tuple(search)))
     assert bool(plan.candidates) == bool(plan.servers)
     assert len(set(plan.candidates)) == len(plan.candidates)

@@ -41,7 +41,7 @@ def test_ordering_twice_changes_nothing_and_loses_nothing(seen: NamespaceState) 
     assert {one.name for one in once.interfaces} == {one.name for one in seen.interfaces}
 
 
-def test_it_drops_what_was_observed_twice() -> None:
+def test_an_object_that_was_observed_twice_is_kept_once() -> None:
     address = make_address()
     link = make_interface(addresses=(address, address))
     state = sorted_state(

@@ -39,7 +39,7 @@ HEARTBEAT = Heartbeat(5.0, LabStatus("26.1.5", True, True, 1.0, 4.0), LabMetrics
 FACTS = LabFacts(EngineRef("26.1.5", "1.45"), "", HEARTBEAT)
 
 
-def test_the_roles_with_a_lab_drive() -> None:
+def test_only_roles_with_a_lab_drive() -> None:
     assert [role for role in Role if role.drives] == [Role.ALL, Role.LAB]
     with pytest.raises(ValueError, match="choose all, web or lab"):
         parse_role("both")
@@ -67,7 +67,7 @@ def test_calls_end_with_their_lab_and_the_end_of_a_replaced_lab_is_ignored() -> 
     assert not is_late(None, other_ended, 101.0)
 
 
-def test_of_two_labs_with_heartbeats_the_one_that_took_over_later_counts() -> None:
+def test_the_lab_that_took_over_later_counts_if_two_send_heartbeats() -> None:
     last = LastHeartbeat(HeartbeatMessage("new", FACTS, since=20.0), 100.0)
     former, latest = HeartbeatMessage("old", FACTS, since=10.0), HeartbeatMessage("newest", FACTS, since=30.0)
     assert is_late(last, former, 101.0)

@@ -33,7 +33,7 @@ RECORD = MachineRecord("lab2", MachineFacts(version="0.3.1"), {}, False, 1.0, 2.
 
 
 @pytest.mark.parametrize("name", ["a", "lab2", "rack-1-node-7", "7", "a" * 32])
-def test_a_valid_name(name: str) -> None:
+def test_a_valid_name_is_accepted(name: str) -> None:
     assert name_problem(name) is None
 
 
@@ -45,7 +45,7 @@ def test_an_invalid_name_is_refused_with_a_sentence(name: str) -> None:
     assert str(name_problem(name)).endswith(".")
 
 
-def test_the_first_machine_is_none_of_the_private_hosts() -> None:
+def test_the_first_machine_is_not_a_private_host() -> None:
     assert first_machine(["office1", "@lab2/office2", "@lab3", "@lab4"]) == "@lab3"
     assert first_machine(["office1", "@lab2/office2"]) == ""
 
@@ -106,7 +106,7 @@ def test_a_lab_may_be_one_minor_version_older(server: str, lab: str, words: str 
         (replace(RECORD, facts=MachineFacts(version="0.1.0")), True, True, MachineState.WRONG_VERSION),
     ],
 )
-def test_the_state_of_a_machine(
+def test_the_state_of_a_machine_follows_from_its_record_its_lab_and_its_engine(
     record: MachineRecord, is_connected: bool, has_engine: bool, state: MachineState
 ) -> None:
     assert state_of(record, is_connected=is_connected, has_engine=has_engine, server_version="0.3.0") is state

@@ -25,6 +25,6 @@ def test_a_provider_is_complete_and_encrypted(issuer: str, client: str, secret: 
     assert found is None if problem is None else found is not None and problem in found
 
 
-def test_the_settings_of_the_library() -> None:
+def test_the_library_gets_the_issuer_and_uses_pkce() -> None:
     (app,) = provider_settings("Login", "https://id.example.org/", "netmodes", "s")["openid_connect"]["APPS"]
     assert app["settings"] == {"server_url": "https://id.example.org", "oauth_pkce_enabled": True}

@@ -21,7 +21,7 @@ ROOT, ALICE, ACCOUNT = WebUser(0, 0), WebUser(1000, 1000), WebUser(990, 980)
         (ROOT, None, {65521, 65522}, WebUser(65523, 65523)),
     ],
 )
-def test_it_is_the_owner_or_the_account_or_an_id_that_nothing_else_has(
+def test_the_user_is_the_owner_or_the_account_or_an_unused_id(
     owner: WebUser, account: WebUser | None, taken: set[int], expected: WebUser
 ) -> None:
     assert choose_web_user(owner, account, taken) == expected

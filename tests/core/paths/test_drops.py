@@ -56,11 +56,11 @@ def nft(**counts: int) -> list[str]:
         ),
     ],
 )
-def test_the_rules_of_iptables_whose_counter_moved(after: list[str], drops: tuple[Drop, ...]) -> None:
+def test_rules_of_iptables_with_a_higher_counter_dropped_packets(after: list[str], drops: tuple[Drop, ...]) -> None:
     assert read_drops(iptables(), after) == drops
 
 
-def test_the_rules_of_nftables_whose_counter_moved() -> None:
+def test_rules_of_nftables_with_a_higher_counter_dropped_packets() -> None:
     where = "(table ip docker-bridges, chain filter-FORWARD)"
     assert read_drops(nft(), nft(drop=2)) == (Drop(1, f'rule “oifname "docker0" counter drop” {where}'),)
     assert read_drops(nft(), nft(unpublished=2)) == (

@@ -47,7 +47,7 @@ def test_an_offset_in_the_future_returns_no_bytes() -> None:
     assert back.read(50, 10) == (3, b"")
 
 
-def test_it_is_cut_when_a_quarter_more_than_its_size_was_appended() -> None:
+def test_output_is_cut_when_a_quarter_more_than_the_size_was_appended() -> None:
     back = Scrollback(8)
     back.append(b"0123456789")
     assert (back.start, back.end) == (0, 10)
@@ -55,7 +55,7 @@ def test_it_is_cut_when_a_quarter_more_than_its_size_was_appended() -> None:
     assert (back.start, back.end, back.read(0, 100)) == (3, 11, (3, b"3456789a"))
 
 
-def test_it_is_cut_after_the_next_line_within_the_search_distance() -> None:
+def test_output_is_cut_after_the_next_line_within_the_search_distance() -> None:
     back = Scrollback(8)
     back.append(b"0123\n56789a")
     assert back.read(0, 100) == (5, b"56789a")

@@ -46,7 +46,7 @@ def test_the_scarcest_resource_limits_the_number_of_hosts(
     assert str(found.total) in found.sentence
 
 
-def test_a_hundred_fit_on_the_machine_of_the_benchmarks() -> None:
+def test_a_hundred_hosts_fit_on_the_machine_of_the_benchmarks() -> None:
     assert capacity(SMALL, HostLimits(), 0).more >= 100
 
 
@@ -92,7 +92,7 @@ def test_four_hosts_per_core_start_at_once() -> None:
     assert (parallel_starts(0), parallel_starts(1), parallel_starts(2)) == (4, 4, 8)
 
 
-def test_more_than_the_maximum_is_refused() -> None:
+def test_more_objects_than_the_maximum_are_refused() -> None:
     assert refuse_more("containers", 10, 2, 12) is None
     assert "at most 12 containers, and 11 exist" in (refuse_more("containers", 11, 2, 12) or "")
 

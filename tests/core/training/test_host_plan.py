@@ -64,7 +64,7 @@ def planned(
         ({"ttl_s": 0.0}, RUNS, None),
     ],
 )
-def test_the_planned_action(
+def test_the_action_follows_from_the_record_and_the_real_host(
     changes: dict[str, object], real: dict[str, ObservedHost], expected: ActionKind | None
 ) -> None:
     assert planned(replace(ROW, **changes), real) == expected  # type: ignore[arg-type]

@@ -36,7 +36,7 @@ def served(listening: str = "127.0.0.1", *allowed: str, own: tuple[str, ...] = (
         ("http://localhost.example.org", False),
     ],
 )
-def test_addresses_that_lead_each_device_to_itself(origin: str, local: bool) -> None:
+def test_an_address_that_leads_each_device_to_itself_is_local(origin: str, local: bool) -> None:
     assert is_local(origin) is local
 
 
@@ -52,7 +52,7 @@ def test_a_reverse_proxy_comes_before_the_machines_addresses() -> None:
 
 
 @pytest.mark.parametrize("listening", ["0.0.0.0", "192.0.2.2"])
-def test_an_address_on_which_the_server_listens_is_taken_by_itself(listening: str) -> None:
+def test_an_address_on_which_the_server_listens_is_chosen_without_a_setting(listening: str) -> None:
     chosen = choose_join_address(LOCAL, served(listening, "192.0.2.2"))
     assert chosen == JoinAddress("http://192.0.2.2:8000")
     assert chosen.shown == "192.0.2.2:8000/join/"
@@ -63,7 +63,7 @@ def test_an_address_on_which_the_server_listens_is_taken_by_itself(listening: st
     [served(), served("0.0.0.0"), served("127.0.0.1", "192.0.2.2"), served("198.51.100.1", "192.0.2.2")],
     ids=["loopback", "not allowed", "allowed, loopback", "another address"],
 )
-def test_without_one_the_command_that_gives_one_is_named(server: ServedAt) -> None:
+def test_without_such_an_address_the_command_that_provides_one_is_named(server: ServedAt) -> None:
     chosen = choose_join_address(LOCAL, server)
     assert (chosen.origin, chosen.is_local, chosen.others) == (LOCAL, True, ("http://192.0.2.2:8000",))
     assert chosen.command == "NETMODES_ALLOWED_HOSTS='192.0.2.2' ./netmodes up --host 0.0.0.0 --port 8000"
@@ -81,7 +81,7 @@ def test_the_command_leads_to_the_address_that_it_promises() -> None:
     assert after.origin in before.others
 
 
-def test_a_machine_with_ipv6_only() -> None:
+def test_a_machine_with_ipv6_only_gets_its_ipv6_address() -> None:
     chosen = choose_join_address(LOCAL, served(own=("2001:db8::2",)))
     assert chosen.others == ("http://[2001:db8::2]:8000",)
     assert "='[2001:db8::2]' ./netmodes up --host :: " in chosen.command

@@ -125,7 +125,7 @@ def test_a_list_names_each_item_once() -> None:
     assert format_list([], "nothing") == "nothing"
 
 
-def test_addresses_of_a_namespace_and_of_a_container() -> None:
+def test_addresses_of_a_namespace_and_of_a_container_are_found() -> None:
     machine = make_machine()
     assert local_addresses(machine) == {one.address for link in machine.interfaces for one in link.addresses}
     assert "127.0.0.1" in local_addresses(machine)

@@ -50,7 +50,7 @@ def test_no_step_after_the_instructors_gate_is_open() -> None:
     [
         (0, StepRecord(), GOOD, True, True),
         (0, StepRecord(), BAD, True, False),
-        (0, StepRecord(), GOOD, False, False),  # it was so from the start: there is something to be read
+        (0, StepRecord(), GOOD, False, False),  # the checks held from the start, and the text is still to be read
         (0, StepRecord(unmet=True), GOOD, False, True),
         (0, StepRecord(unmet=True), BAD, False, False),
         (1, StepRecord(), GOOD, True, False),  # nothing was predicted

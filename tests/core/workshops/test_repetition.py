@@ -1,4 +1,4 @@
-"""Which commands bring a new host to where the previous one was."""
+"""Which commands bring a new host to the state of the previous one."""
 
 from __future__ import annotations
 

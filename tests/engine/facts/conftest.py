@@ -1,5 +1,5 @@
-"""What the facts about Docker's network modes share. With other options of the daemon some are different, as the
-expectations of the claims say."""
+"""Shared parts of the tests of facts about Docker's network modes. With other options of the daemon some facts differ,
+as the expectations of the claims state."""
 
 from __future__ import annotations
 

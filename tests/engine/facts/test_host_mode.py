@@ -15,7 +15,7 @@ from tests.support.private_engine import PrivateEngine
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
 
-#: The facts that hold on Podman too, by the name of the test; of one with parameters those that hold.
+#: The tests of facts that hold on Podman too, by name; of a test with parameters, the cases that hold.
 HOLDS_ON_PODMAN = frozenset(
     {
         "test_a_service_on_the_machines_loopback_is_reached_from_host_mode_and_not_from_bridge",
@@ -98,9 +98,7 @@ def test_two_servers_on_one_port_in_host_mode_start_and_the_second_exits(engine_
     assert "Address already in use" in engine_host.try_docker("logs", second).stderr
 
 
-def test_two_containers_on_one_published_port_and_the_engine_refuses_the_second(
-    engine_host: PrivateEngine, run: Run
-) -> None:
+def test_the_engine_refuses_the_second_container_on_one_published_port(engine_host: PrivateEngine, run: Run) -> None:
     run("-p", "8080:80", "nginx")
     words = engine_host.refusal("run", "-d", "--name", "second", "-p", "8080:80", "nginx")
     assert "port is already allocated" in words

@@ -17,7 +17,7 @@ from tests.support.private_engine import PrivateEngine
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
 
-#: The facts that hold on Podman too, by the name of the test; of one with parameters those that hold.
+#: The tests of facts that hold on Podman too, by name; of a test with parameters, the cases that hold.
 HOLDS_ON_PODMAN = frozenset(
     {
         "test_dns_given_by_hand_works_in_host_mode_as_elsewhere[bridge]",

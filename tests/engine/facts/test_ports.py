@@ -16,7 +16,7 @@ from tests.support.private_engine import PrivateEngine
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
 
-#: The facts that hold on Podman too, by the name of the test; of one with parameters those that hold.
+#: The tests of facts that hold on Podman too, by name; of a test with parameters, the cases that hold.
 HOLDS_ON_PODMAN = frozenset(
     {
         "test_a_program_in_bridge_mode_listens_in_its_own_namespace_only",

@@ -19,7 +19,7 @@ from tests.support.private_engine import PrivateEngine
 pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("docker")]
 
 
-#: The facts that hold on Podman too, by the name of the test; of one with parameters those that hold.
+#: The tests of facts that hold on Podman too, by name; of a test with parameters, the cases that hold.
 HOLDS_ON_PODMAN = frozenset(
     {
         "test_a_shared_namespace_refuses_what_belongs_to_its_owner[--link]",

@@ -200,7 +200,7 @@ def test_controllers_that_the_machine_lacks_are_listed(tmp_path: Path) -> None:
 def test_only_a_controller_that_the_machine_lacks_is_omitted(
     make: Callable[..., object], tmp_path: Path, owned: set[str]
 ) -> None:
-    """The cgroup above delegates nothing if it has processes; then the limits have no files."""
+    """The parent cgroup delegates no controllers if it has processes; then the files of the limits are missing."""
     unified_root(tmp_path, "hugetlb")
     made = make("host", LIMITS, root=tmp_path)
     if isinstance(made, DelegatedCgroups):
@@ -249,7 +249,7 @@ async def test_a_container_starts_within_the_limits_of_a_host_with_half_a_core(
 
 @pytest.mark.engine
 def test_a_host_runs_on_the_unified_hierarchy_alone(tmp_path: Path) -> None:
-    """A real one, in a mount namespace: what a fake tree cannot show, such as controllers that are missing there."""
+    """Uses a real hierarchy, in a mount namespace: it shows what a fake tree cannot, such as missing controllers."""
     if "cgroup2" not in Path("/proc/filesystems").read_text():
         pytest.skip("this kernel has no unified hierarchy")
     done = subprocess.run([*COMMAND, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120)

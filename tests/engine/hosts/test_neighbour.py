@@ -42,7 +42,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
 
 @pytest.fixture
 def neighbour(host: PrivateHost) -> Iterator[Namespace]:
-    """Its neighbour."""
+    """The namespace of the host's neighbour."""
     with Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint)) as namespace:
         yield namespace
 

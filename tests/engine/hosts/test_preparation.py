@@ -94,7 +94,7 @@ def test_a_host_without_limits_has_a_warning(
 def test_scripts_of_setups_know_the_signal_that_ends_the_host_with_its_parent(
     host: PrivateHost, monkeypatch: pytest.MonkeyPatch, die_with_parent: bool
 ) -> None:
-    """A change of the user clears it, and programs that the script starts do not have it."""
+    """A change of the user clears the signal, and programs that the script starts do not inherit it."""
     started: list[dict[str, str]] = []
 
     def posix_spawn(_program: str, _command: list[str], environment: dict[str, str], **_options: object) -> int:

@@ -21,14 +21,14 @@ MARK = "netmodes-test-root"
 
 @pytest.fixture(autouse=True)
 def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the settings of a run on another engine."""
+    """Removes the settings of a run on another engine."""
     monkeypatch.delenv("NETMODES_ENGINE_ROOT", raising=False)
     monkeypatch.delenv("NETMODES_ENGINE_OPTIONS", raising=False)
 
 
 @pytest.fixture
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root, on a machine with every tool."""
+    """Makes the test appear to run as root, on a machine with every tool."""
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda tool, path: f"/usr/bin/{tool}")
 

@@ -78,7 +78,7 @@ def test_a_host_of_a_lan_of_an_earlier_version_is_known(tmp_path: Path) -> None:
     assert [found.id for found in records.lan_hosts(tmp_path)] == ["old"], "a start that was interrupted"
 
 
-def test_it_is_starting_while_its_starter_lives(tmp_path: Path) -> None:
+def test_a_host_is_starting_while_its_starter_runs(tmp_path: Path) -> None:
     host = host_in(tmp_path, "slow")
     for ticks, expected in ((host.ticks, True), (1, False)):
         records.write(host.folder, {"starter": {"pid": os.getpid(), "ticks": ticks}, "ready": False})

@@ -66,7 +66,7 @@ def test_a_shell_is_on_its_own_host_and_sees_nothing_of_the_machine(
     host, neighbour = hosts
     monkeypatch.setenv("NETMODES_SECRET_KEY", "canary-of-the-environment")
     with at(host, "Welcome to the test.") as screen:
-        # It has what it is for.
+        # The shell has the tools that it is for.
         assert screen.run("docker info --format '{{.Name}}'") == (f"{host.name}\n", 0)
         assert screen.run("docker ps --format x") == ("", 0)
         for line, words in (
@@ -147,7 +147,7 @@ def test_a_shell_takes_keys_and_sizes_and_reports_its_end(hosts: tuple[PrivateHo
         screen.shell.resize(120, 40)
         screen.sees("resized")
         assert screen.run("stty size")[0].startswith("40 120\n")
-        # What was left in the background goes with the shell.
+        # Programs in the background end with the shell.
         assert screen.run("nohup sleep 1001 >/dev/null 2>&1 & true")[1] == 0
         screen.type("exit 3\r")
         until(lambda: screen.shell.read(65536) == b"")
@@ -193,7 +193,7 @@ def test_limits_hold_and_a_fork_bomb_harms_only_the_shell(hosts: tuple[PrivateHo
     until(lambda: not shell_processes(host))
 
 
-def test_it_ends_with_its_host_and_there_is_none_without(folder: Path) -> None:
+def test_a_shell_ends_with_its_host_and_cannot_start_without_it(folder: Path) -> None:
     host = asyncio.run(private_host.start(folder, limits=LIMITS, group="g-3"))
     with at(host) as screen:
         asyncio.run(private_host.stop(host))

@@ -1,7 +1,7 @@
-"""Two hosts side by side, as two participants use them: each types in a terminal, and looks for what the other has.
+"""Two hosts side by side, as two participants use them: one creates things in a terminal, and the other looks for them.
 
-Each kind of thing is looked for with the same command on both hosts. On the host that has it the command finds it,
-which shows that it can."""
+The same command looks for a thing on both hosts. It finds the thing on the host that has it, which proves that the
+command works."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SETUP = (
     f"docker run -d --name {MARK} -v {MARK}:/v --network host nginx sh -c 'echo {MARK} > /v/{MARK}; exec sleep 73910'",
     f"python3 -c '{SERVE}' & until ss -Htln | grep -q :7391; do sleep 0.1; done",
 )
-#: What both look for: a command, and what it prints where that is.
+#: What both look for, by name: a command, and its output on the host that has the thing.
 LOOKS = {
     "files of the terminal": ("ls /tmp", MARK),
     "files of containers": (f"docker run --rm -v /:/h nginx sh -c 'find /h/*/ -name {MARK} 2> /dev/null'", MARK),

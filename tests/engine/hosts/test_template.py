@@ -60,7 +60,7 @@ def clean(*machines: PrivateEngine) -> None:
             machine.docker("rm", "-f", "-v", *found)
 
 
-def test_both_serve_port_80_and_see_only_their_own_containers(pair: Pair) -> None:
+def test_both_hosts_serve_port_80_and_see_only_their_own_containers(pair: Pair) -> None:
     for name, machine in (("first", pair.one), ("second", pair.two)):
         machine.docker("run", "-d", "--name", name, "--network", "host", "nginx")
     for name, machine in (("first", pair.one), ("second", pair.two)):
@@ -78,7 +78,7 @@ def test_the_image_is_on_the_disk_once(pair: Pair) -> None:
     assert ids[0] != ids[1]
 
 
-def test_what_one_writes_or_removes_stays_with_it(pair: Pair) -> None:
+def test_what_one_host_writes_or_removes_does_not_change_the_other(pair: Pair) -> None:
     before = sorted(str(path) for path in pair.template.folder.rglob("*"))
     pair.one.docker("run", "--name", "writer", "nginx", "sh", "-c", "echo mine > /bin/serve; rm /etc/passwd")
     pair.one.docker("commit", "writer", "mine")

@@ -106,7 +106,7 @@ async def test_the_hosts_of_a_lan_start_again_on_one_that_runs(tmp_path: Path, m
 
 
 async def test_two_starters_of_a_lan_create_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server, when it starts, and the command line."""
+    """The starters are the server, when it starts, and a command."""
     hosts = [office_host("a", 1), office_host("b", 2)]
     running: list[PrivateHost] = []
     started: list[tuple[str, str]] = []
@@ -263,9 +263,7 @@ async def test_a_removal_also_removes_the_hosts_that_were_created_while_it_waite
     assert made == []
 
 
-async def test_a_removal_leaves_a_lan_that_has_the_name_since_then(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_a_removal_leaves_a_later_lan_with_the_same_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stopped: list[str] = []
 
     async def stop(host: PrivateHost) -> None:

@@ -112,8 +112,8 @@ async def test_a_swarm_that_cannot_be_formed_leaves_no_host_in_one(lan: Lan, mon
 async def test_an_engine_that_keeps_the_port_of_a_former_swarm_is_started_again(
     data_dir: Path, lan: Lan, tmp_path: Path
 ) -> None:
-    """Of hosts that leave at the same time the last ones tell nobody. Engines of version 28.3 and later close the port
-    nevertheless."""
+    """If hosts leave at the same time, the last ones cannot tell the others. Engines of version 28.3 and later close
+    the port nevertheless."""
     await form_new_swarm(data_dir, lan)
     assert all(swarm_node.keeps_port(host.pid) for host in lan.hosts)
     await asyncio.gather(*(swarm_node.leave(host.endpoint) for host in lan.hosts))

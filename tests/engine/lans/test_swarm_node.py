@@ -1,4 +1,4 @@
-"""The engine's part in a swarm, as the Engine answers. ``test_swarm.py`` forms real ones."""
+"""An engine as a node of a swarm, with given answers of the Engine. ``test_swarm.py`` forms real swarms."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ async def test_an_engine_whose_swarm_has_no_leader_is_waited_for(
     assert (await wait_for_leader("unix:///e", limit_s=0.0)).state == "pending"
 
 
-async def test_a_config_that_cannot_be_removed_hides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_config_that_cannot_be_removed_hides_no_other_error(monkeypatch: pytest.MonkeyPatch) -> None:
     failures: list[EngineError] = []
 
     async def ask(_endpoint: str, name: str, *_: object) -> object:

@@ -92,7 +92,7 @@ def test_a_failure_of_ssh_has_its_last_message(session: requests.Session) -> Non
     assert messages == ["me@host: Permission denied (publickey)"]
 
 
-def test_the_end_of_a_connection_without_a_failure_of_ssh_is_not_blamed_on_it(session: requests.Session) -> None:
+def test_the_end_of_a_connection_is_not_attributed_to_ssh_if_ssh_did_not_fail(session: requests.Session) -> None:
     with pytest.raises(requests.ConnectionError) as failed:
         get(session, "echo 'a banner' >&2; exit 0")
     assert not any(isinstance(one, SshError) for one in causes(failed.value))

@@ -53,7 +53,7 @@ class Workers:
         assert set(self.working) == set(names)
 
 
-async def test_many_share_an_engine_but_one_at_a_port_and_exclusive_means_alone() -> None:
+async def test_claims_share_an_engine_unless_they_need_the_same_port_or_one_is_exclusive() -> None:
     workers = Workers()
     workers.begin("one", 80)
     workers.begin("two")
@@ -123,7 +123,7 @@ async def test_modes_that_the_engine_lacks_are_obstacles_with_the_doctors_reason
 
 
 async def test_network_modes_of_podman_are_no_obstacle_on_docker(fake: FakeEngine) -> None:
-    """One of them is called ``private``; claims that need a private host do not need it."""
+    """One of them is called ``private``; claims that need a private host do not need this mode."""
     fake.add_image("netmodes-lab:1")
     engine = await open_engine(fake, CACHE, WatchPool())
     assert [claim.id for claim in all_claims() if "Podman" in engine.obstacle(claim)] == []
@@ -149,7 +149,7 @@ def test_the_version_of_private_hosts_is_that_of_the_dockerd_that_they_run(monke
 
 
 async def test_an_engine_has_one_setup(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With another one RootlessKit would be missing: the claim would be about an engine that runs as root."""
+    """A second setup would replace RootlessKit: the claim would be about an engine that runs as root."""
     started: list[str | None] = []
 
     async def start(_folder: Path, *, setup: str | None, **_options: object) -> None:

@@ -242,7 +242,7 @@ async def test_a_claim_that_fails_is_not_testable_and_its_containers_are_removed
     assert fake.made == {}
 
 
-async def test_without_a_private_host_the_others_still_run(engine: ClaimEngine) -> None:
+async def test_without_a_private_host_claims_that_need_none_still_run(engine: ClaimEngine) -> None:
     async def observe(testbed: Testbed) -> str:
         return (await testbed.run("docker run -d IMAGE")).status
 

@@ -113,7 +113,7 @@ async def test_the_machines_files_are_restored(real: ClaimEngine, engine_host: P
     assert resolv_conf.read_text() == before
 
 
-async def test_the_readers_own_machine_is_never_changed(engine: ClaimEngine) -> None:
+async def test_the_users_own_machine_is_never_changed(engine: ClaimEngine) -> None:
     async with open_testbed(engine, LABELS, "nm-testbed") as testbed:
         with pytest.raises(NotTestableError, match="private hosts only"):
             await testbed.write_file("/etc/resolv.conf", "")
@@ -153,7 +153,7 @@ async def test_a_removed_container_is_gone(engine: ClaimEngine) -> None:
     assert await testbed.close() == ()
 
 
-async def test_a_change_that_cannot_be_undone_keeps_nothing_else(
+async def test_a_change_that_cannot_be_undone_does_not_prevent_other_removals(
     engine: ClaimEngine, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[str] = []

@@ -76,7 +76,7 @@ async def test_changes_are_reverted(engine_host: PrivateEngine) -> None:
     await engine.close()
 
 
-async def test_the_readers_own_machine_is_never_changed(fake: FakeEngine) -> None:
+async def test_the_users_own_machine_is_never_changed(fake: FakeEngine) -> None:
     fake.add_image("netmodes-lab:1")
     target = ClaimEngine(fake, fake.facts, "netmodes-lab:1", WatchPool())
     async with open_testbed(target, LABELS, "nm-traffic") as testbed:

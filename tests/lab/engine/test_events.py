@@ -60,7 +60,7 @@ async def test_an_engine_that_hung_is_back_within_a_second_after_it_answers(
     await close_context(context)
 
 
-async def test_the_end_of_an_engine_that_is_not_kept_is_none_of_its_concern(tmp_path: Path) -> None:
+async def test_the_end_of_an_engine_that_is_not_kept_is_ignored(tmp_path: Path) -> None:
     context = make_context(FakeEngine(), make_info(), tmp_path, RecordingPublisher(), "x")
     events = EngineEvents(context, {}, lambda: None)
     await events.on_ended()

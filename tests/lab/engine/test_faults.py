@@ -121,7 +121,9 @@ async def test_a_removal_that_cannot_be_done_yet_is_not_forgotten(
     await eventually(forgotten)
 
 
-async def test_a_socket_that_is_taken_away_and_put_back(lab_harness: LabHarness, own_host: PrivateEngine) -> None:
+async def test_an_experiment_recovers_when_a_removed_socket_is_back(
+    lab_harness: LabHarness, own_host: PrivateEngine
+) -> None:
     identity = await lab_harness.running("bridge", "none")
     path, away = Path(own_host.socket), Path(f"{own_host.socket}.away")
     engine = lab_harness.context.engine
@@ -208,7 +210,7 @@ async def killable_lab(
         yield harness
 
 
-async def test_an_engine_that_is_killed_and_started_again(
+async def test_an_experiment_recovers_when_a_killed_engine_is_started_again(
     killable_lab: LabHarness, killable_host: tuple[PrivateEngine, Daemon]
 ) -> None:
     host, process = killable_host
@@ -258,7 +260,7 @@ async def restored(
         yield harness
 
 
-async def test_with_live_restore_a_restarted_engine_is_told_and_its_containers_keep_running(
+async def test_with_live_restore_a_restart_of_the_engine_is_reported_and_its_containers_keep_running(
     restored: LabHarness, surviving: tuple[PrivateEngine, Daemon]
 ) -> None:
     host, process = surviving

@@ -203,7 +203,7 @@ async def test_the_files_of_a_host_whose_engine_ended_stay_while_its_keeper_live
     assert adopted == [True, True], "right after the end, and while it waits for the button"
 
 
-async def test_who_waits_for_the_engine_goes_on_when_it_cannot_be_started(
+async def test_waiting_for_the_engine_ends_when_it_cannot_be_started(
     watched: EngineKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = asyncio.Event()

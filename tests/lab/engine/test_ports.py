@@ -38,7 +38,7 @@ async def test_another_experiment_holds_ports_until_it_is_stopped(lab_harness: L
     await eventually(ports_are_free)
 
 
-async def test_a_container_of_somebody_else_and_a_process_of_the_machine_hold_ports(
+async def test_a_foreign_container_and_a_process_of_the_machine_hold_ports(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     engine_host.docker("run", "-d", "--name", "web", "-p", "8080:80", "nginx")

@@ -29,8 +29,8 @@ def host(tmp_path: Path) -> PrivateHost:
 
 
 class Starts:
-    """The containers that a host tried to start and those that it started; its swarm is in ``state``. Of each container
-    in ``failures`` the first ``failing`` attempts raise; an attempt takes ``took_s``."""
+    """The containers that a host tried to start and those that it started; its swarm is in ``state``. The first
+    ``failing`` attempts to start a container in ``failures`` raise its error; an attempt takes ``took_s``."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *recorded: str, state: str = "inactive") -> None:
         self.tried: list[str] = []

@@ -35,7 +35,7 @@ from tests.support.polling import eventually
 from tests.support.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
-#: Ten and twenty with ``--all``.
+#: The numbers of launches and of plans; with ``--all`` they add up to ten and twenty.
 LAUNCHES = pytest.mark.parametrize("launches", [1, pytest.param(9, marks=pytest.mark.slow)])
 PLANS = pytest.mark.parametrize("plans", [1, pytest.param(19, marks=pytest.mark.slow)])
 ARMS = (

@@ -138,7 +138,7 @@ async def test_the_exit_code_of_an_arm_that_ends_at_once_is_collected(fake_lab: 
     assert len(fake.made) == 1
 
 
-async def test_an_arm_of_which_the_kernel_reports_the_end_before_the_engine_is_collected(
+async def test_an_arm_is_collected_if_the_kernel_reports_its_end_before_the_engine(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inspect = fake.inspect_container

@@ -314,7 +314,7 @@ async def test_a_container_that_is_gone_is_not_tried_again(
 async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_another_one_has_created(
     fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
-    """After a restart of the lab the record of the part does not name the whole, which exists no more."""
+    """After a restart of the lab the record of the part does not name the whole experiment, which no longer exists."""
     whole = await fake_lab.database.run(_whole)
     for identity in (whole, "another"):
         labels = fake_lab.context.labels(identity) | {LABEL_PLACE: "@lab2"}

@@ -57,7 +57,8 @@ async def lab(lan: Lan, data_dir: Path, transactional_db: None) -> AsyncIterator
 
 
 async def launched(lab: LabHarness, *modes: str, **more: str) -> str:
-    """A running experiment. Its container on the other host runs before: a measurement may start at once."""
+    """Launches an experiment and waits until its container on the other host runs, too, so that a measurement can start
+    at once."""
     identity = await lab.running(*modes, **more)
     assert OTHER_CONTAINER in (await lab.view(identity)).states
     return identity

@@ -22,7 +22,7 @@ ROOM = Capacity(0, 8, "memory")
 
 
 class Machine:
-    """The LANs of the machine: what the module finds and does there."""
+    """The LANs of a machine: its methods replace the functions that find, create, start and stop LANs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -85,7 +85,7 @@ async def test_a_block_is_measured_by_one_process_until_the_run_ends(lent: LentC
 
 
 async def test_a_block_from_an_arm_is_measured_by_a_process_of_its_own(lent: LentClient, block: RemoteBlock) -> None:
-    """In another network stack. Each checks its addresses."""
+    """The arm is in another network stack. Each process checks the addresses of its own blocks."""
     assert (await measure(lent, "run", block)).fields["n"] > 0
     with pytest.raises(ValueError, match="itself"):
         await measure(lent, "run", replace(block, from_arm=True), refused="127.0.0.1")

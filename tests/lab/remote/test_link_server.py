@@ -69,7 +69,8 @@ async def test_other_functions_are_refused(harness: Harness, name: str) -> None:
 
 
 async def test_calls_about_a_swarm_of_machines_are_refused(harness: Harness) -> None:
-    """Who controls the web process could make the engine join a swarm whose manager starts containers here."""
+    """An attacker who controls the web process could make the engine join a swarm with a manager that starts containers
+    here."""
     names = [name for name in rpc.REMOTE_CALLS if name.startswith("swarm.")]
     assert {"swarm.join_swarm", "swarm.open_swarm", "swarm.leave_swarm", "swarm.view_swarm"} <= set(names)
     harness.supervisor.problem = "The engine is not asked."

@@ -135,7 +135,7 @@ async def test_without_its_package_the_problem_tells_what_to_install(
     assert not await web.publish(WEB_PEERS, b"x")
 
 
-async def test_an_invalid_address_and_an_unexpected_failure_end_no_attempts(
+async def test_connecting_is_retried_after_an_invalid_address_or_an_unexpected_failure(
     nats: Nats, web: NatsConnection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     invalid = NatsConnection("nats://:4222")

@@ -114,7 +114,7 @@ async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
     await window.sees("The output of this terminal is recorded")
     await window.sees(rf"netmodes-{states[0].host}.*:~# ")
 
-    # Each has a host of their own, and port 80 on it.
+    # Each participant has a host of their own, and port 80 on it.
     await window.type(
         "docker run -d --name web --network host nginx >/dev/null && docker ps --format '{{.Names}}-'$((6*7))\r"
     )
@@ -130,7 +130,7 @@ async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
     await other.sees(r"\n0\r\n")
     await other.sees(r"192\.0\.2\.2/24")
 
-    # Another window, and one that comes back, go on where they were.
+    # Another window, and a window that is opened again, continue at their offsets.
     second = await Window(open_terminals, hers, "c").open(60, 20)
     await second.sees("web-42")
     await window.type("stty size\r")
@@ -143,7 +143,7 @@ async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
     await window.sees(r"back-2\r\n")
     assert window.at > known
 
-    # The end of the shell, another one, and the end of the host.
+    # The shell ends, another one starts, and then the host ends.
     first = window.run
     await window.type("exit\r")
     await window.receives_message("It has ended.")
@@ -173,7 +173,7 @@ async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
     assert [one.step for one in await database_sync_to_async(recordings)(ada.id)] == ["launch"]
 
 
-async def test_it_ends_with_its_participant_its_session_or_when_idle(
+async def test_a_terminal_ends_with_its_participant_its_session_or_when_idle(
     harness: HostsHarness, open_terminals: Terminals
 ) -> None:
     (ada, hers), (_, his) = await join(harness, "Ada"), await join(harness, "Bob")

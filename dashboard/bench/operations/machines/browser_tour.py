@@ -202,8 +202,7 @@ class BrowserTour:
         await self._picture(page, "try")
 
     async def _measure(self, page: Any, origin: str, experiment: str) -> None:
-        """Measures on the first machine, with the last machine as an additional client, also over the overlay network.
-        """
+        """Measures on the first machine, with the last one as an additional client, also over the overlay network."""
         await page.goto(f"{origin}/experiments/{experiment}/#measure")
         await page.select_option("#measure-machine", self.names[0])
         await page.check(f"#from-machine-{self.names[-1]}", force=True)

@@ -14,7 +14,7 @@ export function noteLoss() {
   lost = true;
 }
 
-/** Whether the server answered so recently that asking again is a waste of time. */
+/** Whether the server answered so recently that it need not be asked again. */
 export function isFresh() {
   return !lost && performance.now() - heardAt < FRESH_MS;
 }

@@ -39,7 +39,7 @@ def test_a_new_listener_appears_highlighted_and_disappears(
     assert page.page.evaluate("window.sameDocument")
 
 
-def test_a_listenerinside_the_bridge_container_is_its_own(
+def test_a_listener_inside_the_bridge_container_is_its_own(
     running: str, shown: ExperimentPage, engine_host: PrivateEngine
 ) -> None:
     page = shown
@@ -91,7 +91,7 @@ def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Sho
         return [" ".join(text.split()) for text in texts]
 
     def same() -> bool:
-        # The kernel may still be giving link-local addresses when the first comes.
+        # The kernel may still be assigning link-local addresses when the first page is loaded.
         still.page.reload()
         return seen(still) == seen(live)
 

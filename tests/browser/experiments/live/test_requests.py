@@ -26,7 +26,7 @@ def _user_bridge_paths(engine: PrivateEngine, identity: str, own: str) -> dict[s
 
 
 def test_every_path_answers_or_names_what_prevents_it(shown: ExperimentPage) -> None:
-    """On any engine."""
+    """Holds on every engine."""
     found = try_paths(shown)
     offered = {title: attempt for title, attempt in found.items() if not attempt["unavailable"]}
     assert offered
@@ -75,7 +75,7 @@ def test_a_failed_path_shows_its_error(running: str, shown: ExperimentPage, engi
     assert found["127.0.0.1 to host"]["status"] == "200 OK"
     assert "refused the connection" in found["127.0.0.1 inside bridge"]["failure"]
     assert "refused the connection" in found["The machine to bridge's address"]["failure"]
-    # docker-proxy takes the connection before it knows that nobody is behind it.
+    # docker-proxy accepts the connection before it has connected to the container.
     proxied = found["127.0.0.1 to the published port of bridge"]["failure"]
     assert f"127.0.0.1:{PORT}" in proxied
     assert "refused" not in proxied

@@ -54,7 +54,7 @@ def test_every_difference_has_a_reason(shown: ExperimentPage) -> None:
     assert all(whys.all_text_contents())
 
 
-def test_the_diagram_shows_the_host_containerinside_the_machine(shown: ExperimentPage) -> None:
+def test_the_diagram_shows_the_host_container_inside_the_machine(shown: ExperimentPage) -> None:
     machine = shown.box("machine:stack")
     assert machine.holds(shown.box("host:stack"))
     assert machine.left < machine.right < shown.box("bridge:stack").left

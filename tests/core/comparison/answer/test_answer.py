@@ -131,7 +131,7 @@ def test_the_engine_may_publish_the_port_for_another_experiment_without_a_listen
     assert holder == other
 
 
-def test_arms_without_a_reason() -> None:
+def test_an_arm_without_a_reason_has_a_sentence() -> None:
     columns, states = make_scene(("host", "bridge"))
     columns = _with(columns, "host", status=ArmStatus.LOST)
     columns = _with(columns, "bridge", status=ArmStatus.EXITED)

@@ -36,7 +36,7 @@ def test_a_row_differs_only_if_its_relation_is_not_same() -> None:
     assert table.row("weather/sky/") is None
 
 
-def test_columns_are_grouped_by_text_and_the_machine_is_one_only_on_request() -> None:
+def test_columns_are_grouped_by_text_and_the_machine_is_included_only_on_request() -> None:
     table = make_table("host", "bridge")
     row = table.row("identity/netns/")
     assert row is not None

@@ -150,7 +150,7 @@ def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
         (("127.0.0.1", "127.0.0.53"), "none"),
     ],
 )
-def test_of_several_ports_those_that_are_reachable_are_counted(addresses: tuple[str, ...], which: str) -> None:
+def test_the_reachable_ports_among_several_are_counted(addresses: tuple[str, ...], which: str) -> None:
     columns, states = make_scene(("host", "bridge"), publish=None)
     listeners = tuple(make_listener(80 + number, address=address) for number, address in enumerate(addresses))
     machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
@@ -199,7 +199,7 @@ def test_a_row_without_texts_proves_nothing(identity: tuple[str, str, str]) -> N
     assert [name for name, rule in RULES if rule(table) is not None] == []
 
 
-def test_of_an_invisible_engine_only_assigned_addresses_are_stated() -> None:
+def test_only_assigned_addresses_are_stated_of_an_invisible_engine() -> None:
     columns, _states = make_scene(("host", "bridge", "none"))
     far = tuple(replace(column, invisible="the engine is reached over SSH") for column in columns)
     address = far[2].networks["bridge"]

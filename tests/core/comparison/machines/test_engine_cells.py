@@ -32,6 +32,6 @@ def test_what_an_engine_does_not_report_is_not_guessed() -> None:
     assert list(engine_cells(None)) == []
 
 
-def test_the_engine_of_a_machine_in_one_line() -> None:
+def test_the_engine_of_a_machine_is_described_in_one_line() -> None:
     assert describe_facts(ReportedEngine("28.0.0", kernel="6.1.0")) == "Docker Engine 28.0.0 · kernel 6.1.0"
     assert describe_facts(ReportedEngine("5.4.2", EngineKind.PODMAN)) == "Podman 5.4.2"

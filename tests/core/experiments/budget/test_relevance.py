@@ -127,7 +127,7 @@ def test_an_arm_in_host_mode_shares_the_changes_of_the_machine() -> None:
     assert not concerns_columns(VIEW, {MACHINE: delta(MACHINE_STATE, with_links(FOREIGN)), "host": foreign})
 
 
-def test_a_change_of_an_arm_in_host_mode_is_history_also_beside_a_foreign_one_of_the_machine() -> None:
+def test_a_change_of_an_arm_in_host_mode_is_history_even_with_an_unrelated_change_of_the_machine() -> None:
     renamed = replace(VIEW.states["host"], hostname="renamed")
     changes = {MACHINE: delta(MACHINE_STATE, with_links(FOREIGN)), "host": delta(VIEW.states["host"], renamed)}
     assert concerns_columns(VIEW, changes)

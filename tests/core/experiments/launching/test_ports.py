@@ -48,7 +48,7 @@ def test_host_mode_needs_the_port_that_the_program_listens_on_and_others_the_por
         ("No such image: nginx:9", None),
     ],
 )
-def test_the_port_in_a_message_of_the_engine(message: str, port: int | None) -> None:
+def test_the_port_is_read_from_a_message_of_the_engine(message: str, port: int | None) -> None:
     assert port_in_message(message) == port
 
 

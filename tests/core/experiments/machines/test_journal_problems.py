@@ -18,7 +18,7 @@ def test_on_one_machine_the_problem_of_the_journal_is_shown() -> None:
     assert (head.problem, head.problem_since) == ("disk full", 5.0)
 
 
-def test_of_several_machines_each_problem_names_its_own_and_recorded_ones_stay() -> None:
+def test_each_problem_of_several_machines_names_its_machine_and_recorded_problems_stay() -> None:
     recorded = make_head(problem="server: The engine is away.", problem_since=3.0)
     head = show_problems(recorded, {"part2": ("disk full", 5.0)}, TWO)
     assert head.problem == "lab2: disk full server: The engine is away."

@@ -48,7 +48,7 @@ def test_a_block_has_the_fields_of_the_client_process_s_command() -> None:
         {"host": "a" * 300},
     ],
 )
-def test_a_lab_measures_no_other_blocks(wrong: dict[str, Any]) -> None:
+def test_a_lab_refuses_an_invalid_block(wrong: dict[str, Any]) -> None:
     assert block_problem(replace(BLOCK, **wrong))
 
 

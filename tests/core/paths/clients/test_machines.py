@@ -168,7 +168,7 @@ def test_a_lab_sends_nothing_to_its_own_machine_or_its_containers(address: str, 
 
 
 def test_a_machine_with_its_uplink_on_a_bridge_sends_what_try_lists() -> None:
-    """And nothing to its own containers."""
+    """It sends nothing to its own containers."""
     assert BRIDGED.state is not None
     found = from_machines(requested_paths(*make_scene(("host", "bridge")), [BRIDGED]))
     listed = [path.address for path in found if not path.unavailable]

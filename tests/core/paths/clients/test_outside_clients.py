@@ -30,7 +30,7 @@ def test_the_most_specific_route_decides(address: str, gateway: str | None) -> N
     assert route_gateway(state, address) == gateway
 
 
-def test_of_equal_routes_the_lowest_metric_decides() -> None:
+def test_the_lowest_metric_decides_among_equal_routes() -> None:
     routes = (
         Route(Family.INET, "default", "192.0.2.9", "wlan0", metric=600),
         Route(Family.INET, "default", "192.0.2.1", "eth0", metric=100),

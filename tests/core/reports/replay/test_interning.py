@@ -79,7 +79,7 @@ def test_a_difference_leaves_out_what_both_ends_have_in_common(
     assert chains.dump()[1] == dumped
 
 
-def test_a_sequence_names_how_many_numbers_back_the_one_is_that_it_is_like() -> None:
+def test_a_sequence_refers_to_the_similar_one_by_the_distance_of_their_numbers() -> None:
     chains = Chains()
     chains.number((1, 2))
     chains.number((8, 9))

@@ -110,7 +110,7 @@ def test_paths_are_found_again_only_if_a_listener_on_a_published_port_changes() 
     assert "paths" in changed(*others, *proxies)
 
 
-def test_of_several_machines_only_the_one_that_changed_is_drawn_again() -> None:
+def test_only_the_machine_that_changed_is_drawn_again() -> None:
     columns, states = two_machines()
     inputs, pictures = Inputs(), RecordedPictures()
     server = {**states, "bridge": with_listener(states["bridge"], 1)}

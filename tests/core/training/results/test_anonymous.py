@@ -51,8 +51,8 @@ def test_an_anonymous_report_has_no_participants_and_no_exact_counts(facts: Sess
 
 
 def test_the_report_does_not_reveal_whether_all_gave_the_same_answer() -> None:
-    """Published figures do not change with one person's answer, unless the count is at a rounding boundary; and never
-    does a figure prove that all or none answered the same."""
+    """Published figures do not change with one person's answer, unless the count is at a rounding boundary; and no
+    figure proves that all or none gave the same answer."""
     for size in range(1, 40):
         for true in range(size + 1):
             shown, whole = rounded(true), rounded(size)

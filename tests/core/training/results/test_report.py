@@ -39,7 +39,7 @@ def test_every_cell_of_the_report_is_exact(name: str, cells: list[tuple[object, 
     assert [(one.state, one.seconds, one.attempts, one.predicted, one.right) for one in found.cells] == cells
 
 
-def test_requests_for_help_and_the_last_failed_check_of_a_participant() -> None:
+def test_requests_for_help_are_counted_and_the_last_failed_check_is_named() -> None:
     bob = REPORT.people[1]
     assert (bob.cells[0].failing, bob.cells[0].hints, bob.cells[2].hands, bob.cells[2].questions) == (
         "check 0",
@@ -50,7 +50,7 @@ def test_requests_for_help_and_the_last_failed_check_of_a_participant() -> None:
     assert (bob.done, bob.answered, bob.known, bob.right, bob.attempts) == (2, 2, 2, 0, 4)
 
 
-def test_every_figure_of_a_step() -> None:
+def test_every_figure_of_a_step_is_exact() -> None:
     one = step(REPORT, A)
     assert (one.question, one.choices, one.answered, one.truth, one.source) == ("", (), 0, "", "")
     assert (one.opened, one.done, one.median_s) == (3, 3, 100.0)

@@ -49,7 +49,7 @@ def test_refused_namespaces_are_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_limit_that_cannot_be_written_ends_the_start(tmp_path: Path) -> None:
-    """A cgroup that has no controllers to delegate refuses them; the files of their limits are missing then."""
+    """A cgroup without controllers that it could delegate has no files for the limits of its children."""
     (tmp_path / "pids.max").touch()
     there, missing = f"{tmp_path}/pids.max 100", f"{tmp_path}/containers"
     write_limits([f"{missing}/cgroup.subtree_control +memory", f"{missing}/memory.swap.max 0", there])

@@ -1,7 +1,7 @@
 """An experiment on a real engine whose answers lack fields, have unknown ones, refuse, or come late.
 
-Whatever the engine answers: what is shown is a sentence, a cleanup that is called verified is true, and once the engine
-answers as usual, nothing of the experiment remains on it."""
+Whatever the engine answers, the page shows a sentence and calls a cleanup verified only if nothing is left; once the
+engine answers as usual, nothing of the experiment remains on it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PASSES = 4
 
 
 def with_unknown_fields(value: Any) -> Any:
-    """Every object with a field that no engine has; maps from names to values remain as they are."""
+    """The value with an unknown field in every object; maps from names to values are unchanged."""
     if isinstance(value, list):
         return [with_unknown_fields(one) for one in value]
     if not isinstance(value, dict):

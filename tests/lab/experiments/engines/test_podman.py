@@ -23,7 +23,7 @@ from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_ha
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-#: The program of the last one listens nowhere: its port is taken in the shared namespace.
+#: The program of the last arm listens nowhere: its port is taken in the shared namespace.
 ARMS = (
     {"mode": "host"},
     {"mode": "bridge"},
@@ -48,7 +48,7 @@ async def podman_lab(podman: PodmanService, tmp_path: Path, transactional_db: No
     assert podman.left() == []
 
 
-async def test_the_doctor_says_what_podman_gives(podman: PodmanService) -> None:
+async def test_the_doctor_reports_what_podman_supports(podman: PodmanService) -> None:
     engine = DockerEngine(podman.endpoint)
     try:
         doctor = await examine(engine, private=False)
@@ -129,7 +129,7 @@ async def test_rows_say_what_podman_ss_and_nft_say(podman: PodmanService, podman
 
 
 def _no_guess(row: Row) -> None:
-    """Nothing is attributed to Docker, and nothing waits for ever."""
+    """Checks that no text of the row attributes a fact to Docker or waits for a reading."""
     texts = (row.why, *row.notes.values(), *row.absent.values(), *(cell for cell in row.cells.values() if cell))
     for text in texts:
         assert "Docker" not in text.replace("Docker's API", ""), row

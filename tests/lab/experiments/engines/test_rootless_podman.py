@@ -65,8 +65,8 @@ async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> As
 
 
 def peer_namespace(host: PrivateEngine, container: str) -> int:
-    """The inode of the namespace in which the other end of the container's cable is, as a process of the host shows it:
-    aardvark-dns runs there."""
+    """The inode of the network namespace that has the other end of the container's veth pair, found through
+    aardvark-dns, which runs in it."""
     names = host.docker("ps", "--format", "{{.Names}}").split()
     assert container in " ".join(names)
     (found,) = {int((process / "ns/net").stat().st_ino) for process in resolvers(host)}
@@ -147,7 +147,8 @@ def both(port: int) -> list[str]:
 
 
 def check_datagrams(lab: LabHarness, driver: ExperimentDriver, ports: Mapping[str, int]) -> None:
-    """Over UDP exactly those addresses answer at which a path has a UDP port; these are all, of both families."""
+    """Checks that exactly the addresses of paths with a UDP port answer over UDP, and that these are all addresses of
+    both families."""
     found = find_paths(driver.view.columns, driver.view.states)
     spaces = {key: column_namespace(lab.lab, driver, key) for key in (MACHINE, NEIGHBOUR, *ports)}
     machine, neighbour, *servers = [space for space in spaces.values() if space is not None]
@@ -281,7 +282,9 @@ async def test_forwarded_ports_are_measured(lab: LabHarness, monkeypatch: pytest
     await lab.stop(identity)
 
 
-async def test_without_a_container_on_a_bridge_the_namespace_is_gone(lab: LabHarness, host: PrivateEngine) -> None:
+async def test_without_a_container_on_a_bridge_the_namespace_of_the_bridges_is_gone(
+    lab: LabHarness, host: PrivateEngine
+) -> None:
     identity = await lab.running("host", "bridge")
     assert ROOTLESS_NETNS in (await lab.view(identity)).states
     host.docker("rm", "-f", f"nm-{identity}-bridge")

@@ -8,8 +8,9 @@ export function describePhase({ phase, engine_away }, partly, words) {
 }
 
 /**
- * Whether the badge of the engine follows the head, shown as of the time `at` (null: now). The head of an experiment that
- * ended says nothing about the engine now; it only takes back what this page has shown, `away`.
+ * Whether the engine's badge is drawn from this head, which is shown as of the time `at` (null: now). The head of an
+ * ended experiment says nothing about the engine now; it is used only if this page shows the engine as away (`away`),
+ * to end that.
  */
 export function followsEngine({ phase }, at, away) {
   return at === null && (away || (phase !== "stopped" && phase !== "failed"));

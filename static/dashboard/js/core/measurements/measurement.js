@@ -77,7 +77,7 @@ export function createBlocks(columns = null) {
   };
 }
 
-/** Round numbers around low to high; the same as dashboard/core/measurements/axes.py. */
+/** Round numbers from at most `low` to at least `high`, the same as in dashboard/core/measurements/axes.py. */
 export function chooseTicks(low, high, wanted = 4) {
   const rough = (high - low || 1) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));

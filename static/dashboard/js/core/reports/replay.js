@@ -83,7 +83,8 @@ function readChains(stored) {
   });
 }
 
-/** The number at each position, -1 before the first. */
+/** Expands [positions, numbers], each stored as differences: `current` has the number for each position, -1 before
+ * the first; `places` are the positions at which it changes. */
 function spread([positions, numbers], length) {
   const places = sums(positions, Int32Array);
   const values = sums(numbers, Int32Array);

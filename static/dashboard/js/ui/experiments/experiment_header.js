@@ -29,7 +29,8 @@ export function createExperimentHeader(main) {
     setHidden(box, checks.length === 0);
   }
 
-  /** The badge of the page's header follows; a page of an engine that has not answered yet has no name for it. */
+  /** Draws the engine's badge in the header of the page; the badge of an engine that has not answered yet has no name
+   * and is left alone. */
   function drawEngine(away) {
     engineAway = Boolean(away);
     const badge = document.querySelector('[data-engine]:not([data-engine=""])');

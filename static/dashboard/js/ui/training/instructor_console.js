@@ -109,7 +109,7 @@ export function createConsole(main) {
   });
 
   createTimers();
-  // Who is stuck changes with time, without a message.
+  // Whether a participant is stuck depends on the time, so no message announces it.
   setInterval(() => later(), MAX_AGE_MS);
   connect(main.dataset.session, {
     opened: () => connection("live"),

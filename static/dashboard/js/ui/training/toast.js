@@ -16,7 +16,7 @@ function remember(key, at) {
   try {
     localStorage.setItem(key, String(at));
   } catch {
-    // As above.
+    // The browser stores nothing, as above.
   }
 }
 
@@ -37,7 +37,7 @@ export function createToast(bar, itemOf) {
   return function show(messages) {
     if (!toast) return;
     if (dismissedAt === null) {
-      // What was said before the first page was opened is in the list of messages.
+      // Messages from before the first page was opened are only in the list of messages.
       dismissedAt = Number(remembered(key) ?? newestAt(messages));
       if (remembered(key) === null) remember(key, dismissedAt);
     }

@@ -99,7 +99,7 @@ export function createWorkshopStep(main) {
         update(fresh);
       }
     } catch {
-      // The next request tells.
+      // The next request shows whether the server is back.
     }
     if (step.querySelector("[data-measuring]")) measuring = setTimeout(followMeasurement, MEASURED_MS);
     else announce(step.querySelector(".headline")?.textContent ?? "");
