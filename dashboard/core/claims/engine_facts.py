@@ -101,10 +101,10 @@ class EngineCondition:
 PODMAN = EngineCondition(kind=EngineKind.PODMAN)
 ROOTLESS_PODMAN = EngineCondition(kind=EngineKind.PODMAN, rootless=True)
 FIREWALLD = EngineCondition(firewalld=True)
-#: The reason why claims state nothing about such an engine.
+#: Why claims state nothing about engines that add their bridges to zones of firewalld.
 FIREWALLD_ZONE = "firewalld's zone does not allow packets from other machines to programs on this machine."
 SLIRP4NETNS = EngineCondition(rootless_network="slirp4netns")
-#: The reasons why claims state nothing about such engines.
+#: Why claims state nothing about engines with RootlessKit's slirp4netns, and about a rootless Podman.
 SLIRP4NETNS_LOOPBACK = "A published port answers at 127.0.0.1 of RootlessKit's namespace only."
 ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in its user's rootless-netns, not in the machine's network."
 

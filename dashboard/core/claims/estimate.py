@@ -24,7 +24,8 @@ def claim_seconds(claim: Claim, recorded: Mapping[str, float]) -> float:
 
 
 def run_seconds(claims: Sequence[Claim], recorded: Mapping[str, float], done: Collection[str] = ()) -> float:
-    """The remaining time of a run: all of it before the start, and without the ``done`` claims while it runs."""
+    """The remaining seconds of a run, without the ``done`` claims; until one is done, with the start of private
+    hosts."""
     plan = make_plan(claim for claim in claims if claim.id not in done)
     alone = _seconds(plan.alone, recorded)
     concurrent = [*_seconds(plan.harmless, recorded), *_seconds(plan.shared, recorded), *alone]
@@ -35,7 +36,7 @@ def run_seconds(claims: Sequence[Claim], recorded: Mapping[str, float], done: Co
 
 
 def describe_seconds(seconds: float) -> str:
-    """``about 5 s``, ``about 40 s``, ``about 1.5 min``: as exact as an estimate is."""
+    """The duration as text: ``about 5 s``, ``about 40 s``, ``about 1.5 min``; as exact as an estimate is."""
     if seconds < 55:
         step = 1 if seconds < 10 else 5
         return f"about {max(1, math.ceil(seconds / step) * step)} s"

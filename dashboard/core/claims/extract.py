@@ -25,7 +25,7 @@ def listeners_on(state: NamespaceState, port: int) -> tuple[Listener, ...]:
 
 
 def describe_listeners(listeners: Iterable[Listener]) -> str:
-    """``0.0.0.0:80 docker-proxy, [::]:80 docker-proxy``."""
+    """The listeners as evidence: ``0.0.0.0:80 docker-proxy, [::]:80 docker-proxy``."""
     texts = [f"{bracket(found.address)}:{found.port} {found.process or 'unknown process'}" for found in listeners]
     return ", ".join(texts) or "no listener"
 
@@ -51,12 +51,12 @@ def describe_list(texts: Iterable[str]) -> str:
 
 
 def describe_names(names: Mapping[str, str]) -> str:
-    """``database is 192.0.2.77, other is 192.0.2.7``; ``none`` without any."""
+    """Names with their addresses as evidence: ``database is 192.0.2.77, other is 192.0.2.7``; ``none`` without any."""
     return ", ".join(f"{name} is {address}" for name, address in names.items()) or "none"
 
 
 def describe_ports(ports: Any) -> str:
-    """``80/tcp at port 8080`` from the Engine's map of ports; ``none`` without any."""
+    """The Engine's map of ports as evidence: ``80/tcp at port 8080``; ``none`` without any."""
     texts = []
     unbound: dict[str, str] = {}
     for inner, bindings in (ports or {}).items():
@@ -74,5 +74,5 @@ def on_one_line(text: str) -> str:
 
 
 def describe_inodes(kind: str, places: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
-    """``net namespace of the container: 4026531840``, a line for each place."""
+    """The inodes as evidence, a line for each place: ``net namespace of the container: 4026531840``."""
     return tuple(f"{kind} namespace of {name}: {inodes.get(kind, 'none')}" for name, inodes in places.items())

@@ -84,7 +84,7 @@ def judge_no_names(lookups: tuple[Lookup, ...]) -> Judgement:
 
 
 def describe_lookup(lookup: Lookup) -> str:
-    """``lookup of web: answer, 172.18.0.2 (asked 127.0.0.11)``."""
+    """The lookup as evidence: ``lookup of web: answer, 172.18.0.2 (asked 127.0.0.11)``."""
     answers = ", ".join(lookup.answers) or "no address"
     return f"lookup of {lookup.name}: {lookup.outcome}, {answers} (asked {lookup.server or 'no server'})"
 

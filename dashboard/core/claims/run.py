@@ -10,9 +10,9 @@ from dashboard.core.claims.model import Claim, Judgement, Need, Topic
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 
-#: Needs that require a private host: the claim uses ports that the reader's own programs may hold, or changes files.
 #: Needs of claims that run on the private hosts that a run starts.
 ON_HOSTS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE})
+#: Needs that require a private host: the claim uses ports that the reader's own programs may hold, or changes files.
 NOT_HARMLESS = ON_HOSTS | {Need.OWN_HOST}
 #: The number of claims that run at the same time.
 MAX_CONCURRENT = 3
@@ -140,7 +140,7 @@ class VerdictCount:
 
     @property
     def sentence(self) -> str:
-        """``70 confirmed, 1 differs, 2 not testable here``."""
+        """The counts in words: ``70 confirmed, 1 differs, 2 not testable here``."""
         parts = [f"{self.holds} confirmed"]
         parts += [f"{self.differs} differ{'s' if self.differs == 1 else ''}"] if self.differs else []
         parts += [f"{self.not_testable} not testable here"] if self.not_testable else []

@@ -169,20 +169,20 @@ class Testbed(Protocol):
     """
 
     async def run(self, line: str) -> Container:
-        """``docker run -d …`` (``core.experiments.docker_run``). Returns once it started; NotTestableError with the
-        Engine's message if it was refused."""
+        """Runs ``docker run -d …`` (``core.experiments.docker_run``); returns once the container has started. Raises
+        NotTestableError with the Engine's message if it was refused."""
 
     async def try_run(self, line: str) -> Container:
-        """As ``run``, for a claim about a refusal: it is a result (``Container.refused``)."""
+        """As ``run``, but a refusal is a result (``Container.refused``): for claims about refusals."""
 
     async def create_network(self, line: str) -> str:
-        """``docker network create …``; returns the network's real name."""
+        """Runs ``docker network create …``; returns the network's real name."""
 
     async def default_bridge(self) -> str:
         """The name of the default network's bridge on the machine, usually docker0."""
 
     async def connect_network(self, network: str, container: Container) -> str:
-        """``docker network connect``; returns the Engine's refusal, empty if it accepts."""
+        """Runs ``docker network connect``; returns the Engine's refusal, empty if it accepts."""
 
     async def inspect(self, container: Container) -> Container:
         """The container as it is now (``docker inspect``, last log lines)."""
@@ -191,10 +191,10 @@ class Testbed(Protocol):
         """The container once it has exited, or its state after ``within_s`` seconds."""
 
     async def stop(self, container: Container) -> Container:
-        """``docker stop``; status ``gone`` if ``--rm`` removed it."""
+        """Runs ``docker stop``; the status is ``gone`` if ``--rm`` removed the container."""
 
     async def restart(self, container: Container) -> Container:
-        """``docker restart``, with one second of grace."""
+        """Runs ``docker restart`` with one second of grace."""
 
     async def wait_listening(self, place: Place, port: int) -> bool:
         """Whether a process listens on the port within three seconds; False at once if the container has exited."""
@@ -248,7 +248,7 @@ class Testbed(Protocol):
         """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
 
     async def try_create_network(self, line: str) -> str:
-        """As ``create_network``, for a claim about a refusal; returns the Engine's refusal, empty if it accepts."""
+        """As ``create_network``, for claims about refusals: returns the Engine's refusal, empty if it accepts."""
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
         """Runs a command that changes the network of the machine or the router, such as ``iptables -I …``; ``undo``

@@ -75,7 +75,7 @@ async def observe_overlap(testbed: Testbed) -> str:
 
 
 def judge_overlap(refusal: str) -> Judgement:
-    """Holds if it is refused."""
+    """Holds if the second network is refused."""
     return holds_if(bool(refusal), "It was accepted.", f"docker network create: {refusal or 'accepted'}")
 
 

@@ -40,7 +40,7 @@ def judge_fallback(files: Files) -> Judgement:
 
 
 async def observe_edit(testbed: Testbed) -> Files:
-    """Both files after an edit of the machine's."""
+    """The resolv.conf of the machine and of the container, after an edit of the machine's."""
     await testbed.write_file("/etc/resolv.conf", "nameserver 192.0.2.53\n")
     container = await testbed.run(HOST)
     await testbed.write_file("/etc/resolv.conf", "nameserver 192.0.2.54\n")
