@@ -40,7 +40,7 @@ def columns_with_value(observed: ObservedColumns, cells: RowCells) -> list[Colum
 
 
 def join_names(names: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; each name once."""
+    """The names in one text, each once: ``a``, ``a and b`` or ``a, b and c``."""
     unique = list(dict.fromkeys(names))
     return " and ".join([*([", ".join(unique[:-1])] if unique[1:] else []), *unique[-1:]])
 

@@ -219,7 +219,7 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
     """Which of a container's networks provides the default route, and why (Docker documentation, ``--network``). Podman
-    sets one for each network, and the kernel uses one of them."""
+    sets a default route for each network, of which the kernel uses one."""
     interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
     networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
     if len(networks) > 1:

@@ -1,4 +1,4 @@
-"""Combines the pictures of several machines: one below the other, with ids that are unique among all."""
+"""Combines the pictures of several machines: one below the other, with ids that are unique among all machines."""
 
 import re
 from collections.abc import Sequence

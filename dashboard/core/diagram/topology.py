@@ -228,7 +228,7 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
 
 
 def draw(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Picture, Picture]:
-    """The wide and the narrow diagram of a state; of several machines, one below the other."""
+    """The wide and the narrow diagram of a state. Several machines are drawn one below the other."""
     groups = group_by_machine(columns, states)
     if groups:
         pairs = [draw(titled(group), group.states) for group in groups]

@@ -130,8 +130,8 @@ class _Options:
 
 
 def _expand_range(value: str) -> list[str]:
-    """``8000-8002:80-82`` as one mapping for each port (docker/go-connections, ``nat.ParsePortSpec``); ValueError for
-    ranges of different lengths or more than ``MAX_RANGE`` ports."""
+    """Expands ``8000-8002:80-82`` to one mapping for each port (docker/go-connections, ``nat.ParsePortSpec``). Raises
+    ValueError for ranges of different lengths or more than ``MAX_RANGE`` ports."""
     match = _RANGE.fullmatch(value)
     if match is None:
         return [value]

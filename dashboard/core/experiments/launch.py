@@ -53,7 +53,7 @@ def _bindings(publish: Iterable[Publish]) -> dict[str, list[dict[str, str]]]:
 
 
 def extra_host(entry: str) -> str:
-    """``name=[::1]`` as the Docker CLI sends it: ``name:::1`` (docker/cli, ``opts/hosts.go``)."""
+    """The entry as the Docker CLI sends it: ``name:::1`` for ``name=[::1]`` (docker/cli, ``opts/hosts.go``)."""
     name, _, address = entry.partition("=" if "=" in entry else ":")
     if address.startswith("[") and address.endswith("]"):
         address = address[1:-1]

@@ -224,7 +224,7 @@ def parse_attachment(text: str) -> NetworkAttachment:
 
 
 def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
-    """The problems of an arm's networks: field and sentence."""
+    """The problems of an arm's networks, each a field and a sentence."""
     if arm.ipv6 is not IPv6.OFF and arm.mode is not Mode.USER_BRIDGE:
         yield "ipv6", f"IPv6 is an option of user-bridge, not of {arm.mode}: remove it, or choose user-bridge."
     if not arm.networks:

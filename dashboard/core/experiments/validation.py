@@ -47,7 +47,8 @@ def _port(text: str, what: str) -> int:
 
 
 def parse_publish(text: str) -> Publish:
-    """``[address:][host port:]container port[/protocol]``, as ``docker run -p`` takes it."""
+    """Parses ``[address:][host port:]container port[/protocol]``, as ``docker run -p`` takes it. Raises ValueError with
+    a message for the user."""
     mapping, slash, protocol = text.strip().partition("/")
     protocol = protocol.lower() if slash else "tcp"
     if protocol not in PROTOCOLS:

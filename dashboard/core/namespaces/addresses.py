@@ -9,7 +9,8 @@ def bracket(address: str) -> str:
 
 
 def format_endpoint(address: str, port: int) -> str:
-    """``192.0.2.1:80`` or ``[2001:db8::1]:80``; an IPv4 address mapped into IPv6 is shown as IPv4."""
+    """Address and port as text: ``192.0.2.1:80`` or ``[2001:db8::1]:80``; an IPv4 address mapped into IPv6 is shown as
+    IPv4."""
     return f"{bracket(address.removeprefix('::ffff:') if '.' in address else address)}:{port}"
 
 

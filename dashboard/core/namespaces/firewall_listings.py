@@ -30,8 +30,8 @@ class Listings:
 
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """What all rules do; ``unread`` has the reason for each family whose rules could not be read. ``bridges`` are those
-    whose packets traverse the filter (br_netfilter)."""
+    """What the rules of all listings do to requests; ``unread`` has the reason for each family whose rules could not be
+    read. ``bridges`` are those whose packets traverse the filter (br_netfilter)."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

@@ -191,8 +191,8 @@ def parse_ports(text: str, separator: str) -> frozenset[int] | None:
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
-    """Address and port of ``172.17.0.2:80``, ``[fd00::2]:80``, ``172.17.0.2`` or ``80``. A missing address is empty, a
-    missing port 0; so is a range of ports."""
+    """Address and port of ``172.17.0.2:80``, ``[fd00::2]:80``, ``172.17.0.2`` or ``80``. Without an address it is
+    empty; the port is 0 without one or for a range of ports."""
     if text.isdecimal():
         return "", int(text) if len(text) < 6 else 0
     if text.startswith("["):

@@ -120,8 +120,8 @@ def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
-    """How a name is looked up: ``answers`` that need no query (``from_hosts``: from the hosts file), otherwise the
-    ``candidates`` to query at ``servers``, both in order."""
+    """How a name is looked up. ``answers`` are known without a query, with ``from_hosts`` from the hosts file;
+    otherwise the ``candidates`` are queried at ``servers``. All are in order."""
 
     answers: tuple[str, ...] = ()
     from_hosts: bool = False

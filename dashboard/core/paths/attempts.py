@@ -40,9 +40,9 @@ _PLACES = {
 }
 
 
-#: Trials of a round that are always stored; later ones only if their results differ.
+#: The number of trials of a round that are always stored; later ones only if their results differ.
 MAX_TRIALS = 50
-#: Stored attempts of one trial, and stored characters of each response.
+#: The maximum number of stored attempts of one trial, and of stored characters of each response.
 MAX_ATTEMPTS = 100
 MAX_BODY = 400
 

@@ -26,8 +26,8 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PacketEvent:
-    """One event. ``packet`` identifies a packet until it is freed; ``link`` is empty for a drop, ``reason`` for the
-    others; ``ethertype`` is known for sent packets and drops."""
+    """One event. ``packet`` identifies a packet until it is freed; ``link`` is empty for a drop, ``reason`` for other
+    events; ``ethertype`` is known for sent packets and drops."""
 
     kind: EventKind
     packet: int

@@ -192,7 +192,7 @@ def _on_row(identity: str, describe: Callable[[ComparisonTable, Row], str]) -> R
     return rule
 
 
-#: By importance.
+#: All rules by importance: their differences are listed in this order.
 RULES: tuple[tuple[str, Rule], ...] = (
     ("namespace", _on_row("identity/netns/", _namespace)),
     ("discarded", _discarded),

@@ -10,7 +10,7 @@ _PROXY = {True: "started for published ports", False: "not started", None: ""}
 
 
 def describe_facts(facts: ReportedEngine) -> str:
-    """``Docker Engine 28.5.2 · kernel 6.12.0``."""
+    """The engine and its kernel in words: ``Docker Engine 28.5.2 · kernel 6.12.0``."""
     kernel = f"kernel {facts.kernel}" if facts.kernel else ""
     return " · ".join(part for part in (f"{ENGINE_NAMES[facts.kind]} {facts.version}", kernel) if part)
 

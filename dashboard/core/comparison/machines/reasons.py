@@ -91,7 +91,7 @@ def _explain_engine(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
 
 
 def describe_engine_of(machine: ComparedMachine) -> str:
-    """``Docker Engine 28.5.2 and kernel 6.12.0``; empty if nothing was reported."""
+    """The engine and its kernel in words: ``Docker Engine 28.5.2 and kernel 6.12.0``; empty if nothing was reported."""
     facts = machine.engine
     if facts is None:
         return ""

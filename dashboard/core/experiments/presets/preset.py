@@ -36,9 +36,9 @@ LaunchValues = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """``title`` names it, ``lesson`` states what the page will show, and ``row`` is the row that proves it. ``tab`` is
-    the part of the experiment's page to open, and ``query`` selects options in it. The last of ``programs`` uses the
-    lab image."""
+    """A prepared experiment. ``title`` names it, ``lesson`` states what the page will show, and ``row`` is the row that
+    proves it. ``tab`` is the part of the experiment's page to open, and ``query`` selects options in it. The last of
+    ``programs`` uses the lab image."""
 
     key: str
     title: str
