@@ -20,7 +20,7 @@ class Help:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources, separated."""
+        """The sources, each as a text of its own."""
         return tuple(self.source.split("; "))
 
 

@@ -94,7 +94,7 @@ class ChartView:
 
 @dataclass(frozen=True, slots=True)
 class BlocksView:
-    """The figures of a series' blocks: the table beside the chart."""
+    """A line of the table beside the chart: the figures of a series' blocks."""
 
     key: str
     label: str

@@ -20,8 +20,8 @@ def parse_conditions(text: str) -> Conditions:
 
 
 def describe_conditions(conditions: Conditions, cores_awake: bool | None = None) -> str:
-    """``quiet: real-time priority, cores kept awake``. ``cores_awake``: whether idle cores were in fact kept from
-    sleeping; None if that is unknown."""
+    """The conditions in words: ``quiet: real-time priority, cores kept awake``. ``cores_awake``: whether idle cores
+    were in fact kept from sleeping; None if that is unknown."""
     if conditions is Conditions.QUIET:
         cores = (
             "cores may sleep, as /dev/cpu_dma_latency cannot be opened" if cores_awake is False else "cores kept awake"

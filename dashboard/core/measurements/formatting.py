@@ -28,7 +28,7 @@ def moment_of(seconds: float) -> datetime:
 
 
 def format_duration(seconds: float) -> str:
-    """``14 s``, ``2 min 14 s``, ``3 h 5 min`` or ``2 d 4 h``."""
+    """The duration as text: ``14 s``, ``2 min 14 s``, ``3 h 5 min`` or ``2 d 4 h``."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -53,7 +53,7 @@ def format_offset(seconds: float) -> str:
 
 
 def format_micros(value: float | str | None) -> str:
-    """``18 µs``, ``1.9 ms`` or ``2.04 s``; empty without a time."""
+    """Microseconds as text: ``18 µs``, ``1.9 ms`` or ``2.04 s``; empty without a time."""
     if value is None or isinstance(value, str):
         return ""
     if value < 1000:
@@ -86,7 +86,7 @@ def signed(value: float, digits: int | None = None) -> str:
 
 
 def format_interval(ends: tuple[float, float] | None) -> str:
-    """``[1.4, 1.6]`` with signs; empty without an interval."""
+    """The interval as text with signs: ``[+1.4, +1.6]``; empty without an interval."""
     return "" if ends is None else f"[{signed(ends[0])}, {signed(ends[1])}]"
 
 

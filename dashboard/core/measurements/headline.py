@@ -12,7 +12,8 @@ _CROSSES_BRIDGE = frozenset({PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT})
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """``sentence`` ends with a full stop; ``evidence`` has the figures that prove it, empty if it claims nothing.
+    """What a measurement proves. ``sentence`` ends with a full stop; ``evidence`` has the figures that prove it, empty
+    if it claims nothing.
 
     ``decided`` is False if nothing was proved.
     """
@@ -73,8 +74,8 @@ def _span(low: float, high: float) -> str:
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """The headline about docker-proxy, if it adds more time to the other paths than these add to the baseline, even
-    between the nearest ends of the intervals; otherwise None."""
+    """The headline about docker-proxy. None unless the least that its paths add to the baseline is more than twice the
+    most that other paths add: docker-proxy then costs more than the rest of the path."""
     proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
     others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
     if not proxied or any(one.result.verdict != "slower" for one in proxied):

@@ -219,8 +219,8 @@ class SeriesResult:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """``other`` against ``baseline`` (keys of series), paired by round. ``verdict`` is slower, faster, same or
-    inconclusive; ``cause`` is one line if the state proves it."""
+    """The comparison of ``other`` with ``baseline`` (keys of series), paired by round. ``verdict`` is slower, faster,
+    same or inconclusive; ``cause`` is one line if the state proves it."""
 
     baseline: str
     other: str
@@ -238,7 +238,7 @@ class ComparisonResult:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """``measurement/1``. ``complete`` is False for a run that was cancelled or killed."""
+    """The document ``measurement/1``. ``complete`` is False for a run that was cancelled or killed."""
 
     environment: Environment
     series: tuple[SeriesResult, ...]
@@ -255,7 +255,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementDocument(Measurement):
-    """``measurement/1`` as it is printed. ``report``, only with ``--save``, is the id of the saved report; None if it
-    could not be saved."""
+    """The document ``measurement/1`` as it is printed. ``report``, only with ``--save``, is the id of the saved report;
+    None if it could not be saved."""
 
     report: str | UnsetType | None = UNSET

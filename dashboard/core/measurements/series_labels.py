@@ -15,9 +15,9 @@ LABEL_PX = 18
 
 @dataclass(frozen=True, slots=True)
 class SeriesLabel:
-    """``mark`` selects colour and shape: the name of the path, whose shape is hollow over IPv6; ``dash`` the pattern of
-    the line: empty, ``six`` for IPv6, or the number among several series over the same path. ``short`` fits into narrow
-    charts."""
+    """How a series is drawn. ``mark``, the name of its path, selects colour and shape; the shape is hollow over IPv6.
+    ``dash`` is the pattern of the line: empty, ``six`` for IPv6, or the number among several series over the same path.
+    ``short`` fits into narrow charts."""
 
     mark: str
     dash: str

@@ -148,7 +148,7 @@ def judge_blocks(
 
 
 def name_of(verdict: Verdict) -> str:
-    """``slower``, ``faster``, ``same`` or ``inconclusive``."""
+    """The name of a verdict: ``slower``, ``faster``, ``same`` or ``inconclusive``."""
     return type(verdict).__name__.lower()
 
 
@@ -169,8 +169,9 @@ def is_check_due(rounds: int) -> bool:
     """Whether to check the intervals after this many rounds: at 20, then each time that the number has grown by a
     tenth.
 
-    Checks are few, and a run stops by width and never by sign: stopping when a difference appears would find
-    differences that do not exist."""
+    Checks are few, and a run ends when its intervals are narrow, never when a difference appears: that would find
+    differences that do not exist.
+    """
     if rounds < MIN_ROUNDS_TO_STOP:
         return False
     due = MIN_ROUNDS_TO_STOP

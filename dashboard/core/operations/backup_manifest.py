@@ -21,8 +21,8 @@ class BackupFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """``backup/1``: the ``version`` of Netmodes that made it, ``made_at`` in ISO 8601, the ``database`` (sqlite or
-    postgresql), and the applied ``migrations`` as ``app.name``."""
+    """The document ``backup/1``: the ``version`` of Netmodes that made the backup, ``made_at`` in ISO 8601, the
+    ``database`` (sqlite or postgresql), and the applied ``migrations`` as ``app.name``."""
 
     version: str
     made_at: str
@@ -76,5 +76,5 @@ def restore_problem(manifest: Manifest, known: Collection[str], database: str, v
 
 
 def format_size(size: int) -> str:
-    """``812 kB`` or ``4.1 MB``."""
+    """The size as text: ``812 kB`` or ``4.1 MB``."""
     return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} kB"

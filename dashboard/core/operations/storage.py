@@ -63,7 +63,7 @@ def describe_journals(journals: Journals, max_size: int) -> str:
 
 
 def format_size(size: int) -> str:
-    """``3.4 GB``, ``120 MB``."""
+    """The size as text: ``3.4 GB`` or ``120 MB``."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 

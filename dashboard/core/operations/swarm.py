@@ -1,4 +1,4 @@
-"""The swarm of machines: which of them can form it, at which addresses, and what is refused. No clock.
+"""The swarm of machines: which machines can form it, at which addresses, and what is refused. No clock.
 
 Every member is a manager, because only a manager creates overlay networks. A swarm that Netmodes did not form is left
 alone.
@@ -93,8 +93,8 @@ class SwarmMachine:
 
 @dataclass(frozen=True, slots=True)
 class SwarmPlan:
-    """How the swarm is formed. The ``first`` machine forms it, or is already in it if it is not new; the others join
-    one after the other. ``addresses`` has the address of each by name."""
+    """How the swarm is formed. The ``first`` machine forms it, or is already in it if it is not new; the ``joining``
+    machines join one after the other. ``addresses`` has the address of each by name."""
 
     first: str
     joining: tuple[str, ...]

@@ -74,7 +74,7 @@ class LineChart:
 
 
 def describe_difference(delta: float, interval: tuple[float, float]) -> str:
-    """``+1.5 µs, 95 % interval [+1.4, +1.6]``."""
+    """The difference as text: ``+1.5 µs, 95 % interval [+1.4, +1.6]``."""
     return f"{signed(delta)} µs, 95 % interval {format_interval(interval)}"
 
 

@@ -66,7 +66,7 @@ def _series_cells(run: FrozenRun, one: SeriesResult, compared: ComparisonResult 
 
 
 def percentiles(content: ReportContent) -> str:
-    """One line for each series of each measurement, unavailable ones included."""
+    """CSV with one line for each series of each measurement, unavailable ones included."""
     modes = column_modes(content)
     text = io.StringIO(newline="")
     writer = csv.writer(text)

@@ -76,7 +76,7 @@ def table_data(table: ChartTable, figures: int) -> Data:
 
 
 def intervals_data(chart: IntervalChart) -> Data:
-    """Differences on one axis; positions are shares of it."""
+    """Differences on one axis; positions are shares of the axis."""
     return {
         "title": clean(chart.title),
         "description": alternative_text(chart.description),

@@ -13,7 +13,7 @@ from dashboard.core.paths.model import FILTERED_KINDS, PathKind, kind_of
 
 Affects = Callable[[str, Probe], bool]
 
-#: Loads that differ by less per core are the same.
+#: Loads per core that differ by less count as equal.
 LOAD_PER_CORE = 0.5
 
 

@@ -29,7 +29,7 @@ class BlockFigures:
 
     @property
     def counts(self) -> bool:
-        """Whether comparisons include it."""
+        """Whether comparisons include the block."""
         return not self.error and self.n > 0
 
 
@@ -94,7 +94,7 @@ class SeriesFigures:
 
     @property
     def label(self) -> str:
-        """``bridge/published-dnat tcp-rr``, with ``ordinary`` after it in ordinary conditions."""
+        """The series in words: ``bridge/published-dnat tcp-rr``, with ``ordinary`` after it in ordinary conditions."""
         conditions = "" if self.options.conditions is Conditions.QUIET else f" {self.options.conditions}"
         return f"{self.column}/{self.path} {self.probe}{conditions}"
 

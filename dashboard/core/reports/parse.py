@@ -58,7 +58,8 @@ def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
 
 
 def _check_size(data: bytes) -> None:
-    """Counts bytes, values and levels without parsing."""
+    """Raises InvalidReportError if the file has too many bytes, values or levels, which are counted without parsing
+    it."""
     if len(data) > MAX_BYTES:
         raise InvalidReportError(
             f"The file has {len(data):,} bytes; the limit is {MAX_BYTES:,}. Save a smaller report."

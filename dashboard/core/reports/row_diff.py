@@ -91,7 +91,7 @@ class _ComparableRows:
         return _BRIDGE.sub("br-…", _VETH.sub("veth…", text))
 
     def cell(self, identity: RowId, column: str) -> tuple[object, str]:
-        """The value of a cell for the comparison, None without such a row, and its text as shown."""
+        """The value of a cell for the comparison (None without such a row), and its text as shown."""
         row = self.rows.get(identity)
         if row is None:
             return None, _NO_ROW

@@ -188,7 +188,7 @@ def claim_warnings(claims: Sequence[ClaimResult]) -> list[str]:
 
 
 def list_warnings(content: ReportContent, columns: Sequence[Column]) -> tuple[str, ...]:
-    """The warnings that apply to the figures, each once; at most ``MAX_WARNINGS`` and the number of the others."""
+    """The warnings that apply to the figures, each once: at most ``MAX_WARNINGS``, then the number of further ones."""
     experiment = content.experiment
     warnings = [with_full_stop(experiment.head.problem)] if experiment is not None and experiment.head.problem else []
     warnings += column_warnings(columns)

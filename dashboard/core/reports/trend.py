@@ -21,7 +21,7 @@ from dashboard.core.reports.figures import ReportFigures, SeriesFigures, series_
 
 MAX_REPORTS = 100
 DAY_S = 86_400
-#: The least distance of two texts below the axis, as a share of it.
+#: The least distance between two texts below the axis, as a share of the axis.
 _MIN_DISTANCE = 0.4
 
 

@@ -29,7 +29,7 @@ MAX_SERIES = 256
 MAX_BLOCKS = 20_000
 MAX_CLAIMS = 1_000
 MAX_LINES = 10_000
-#: Items that are sorted during the replay of a journal.
+#: The maximum number of items that are sorted during the replay of a journal.
 MAX_STEPS = 20_000_000
 #: A day: a request has a timeout of seconds.
 MAX_TIME_US = 86_400_000_000

@@ -30,7 +30,7 @@ from dashboard.core.reports.model import ClaimResult, FrozenExperiment, FrozenRu
 from dashboard.core.reports.summary import Summary, summarise
 
 VERSION = 3
-#: Points of a line in a chart; figures are of all blocks.
+#: The maximum number of points of a line in a chart; figures are computed from all blocks.
 MAX_ROUNDS = 400
 ECDF_POINTS = 120
 

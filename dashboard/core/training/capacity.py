@@ -161,7 +161,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 
 def ordinal(number: int) -> str:
-    """``first`` … ``tenth``, then ``11th``, ``21st``."""
+    """The ordinal number as text: ``first`` … ``tenth``, then ``11th``, ``21st``."""
     if 1 <= number <= len(ORDINALS):
         return ORDINALS[number - 1]
     ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

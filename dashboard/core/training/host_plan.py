@@ -86,7 +86,7 @@ class HostAction:
 
 
 def format_duration(seconds: float) -> str:
-    """``4 hours``, ``30 minutes``."""
+    """The duration as text: ``4 hours``, ``30 minutes``."""
     number, unit = (seconds / 3600, "hour") if seconds >= 3600 else (seconds / 60, "minute")
     return f"{number:.3g} {unit}{'' if number == 1 else 's'}"
 

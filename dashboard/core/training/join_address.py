@@ -28,8 +28,9 @@ class ServedAt:
 
 @dataclass(frozen=True, slots=True)
 class JoinAddress:
-    """``origin`` begins the links to join. ``is_local``: only this machine can open it; then ``command`` starts the
-    server so that other devices can open ``others``. Both are empty if the machine has no other address."""
+    """Where participants join. ``origin`` is the beginning of the links. ``is_local``: only this machine can open it;
+    then ``command`` starts the server so that other devices can open ``others``. Both are empty if the machine has no
+    other address."""
 
     origin: str
     is_local: bool = False

@@ -23,8 +23,8 @@ class SessionMessage:
 @dataclass(frozen=True, slots=True)
 class SessionState:
     """The state that all participants may see. ``step`` and ``gate`` are slugs; ``open_until`` counts the open steps;
-    ``histogram`` is that of ``step``, once revealed; ``mirror``: the instructor shows a comparison; ``pointer`` is the
-    row of it that the instructor points at."""
+    ``histogram`` is that of ``step``, once revealed; ``mirror``: the instructor shows a comparison, in which
+    ``pointer`` is the row that the instructor points at."""
 
     title: str
     step: str

@@ -20,7 +20,8 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """``until`` is the number of the first step that is closed; ``free``: open steps can be done in any order."""
+    """Which steps are open. ``until`` is the number of the first step that is closed; ``free``: open steps can be done
+    in any order."""
 
     until: int
     free: bool

@@ -7,14 +7,14 @@ from dashboard.core.workshops.launches import Launch, TypedLine
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """``docker stop NAME…``."""
+    """The command ``docker stop NAME…``."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """``docker rm [-f] NAME…``."""
+    """The command ``docker rm [-f] NAME…``."""
 
     names: tuple[str, ...]
     force: bool = False
@@ -31,7 +31,7 @@ class CreateNetwork:
 
 @dataclass(frozen=True, slots=True)
 class RemoveNetwork:
-    """``docker network rm NAME``."""
+    """The command ``docker network rm NAME``."""
 
     name: str
 
@@ -45,21 +45,21 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class ListContainers:
-    """``docker ps [-a]``."""
+    """The command ``docker ps [-a]``."""
 
     show_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ShowLogs:
-    """``docker logs NAME``."""
+    """The command ``docker logs NAME``."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class ShowPorts:
-    """``docker port NAME``."""
+    """The command ``docker port NAME``."""
 
     name: str
 

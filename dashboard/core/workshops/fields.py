@@ -55,7 +55,7 @@ class FieldReader:
                 self.add_problem(f"“{key[:40]}” is unknown here: choose from {choices}.", *path, key)
 
     def tables(self, values: Mapping[str, Any], key: str, max_items: int) -> list[dict[str, Any]]:
-        """``[[key]]`` tables; empty if the value is something else."""
+        """The ``[[key]]`` tables of a file; empty if the value is something else."""
         tables = values.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self.add_problem(f"Write “{key}” as tables: [[{key}]].", key)

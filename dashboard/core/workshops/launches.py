@@ -44,7 +44,7 @@ _RIGHTS_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """``docker run -d …``."""
+    """The command ``docker run -d …``."""
 
     run: RunCommand
 

@@ -11,7 +11,7 @@ from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import Mode
 from dashboard.core.namespaces.state import Listener, NamespaceState
 
-#: Replaces nginx if no registry answers (``engine.images``).
+#: The image that replaces nginx if no registry answers (``engine.images``).
 STAND_IN = "netmodes-lab"
 _DRIVERS = {"macvlan": Mode.MACVLAN, "ipvlan": Mode.IPVLAN, "overlay": Mode.OVERLAY}
 

@@ -53,7 +53,7 @@ def make_block(series: Series, plan: BlockPlan, options: Options, port: int) -> 
 
 
 def client_command(block: RemoteBlock) -> dict[str, Any]:
-    """The fields of the command to the client process, which was started under the conditions."""
+    """The command to the client process: the block without the fields that were used to start the process."""
     command = asdict(block)
     del command["conditions"], command["from_arm"]
     return command

@@ -204,7 +204,7 @@ class _Anonymiser:
             self._fields[kind] = tuple(field.name for field in fields(kind))
         values = {name: self._field(kind, name, getattr(value, name)) for name in self._fields[kind]}
         if isinstance(value, Attempt) and value.body_start:
-            values["body_start"] = REMOVED  # whatever the service answers
+            values["body_start"] = REMOVED  # a response may contain anything
         if isinstance(value, Attempt) and value.status is not None and value.reason not in PHRASES:
             values["reason"] = REMOVED
         if isinstance(value, ArmSpec):

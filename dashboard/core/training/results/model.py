@@ -109,8 +109,8 @@ class PersonReport:
 
 @dataclass(frozen=True, slots=True)
 class SessionReport:
-    """``session-report/1``. ``took_s`` runs from the first joining to the end. ``anonymous``: without participants,
-    with rounded figures."""
+    """The document ``session-report/1``. ``took_s`` runs from the first joining to the end. ``anonymous``: without
+    participants, with rounded figures."""
 
     id: str
     title: str
