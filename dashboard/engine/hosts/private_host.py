@@ -86,8 +86,7 @@ async def start(
     whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is started (default: NETMODES_ENGINE_SETUP),
     ``runtime`` how it is separated from the machine (default: NETMODES_HOST_RUNTIME, ``suitable_runtime``). ``lan`` is
     its place on the LAN of ``joined``, or on a new one. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started``
-    is recorded as the start time (default: now, by this machine's clock). Raises PrivateHostError and leaves nothing if
-    it fails."""
+    is recorded as the start time (default: the machine's). Raises PrivateHostError and leaves nothing if it fails."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):

@@ -63,11 +63,17 @@ async def join(row: TrainingSession, name: str) -> ParticipantRef:
     return found[0]
 
 
-async def test_all_clients_get_the_same_encoded_message(hub: SessionHub, row: TrainingSession) -> None:
+async def enter_three(hub: SessionHub, row: TrainingSession) -> list[tuple[ParticipantRef, Browser]]:
+    """Three participants, each with a browser that has received the session's state."""
     people = [(await join(row, name), Browser()) for name in "abc"]
     for one, browser in people:
         await hub.enter(row.id, one.id, browser.send, None, admitted=True)
     await eventually(lambda: all(browser.of("session") for _, browser in people))
+    return people
+
+
+async def test_all_clients_get_the_same_encoded_message(hub: SessionHub, row: TrainingSession) -> None:
+    people = await enter_three(hub, row)
     await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
     hub.tell(row.id)
     await eventually(lambda: all(browser.of("session")[-1]["step"] == "launch" for _, browser in people))
@@ -92,10 +98,7 @@ async def test_own_state_is_sent_only_to_its_participant(hub: SessionHub, row: T
 async def test_actions_of_the_instructor_do_not_wait_until_all_own_states_are_sent(
     hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = [(await join(row, name), Browser()) for name in "abc"]
-    for one, browser in people:
-        await hub.enter(row.id, one.id, browser.send, None, admitted=True)
-    await eventually(lambda: all(browser.of("session") for _, browser in people))
+    people = await enter_three(hub, row)
     send = hub._send_own_states
     shown: list[set[str]] = []
 
@@ -116,10 +119,7 @@ async def test_actions_of_the_instructor_do_not_wait_until_all_own_states_are_se
 async def test_own_states_of_several_participants_are_read_together(
     hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people = [(await join(row, name), Browser()) for name in "abc"]
-    for one, browser in people:
-        await hub.enter(row.id, one.id, browser.send, None, admitted=True)
-    await eventually(lambda: all(browser.of("session") for _, browser in people))
+    people = await enter_three(hub, row)
     read = session_state.participant_states
     together: list[int] = []
 
