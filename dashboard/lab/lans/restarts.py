@@ -1,4 +1,4 @@
-"""The LANs that exist, and which of them start their ended hosts again."""
+"""Finds the LANs of a data folder, and decides whether their ended hosts are started again."""
 
 import time
 from collections.abc import Callable
@@ -14,8 +14,8 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN that exists, and the addresses of its neighbours. ``startable``: a host has ended, or the process that
-    started one ended before the containers ran; and no process is starting a host now."""
+    """A LAN, and the addresses of its neighbours. ``startable``: a host has ended, or containers of a host that an
+    interrupted process was starting do not run yet; and no process is starting a host now."""
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
@@ -23,7 +23,7 @@ class FoundLan:
 
 
 def find_lans(data_dir: Path) -> dict[str, FoundLan]:
-    """The LANs by name. Blocks."""
+    """The LANs of a data folder by name. Blocks."""
     return {
         lan.name: FoundLan(
             lan,
@@ -36,8 +36,8 @@ def find_lans(data_dir: Path) -> dict[str, FoundLan]:
 
 
 class Restarts:
-    """Decides whether the ended hosts of a LAN are started again automatically: not after a failure, and only a limited
-    number of times if their engines keep ending. ``forget`` permits it again."""
+    """Decides whether the ended hosts of a LAN are started again automatically. They are not after a failure, nor if
+    their engines have ended too often within a short time. ``forget`` permits it again."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -45,7 +45,8 @@ class Restarts:
         self._failures: dict[str, str] = {}
 
     def refuse(self, name: str) -> str:
-        """Why the hosts are not started again; empty if they are to be started now, which is counted as a restart."""
+        """The reason why the hosts are not started again; empty if they should be started now, which is then
+        counted."""
         if failure := self._failures.get(name):
             return failure
         now = self._clock()
@@ -58,14 +59,14 @@ class Restarts:
         return self._failures[name]
 
     def note_failure(self, name: str, problem: str) -> None:
-        """Records that the hosts could not be started, so that they wait for a user."""
+        """Records that the hosts could not be started, so that they are started only at a user's request."""
         self._failures[name] = f"{problem} {RETRY}"
 
     def forget_failure(self, name: str) -> bool:
-        """Forgets a failure, because the hosts run. Returns whether there was one."""
+        """Forgets a failure, because the hosts run again. Returns whether a failure was recorded."""
         return self._failures.pop(name, None) is not None
 
     def forget(self, name: str) -> None:
-        """Forgets failures and restarts, because a user has started or removed the hosts."""
+        """Forgets the failure and the counted restarts of a LAN, because a user has started or removed its hosts."""
         self._ends.pop(name, None)
         self._failures.pop(name, None)

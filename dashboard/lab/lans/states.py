@@ -1,4 +1,4 @@
-"""LANs as pages show them."""
+"""The states of LANs, as pages show them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +17,7 @@ class LanStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LanHost:
-    """A host of a LAN: its id and its addresses. ``own``: the server's own engine is there; ``running``: its engine
+    """A host of a LAN, with its two addresses. ``own``: its engine is the server's own; ``running``: its engine
     runs."""
 
     id: str
@@ -28,9 +28,9 @@ class LanHost:
 
 @dataclass(frozen=True, slots=True)
 class LanState:
-    """A LAN as pages show it. ``problem`` is a sentence on what failed last, empty if nothing did; ``swarm``: whether
-    all running hosts are in a swarm; ``missing``: how many hosts are still being created, or were removed; ``mtu``,
-    ``delay_ms`` and ``loss_percent`` are those of every link."""
+    """The state of a LAN. ``problem`` is a sentence about the last failure, empty if nothing failed. ``swarm``: all
+    running hosts are in a swarm. ``missing`` is the number of hosts that are still being created, or were removed.
+    ``mtu`` (bytes), ``delay_ms`` and ``loss_percent`` apply to every link."""
 
     name: str
     stage: LanStage
@@ -45,5 +45,5 @@ class LanState:
 
     @property
     def has_ended_hosts(self) -> bool:
-        """Whether a host has ended and can be started again."""
+        """Whether the engine of at least one host has ended."""
         return not all(host.running for host in self.hosts)
