@@ -1,4 +1,4 @@
-"""Work between machines: requests and measuring clients on one machine for an experiment on another.
+"""Work between machines: requests and measurements from one machine for an experiment on another.
 
-Labs do not talk to each other. A web process calls both: the lab of the experiment, and that of the client.
+Labs do not communicate with each other. A web process calls both the lab of the experiment and the lab of the client.
 """

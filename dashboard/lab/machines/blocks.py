@@ -1,4 +1,5 @@
-"""Remote calls that carry the blocks of a measurement between the lab of the experiment and that of a client."""
+"""Remote calls with which a web process carries blocks of a measurement from the experiment's lab to a client's lab,
+and the results back."""
 
 from functools import partial
 
@@ -10,7 +11,8 @@ from dashboard.lab.reconciler import Lab
 
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
-    """Whether the calling web process, and no other one, carries the blocks of a run on this lab."""
+    """Makes the calling web process the one that carries the blocks of a run on this lab, unless another one does.
+    Returns whether it is."""
     return lab.client_lines.carry(run, carrier)
 
 
@@ -22,17 +24,17 @@ async def next_block(
     number: int = 0,
     answer: RemoteAnswer | None = None,
 ) -> RemoteCommand:
-    """The next block of a run on this lab for a client on another machine; ``answer`` is the answer to block
-    ``number``."""
+    """The next block of a run on this lab that a client on another machine must measure. ``answer`` is the answer to
+    the earlier block ``number``."""
     return await lab.client_lines.next(run, carrier, clients, number, answer)
 
 
 async def measure_block(
     lab: Lab, run: str, carrier: str, block: RemoteBlock, arm: OverlayArm | None = None
 ) -> RemoteAnswer:
-    """Measures a block of another machine's run with a client on this machine, for the web process that carries the
-    run. The client is in the machine's network stack, or in that of an ``arm`` on this machine. ValueError with a
-    message if it is not measured."""
+    """Measures a block of another machine's run, for the web process that carries the run. The client runs in this
+    machine's network stack, or in that of an ``arm`` on this machine. ValueError with a message if the block cannot be
+    measured."""
     if not block.from_arm:
         return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
     if arm is None:
@@ -40,11 +42,11 @@ async def measure_block(
     opened = partial(arm_namespace, lab, arm.experiment, arm.column)
     try:
         return await lab.lent_client.measure(run, carrier, block, opened)
-    except ValueError as error:  # the machine itself may still measure
+    except ValueError as error:  # not raised: the client in the machine's network stack may still measure
         return RemoteAnswer({"error": str(error)})
 
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:
-    """Ends this machine's client of another machine's run, unless another web process now carries the run."""
+    """Ends the client of another machine's run on this machine, unless another web process now carries the run."""
     await lab.lent_client.end(run, carrier)
     return True

@@ -1,5 +1,5 @@
-"""The blocks of a run that clients on other machines measure: the run hands them out, and a web process carries
-them."""
+"""Blocks that clients on other machines measure: the run hands them out, and a web process carries them to the
+machines."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from dashboard.core.measurements.remote.blocks import RemoteAnswer, RemoteBlock,
 from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.latency.remote_clients import ClientLostError
 
-#: How long a web process waits for a block in one call; how long a run waits for a web process, in addition to the time
-#: of a block, and how long the web process that carries its blocks may be silent.
+#: Seconds that one call of a web process waits for a block; and seconds without a call after which a web process no
+#: longer carries a run's blocks, which a run also waits for an answer beyond the time of the block.
 POLL_S = 5.0
 CARRIER_S = 12.0
 NO_CARRIER = "No web process connects this machine with {0}."
 
 
 class ClientLine:
-    """The blocks of one run, one at a time."""
+    """Hands out the blocks of one run for clients on other machines, one block at a time."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -29,15 +29,16 @@ class ClientLine:
         self._is_over = False
 
     async def clients(self) -> tuple[MachineClient, ...]:
-        """The machines as reported by a web process; each has a problem if no web process asks for blocks."""
+        """The machines of the clients, as the web process has reported them. If none calls within ``CARRIER_S``, each
+        machine has that as its problem."""
         await asyncio.wait([self._clients], timeout=CARRIER_S)
         if self._clients.done():
             return self._clients.result()
         return tuple(MachineClient(name, problem=NO_CARRIER.format(name)) for name in self.names)
 
     async def next(self, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None) -> RemoteCommand:
-        """The next block for a web process, which brings the answer to block ``number``. After ``POLL_S`` without a
-        block, one with the number 0. A block without an answer is handed out again."""
+        """Takes the answer to block ``number``, and returns the next block. If no block is ready within ``POLL_S``,
+        returns a command with the number 0. A block that has no answer yet is returned again."""
         if not self._clients.done():
             self._clients.set_result(tuple(client for client in clients if client.name in self.names))
         waiting = self._answer
@@ -51,8 +52,8 @@ class ClientLine:
         return RemoteCommand()
 
     async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
-        """The answer of the client on a machine, with ``error`` if none comes. Raises ClientLostError if the client
-        answers no further blocks."""
+        """Hands out a block for a client, and waits for the answer; returns a dict with ``error`` if none arrives in
+        time. Raises ClientLostError if the client will not answer any later blocks either."""
         answer: asyncio.Future[RemoteAnswer] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._command = RemoteCommand(self._command.number + 1, machine, block)
@@ -71,14 +72,14 @@ class ClientLine:
         return result.fields
 
     def close(self) -> None:
-        """Ends the call of the web process."""
+        """Tells the web process that the run is over, and ends its call."""
         self._is_over = True
         self._is_new.set()
 
 
 class ClientLines:
-    """The lines of a lab's runs, and the web process that carries the blocks of each: the first that asks, or another
-    one after it falls silent."""
+    """The lines of a lab's runs, and the web process that carries the blocks of each run: the first that calls, or
+    another one after that has been silent."""
 
     def __init__(self) -> None:
         self._lines: dict[str, ClientLine] = {}
@@ -86,7 +87,7 @@ class ClientLines:
         self._opened = asyncio.Event()
 
     def open(self, run: str, names: Sequence[str]) -> ClientLine:
-        """Opens the line of a run that begins."""
+        """Opens the line of a run that is starting."""
         line = self._lines[run] = ClientLine(names)
         self._opened.set()
         self._opened = asyncio.Event()
@@ -99,8 +100,8 @@ class ClientLines:
             line.close()
 
     def carry(self, run: str, carrier: str) -> bool:
-        """Makes a web process the carrier of a run's blocks unless another one is; returns whether it is the
-        carrier."""
+        """Makes ``carrier`` the web process that carries a run's blocks, unless another one does. Returns whether it
+        is."""
         now = asyncio.get_running_loop().time()
         self._carriers = {key: one for key, one in self._carriers.items() if now - one[1] < CARRIER_S}
         if self._carriers.get(run, (carrier, now))[0] != carrier:
@@ -111,8 +112,8 @@ class ClientLines:
     async def next(
         self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
     ) -> RemoteCommand:
-        """As ``ClientLine.next``; waits for a run that has not begun. The web process learns from the database when to
-        stop asking."""
+        """As ``ClientLine.next``, but also waits for a run that has not started. The web process learns from the
+        database when to stop calling."""
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)
         if run not in self._lines:

@@ -1,4 +1,4 @@
-"""The measuring client of this machine for a run on another machine."""
+"""The client on this machine that measures for a run of another machine's experiment."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from dashboard.latency.children import Child, ChildEnded
 from dashboard.latency.environment import pick_cores
 from dashboard.netns.namespace import Namespace
 
-#: How long a client waits for its next block before it ends, and a first block for another measurement here.
+#: Seconds that a client waits for its next block before it ends; and seconds that a run's first block waits for another
+#: measurement on this machine.
 IDLE_S = 30.0
 TURN_S = 5.0
-#: The time of a block in addition to its own.
+#: Seconds that a block may take beyond its own duration and timeout.
 ANSWER_S = 5.0
 type OpenNamespace = Callable[[str], Awaitable[Namespace]]
 BUSY = "This machine measures something else at the moment."
 
 
 class LentClient:
-    """The client processes for one run at a time. While they exist, nothing else is measured here: two measurements
-    would disturb each other. ``turn`` is the lock that all measurements of this machine take."""
+    """The client processes of one run at a time. While they exist, nothing else is measured on this machine, because
+    two measurements would disturb each other. ``turn`` is the lock that all measurements of this machine share."""
 
     def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn
@@ -33,17 +34,18 @@ class LentClient:
         self._carrier = ""
         #: The addresses to which this run may send, from the machine and from an arm.
         self._addresses: set[tuple[bool, str]] = set()
-        #: By whether they measure from an arm, and under which conditions; each with its namespace.
+        #: The client processes, each with the inode of its namespace, by whether they measure from an arm, and by
+        #: conditions.
         self._children: dict[tuple[bool, Conditions], tuple[Child, int]] = {}
         self._idle: asyncio.TimerHandle | None = None
         self._ends: set[asyncio.Task[None]] = set()
-        #: One block or end at a time.
+        #: Held while a block is measured or the processes are ended.
         self._lock = asyncio.Lock()
 
     async def measure(self, run: str, carrier: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
-        """Measures a block that a web process, the ``carrier``, brings. The first block of a run starts the process.
-        ``open_namespace`` opens the network stack from which it measures, and raises ValueError with a message if no
-        request may be sent to the address from there."""
+        """Measures a block that the web process ``carrier`` brings. The first block of a run starts the client process.
+        ``open_namespace`` opens the network stack to measure from, or raises ValueError with a message if requests to
+        the address are not permitted there."""
         if problem := block_problem(block):
             return RemoteAnswer({}, problem)
         async with self._lock:
@@ -61,14 +63,15 @@ class LentClient:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
 
     def _needs_check(self, block: RemoteBlock) -> bool:
-        """Whether the address is checked, and the namespace opened. For an arm, which may have been restarted since its
-        last block, both are done each time; for the machine only once, since reading routes takes longer than a block.
-        """
+        """Whether the address must be checked and the namespace opened for this block. For an arm, which may have been
+        restarted since its last block, always; for the machine only once per address, because reading routes takes
+        longer than a block."""
         is_known = (False, block.address) in self._addresses and (False, block.conditions) in self._children
         return block.from_arm or not is_known
 
     async def _measure(self, block: RemoteBlock, namespace: Namespace | None) -> dict[str, Any]:
-        """Measures with the process for such blocks; with a ``namespace``, in that one."""
+        """Measures a block with the client process for its conditions. With a ``namespace``, starts the process there
+        if it is not running in it."""
         which = block.from_arm, block.conditions
         within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
         try:
@@ -83,12 +86,12 @@ class LentClient:
             await self._end_children()
             return {"error": str(ended)}
         except BaseException:
-            # A late answer would be taken for that of the next block.
+            # A late answer would be mistaken for the answer to the next block.
             await asyncio.shield(asyncio.ensure_future(self._end_children()))
             raise
 
     async def _begin(self, run: str) -> bool:
-        """Takes the lock for measurements on this machine; False if a measurement holds it."""
+        """Takes the lock for measurements on this machine for a run; False if another measurement holds it."""
         if self._run:
             return False
         try:
@@ -100,7 +103,7 @@ class LentClient:
         return True
 
     async def end(self, run: str, carrier: str = "") -> None:
-        """Ends the process of a run; with a ``carrier``, only if that one brought the last block."""
+        """Ends the processes of a run. With a ``carrier``, only if that web process brought the last block."""
         async with self._lock:
             if run and run == self._run and carrier in {"", self._carrier}:
                 self._stop_idle()
@@ -111,7 +114,7 @@ class LentClient:
                     self._turn.release()
 
     async def close(self) -> None:
-        """Ends the process."""
+        """Ends the processes of the current run."""
         await self.end(self._run)
         await asyncio.gather(*self._ends, return_exceptions=True)
 
@@ -126,7 +129,7 @@ class LentClient:
         task.add_done_callback(self._ends.discard)
 
     async def _end_children(self, *some: tuple[bool, Conditions]) -> None:
-        """Ends the processes, or only ``some``."""
+        """Ends all client processes, or only those with the keys ``some``."""
         for child, _inode in [self._children.pop(which) for which in some or tuple(self._children)]:
             with suppress(ChildEnded):
                 await child.end()

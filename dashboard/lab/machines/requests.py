@@ -1,4 +1,4 @@
-"""Requests from another machine: sent by that machine's lab, and observed by the lab of the experiment."""
+"""Requests from one machine to another: this machine's lab sends them, and the lab of the experiment observes them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.netlink.listeners import open_diag_socket, read_connections
 from dashboard.netns.request import Reply, request
 
-#: How long a connection is open before the request is sent, so that the lab of the server sees it.
+#: Seconds between opening a connection and sending the request, so that the lab of the server can observe it.
 HOLD_S = 0.15
 WATCH_STEP_S = 0.02
-#: The longest watch, and the maximum number of connections that it reports.
+#: The maximum duration of ``watch_clients`` in seconds, and the maximum number of connections that it reports.
 WATCH_S = 50.0
 MAX_SEEN = 1000
 
 
 async def view_machine(lab: Lab) -> NamespaceState:
-    """The interfaces and routes of this lab's machine. ValueError with a message if they are not visible."""
+    """The interfaces and routes of this lab's machine. ValueError with a message if they cannot be read."""
     info = lab.context.info
     if info.pid is None:
         raise ValueError(f"It sends no requests: {info.invisible}.")
@@ -56,8 +56,8 @@ async def view_machine(lab: Lab) -> NamespaceState:
 
 
 async def machine_namespace(lab: Lab, address: str) -> Namespace:
-    """The network stack of this lab's machine, for requests to another machine. ValueError with a message if no request
-    may be sent to this address."""
+    """Opens the network stack of this lab's machine, for requests to another machine. ValueError with a message if
+    requests to this address are not permitted."""
     if problem := address_problem(await view_machine(lab), address):
         raise ValueError(problem)
     info = lab.context.info
@@ -68,8 +68,8 @@ async def machine_namespace(lab: Lab, address: str) -> Namespace:
 
 
 async def request_address(lab: Lab, address: str, port: int) -> Reply:
-    """Sends one HTTP request from this machine to an address of another one. ValueError with a message if it is not
-    sent."""
+    """Sends one HTTP request from this machine to an address of another machine. ValueError with a message if the
+    request is not permitted."""
     with await machine_namespace(lab, address) as namespace:
         return await request(namespace, address, port, timeout_s=TIMEOUT_S, on_connected=_hold)
 
@@ -79,9 +79,9 @@ async def _hold(_client: str) -> None:
 
 
 async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) -> Namespace:
-    """The network stack of an arm in overlay mode, for requests to another machine over the overlay network of the
-    whole experiment. ValueError with a message if none is sent to this address. Only this lab's own record and its own
-    view of the arm decide that: what another lab has written is not trusted."""
+    """Opens the network stack of an arm in overlay mode, for requests to another machine over the overlay network of
+    the whole experiment. ValueError with a message if requests to this address are not permitted. That is decided only
+    by this lab's own record and its own view of the arm: data from another lab is not trusted."""
     try:
         driver = running_driver(lab, experiment)
     except NotRunningError as error:
@@ -98,24 +98,24 @@ async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) ->
 
 
 async def request_from_arm(lab: Lab, experiment: str, column: str, address: str, port: int, name: str) -> Reply:
-    """As ``request_address``, from an arm in overlay mode. A ``name``, which must be that of an arm of the experiment,
-    is looked up at Docker's resolver there first, and must have the address."""
+    """As ``request_address``, but from an arm in overlay mode. If ``name`` is given, it must be the name of an arm of
+    the experiment; Docker's resolver in the arm must return ``address`` for it."""
     with await arm_namespace(lab, experiment, column, address) as namespace:
         if name:
             if problem := name_problem(name, running_driver(lab, experiment).record.spec.names):
                 raise ValueError(problem)
             found = await lookup(namespace, name, Resolver((DOCKER_SERVER,)), ())
             if address not in found.answers:
-                # Addresses outside the network are not passed on.
+                # The address that was found is not reported: it may be outside the overlay network.
                 shown = "it has another address" if found.answers else found.outcome
                 return Reply(None, error=f"The name {name} does not lead to {address}: {shown}.")
         return await request(namespace, address, port, host=name, timeout_s=TIMEOUT_S, on_connected=_hold)
 
 
 async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int], ...]) -> AsyncGenerator[str]:
-    """Watches new connections to programs of an experiment, given by their columns and ports, and streams a line of
-    JSON for each: the column, and the client that the program sees. NotRunningError if the experiment is not running.
-    """
+    """Watches new connections to servers of an experiment, given as pairs of column and port. Streams one line of JSON
+    for each: the column, and the client's address as the server sees it. NotRunningError if the experiment is not
+    running."""
     driver = running_driver(lab, experiment)
     opened: list[tuple[str, int, socket.socket]] = []
     with ExitStack() as stack:
@@ -132,7 +132,7 @@ async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int
 async def _watch(
     opened: Sequence[tuple[str, int, socket.socket]], known: set[tuple[str, str]], sockets: ExitStack
 ) -> AsyncGenerator[str]:
-    """A line for each new connection."""
+    """Yields one line of JSON for each new connection."""
     loop, most = asyncio.get_running_loop(), len(known) + MAX_SEEN
     end = loop.time() + WATCH_S
     with sockets:
@@ -153,5 +153,5 @@ def _peers(diag: socket.socket, port: int) -> list[str]:
 
 
 async def try_with(lab: Lab, experiment: str, multicast: bool, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """As ``actions.try_paths``; ``attempts`` from other machines are stored with those of this machine."""
+    """As ``actions.try_paths``; ``attempts`` are from other machines, and are stored with those of this machine."""
     return await try_all_paths(lab, experiment, multicast=multicast, others=attempts)

@@ -1,7 +1,8 @@
-"""The engine of this machine in the swarm of the machines. Labs do not talk to each other: a web process calls each.
+"""The membership of this machine's engine in the swarm of the machines. Labs do not communicate with each other: a web
+process calls each of them.
 
-A file in the data folder names the node that the engine became here. If the engine is a different node, it is in a
-swarm that Netmodes did not form, and stays there.
+A file in the data folder stores the id of the node that the engine became when Netmodes let it join. If the engine is a
+different node, it is in a swarm that Netmodes did not form, and is left there.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ from dashboard.lab.reconciler import Lab
 
 FILE = "swarm.json"
 THIS = "this machine"
-#: One change at a time: each first looks in which swarm the engine is.
+#: Allows one change at a time per lab, because each change first reads which swarm the engine is in.
 _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """The id of the node that the engine became when this lab let it join, the id of the swarm, and the time of
-    joining. ``node`` is empty while the engine joins."""
+    """The id of the node that the engine became when this lab let it join, the id of the swarm, and the time of joining
+    in seconds since the epoch. ``node`` is empty while the engine is joining."""
 
     node: str
     cluster: str
     since: float = 0.0
 
 
-#: Which member a call last found the engine to be, and when: without a leader the Engine takes 20 s to name its node.
+#: The membership that a call has last read, and when (monotonic). Without a leader the Engine takes 20 s to report it.
 _found: WeakKeyDictionary[Lab, tuple[_Member, float]] = WeakKeyDictionary()
-#: How long that is believed. All machines are read before they leave one after the other.
+#: Seconds for which ``_found`` is used. The memberships of all machines are read before the machines leave in turn.
 FOUND_S = 300.0
 
 
@@ -59,7 +60,8 @@ def _write(data_dir: Path, member: _Member) -> None:
 
 
 async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) -> Membership:
-    """In which swarm a node is. If the lab ended while its engine joined, the file does not name the node yet. Raises
+    """Whether a node is in no swarm, in the swarm of the machines, or in a foreign one. If the lab ended while its
+    engine was joining, the file does not contain the node's id; the ids of the swarms are then compared. Raises
     EngineError."""
     if node.is_inactive:
         return Membership.NONE
@@ -73,7 +75,7 @@ async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) ->
 
 
 async def view_swarm(lab: Lab) -> SwarmState:
-    """The engine's current membership, its address in the swarm, and why it cannot join. Raises EngineError."""
+    """The engine's membership, its address in the swarm, and the reason if it cannot join. Raises EngineError."""
     context = lab.context
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
     membership = await _membership(context.info.endpoint, node, member)
@@ -89,14 +91,15 @@ async def view_swarm(lab: Lab) -> SwarmState:
 
 
 async def _keeps_port(context: Context) -> bool:
-    """Whether the engine, which is in no swarm, still listens on the port of the one that it left. False if that is
-    unknown, because the engine is not a process of this machine."""
+    """Whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. False if the
+    engine is not a process of this machine, so that this is unknown."""
     pid = await asyncio.to_thread(find_daemon, context.info.endpoint, context.info.kind)
     return pid is not None and await asyncio.to_thread(swarm_node.keeps_port, pid)
 
 
 async def _require_own(context: Context) -> bool:
-    """Whether the engine is in the swarm of the machines. Raises EngineError if it is in another one."""
+    """Raises EngineError if the engine is in a foreign swarm. Otherwise returns whether it is in the swarm of the
+    machines; False if it is in none."""
     node = await swarm_node.read_node(context.info.endpoint)
     membership = await _membership(context.info.endpoint, node, _read(context.data_dir))
     if membership is Membership.FOREIGN:
@@ -105,8 +108,8 @@ async def _require_own(context: Context) -> bool:
 
 
 async def _may_enter(context: Context) -> bool:
-    """Whether the engine is in no swarm and can enter one; False if it is in the swarm of the machines. Raises
-    EngineError."""
+    """Whether the engine is in no swarm and may enter one. False if it is already in the swarm of the machines. Raises
+    EngineError if it cannot enter."""
     if await _require_own(context):
         return False
     if await _keeps_port(context):
@@ -128,8 +131,8 @@ async def _changing(lab: Lab) -> AsyncIterator[Context]:
 
 @asynccontextmanager
 async def _entering(context: Context) -> AsyncIterator[None]:
-    """Surrounds the code with which the engine enters a swarm. If that fails, the engine leaves again: even after its
-    timeout of 20 s, the Engine continues to join (moby, daemon/cluster)."""
+    """The block makes the engine enter a swarm. If it fails, makes the engine leave again, because the Engine continues
+    to join even after its own timeout of 20 s (moby, daemon/cluster)."""
     try:
         yield
     except BaseException:
@@ -138,15 +141,15 @@ async def _entering(context: Context) -> AsyncIterator[None]:
 
 
 async def _end_attempt(context: Context) -> None:
-    with suppress(EngineError):  # then the file says that the node joined for Netmodes
+    with suppress(EngineError):  # then the file remains: the engine may still join
         if not (await swarm_node.read_node(context.info.endpoint)).is_inactive:
             await swarm_node.leave(context.info.endpoint)
         (context.data_dir / FILE).unlink(missing_ok=True)
 
 
 async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
-    """Forms a swarm of this engine alone at an address, unless it is in the swarm of the machines. Raises
-    EngineError."""
+    """Forms a new swarm at this address, of which the engine is the only member, unless it is in the swarm of the
+    machines already. Returns what other engines need to join. Raises EngineError."""
     async with _changing(lab) as context:
         if await _may_enter(context):
             async with _entering(context):
@@ -156,7 +159,7 @@ async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
 
 
 async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -> bool:
-    """Joins the swarm of the engine at the address ``member``; others reach this one at ``address``. Raises
+    """Joins the swarm of the engine at the address ``member``; other engines reach this one at ``address``. Raises
     EngineError."""
     async with _changing(lab) as context:
         if await _may_enter(context):
@@ -168,8 +171,8 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 
 
 async def wait_until_stored(lab: Lab) -> bool:
-    """Waits until the engine has stored the members of the swarm of the machines, at most ``STORED_S``. Raises
-    EngineError."""
+    """Waits until the engine has stored the members of the swarm of the machines, for at most ``STORED_S`` seconds.
+    Raises EngineError."""
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
     return True
@@ -188,8 +191,8 @@ async def leave_swarm(lab: Lab) -> bool:
 
 
 async def leave_without_lab(data_dir: Path, endpoint: str) -> bool:
-    """Leaves the swarm of the machines, on a machine without a running lab; returns whether the engine was in it.
-    Raises EngineError."""
+    """Leaves the swarm of the machines, on a machine where no lab runs; returns whether the engine was in it. Raises
+    EngineError."""
     if (member := _read(data_dir)) is None:
         return False
     is_own = await _membership(endpoint, await swarm_node.read_node(endpoint), member) is Membership.OWN
