@@ -29,14 +29,15 @@ EXPIRED = f"The measurement waited for more than {client_store.WAIT_S / 3600:g} 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The series to measure, and the missing or unsuitable paths with reasons."""
+    """The series to measure; and the paths that are missing, or unsuitable for a probe, with the reason."""
 
     series: tuple[Series, ...]
     missing: tuple[tuple[Path, Probe, str], ...]
 
 
 def plan_series(run: ExperimentDriver, probes: Sequence[Probe], machines: Sequence[MachineClient] = ()) -> Plan:
-    """Every current path of the experiment, including those from other ``machines``, with every suitable probe."""
+    """The plan for all current paths of the experiment, including those from other ``machines``, with all suitable
+    probes."""
     view = run.view
     paths = measured_paths(view.columns, view.states, machines)
     request = [probe for probe in probes if probe is not Probe.DNS]
@@ -89,10 +90,10 @@ async def measure_paths(
     *,
     lines: ClientLines | None = None,
 ) -> None:
-    """Measure until the intervals are narrow, the time is up, or the run is cancelled in the database.
+    """Measure until the confidence intervals are narrow, the time is up, or the run is cancelled in the database.
 
-    Every block is stored before the next one starts. A cancelled task marks the run as cancelled. A run with clients on
-    other machines opens a line in ``lines``.
+    Every block is stored before the next one starts. If the task is cancelled, the run is marked as cancelled. A run
+    with clients on other machines opens a line in ``lines``.
     """
     database, identity, options, info = context.database, request.id, request.options, context.info
     await run.observer.settle()

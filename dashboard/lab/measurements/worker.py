@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 
 class MeasurementWorker:
-    """Runs one measurement at a time, because two would disturb each other. ``turn`` is shared with the labs of other
-    hosts."""
+    """Runs one measurement at a time, because two would disturb each other. ``turn`` is the lock for this, which the
+    labs of other hosts share."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class MeasurementWorker:
         self._looking = asyncio.Lock()
 
     async def look(self) -> None:
-        """Start the oldest run whose experiment is ready; fail the runs that can never start. Concurrent calls, from
-        several wake-ups, take turns: otherwise two could start the same run."""
+        """Start the oldest run whose experiment is running; fail runs that can never start. Concurrent calls, from
+        several wake-ups, wait for each other: otherwise two could start the same run."""
         async with self._looking:
             await self._start_next()
 
@@ -95,7 +95,7 @@ class MeasurementWorker:
             self._wake()
 
     async def close(self) -> None:
-        """Cancel the current run; its blocks are kept and it is marked."""
+        """Cancel the current run. Its blocks stay stored, and the run is marked as cancelled."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
