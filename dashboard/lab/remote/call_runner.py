@@ -1,4 +1,4 @@
-"""Runs a call that another process has sent by name."""
+"""Executes a call that another process has sent by name."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -10,7 +10,7 @@ from dashboard.lab.remote import rpc
 from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 
-#: The output of a call is cut after this many characters.
+#: The maximum length of a call's output in characters; the rest is cut off.
 MAX_OUTPUT = 1_000_000
 
 
@@ -25,9 +25,9 @@ def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
 async def run_call(
     supervisor: Supervisor, name: str, host: str, arguments: str, write: Callable[[str], Awaitable[None]]
 ) -> str:
-    """Runs a call and returns its result as JSON. A call with output passes it to ``write``, beginning with an empty
-    text once the call has been accepted; its result is empty. Raises the function's errors, and ValueError for invalid
-    arguments."""
+    """Executes a call and returns its result as JSON. If the call streams output, passes each piece to ``write``, the
+    first one empty as a sign that the call was accepted, and returns an empty text. Raises the function's errors, and
+    ValueError for invalid arguments."""
     if (terminal_call := TERMINAL_CALLS.get(name)) is not None:
         values = _decode(terminal_call, arguments)
         return terminal_call.encode_result(await terminal_call.function(supervisor.terminals, *values))

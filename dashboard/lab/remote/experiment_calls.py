@@ -1,4 +1,4 @@
-"""Remote calls of pages about experiments, engines and hosts."""
+"""Remote calls about experiments, engines and hosts, which pages use."""
 
 import asyncio
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ from dashboard.lab.training.hosts import GroupHosts, HostState
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """Choices of the launch form: modes, local images, and a free port to publish."""
+    """What the launch form offers: modes, local images, and a free port to publish."""
 
     modes: tuple[ModeReport, ...]
     images: tuple[str, ...]
@@ -31,7 +31,7 @@ class LaunchOptions:
 
 
 async def launch_options(lab: Lab) -> LaunchOptions:
-    """The current choices of the launch form. Raises EngineError if the engine does not answer."""
+    """What the launch form offers now. Raises EngineError if the engine does not answer."""
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
@@ -41,7 +41,7 @@ async def launch_options(lab: Lab) -> LaunchOptions:
 
 
 async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
-    """The holders of the ports that ``arms`` need, except ``experiment`` itself. Raises EngineError."""
+    """As ``lab.engine.ports.port_holders``."""
     return await ports.port_holders(lab, arms, experiment)
 
 
@@ -54,7 +54,7 @@ async def start_engine(lab: Lab) -> bool:
 
 
 async def doctor(supervisor: Supervisor) -> Doctor:
-    """``doctor/1``, even while no engine answers and there is no lab."""
+    """The report ``doctor/1``, even while no lab is open because no engine answers."""
     if (context := supervisor.context) is not None:
         return await examine(context.engine, private=context.private)
     async with DockerEngine(endpoint()) as engine:
@@ -64,8 +64,8 @@ async def doctor(supervisor: Supervisor) -> Doctor:
 async def trace_paths(
     lab: Lab, experiment: str, key: str, beside: str = ""
 ) -> tuple[tuple[Trace, ...], dict[str, Path]]:
-    """The traces of a path and of the one to compare with, and all paths that can be traced, by ``request_key``.
-    NotRunningError, or ValueError with a message for the user."""
+    """The traces of the path ``key`` and of the one that it is compared with (``lab.experiments.trace.trace``); and all
+    traceable paths by ``request_key``. NotRunningError, or ValueError with a message for the user."""
     return await trace.trace(lab, experiment, key, beside), trace.traceable_paths(lab, experiment)
 
 
@@ -81,6 +81,6 @@ async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capac
 
 
 async def expect_hosts(hosts: GroupHosts) -> bool:
-    """Prepares for hosts of a new session, before the first is requested."""
+    """Prepares the template for the hosts of a new session, before the first host is requested."""
     hosts.expect()
     return True

@@ -1,7 +1,8 @@
-"""Messages between a lab and the web process that it has started, over a unix socket that only these two hold.
+"""Messages between a lab and the web process that it has started, over a socket pair that only these two processes
+hold.
 
-A message consists of its length in four bytes and of JSON. The lab trusts nothing that it receives: types are checked
-here, names and arguments of calls in ``lab.remote.link_server``.
+A message consists of its length in four bytes, followed by JSON. The lab trusts nothing that it receives: types are
+checked here; names and arguments of calls are checked in ``lab.remote.link_server``.
 """
 
 import asyncio
@@ -14,17 +15,17 @@ import msgspec
 from dashboard.core.operations.deployment import LabFacts
 from dashboard.lab.remote.wakeups import Wakeup
 
-#: The largest message that the lab accepts. The input of a terminal has at most 64 KB.
+#: The maximum size of a message to the lab. The longest input of a terminal has 64 KB.
 MAX_REQUEST_BYTES = 1 << 20
-#: The largest message from the lab: one result, such as the pictures of an engine.
+#: The maximum size of a message from the lab. The largest are results, such as the pictures of an engine.
 MAX_REPLY_BYTES = 64 << 20
-#: How long ``close`` waits for the other end to read what was sent.
+#: How many seconds ``close`` waits for the other end to read what was sent.
 CLOSE_S = 1.0
 _LENGTH = struct.Struct("!I")
 
 
 class Call(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """A call of the lab by name, with the JSON of its arguments."""
+    """Calls a function of the lab by its name. ``arguments`` is JSON; ``number`` identifies the call in its replies."""
 
     number: int
     name: str
@@ -33,7 +34,7 @@ class Call(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The caller no longer waits."""
+    """Cancels the call with this number, because the caller no longer waits."""
 
     number: int
 
@@ -47,20 +48,20 @@ class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Facts(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The facts about the lab, sent when they change and once a second."""
+    """The facts about the lab. Sent when they change, and once a second."""
 
     facts: LabFacts
 
 
 class Output(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """A piece of the output of a call."""
+    """A piece of the output of the call with this number."""
 
     number: int
     text: str
 
 
 class Result(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The end of a call: its result or its error, as JSON."""
+    """Ends the call with this number: ``text`` is the JSON of its result or, if ``refused``, of its error."""
 
     number: int
     text: str
@@ -68,7 +69,7 @@ class Result(msgspec.Struct, frozen=True, tag=True, array_like=True):
 
 
 class Wakeups(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """What has changed (``lab.remote.wakeups``)."""
+    """Announces what has changed (``lab.remote.wakeups``)."""
 
     wakeups: tuple[Wakeup, ...]
 
@@ -85,11 +86,11 @@ class LinkBrokenError(Exception):
 
 
 class TooLongError(ValueError):
-    """A message that is too long: the other process would refuse it and close the connection."""
+    """The message is too long: the other process would refuse it and close the connection."""
 
 
 class Link[Sent, Received]:
-    """One end of the socket. ``max_sent`` and ``max_received`` are the largest messages in bytes."""
+    """One end of the socket. ``max_sent`` and ``max_received`` are the maximum sizes of messages in bytes."""
 
     def __init__(
         self,
@@ -104,8 +105,8 @@ class Link[Sent, Received]:
         self._max_sent, self._max_received = max_sent, max_received
 
     def send(self, message: Sent) -> None:
-        """Sends a message, in order and without waiting. Does nothing once the other end is closed. Raises
-        TooLongError."""
+        """Queues a message without waiting; messages are sent in order. Does nothing once the other end is closed.
+        Raises TooLongError."""
         encoded = msgspec.json.encode(message)
         if len(encoded) > self._max_sent:
             raise TooLongError(f"A message between the lab and its web process has at most {self._max_sent:,} bytes.")
@@ -113,7 +114,8 @@ class Link[Sent, Received]:
             self._writer.write(_LENGTH.pack(len(encoded)) + encoded)
 
     async def drain(self) -> None:
-        """Waits until the other end has read most of what was sent. Raises ConnectionError if it is closed."""
+        """Waits until the other end has read most of what was sent. Raises ConnectionError if the connection is
+        closed."""
         await self._writer.drain()
 
     async def receive(self) -> Received | None:
@@ -129,7 +131,7 @@ class Link[Sent, Received]:
             raise LinkBrokenError(str(error)) from error
 
     async def close(self) -> None:
-        """Sends what waits if the other end reads it within ``CLOSE_S``, and closes the socket."""
+        """Sends queued messages, if the other end reads them within ``CLOSE_S``, and closes the socket."""
         self._writer.close()
         try:
             with suppress(OSError):
@@ -140,10 +142,10 @@ class Link[Sent, Received]:
 
 
 async def open_lab_end(own: socket.socket) -> Link[Reply, Request]:
-    """The lab's end."""
+    """Opens the lab's end of the link."""
     return Link(*await asyncio.open_connection(sock=own), REQUESTS, MAX_REPLY_BYTES, MAX_REQUEST_BYTES)
 
 
 async def open_web_end(own: socket.socket) -> Link[Request, Reply]:
-    """The web process's end."""
+    """Opens the web process's end of the link."""
     return Link(*await asyncio.open_connection(sock=own), REPLIES, MAX_REQUEST_BYTES, MAX_REPLY_BYTES)

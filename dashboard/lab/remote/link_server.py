@@ -36,15 +36,15 @@ from dashboard.lab.remote.wakeups import ALL, MAX_PENDING, Wakeup
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 
 log = logging.getLogger(__name__)
-#: Seconds between two checks of the facts, and between two messages with unchanged facts.
+#: Seconds between two comparisons of the facts, and between two messages with unchanged facts.
 FACTS_S, UNCHANGED_FACTS_S = 0.25, 1.0
-#: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
+#: The maximum number of calls in progress. Each terminal window makes two, and each request of a page a few.
 MAX_CALLS = 4096
 ONE_MACHINE = "This lab accepts no calls about a swarm of machines: its installation has one machine."
 
 
 class LinkPublisher(Publisher):
-    """Collects wake-ups for the web process while an earlier message is being sent. In the lab's loop only."""
+    """Collects wake-ups for the web process while an earlier message is being sent. Use it only in the lab's loop."""
 
     def __init__(self) -> None:
         super().__init__(self._put)
@@ -59,7 +59,7 @@ class LinkPublisher(Publisher):
         self._has_pending.set()
 
     async def next(self) -> tuple[Wakeup, ...]:
-        """Waits for wake-ups; returns those since the last call."""
+        """Waits until there are wake-ups; returns all since the last call."""
         await self._has_pending.wait()
         self._has_pending.clear()
         pending, self._pending = tuple(self._pending), {}
@@ -75,7 +75,8 @@ class LinkServer:
         self._calls: dict[int, asyncio.Task[None]] = {}
 
     async def serve(self, own: socket.socket, on_ready: Callable[[], None]) -> None:
-        """Serves until the web process closes its end, then ends its calls."""
+        """Serves the web process at the other end of ``own`` until it closes its end, then cancels its calls.
+        ``on_ready`` is called when the web process serves pages."""
         link = await open_lab_end(own)
         loop = asyncio.get_running_loop()
         senders = [

@@ -1,7 +1,7 @@
-"""The connection of a process to NATS, through which the processes of a team deployment exchange messages.
+"""The connection of a process to NATS, over which the processes of a team deployment exchange messages.
 
 NATS delivers a message at most once, to the processes that are subscribed at that moment. Data that must not be lost is
-in the database.
+stored in the database.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from django.conf import settings
 
 from dashboard.core.operations.deployment import NATS_NOT_INSTALLED
 
-if TYPE_CHECKING:  # installed with the extra ``team`` only
+if TYPE_CHECKING:  # installed only with the extra ``team``
     from nats.aio.client import Client
     from nats.aio.msg import Msg
 
 log = logging.getLogger(__name__)
 
-#: The subjects that labs subscribe to, and those of web processes. Each subject has one sender (``nats.conf``). The
-#: machine's name follows in all of them, except in wake-ups for labs and in messages between web processes.
+#: The subjects of labs, then those of web processes. Each has one sender (``nats.conf``). A machine's name is appended
+#: to all of them, except those of wake-ups for labs and of messages between web processes.
 LAB_CALLS = "netmodes.lab.call"
 LAB_CANCELS = "netmodes.lab.cancel"
 LAB_WAKEUPS = "netmodes.lab.wakeup"
@@ -36,7 +36,7 @@ WEB_REPLIES = "netmodes.web.reply"
 
 def subjects_of(machine: str) -> tuple[list[str], list[str]]:
     """The subjects to which the lab of a machine may publish, and those to which it may subscribe. No other machine may
-    use them, apart from wake-ups, which state only that something has changed."""
+    use these, except the subject of wake-ups, which state only that something has changed."""
     publish = [f"{WEB_HEARTBEATS}.{machine}", f"{WEB_JOURNALS}.{machine}", f"{WEB_REPLIES}.{machine}.>"]
     return publish, [f"{LAB_CALLS}.{machine}.>", f"{LAB_CANCELS}.{machine}.>", LAB_WAKEUPS]
 
@@ -44,17 +44,17 @@ def subjects_of(machine: str) -> tuple[list[str], list[str]]:
 CONNECT_S = 2.0
 RETRY_S = 0.5
 CHECK_S = 1.0
-#: NATS is considered gone when a third ping is due and none was answered. Web processes that cannot report must not
-#: expire before that (``web.operations.peer_processes``).
+#: Seconds between two pings. The connection counts as lost when the third is due and none was answered; the reports of
+#: web processes must not expire before that (``web.operations.peer_processes``).
 PING_S = 2
-#: The server's default limit is 1 MiB.
+#: The maximum size of a message. The server's default limit is 1 MiB.
 MAX_MESSAGE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message; ``reply`` is the subject for the answer. ``is_unheard`` marks NATS's own answer when no process is
-    subscribed."""
+    """A received message. ``reply`` is the subject for the answer. ``is_unheard``: NATS itself answers, because no
+    process is subscribed to the subject of a message."""
 
     subject: str
     data: bytes
@@ -63,8 +63,8 @@ class Message:
 
 
 async def _end(client: Client) -> None:
-    """Closes a connection. The client's own method leaves the socket open when it is cancelled or its last write
-    fails."""
+    """Closes a connection and its socket. The client's own ``close`` leaves the socket open if it is cancelled or its
+    last write fails."""
     try:
         with suppress(Exception):  # for example an assertion, if the client has never connected
             await client.close()
@@ -74,8 +74,8 @@ async def _end(client: Client) -> None:
 
 
 async def _cancellable[T](work: Awaitable[T]) -> T:
-    """The result of a method of the client. The client itself ignores a cancellation of its task while it waits for the
-    server to read."""
+    """Awaits a method of the client and returns its result. Raises CancelledError if the task was cancelled meanwhile,
+    which the client ignores while it waits for the server to read."""
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
     result = await work
@@ -88,10 +88,10 @@ type Handler = Callable[[Message], None]
 
 
 class NatsConnection:
-    """A connection that is reopened whenever it ends. Everything runs in one loop.
+    """A connection to NATS that is reopened whenever it ends. Use it only in one event loop.
 
-    ``problem`` is the reason why there is no connection. ``on_connect`` is called whenever a connection was opened,
-    because earlier messages may have been lost; ``on_loss`` whenever it has ended.
+    ``problem`` is the reason why no connection is open, empty while one is. ``on_connect`` is called whenever a
+    connection has been opened, because earlier messages may have been lost; ``on_loss`` whenever it has ended.
     """
 
     def __init__(self, url: str = "") -> None:
@@ -104,11 +104,11 @@ class NatsConnection:
         self._running: asyncio.Task[None] | None = None
 
     def is_set_up(self) -> bool:
-        """Whether the address of a NATS server is configured."""
+        """Whether the URL of a NATS server is configured."""
         return bool(self._url)
 
     async def open(self) -> None:
-        """Starts to connect, and waits for the first attempt."""
+        """Starts connecting, and waits until the first attempt has ended."""
         if not self.is_set_up():
             return
         attempted = asyncio.Event()
@@ -124,13 +124,13 @@ class NatsConnection:
             self._running = None
 
     async def listen(self, subject: str, handle: Handler, queue: str = "") -> None:
-        """Subscribes to a subject, on this connection and on later ones. Of the processes with the same ``queue``, one
-        receives each message."""
+        """Subscribes to a subject, on this connection and on all later ones. Among the processes with the same
+        ``queue``, each message goes to only one."""
         self._listeners.append((subject, handle, queue))
         if self._client is not None:
             from nats.errors import Error
 
-            with suppress(Error, OSError):  # the connection ends; the next one has all subscriptions
+            with suppress(Error, OSError):  # the connection has ended; the next one gets all subscriptions
                 await self._subscribe(self._client, subject, handle, queue)
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
@@ -173,7 +173,7 @@ class NatsConnection:
                     self._url,
                     error_cb=on_error,
                     closed_cb=on_end,
-                    allow_reconnect=False,  # subscriptions are made below, and nothing waits for a later connection
+                    allow_reconnect=False,  # this loop reconnects and subscribes, and publishing never waits
                     connect_timeout=int(CONNECT_S),
                     reconnect_time_wait=RETRY_S,  # type: ignore[arg-type]  # any number of seconds
                     ping_interval=PING_S,
@@ -181,7 +181,7 @@ class NatsConnection:
                     name="netmodes",
                 )
                 subscribed = 0
-                while subscribed < len(self._listeners):  # no await between the last check and ``self._client``
+                while subscribed < len(self._listeners):  # ``listen`` may add to it meanwhile
                     for subject, handle, queue in self._listeners[subscribed:]:
                         await self._subscribe(client, subject, handle, queue)
                         subscribed += 1
@@ -189,7 +189,7 @@ class NatsConnection:
                 self._client = client
                 self._note_connection()
                 attempted.set()
-                while client.is_connected and not ended.is_set():  # a failed write ends it without the callback
+                while client.is_connected and not ended.is_set():  # after a failed write, ``on_end`` is not called
                     with suppress(TimeoutError):
                         await asyncio.wait_for(ended.wait(), CHECK_S)
                 self._note_problem(client.last_error or "the connection ended")

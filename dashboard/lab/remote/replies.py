@@ -1,4 +1,5 @@
-"""The replies to a call: pieces of output, then the result or an error; and the caller, who reads them."""
+"""The replies to a remote call: pieces of output, then the result or an error. ``Caller`` sends calls and reads the
+replies."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -10,12 +11,12 @@ from dashboard.core.operations.deployment import CALL_TIMEOUT_S
 from dashboard.lab.remote.rpc import RemoteCall, decode_error
 from dashboard.lab.supervisor import LabUnavailableError
 
-#: Characters in one message; each takes at most four bytes.
+#: The maximum number of characters in one message. Each takes at most four bytes.
 MAX_CHARACTERS = 100_000
 
 
 class Kind(bytes, Enum):
-    """The first byte of a reply. After ``PART`` the same text continues in the next message."""
+    """The kind of a reply, sent as its first byte. After ``PART``, the next message continues the same text."""
 
     OUTPUT = b"o"
     PART = b"p"
@@ -24,7 +25,7 @@ class Kind(bytes, Enum):
 
 
 def encode_reply(kind: Kind, text: str) -> Iterator[bytes]:
-    """The messages of a reply, which have a limited size."""
+    """Encodes a reply as one or more messages of limited size."""
     last = max(0, len(text) - 1) // MAX_CHARACTERS * MAX_CHARACTERS
     for start in range(0, last, MAX_CHARACTERS):
         yield Kind.PART + text[start : start + MAX_CHARACTERS].encode()
@@ -32,13 +33,13 @@ def encode_reply(kind: Kind, text: str) -> Iterator[bytes]:
 
 
 def decode_reply(data: bytes) -> tuple[Kind, str]:
-    """The kind and the text of a message. Raises ValueError."""
+    """The kind and the text of a message. Raises ValueError if it is invalid."""
     return Kind(data[:1]), data[1:].decode()
 
 
 class CallOutput:
-    """The output of a call. ``aclose`` ends the call, also if nothing was read: that of a generator function around
-    ``replies`` would then run none of its code."""
+    """Iterates over the output of a call. ``aclose`` ends the call even if nothing was read; an async generator around
+    ``replies`` could not do that, because closing it before the first item runs none of its code."""
 
     def __init__(self, replies: AsyncGenerator[tuple[Kind, str]]) -> None:
         self._replies = replies
@@ -48,7 +49,7 @@ class CallOutput:
         return self
 
     async def __anext__(self) -> str:
-        """The next piece; an error is one, too."""
+        """The next piece of output. An error of the call is returned as a piece as well."""
         try:
             kind, text = await anext(self._replies)
         except LabUnavailableError:
@@ -56,28 +57,28 @@ class CallOutput:
         return f"\n[{decode_error(text)}]\n" if kind is Kind.REFUSED else text
 
     async def aclose(self) -> None:
-        """Ends the call if it still runs."""
+        """Ends the call if it is still in progress."""
         await self._replies.aclose()
 
 
 class Caller(ABC):
-    """Calls a lab in another process; a subclass sends the calls."""
+    """Calls a lab in another process. Subclasses implement how a call is sent."""
 
-    #: The loop in which calls are sent, and their replies received.
+    #: The loop in which calls are sent and their replies received; None means that of the caller.
     _loop: asyncio.AbstractEventLoop | None = None
 
     @abstractmethod
     def _send_call(self, name: str, host: str, arguments: str, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
-        """Sends a call and yields its replies up to the result or the error. Cancels the call if the replies are not
-        read to the end. Raises LabUnavailableError."""
+        """Sends a call, and yields its replies up to the result or the error. If the caller closes the generator before
+        that, cancels the call. Raises LabUnavailableError."""
 
     async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
-        """The result of a call; if the call has output, returns that once the call was accepted. Raises the lab's
-        error, or LabUnavailableError. From any loop."""
+        """Makes a call and returns its result or, if it streams output, a ``CallOutput`` as soon as the lab has
+        accepted it. Raises the lab's error, or LabUnavailableError. May be called from any event loop."""
         return await self.call_within(CALL_TIMEOUT_S, function, host, function.encode_arguments(*args, **kwargs))
 
     async def call_within(self, wait_s: float, function: RemoteCall, host: str, arguments: str) -> Any:
-        """As ``call``, with the JSON of the arguments and a timeout."""
+        """As ``call``, with a timeout and the arguments as JSON."""
         work = self._request(function, host, arguments, wait_s)
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work

@@ -1,8 +1,8 @@
 """Functions of the lab that web processes call by name.
 
-In one process they are called directly. From another process the name and the arguments go over NATS
-(``web.operations.remote_lab``, ``lab.remote.rpc_server``), so msgspec must encode every argument and result. The lab
-supplies the first argument: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` of both.
+If both are one process, they are called directly. Otherwise the name and the arguments are sent in messages
+(``web.operations.remote_lab``, ``lab.remote.rpc_server``), so msgspec must be able to encode every argument and result.
+The lab supplies the first argument: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` that holds both.
 """
 
 import inspect
@@ -32,10 +32,10 @@ type Function = Callable[..., Any]
 
 
 class LabFailedError(RuntimeError):
-    """The lab failed while it handled a call; its log has the traceback."""
+    """The lab failed with an unexpected error while it executed a call; the lab's log has the traceback."""
 
 
-#: Errors that are sent to the caller; every other error becomes LabFailedError.
+#: The errors that are sent to the caller, by name; every other error becomes LabFailedError.
 ERRORS: dict[str, type[Exception]] = {
     error.__name__: error
     for error in (
@@ -57,7 +57,7 @@ ERRORS: dict[str, type[Exception]] = {
 
 
 class EncodedError(msgspec.Struct, frozen=True, array_like=True):
-    """An error in a message."""
+    """An error, as it is encoded in a message."""
 
     name: str
     text: str
@@ -66,13 +66,13 @@ class EncodedError(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class RemoteCall:
-    """A function that can be called remotely; its type hints give the types in messages."""
+    """A function that can be called remotely. Its type hints determine how arguments and the result are encoded."""
 
     function: Function
 
     @cached_property
     def name(self) -> str:
-        """The name of the call in messages."""
+        """The name of the call in messages: the module's last part and the function's name."""
         return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
 
     @cached_property
@@ -89,7 +89,7 @@ class RemoteCall:
 
     @cached_property
     def target(self) -> type:
-        """The type of the first argument."""
+        """The type of the first argument, which the lab supplies."""
         target: type = self._hints[self._parameters[0]]
         return target
 
@@ -97,7 +97,7 @@ class RemoteCall:
     def _arguments(self) -> Any:
         return tuple.__class_getitem__(tuple(self._hints[name] for name in self._parameters[1:]))
 
-    # Decoders are kept: to make one takes longer than to decode a message.
+    # Decoders are cached, because creating one takes longer than decoding a message.
 
     @cached_property
     def _arguments_decoder(self) -> msgspec.json.Decoder[Any]:
@@ -113,27 +113,28 @@ class RemoteCall:
         return typing.get_origin(self._hints["return"]) is AsyncGenerator
 
     def encode_arguments(self, *args: Any, **kwargs: Any) -> str:
-        """JSON of the arguments with defaults. Raises TypeError if they do not match the signature."""
+        """The arguments, completed with the defaults, as JSON. Raises TypeError if they do not match the signature."""
         bound = self._signature.bind(None, *args, **kwargs)
         bound.apply_defaults()
         return msgspec.json.encode(list(bound.arguments.values())[1:]).decode()
 
     def decode_arguments(self, text: str) -> tuple[Any, ...]:
-        """Arguments from JSON. msgspec.ValidationError if they do not match the signature."""
+        """The arguments, without the first one, from JSON. Raises msgspec.ValidationError if they do not match the
+        signature."""
         arguments: tuple[Any, ...] = self._arguments_decoder.decode(text)
         return arguments
 
     def encode_result(self, value: object) -> str:
-        """JSON of a result."""
+        """The result as JSON."""
         return msgspec.json.encode(value).decode()
 
     def decode_result(self, text: str) -> Any:
-        """A result from JSON."""
+        """The result, decoded from JSON."""
         return self._result_decoder.decode(text)
 
 
 def encode_error(error: Exception) -> str:
-    """JSON of an error as its nearest class in ``ERRORS``, or as LabFailedError."""
+    """An error as JSON: as its nearest base class in ``ERRORS``, or as LabFailedError if it has none there."""
     for error_type in type(error).__mro__:
         if error_type in ERRORS.values():
             status = error.status if isinstance(error, EngineError) else 0
@@ -143,7 +144,7 @@ def encode_error(error: Exception) -> str:
 
 
 def decode_error(text: str) -> Exception:
-    """The error, to be raised in the caller's process."""
+    """The error that ``encode_error`` has encoded, to be raised in the caller's process."""
     encoded = msgspec.json.decode(text, type=EncodedError)
     error_type = ERRORS.get(encoded.name, LabFailedError)
     if issubclass(error_type, EngineError):
@@ -190,18 +191,19 @@ _FUNCTIONS = (
 )
 _BY_FUNCTION: dict[Function, RemoteCall] = {function: RemoteCall(function) for function in _FUNCTIONS}
 REMOTE_CALLS: dict[str, RemoteCall] = {call.name: call for call in _BY_FUNCTION.values()}
-#: The calls that only web processes of a team deployment need: the manager of a swarm is root on its members.
+#: The calls about the swarm of the machines, which only web processes of a team deployment may make: a manager of the
+#: swarm can become root on its members.
 BETWEEN_MACHINES = frozenset(name for name, call in REMOTE_CALLS.items() if call.function.__module__ == swarm.__name__)
 
 
 def find_call(function: Function) -> RemoteCall | None:
-    """The remote call of a function; None if it has none."""
+    """The remote call of a function; None if it cannot be called remotely."""
     return _BY_FUNCTION.get(function)
 
 
 async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") -> Any:
-    """The object for the first argument of a call; ``host`` names a private host's lab. Raises LabUnavailableError or
-    EngineError."""
+    """The object that becomes the first argument of a call. ``host`` names the private host whose lab it is, empty for
+    the server's own lab. Raises LabUnavailableError or EngineError."""
     if call.target is Supervisor:
         return supervisor
     if call.target is GroupHosts:

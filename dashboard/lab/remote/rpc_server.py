@@ -1,4 +1,4 @@
-"""The lab's side of a team deployment: handles calls, sends heartbeats, and starts a pass when the wanted state
+"""The lab's side of a team deployment: executes calls, sends heartbeats, and starts a pass when the wanted state
 changes."""
 
 import asyncio
@@ -35,17 +35,18 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.wanted_state import wanted_state
 
 log = logging.getLogger(__name__)
-#: Seconds between two reads of the wanted state, and between two reports about the machine.
+#: Seconds between two readings of the wanted state, and between two updates of the facts about this machine.
 WANTED_S = 1.0
 NOTE_S = 10.0
-#: The maximum number of calls in progress. Each terminal window has two, each request of a page at most a few.
+#: The maximum number of calls in progress. Each terminal window makes two, and each request of a page a few.
 MAX_CALLS = 4096
-#: The longest call sends input to a program that does not read it.
+#: The timeout of calls in seconds. The longest call sends terminal input to a program that does not read it.
 LIMIT_S = CALL_TIMEOUT_S + 10.0
 
 
 class CallMessage(msgspec.Struct, frozen=True, array_like=True):
-    """A call by name, with the JSON of its arguments; ``host`` names a private host's lab."""
+    """Calls a function by its name, with the arguments as JSON. ``host`` names the private host whose lab is called,
+    empty for the server's own."""
 
     name: str
     host: str
@@ -53,7 +54,7 @@ class CallMessage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RpcServer:
-    """Serves web processes. ``on_lost`` is called when another lab has taken over the database."""
+    """Executes the calls of web processes. ``on_lost`` is called when another lab has taken over this machine."""
 
     def __init__(
         self, supervisor: Supervisor, nats: NatsConnection, wakeups: WakeupChannel, on_lost: Callable[[], None]
@@ -75,11 +76,13 @@ class RpcServer:
 
     @property
     def _lab(self) -> str:
-        """The name in heartbeats. Calls under an earlier name are handled as well."""
+        """This lab's name in heartbeats. It changes with each lost connection; calls to an earlier name are executed as
+        well."""
         return f"{self._start}.{self._losses}"
 
     def _on_loss(self) -> None:
-        """Takes a new name, because replies were lost: web processes end their calls when they receive another name."""
+        """Takes a new name and cancels all calls, because replies may have been lost: web processes give up their calls
+        when a heartbeat has another name."""
         self._losses += 1
         for task in self._calls.values():
             task.cancel()
@@ -91,7 +94,7 @@ class RpcServer:
             self._supervisor.wake()
 
     async def start(self) -> None:
-        """Starts the loops."""
+        """Subscribes to calls and wake-ups, and starts sending heartbeats."""
         loop = asyncio.get_running_loop()
         self._nats.on_connect.append(self._beat_now.set)
         self._nats.on_loss.append(self._on_loss)
@@ -107,7 +110,7 @@ class RpcServer:
         self._loops.append(loop.create_task(shared_clock.follow(self._database.run), name="database-clock"))
 
     async def close(self) -> None:
-        """Stops, and reports the lab as stopped."""
+        """Cancels all calls, and sends a last heartbeat which states that the lab was stopped."""
         tasks, self._loops = [*self._loops, *self._calls.values()], []
         if not tasks:
             return
@@ -129,7 +132,7 @@ class RpcServer:
             now.clear()
 
     def facts(self) -> LabFacts:
-        """The facts for pages."""
+        """The facts about the lab, which pages show."""
         context = self._supervisor.context
         engine = context.ref if context is not None else None
         return LabFacts(engine, self._supervisor.problem, self._supervisor.heartbeat())
@@ -140,7 +143,7 @@ class RpcServer:
             self._on_lost()
             return
         if self._supervisor.waits:
-            return  # another lab sends heartbeats and handles calls
+            return  # another lab drives this machine and sends the heartbeats
         self._supervisor.require_database()
         self._is_announced = True
         await self._publish_heartbeat(self.facts())
@@ -151,13 +154,14 @@ class RpcServer:
         await self._nats.publish(f"{WEB_HEARTBEATS}.{self._machine}", msgspec.json.encode(message))
 
     async def _note_machine(self) -> None:
-        """Records the facts about this machine, which has joined the installation."""
+        """Stores the current facts about this machine, if it has joined the installation."""
         if not self._supervisor.waits:
             facts = await read_facts(self._supervisor)
             await self._database.run(machines.note_facts, self._machine, facts, shared_clock())
 
     async def _check_wanted(self) -> None:
-        """Reads the wanted state from the database, since wake-ups may be lost. A lab that can read it is alive."""
+        """Starts a pass if the wanted state in the database has changed, since wake-ups may be lost. If it can be read,
+        the lab counts as healthy."""
         wanted = await self._database.run(wanted_state)
         if wanted != self._wanted:
             self._wanted = wanted

@@ -1,4 +1,4 @@
-"""The remote calls of terminals, for web processes without a lab."""
+"""The remote calls of terminals, for web processes that have no lab."""
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
@@ -27,37 +27,38 @@ TERMINAL_CALLS: dict[str, RemoteCall] = {
 
 
 class TerminalCalls(ABC):
-    """The methods of ``Terminals``, executed by a lab in another process. They raise LabUnavailableError if no lab is
-    running."""
+    """The methods of ``Terminals``, executed by the lab in another process. Those that return a value, ``write`` and
+    ``detach`` raise LabUnavailableError if no lab is running; the rest then do nothing."""
 
     @abstractmethod
     async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
-        """The result of the call with this name (``TERMINAL_CALLS``). The call itself waits for up to ``wait_s``."""
+        """Calls the method with this name (``TERMINAL_CALLS``) and returns its result. ``wait_s`` is the time for which
+        the method itself may wait."""
 
     async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
-        """Opens a window on a participant's terminal. Raises TerminalError."""
+        """Opens a window of a participant's terminal, and returns its current state. Raises TerminalError."""
         chunk: OutputChunk = await self._call("terminals.attach", owner, window, cols, rows)
         return chunk
 
     async def start(self, participant: str) -> None:
-        """Starts a new shell if the previous one has ended."""
+        """Starts a new shell if the last one has ended."""
         with suppress(LabUnavailableError):  # the window's next call reports it
             await self._call("terminals.start", participant)
 
     async def read_from(
         self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
     ) -> OutputChunk:
-        """Waits for output after ``offset`` and returns it."""
+        """Waits up to ``wait_s`` for output after ``offset``, or another change, and returns it."""
         arguments = (participant, window, run, offset, change, wait_s)
         chunk: OutputChunk = await self._call("terminals.read_from", *arguments, wait_s=wait_s)
         return chunk
 
     async def write(self, participant: str, window: str, data: bytes) -> None:
-        """Sends input; returns when the shell has taken it."""
+        """Sends input to the shell; returns when the shell has read it."""
         await self._call("terminals.write", participant, window, data, wait_s=60.0)
 
     async def interrupt(self, participant: str, window: str) -> None:
-        """Sends Ctrl-C."""
+        """Sends Ctrl-C to the shell."""
         with suppress(LabUnavailableError):
             await self._call("terminals.interrupt", participant, window)
 

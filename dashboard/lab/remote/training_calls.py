@@ -12,8 +12,8 @@ MAX_CONTAINERS = 40
 
 @dataclass(frozen=True, slots=True)
 class HostContainer:
-    """A container on a group's host. ``since`` is its start in seconds of the epoch, 0 if it never ran. ``experiment``
-    and ``arm`` are empty for a container from a terminal or a workshop step."""
+    """A container on a group's host. ``since`` is its start in seconds since the epoch, 0 if it never ran.
+    ``experiment`` and ``arm`` are empty if a terminal or a workshop step created it."""
 
     name: str
     image: str

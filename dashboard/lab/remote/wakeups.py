@@ -1,7 +1,7 @@
-"""Wake-ups between processes over NATS.
+"""Wake-ups between processes, sent over NATS.
 
-They may be lost: the state is in the database, which receivers also poll. A wake-up is a kind and its arguments, all
-strings. Wake-ups are batched while a send is in flight.
+Wake-ups may be lost: the state is in the database, which receivers also poll. A wake-up is a tuple of strings: its kind
+and its arguments. While a message is being sent, further wake-ups are collected for the next one.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ import msgspec
 from dashboard.lab.remote.nats_connection import Message, NatsConnection
 from dashboard.store.telemetry import telemetry
 
-#: Wake-ups may have been lost: check everything.
+#: The wake-up which announces that others were lost, so that receivers must check everything.
 ALL = ("all",)
 MAX_PENDING = 5000
-#: Wake-ups in one message. Those with the participants of a session are the longest.
+#: The maximum number of wake-ups in one message. The longest ones contain the participants of a session.
 BATCH = 50
 
 Wakeup = tuple[str, ...]
@@ -25,7 +25,7 @@ _DECODER = msgspec.json.Decoder(tuple[Wakeup, ...])
 
 
 class WakeupChannel:
-    """Sends and receives wake-ups. Without NATS it does neither."""
+    """Sends and receives wake-ups. Does nothing if NATS is not configured."""
 
     def __init__(self, nats: NatsConnection) -> None:
         self._nats = nats
@@ -37,14 +37,14 @@ class WakeupChannel:
         self.dropped = 0
 
     async def open(self) -> None:
-        """Starts sending."""
+        """Starts the task that sends wake-ups."""
         self._loop = asyncio.get_running_loop()
         if self._nats.is_set_up():
             self._has_pending = asyncio.Event()
             self._sending = self._loop.create_task(self._send(), name="wakeups")
 
     async def close(self) -> None:
-        """Stops sending, after a short time for pending wake-ups."""
+        """Stops sending. Pending wake-ups have 50 ms to be sent."""
         if self._sending is not None:
             if self._has_pending.is_set():
                 await asyncio.sleep(0.05)
@@ -54,11 +54,11 @@ class WakeupChannel:
         self._loop = None
 
     async def listen(self, subject: str, receive: Callable[[Wakeup], None]) -> None:
-        """Calls a function with each wake-up of a subject."""
+        """Calls ``receive`` with each wake-up on a subject."""
         await self.listen_by_subject(subject, lambda _subject, wakeup: receive(wakeup))
 
     async def listen_by_subject(self, subject: str, receive: Callable[[str, Wakeup], None]) -> None:
-        """Calls a function with the subject of each wake-up and the wake-up."""
+        """Calls ``receive`` with the subject and the wake-up; ``subject`` may contain wildcards."""
 
         def handle(message: Message) -> None:
             for wakeup in _DECODER.decode(message.data):
@@ -67,13 +67,14 @@ class WakeupChannel:
         await self._nats.listen(subject, handle)
 
     def send(self, subject: str, *wakeup: str) -> None:
-        """Wakes the other processes that listen to a subject. From any thread, without waiting."""
+        """Queues a wake-up for the other processes that listen to a subject. Returns at once; may be called from any
+        thread."""
         if self._loop is not None and self._sending is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, subject, wakeup)
 
     def _put(self, subject: str, wakeup: Wakeup) -> None:
         pending = self._pending.setdefault(subject, {})
-        pending.pop(wakeup, None)  # it is sent after those that came before its repetition
+        pending.pop(wakeup, None)  # a repeated wake-up moves to the end of the queue
         if len(pending) >= MAX_PENDING:
             pending.clear()
             wakeup = ALL
@@ -88,7 +89,7 @@ class WakeupChannel:
             for subject, wakeups in pending.items():
                 for some in batched(wakeups, BATCH):
                     is_sent = False
-                    with suppress(ValueError):  # too long: what it announces is found by polling
+                    with suppress(ValueError):  # too long: receivers find the changes by polling
                         is_sent = await self._nats.publish(subject, msgspec.json.encode(some))
                     if not is_sent:
                         self.dropped += len(some)

@@ -1,4 +1,4 @@
-"""Remote calls of workshop pages: actions in a step, the true answer to a question, images."""
+"""Remote calls of workshop pages: actions in a step, the true answer to a question, and images."""
 
 import asyncio
 import time
@@ -31,8 +31,9 @@ def library() -> Library:
 
 @dataclass(frozen=True, slots=True)
 class StepAccess:
-    """The user, the workshop with the ``digest`` that the page shows, and the open steps: all with ``free``, otherwise
-    those before ``until``. Commands run on the host of the ``group``, or on the server's engine if it is empty."""
+    """Which steps a user may work on, and where. ``digest`` identifies the version of the workshop that the page shows.
+    With ``free`` all steps are open, otherwise those before the index ``until``. Commands run on the host of the
+    ``group``, or on the server's engine if it is empty."""
 
     person: str
     workshop: str
@@ -44,15 +45,15 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """What a step shows of the host before it is checked. ``picture`` is the wide and the narrow diagram, None if the
-    machine could not be read."""
+    """What a step shows of the host before the first check. ``picture`` contains the wide and the narrow diagram, None
+    if the machine could not be read."""
 
     images: tuple[str, ...] = ()
     picture: tuple[Picture, Picture] | None = None
 
 
 class StepAction(StrEnum):
-    """The actions of a user in a step."""
+    """What a user can do in a step."""
 
     PREDICT = "predict"
     RUN = "run"
@@ -62,7 +63,8 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action. ``ran`` is the number of the command that was run."""
+    """The result of an action. ``ran`` is the index of the command that was run; ``pressed``: the user pressed the
+    button that checks the step."""
 
     checked: CheckResult | None = None
     done: CommandResult | None = None
@@ -71,7 +73,7 @@ class ActionResult:
 
 
 async def _workshop(slug: str, digest: str) -> Workshop:
-    """The workshop that the page shows; StepLockedError if this lab has none or another version."""
+    """The workshop in the version that the page shows; StepLockedError if this lab does not have it in this version."""
     workshop = await asyncio.to_thread(library().get, slug)
     if workshop is None or workshop.digest != digest:
         raise StepLockedError(
@@ -93,7 +95,8 @@ async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
 async def act(
     supervisor: Supervisor, access: StepAccess, action: StepAction, step: str, number: int = 0, pressed: bool = False
 ) -> ActionResult:
-    """Runs an action. Raises StepLockedError with what to do first, ValueError with a message for the user, or
+    """Performs an action. ``number`` is the index of the choice, the command or the hint; ``pressed``: the user has
+    requested the check. Raises StepLockedError with what to do first, ValueError with a message for the user, or
     EngineError."""
     context = supervisor.lab.context
     host = await _host(supervisor, access.group)
@@ -123,14 +126,14 @@ async def act(
 
 
 async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
-    """The images and the diagram of the host that runs the commands. Raises TimeoutError if it is slow."""
+    """The images and the diagram of the host on which the commands run. TimeoutError after ``VIEW_S`` seconds."""
     async with asyncio.timeout(VIEW_S):
         observation = await observe_host(await _host(supervisor, group), time.time())
         return HostView(tuple(sorted(observation.images)), draw_engine(observation))
 
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
-    """Starts to provide these images in the background if that needs no download."""
+    """Starts providing these images in the background, if that requires no download."""
     task = asyncio.get_running_loop().create_task(pull_images(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)
@@ -139,18 +142,18 @@ async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
 def _prepared(task: asyncio.Task[str]) -> None:
     _preparing.discard(task)
     if not task.cancelled():
-        task.exception()  # the first step checks for the image and says what to do
+        task.exception()  # ignored: the first step checks for the image and states what to do
 
 
 async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Picture] | None:
-    """The wide and the narrow diagram of the engine now; None if its machine cannot be read. Raises StepLockedError or
-    EngineError."""
+    """The wide and the narrow diagram of the engine's current state; None if its machine cannot be read. Raises
+    StepLockedError or EngineError."""
     host = await _host(supervisor, group)
     return draw_engine(await observe_host(host, time.time()))
 
 
 async def truth(lab: Lab, workshop: str, digest: str, step: str) -> str:
-    """The true answer to a step's question, read on the server's engine now; empty if it cannot be read."""
+    """The true answer to a step's question, which is read from the server's engine now; empty if it cannot be read."""
     loaded = await _workshop(workshop, digest)
     number = loaded.index(step)
     asked = loaded.steps[number] if number is not None else None
