@@ -1,1 +1,1 @@
-"""Shells on private hosts for terminals in the browser."""
+"""Shells on private hosts, which terminals in the browser use."""

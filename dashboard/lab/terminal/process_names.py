@@ -1,7 +1,8 @@
-"""Runs ``netstat`` and ``ss`` of a terminal in the host's network namespace, so that they can name processes.
+"""Runs ``netstat`` and ``ss`` for a terminal in the host's network namespace but outside its other namespaces, so that
+they can name processes.
 
-In the terminal both are small scripts that send their command line with curl to a Unix socket that only this terminal
-has. ``core.terminal.socket_tools`` lists the allowed options.
+In the terminal, both commands are small scripts that use curl to send their command line to a Unix socket, which only
+this terminal has. ``core.terminal.socket_tools`` lists the permitted options.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ RUN_TIMEOUT_S = 10.0
 
 
 class SocketToolServer:
-    """The Unix socket of one terminal."""
+    """Serves ``netstat`` and ``ss`` on the Unix socket of one terminal."""
 
     def __init__(self, host: PrivateHost) -> None:
         self._host = host
@@ -31,7 +32,7 @@ class SocketToolServer:
         self._slots = asyncio.Semaphore(MAX_PARALLEL)
 
     async def open(self) -> Path:
-        """Listens, and returns the path of the socket."""
+        """Starts listening, and returns the path of the socket."""
         self._server = await asyncio.start_unix_server(self._answer, self._path)
         os.chown(self._path, self._host.owner, self._host.owner)  # the shell is root of the host
         return self._path
@@ -62,7 +63,7 @@ class SocketToolServer:
     async def _run(self, command: list[str], writer: asyncio.StreamWriter) -> None:
         try:
             with Namespace.of_pid(self._host.pid) as namespace:
-                if namespace.inode != self._host.netns:  # the pid now belongs to another process
+                if namespace.inode != self._host.netns:  # the pid has been reused by another process
                     writer.write(_head("503 Service Unavailable"))
                     return
                 writer.write(_head("200 OK"))
@@ -79,7 +80,7 @@ def _head(status: str) -> bytes:
 
 
 async def _read_command(reader: asyncio.StreamReader) -> list[str]:
-    """The command line in the body of a request, split into arguments. Raises ValueError if it is missing."""
+    """The command line in the body of a request, split into arguments. ValueError if it is missing or too long."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     fields = dict(line.split(":", 1) for line in head.splitlines()[1:] if ":" in line)
     length = int(fields.get("content-length", "0"))

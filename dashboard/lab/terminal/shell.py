@@ -1,7 +1,8 @@
-"""One terminal: its shell, the latest output, and the windows that show it.
+"""One terminal: its shell, its latest output, and the windows that show it.
 
 All methods run in the lab's event loop; a shell is started and ended in a thread. Flow control: while no window keeps
-up, or the output exceeds its rate, nothing is read from the shell, so that the printing program blocks.
+up with the output, or the output exceeds its rate limit, nothing is read from the shell, so that the printing program
+blocks.
 """
 
 import asyncio
@@ -21,8 +22,8 @@ READS_PER_EVENT = 4
 
 @dataclass(slots=True)
 class Window:
-    """One window. ``read_to`` is the offset up to which it has read the output; ``requested_at`` is when it last
-    requested output, by the loop's clock."""
+    """A window that shows the terminal. ``read_to`` is the offset up to which it has read the output; ``requested_at``
+    is when it last requested output, in seconds by the loop's clock."""
 
     size: tuple[int, int]
     step: str = ""
@@ -32,10 +33,11 @@ class Window:
 
 @dataclass(eq=False, slots=True)
 class Terminal:
-    """The terminal of one participant. Calls ``on_output`` with the output, and ``on_exit`` when the shell has ended.
+    """The terminal of one participant. ``on_output`` is called with the output, and ``on_exit`` when the shell has
+    ended.
 
-    ``run`` identifies the shell; ``ended`` and ``can_restart`` are those of ``OutputChunk``. ``step`` is the step in
-    which the latest input was typed."""
+    ``run`` identifies the shell; ``ended`` and ``can_restart`` are as in ``OutputChunk``. ``step`` is the workshop step
+    in which the latest input was typed."""
 
     owner: limits.TerminalOwner
     on_output: Callable[[bytes], None]
@@ -60,7 +62,7 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The common size of all windows."""
+        """The largest size that fits all windows, in columns and rows."""
         return limits.common_size([window.size for window in self.windows.values()])
 
     def _wake_readers(self) -> None:
@@ -89,8 +91,8 @@ class Terminal:
         can_restart: bool = True,
         describe: Callable[[int | None], Awaitable[str]] | None = None,
     ) -> None:
-        """Ends the shell, if it runs. Participants see the ``reason``; without one, what ``describe`` returns for the
-        exit status."""
+        """Ends the shell, if it runs. Participants see ``reason`` or, if it is empty, what ``describe`` returns for the
+        shell's exit status."""
         shell = self.shell
         if shell is None:
             if reason and (reason != self.ended or can_restart != self.can_restart):
@@ -127,7 +129,8 @@ class Terminal:
         self._reading = False
 
     def _is_ahead(self) -> bool:
-        """Whether no window keeps up with the output. False without windows: old output is then dropped instead."""
+        """Whether the output is too far ahead of all windows. False without windows: old output is then dropped
+        instead."""
         if not self.windows:
             return False
         return self.scrollback.end - max(window.read_to for window in self.windows.values()) > limits.WINDOW_BYTES
@@ -176,19 +179,20 @@ class Terminal:
             self._resume_if_read()
 
     def close_lost(self, now: float) -> None:
-        """Removes windows that no longer ask for output: their web process was killed."""
+        """Removes windows that no longer request output, because their web process was killed."""
         loop_time = asyncio.get_running_loop().time()
         for key in [key for key, window in self.windows.items() if loop_time - window.requested_at > limits.LOST_S]:
             self.close_window(key, now)
 
     def fit(self) -> None:
-        """Gives the shell the common size of its windows."""
+        """Sets the size of the shell's terminal to the common size of its windows."""
         if self.windows and self.shell is not None:
             self.shell.resize(*self.size)
         self._count_change()
 
     async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
-        """The output after ``offset``, as soon as this window misses something; without data after ``wait_s``."""
+        """The output after ``offset``. Waits up to ``wait_s`` seconds until there is some, or the shell differs from
+        ``run``, or something else has changed since ``change``."""
         if key in self.windows:
             self.windows[key].requested_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):
@@ -206,7 +210,7 @@ class Terminal:
     # Input.
 
     async def write(self, data: bytes) -> None:
-        """Sends input; returns when the shell has taken all of it or has ended."""
+        """Sends input to the shell; returns when the shell has read all of it or has ended."""
         async with self._write_lock:
             run = self.run
             while data and self.shell is not None and self.run == run:
@@ -236,6 +240,6 @@ class Terminal:
                 loop.remove_writer(fd)
 
     def interrupt(self) -> None:
-        """Sends Ctrl-C."""
+        """Sends Ctrl-C to the shell."""
         if self.shell is not None:
             self.shell.interrupt()

@@ -1,7 +1,8 @@
-"""The terminals of participants: one each, on the private host of the group, shown in any number of windows.
+"""The terminals of participants. Each participant has one, on the private host of the group, shown in any number of
+windows up to a limit.
 
-The methods for the web processes take and return plain values and run in the lab's event loop. A terminal ends with its
-host, its session and its participant, and when it is idle.
+The methods that web processes use take and return plain values, and run in the lab's event loop. A terminal ends with
+its host, its session or its participant, or when it is idle.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from dashboard.store.training.terminal_recordings import Recorder
 
 log = logging.getLogger(__name__)
 SWEEP_S = 2.0
-#: How long after a killed shell its host may turn out to be stopped, too.
+#: Seconds within which the host of a killed shell may turn out to be stopped as well.
 HOST_STOP_S = 5.0
 FULL = "This server has no free terminals. Wait until one is closed."
 GREETING = "You are root on your own Docker host. docker, curl, ip, ss and netstat are available; exit ends the shell."
@@ -51,7 +52,7 @@ class Terminals:
         return sum(terminal.shell is not None for terminal in self._terminals.values())
 
     async def open(self) -> None:
-        """Ends the shells that an earlier server left on hosts."""
+        """Ends the shells that an earlier server left running on hosts."""
 
         def end() -> None:
             for host in group_hosts(self._context.data_dir):
@@ -62,8 +63,8 @@ class Terminals:
     # Requests of the web processes.
 
     async def attach(self, owner: limits.TerminalOwner, window: str, cols: int, rows: int) -> limits.OutputChunk:
-        """Opens a window on a participant's terminal; starts a shell if there never was one. Raises TerminalError if
-        the participant has too many windows."""
+        """Opens a window of a participant's terminal, and returns its current state; starts a shell if none was ever
+        started. Raises TerminalError if the participant has too many windows."""
         terminal = self._terminals.get(owner.participant)
         if terminal is None:
             terminal = self._terminals[owner.participant] = self._create(owner)
@@ -80,7 +81,7 @@ class Terminals:
         return await terminal.read_from(window, terminal.run, terminal.scrollback.end, terminal.change, 0.0)
 
     async def start(self, participant: str) -> None:
-        """Starts a new shell, if the last one has ended."""
+        """Starts a new shell if the last one has ended and may be started again."""
         terminal = self._terminals.get(participant)
         if terminal is not None and terminal.can_restart:
             await self._start(terminal)
@@ -88,18 +89,19 @@ class Terminals:
     async def read_from(
         self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
     ) -> limits.OutputChunk:
-        """The output of the shell ``run`` after ``offset``, or another change; waits for it up to ``wait_s``."""
+        """Waits up to ``wait_s`` for output of the shell ``run`` after ``offset``, or another change, and returns
+        it."""
         terminal = self._terminals.get(participant)
         return limits.NO_TERMINAL if terminal is None else await terminal.read_from(window, run, offset, change, wait_s)
 
     async def write(self, participant: str, window: str, data: bytes) -> None:
-        """Sends input; returns when the shell has taken it."""
+        """Sends input to the shell; returns when the shell has read it."""
         if (terminal := self._terminals.get(participant)) is not None:
             self._note_input(terminal, window)
             await terminal.write(data)
 
     async def interrupt(self, participant: str, window: str) -> None:
-        """Sends Ctrl-C."""
+        """Sends Ctrl-C to the shell."""
         if (terminal := self._terminals.get(participant)) is not None:
             self._note_input(terminal, window)
             terminal.interrupt()
@@ -112,12 +114,12 @@ class Terminals:
             terminal.fit()
 
     async def detach(self, participant: str, window: str) -> None:
-        """Closes a window; the shell goes on for ``DETACHED_S``."""
+        """Closes a window. Without windows, the shell continues to run for ``DETACHED_S``."""
         if (terminal := self._terminals.get(participant)) is not None:
             terminal.close_window(window, self._context.clock())
 
     async def end(self, participant: str, reason: str, *, can_restart: bool = False) -> None:
-        """Ends the participant's shell."""
+        """Ends the participant's shell; its windows show ``reason``."""
         if (terminal := self._terminals.get(participant)) is not None:
             async with terminal.lock:
                 await terminal.finish(reason, can_restart=can_restart)
@@ -182,7 +184,7 @@ class Terminals:
             except (HostUnavailableError, HostShellError) as error:
                 await terminal.finish(str(error))
                 return
-            if self._terminals.get(owner.participant) is not terminal:  # it was closed meanwhile
+            if self._terminals.get(owner.participant) is not terminal:  # the terminal was closed meanwhile
                 await asyncio.to_thread(shell.end)
                 return
             self._host_of[owner.participant] = host
@@ -209,7 +211,8 @@ class Terminals:
         await self._close_socket_tools(participant)
 
     async def _describe_exit(self, host: PrivateHost | None, status: int | None) -> str:
-        """How a shell has ended. One that is killed with its host may end a moment before the host's engine."""
+        """A sentence about how a shell has ended. A killed shell may end a moment before its host's engine, so this
+        waits up to ``HOST_STOP_S`` to find out whether the host was stopped."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + HOST_STOP_S
         while status is None and host is not None and loop.time() < deadline:
@@ -227,7 +230,7 @@ class Terminals:
                 log.exception("terminals could not be checked; the next check tries again")
 
     async def _end_refused_and_idle(self) -> None:
-        """Ends shells of participants that may no longer have a terminal, and idle shells."""
+        """Ends the shells of participants who may no longer have a terminal, and idle shells."""
         now = self._context.clock()
         refused = await self._context.database.run(terminal_recordings.refusals, tuple(self._terminals), now)
         for participant, terminal in list(self._terminals.items()):
