@@ -1,1 +1,1 @@
-"""Private hosts of the groups of a training session."""
+"""Private hosts of the groups in training sessions."""

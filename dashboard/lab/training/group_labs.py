@@ -1,4 +1,4 @@
-"""The labs of private hosts: opened when a group starts something, closed with the host."""
+"""The labs of private hosts. A lab is opened when something is started on its host, and closed with the host."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 
 
 class HostUnavailableError(Exception):
-    """A private host does not run; ``str()`` is a sentence."""
+    """A private host does not run; ``str()`` is a sentence for the user."""
 
 
 @dataclass(slots=True)
 class _OpenHost:
-    """The open lab of one host. ``lock`` is held while it is opened or closed."""
+    """A running host and, once they are opened, its context and lab. ``lock`` is held while they are opened or
+    closed."""
 
     host: PrivateHost
     lock: asyncio.Lock
@@ -48,7 +49,7 @@ class GroupLabs:
         self._wake_again = False
 
     def add(self, host: PrivateHost) -> None:
-        """Adds a ready host, or updates it after its engine was restarted."""
+        """Adds a host that is ready, or updates it after its engine was restarted."""
         known = self._open.get(host.id)
         if known is None:
             self._open[host.id] = _OpenHost(host, asyncio.Lock())
@@ -57,7 +58,8 @@ class GroupLabs:
         self.wake()
 
     async def context_of(self, host: str) -> Context:
-        """The context of a host; HostUnavailableError, or EngineError if its engine does not answer."""
+        """The context of a host. HostUnavailableError if the host does not run, or EngineError if its engine does not
+        answer."""
         opened = self._known(host)
         async with opened.lock:
             return await self._context(opened)
@@ -106,7 +108,8 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """Wakes the labs of the hosts on which work waits, and opens them if needed."""
+        """Wakes the labs of the hosts that have unsettled experiments or waiting runs, and opens these labs if
+        needed."""
         self._wake_again = True
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")
@@ -131,7 +134,7 @@ class GroupLabs:
             await opened.lab.stop_all()
 
     async def reread(self, host: str) -> None:
-        """Reads the facts of a host's engine again after a change, if its lab is open."""
+        """Reads the facts of a host's engine again after a change, if its context is open."""
         opened = self._open.get(host)
         if opened is not None and opened.context is not None:
             opened.context.info = await opened.context.engine.info()
@@ -142,7 +145,7 @@ class GroupLabs:
         await self.mark_stopped(host, reason)
 
     async def mark_stopped(self, host: str, reason: str) -> None:
-        """Records that nothing runs on this host."""
+        """Records that all experiments on this host have stopped, and cancels the runs that wait for it."""
         if not host:
             return
         for record in await self._base.database.run(experiment_store.load_unsettled, host):
@@ -159,7 +162,7 @@ class GroupLabs:
                     opened.stack = opened.context = opened.lab = None
 
     async def close(self) -> None:
-        """Closes all labs; what runs on the hosts goes on."""
+        """Closes all labs; everything on the hosts continues to run."""
         if self._waking is not None:
             self._waking.cancel()
             await asyncio.gather(self._waking, return_exceptions=True)

@@ -1,5 +1,5 @@
-"""Actions on private hosts of groups: start, restart, adopt, stop and reset, with the resulting changes to the
-records."""
+"""Performs actions on private hosts of groups (start, restart, adopt, stop, give up, reset), and records the
+results."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ from dashboard.store.training import hosts as group_host_store
 
 log = logging.getLogger(__name__)
 READY_S = 60.0
-#: Bounds the logs of containers: nobody cleans up the disk during a session.
+#: Options of the daemon that limit the size of containers' logs, because the disk is not cleaned up during a session.
 DAEMON: dict[str, Any] = {"log-driver": "json-file", "log-opts": {"max-size": "1m", "max-file": "2"}}
 INTERRUPTED = "Your host was moved to another machine. Repeating your steps was interrupted; do the rest again."
 RESTARTED = "Its engine exited and was restarted with its containers. Those that were running were started again."
@@ -35,8 +35,8 @@ SERVER_STOPPED = "The server was stopped."
 
 
 class HostActions:
-    """The private hosts of groups on this machine, by id, and the actions on them. ``engine_exits`` holds the times of
-    each group's engine exits."""
+    """Holds the private hosts of groups on this machine by id, and performs actions on them. ``engine_exits`` contains
+    the times at which each group's engine has exited."""
 
     def __init__(self, context: Context, labs: GroupLabs, cores: int) -> None:
         self._context = context
@@ -49,11 +49,12 @@ class HostActions:
 
     @property
     def has_template(self) -> bool:
-        """Whether hosts can be started without preparing their template first."""
+        """Whether the template from which hosts are started is already prepared."""
         return self._template is not None
 
     async def adopt_all(self, recorded: set[str]) -> None:
-        """Takes over the ``recorded`` hosts that an earlier server left, and removes the others."""
+        """Adopts the hosts that an earlier server left, if their ids are ``recorded`` in the database, and removes all
+        others."""
         await private_host.adopt(self._context.data_dir)
         unknown = []
         for host in await asyncio.to_thread(group_hosts, self._context.data_dir):
@@ -66,7 +67,7 @@ class HostActions:
         await asyncio.gather(*map(self.remove, unknown))
 
     async def stop_all(self) -> None:
-        """Stops all hosts and requests them again for the next server."""
+        """Stops all hosts, and requests them again, so that the next server starts them."""
         await asyncio.gather(*map(self.remove, list(self.hosts.values())))
         try:
             records = await self._context.database.run(group_host_store.load_all, self._context.clock())
@@ -78,17 +79,17 @@ class HostActions:
             log.warning("the end of the private hosts could not be recorded: %s", error)
 
     def observe(self) -> dict[str, ObservedHost]:
-        """The hosts that still have files, by id."""
+        """The hosts whose folders still exist, by id; forgets the rest."""
         self.hosts = {key: host for key, host in self.hosts.items() if host.folder.exists()}
         return {host.id: ObservedHost(host.is_running(), host.started) for host in self.hosts.values()}
 
     async def prepare_template(self) -> None:
-        """Prepares the template of all hosts, if that is possible."""
+        """Prepares the template from which hosts are started; ignores a failure."""
         with contextlib.suppress(PrivateHostError, EngineError):
             await self._get_template()
 
     async def perform(self, action: HostAction, record: HostRecord) -> None:
-        """Performs one action; a failure is recorded as the host's state."""
+        """Performs one action. A failure is recorded in the host's state."""
         try:
             match action.kind:
                 case ActionKind.START:
@@ -103,7 +104,7 @@ class HostActions:
                 case ActionKind.GIVE_UP:
                     await self._stop(record, HostStage.FAILED, record.desired, action.reason)
                 case ActionKind.RESET:
-                    await self._note(record.group, is_moved=False)  # a new host is wanted, without the steps
+                    await self._note(record.group, is_moved=False)  # a clean host is wanted, without the steps
                     await self._stop(record, HostStage.QUEUED, DesiredState.RUNNING, "It was reset.")
                     await self._start(replace(record, host="", is_moved=False))
         except (PrivateHostError, EngineError) as error:
@@ -114,7 +115,7 @@ class HostActions:
                 and isinstance(cause, OSError)
                 and not isinstance(cause, DamagedDiskError)
             ):
-                # The machine lacks something at this moment: the next request starts it again with its files.
+                # The machine lacks a resource now. The host keeps its files, so that the next request can start it.
                 await self._note(record.group, state=HostStage.FAILED, reason=str(error)[:400])
                 return
             await self._stop(record, HostStage.FAILED, record.desired, str(error)[:400])
@@ -150,7 +151,7 @@ class HostActions:
         template = await self._get_template()
         async with self._slots:
             identity = secrets.token_hex(4)
-            # Recorded before the start: after a crash, what is left belongs to this record or is removed.
+            # Recorded before the start, so that after a crash the remains of the host belong to this record.
             await self._note(record.group, state=HostStage.STARTING, host=identity, reason="")
             host = await private_host.start(
                 self._context.data_dir,
@@ -165,7 +166,8 @@ class HostActions:
         await self._note_ready(host, record, await self._repeat_steps(host, record) if record.is_moved else "")
 
     async def _repeat_steps(self, host: PrivateHost, record: HostRecord) -> str:
-        """Repeats the group's steps on a host that was moved to this machine; returns a sentence about the result."""
+        """Repeats the group's workshop steps on a host that was moved to this machine; returns a sentence about the
+        result."""
         self.hosts[host.id] = host
         self._labs.add(host)
         await self._note(record.group, reason="Your steps are being repeated on the new host.")

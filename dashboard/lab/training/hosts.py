@@ -1,8 +1,8 @@
-"""Private hosts of groups: one for each participant or team, started on request, stopped with the session.
+"""Private hosts of groups: one per participant or team, started on request, stopped with the session.
 
-The desired state is stored in the database. This module compares it with the hosts on the machine and acts, so a server
-that was killed and restarted continues with the existing hosts. ``core.training.host_plan`` and
-``core.training.capacity`` decide.
+The desired state is stored in the database. This module compares it with the hosts on the machine and acts, so a
+restarted server continues with the existing hosts, even if the earlier one was killed. The decisions are made in
+``core.training.host_plan`` and ``core.training.capacity``.
 """
 
 import asyncio
@@ -42,8 +42,8 @@ TOUCH_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """A group's host, as participants see it: ``message`` is one sentence or empty; ``position`` in the queue counts
-    from 1, 0 if it does not wait."""
+    """The state of a group's host, as participants see it. ``message`` is a sentence, or empty; ``position`` is the
+    place in the queue, counted from 1, or 0 if the host does not wait; ``host`` is the host's id, empty without one."""
 
     group: str
     stage: HostStage
@@ -53,7 +53,7 @@ class HostState:
 
 
 def read_machine() -> Machine:
-    """The resources of this machine now."""
+    """The resources of this machine that are available now."""
     pids = int(Path("/proc/sys/kernel/pid_max").read_text())
     return Machine(psutil.virtual_memory().available >> 20, pids, psutil.cpu_count() or 1)
 
@@ -101,31 +101,33 @@ class GroupHosts:
         return HostState(group, found.stage, message, position, found.host)
 
     def expect(self) -> None:
-        """Creates the template now: hosts of a new session, which this lab cannot see yet, may be placed here."""
+        """Prepares the template in the next pass, because hosts of a new session, which this lab cannot see yet, may be
+        placed on this machine."""
         self._is_expecting = True
         self.wake()
 
     async def stop(self, group: str) -> None:
-        """Stops and removes the group's host."""
+        """Requests that the group's host be stopped and removed."""
         await self._database.run(group_host_store.set_desired, group, DesiredState.STOPPED)
         self.wake()
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
-        """The number of running hosts, including those of LANs, and the number that still fit."""
+        """The number of running hosts, including those of LANs, and the number of further hosts with these limits that
+        fit."""
         others = self._count_others()
         running = len(self._actions.hosts) + len(self._starting) + others
         return replace(capacity(self._machine(), limits or HostLimits(), running, self._problem), others=others)
 
     async def context_of(self, group: str) -> Context:
-        """The context of the group's host; HostUnavailableError if it is not ready, or EngineError."""
+        """The context of the group's host. HostUnavailableError if the host is not ready, or EngineError."""
         return await self._labs.context_of(await self._ready(group))
 
     async def workshop_host_of(self, group: str) -> WorkshopHost:
-        """The group's host for workshop commands. Raises HostUnavailableError or EngineError."""
+        """The group's host, as the host of workshop commands. Raises HostUnavailableError or EngineError."""
         return replace(workshop_host(await self.context_of(group)), max_containers=MAX_CONTAINERS)
 
     async def private_host_of(self, group: str) -> PrivateHost:
-        """The group's host with its processes and files; HostUnavailableError if it is not ready."""
+        """The ``PrivateHost`` of the group; HostUnavailableError if it is not ready."""
         return self._actions.hosts[await self._ready(group)]
 
     async def _ready(self, group: str) -> str:
@@ -136,7 +138,7 @@ class GroupHosts:
         return state.host
 
     def touch(self, group: str) -> None:
-        """Records that the group's host is in use: it does not count as idle."""
+        """Notes that the group's host is in use now, so that it does not count as idle."""
         self._used[group] = self._context.clock()
 
     def wake(self) -> None:
@@ -146,14 +148,16 @@ class GroupHosts:
     # Passes and actions.
 
     async def open(self) -> None:
-        """Adopts the hosts that an earlier server left, removes those that belong to no session, and starts."""
+        """Adopts the hosts that an earlier server left, removes those that belong to no session, and starts making
+        passes."""
         self._problem = await asyncio.to_thread(missing_requirement, engine_root()) or ""
         records = await self._database.run(group_host_store.load_all, self._context.clock())
         await self._actions.adopt_all({record.host for record in records})
         self._loop = asyncio.get_running_loop().create_task(self._run(), name="group-hosts")
 
     async def close(self, *, stop_hosts: bool) -> None:
-        """Stops this service; with ``stop_hosts`` all hosts are stopped, and requested again for the next server."""
+        """Stops this service. With ``stop_hosts``, also stops all hosts, and requests them again for the next
+        server."""
         tasks = [task for task in (self._loop, self._template_task, *self._busy.values()) if task is not None]
         for task in tasks:
             task.cancel()
@@ -199,7 +203,7 @@ class GroupHosts:
             self._spawn(action.group, self._actions.perform(action, records[action.group]))
         for host in self._actions.hosts.values():
             if host.group not in records and host.group not in self._busy:
-                self._spawn(host.group, self._actions.remove(host))  # its session was deleted
+                self._spawn(host.group, self._actions.remove(host))  # the host's session was deleted
 
     def _spawn(self, group: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name=f"host-{group}")

@@ -1,4 +1,4 @@
-"""Repeats on a new host the commands of a group's workshop steps."""
+"""Repeats the commands of a group's workshop steps on a new host."""
 
 import asyncio
 import logging
@@ -14,7 +14,7 @@ from dashboard.lab.workshops.files import Library
 from dashboard.store.training import group_histories
 
 log = logging.getLogger(__name__)
-#: All commands together; the host is then given to the group as it is.
+#: The time limit for all commands together, in seconds. After that the group gets the host without the remaining ones.
 LIMIT_S = 120.0
 MISSING = (
     "Your steps were not repeated: the workshop “{0}” of this session is not in the folder {1} of the new machine, or "
@@ -24,7 +24,8 @@ NOTHING = "None of the steps had to be repeated."
 
 
 async def repeat_steps(context: Context, group: str) -> str:
-    """Runs the commands of the group's steps on the host of this context; returns a sentence about the result."""
+    """Runs the commands of the steps that the group has done on the host of this context; returns a sentence about the
+    result."""
     slug, digest, histories = await context.database.run(group_histories.load, group)
     folder = context.data_dir / "workshops"
     workshop = await asyncio.to_thread(Library(folder).get, slug)
