@@ -1,4 +1,4 @@
-"""Runs the commands of a workshop on its host and returns their output."""
+"""Runs the commands of workshops on their host, and returns the output."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ from dashboard.netns.request import request
 
 log = logging.getLogger(__name__)
 
-#: Marks everything that a button created, in addition to the installation's label.
+#: The label of everything that a button created, in addition to the installation's label.
 LABEL_WORKSHOP = "dev.netmodes.workshop"
 MAX_OUTPUT_BYTES = 20_000
 WAIT_S = 3.0
@@ -42,7 +42,7 @@ REMOTE_ENGINE = "The engine is not a process of this machine: run the command in
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of one line. ``failed`` is the error of the Engine or of Netmodes; ``warnings`` are the Engine's."""
+    """The result of a command. ``failed`` is the error of the Engine or of Netmodes; ``warnings`` are the Engine's."""
 
     line: str
     output: str = ""
@@ -51,12 +51,12 @@ class CommandResult:
 
 
 def workshop_host(context: Context) -> WorkshopHost:
-    """This server's engine as the host of workshops."""
+    """The host of workshop commands on this context's engine."""
     return WorkshopHost.of(context, {LABEL: context.installation, LABEL_WORKSHOP: "yes"})
 
 
 async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> CommandResult:
-    """Runs a line. A refusal is a result; EngineUnreachable if the engine does not answer."""
+    """Runs a command. A refusal is returned in the result; EngineUnreachable if the engine does not answer."""
     try:
         match action:
             case Launch():
@@ -82,7 +82,7 @@ async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> 
 
 
 async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
-    """Pulls the images of a workshop on a private host; elsewhere a command pulls them. Returns notes for the user,
+    """Pulls the images of a workshop on a private host; on other hosts, commands do that. Returns notes for the user,
     empty if there are none."""
     notes = []
     for image in images if host.private else ():
@@ -96,7 +96,7 @@ async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
 
 
 async def clean_up(host: WorkshopHost) -> int:
-    """Removes everything that buttons created here, nothing that was typed. Returns the number of containers."""
+    """Removes what buttons created on this host, nothing that was typed. Returns the number of containers."""
     containers = await host.engine.containers(dict(host.labels))
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(_remove(host.engine.remove_container, container) for container in wave))
@@ -141,9 +141,8 @@ async def _launch(host: WorkshopHost, line: str, action: Launch) -> CommandResul
 
 
 async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
-    """Why a button must not share the namespace of a container that no button launched; empty if it may.
-
-    On a private host all containers belong to its user."""
+    """Why a button may not share the namespace of a container that no button launched; empty if it may. On a private
+    host it always may, because all containers belong to the host's user."""
     mode, _, target = network.partition(":")
     if host.private or mode != "container":
         return ""
@@ -154,7 +153,7 @@ async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
 
 
 async def _wait_listening(host: WorkshopHost, container: str) -> None:
-    """Waits up to ``WAIT_S`` until the program listens, so that the next command finds it."""
+    """Waits up to ``WAIT_S`` seconds until the program listens, so that the next command can connect to it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_S
     while loop.time() < end:
@@ -173,7 +172,7 @@ def _is_listening(facts: ContainerFacts) -> bool:
     with Namespace.of_pid(facts.pid) as namespace:
         listeners = read_listeners(namespace)
     if facts.network_mode == "host":
-        # Finding the owner of a socket would take a search: port 80 is what the lab image opens.
+        # Finding the owner of a socket would require a search of /proc; the lab image opens port 80.
         return any(listener.port == 80 for listener in listeners)
     return any(listener.inode and not listener.address.startswith("127.0.0.11") for listener in listeners)
 
@@ -253,7 +252,7 @@ async def _run_on_engine(host: WorkshopHost, action: actions.Action) -> str:
             networks = [network.id for network in await engine.networks({}) if network.name == action.name]
             if not networks:
                 raise EngineError(f"network {action.name} not found", 404)
-            # Engines before API 1.44 permit several networks of one name; the Engine's refusal explains that.
+            # Before API 1.44 several networks may have one name. The Engine then refuses the name, with an explanation.
             await engine.remove_network(networks[0] if len(networks) == 1 else action.name)
             return action.name
         case actions.ChangeSwarm(leave=True):
@@ -275,7 +274,7 @@ async def _run_on_engine(host: WorkshopHost, action: actions.Action) -> str:
 
 
 async def _stop(host: WorkshopHost, name: str) -> None:
-    """Stops a container; with ``--rm`` waits until it is removed, as the docker command does."""
+    """Stops a container. If it was started with ``--rm``, waits until it is removed, as the docker command does."""
     facts = await host.engine.inspect_container(name)
     await host.engine.stop_container(facts.id)
     loop = asyncio.get_running_loop()
@@ -292,7 +291,7 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """``docker ps``, with the network mode."""
+    """A table of containers as in ``docker ps``, with the network mode; ``show_all`` includes those that do not run."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

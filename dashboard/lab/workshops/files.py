@@ -1,6 +1,6 @@
-"""Workshops on disk: the built-in ones and those of this installation, loaded completely or not at all.
+"""Workshops on disk: the built-in ones and those of this installation. A folder is loaded completely or not at all.
 
-Only regular files directly in the folder are read, never through a link, up to a maximum size.
+Only regular files directly in the folder are read, up to a maximum size; links are not followed.
 """
 
 import errno
@@ -30,12 +30,12 @@ class LibraryEntry:
 
     @property
     def workshop(self) -> Workshop | None:
-        """The workshop, None if it has problems."""
+        """The workshop; None if it has problems."""
         return self.parsed.workshop
 
 
 def read_folder(path: Path, *, follow: bool = True) -> ParsedWorkshop:
-    """Parses a workshop's folder. Every error is a problem; nothing is raised. ``follow`` allows ``path`` itself to be
+    """Parses a workshop's folder. Errors are returned as problems, not raised. ``follow`` permits ``path`` itself to be
     a link."""
     files: dict[str, str] = {}
     problems: list[Problem] = []
@@ -56,7 +56,7 @@ def read_folder(path: Path, *, follow: bool = True) -> ParsedWorkshop:
         reason = error.strerror if isinstance(error, OSError) else None
         return _invalid(f"the folder cannot be read: {reason or 'its name has a NUL character'}.", path.name)
     if problems:
-        # A file that cannot be read causes further problems, which are not reported.
+        # Does not parse the rest: a file that cannot be read would cause further, misleading problems.
         return ParsedWorkshop(None, tuple(problems))
     return parse_workshop(printable(path.resolve().name), files)
 
@@ -66,7 +66,7 @@ def _invalid(sentence: str, file: str = HEAD) -> ParsedWorkshop:
 
 
 def printable(name: str) -> str:
-    """A file's name for display: names are bytes and may contain anything."""
+    """The name of a file for display: a name may contain arbitrary bytes."""
     return "".join(char if char.isprintable() and not "\ud800" <= char <= "\udfff" else "�" for char in name)[:100]
 
 
@@ -102,14 +102,15 @@ def _read(folder: int, name: str) -> str | Problem:
 
 
 class Library:
-    """All workshops, sorted. Unchanged folders are not parsed again."""
+    """All workshops of an installation. A folder is parsed again only after it has changed."""
 
     def __init__(self, own: Path, built_in: Path = BUILT_IN) -> None:
         self._folders = ((built_in, False), (own, True))
         self._cache: dict[Path, tuple[tuple[object, ...], ParsedWorkshop]] = {}
 
     def all(self) -> tuple[LibraryEntry, ...]:
-        """The built-in ones, then those of this installation. Of two workshops with the same slug the first is used."""
+        """All workshops, in their order. If two have the same slug, the second one is shown with a problem; built-in
+        workshops come first."""
         entries: list[LibraryEntry] = []
         slugs: set[str] = set()
         for parent, own in self._folders:
@@ -123,7 +124,7 @@ class Library:
         return tuple(sorted(entries, key=lambda entry: (entry.workshop.order if entry.workshop else 1000, entry.name)))
 
     def get(self, slug: str) -> Workshop | None:
-        """A workshop by its slug."""
+        """The workshop with this slug; None if it does not exist or has problems."""
         workshops = (entry.workshop for entry in self.all())
         return next((workshop for workshop in workshops if workshop is not None and workshop.slug == slug), None)
 

@@ -1,4 +1,4 @@
-"""Commands of a workshop on the other private host of a LAN."""
+"""Runs commands of a workshop on another private host of the same LAN."""
 
 import asyncio
 import logging
@@ -15,7 +15,8 @@ from dashboard.lab.workshops.commands import CommandResult, clean_up, run_comman
 from dashboard.lab.workshops.snapshot import WorkshopHost
 
 log = logging.getLogger(__name__)
-#: How long another host may take to remove what buttons created: less than the end of a server waits for all hosts.
+#: Seconds that the cleanup on another host may take. It must be less than the time that a stopping server waits for
+#: all.
 OTHER_S = 4.0
 NO_OTHER_HOST = (
     "This command requires a second host on the LAN. Create a LAN of two hosts (./netmodes lan create office), form a "
@@ -24,7 +25,7 @@ NO_OTHER_HOST = (
 
 
 async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> CommandResult:
-    """Runs a line on the host, or on the other one if the line names it. Raises EngineUnreachable."""
+    """Runs a command on this host or, if the line names it, on the other one. Raises EngineUnreachable."""
     if not isinstance(action, OnOtherHost):
         return await run_command(host, line, action)
     others = await asyncio.to_thread(_find, host)
@@ -35,7 +36,7 @@ async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> Command
 
 
 async def clean_up_everywhere(host: WorkshopHost) -> int:
-    """Removes everything that buttons created here and on the other hosts of the LAN. Returns the number of
+    """Removes everything that buttons created on this host and on the other hosts of its LAN. Returns the number of
     containers."""
     removed = 0
     for each in await asyncio.to_thread(_find, host):
@@ -44,7 +45,7 @@ async def clean_up_everywhere(host: WorkshopHost) -> int:
                 removed += await clean_up(other)
         except (EngineError, TimeoutError) as error:
             log.warning("what buttons created on the host %s may remain: %s", each.id, error or "it did not answer")
-    # Last, because a network that spans hosts is removed here.
+    # This host last, because a network that spans several hosts is removed from here.
     return removed + await clean_up(host)
 
 

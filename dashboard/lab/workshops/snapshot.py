@@ -1,6 +1,7 @@
-"""Observes a whole engine: all containers, however they were launched, the machine, and recent connections to ports.
+"""Observes a whole engine: all its containers, however they were launched, the machine, and recent connections to
+ports.
 
-At most ``MAX_CONTAINERS`` namespaces are entered, newest first, and all are released at the end.
+At most ``MAX_CONTAINERS`` containers are entered, the newest first. All namespaces are released at the end.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ PREDEFINED_NETWORKS = frozenset({"bridge", "host", "none"})
 
 @dataclass(frozen=True, slots=True)
 class WorkshopHost:
-    """The Docker host of a workshop: this server's engine, or a private host.
+    """The Docker host on which a workshop's commands run: this server's engine, or a private host.
 
-    ``labels`` mark everything that a button creates there; ``pid`` is the engine's process; a button launches no
-    container if there are ``max_containers`` already, 0 for no limit.
+    ``labels`` are added to everything that a button creates. ``pid`` is the engine's process. A button launches no
+    container if ``max_containers`` exist already; 0 means no limit.
     """
 
     engine: Engine
@@ -46,12 +47,12 @@ class WorkshopHost:
     watches: WatchPool
     labels: Mapping[str, str]
     max_containers: int = 0
-    #: The endpoint of the engine, which identifies a private host.
+    #: The endpoint of the engine; it identifies a private host.
     endpoint: str = ""
 
     @classmethod
     def of(cls, context: Context, labels: Mapping[str, str]) -> WorkshopHost:
-        """This server's engine."""
+        """The workshop host on this context's engine."""
         info = context.info
         return cls(
             context.engine,
@@ -77,10 +78,10 @@ async def observe_host(
     *,
     rules: bool = False,
 ) -> Observation:
-    """The current state. ``lookups`` are resolved inside every container; connections to ``ports`` are included, and
-    with ``rules`` the machine's rules with their counters.
+    """The current state of the host. ``lookups`` are names to resolve inside every container; recent connections to
+    ``ports`` are included, and with ``rules`` the machine's firewall rules with their counters.
 
-    EngineUnreachable if the engine does not answer; anything else that cannot be read is in ``problem``.
+    EngineUnreachable if the engine does not answer. If something else cannot be read, the reason is in ``problem``.
     """
     facts, networks, images = await asyncio.gather(
         host.engine.containers({}), host.engine.networks({}), host.engine.images()
@@ -113,7 +114,7 @@ async def observe_host(
 
 
 async def _rules(host: WorkshopHost, states: Mapping[str, NamespaceState]) -> tuple[str, ...]:
-    """The rules of a private host with their counters."""
+    """The firewall rules of a private host with their counters, one per line; empty for any other host."""
     machine = states.get(MACHINE)
     namespace = host.watches.namespace(machine.netns) if machine is not None and host.private else None
     if namespace is None:
@@ -142,7 +143,7 @@ def _snapshot(facts: ContainerFacts, drivers: Mapping[str, str]) -> ContainerSna
 
 
 def timestamp(text: str) -> float:
-    """The Engine's time in seconds since the epoch; 0 for never and for an invalid time."""
+    """A time from the Engine's API in seconds since the epoch; 0 for “never” and for an invalid time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -188,7 +189,7 @@ async def _states(
 
 
 async def _observe(observer: Observer, target: ObservationTarget) -> str:
-    """Adds the namespaces of a container to the observer. Returns why they cannot be read; empty if they can, or if the
+    """Starts to observe a target. Returns the reason if its namespaces cannot be read; empty if they can, or if the
     container has exited."""
     try:
         await observer.add(target)
@@ -202,7 +203,7 @@ async def _observe(observer: Observer, target: ObservationTarget) -> str:
 async def _connections(
     host: WorkshopHost, states: Mapping[str, NamespaceState], ports: Sequence[int], now: float
 ) -> dict[int, tuple[TcpConnection, ...]]:
-    """Connections by network namespace, each read once."""
+    """Recent connections to these ports by the inode of the network namespace; each namespace is read once."""
     connections: dict[int, tuple[TcpConnection, ...]] = {}
     for inode in {state.netns for state in states.values()}:
         namespace = host.watches.namespace(inode)
@@ -229,7 +230,8 @@ def _past_connections(namespace: Namespace, ports: Sequence[int]) -> tuple[PastC
 
 
 def connection_to(port: int, connection: PastConnection, now: float) -> TcpConnection:
-    """The connection with the server's port as its port, whichever end was observed."""
+    """The connection seen from the server, whose port is ``port``; ``connection`` may have been observed at either
+    end."""
     server, client, client_port = connection.local, connection.peer, connection.peer_port
     if connection.local_port != port:
         server, client, client_port = connection.peer, connection.local, connection.local_port

@@ -1,4 +1,4 @@
-"""Predict, run and check a step of a workshop, alone or in a training session."""
+"""Predicts, runs and checks a step of a workshop, alone or in a training session."""
 
 import asyncio
 import time
@@ -22,13 +22,14 @@ from dashboard.store.database import DatabaseThread
 
 
 class StepLockedError(Exception):
-    """The step cannot be worked on now; ``str()`` is a sentence with what to do first."""
+    """The step cannot be worked on now; ``str()`` is a sentence that states what to do first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of checking a step. ``advice`` helps if it is not done; ``passed``: it is done now; ``images`` are
-    those of the engine; ``picture`` is the wide and the narrow diagram, None if the machine could not be read."""
+    """The result of checking a step. ``advice`` states what to do if the step is not done; ``passed``: the step is done
+    now; ``images`` are those of the engine; ``picture`` contains the wide and the narrow diagram, None if the machine
+    could not be read."""
 
     judgement: StepJudgement
     record: StepRecord
@@ -41,15 +42,15 @@ class CheckResult:
 
 @dataclass(slots=True)
 class SharedObservations:
-    """Shared observations for automatic checks: concurrent checks of the same step on the same engine get the same
-    one."""
+    """Shares observations between automatic checks: concurrent checks of the same step on the same engine use one
+    observation."""
 
     _running: dict[tuple[int, tuple[str, ...], tuple[int, ...], bool], asyncio.Task[Observation]] = field(
         default_factory=dict
     )
 
     async def observe(self, host: WorkshopHost, step: Step) -> Observation:
-        """An observation for this step."""
+        """An observation of the host for this step: one that is already in progress, or a new one."""
         key = (id(host.engine), step.lookups, step.ports, step.reads_rules)
         task = self._running.get(key)
         if task is None:
@@ -62,8 +63,8 @@ class SharedObservations:
 
 @dataclass(slots=True)
 class StepRunner:
-    """The steps of one person in a workshop on a host. ``until`` is the instructor's gate (a step's index); ``free``:
-    steps are open even if earlier ones are not done."""
+    """Works on the steps of a workshop on a host, for one person. ``until`` is the index of the instructor's gate, None
+    without one; ``free``: steps are open even if earlier ones are not done."""
 
     host: WorkshopHost
     database: DatabaseThread
@@ -75,7 +76,7 @@ class StepRunner:
     free: bool = False
 
     async def open(self, slug: str) -> tuple[Step, StepStage, StepRecord]:
-        """The step with its stage and record; StepLockedError if an earlier one must be done first."""
+        """The step with its stage and record; StepLockedError if an earlier step must be done first."""
         number = self.workshop.index(slug)
         progress = await self.database.run(store.load_progress, self.person, self.workshop.slug)
         if number is None or progress is None:
@@ -87,8 +88,8 @@ class StepRunner:
         return self.workshop.steps[number], stage, progress.records.get(slug, StepRecord())
 
     async def predict(self, slug: str, choice: int) -> StepRecord:
-        """Records a prediction, the first one only, and the current state. Raises ValueError if the choice does not
-        exist."""
+        """Records a prediction, unless one exists already, and the current state of the host. Raises ValueError if the
+        choice does not exist."""
         step, _, _ = await self.open(slug)
         if step.predict is None or not 0 <= choice < len(step.predict.choices):
             raise ValueError("Choose one of the answers.")
@@ -106,7 +107,8 @@ class StepRunner:
         return record
 
     async def run(self, slug: str, number: int) -> CommandResult:
-        """Runs one of the step's commands; StepLockedError before the prediction."""
+        """Runs the command with the index ``number``. StepLockedError if the prediction is missing; ValueError if the
+        step has no such command, or it must be typed in a terminal."""
         step, stage, _ = await self.open(slug)
         if stage is StepStage.PREDICT:
             raise StepLockedError("Predict first, then run it.")
@@ -121,8 +123,8 @@ class StepRunner:
         return result
 
     async def check(self, slug: str, *, pressed: bool, fresh: bool = False) -> CheckResult:
-        """Observes, judges and records. ``pressed`` is False for an automatic check; ``fresh`` shares no observation
-        that started earlier."""
+        """Observes the host, judges the step, and records the result. ``pressed`` is False for an automatic check;
+        ``fresh`` requires a new observation instead of one that is already in progress."""
         step, stage, before = await self.open(slug)
         observation = await self._observe(step, fresh=pressed or fresh)
         judgement = judge_step(step, observation, dict(before.noted), before.truth)
@@ -155,7 +157,7 @@ class StepRunner:
         return CheckResult(judgement, record, advice, passed, observation.problem, observation.images, picture)
 
     async def hint(self, slug: str, number: int) -> None:
-        """Records that a hint was opened."""
+        """Records that the step's hints up to ``number`` were opened."""
         step, _, _ = await self.open(slug)
         opened = min(max(number, 0), len(step.hints))
         event = Event(self.clock(), "hint", slug, str(opened))
