@@ -19,7 +19,7 @@ NO_RUN = "This run of claims does not exist."
 
 
 class RunIn(Schema):
-    """The claims to run, all if none is named."""
+    """The ids of the claims to run; without ids, all claims run."""
 
     model_config = ConfigDict(extra="forbid")
     ids: list[str] = Field(default_factory=list, max_length=1000)
@@ -34,13 +34,14 @@ class PredictionIn(Schema):
 
 @router.get("/claims", summary="Every claim, with its newest outcome")
 def listing(request: HttpRequest) -> HttpResponse:
-    """Each claim's statement, source and lines; verdict and evidence if it has run."""
+    """Each claim with its statement, source and lines, and with verdict and evidence if it has run."""
     return json_response(show_catalogue(claim_runs.newest_outcomes()))
 
 
 @router.get("/claims/runs", summary="The newest runs of claims")
 def runs(request: HttpRequest, session: str = "") -> HttpResponse:
-    """Runs without their outcomes: on the server's own engine, or with ``session`` those of your training session."""
+    """The newest runs without their outcomes: those on the server's own engine or, with ``session``, those of your
+    training session."""
     if session:
         group_filter(session, request.user)
         return json_response([run for _group, _claim, run in claim_runs.session_runs(session)])
@@ -53,7 +54,7 @@ def runs(request: HttpRequest, session: str = "") -> HttpResponse:
     summary="Run claims, all if none is named",
 )
 def create(request: HttpRequest, body: RunIn) -> Any:
-    """Returns at once; follow it at ``/api/claims/runs/ID``."""
+    """Queues the run and returns at once. Follow the run at ``/api/claims/runs/ID``."""
     try:
         run = start_run(body.ids, request.user.pk)
     except ValueError as error:
@@ -63,7 +64,7 @@ def create(request: HttpRequest, body: RunIn) -> Any:
 
 @router.get("/claims/runs/{identity}", response={404: Refusal}, summary="A run: its progress, and claims/1")
 def one_run(request: HttpRequest, identity: str) -> Any:
-    """One run; ``claims`` has those that are done."""
+    """A run; ``claims`` contains those that have been executed."""
     found = claim_runs.load_run(identity)
     if found is None:
         return Status(404, {"detail": NO_RUN})
@@ -77,7 +78,7 @@ def one_run(request: HttpRequest, identity: str) -> Any:
     "/claims/runs/{identity}/cancel", response={202: dict, 404: Refusal}, summary="Cancel a run; its results are kept"
 )
 def cancel(request: HttpRequest, identity: str) -> Any:
-    """Cancels the run within a second or two, and removes everything that it created."""
+    """Cancels the run within a second or two. Everything that it created is removed."""
     if not claim_runs.exists(identity):
         return Status(404, {"detail": NO_RUN})
     wanted = claim_runs.request_cancel(identity)
@@ -87,7 +88,7 @@ def cancel(request: HttpRequest, identity: str) -> Any:
 
 @router.get("/misconceptions", summary="Every misconception: expectation and question")
 def misconceptions(request: HttpRequest) -> HttpResponse:
-    """The misconceptions. Running one shows what happens."""
+    """All misconceptions: what people expect, the question, and the choices. Run one to see what happens."""
     names = ("id", "title", "expected", "question", "choices")
     return json_response(
         [
@@ -103,7 +104,7 @@ def misconceptions(request: HttpRequest) -> HttpResponse:
     summary="Run a misconception, with a prediction",
 )
 def run_misconception(request: HttpRequest, name: str, body: PredictionIn) -> Any:
-    """Returns at once; follow it at ``/api/claims/runs/ID``."""
+    """Queues the run and returns at once. Follow the run at ``/api/claims/runs/ID``."""
     misconception = find_misconception(name)
     if misconception is None:
         return Status(404, {"detail": "There is no misconception with this name."})

@@ -1,4 +1,4 @@
-"""Claims as the pages and the API show them."""
+"""Prepares claims for pages and the API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,10 +12,9 @@ from dashboard.store.claim_runs import Outcome
 
 @dataclass(frozen=True, slots=True)
 class ShownClaim:
-    """A claim with its outcome. ``stamp`` changes whenever there is something new to show; ``private``: it runs on a
-    private host; ``unavailable`` is why it cannot be run from this page. After a run the statement is the one that was
-    judged, and ``condition`` states which engines it is about; before a run, ``elsewhere`` has what is expected of
-    other engines."""
+    """A claim with its outcome. ``private``: it runs on a private host; ``unavailable`` is the reason why it cannot be
+    run from this page. After a run, ``statement`` is the one that was judged, and ``condition`` names the engines that
+    it is about; before a run, ``elsewhere`` contains what is expected of other engines."""
 
     id: str
     topic: Topic
@@ -38,12 +37,12 @@ class ShownClaim:
 
     @property
     def stamp(self) -> str:
-        """Run, step and verdict."""
+        """Changes whenever there is something new to show: contains the run, the step and the verdict."""
         return f"{self.run}-{self.step}-{self.verdict}"
 
     @property
     def working(self) -> bool:
-        """Whether the run is waiting or running."""
+        """Whether the claim waits or is being executed."""
         return self.step in {ClaimState.WAITING, ClaimState.RUNNING}
 
 
@@ -101,8 +100,8 @@ def show_catalogue(newest: Mapping[str, Outcome]) -> list[ShownClaim]:
 
 
 def show_run(outcomes: tuple[Outcome, ...]) -> list[ShownClaim]:
-    """The claims of one run with their outcomes; claims that this version does not know are shown as the run recorded
-    them."""
+    """The claims of one run with their outcomes. A claim that this version does not know is shown as the run has
+    recorded it."""
     known = {claim.id: claim for claim in all_claims()}
     shown = []
     for outcome in outcomes:

@@ -1,4 +1,4 @@
-"""The page of questions: search, and run the claims that answer one."""
+"""The page of questions: searches them, and runs the claims that answer them."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from dashboard.web.service import LabUnavailableError, service
 
 #: A search with at most this many results shows their claims.
 OPEN_RESULTS = 2
-#: Searches that the page suggests.
+#: The searches that the page suggests.
 EXAMPLES = (
     "connection refused",
     "empty reply from server",
@@ -35,8 +35,8 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class ShownQuestion:
-    """A question with the newest outcomes of its claims. ``open``: its claims are shown; ``found``: the search found
-    it; ``text`` is the searched text, including the claims."""
+    """A question with the newest outcomes of its claims. ``open``: its claims are shown; ``found``: it matches the
+    search; ``text`` is the text that is searched, including the claims' statements."""
 
     question: Question
     claims: tuple[ShownClaim, ...]
@@ -46,12 +46,13 @@ class ShownQuestion:
 
     @property
     def executed(self) -> int:
-        """How many claims have a verdict."""
+        """The number of its claims that have a verdict."""
         return sum(bool(claim.verdict) for claim in self.claims)
 
     @property
     def verdict(self) -> str:
-        """The verdict of the question: ``differs`` if a claim differs, ``holds`` if one holds; empty before a run."""
+        """The most important verdict among the claims: ``differs``, then ``holds``, then ``not-testable``; empty before
+        a run."""
         verdicts = {claim.verdict for claim in self.claims}
         order = (ClaimVerdict.DIFFERS, ClaimVerdict.HOLDS, ClaimVerdict.NOT_TESTABLE)
         return next((str(verdict) for verdict in order if verdict in verdicts), "")
@@ -63,18 +64,18 @@ class ShownQuestion:
 
     @property
     def summary(self) -> str:
-        """``3 confirmed, 1 not testable here``; empty before a run."""
+        """How many claims have which verdict, such as ``3 confirmed, 1 not testable here``; empty before a run."""
         verdicts = [ClaimVerdict(claim.verdict) for claim in self.claims if claim.verdict]
         return count_verdicts(verdicts).sentence if verdicts else ""
 
     @property
     def stamp(self) -> str:
-        """Changes with each outcome."""
+        """Changes with each new outcome of a claim."""
         return " ".join(claim.stamp for claim in self.claims)
 
 
 def show_questions(query: str, opened: str) -> list[ShownQuestion]:
-    """Every question, those that the search found first."""
+    """All questions, those that match ``query`` first. ``opened`` is the id of a question whose claims are shown."""
     shown = {claim.id: claim for claim in show_catalogue(claim_runs.newest_outcomes())}
     texts = {
         question.id: " ".join((question.text, *(shown[claim].statement.casefold() for claim in question.claims)))
@@ -97,7 +98,8 @@ def show_questions(query: str, opened: str) -> list[ShownQuestion]:
 
 @require_GET
 def questions(request: HttpRequest) -> HttpResponse:
-    """The questions that match ``q``, or all. ``open`` is the question with its claims shown."""
+    """The page with the questions that match ``q``, or all. ``open`` is the id of the question whose claims are
+    shown."""
     query = request.GET.get("q", "")[:MAX_QUERY]
     shown = show_questions(query, request.GET.get("open", ""))
     live = claim_runs.live_run("")
@@ -117,7 +119,7 @@ def questions(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def run_question(request: HttpRequest, name: str) -> HttpResponse:
-    """Queues a run of the question's claims, or of the one that is named."""
+    """Queues a run of all claims of the question, or of the single claim in the form."""
     question = find_question(name)
     if question is None:
         return refuse(
