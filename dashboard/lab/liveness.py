@@ -1,5 +1,5 @@
-"""Checks whether the process that uses a data folder is healthy. It uses neither Django nor the database, because it
-runs every few seconds, even during measurements. Blocks."""
+"""Checks whether the process that uses a data folder is healthy. Uses neither Django nor the database, because it runs
+every few seconds, even during measurements. Blocks."""
 
 import socket
 import time
@@ -7,24 +7,24 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-#: Seconds since the last heartbeat of a healthy lab; and the timeout of pages.
+#: The maximum age in seconds of a healthy lab's heartbeat, and the timeout for a page.
 HEALTHY_S = 15.0
 TIMEOUT_S = 5.0
 
 
 def note_heartbeat(folder: Path) -> None:
-    """Records that the lab has just written its heartbeat to the database."""
+    """Records in the data folder that the lab has just reached its database."""
     (folder / "beat").touch()
 
 
 def remove_heartbeat(folder: Path) -> None:
-    """Records that the lab has ended."""
+    """Removes the record of the last heartbeat, because the lab has ended."""
     (folder / "beat").unlink(missing_ok=True)
 
 
 def address_file(folder: Path, *, apart: bool) -> Path:
-    """The file that holds the address of a running server; ``apart``: one for each web process of a team deployment, in
-    which several machines share a data folder."""
+    """The file that contains the address of a running server. ``apart``: the data folder is shared by web processes of
+    a team deployment on several machines, so each machine has its own file."""
     return folder / (f"serving.{socket.gethostname()}" if apart else "serving")
 
 
@@ -38,7 +38,8 @@ def lab_problem(folder: Path) -> str:
 
 
 def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
-    """The problem of the pages on ``port`` of this machine, or at the address in ``address_file``."""
+    """The problem of the pages at ``port`` on this machine, or without it at the address in ``address_file``; empty if
+    they respond."""
     host = f"127.0.0.1:{port}"
     if not port:
         try:
@@ -57,5 +58,5 @@ def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
 
 
 def problem(folder: Path, role: str, port: int = 0) -> str:
-    """The problem of the process with this role."""
+    """The problem of the process with this role, as a sentence; empty if it is healthy."""
     return lab_problem(folder) if role == "lab" else web_problem(folder, port, apart=role == "web")

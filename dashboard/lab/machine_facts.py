@@ -21,7 +21,7 @@ def own_facts() -> MachineFacts:
 
 
 def hosts_for_groups(supervisor: Supervisor) -> int:
-    """The number of group hosts with the default limits that this machine can hold. Call it in the lab's loop."""
+    """The number of groups' hosts with the default limits that this machine can hold. Call this in the lab's loop."""
     try:
         capacity = supervisor.class_hosts.capacity()
     except LabUnavailableError:
@@ -30,7 +30,7 @@ def hosts_for_groups(supervisor: Supervisor) -> int:
 
 
 async def read_facts(supervisor: Supervisor) -> MachineFacts:
-    """The facts about the machine, and about the engine if one answers. Call it in the lab's loop."""
+    """The facts about the machine, and about the engine if the lab is open. Call this in the lab's loop."""
     facts = own_facts()
     context = supervisor.context
     if context is None:

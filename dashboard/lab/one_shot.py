@@ -1,4 +1,4 @@
-"""One experiment from the command line: launched, observed, compared and cleaned up."""
+"""Runs one experiment from the command line: launches, observes, compares and removes it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,7 +24,8 @@ POLL_S = 0.02
 
 
 def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
-    """Whether the column's program has opened its port or does not run."""
+    """Whether the program of a column has opened its port, or no longer has to be waited for because it does not
+    run."""
     if column.container is None or column.status is not ArmStatus.RUNNING:
         return column.status is not ArmStatus.WAITING
     state = states.get(column.key)
@@ -39,10 +40,12 @@ async def compare_once(
     keep: bool = False,
     on_launch: Callable[[str], None] | None = None,
 ) -> Comparison:
-    """Launches, waits until every arm serves or has failed, compares, and removes everything unless ``keep``.
+    """Launches an experiment, waits until every arm serves or has failed, compares, and removes everything unless
+    ``keep``.
 
-    Waits at most ``SETTLE_S`` seconds for programs to open their ports. EngineError if the engine does not answer. On a
-    private host that ends with this process nothing is kept. ``on_launch`` is called with the experiment's id.
+    Waits at most ``SETTLE_S`` seconds for programs to open their ports. EngineError if the engine does not answer.
+    ``keep`` has no effect on a private host that ends with this process. ``on_launch`` is called with the experiment's
+    id.
     """
     async with launched(data_dir, spec, say, keep=keep) as (context, driver):
         if on_launch is not None:
@@ -60,8 +63,8 @@ async def compare_once(
 async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
-    """One experiment that this process launches and drives. It is removed at the end; with ``keep`` only after an
-    error."""
+    """An experiment that this process launches and drives within the block. It is removed at the end; with ``keep``,
+    only after an error."""
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         if keep and context.temporary:
@@ -84,7 +87,7 @@ async def launched(
 
 async def _clean_up(lab: Lab, identity: str) -> None:
     await lab.stop_all()
-    # Without a database the server adopts the experiment later: this process has ended by then.
+    # If this fails, the server adopts the experiment anyway, after this process has ended.
     with suppress(DatabaseError):
         await lab.context.database.run(experiment_store.release, identity)
 

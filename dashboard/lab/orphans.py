@@ -1,4 +1,4 @@
-"""Removes containers and networks that no experiment needs."""
+"""Removes containers and networks that belong to no current experiment."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 
 
 def kept_ids(records: Iterable[Record]) -> set[str]:
-    """The ids of experiments in labels of objects that must stay; a part also needs the overlay network of the
-    whole."""
+    """The experiment ids whose labelled objects must stay. They include the whole of each part, because a part needs
+    its overlay network."""
     return {key for record in records for key in (record.id, record.parent) if key is not None}
 
 
@@ -23,9 +23,9 @@ async def remove_orphans(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Removes objects with this installation's label that belong to no experiment in ``wanted``.
 
-    ``wanted`` is called after the Engine's list was read: an object that is created in between already has a row. On
-    the host of a training session, objects without an experiment belong to a participant's workshop and stay. Returns
-    what was removed, and what the Engine refused to remove, with its message.
+    ``wanted`` is called after the Engine's list was read, so an object that is created in between is either not in the
+    list or has a row already. On a private host, objects without an experiment belong to a participant's workshop and
+    stay. Returns what was removed, and what the Engine refused to remove, with its message.
     """
 
     async def kept() -> set[str | None]:
@@ -38,8 +38,9 @@ async def remove_objects(
     engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]], place: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Removes the containers and networks with these labels that belong to no experiment in ``kept``, which is called
-    after the Engine's list was read. Networks that were created at another ``place``, and are visible here because both
-    engines manage one swarm, stay. Returns what was removed and what was refused."""
+    after the Engine's list was read. Networks that were created at another ``place`` stay; they are visible here
+    because both engines are managers of one swarm. Returns what was removed, and what the Engine refused to remove,
+    with its message."""
     containers, networks = await engine.containers(labels), await engine.networks(labels)
     keep = await kept()
     removed: list[str] = []

@@ -1,4 +1,4 @@
-"""Removes this installation's objects that no living process drives."""
+"""Removes containers, networks and private hosts of this installation that no living process drives."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ from dashboard.store.machines import here
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.saved import UNDO_DAYS
 
-#: What is not removed on a machine that joined before joining stored the id of the installation.
+#: Reported on a machine that joined with a version that did not store the id of the installation.
 UNKNOWN = (
     "the containers and networks: this machine joined with an earlier version and does not know the id of its "
     f"installation. docker ps --all --filter label={LABEL} and docker network ls --filter label={LABEL} list them."
@@ -44,10 +44,10 @@ class Reaped:
 
 
 async def reap(context: Context) -> Reaped:
-    """Removes containers and networks with this installation's label that no living process drives. On the
-    installation's own machine also reports that were deleted more than ``UNDO_DAYS`` ago.
+    """Removes containers and networks with this installation's label that no living process drives, and marks
+    experiments of processes that have died as stopped.
 
-    Experiments of processes that died are marked as stopped.
+    On the installation's own machine, also removes reports that were deleted more than ``UNDO_DAYS`` days ago.
     """
     purged = await context.database.run(saved_reports.purge_deleted, context.clock()) if here() is None else 0
     lock = LabLock(context.data_dir)
@@ -82,9 +82,9 @@ async def reap(context: Context) -> Reaped:
 
 
 async def reap_everything(data_dir: Path, installation: str, open_engine: Callable[[], Awaitable[Engine]]) -> Reaped:
-    """Removes all private hosts of this data folder, the engine from the swarm of the machines, then all containers and
-    networks of the installation on it; an empty ``installation`` is unknown. For a machine without access to the
-    database. LabBusyError if a lab runs."""
+    """Removes all private hosts of this data folder; makes the engine leave the swarm of the machines; then removes all
+    containers and networks of the installation from it. An empty ``installation`` means that its id is unknown: then
+    only the hosts are removed. For a machine that cannot access the database. LabBusyError if a lab runs."""
 
     async def nothing() -> set[str | None]:
         return set()
@@ -107,8 +107,8 @@ async def reap_everything(data_dir: Path, installation: str, open_engine: Callab
 
 
 async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
-    """Leaves the swarm of the machines after the other machines have left it: without a leader, its networks cannot be
-    removed one by one."""
+    """Makes the engine leave the swarm of the machines, which the other machines may have left already: in a swarm
+    without a leader, networks cannot be removed. Returns ``found`` with the result added."""
     try:
         if await leave_without_lab(data_dir, (await engine.info()).endpoint):
             return replace(found, removed=(*found.removed, "the engine from the swarm of the machines"))
@@ -118,7 +118,7 @@ async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
 
 
 async def _reap_all_hosts(data_dir: Path) -> Reaped:
-    """Removes all private hosts except those that a process is starting."""
+    """Removes all private hosts except those that a process is currently starting."""
     found = folders(data_dir)
     starting = [folder for folder in found if is_starting(folder)]
     others = [folder for folder in found if folder not in starting]
@@ -136,8 +136,8 @@ async def _reap_all_hosts(data_dir: Path) -> Reaped:
 
 
 async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
-    """Removes the remains of private hosts that died, and the hosts of training sessions if no server drives them.
-    Other hosts that run or are starting stay."""
+    """Removes the remains of private hosts that have died and, if no server runs, the hosts of training sessions. Other
+    hosts that run or are being started stay. Returns a description of each removed host."""
     folder = data_dir / "hosts"
     before = {path.name for path in folder.glob("*")}
     lock = LabLock(data_dir)
@@ -153,11 +153,11 @@ async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
 
 
 async def mark_stopped(context: Context, record: Record, notice: str) -> None:
-    """Records that an experiment without containers has stopped, and why."""
+    """Records that an experiment without containers has stopped, with ``notice`` as the reason."""
     view = await context.database.run(experiment_store.view, record.id)
     await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
     await context.database.run(experiment_store.release, record.id)
-    # Perhaps no lab has started it yet.
+    # The view has no head if no lab has started the experiment.
     shown = view if view.head is not None else experiment_store.waiting_view(record)
     assert shown.head is not None  # noqa: S101 - waiting_view has one
     head, facts = stopped(shown.head, shown.columns, context.clock(), notice)

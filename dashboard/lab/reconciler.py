@@ -1,4 +1,5 @@
-"""The lab: compares the wanted state of experiments with the real one, and acts. A restart is one more pass."""
+"""The lab: compares the wanted state of experiments with the real one, and acts. After a restart, the first pass
+continues the work."""
 
 import asyncio
 import contextlib
@@ -38,7 +39,7 @@ CANCELS = 3
 CANCEL_S = 2.0
 RETRY_S = 2.0
 LAST_PASSES = 3
-#: How long the end of the server waits for a database that another process holds.
+#: How many seconds ``stop_all`` waits for a database that another process has locked.
 DATABASE_S = 3.0
 
 
@@ -78,11 +79,11 @@ class Lab:
         self._neighbour = NeighbourServer(context)
 
     def driver_of(self, experiment: str) -> ExperimentDriver | None:
-        """The driver of an experiment, if this lab has one."""
+        """The driver of an experiment; None if this lab does not drive it."""
         return self._drivers.get(experiment)
 
     def wake(self) -> None:
-        """Starts a pass now. Call it in the lab's loop."""
+        """Starts a pass now. Call this in the lab's loop."""
         self._awake.set()
 
     def heartbeat(self) -> Heartbeat:
@@ -102,7 +103,7 @@ class Lab:
         return Heartbeat(self.context.clock(), status, telemetry.metrics())
 
     async def start(self, *, begin: bool = True) -> None:
-        """Starts the event stream and the passes; without ``begin`` the first pass waits for ``begin_passes``."""
+        """Starts following events and making passes; without ``begin``, the first pass waits for ``begin_passes``."""
         loop = asyncio.get_running_loop()
         self._loops = [
             loop.create_task(self._engine.listen(), name="lab-events"),
@@ -110,7 +111,7 @@ class Lab:
         ]
         if self._only is None and not self.context.host:
             self._loops.append(loop.create_task(self._engine.ping(), name="lab-pings"))
-            if here() is None:  # the lab of a machine that has joined has no access to what is deleted
+            if here() is None:  # the lab of a machine that has joined may not delete these rows
                 self._loops.append(loop.create_task(run_housekeeping(), name="lab-housekeeping"))
         self._at_start = [loop.create_task(self._read_private_engine())]
         if self._only is None:
@@ -119,16 +120,16 @@ class Lab:
             self.begin_passes()
 
     def begin_passes(self) -> None:
-        """Starts the first pass, which may have to complete the work of an earlier process."""
+        """Starts the first pass, which completes the work that an earlier process left unfinished."""
         self._begun.set()
         self.wake()
 
     async def _read_private_engine(self) -> None:
-        """Runs dockerd to ask for its version, which may take seconds on a busy machine."""
+        """Stores the version of the dockerd that private hosts run; running it may take seconds on a busy machine."""
         self._private_engine = await asyncio.to_thread(private_engine_version)
 
     async def close(self) -> None:
-        """Stops listening and closes all drivers; containers are not changed."""
+        """Stops following events and closes all drivers; leaves the containers unchanged."""
         tasks = [*self._loops, *self._at_start]
         for task in tasks:
             task.cancel()
@@ -138,7 +139,7 @@ class Lab:
             await self._measurer.close()
         if self._claim_worker is not None:
             await self._claim_worker.close()
-        # A cancelled pass still waits for its journal, which may never be written: cancel it again.
+        # A cancelled pass still waits for its journal to be written, which may never succeed: it is cancelled again.
         for _ in range(CANCELS):
             if self._tasks:
                 for task in list(self._tasks):
@@ -149,8 +150,8 @@ class Lab:
         self._neighbour.close()
 
     async def stop_all(self, deadline_s: float = 30.0) -> int:
-        """Stops every experiment that this lab drives, as Ctrl-C does; returns their number. An Engine that attaches a
-        container to an overlay network removes it up to 20 s later."""
+        """Stops every experiment that this lab drives, as Ctrl-C does; returns their number. ``deadline_s`` is long
+        because the Engine may remove a container up to 20 s later while it attaches it to an overlay network."""
         if self._measurer is not None:
             await self._measurer.close()
         if self._claim_worker is not None:
@@ -175,7 +176,8 @@ class Lab:
         return [record for record in await self._load() if record.id in mine]
 
     async def _stop_unrecorded(self, problem: str) -> int:
-        """Removes the containers and networks of every experiment that runs here, without a database."""
+        """Removes the containers and networks of every experiment that runs here, without recording it in the
+        database."""
         drivers = [driver for driver in self._drivers.values() if not driver.ended]
         log.error(
             "The database cannot be used (%s). Removing containers without recording it; experiments: %d.",
@@ -189,7 +191,8 @@ class Lab:
         return len(drivers)
 
     async def _settle_repeatedly(self, record: Record) -> None:
-        """Makes several passes, because no later pass can finish what a slow engine has not done yet."""
+        """Makes up to ``LAST_PASSES`` passes over an experiment before the lab ends, because a slow engine may not
+        finish in one."""
         for _ in range(LAST_PASSES):
             await self._settle(record)
             driver = self._drivers.get(record.id)
@@ -277,9 +280,10 @@ class Lab:
             self._retry()
 
     async def _close_ended(self, experiment: str) -> None:
-        """Closes the driver of an ended experiment, unless another pass uses it: then that pass closes it.
+        """Closes the driver of an ended experiment, unless another pass is using it; then that pass closes it.
 
-        Until the driver is closed, no pass gets a new one: two drivers would give their entries the same numbers.
+        Until the driver is closed, no pass gets a new one, because two drivers would give the same numbers to their
+        entries.
         """
         record = await self.context.database.run(experiment_store.load, experiment)
         driver = self._drivers.get(experiment)
@@ -291,7 +295,7 @@ class Lab:
                 await driver.close()
                 del self._drivers[experiment]
                 if removed:
-                    # A pass that waits must not find the record: it would begin with a new driver.
+                    # Within the block: a waiting pass must not find the record, or it would start with a new driver.
                     await self.context.database.run(experiment_store.delete, experiment)
                     self.context.publisher.wake(experiment)
 
@@ -299,7 +303,7 @@ class Lab:
         asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
     async def _driver_for(self, experiment: str) -> tuple[ExperimentDriver, Record] | None:
-        """The driver and the newest record, read together; None if another pass has removed the experiment."""
+        """The driver of an experiment and its newest record; None if another pass has removed the experiment."""
         await self._passes.until_closed(experiment)
         known = experiment in self._drivers
 

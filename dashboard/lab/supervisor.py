@@ -1,4 +1,4 @@
-"""Opens the lab of this process, retrying until an engine answers, and closes it."""
+"""Opens the lab of this process, tries again until an engine answers, and closes it."""
 
 import asyncio
 import logging
@@ -31,18 +31,18 @@ from dashboard.store.operations.advisory_lock import AdvisoryLock
 
 log = logging.getLogger(__name__)
 RETRY_S = 3.0
-#: How long ``close_lab`` waits for the removal of workshop objects; the next start removes the rest.
+#: Seconds that ``close_lab`` waits for the removal of what workshops created; the next start removes the rest.
 CLEAN_UP_S = 10.0
-#: Why a lab cannot open now: no engine, no private host, no database, or another lab.
+#: The errors because of which a lab cannot open now: no engine, no private host, another lab, or no database.
 UNAVAILABLE = (EngineError, PrivateHostError, LabBusyError, DatabaseError)
 
 
 class LabUnavailableError(Exception):
-    """There is no lab: no engine answers."""
+    """The lab is not open or cannot be reached; ``str()`` is a message for the user."""
 
 
 class Supervisor:
-    """The lab of this process, from start to end."""
+    """Holds the lab of this process, with its hosts, LANs and terminals."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -57,49 +57,51 @@ class Supervisor:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.Task[None] | None = None
         self.problem = ""
-        #: Whether another lab has this database or data folder.
+        #: Whether the lab waits because another lab holds this machine's lock in the database, or the data folder.
         self.waits = False
 
     @property
     def context(self) -> Context | None:
-        """The context of the lab, if there is one."""
+        """The context of the lab; None if no lab is open."""
         return self._lab.context if self._lab else None
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the lab; None without a lab. From any thread."""
+        """The state and counters of the lab; None if no lab is open. May be called from any thread."""
         lab = self._lab
         return lab.heartbeat() if lab is not None else None
 
     @property
     def lab(self) -> Lab:
-        """The lab, or LabUnavailableError with what to do."""
+        """The lab. Raises LabUnavailableError with what to do."""
         if self._lab is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._lab
 
     @property
     def class_hosts(self) -> GroupHosts:
-        """The private hosts of training sessions, or LabUnavailableError with what to do. In the lab's loop only."""
+        """The private hosts of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with what
+        to do."""
         if self._hosts is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._hosts
 
     @property
     def lans(self) -> NamedLans:
-        """The named LANs, or LabUnavailableError with what to do. In the lab's loop only."""
+        """The named LANs. Use them only in the lab's loop. Raises LabUnavailableError with what to do."""
         if self._lans is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._lans
 
     @property
     def terminals(self) -> Terminals:
-        """The terminals of training sessions, or LabUnavailableError with what to do. In the lab's loop only."""
+        """The terminals of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with what to
+        do."""
         if self._terminals is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._terminals
 
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Opens the lab; without an engine, retries in the background until one answers."""
+        """Opens the lab. If that is not possible now, tries again in the background until it is."""
         self._loop = asyncio.get_running_loop()
         try:
             await self._open(data_dir, say, may_start_private=True)
@@ -130,15 +132,16 @@ class Supervisor:
             await self._terminals.open()
             self._lock = shared
             self.waits = False
-            # Work that an earlier server left unfinished starts when everything answers, and continues in the
-            # background.
+            # Only now, when everything is open, continues in the background the work that an earlier server left
+            # unfinished.
             lab.begin_passes()
 
     def _note_problem(self, error: Exception) -> None:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)
 
     async def _lock_database(self, stack: AsyncExitStack) -> AdvisoryLock | None:
-        """In a database that several machines share, each machine has one lab."""
+        """Takes the database lock of this machine's lab, because a database that several machines share allows one lab
+        per machine. LabBusyError if another lab holds it; None for SQLite."""
         if not advisory_lock.is_shared():
             return None
         machine = machines.here()
@@ -151,12 +154,13 @@ class Supervisor:
 
     @property
     def since(self) -> float:
-        """When this lab took over its machine, by the clock of the database; 0 if no other lab can drive that
-        machine."""
+        """When this lab took the lock of its machine, in seconds since the epoch by the clock of the database; 0
+        without such a lock."""
         return self._lock.since if self._lock is not None else 0.0
 
     async def holds_database(self) -> bool:
-        """Whether this lab still holds its lock in the database; True while the database does not answer."""
+        """Whether this lab still holds its lock in the database; also True without a lock, and while the database does
+        not answer."""
         if self._lock is None:
             return True
         requested_at = time.monotonic()
@@ -169,7 +173,8 @@ class Supervisor:
         return holds
 
     def require_database(self) -> None:
-        """LabUnavailableError if the database has not answered for so long that another lab may have taken it over."""
+        """Raises LabUnavailableError if the database has not answered for so long that another lab may have taken
+        over."""
         if self._lock is not None and not deployment.may_serve(self._confirmed_at, time.monotonic()):
             raise LabUnavailableError("The lab on the Docker machine cannot reach its database. Try again in a moment.")
 
@@ -183,7 +188,8 @@ class Supervisor:
                 self._note_problem(error)
 
     async def close_lab(self, say: Callable[[str], None], *, leave: bool = False) -> None:
-        """Stops everything, within a time limit; with ``leave`` everything keeps running for the next lab to adopt."""
+        """Stops everything within a time limit. With ``leave``, everything keeps running, and the next lab adopts
+        it."""
         if self._retry is not None:
             self._retry.cancel()
             await asyncio.gather(self._retry, return_exceptions=True)
@@ -212,14 +218,14 @@ class Supervisor:
         self._lock = None
 
     def wake(self) -> None:
-        """Starts a pass of every lab. From any thread."""
+        """Starts a pass of every lab. May be called from any thread."""
         if self._loop is not None:
             for part in (self._lab, self._labs, self._hosts):
                 if part is not None:
                     self._loop.call_soon_threadsafe(part.wake)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab of a group's host, or the server's own if none is named. Raises LabUnavailableError or
+        """The lab of a private host, or the server's own lab if ``host`` is empty. Raises LabUnavailableError or
         EngineError."""
         if not host or self._labs is None:
             return self.lab

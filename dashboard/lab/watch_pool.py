@@ -1,4 +1,4 @@
-"""One kernel watch per network namespace, shared by all its columns."""
+"""Kernel watches: one per network namespace, shared by all columns in it."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -34,25 +34,26 @@ class _Shared:
 
     @property
     def view(self) -> KernelView:
-        """The kernel's state, with the rules of the firewall if they are read."""
+        """The kernel's state. It includes the rules of the firewall if a subscriber needs them."""
         if self.firewall is None:
             return self.watch.view
         return replace(self.watch.view, firewall=self.firewall.rules)
 
     def publish(self) -> None:
-        """Sends the current view to all subscribers."""
+        """Calls ``on_change`` of all subscribers with the current view."""
         view = self.view
         for each in list(self.subscriptions.values()):
             each.on_change(view)
 
     def touch_firewall(self) -> None:
-        """Schedules another reading of the rules, if they are read, after a change that often comes with new rules."""
+        """Schedules another reading of the firewall's rules if the kernel's state has changed in a way that often comes
+        with new rules. Does nothing if the rules are not read."""
         if self.firewall is not None and (triggers := rule_triggers(self.watch.view)) != self.triggers:
             self.triggers = triggers
             self.firewall.touch()
 
     async def read_firewall(self, backend: str) -> None:
-        """Reads the rules; from now on ``touch_firewall`` schedules further readings."""
+        """Reads the firewall's rules. From then on ``touch_firewall`` schedules further readings."""
         watch = self.watch
 
         def bridges() -> list[str]:
@@ -69,7 +70,7 @@ class _Shared:
         self.touch_firewall()
 
     async def close(self) -> None:
-        """Ends the watch."""
+        """Ends the watch and closes the namespace."""
         try:
             if self.firewall is not None:
                 await self.firewall.close()
@@ -79,7 +80,8 @@ class _Shared:
 
 
 class WatchPool:
-    """Opens a watch at the first subscription, and closes it after the last one."""
+    """Watches network namespaces. A watch is opened at the first subscription, and closed after the last one has
+    ended."""
 
     def __init__(self) -> None:
         self._shared: dict[int, _Shared] = {}
@@ -96,11 +98,12 @@ class WatchPool:
         bridges: Peers = tuple,
         container: str = "",
     ) -> tuple[int, KernelView]:
-        """Watches the namespace of ``pid``; returns its inode and the current view. ``engine_pid`` returns the Engine's
-        process, which passes sockets on and keeps those of its resolver. With ``firewall_backend`` the view has the
-        rules of the firewall; it is empty for an engine that names none. ``path``: see ``Namespace.of_machine``.
-        ``bridges`` returns the namespaces of the Engine's bridges other than that of its process. ``container`` is the
-        id of the container with the first process ``pid``: rootless engines start some without a cgroup."""
+        """Watches the namespace of ``pid`` (``path``: see ``Namespace.of_machine``); returns its inode and the current
+        view. ``engine_pid`` returns the pid of the Engine, which passes sockets on and keeps those of its resolver.
+        ``firewall_backend`` adds the firewall's rules to the view; it is empty for an engine that names no backend, and
+        None if the rules are not needed. ``bridges`` returns the namespaces of the Engine's bridges, if they are not in
+        the namespace of its process. ``container`` is the id of the container whose first process is ``pid``; it is
+        needed because rootless engines start some containers without a cgroup."""
         named_by_cgroup = not container or await asyncio.to_thread(container_of, pid) is not None
         subscription = _Subscription(on_change, pid, engine_pid, bridges, "" if named_by_cgroup else container)
         async with self._lock:
@@ -152,24 +155,23 @@ class WatchPool:
             return inode, shared.view
 
     def namespace(self, inode: int) -> Namespace | None:
-        """The open namespace of a watched inode."""
+        """The open namespace with this inode; None if it is not watched."""
         shared = self._shared.get(inode)
         return shared.namespace if shared else None
 
     def view(self, inode: int) -> KernelView | None:
-        """The current view of a watched namespace."""
+        """The current view of the namespace with this inode; None if it is not watched."""
         shared = self._shared.get(inode)
         return shared.view if shared else None
 
     async def settle(self, inode: int) -> None:
-        """Waits until the owners of all listeners in a watched namespace are known and final, and reads the rules of
-        the firewall after that."""
+        """Waits until the owners of all listeners in a watched namespace are final, then reads the firewall's rules."""
         if (shared := self._shared.get(inode)) is not None:
             await shared.watch.settle()
         await self.refresh_firewall(inode)
 
     async def refresh_firewall(self, inode: int) -> None:
-        """Reads the rules of a namespace again, if they are read."""
+        """Reads the firewall's rules of a namespace again, if a subscriber needs them."""
         shared = self._shared.get(inode)
         if shared is not None and shared.firewall is not None:
             await shared.firewall.refresh()
@@ -180,7 +182,7 @@ class WatchPool:
             await self._remove(token, inode)
 
     async def _remove(self, token: object, inode: int) -> None:
-        """``unsubscribe`` for callers that hold the lock."""
+        """As ``unsubscribe``, for callers that hold the lock."""
         shared = self._shared.get(inode)
         if shared is None:
             return
@@ -190,8 +192,8 @@ class WatchPool:
             await shared.close()
 
     async def resync(self) -> None:
-        """Reads every namespace again, after a gap in the events. A watch that its last subscriber closes meanwhile is
-        skipped."""
+        """Reads every watched namespace again, for example after a gap in the events. Skips a namespace that is
+        gone."""
         for shared in list(self._shared.values()):
             with suppress(NamespaceGone):
                 await shared.watch.resync()
@@ -199,7 +201,7 @@ class WatchPool:
                     await shared.firewall.refresh()
 
     async def close(self) -> None:
-        """Closes everything."""
+        """Closes all watches."""
         async with self._lock:
             for shared in self._shared.values():
                 await shared.close()

@@ -1,1 +1,1 @@
-"""HTTP, websockets, forms."""
+"""Everything that browsers and API clients use: HTTP, websockets and forms."""
