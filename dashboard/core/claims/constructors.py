@@ -68,7 +68,7 @@ def exchange_claim(
 ) -> Claim:
     """A claim about requests that are sent after the lines, each with its expected result, and, unless ``matched`` is
     None, about the packets that its rules matched. ``daemon`` is a line ``dockerd …``: the engine is started with these
-    options. It needs a private host unless ``needs`` states something else."""
+    options. The claim needs a private host unless ``needs`` states something else."""
     observe = observe_exchanges_on(daemon, lines, *asks) if daemon else observe_exchanges(lines, *asks)
     shown = [line for ask in asks for line in show_ask(ask)]
     return Claim(

@@ -170,8 +170,8 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
 
 @prepared
 def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
-    """Holds if each response is as expected and, unless ``matched`` is None, the rules matched packets or none. Not
-    testable if a request that must get no connection was not sent: that proves nothing."""
+    """Holds if each response is as expected and, unless ``matched`` is None, the rules matched packets (True) or none
+    (False). Not testable if a request that must get no connection was not sent: that proves nothing."""
     for (request, response), wanted in zip(observed.responses, expected, strict=True):
         if reason := differs_from(request, response, wanted, observed):
             return differs(reason, *observed.evidence)

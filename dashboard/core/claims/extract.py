@@ -36,7 +36,7 @@ def nameservers(resolv_conf: str) -> tuple[str, ...]:
 
 
 def host_entries(hosts: str) -> dict[str, str]:
-    """Name to IPv4 address in a hosts file, without the loopback entries that every container has."""
+    """The IPv4 addresses of a hosts file by name, without the loopback entries that every container has."""
     return {
         name: entry.address
         for entry in parse_hosts(hosts)

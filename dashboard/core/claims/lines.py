@@ -29,7 +29,7 @@ def fill(text: str, names: Mapping[str, str]) -> str:
 
 
 def show_line(line: str) -> str:
-    """A line as it is typed: with the workshop's image, or the lab image if the line needs it."""
+    """A line as it is typed: with the image nginx, or the lab image if the line needs it."""
     image = "netmodes-lab:1" if _NEEDS_LAB_IMAGE.search(line) else "nginx"
     return _PLACEHOLDER.sub(lambda m: "MACHINE" if m[1] == MACHINE else m[1], line.replace("IMAGE", image))
 

@@ -35,8 +35,8 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """The result of a prediction. ``correct`` is None if this engine behaved differently, whether expected or not: no
-    prediction is then right or wrong."""
+    """The result of a prediction. ``correct`` is None if this engine behaved differently, whether that was expected or
+    not: no prediction is then right or wrong."""
 
     predicted: str
     outcome: str

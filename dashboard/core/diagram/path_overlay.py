@@ -99,7 +99,8 @@ def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[Dr
 
 
 def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:
-    """The paths in the diagrams, each with the key by which it can be traced, which is empty if it cannot."""
+    """The paths in the diagrams, each with the key by which it can be traced; the key is empty if it cannot be
+    traced."""
     traceable = {request_key(path) for path in requested_paths(columns, states) if path.address}
     keys = ((path, request_key(path)) for path in measured_paths(columns, states))
     return tuple((path, key if key in traceable else "") for path, key in keys)

@@ -129,7 +129,7 @@ def place(items: Sequence[Item], x: float, y: float, w: float, gap: float = 10) 
 
 
 def curve(x1: float, y1: float, x2: float, y2: float) -> str:
-    """A straight line through the machine's box, then a curve in the gap to the other stacks."""
+    """The SVG path of a straight line through the machine's box, then a curve in the gap to the other stacks."""
     start = f"M{x1:g} {y1:g}"
     if x1 < WIDE_LANE < x2:
         start, x1 = f"{start} H{WIDE_LANE - 12:g}", WIDE_LANE - 12
@@ -138,7 +138,8 @@ def curve(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def around(x1: float, y1: float, channel: float, x2: float, y2: float) -> str:
-    """A line to the left, down to a free channel, along it, then a curve in the gap to the other stacks."""
+    """The SVG path of a line to the left, down to a free channel and along it, then a curve in the gap to the other
+    stacks."""
     lane = WIDE_LANE - 12
     bend = max(24.0, abs(x2 - lane) / 2)
     walk = f"M{x1:g} {y1:g} H{x1 - 10:g} V{channel:g} H{lane:g}"

@@ -84,7 +84,8 @@ def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float
 
 
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
-    """1, 2 and 5 times powers of ten around ``low`` to ``high``, both above 0; fewer where there are many decades."""
+    """Powers of ten from at most ``low`` to at least ``high``, both above 0; in up to two decades also their multiples
+    by 2 and 5, in three decades those by 3."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0, 3.0) if last - first <= 3 else (1.0,)
     found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]

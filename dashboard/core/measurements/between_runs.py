@@ -2,9 +2,10 @@
 
 Blocks of different runs cannot be paired, so each run's blocks are resampled separately: a bootstrap of clusters, since
 the requests of one block share its conditions (Davison and Hinkley, "Bootstrap methods and their application", 1997,
-section 3.8). What differs between runs but not between blocks, such as temperature, neighbours or memory layout, is in
-the difference and in no interval: ``DRIFT_SENTENCE`` accompanies every figure, and a difference that is not larger than
-the drift inside one of the runs is inconclusive."""
+section 3.8). What differs between runs but not between blocks, such as temperature, neighbours or memory layout, is
+part of the difference but not of its interval: ``DRIFT_SENTENCE`` accompanies every figure, and a difference that is
+not larger than the drift inside one of the runs is inconclusive.
+"""
 
 import random
 from collections.abc import Sequence

@@ -64,7 +64,7 @@ def format_micros(value: float | str | None) -> str:
 
 
 def mode_of(column: str, modes: Mapping[str, str] | None = None) -> str:
-    """The mode of a column: from ``modes``, or from its key (``bridge-2`` is a bridge), otherwise the machine."""
+    """The mode of a column: from ``modes``, or from its key (``bridge-2`` is a bridge), otherwise ``machine``."""
     known = (modes or {}).get(column) or _NUMBERED.sub("", column)
     return known if known in set(Mode) else "machine"
 

@@ -29,8 +29,8 @@ class NftRuleset:
 
 
 def read_nftables(text: str) -> NftRuleset:
-    """The rules for IPv4 and IPv6. Unknown statements are kept as text. Raises ValueError if the text is not such a
-    listing."""
+    """The rules for IPv4 and IPv6. Unknown statements are kept as text. Raises ValueError if the text is no listing of
+    nft."""
     try:
         items = json.loads(text)["nftables"]
         objects = [next(iter(item.items())) for item in items if isinstance(item, dict) and item]

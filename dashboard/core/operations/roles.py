@@ -84,7 +84,8 @@ class Refusal:
 
 
 def may(role: Role, action: Action, *, owned: bool) -> Refusal | None:
-    """Why a role may not do this; None if it may. ``owned``: it concerns something that belongs to the account."""
+    """Why a role may not do this; None if it may. ``owned``: the action concerns something that belongs to the
+    account."""
     access = RULES[action].access(role)
     if access is Access.YES or (access is Access.OWN and owned):
         return None

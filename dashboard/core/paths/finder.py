@@ -186,7 +186,7 @@ def find_paths(
     """Every path to every running arm, in the order of the columns, and the paths that do not exist, with reasons.
     ``machines`` are other machines of the installation that send requests too.
 
-    Several may have one ``key``: see ``first_available``.
+    Several paths may have the same ``key``: see ``first_available``.
     """
     machine, clients = states.get(MACHINE), (*outside_clients(states), *machine_clients(machines))
     arms = {one.name: one.arm for one in machines if one.arm is not None}

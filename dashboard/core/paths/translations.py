@@ -115,7 +115,7 @@ def mappings_of(
 
 def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str) -> tuple[int, str]:
     """The port at ``address`` that leads to the program's port over UDP, as a nat rule or the socket of a forwarder
-    proves; 0 for none, and the reason if one is published."""
+    proves; 0 if none does, with the reason if a UDP port is published."""
     port, family = column.port or 80, family_of(address)
     published = [one for one in column.published if (one.container_port, one.protocol) == (port, Protocol.UDP)]
     if not published:

@@ -87,7 +87,7 @@ def draw_intervals(
     labels: Mapping[str, SeriesLabel],
 ) -> IntervalChart | None:
     """Differences (key, label, mode, value, interval, verdict) on one axis, below the ``baseline`` (key, label, mode)
-    at zero; None without a difference. ``labels`` are those of the keys."""
+    at zero; None without a difference. ``labels`` are by key."""
     if not differences:
         return None
     axis = lay_out_differences([difference[3] for difference in differences], [one[4] for one in differences])
@@ -120,7 +120,7 @@ def _series_cells(
 
 
 def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
-    """Percentiles of every path of a probe that was measured, and its difference with the interval."""
+    """Percentiles of every measured path of a probe, and its difference from the baseline with the interval."""
     compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baselines = {one.baseline for one in compared.values()}
     names = name_series(measurement, probe)

@@ -36,7 +36,7 @@ class ArmMatch:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """One fact that is not the same in all reports, for the arms ``arms``; ``texts`` as each report shows it."""
+    """One fact that is not the same in all reports, for these ``arms``; ``texts`` as each report shows it."""
 
     section: str
     label: str

@@ -200,8 +200,8 @@ def _head(content: str | None) -> tuple[dict[str, Any], list[Problem]]:
 
 
 def parse_workshop(name: str, files: Mapping[str, str]) -> ParsedWorkshop:
-    """A workshop from the texts of its files, by file name. ``name`` is the folder's: the slug unless the head has
-    one."""
+    """A workshop from the texts of its files, by file name. ``name`` is the name of its folder, which is the slug
+    unless the head has one."""
     head, problems = _head(files.get(HEAD))
     slug = str(head.get("slug", name))
     if "slug" not in head and not (_SLUG.fullmatch(name) and len(name) <= 40):

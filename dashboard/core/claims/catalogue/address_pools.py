@@ -17,7 +17,7 @@ ROUTED = "172.16.0.0/12"
 
 @prepared
 def judge_subnet(address: str, subnet: str, otherwise: str, *, inside: bool = True) -> Judgement:
-    """Holds if the container has an address inside the subnet, or outside it."""
+    """Holds if the container has an address inside the subnet; with ``inside`` False, outside it."""
     proved = bool(address) and (ip_address(address) in ip_network(subnet)) is inside
     return holds_if(proved, otherwise, f"address of the container: {address or 'none'}")
 

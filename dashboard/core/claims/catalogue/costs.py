@@ -28,7 +28,7 @@ async def observe_proxy_and_rest(testbed: Testbed) -> tuple[Timing, Timing]:
 
 
 def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
-    """Holds if the lower bound of docker-proxy exceeds the upper bound of the rest."""
+    """Holds if the interval of docker-proxy lies above that of the rest."""
     proxy, rest = timings
     evidence = (proxy.summary, rest.summary)
     if proxy.ci95_us is None or rest.ci95_us is None:

@@ -1,4 +1,4 @@
-"""Which requests to published ports and to host mode ufw and firewalld block."""
+"""Which requests to published ports and to host mode are blocked by ufw and firewalld."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Unpack

@@ -66,7 +66,8 @@ def judge_rules(rules: tuple[str, ...]) -> Judgement:
 
 
 async def observe_start(testbed: Testbed) -> tuple[float, float]:
-    """The seconds that the Engine took to start a container with one port and with 20; the shorter of two each."""
+    """The seconds that the Engine took to start a container with one port and with 20: the shorter time of two starts
+    each."""
     first, first_range, second, second_range = await run_lines(testbed, *TIMED)
     return min(first.start_s, second.start_s), min(first_range.start_s, second_range.start_s)
 

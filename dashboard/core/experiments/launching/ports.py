@@ -33,9 +33,9 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class PortUser:
-    """A container that runs on the engine. ``name`` is what sentences call it; ``experiment`` is the experiment that it
+    """A container that runs on the engine. ``name`` is its name in sentences; ``experiment`` is the experiment that it
     belongs to, None for other containers and for those of the experiment whose page shows the sentence. ``machine`` is
-    the name of its machine for an experiment on several."""
+    the name of its machine if the experiment runs on several."""
 
     container: str
     name: str

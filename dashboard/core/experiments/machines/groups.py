@@ -98,7 +98,7 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MachineNote:
-    """What is known about a machine now: why its columns do not change (``absent``), or another state that it is in."""
+    """What is known about a machine now: why its columns do not change (``absent``), or else its state (``note``)."""
 
     absent: str = ""
     note: str = ""

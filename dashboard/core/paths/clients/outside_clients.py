@@ -85,7 +85,8 @@ def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family)
 
 
 def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
-    """Why a routed client reaches no address of the machine; empty for another client, or if it reaches one."""
+    """Why a routed client reaches no address of the machine; empty if it reaches one, and for clients that are not
+    routed."""
     if not client.is_routed or any(find_arrival(client, machine, family) for family in Family):
         return ""
     addresses = [

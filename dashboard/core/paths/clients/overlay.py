@@ -90,8 +90,8 @@ def _subnet(address: Address) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def name_problem(name: str, known: Collection[str]) -> str:
-    """Why an arm does not look this name up; empty if it does. ``known`` are the names of the arms that share its
-    network, as the experiment was launched."""
+    """Why an arm does not look this name up; empty if it does. ``known`` are the names of the arms that shared its
+    network when the experiment was launched."""
     if name in known and _NAME.fullmatch(name):
         return ""
     return f"“{name[:60]}” is not the name of an arm on this overlay network."

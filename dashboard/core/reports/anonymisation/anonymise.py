@@ -1,9 +1,9 @@
 """Anonymises a report: each detail of the machine is replaced by a pseudonym, the same one wherever it occurs.
 
-So values that are the same, different or in one column only remain so. The following is replaced: host names, addresses
-(``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of environment
-variables, paths of user files, the engine's address, the installation and the author. Kernel, processor, versions,
-images, ports and names of programs stay: without them the figures mean nothing.
+Values that are the same, different or in one column only therefore remain so. The following is replaced: host names,
+addresses (``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of
+environment variables, paths of user files, the engine's address, the installation and the author. Kernel, processor,
+versions, images, ports and names of programs stay: without them the figures mean nothing.
 """
 
 import re
@@ -245,8 +245,8 @@ def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:
 
 
 def _bounded(text: str, *, in_names: bool = False) -> str:
-    """The pattern of a literal; a short one must not match within a word. ``in_names``: the key of an arm, which is the
-    end of a container's name."""
+    """The pattern of a literal; a short one must not match within a word. ``in_names``: the literal is the key of an
+    arm, which is the end of a container's name."""
     if len(text) >= LONG and not in_names:
         return re.escape(text)
     return rf"(?<![{'' if in_names else '-'}\w]){re.escape(text)}(?![\w-])"

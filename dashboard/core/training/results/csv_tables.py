@@ -33,7 +33,7 @@ def _seconds(value: float | None) -> float | None:
 
 
 def people_csv(report: SessionReport) -> str:
-    """One line per participant and step, in the order of joining."""
+    """CSV with one line per participant and step, in the order of joining."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(PEOPLE)
@@ -54,7 +54,7 @@ def _choices(step: StepReport, columns: int) -> tuple[Cell, ...]:
 
 
 def steps_csv(report: SessionReport) -> str:
-    """One line per step; after the figures each answer and how many gave it."""
+    """CSV with one line per step: the figures, then each answer and how many gave it."""
     columns = max((len(step.choices) for step in report.steps), default=0)
     numbered = [name for number in range(1, columns + 1) for name in (f"choice_{number}", f"count_{number}")]
     table = io.StringIO(newline="")
