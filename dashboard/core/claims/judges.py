@@ -9,7 +9,7 @@ from dashboard.core.namespaces.state import Lookup
 
 
 def judge_slower(timing: Timing) -> Judgement:
-    """Holds if the whole interval of the difference is above zero."""
+    """Holds if the whole interval of the difference is above zero; not testable if the blocks are inconclusive."""
     if timing.verdict == "inconclusive":
         return not_testable(f"The blocks are inconclusive: {timing.reason}.", timing.summary)
     return holds_if(timing.verdict == "slower", f"It is {timing.verdict}.", timing.summary)

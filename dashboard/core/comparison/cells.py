@@ -94,8 +94,8 @@ class ObservedColumns:
 
     @cached_property
     def _veth_peers(self) -> tuple[dict[int, tuple[Column, Interface]], dict[tuple[int, int], Interface]]:
-        """The peers of the veth pairs between the machine and columns: by the index of the machine's end, and by
-        namespace and index."""
+        """Two views of the veth pairs between the machine and columns: column and inner end by the index of the
+        machine's end, and the machine's end by the namespace and index of the inner end."""
         outside: dict[int, tuple[Column, Interface]] = {}
         inside: dict[tuple[int, int], Interface] = {}
         for column in sorted(self.columns, key=lambda column: column.mode == Mode.CONTAINER):  # owners of a stack first

@@ -99,7 +99,7 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
 
 def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
     """The headline about the bridge; None unless only the machine's paths to containers' addresses are compared with
-    loopback."""
+    loopback and all are slower."""
     if kind_of(baseline.path) != PathKind.LOOPBACK:
         return None
     rest = [one for one in compared if one.kind not in {PathKind.LOOPBACK, *FILTERED_KINDS}]

@@ -132,7 +132,8 @@ def name_problem(name: str) -> str | None:
 
 
 def suggested_name(hostname: str) -> str:
-    """A valid machine name derived from a host name; empty if no character of it can be used."""
+    """A valid machine name derived from a host name; empty if no character of it can be used, or if the name is
+    reserved."""
     name = re.sub(r"[^a-z0-9]+", "-", hostname.partition(".")[0].lower()).strip("-")[:MAX_NAME].strip("-")
     return "" if name in RESERVED else name
 

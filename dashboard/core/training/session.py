@@ -149,8 +149,8 @@ def progress_row(
     until: int | None = None,
     free: bool = False,
 ) -> ProgressRow:
-    """The progress of a participant. Reasons to help: a raised hand, or in a step that is not done ``STUCK_FAILURES``
-    failed checks or ``STUCK_S``."""
+    """The progress of a participant. Reasons to help: a raised hand; ``STUCK_FAILURES`` failed checks in a step that is
+    not done; more than ``STUCK_S`` in the step that was opened last, if that is not done."""
     cells = []
     for number, step in enumerate(workshop.steps):
         record = records.get(step.slug, EMPTY)

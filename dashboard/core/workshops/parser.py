@@ -1,4 +1,4 @@
-"""Parses a workshop's files. Every error is a problem with file and line; with any problem nothing loads."""
+"""Parses a workshop's files. Every error is a problem with file and line; a workshop with a problem does not load."""
 
 import hashlib
 import re
