@@ -78,8 +78,8 @@ NO_CONNECTION = Expected(answered=False)
 async def run_script(testbed: Testbed, lines: Sequence[str]) -> dict[str, Container]:
     """Executes the lines as a person would type them, and waits until servers listen; returns the containers by name.
 
-    Executed are ``docker network create``, ``docker run``, ``python3 -m http.server``, and commands of iptables(8) and
-    ip(8) that change the machine, which are undone when the claim ends; other lines are only shown.
+    It executes ``docker network create``, ``docker run``, ``python3 -m http.server``, and commands of iptables(8) and
+    ip(8) that change the machine; these are undone when the claim ends. Other lines are only shown.
     """
     containers: dict[str, Container] = {}
     for line in lines:

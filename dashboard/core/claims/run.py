@@ -121,7 +121,8 @@ def exclusive_ports(claim: Claim) -> tuple[int, ...]:
 
 
 def choose(claims: Sequence[Claim], ids: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims with these ids; without ids all claims. For an unknown id, ValueError with the list of known ids."""
+    """The claims with these ids; without ids all claims. Raises ValueError with the list of known ids for an unknown
+    id."""
     known = {claim.id for claim in claims}
     unknown = [identity for identity in ids if identity not in known]
     if unknown:

@@ -164,7 +164,7 @@ def _causes(before: NamespaceState, changes: Changes) -> Iterator[str]:
 
 
 def listening_process(changes: Changes) -> str:
-    """The process of the first new listener, as ``nginx 4711``; empty if it is unknown."""
+    """The first process that is known of a new listener, as ``nginx 4711``; empty without one."""
     for listener in changes.listeners_added:
         if listener.process:
             return f"{listener.process} {listener.pid}" if listener.pid else listener.process

@@ -105,7 +105,8 @@ def parse_add_host(text: str) -> tuple[str, ...]:
 
 
 def parse_command(text: str) -> tuple[str, ...]:
-    """A command in the words of a POSIX shell, without running one."""
+    """The words of a command, split as a POSIX shell does, but without running a shell. Raises ValueError with a
+    message for the user."""
     if "\0" in text:
         raise ValueError("A command cannot contain a NUL character.")
     try:
@@ -149,7 +150,8 @@ Check = Callable[[ArmSpec], Iterator[tuple[str, str]]]
 
 
 def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
-    """Checks sizes and NUL characters of all texts, which reach execve(2)."""
+    """The problems of an arm's texts, which reach execve(2), each a field and a sentence: sizes, NUL and invalid
+    characters."""
     texts: list[tuple[str, str]] = [
         ("image", arm.image),
         ("hostname", arm.hostname),

@@ -144,8 +144,8 @@ def recorded_counts(encoded: bytes) -> tuple[tuple[float, int], ...]:
 
 
 def cumulative_shares(encoded: bytes, points: int = 200) -> Sequence[tuple[float, float]]:
-    """For drawing: (time in µs, share of requests that took at most that long), ascending, at most ``points``
-    and the last one. Raises BadHistogram."""
+    """For drawing: (time in µs, share of requests that took at most that long), ascending, at most ``points`` of them
+    with the first and the last. Raises BadHistogram."""
     histogram = _decode(encoded)
     total = histogram.get_total_count()
     if not total:

@@ -79,7 +79,8 @@ def _with_tag(reference: str) -> str:
 
 
 def missing_images(spec: ExperimentSpec, images: Collection[str]) -> tuple[Problem, ...]:
-    """The images of a specification that are not among the ``images`` of a host, which reaches no registry."""
+    """A problem for each image of a specification that is not among the ``images`` of a host, which reaches no
+    registry."""
     available = {_with_tag(image) for image in images}
     names = ", ".join(sorted(image.removesuffix(":latest") for image in images)) or "none"
     used: list[tuple[str | None, str]] = [(arm.key, arm.image) for arm in spec.arms if arm.image != spec.image]

@@ -66,7 +66,8 @@ def _launches(run: RunCommand, check: Check) -> bool:
 
 
 def advise(step: Step, observation: Observation, judgement: StepJudgement, before: Sequence[Step] = ()) -> str:
-    """One or two sentences about the first failed check, empty if all hold. ``before`` are the earlier steps."""
+    """The advice for a common mistake that was made, otherwise one or two sentences about the first failed check; empty
+    if all checks hold. ``before`` are the earlier steps."""
     failing = judgement.failing
     if failing is None:
         return ""
