@@ -24,5 +24,5 @@ def load_profile(*, is_whole: bool, shrinks: bool) -> None:
 
 
 def examples(share: float) -> int:
-    """The number of examples of a property with more or fewer than the others: this share of their number."""
+    """The number of examples of a property that needs more or fewer of them than usual: this share of the usual number."""
     return round(share * settings().max_examples)

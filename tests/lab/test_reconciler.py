@@ -186,7 +186,7 @@ async def test_stop_all_counts_and_is_bounded_in_time(fake_lab: LabHarness, fake
     assert fake.made == {}
 
 
-async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
+async def test_reconciler_passes_during_a_removal_do_not_recreate_the_experiment(
     fake_lab: LabHarness, fake: FakeEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     identity = await fake_lab.running("host", "none")

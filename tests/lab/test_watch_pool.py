@@ -42,7 +42,7 @@ def inode_of(netns: Netns) -> int:
 
 
 def nobody() -> None:
-    """No engine."""
+    """A search for the process of an engine that finds none."""
 
 
 async def test_the_peers_of_links_are_those_in_the_namespaces_of_bridges(pool: WatchPool, netns: Netns) -> None:

@@ -22,7 +22,7 @@ from tests.support.polling import until
 
 MACHINE, SERVER = "10.77.0.1", "10.77.0.2"
 
-#: One server of each kind: it tells its port, then answers HTTP or echoes, or does not.
+#: A program with one server of each kind: it prints its port, then answers HTTP, echoes or misbehaves.
 ROGUE = r"""
 import socket, struct, sys, time
 what, family = sys.argv[1], socket.AF_INET

@@ -14,7 +14,7 @@ from tests.latency.conftest import Lab
 from tests.netns.namespaces import Netns
 
 SILENCE = "No answer from 10.77.0.2:7070 within the time limit: a firewall drops the packets, or the program hangs."
-#: What filters, where, and what the client then says. Port 7070 is the server's.
+#: By case: the namespace with the rule, the rule, and the client's error. Port 7070 is the server's.
 FILTERS = {
     "dropped on arrival": ("far", "INPUT -p tcp --dport 7070 -j DROP", SILENCE),
     "answers dropped": ("far", "OUTPUT -p tcp --sport 7070 -j DROP", SILENCE),

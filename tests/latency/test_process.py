@@ -137,7 +137,7 @@ def test_a_helper_with_an_ended_parent_does_not_begin() -> None:
     assert done.returncode == 1
 
 
-def test_overdue_is_raised_wherever_it_waits_and_not_afterwards() -> None:
+def test_overdue_is_raised_wherever_the_block_waits_and_not_after_it() -> None:
     reader, writer = os.pipe()
     try:
         with pytest.raises(Overdue), overdue_after(0.05):

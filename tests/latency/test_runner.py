@@ -20,7 +20,7 @@ from dashboard.latency.runner import Progress, run_measurement
 from tests.latency.conftest import Lab, helpers
 from tests.support.polling import eventually
 
-#: The error of a block beside which the stream had no core: other tests may use them all.
+#: The error of a block whose load stream got no core, because other tests use them all.
 NO_LOAD = "The load stream did not arrive."
 
 
@@ -57,7 +57,7 @@ async def test_rounds_hold_every_series_once_and_pair_them(lab: Lab) -> None:
     assert len({tuple(one.series for one in lab.told if one.round == number) for number in range(ended.rounds)}) > 1
 
 
-async def test_it_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> None:
+async def test_a_run_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> None:
     ended = await lab.run(
         lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=8.0, width_us=5000.0, rate=500.0
     )
@@ -78,7 +78,7 @@ async def test_under_load_a_stream_runs_beside_the_requests(lab: Lab) -> None:
 async def test_a_responder_that_cannot_take_the_stream_fails_the_block(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a wait for a second answer, after which all processes would be started again."""
+    """The runner does not wait for a second answer, after which it would start all processes again."""
     ask = Child.ask
     pids: set[int] = set()
 

@@ -13,7 +13,7 @@ from tests.latency.conftest import Lab
 pytestmark = pytest.mark.slow
 
 
-async def test_a_responder_that_waits_5_us_longer_is_told_apart(lab: Lab) -> None:
+async def test_a_responder_that_waits_5_us_longer_is_called_slower(lab: Lab) -> None:
     await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b", 5000), seconds=4.0)
     judged = judge_blocks(lab.of("a"), lab.of("b"))
     assert isinstance(judged.verdict, Slower), judged
@@ -34,8 +34,8 @@ async def test_at_a_fixed_rate_a_stalled_server_shows_in_the_tail(lab: Lab) -> N
     lab.told.clear()
     await lab.run(series, seconds=2.0)
     late_at_once = _share_above(lab.told, 30_000)
-    # The server stalls for 100 ms every half second. Asked at once, that is one slow answer among thousands; by a
-    # clock, all that were due in the meantime waited too.
+    # The server stalls for 100 ms every half second. In a closed loop that is one slow answer among thousands; at a
+    # fixed rate all requests that are due in the meantime wait, too.
     assert late_at_once < 0.005
     assert late_at_rate > 0.02
 

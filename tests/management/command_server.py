@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What takes longest to import. The modules of ``dashboard.core`` are pure.
+#: The modules that take longest to import. The modules of ``dashboard.core`` are pure.
 MODULES = (
     "django.core.management",
     "django.core.serializers",

@@ -50,7 +50,7 @@ def test_an_unknown_claim_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> 
     assert done.out == ""
 
 
-def test_without_an_engine_it_fails_with_advice(nowhere: Terminal) -> None:
+def test_without_an_engine_the_command_fails_with_advice(nowhere: Terminal) -> None:
     done = nowhere.run("claims", "host-shares-netns", "--json")
     assert done.code == 1
     assert "No Docker Engine answers" in done.err

@@ -82,7 +82,7 @@ def test_networks_are_options_of_the_arms_that_can_have_them(terminal: Terminal,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_json_it_is_a_table_with_rows_that_are_the_same_on_request(
+def test_without_json_the_output_is_a_table_with_rows_that_are_the_same_on_request(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns, states = make_scene(("host", "bridge"))
@@ -162,7 +162,7 @@ def test_wrong_usage_is_the_same_for_a_whole_process(nowhere: Terminal) -> None:
     assert done.err == f"Unknown mode “hots”: choose one of {', '.join(Mode)}.\n"
 
 
-def test_without_an_engine_it_is_exit_1_with_the_reason(nowhere: Terminal) -> None:
+def test_without_an_engine_the_command_exits_with_1_and_the_reason(nowhere: Terminal) -> None:
     done = nowhere.run("compare", "host", "--json")
     assert (done.code, done.out) == (1, "")
     assert "No Docker Engine answers" in done.err

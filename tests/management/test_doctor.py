@@ -25,14 +25,14 @@ def test_the_output_is_one_document_that_matches_its_schema(terminal: Terminal) 
     assert {"engine", "root", "namespaces", "machine"} <= {one.name for one in found.checks}
 
 
-def test_without_json_it_is_a_table(terminal: Terminal) -> None:
+def test_without_json_the_output_is_a_table(terminal: Terminal) -> None:
     done = terminal.run("doctor")
     assert done.code == 0
     assert "yes  host" in done.out
     assert "good  engine" in done.out
 
 
-def test_without_an_engine_it_is_exit_1_with_the_reason(nowhere: Terminal) -> None:
+def test_without_an_engine_the_command_exits_with_1_and_the_reason(nowhere: Terminal) -> None:
     done = nowhere.run("doctor", "--json")
     assert done.code == 1
     assert violations(done.json, schema_of("doctor/1")) == []

@@ -101,7 +101,7 @@ def test_the_commands_that_start_hosts_have_the_option(
 
 
 def test_where_the_kernel_refuses_user_namespaces_create_reports_it(nowhere: Terminal) -> None:
-    """In a user namespace in which no other may be created."""
+    """The command runs in a user namespace in which no other may be created."""
     share_lab_image(nowhere.folder)
     nowhere.environment["NETMODES_HOST_RUNTIME"] = "user-namespace"
     closed = "echo 0 > /proc/sys/user/max_user_namespaces"

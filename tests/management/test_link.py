@@ -7,7 +7,7 @@ import re
 from tests.support.terminal import Site, Terminal
 
 
-def test_it_prints_only_a_link_that_works_once(terminal: Terminal) -> None:
+def test_only_a_link_that_works_once_is_printed(terminal: Terminal) -> None:
     site = terminal.serve()
     done = terminal.run("link")
     assert done.code == 0, done.err
@@ -16,7 +16,7 @@ def test_it_prints_only_a_link_that_works_once(terminal: Terminal) -> None:
     assert Site(site.running, link[1]).sign_in().ask("GET", "/").status == 200
 
 
-def test_without_a_server_it_prints_what_to_do(terminal: Terminal) -> None:
+def test_without_a_server_the_command_prints_what_to_do(terminal: Terminal) -> None:
     done = terminal.run("link")
     assert done.code == 1
     assert done.out == ""

@@ -34,7 +34,7 @@ def test_the_output_is_one_document_and_the_report_that_it_names_has_every_block
     assert {block.series for block in run.blocks} == {one.key for one in run.series}
 
 
-def test_without_json_it_is_a_table_with_bars_verdicts_and_conditions(terminal: Terminal) -> None:
+def test_without_json_the_output_is_a_table_with_bars_verdicts_and_conditions(terminal: Terminal) -> None:
     done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "1.5", "--conditions", "ordinary")
     assert done.code == 0, done.err
     assert "Conditions: ordinary: normal priority, " in done.out

@@ -192,7 +192,7 @@ print(anonymous_kb() - before)
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="Python 3.12 frees no interned strings")
 @pytest.mark.parametrize(("table", "little"), [("grown", True), ("not grown", False)])
-def test_strings_that_come_and_go_let_the_lab_grow_no_more(table: str, little: bool) -> None:
+def test_strings_that_are_soon_freed_do_not_let_the_lab_grow(table: str, little: bool) -> None:
     done = subprocess.run([sys.executable, "-c", STRINGS, table], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (int(done.stdout) < 500) is little, done.stdout
 

@@ -53,7 +53,7 @@ def test_what_docker_refuses_to_remove_is_exit_1_with_its_message_and_the_rest_i
     assert terminal.run("reap", "--json").json["removed"] == [f"network {network}"]
 
 
-def test_without_an_engine_it_is_exit_1_and_prints_one_document(nowhere: Terminal) -> None:
+def test_without_an_engine_the_command_exits_with_1_and_prints_one_document(nowhere: Terminal) -> None:
     done = nowhere.run("reap", "--json")
     assert done.code == 1
     assert done.json["removed"] == []

@@ -120,7 +120,7 @@ def first_site(first_terminal: Terminal) -> Iterator[Site]:
     assert done.out.count(token) == 1
 
 
-def test_it_prints_the_link_and_ctrl_c_stops_all_containers(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_up_prints_the_link_and_ctrl_c_stops_all_containers(terminal: Terminal, engine_host: PrivateEngine) -> None:
     site = terminal.somewhere_new().serve().sign_in()
     assert f"Netmodes is running at http://127.0.0.1:{site.port}" in site.running.out
     one, two = site.launch(*MODES, arms=[SHARES]), site.launch("none")
@@ -229,7 +229,7 @@ def test_reap_after_sigkill_removes_all_leftovers_and_nothing_else(
         engine_host.docker("network", "rm", network)
 
 
-def test_it_starts_without_an_engine_and_finds_one_later(nowhere: Terminal, engine_host: PrivateEngine) -> None:
+def test_up_starts_without_an_engine_and_finds_one_later(nowhere: Terminal, engine_host: PrivateEngine) -> None:
     site = nowhere.serve().sign_in()
     assert "No Docker Engine answers" in site.running.err
     assert "does not answer" in site.ask("GET", "/").body

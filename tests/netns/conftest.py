@@ -94,7 +94,7 @@ class Seen(list[str]):
 
 @pytest.fixture
 def seen() -> Seen:
-    """Collects causes."""
+    """Records the cause of each reported change."""
     return Seen()
 
 

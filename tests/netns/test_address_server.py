@@ -22,7 +22,7 @@ async def _connect(namespace: Namespace) -> socket.socket:
     return opened
 
 
-async def test_it_answers_with_the_address_of_its_client(namespace: Namespace) -> None:
+async def test_the_server_answers_with_the_address_of_its_client(namespace: Namespace) -> None:
     servers = [await AddressServer.open(namespace, 80) for _ in range(2)]
     reply = await request(namespace, "127.0.0.1", 80)
     assert (reply.status, reply.body_start) == (200, f"The neighbour sees the client {reply.client}.\n")

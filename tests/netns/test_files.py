@@ -30,7 +30,7 @@ def jailed(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     process.wait()
 
 
-def test_it_reads_a_file_as_the_process_sees_it(jailed: tuple[int, Path]) -> None:
+def test_a_file_is_read_as_the_process_sees_it(jailed: tuple[int, Path]) -> None:
     pid, root = jailed
     (root / "etc/hosts").write_bytes(b"\xff inside\n")
     assert read_inside(pid, "/etc/hosts") == b"\xff inside\n"
@@ -53,7 +53,7 @@ def test_links_resolve_inside_the_process_s_root(jailed: tuple[int, Path], tmp_p
     assert read_inside(pid, "../../../../etc/target") == b"theirs"
 
 
-def test_it_follows_no_magic_link() -> None:
+def test_no_magic_link_is_followed() -> None:
     assert read_inside(os.getpid(), "/proc/self/root/etc/hosts") is None
 
 

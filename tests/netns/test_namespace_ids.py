@@ -12,7 +12,7 @@ from dashboard.netns.namespace_ids import KINDS, hostname, namespaces
 from tests.netns.namespaces import Netns
 
 
-def test_it_reads_the_seven_namespaces_of_a_process(netns: Netns) -> None:
+def test_the_seven_namespaces_of_a_process_are_read(netns: Netns) -> None:
     ours, theirs = namespaces(os.getpid()), namespaces(netns.pid)
     assert set(ours) == set(KINDS)
     assert {kind for kind in KINDS if ours[kind] != theirs[kind]} == {"net", "uts"}

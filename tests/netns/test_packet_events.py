@@ -86,7 +86,7 @@ def test_a_descriptor_above_1023_is_no_obstacle(netns: Netns, namespace: Namespa
 def test_without_tracepoints_the_connection_is_made_and_the_reason_stated(
     netns: Netns, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rules are traced all the same, and need a packet."""
+    """The rules are traced all the same, for which a packet is needed."""
 
     def refuse(*_: object) -> None:
         raise EventsUnavailableError("no tracepoints")

@@ -52,7 +52,7 @@ async def test_a_table_that_a_killed_trace_left_is_replaced(netns: Netns, namesp
 
 
 async def test_traces_of_one_namespace_take_turns(netns: Netns, namespace: Namespace) -> None:
-    """Also traces over another descriptor, as those of another process."""
+    """This includes traces over another descriptor, which another process would have."""
     netns.ip("link", "set", "lo", "up")
     netns.run("iptables", "-A", "INPUT", "-j", "ACCEPT")
     entered: list[int] = []

@@ -9,7 +9,7 @@ from dashboard.netns.sysctls import NAMES, read_sysctls_here
 from tests.netns.namespaces import Netns
 
 
-def test_it_reads_what_docker_changes(netns: Netns, namespace: Namespace) -> None:
+def test_sysctls_that_docker_changes_are_read(netns: Netns, namespace: Namespace) -> None:
     read = namespace.run(read_sysctls_here)
     assert {"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.ip_forward"} <= read.keys()
     assert read.keys() <= set(NAMES)

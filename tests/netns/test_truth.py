@@ -41,7 +41,7 @@ def _multiset(listeners: object) -> Counter[Listener]:
     return Counter(listeners)  # type: ignore[call-overload,no-any-return]  # any iterable of listeners
 
 
-def test_it_reads_a_new_namespace(make_netns: Callable[[], Netns]) -> None:
+def test_a_new_namespace_is_read(make_netns: Callable[[], Netns]) -> None:
     netns = make_netns()
     with Namespace.of_pid(netns.pid) as namespace:
         (lo,) = read_interfaces(namespace)
@@ -50,7 +50,7 @@ def test_it_reads_a_new_namespace(make_netns: Callable[[], Netns]) -> None:
         assert read_listeners(namespace) == ()
 
 
-def test_it_reads_addresses_of_all_sorts(netns: Netns, namespace: Namespace) -> None:
+def test_addresses_of_all_sorts_are_read(netns: Netns, namespace: Namespace) -> None:
     netns.batch(
         "link add left type veth peer name right",
         "addr add 10.0.0.1/24 dev left",
@@ -71,7 +71,7 @@ def test_it_reads_addresses_of_all_sorts(netns: Netns, namespace: Namespace) -> 
     assert len(next(one for one in read_interfaces(namespace) if one.name == "left").addresses) >= 7
 
 
-def test_it_reads_every_kind_of_link_that_this_kernel_makes(netns: Netns, namespace: Namespace) -> None:
+def test_every_kind_of_link_that_this_kernel_makes_is_read(netns: Netns, namespace: Namespace) -> None:
     kinds = link_kinds()
     netns.batch("link add below type veth peer name beyond", "link set below up", "link add br0 type bridge")
     netns.batch("link set below master br0", "link set br0 up")
@@ -88,7 +88,7 @@ def test_it_reads_every_kind_of_link_that_this_kernel_makes(netns: Netns, namesp
     assert len(read_interfaces(namespace)) == 4 + len(made)
 
 
-def test_it_reads_a_lower_link_and_a_peer_in_another_namespace(make_netns: Callable[[], Netns]) -> None:
+def test_a_lower_link_and_a_peer_in_another_namespace_are_read(make_netns: Callable[[], Netns]) -> None:
     outer, inner = make_netns(), make_netns()
     outer.batch(
         "link add cable type veth peer name eth0",
@@ -108,7 +108,7 @@ def test_it_reads_a_lower_link_and_a_peer_in_another_namespace(make_netns: Calla
         }
 
 
-def test_it_reads_every_name_that_the_kernel_accepts(netns: Netns, namespace: Namespace) -> None:
+def test_every_interface_name_that_the_kernel_accepts_is_read(netns: Netns, namespace: Namespace) -> None:
     names = [
         b"fifteen-bytes-x",
         b"\xff\xfe\x80",
@@ -128,7 +128,7 @@ def test_it_reads_every_name_that_the_kernel_accepts(netns: Netns, namespace: Na
     assert {r"\xff\xfe\x80", "wlan-é", "a@b", '"q"', "\x1b[1m"} <= read
 
 
-def test_it_reads_routes_of_all_sorts(netns: Netns, namespace: Namespace) -> None:
+def test_routes_of_all_sorts_are_read(netns: Netns, namespace: Namespace) -> None:
     netns.batch(
         "link add left type veth peer name right",
         "link set left up",
@@ -157,7 +157,7 @@ def test_it_reads_routes_of_all_sorts(netns: Netns, namespace: Namespace) -> Non
     assert len([one for one in read_routes(namespace) if one.destination == "10.7.0.0/16"]) == 2
 
 
-def test_it_reads_two_hundred_veths(netns: Netns, namespace: Namespace) -> None:
+def test_two_hundred_veths_are_read(netns: Netns, namespace: Namespace) -> None:
     netns.batch(*(f"link add h{number} type veth peer name g{number}" for number in range(200)))
     netns.batch(*(f"addr add 10.{number}.0.1/24 dev h{number}" for number in range(200)))
     netns.batch(*(f"link set h{number} up" for number in range(200)))
@@ -165,7 +165,7 @@ def test_it_reads_two_hundred_veths(netns: Netns, namespace: Namespace) -> None:
     assert len(read_interfaces(namespace)) == 401
 
 
-async def test_it_reads_listeners_of_all_sorts(netns: Netns, namespace: Namespace) -> None:
+async def test_listeners_of_all_sorts_are_read(netns: Netns, namespace: Namespace) -> None:
     netns.hold(
         [
             wanted("tcp", "inet", "0.0.0.0", 80),
@@ -189,7 +189,7 @@ async def test_it_reads_listeners_of_all_sorts(netns: Netns, namespace: Namespac
     assert _multiset(read) == _multiset(netns.listeners())
 
 
-async def test_it_reads_a_thousand_listeners(netns: Netns, namespace: Namespace) -> None:
+async def test_a_thousand_listeners_are_read(netns: Netns, namespace: Namespace) -> None:
     for start in (10_000, 20_000):
         netns.hold(
             [wanted("tcp", "inet", "127.0.0.1", start + number) for number in range(250)]
@@ -201,7 +201,7 @@ async def test_it_reads_a_thousand_listeners(netns: Netns, namespace: Namespace)
     assert _multiset(read) == _multiset(netns.listeners())
 
 
-async def test_it_names_the_master_where_workers_share_a_socket(netns: Netns, namespace: Namespace) -> None:
+async def test_the_master_is_named_where_workers_share_a_socket(netns: Netns, namespace: Namespace) -> None:
     master = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"master", children=3)
     (one,) = await _view_of(namespace)
     assert (one.pid, one.process) == (master.pid, "master")
@@ -211,7 +211,7 @@ async def test_it_names_the_master_where_workers_share_a_socket(netns: Netns, na
 @pytest.mark.parametrize(
     "name", [b"\xff\xfe\xfd", b"caf\xc3\xa9", b"a b) R 1 (", b"\xe2\x82", b"tab\there", b"fifteen-letters"]
 )
-async def test_it_reads_every_process_name(netns: Netns, namespace: Namespace, name: bytes) -> None:
+async def test_every_process_name_is_read(netns: Netns, namespace: Namespace, name: bytes) -> None:
     process = netns.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=name)
     (one,) = await _view_of(namespace)
     assert (one.pid, one.process) == (process.pid, name.decode("utf-8", "backslashreplace"))
@@ -219,7 +219,7 @@ async def test_it_reads_every_process_name(netns: Netns, namespace: Namespace, n
         assert [one] == netns.listeners()
 
 
-def test_it_tells_sockets_that_share_a_port_apart(netns: Netns, namespace: Namespace) -> None:
+def test_sockets_that_share_a_port_are_distinguished(netns: Netns, namespace: Namespace) -> None:
     netns.hold([wanted("udp", "inet", "127.0.0.1", 53), wanted("udp", "inet", "127.0.0.2", 53)])
     read = read_listeners(namespace)
     owners: dict[int, Owner] = find_owners({one.inode for one in read})
@@ -227,7 +227,7 @@ def test_it_tells_sockets_that_share_a_port_apart(netns: Netns, namespace: Names
     assert {one.address for one in read if one.protocol is Protocol.UDP} == {"127.0.0.1", "127.0.0.2"}
 
 
-def test_it_reads_the_sysctls_of_the_namespace_and_not_the_caller_s(netns: Netns, namespace: Namespace) -> None:
+def test_the_sysctls_of_the_namespace_and_not_of_the_caller_are_read(netns: Netns, namespace: Namespace) -> None:
     netns.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0", "net.ipv4.ping_group_range=0 2147483647")
     netns.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=77")
     extra = ("net.ipv4.conf.lo.rp_filter", "net.ipv4.no_such_thing", "kernel.hostname", "net.../../etc/passwd")

@@ -215,7 +215,7 @@ def test_normalised_values_do_not_differ() -> None:
 # Published ports.
 
 
-def test_it_keeps_the_discarded_port_visible() -> None:
+def test_the_discarded_port_stays_visible() -> None:
     rows = compare(*make_scene(("host", "bridge")))
     asked, published = row(rows, "published", "80/tcp", "asked"), row(rows, "published", "80/tcp", "published")
     assert asked.cells["host"] == ":8080"

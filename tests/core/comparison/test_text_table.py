@@ -88,7 +88,7 @@ def test_any_comparison_fits_any_terminal(observed: tuple[Columns, Any], width: 
     assert all(line == line.rstrip() for line in text.split("\n"))
 
 
-def test_it_shows_differences_with_their_reason_and_counts_the_rest() -> None:
+def test_the_table_shows_differences_with_their_reason_and_counts_the_rest() -> None:
     columns, states = make_scene(("host", "bridge"))
     rows = compare(columns, states)
     text = comparison_text(make_comparison(columns, rows), 160)
@@ -101,7 +101,7 @@ def test_it_shows_differences_with_their_reason_and_counts_the_rest() -> None:
     assert "core.somaxconn" not in text
 
 
-def test_it_shows_everything_when_asked() -> None:
+def test_the_table_shows_everything_when_asked() -> None:
     columns, states = recorded_scene()
     rows = compare(columns, states)
     text = comparison_text(make_comparison(columns, rows), 200, show_all=True)

@@ -75,7 +75,9 @@ async def names(harness: HostsHarness, number: int) -> list[str]:
 
 
 @pytest.mark.engine
-async def test_every_group_has_port_80_and_sees_its_own_until_the_session_ends(harness: HostsHarness) -> None:
+async def test_every_group_has_port_80_and_sees_only_its_own_containers_until_the_session_ends(
+    harness: HostsHarness,
+) -> None:
     states = await asyncio.gather(harness.ready(1), harness.ready(2))
     assert len({state.host for state in states}) == 2
     for number in (1, 2):

@@ -1,4 +1,4 @@
-"""A host that was moved to another machine is brought to where its group was."""
+"""A host that was moved to another machine is brought to the state that its group had reached."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def harness(tmp_path: Path, transactional_db: None) -> AsyncIterator[Hosts
 
 
 def perform(monkeypatch: pytest.MonkeyPatch, *failures: str | Exception) -> list[str]:
-    """Commands are recorded, and fail with these sentences or errors; an empty one is none."""
+    """Records the commands, which fail in turn with these sentences or errors; an empty sentence is no failure."""
     lines: list[str] = []
 
     async def run_command(_host: object, line: str, _action: object) -> CommandResult:

@@ -51,7 +51,7 @@ async def served(harness: HostsHarness, number: int) -> str:
     return experiment
 
 
-async def test_two_groups_at_once_each_on_port_80_and_each_sees_its_own(harness: HostsHarness) -> None:
+async def test_two_groups_use_port_80_at_once_and_each_sees_only_its_own_runs(harness: HostsHarness) -> None:
     states = await asyncio.gather(harness.ready(1), harness.ready(2))
     mine, theirs = await asyncio.gather(served(harness, 1), served(harness, 2))
     labs = [await harness.labs.lab_of(state.host) for state in states]
@@ -91,7 +91,7 @@ def stopped_with_host(group: str, identity: str) -> None:
 
 
 async def measures_and_checks(harness: HostsHarness, experiment: str) -> None:
-    """A measurement of the group's paths, and a claim on its host."""
+    """Measures the group's paths and runs a claim on its host."""
     database, group = harness.context.database, harness.group(1)
     options = Options(seconds=1.5, rate=500.0)
     run = await database.run(group_runs.measure, experiment, group, (Probe.TCP_RR,), options, None)

@@ -60,7 +60,9 @@ async def test_a_launched_container_serves_and_is_removed_at_the_end(
 
 
 @pytest.mark.engine
-async def test_a_network_with_its_own_names_and_files(host: WorkshopHost, engine_host: PrivateEngine) -> None:
+async def test_a_created_network_resolves_names_and_is_removed_after_its_container(
+    host: WorkshopHost, engine_host: PrivateEngine
+) -> None:
     assert len(await run_ok(host, "docker network create --subnet 10.99.0.0/24 lab")) == 64
     await run_ok(host, "docker run --rm -d --name shop --network lab -p 127.0.0.1:8090:80 nginx")
     assert "nameserver 127.0.0.11" in await run_ok(host, "docker exec shop cat /etc/resolv.conf")

@@ -24,8 +24,8 @@ CLIENT, SECRET = "netmodes", "a secret of the test"
 
 @dataclass
 class Provider:
-    """``person`` are the claims of who is signed in. ``faults`` changes answers: ``audience``, ``token``, ``denied``,
-    ``down``. ``requests`` are the paths that were requested."""
+    """``person`` are the claims about the person who is signed in. ``faults`` changes answers: ``audience``, ``token``,
+    ``denied``, ``down``. ``requests`` are the paths that were requested."""
 
     person: Mapping[str, Any]
     issuer: str = ""
@@ -49,7 +49,7 @@ class Provider:
         }
 
     def authorize(self, query: dict[str, str]) -> str:
-        """Where the browser is sent back to."""
+        """Returns the address to which the browser is redirected."""
         assert (query["client_id"], query["response_type"]) == (CLIENT, "code")
         assert "openid" in query["scope"].split()
         assert query["code_challenge_method"] == "S256"

@@ -12,7 +12,7 @@ from tests.support.terminal import run_here
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_it_prints_the_entries_newest_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_entries_are_printed_newest_first(capsys: pytest.CaptureFixture[str]) -> None:
     audit.record("stop experiment", "aaa", audit.DONE, account="ada", address="192.0.2.1")
     audit.record("save report", "bbb\x1b[31m", audit.REFUSED, account="eve")
     done = run_here(capsys, "audit")
@@ -22,7 +22,7 @@ def test_it_prints_the_entries_newest_first(capsys: pytest.CaptureFixture[str]) 
     assert second.endswith("ada  done  stop experiment  aaa  192.0.2.1")
 
 
-def test_it_filters_and_prints_documents(capsys: pytest.CaptureFixture[str]) -> None:
+def test_entries_are_filtered_and_printed_as_documents(capsys: pytest.CaptureFixture[str]) -> None:
     audit.record("stop experiment", "aaa", audit.DONE, account="ada")
     audit.record("save report", "bbb", audit.REFUSED, account="eve")
     found = json.loads(run_here(capsys, "audit", "--account", "ada", "--json").out)

@@ -45,7 +45,7 @@ class Browser:
         return answer.status, answer.headers.get("Location", ""), body
 
     def sign_in(self) -> tuple[int, str, str]:
-        """Signs in at the provider; the answer to its redirect."""
+        """Signs in at the provider; returns the response to its redirect."""
         assert "Sign in with School login" in self.ask("GET", "/sign-in/")[2]
         status, _, page = self.ask("POST", "/sign-in/openid/")
         assert status == 200, page
@@ -141,7 +141,7 @@ def test_what_the_provider_does_not_confirm_is_refused(site: Site, provider: Pro
     assert Browser(site.port).ask("GET", "/sign-in/openid/")[0] == 405, "a link alone starts no sign-in"
 
 
-def test_a_provider_that_does_not_answer_leaves_the_other_ways(site: Site, provider: Provider) -> None:
+def test_a_provider_that_does_not_answer_leaves_the_other_ways_to_sign_in(site: Site, provider: Provider) -> None:
     provider.faults = {"down"}
     browser = Browser(site.port)
     browser.ask("GET", "/sign-in/")

@@ -59,7 +59,7 @@ async def answers_at_the_stop(config: uvicorn.Config, application: Hanging, begu
 
 
 @pytest.mark.parametrize("guarded", [True, False])
-async def test_requests_that_wait_when_the_server_stops_are_one_sentence(
+async def test_requests_that_wait_when_the_server_stops_are_reported_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, guarded: bool
 ) -> None:
     application = Hanging()

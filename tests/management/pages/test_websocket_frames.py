@@ -1,4 +1,5 @@
-"""Frames that violate RFC 6455, sent to a real server: each ends its connection with the right code, and no other."""
+"""Frames that violate RFC 6455, sent to a real server: each closes its own connection with the right code, and no other
+connection."""
 
 from __future__ import annotations
 

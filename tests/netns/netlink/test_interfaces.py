@@ -73,7 +73,7 @@ def test_events_alone_bring_the_table_up_to_date(netns: Netns, namespace: Namesp
 def test_the_end_that_stays_when_its_peer_moves_is_read_again(
     netns: Netns, make_netns: Callable[[], Netns], namespace: Namespace, table: LinkTable
 ) -> None:
-    """The kernel sends no event for it until the carrier changes."""
+    """The kernel sends no event for the end that stays until its carrier changes."""
     netns.batch("link add v0 type veth peer name v1")
     other = make_netns()
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
@@ -111,7 +111,7 @@ def test_the_namespace_of_a_peer_is_identified_by_its_number(
 def test_the_number_of_a_namespace_is_forgotten_with_its_last_link(
     netns: Netns, make_netns: Callable[[], Netns], namespace: Namespace, table: LinkTable
 ) -> None:
-    """The kernel gives it to the next namespace."""
+    """The kernel gives the number to the next namespace."""
     other = make_netns()
     netns.batch(f"link add v0 type veth peer name eth0 netns {other.pid}")
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:

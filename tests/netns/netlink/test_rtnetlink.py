@@ -32,7 +32,7 @@ def _route(*attributes: tuple[int, bytes], family: int = 2, length: int = 0, tab
 NAME = (3, b"eth0\0")
 
 
-def test_it_reads_a_vlan() -> None:
+def test_a_vlan_is_read() -> None:
     """Not every kernel that runs these tests can create a VLAN: this is a message as the kernel sends it."""
     info = pack_attribute(1, b"vlan\0") + pack_attribute(2, pack_attribute(1, b"\7\0"))
     link = decode_link(
@@ -119,7 +119,7 @@ def test_addresses_of_other_families_are_ignored() -> None:
         (_route(length=32, table=255, kind=2), []),
     ],
 )
-def test_it_reads_routes_of_the_main_table(body: bytes, expected: list[RouteRecord]) -> None:
+def test_routes_of_the_main_table_are_read(body: bytes, expected: list[RouteRecord]) -> None:
     assert list(decode_route(body)) == expected
 
 

@@ -139,7 +139,7 @@ async def test_a_feed_without_sockets_is_settled(engine_feed: ListenerFeed) -> N
 async def test_a_socket_that_an_engine_keeps_is_its_own_in_the_end(
     engine_feed: ListenerFeed, recorded: Recorded, handover: Handover, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With ``--userland-proxy=false``."""
+    """An engine with ``--userland-proxy=false`` keeps it."""
     monkeypatch.setattr(listener_feed, "_HANDOVER_S", 0)
     await engine_feed.settle()
     assert [one.pid for one in recorded.shown[-1]] == [os.getpid()]

@@ -77,7 +77,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture
 def cable(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cable]:
-    """The way of this process to the database."""
+    """The port through which this process is connected to the database."""
     url = urlsplit(postgres.url)
     cable = Cable(url.port or 0)
     address = url._replace(netloc=f"netmodes@127.0.0.1:{cable.port}").geturl()

@@ -94,7 +94,7 @@ def test_an_entry_cannot_be_changed() -> None:
     assert lines() == [("command line", "stop experiment", "x", "done")]
 
 
-def test_filters() -> None:
+def test_entries_are_filtered() -> None:
     audit.record("stop experiment", "aaa", audit.DONE, account="ada", address="192.0.2.1")
     audit.record("save report", "bbb", audit.REFUSED, account="eve", address="192.0.2.2")
     for chosen in (

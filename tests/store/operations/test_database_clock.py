@@ -24,8 +24,8 @@ from tests.support.polling import eventually
 from tests.web.asgi_client import person
 from tests.web.training.session_clients import post
 
-#: Each reads this machine's clock: the clock itself; what NATS compares with its own; Django's browser sessions, which
-#: Django dates.
+#: The modules that may read this machine's clock: the database clock itself; dates that NATS compares with its own
+#: clock; browser sessions, which Django dates.
 OWN_CLOCK = {
     "store/operations/database_clock.py",
     "web/operations/machines/nats_access.py",
@@ -48,7 +48,7 @@ def test_a_wrong_clock_of_the_machine_has_no_effect(monkeypatch: pytest.MonkeyPa
     assert 5_000.0 <= clock() < 5_060.0
 
 
-def test_it_advances_between_readings() -> None:
+def test_the_clock_advances_between_readings() -> None:
     clock = DatabaseClock(lambda: 5_000.0)
     clock.synchronize()
     first = clock()
@@ -56,14 +56,14 @@ def test_it_advances_between_readings() -> None:
 
 
 @pytest.mark.parametrize("read", [None, lambda: None])
-def test_without_a_database_with_a_clock_it_is_that_of_the_machine(read: object) -> None:
+def test_without_a_database_clock_the_clock_is_that_of_the_machine(read: object) -> None:
     clock = DatabaseClock() if read is None else DatabaseClock(read)  # type: ignore[arg-type]
     if read is not None:
         clock.synchronize()
     assert abs(clock() - time.time()) < 5.0
 
 
-def test_it_reads_postgresql(postgres: Postgres) -> None:
+def test_the_clock_of_postgresql_is_read(postgres: Postgres) -> None:
     code = (
         "import django, time; django.setup()\n"
         "from dashboard.store.operations.database_clock import DatabaseClock\n"
@@ -79,7 +79,7 @@ def test_it_reads_postgresql(postgres: Postgres) -> None:
     assert -5.0 < float(done.stdout) < 60.0
 
 
-def test_the_first_call_reads_it() -> None:
+def test_the_first_call_reads_the_clock() -> None:
     assert 5_000.0 <= DatabaseClock(lambda: 5_000.0)() < 5_060.0
 
 
@@ -99,8 +99,9 @@ def test_a_database_that_does_not_answer_leaves_the_clock_of_the_machine() -> No
     assert abs(DatabaseClock(fail)() - time.time()) < 5.0
 
 
-async def test_a_server_reads_it_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The machine was suspended, or the database has failed over to a machine with another time."""
+async def test_a_server_reads_the_clock_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the clock would be wrong after the machine was suspended, or the database failed over to a machine with
+    another time."""
     times: list[float | DatabaseError] = [5_000.0, DatabaseError("failover"), 9_000.0]
 
     def read() -> float:
@@ -154,7 +155,7 @@ def test_an_answer_that_waited_for_a_connection_is_not_used(monkeypatch: pytest.
 def test_an_answer_of_a_query_that_waited_again_corrects_only_a_time_that_cannot_be_right(
     monkeypatch: pytest.MonkeyPatch, known: float, then: float
 ) -> None:
-    """The database read 5,019.0 at some time of the 19 seconds before the end."""
+    """The database read 5,019.0 at some moment of the 19 seconds before its answer arrived."""
     monotonic = iter([0.0, 19.0, 100.0, 119.0, 119.0])
     clock = DatabaseClock(lambda: 5_019.0)
     monkeypatch.setattr(database_clock, "time", SimpleNamespace(monotonic=lambda: next(monotonic)))
@@ -183,7 +184,7 @@ async def test_a_server_reads_the_clock_soon_after_queries_that_waited(monkeypat
     await asyncio.gather(following, return_exceptions=True)
 
 
-async def test_with_a_file_nothing_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_with_a_database_file_no_clock_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_clock, "is_shared", lambda: False)
     await asyncio.wait_for(DatabaseClock(lambda: pytest.fail("read")).follow(_refuse), 20)
 

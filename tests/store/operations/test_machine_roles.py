@@ -50,7 +50,7 @@ def postgres() -> Iterator[Postgres]:
 
 @contextmanager
 def using(url: str) -> Iterator[None]:
-    """This thread's default database."""
+    """Makes this URL the default database of the thread during the block."""
     before = connections[ALIAS]
     connections[ALIAS] = ConnectionHandler({ALIAS: dict(dj_database_url.parse(url))})[ALIAS]
     try:

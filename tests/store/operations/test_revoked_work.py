@@ -31,7 +31,7 @@ def lab2() -> None:
     machines.register("lab2", {}, MachineFacts())
 
 
-def test_everything_that_ran_there_has_ended_with_the_reason() -> None:
+def test_everything_that_ran_on_a_revoked_machine_has_ended_with_the_reason() -> None:
     there, removed, here = launch("lab2"), launch("lab2"), launch(None)
     experiment_store.set_wanted(removed, Wanted.REMOVED)
     run = measurement_store.create_run(there, "a run", [Probe.TCP_RR], Options(), 7)
@@ -51,7 +51,7 @@ def test_everything_that_ran_there_has_ended_with_the_reason() -> None:
     assert experiment_store.newest([there])[there][0] == 1, "once is enough"
 
 
-def test_an_experiment_that_cannot_be_ended_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_experiment_that_cannot_be_ended_does_not_prevent_the_end_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
     experiments = [launch("lab2"), launch("lab2")]
     write = revoked_work._write_end
     failed: list[object] = []

@@ -66,7 +66,7 @@ def test_without_a_neighbour_or_a_machine_nothing_is_stated() -> None:
     assert sentence(columns, {key: state for key, state in states.items() if key != MACHINE}) == ""
 
 
-def test_it_does_not_displace_another_difference() -> None:
+def test_the_sentence_about_the_outside_does_not_displace_another_difference() -> None:
     columns, states = make_scene(("host", "bridge"))
     before = list_differences(columns, compare(columns, states), states[MACHINE])
     columns, states = with_neighbour(columns, states)
