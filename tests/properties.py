@@ -24,5 +24,5 @@ def load_profile(*, is_whole: bool, shrinks: bool) -> None:
 
 
 def examples(share: float) -> int:
-    """The number of examples of a property that needs more or fewer of them than usual: this share of the usual number."""
+    """The number of examples of a property that needs more or fewer than others: this share of the usual number."""
     return round(share * settings().max_examples)
