@@ -1,4 +1,4 @@
-"""Pages of claims and misconceptions: read, run, follow, cancel, save."""
+"""Pages of claims and misconceptions: reads, runs, follows, cancels and saves them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,8 +27,8 @@ HISTORY = 20
 
 
 def start_run(ids: Sequence[str], owner_id: int | None) -> str:
-    """Queues a run of these claims, of all if none is named, and returns its id; ValueError with a sentence for an
-    unknown one, LabUnavailableError without an engine."""
+    """Queues a run of these claims, or of all if ``ids`` is empty, and returns its id. ValueError with a sentence for
+    an unknown claim, LabUnavailableError without a lab."""
     claims = choose(all_claims(), ids)
     service.require()
     run_id = claim_runs.create_run([claim.id for claim in claims], owner_id)
@@ -37,8 +37,8 @@ def start_run(ids: Sequence[str], owner_id: int | None) -> str:
 
 
 def start_misconception(misconception: Misconception, prediction: str, owner_id: int | None) -> str:
-    """Queues a run of a misconception and returns its id; ValueError without a valid prediction, LabUnavailableError
-    without an engine."""
+    """Queues a run of a misconception and returns its id. ``prediction`` is the index of a choice as text; ValueError
+    if it is invalid. LabUnavailableError without a lab."""
     choice = misconception.parse_choice(prediction)
     service.require()
     run_id = claim_runs.create_run(
@@ -49,7 +49,7 @@ def start_misconception(misconception: Misconception, prediction: str, owner_id:
 
 
 def require_run(identity: str) -> RunSummary:
-    """The run, or Http404."""
+    """The run with this id. Raises Http404."""
     found = claim_runs.load_run(identity)
     if found is None:
         raise Http404(_("This run of claims does not exist."))
@@ -57,7 +57,7 @@ def require_run(identity: str) -> RunSummary:
 
 
 def require_misconception(name: str) -> Misconception:
-    """The misconception, or Http404."""
+    """The misconception with this name. Raises Http404."""
     found = find_misconception(name)
     if found is None:
         raise Http404(_("There is no misconception with this name."))
@@ -65,7 +65,8 @@ def require_misconception(name: str) -> Misconception:
 
 
 def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any]:
-    """The context of the page that lists all claims. ``group``: of a training session."""
+    """The template context of the page that lists all claims. ``group``: the group of a training session whose runs are
+    shown, empty for those on the server's own engine."""
     live = claim_runs.live_run(group)
     recorded = claim_runs.recorded_seconds()
     runnable = {claim.id for claim in shown if not claim.unavailable}
@@ -82,7 +83,7 @@ def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any
 
 
 def run_context(run: RunSummary) -> dict[str, Any]:
-    """The context of the page of one run."""
+    """The template context of the page of one run."""
     shown = show_run(claim_runs.outcomes(run.id))
     return {
         "groups": group_by_topic(shown),
@@ -95,7 +96,8 @@ def run_context(run: RunSummary) -> dict[str, Any]:
 
 
 def _remaining(run: RunSummary | None, recorded: Mapping[str, float]) -> str:
-    """The remaining time of a run; empty if it has ended."""
+    """The estimated remaining time of a run as text; empty if no run is given or it has ended. ``recorded`` are the
+    seconds that each claim took last."""
     if run is None or not run.live:
         return ""
     outcomes = claim_runs.outcomes(run.id)
@@ -105,7 +107,7 @@ def _remaining(run: RunSummary | None, recorded: Mapping[str, float]) -> str:
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """Every claim with its newest outcome, and the progress of a current run."""
+    """The page of all claims with their newest outcomes, and the progress of the current run."""
     context = catalogue_context(show_catalogue(claim_runs.newest_outcomes()))
     heartbeat = service.heartbeat()
     more = {
@@ -127,7 +129,7 @@ def one_run(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def run(request: HttpRequest) -> HttpResponse:
-    """Queues a run of the named claims, or of all."""
+    """Queues a run of the claims in the form, or of all."""
     ids = request.POST.getlist("claim")[:1000]
     try:
         identity = start_run(ids, request.user.pk)
@@ -162,14 +164,15 @@ def save(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_GET
 def gallery(request: HttpRequest) -> HttpResponse:
-    """Every misconception."""
+    """The page of all misconceptions."""
     context = {"misconceptions": all_misconceptions(), "tried": claim_runs.misconceptions_tried()}
     return render(request, "claims/misconceptions.html", context)
 
 
 @require_GET
 def one_misconception(request: HttpRequest, name: str) -> HttpResponse:
-    """What people expect and the prediction form; after the run the result, its reason, and the fix."""
+    """The page of a misconception: what people expect and the form for the prediction; after the run, the result, its
+    reason, and the fix."""
     return _show_misconception(request, require_misconception(name), request.GET.get("run", ""))
 
 
@@ -199,7 +202,7 @@ def _show_misconception(
 
 @require_POST
 def run_misconception(request: HttpRequest, name: str) -> HttpResponse:
-    """Queues a run of a misconception with the prediction."""
+    """Queues a run of a misconception, with the user's prediction."""
     misconception = require_misconception(name)
     try:
         identity = start_misconception(misconception, request.POST.get("prediction", ""), request.user.pk)
