@@ -1,4 +1,4 @@
-"""The HTTP API: what pages offer, as JSON, with OpenAPI documents at /api/docs."""
+"""The HTTP API: what pages offer, as JSON, with OpenAPI documentation at /api/docs."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -43,7 +43,7 @@ from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.api import router as sessions
 from dashboard.web.training.group_access import group_filter
 
-#: Entries of the journal in one answer.
+#: The maximum number of journal entries in one response.
 MAX_PAGE = 1000
 
 
@@ -56,7 +56,7 @@ api = NinjaAPI(
 )
 
 
-#: The status of errors whose text is the answer.
+#: The HTTP status for exceptions whose text is returned to the client.
 STATUSES: dict[type[Exception], int] = {
     InvalidReportError: 400,
     NotSavedError: 400,
@@ -74,7 +74,7 @@ api.add_router("", sessions)
 
 
 class Problem(Schema):
-    """One thing to correct."""
+    """A field to correct. ``arm`` is the key of the arm, null for a shared field."""
 
     arm: str | None = None
     field: str
@@ -82,7 +82,7 @@ class Problem(Schema):
 
 
 class InvalidExperiment(Refusal):
-    """Why an experiment was refused, field by field."""
+    """Why an experiment was refused. ``problems`` contains each field to correct."""
 
     problems: list[Problem] = Field(default_factory=list)
 
@@ -106,7 +106,7 @@ for _error, _status in STATUSES.items():
 
 
 class ExperimentIn(BaseModel):
-    """An experiment to launch. ``modes`` are arms with shared options; ``arms`` follow them."""
+    """An experiment to launch. ``modes`` are arms with the shared options; ``arms`` have their own and follow them."""
 
     model_config = ConfigDict(extra="allow")
     title: Any = None
@@ -138,7 +138,7 @@ def _out(rows: Iterable[Experiment]) -> list[dict[str, Any]]:
 
 @api.get("/doctor", tags=["engine"], summary="What this engine and kernel support (doctor/1)")
 async def doctor(request: HttpRequest) -> HttpResponse:
-    """The table of modes and the checks."""
+    """The report ``doctor/1``: which modes are available, and the results of the checks."""
     return json_response(await run_doctor())
 
 
@@ -158,7 +158,7 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
-    """The newest 200 of the server's own engine; with ``session``, those of the groups of your training session."""
+    """The newest 200 outside training sessions; with ``session``, those of the groups in your training session."""
     rows = Experiment.objects.filter(**group_filter(session, request.user), parent=None).exclude(wanted=Wanted.REMOVED)
     return _out(rows.order_by("-created_at")[:200])
 
@@ -198,13 +198,13 @@ def _comparison(identity: str, at: int | None) -> Comparison:
 
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page receives them")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """A snapshot, now or after journal entry ``at``."""
+    """A snapshot of the experiment, now or after journal entry ``at``."""
     return json_response(load_snapshot(identity, at))
 
 
 @api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
 def comparison(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """Columns, states and rows, now or after journal entry ``at``."""
+    """The columns, states and rows, now or after journal entry ``at``."""
     return json_response(_comparison(identity, at))
 
 
@@ -212,8 +212,8 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 def journal(
     request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE, cursor: str = ""
 ) -> HttpResponse:
-    """Numbered entries with cause and facts, at most ``limit`` (1,000): ask again with the last number until the list
-    is empty. With several machines, follow the ``next`` link in the header ``Link``: it has a ``cursor``."""
+    """Numbered entries with causes and facts, at most ``limit`` (1,000). Repeat with the last number as ``after`` until
+    the list is empty. With several machines, follow the ``next`` link in the header ``Link``: it has a ``cursor``."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
@@ -230,8 +230,8 @@ def journal(
 
 
 class TraceIn(Schema):
-    """The request to trace: ``way`` is the key of a path, ``beside`` that of a path to compare with; default: one of
-    another mode."""
+    """The request to trace. ``way`` is the key of its path; ``beside`` is the key of a path to compare it with, by
+    default one of another mode."""
 
     way: str = Field(max_length=200)
     beside: str = Field("", max_length=200)
@@ -244,7 +244,7 @@ class TraceIn(Schema):
     summary="The observed hops of one request",
 )
 async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
-    """Sends the request, and one to compare with, and returns the evidence for every hop."""
+    """Sends the request, and one over the path to compare with, and returns the evidence for every hop."""
     await require_experiment(identity)
     try:
         traces, _ = await traced(identity, body.way, body.beside)
@@ -254,7 +254,7 @@ async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
 
 
 class NameIn(Schema):
-    """The new name of an experiment; an empty one restores the default, made of its image and port."""
+    """The new name of an experiment; an empty one restores the default, made of the image and the port."""
 
     title: str = Field("", max_length=MAX_TITLE)
 
@@ -266,7 +266,7 @@ class NameIn(Schema):
     summary="Rename an experiment",
 )
 def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
-    """Changes the name in lists and in reports that are saved from now on."""
+    """Changes the name that lists show, and that reports contain if they are saved from now on."""
     title = body.title.strip()
     if sentence := title_problem(title):
         return Status(400, {"detail": sentence})
@@ -284,8 +284,8 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     summary="stop, again, remove or try",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
-    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path,
-    including those from other machines, and with ``?multicast=true`` also datagrams to a multicast group."""
+    """``stop`` and ``remove`` clean up; ``again`` starts a new round. ``try`` sends a request over every path, also
+    from other machines, and with ``?multicast=true`` datagrams to a multicast group as well."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)

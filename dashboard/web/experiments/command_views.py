@@ -1,4 +1,4 @@
-"""Commands to an experiment: POSTs that write the wanted state and wake the lab."""
+"""Commands on an experiment: POST requests that write the wanted state and wake the lab."""
 
 from contextlib import suppress
 
@@ -20,9 +20,10 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
-    """The page to show after a command: the one that the form came from. ``back`` in the form is the id of another
-    experiment, or ``/`` for the start page; without it, the experiment's own page, or the start page if there is no
-    experiment. On the page of an experiment its state gets the focus, since the button that was pressed is gone."""
+    """The URL of the page to show after a command. The form's field ``back`` is the id of the experiment whose page
+    contained the form, or ``/`` for the start page; without it, the page of experiment ``identity`` or, if that is
+    empty, the start page. On an experiment's page its state gets the focus, because the button that was pressed no
+    longer exists."""
     back = request.POST.get("back", "")
     shown = back if back.isascii() and back.isalnum() else identity
     return scope.front if back == "/" or not shown else f"{scope.experiment(shown)}#state"
@@ -43,8 +44,8 @@ def stop(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the same arms again in new containers; also restarts a running experiment. If ports that they need are
-    in use, shows a page with the holders instead."""
+    """Launches the same arms again in new containers, even if the experiment is running. If ports that they need are in
+    use, shows a page with the holders instead."""
     held = await show_held_ports(request, identity, SERVER_SCOPE)
     if held is not None:
         return held
@@ -74,7 +75,8 @@ def remove(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def rename(request: HttpRequest, identity: str) -> HttpResponse:
-    """Gives the experiment another name; an empty one restores the default, made of its image and port."""
+    """Gives the experiment another name. An empty one restores the default, which consists of the image and the
+    port."""
     title = request.POST.get("title", "").strip()
     url = SERVER_SCOPE.experiment(identity)
     if sentence := title_problem(title):

@@ -1,6 +1,6 @@
 """The form that launches an experiment: shared options, ticked modes, and arms with their own options.
 
-Django keeps what was typed and shows errors at the fields; the rules are in ``core.experiments.drafts``.
+Django keeps what the user has entered and shows errors at the fields; the rules are in ``core.experiments.drafts``.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 SHARED_FIELDS = ("image", "port", "title", "publish", "names")
 DEFAULT_MODES = [Mode.HOST, Mode.BRIDGE]
-#: What a user writes to publish no port; an empty field publishes the port at a free one.
+#: What a user enters to publish no port. An empty field publishes the container's port at a free port.
 PUBLISH_NOTHING = "none"
-#: Arms that the page shows without JavaScript.
+#: The number of empty arm forms that the page contains, for use without JavaScript.
 BLANK_ARMS = 2
 
 
 class OptionField(forms.CharField):
-    """A text that ``core.experiments.drafts`` parses."""
+    """A text field whose value ``core.experiments.drafts`` parses. ``rows`` makes it a text area."""
 
     def __init__(
         self, label: _StrPromise, help_text: _StrPromise | str = "", placeholder: str = "", **attrs: str
@@ -40,14 +40,14 @@ class OptionField(forms.CharField):
 
 
 class ModesField(forms.MultipleChoiceField):
-    """Ticked modes or machines; ``core.experiments`` decides which exist."""
+    """The ticked modes or machines. ``core.experiments`` checks whether they exist."""
 
     def validate(self, value: Any) -> None:
-        """Accepts every value; ``core.experiments`` validates it."""
+        """Accepts every value, because ``core.experiments`` validates it."""
 
 
 class ArmForm(forms.Form):
-    """One arm with its own options; without a mode it is not used."""
+    """An arm with its own options. Without a mode it is ignored."""
 
     mode = forms.CharField(
         label=_("Mode"),
@@ -94,7 +94,7 @@ class ArmForm(forms.Form):
             del self.fields["machine"]
 
     def options(self) -> dict[str, Any]:
-        """The options that the user filled in."""
+        """The options that the user has filled in, by field."""
         values = self.cleaned_data if self.is_bound and self.errors is not None else {}
         return {name: value for name, value in values.items() if value is True or (value and value.strip())}
 
@@ -103,9 +103,10 @@ ArmFormSet = forms.formset_factory(ArmForm, extra=BLANK_ARMS, max_num=MAX_ARMS, 
 
 
 class LaunchForm(forms.Form):
-    """The whole form. ``arms`` is the formset of arms with their own options.
+    """The whole launch form. ``arms`` is the formset of arms with their own options.
 
-    ``free_port`` is a port of the machine at which the container's port is published unless the user writes otherwise.
+    ``free_port`` is a free port of the machine, at which the container's port is published unless the user enters
+    otherwise.
     """
 
     image = OptionField(_("Image"), _("any tag or digest; local images are suggested"), "nginx", list="images")
@@ -144,7 +145,7 @@ class LaunchForm(forms.Form):
         self._used: list[ArmForm] = []
 
     def parse(self) -> ExperimentSpec | None:
-        """The experiment, or None with errors at the fields."""
+        """The experiment that the form describes; None if it is invalid, with errors at the fields."""
         self.full_clean()
         self._ticked = self.cleaned_data["mode"]
         options = [(arm, arm.options()) for arm in self.arms]
@@ -163,20 +164,22 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """The published ports: those that the user entered, or the container's port at the free port of the machine."""
+        """The ports to publish: what the user has entered or, if that is empty, the container's port at the machine's
+        free port."""
         if text.lower() == PUBLISH_NOTHING:
             return ""
         free_port = self.cleaned_data.get("free_port", "")
         return f"{free_port}:{port}" if free_port and not text and port.isdigit() else text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
-        """Adds errors to the fields that they concern; a problem without a field is shown at the modes."""
+        """Adds each problem as an error of the field that it concerns, or of the modes if the form has no such
+        field."""
         keys = [arm.key for arm in spec.arms]
         fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
         for problem in problems:
-            ticked = len(keys) - len(self._used)  # on each ticked machine
+            ticked = len(keys) - len(self._used)  # a ticked mode is one arm per ticked machine
             number = keys.index(problem.arm) - ticked if problem.arm in keys else -1
-            form: forms.Form = self._used[number] if number >= 0 else self  # ticked modes come before the formset
+            form: forms.Form = self._used[number] if number >= 0 else self  # arms of ticked modes come first
             form, field = fields.get(problem.field, (form, problem.field))
             if field in SHARED_FIELDS and not form[field].value():
                 form = self  # the arm inherits the value
@@ -188,7 +191,7 @@ class LaunchForm(forms.Form):
 
     @property
     def problems(self) -> list[dict[str, str]]:
-        """Every error with the id of its input, in the order of the page."""
+        """All errors with the ids of their inputs, in the order of the page."""
         return [
             {"target": form[name].auto_id, "sentence": sentence}
             for form in (self, *self.arms)
@@ -198,13 +201,13 @@ class LaunchForm(forms.Form):
 
     @property
     def has_arms(self) -> bool:
-        """Whether the options of arms are unfolded."""
+        """Whether the arms with their own options are unfolded: one of them has a mode or an error."""
         return any(arm.errors or arm["mode"].value() for arm in self.arms)
 
     @property
     def has_options(self) -> bool:
-        """Whether any option other than the image and the port is filled in or invalid, so that options are
-        unfolded."""
+        """Whether the options are unfolded: one of them, other than the image and the port, is not the default or is
+        invalid."""
         fields = ("title", "publish", "names")
         changed = any(self.errors.get(name) or self[name].value() for name in (*fields, "machines"))
         changed = changed or "mode" in self.errors

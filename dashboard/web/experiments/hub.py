@@ -1,4 +1,4 @@
-"""Follows the journals of experiments: turns any number of new entries into one patch."""
+"""Follows the journals of experiments, and combines all new entries into one patch for the browsers."""
 
 import asyncio
 import logging
@@ -47,10 +47,9 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """An experiment as its clients show it. ``title`` is its name, which no journal entry changes. ``machines`` maps
-    its id, or those of its parts, to the machine. ``problems``, by the same ids: why a journal itself cannot be
-    written, and since when. ``journal`` is the merged one, if there are several machines. ``columns`` are those of the
-    view, with notes about their machines."""
+    """An experiment as its clients see it. ``title`` is its name, which no journal entry changes. ``machines`` maps its
+    id, or those of its parts, to machines; ``problems`` states, by the same ids, why a journal cannot be written, and
+    since when. ``journal`` is the merged one, None on one machine. ``columns`` are those of ``view`` with notes."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -69,7 +68,8 @@ class ExperimentFeed(Feed):
 
     @property
     def head(self) -> ExperimentHead:
-        """The head, with facts that no journal entry records: the current name, a stop, and a problem."""
+        """The head, completed with facts that are not in the journal: the current name, a requested stop, and
+        problems."""
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
         head = replace(head, title=self.title or head.title)
         if self.journal is not None:
@@ -79,8 +79,8 @@ class ExperimentFeed(Feed):
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """Changes that a feed has not shown yet: the view after its new ``entries``, and the merged journal after them.
-    ``written`` are the ids of the journals that were written since."""
+    """What a feed has not shown yet: new ``entries``, and the view and the merged journal after them. ``written`` are
+    the ids of the journals with new entries."""
 
     view: View
     entries: tuple[Entry, ...]
@@ -89,11 +89,11 @@ class _Changes:
 
 
 class ExperimentHub(FeedHub[ExperimentFeed]):
-    """Feeds by experiment."""
+    """The feeds of experiments, by experiment id."""
 
     def __init__(self) -> None:
         super().__init__()
-        #: The experiment on several machines that has clients, by its parts; and what to know about machines by name.
+        #: The experiment to which each part belongs, if it has clients; and the notes about machines by name.
         self._parents: dict[str, str] = {}
         self._notes: dict[str, MachineNote] = {}
 
@@ -106,18 +106,18 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return [self._feeds[key] for key in keys if key in self._feeds]
 
     def wake(self, key: str) -> None:
-        """Marks the feeds that show an experiment as dirty."""
+        """Marks the feeds that show an experiment as dirty, so that its new entries are read."""
         for feed in self._feeds_of(key):
             super().wake(feed.key)
 
     def leave(self, key: str, client: Client) -> None:
-        """Removes a client; without clients a feed ends."""
+        """Removes a client. A feed without clients ends."""
         super().leave(key, client)
         if key not in self._feeds:
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """The number of the newest entry that all feeds show, for each experiment with clients and each part of one."""
+        """The number of the newest entry that all feeds show, by the id of each followed experiment and its parts."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:
@@ -127,11 +127,11 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
     @property
     def divided(self) -> tuple[str, ...]:
-        """The experiments on several machines that have clients."""
+        """The ids of the experiments on several machines that have clients."""
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows the current notes about machines at their columns, and the phases after a stop on all machines."""
+        """Shows these notes at the columns of machines, and the phases of parts after a stop on all machines."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
@@ -140,21 +140,21 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 self._send_snapshot(feed)
 
     def wake_missed(self, experiment: str) -> None:
-        """Marks the feeds of an experiment as dirty, because it has new entries although no wake-up came."""
+        """Marks the feeds of an experiment as dirty, because it has new entries for which no wake-up arrived."""
         idle = [feed for feed in self._feeds_of(experiment) if not feed.dirty.is_set()]
         self.missed += bool(idle)
         for feed in idle:
             feed.dirty.set()
 
     def rename(self, experiment: str, title: str) -> None:
-        """Shows another name of the experiment."""
+        """Shows the new name of an experiment."""
         feed = self._feeds.get(experiment)
         if feed is not None and feed.title != title:
             feed.title = title
             self._send_snapshot(feed)
 
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
-        """Shows that the journal cannot be written or (with an empty text) that it can be written again. ``sender`` is
+        """Shows that a journal cannot be written or, with an empty text, that it can be written again. ``sender`` is
         the machine that reports it: a machine that has joined may report only about its own experiments."""
         for feed in self._feeds_of(experiment):
             before, since = feed.problems.get(experiment, ("", shared_clock()))
@@ -168,7 +168,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends a change that no journal entry carries: a patch needs an entry's number, a snapshot does not."""
+        """Sends a change that is not in the journal. A patch would need the number of an entry; a snapshot does not."""
         feed.snapshot = ""
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))
@@ -185,14 +185,14 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 if changes.entries or not feed.loaded:
                     others = await _other_users(feed.key, changes.view) if _is_outdated(feed, changes.view) else ()
                     self._advance(feed, changes, others)
-                    for key in changes.written:  # the journal is written again; the wake-up for that may have been lost
+                    for key in changes.written:  # it can be written again, even if that wake-up was lost
                         self.trouble(key, "")
             except Exception:
                 log.exception("the journal of experiment %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
     async def _read(self, feed: ExperimentFeed) -> _Changes | None:
-        """Reads the changes for a feed, without changing the feed; None if the experiment no longer exists."""
+        """Reads what a feed has not shown yet, without changing the feed; None if the experiment no longer exists."""
         if not feed.loaded:
             record = await to_db_thread(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
@@ -236,7 +236,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             paths = draw_paths(view.columns, view.states, pictures)
             feed.answer = write_answer(view.columns, rows, view.states, others)
             feed.rows, feed.pictures, feed.paths = rows, pictures, paths
-        # Only now: after an error above, the same entries are read and compared again.
+        # The feed changes only from here on: after an error above, the same entries are read again.
         feed.view, feed.journal = view, changes.journal
         feed.columns = mark_machines(view.columns, self._notes)
         feed.launching = launch_progress(feed.head, view.columns)
@@ -278,7 +278,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
 
 def _read_parts(before: MergedJournal, view: View) -> _Changes:
-    """Reads the changes on all machines."""
+    """Reads the new entries of all parts of an experiment into a copy of the merged journal."""
     journal = before.copy()
     journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))
@@ -287,12 +287,12 @@ def _read_parts(before: MergedJournal, view: View) -> _Changes:
 
 
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
-    """Whether the rows, the diagram and the answer of the feed belong to an older view than ``view``."""
+    """Whether the rows, the diagram and the answer that the feed shows must be computed again for ``view``."""
     return view.states is not feed.view.states or view.columns is not feed.view.columns or not feed.loaded
 
 
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
-    """The containers of other experiments; empty unless an arm does not run because its port is taken."""
+    """The containers of other experiments, if an arm cannot run because its port is taken; otherwise empty."""
     return await to_db_thread(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 

@@ -1,4 +1,4 @@
-"""The page of LANs: create and remove them, form swarms, and choose a host to launch on."""
+"""The page of LANs: creates and removes them, forms swarms, and offers their hosts for launches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.service import LabUnavailableError, service
 
-#: Seconds until the page is requested again while a LAN changes. A response header instead of a meta element: only a
-#: page that shows unfinished work is reloaded.
+#: Seconds until a browser reloads the page while a LAN changes. A response header requests that, not a meta element, so
+#: that a page which shows no unfinished work is not reloaded.
 REFRESH_S = 2
-#: The numbers in the form of a new LAN.
+#: The numeric fields in the form of a new LAN, with their defaults.
 FIELDS = {"hosts": 2, "neighbours": 1, "mtu": 1500, "delay": 0, "loss": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchHost:
-    """A host of a LAN on which experiments can be launched."""
+    """A host of a LAN, or a machine, on which experiments can be launched."""
 
     id: str
     lan: str
@@ -36,7 +36,7 @@ class LaunchHost:
 
 
 async def load_lans() -> tuple[tuple[LanState, ...], str]:
-    """All LANs; if they cannot be read, the reason."""
+    """The states of all LANs, and the reason if they cannot be read."""
     try:
         return await service.ask(lan_calls.lans), ""
     except LabUnavailableError as error:
@@ -44,8 +44,8 @@ async def load_lans() -> tuple[tuple[LanState, ...], str]:
 
 
 async def launch_hosts() -> dict[str, LaunchHost]:
-    """The hosts of LANs by id, without the host of the server's own engine, ended hosts, and hosts of LANs that are
-    being removed."""
+    """The hosts of LANs on which experiments can be launched, by id: without ended hosts, hosts of LANs that are being
+    removed, and the host of the server's own engine."""
     lans, _problem = await load_lans()
     return {
         host.id: LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm)
@@ -78,18 +78,18 @@ async def _show(
 
 @require_GET
 async def listing(request: HttpRequest) -> HttpResponse:
-    """All LANs."""
+    """The page of all LANs."""
     return await _show(request)
 
 
 def _number(text: str) -> int:
-    """The number in a field; -1, which every limit refuses, if the text is not a number."""
+    """The number in a field, or -1 if the text is not a number; every limit refuses -1."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
 
 
 @require_POST
 async def create(request: HttpRequest) -> HttpResponse:
-    """Begins to create a LAN; if that is refused, shows the form again with its input."""
+    """Starts creating a LAN in the background. If that is refused, shows the form again with its input."""
     typed = {
         name: request.POST.get(name, str(default)).strip()[:40] for name, default in {"name": "", **FIELDS}.items()
     }
@@ -104,7 +104,8 @@ async def create(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_change(request: HttpRequest, lan: LanState) -> str:
-    """Why an account that is not an owner may not change this LAN; empty if it may. Queries the database."""
+    """The reason why this account may not change the LAN: experiments of other accounts run on it. Empty if it may;
+    owners always may. Queries the database."""
     if role_in(request) is Role.OWNER:
         return ""
     others = unsettled.load_owners(["" if host.own else host.id for host in lan.hosts]) - {request.user.pk}

@@ -1,4 +1,4 @@
-"""Where an experiment can be launched: on the engine of a machine, or on a host of a LAN."""
+"""The places where an experiment can be launched: the engine of a machine, or a host of a LAN."""
 
 from collections.abc import Iterable
 
@@ -12,8 +12,8 @@ from dashboard.web.service import service
 
 
 async def launch_places() -> dict[str, LaunchHost]:
-    """The places by name (``core.operations.machines.split_place``), apart from the server's own engine: machines that
-    are connected and accept new work, and the hosts of LANs."""
+    """The places other than the server's own engine, by name (``core.operations.machines.split_place``): connected
+    machines that accept new work, and hosts of LANs."""
     places = {}
     if (labs := service.labs) is not None:
         for record in await to_db_thread(machines.list_machines):
@@ -26,8 +26,8 @@ async def launch_places() -> dict[str, LaunchHost]:
 
 
 def own_engine_problem() -> str:
-    """Why nothing can be launched on the server's own engine, in an installation with other machines; empty if it can,
-    or if there are no others."""
+    """The reason why nothing can be launched on the server's own engine. Empty if something can, or if the installation
+    has no other machines."""
     if service.labs is None:
         return ""
     lab = service.labs.server
@@ -37,8 +37,8 @@ def own_engine_problem() -> str:
 
 
 def machine_names(places: Iterable[str], place: str = "") -> tuple[str, ...]:
-    """The machines that arms of an experiment at ``place`` can name: empty if no other machine is connected, or if it
-    runs on a private host."""
+    """The machines that arms of an experiment at ``place`` can name. Empty if no other machine is connected, or if the
+    place is a private host."""
     joined = [name for name, host in map(split_place, places) if name is not None and not host]
     if not joined or split_place(place)[1] or service.labs is None:
         return ()

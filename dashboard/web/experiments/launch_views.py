@@ -1,4 +1,4 @@
-"""The start page: the form of a new experiment, presets, and the experiments of this engine."""
+"""The start page: the form of a new experiment, presets, and the list of experiments."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -43,8 +43,8 @@ NO_OPTIONS = LaunchOptions((), (), 8080)
 
 
 async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
-    """Modes, local images and a free port to publish, for the server's engine or a ``host`` of a LAN, and the problem
-    of the engine."""
+    """The modes, local images and free port that the form offers at a place (``host``, empty for the server's own
+    engine), and the problem of the engine there, empty if it answers."""
     try:
         return await service.ask_of(host, experiment_calls.launch_options), ""
     except (LabUnavailableError, EngineError) as error:
@@ -52,12 +52,12 @@ async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
 
 
 def _example() -> ReportView | None:
-    """The example report that is shown before the first experiment."""
+    """The example report that the page shows before the first experiment; None if it is missing."""
     return example_report.load()[0].view if example_report.is_there() else None
 
 
 def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = ()) -> LaunchForm:
-    """The launch form, filled in with a preset; ``machines`` are those that can be chosen."""
+    """The launch form, filled in with a preset. ``machines`` are the machines that the user can choose."""
     values = {"publish": PUBLISH_NOTHING, "modes": [], **prepared.values}
     modes: Sequence[str] = values.pop("modes")
     return LaunchForm(mode=modes, free_port=free_port, machine_names=machines, **values)
@@ -75,7 +75,7 @@ async def _home(
     host: str = "",
 ) -> HttpResponse:
     hosts = await launch_places()
-    # Without an engine of its own, a server leads to a machine that responds.
+    # If the server has no usable engine, the form launches on a machine that responds.
     own_problem = own_engine_problem() if first_machine(hosts) else ""
     host = host or (first_machine(hosts) if own_problem else "")
     options, problem = await _launch_options(host)
@@ -87,7 +87,7 @@ async def _home(
         shown = creators.filter(rows.exclude(measurements__twin=True))
         ended = has_ended()
         running = shown.exclude(ended)[:PAST]
-        # Experiments that were launched only for a measurement are shown on its page.
+        # Excludes experiments that were launched only for a measurement: its page shows them.
         past = shown.filter(ended)[:PAST]
         prepared = form_of(prepare(preset, options.images, options.port), options.port, names) if preset else None
         presets = [prepare(one, options.images, options.port, options.modes) for one in PRESETS]
@@ -134,7 +134,8 @@ def _preset_named(key: str) -> Preset:
 
 @require_GET
 async def home(request: HttpRequest) -> HttpResponse:
-    """The start page; ``?preset=KEY`` fills in the form with a preset, ``?host=ID`` launches on a host of a LAN."""
+    """The start page. ``?preset=KEY`` fills in the form with a preset; ``?host=PLACE`` launches on another machine or a
+    host of a LAN."""
     key, host = request.GET.get("preset", ""), request.GET.get("host", "")
     if host and host not in await launch_places():
         return await _home(request, refused=_host_gone(), status=404)
@@ -143,8 +144,8 @@ async def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch(request: HttpRequest) -> HttpResponse:
-    """Writes a new experiment. A form with errors is shown again with its input, as it is if ports that it needs are in
-    use or the disk is too full. The form can also stop an experiment that holds a port, and is then shown again."""
+    """Launches an experiment. If the form has errors, needed ports are in use, or the disk is too full, shows the form
+    again with its input. The form can also stop an experiment that holds a port; it is then shown again as well."""
     host, places = request.POST.get("host", ""), await launch_places()
     form = LaunchForm(request.POST, machine_names=machine_names(places, host))
     spec = form.parse()
@@ -176,8 +177,8 @@ async def launch(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch_preset(request: HttpRequest) -> HttpResponse:
-    """Launches a preset and opens the part of the page that shows its difference; if ports that it needs are in use, or
-    a mode is not available, shows the form instead."""
+    """Launches a preset, and opens the part of the experiment's page that shows the difference. If needed ports are in
+    use or a mode is unavailable, shows the form instead."""
     preset = _preset_named(request.POST.get("preset", ""))
     host = request.POST.get("host", "")
     if host and host not in await launch_places():

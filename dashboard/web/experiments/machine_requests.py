@@ -1,8 +1,7 @@
 """“Try” with requests from other machines.
 
-Each request is a call to the lab of the client, which sends it; the lab of the experiment watches which client the
-program sees. The two labs do not talk to each other, and no clocks are compared: the duration is measured by the
-client's lab.
+The client's lab sends each request; the experiment's lab watches which client address its program sees. The two labs do
+not communicate, and no clocks are compared: the client's lab measures the duration.
 """
 
 import asyncio
@@ -27,15 +26,16 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.machines.clients import CALL_ERRORS, arm_names, find_clients, row_of
 from dashboard.web.service import service
 
-#: A request that is not answered within this time overlaps with the next one.
+#: If a request is not answered within this time, the next one starts meanwhile.
 STAGGER_S = 0.5
-#: How long all requests from other machines may take.
+#: The maximum duration of all requests from other machines together, in seconds.
 LIMIT_S = 40.0
 LATE = f"It was not requested: the requests before it took {LIMIT_S:g} s."
 
 
 async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:
-    """As ``actions.try_paths``, with requests from all other machines. Raises the errors of the experiment's lab."""
+    """As ``actions.try_paths``, with additional requests from all other machines. Raises the errors of the experiment's
+    lab."""
     record = await to_db_thread(experiment_store.load, experiment)
     clients = () if record is None or record.host else await find_clients(record.machine, experiment)
     if not clients or record is None:
@@ -50,7 +50,7 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
     paths = [path for path in found if path.client.startswith(MACHINE_KEY) and _is_known(path, names)]
     servers = tuple(dict.fromkeys((path.server, path.server_port) for path in paths if path.address))
     arms, seen = {client.key: client.arm for client in clients}, SeenClients()
-    # Over the overlay network by address, then by name.
+    # A path over the overlay network is requested by address and then by name.
     asked = [(path, name) for path in paths for name in _hosts(path, names)]
     watching = await service.ask_on(machine, "", requests.watch_clients, experiment, servers)
     reading = asyncio.ensure_future(seen.read(watching))
@@ -66,42 +66,45 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
 
 
 def _is_known(path: Path, names: Collection[str]) -> bool:
-    """Whether a path over the overlay network is one to an arm of the experiment: a lab could write other columns."""
+    """False for a path over the overlay network to a column that is not an arm of the experiment, which a lab could
+    have added."""
     return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
 
 
 def _hosts(path: Path, names: Collection[str]) -> tuple[str, ...]:
-    """The names by which a path is requested; the empty one is its address."""
+    """The host names by which a path is requested; the empty one stands for its address."""
     return ("",) if name_problem(path.host_name, names) else ("", path.host_name)
 
 
 class SeenClients:
-    """The clients that programs have seen since the watch began, by column, in the order of the connections."""
+    """The client addresses that programs have seen since the watch began, by column, in the order of the
+    connections."""
 
     def __init__(self) -> None:
         self._seen: dict[str, list[str]] = {}
-        #: The ends of the clients themselves.
+        #: The addresses and ports from which clients on other machines have sent.
         self._own: set[str] = set()
 
     async def read(self, lines: AsyncGenerator[str]) -> None:
-        """Reads the lines of ``watch_clients`` until it is cancelled."""
+        """Reads the output of ``watch_clients`` until it ends or this task is cancelled."""
         rest = ""
         async with aclosing(lines):
             async for text in lines:
                 *complete, rest = (rest + text).split("\n")
                 for line in complete:
-                    if line.startswith('["'):  # no other line, such as that the lab is unavailable
+                    if line.startswith('["'):  # skips messages, such as that the lab is unavailable
                         server, peer = json.loads(line)
                         self._seen.setdefault(server, []).append(peer)
 
     def count(self, server: str) -> int:
-        """The number of clients that a program has seen."""
+        """The number of clients that the program in a column has seen."""
         return len(self._seen.get(server, ()))
 
     def client_of(self, server: str, reply: Reply, before: int) -> str:
-        """The client that the program saw for a connection that began after ``before`` others: the client's own end;
-        or, if the request was answered, the only new client that is not another machine's own end, which is a proxy or
-        a translated address. Empty if there are several candidates or none."""
+        """The client address that the program saw for a request; ``before`` is the number of clients seen before it.
+        This is the client's own address if the program saw it. Otherwise, if the request was answered, it is the only
+        new address that belongs to no client, such as that of a proxy or after a translation. Empty if several or no
+        addresses qualify."""
         if not reply.client:
             return ""
         self._own.add(reply.client)
@@ -113,7 +116,8 @@ class SeenClients:
 
 
 async def _request(path: Path, seen: SeenClients, end: float, arm: OverlayArm | None = None, host: str = "") -> Attempt:
-    """Requests a path; over an overlay network from the ``arm``, also by the name ``host``."""
+    """Sends a request over a path, unless the time ``end`` is past; over an overlay network from the ``arm``, and to
+    the name ``host`` if one is given."""
     attempt = without_trace(new_attempt(path))
     if host:
         url = f"http://{format_endpoint(host, path.port)}/"

@@ -1,4 +1,4 @@
-"""Experiments on several machines: what is known about each machine, and calls to the lab that drives a column."""
+"""Experiments on several machines: notes about each machine, and calls to the lab that drives a column."""
 
 import asyncio
 from collections import deque
@@ -24,7 +24,7 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def machine_notes() -> dict[str, MachineNote]:
-    """What is known about each machine, by its name: why its columns do not change, or another state that it is in.
+    """Notes for the columns of each machine, by its name: why they do not change, or another state of the machine.
     Queries the database."""
     labs = service.labs
     if labs is None:
@@ -36,7 +36,7 @@ def machine_notes() -> dict[str, MachineNote]:
         lab = labs.of(None if record is None else name)
         if record is not None and record.is_revoked:
             notes[name] = MachineNote(_("This machine was revoked: it has no lab."))
-        elif not lab.is_connected and service.nats.problem:  # its journal may still grow
+        elif not lab.is_connected and service.nats.problem:  # not marked as absent: its journal may still grow
             notes[name] = MachineNote(
                 note=_("This server has no connection to NATS: it is not known whether the lab of this machine runs.")
             )
@@ -50,7 +50,7 @@ def machine_notes() -> dict[str, MachineNote]:
 
 
 def choosable() -> tuple[str, ...]:
-    """The machines that arms can name now, as in the launch form: empty if no other machine is connected. Queries the
+    """The machines that arms can name now, as in the launch form. Empty if no other machine is connected. Queries the
     database."""
     labs = service.labs
     if labs is None:
@@ -69,8 +69,8 @@ async def _parts_of(experiment: str) -> tuple[Part, ...]:
 
 
 async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attempt, ...]:
-    """Sends a request over every path, on all machines at once. An absent machine does not prevent the others;
-    LabUnavailableError or NotRunningError if none answers."""
+    """Sends a request over every path, on all machines at the same time. Machines that are absent are skipped. Raises
+    LabUnavailableError or NotRunningError only if no machine can send requests."""
     divided = await _parts_of(experiment)
     if not divided:
         return await try_everywhere(experiment, multicast=multicast)
@@ -89,13 +89,14 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
 
 
 async def inspect(experiment: str, column: str, command: str, name: str) -> AsyncGenerator[str]:
-    """The output of a command in a column, on its machine. Raises the same errors as ``actions.inspect``."""
+    """Streams the output of a command in a column, executed on the column's machine. Raises the same errors as
+    ``actions.inspect``."""
     place = await to_db_thread(parts.find_column, experiment, column)
     return await service.ask_about(place.experiment, actions.inspect, place.experiment, place.column, command, name)
 
 
 def arms_by_place(arms: Iterable[ArmSpec], place: str) -> dict[str, tuple[ArmSpec, ...]]:
-    """The arms of an experiment at ``place``, by the place of the machine on which each runs."""
+    """Groups arms by the place where each runs; arms that name no machine run at ``place``."""
     found: dict[str, list[ArmSpec]] = {}
     for arm in arms:
         name = None if arm.machine == SERVER_NAME else arm.machine or split_place(place)[0]
@@ -105,11 +106,12 @@ def arms_by_place(arms: Iterable[ArmSpec], place: str) -> dict[str, tuple[ArmSpe
 
 
 def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tuple[Entry, ...], str]:
-    """At most ``limit`` entries of an experiment, and the cursor for the next ones, which is empty on one machine. With
-    a cursor, ``after`` is ignored. ValueError with a sentence for an invalid cursor.
+    """At most ``limit`` entries of an experiment's journal, and the cursor of the next page, which is empty on one
+    machine. With a cursor, ``after`` is ignored. ValueError with a sentence for an invalid cursor.
 
-    The number of an entry is enough to continue the journal of one machine. Several machines store their entries at the
-    same time: a cursor has the newest number that was read from each, so that no entry is skipped or repeated."""
+    The journal of one machine can be continued after the number of an entry. Several machines store their entries at
+    the same time, so a cursor contains the newest number that was read from each machine; no entry is skipped or
+    repeated."""
     if not record.parts:
         return tuple(islice(parts.read(record, after), limit)), ""
     journal = parts.merged_journal(record)
@@ -123,7 +125,7 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
 
 
 def _skip(journal: MergedJournal, cursor: str) -> None:
-    """Reads the journal up to a cursor, because the merged head depends on every earlier entry."""
+    """Reads the journal up to a cursor without returning entries, because the merged head depends on all of them."""
     numbers = cursor.split("-")
     if len(numbers) != len(journal.seen) or not all(
         number.isascii() and number.isdigit() and len(number) < 10 for number in numbers

@@ -1,7 +1,7 @@
-"""Positions of the texts and icons in a diagram's boxes, in the units of the diagram.
+"""Positions of the texts and icons in the boxes of a diagram, in the diagram's units.
 
-The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vectors.json`` tests both. Numbers are text,
-so that no locale puts a comma into an SVG attribute.
+The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vectors.json`` tests both. Numbers are
+strings, so that no locale puts a comma into an SVG attribute.
 """
 
 from collections.abc import Sequence
@@ -12,13 +12,13 @@ from dashboard.core.measurements.formatting import fixed
 
 FRAMES = frozenset({"machine", "stack", "host-stack"})
 LINE = 17
-#: Distance between numbers at one corner; distance of a number from the end of its edge.
+#: The distance between two hop numbers at one corner, and that of a number from the end of its edge.
 NUMBERS_APART, BEFORE_END = 20, 12
 
 
 @dataclass(frozen=True, slots=True)
 class TextView:
-    """One line of text; ``style`` is strong, plain or soft."""
+    """One line of text. ``style`` is strong, plain or soft."""
 
     x: str
     y: str
@@ -29,7 +29,7 @@ class TextView:
 
 @dataclass(frozen=True, slots=True)
 class BoxView:
-    """A rectangle, the position of the mode's icon if it has one, and its texts."""
+    """A box with its texts. ``shape`` is the position of the mode's icon, None without one."""
 
     id: str
     kind: str
@@ -45,7 +45,7 @@ class BoxView:
 
 @dataclass(frozen=True, slots=True)
 class EdgeView:
-    """A connection, with its label if it has one."""
+    """An edge with its label, which may be empty."""
 
     id: str
     kind: str
@@ -58,7 +58,7 @@ class EdgeView:
 
 @dataclass(frozen=True, slots=True)
 class NumberView:
-    """The number of a hop, around its centre."""
+    """The number of a hop, and the position of its centre."""
 
     text: str
     x: str
@@ -67,8 +67,8 @@ class NumberView:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """The elements of the diagram: the machine's frame, then edges, then the boxes in front of them; for the chosen
-    path, the ids of the elements that it passes and the numbers of its hops."""
+    """The elements of the diagram: the frames of machines, then edges, then the remaining boxes (``things``). For the
+    chosen path, ``passed`` contains the ids of the elements that it passes, and ``numbers`` those of its hops."""
 
     box: str
     summary: str
@@ -80,13 +80,13 @@ class PictureView:
 
 
 def number(value: float) -> str:
-    """The number as text with at most two decimals and no exponent."""
+    """A number as text with at most two decimals, without an exponent."""
     text = fixed(value, 2).rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def lay_out_box(box: Box) -> BoxView:
-    """The box with its texts in place."""
+    """The box with the positions of its texts."""
     x, y = box.x, box.y
     texts: list[TextView] = []
     shape = None
@@ -119,12 +119,12 @@ def lay_out_box(box: Box) -> BoxView:
 
 
 def lay_out_edge(edge: Edge) -> EdgeView:
-    """The edge with its label in place."""
+    """The edge with the position of its label."""
     return EdgeView(edge.id, edge.kind, edge.mode, edge.path, edge.label, number(edge.label_x), number(edge.label_y))
 
 
 def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]:
-    """Positions of the numbers of the path's hops; a hop that is not drawn has none."""
+    """The numbers of a path's hops with their positions; hops that are not drawn have no number."""
     known = {box.id: box for box in boxes}
     numbers = []
     for place, hop in enumerate(path.hops, 1):
@@ -137,7 +137,7 @@ def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]
 
 
 def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> PictureView:
-    """Everything to draw, in drawing order."""
+    """All elements of the diagram, in drawing order."""
     return PictureView(
         f"0 0 {number(picture.width)} {number(picture.height)}",
         picture.summary,

@@ -1,4 +1,4 @@
-"""Checks before a launch whether the ports that it needs are held, and shows the holders."""
+"""Checks before a launch whether other programs hold the ports that it needs, and shows the holders."""
 
 import asyncio
 from contextlib import suppress
@@ -21,13 +21,13 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
-#: Seconds to wait for the lab's answer, so that a launch is answered even while the lab waits for the database.
+#: Seconds to wait for a lab's answer, so that a launch gets a response even while the lab waits for the database.
 ANSWER_S = 2.0
-#: The field of a form that launches although ports are held.
+#: The form field with which the user launches although ports are held.
 ANYWAY = "anyway"
-#: The field of the launch form that names an experiment to stop, because it holds a port.
+#: The field of the launch form with the id of an experiment to stop, because it holds a port.
 STOP = "stop"
-#: Seconds to wait until a stopped experiment holds no port.
+#: Seconds to wait until a stopped experiment no longer holds ports.
 STOP_TIMEOUT_S = 15.0
 STOP_POLL_S = 0.1
 
@@ -35,9 +35,9 @@ STOP_POLL_S = 0.1
 async def find_holders(
     request: HttpRequest, arms: tuple[ArmSpec, ...], experiment: str = "", host: str = ""
 ) -> tuple[PortHolder, ...]:
-    """The holders of the ports that ``arms`` need, except ``experiment`` itself. ``host`` is the private host of a
-    training session. Empty if the user launches anyway, and if the lab does not answer: the experiment then shows why
-    it waits."""
+    """The holders of the ports that ``arms`` need, other than ``experiment`` itself. ``host`` is the place of arms that
+    name no machine. Empty if the user launches anyway, or if the lab does not answer; the experiment then shows why it
+    waits."""
     if ANYWAY in request.POST:
         return ()
     return (await _ask(arms, experiment, host)).holders
@@ -45,14 +45,15 @@ async def find_holders(
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """The answers of labs; ``is_complete``: the labs of all machines answered."""
+    """The port holders that labs have reported. ``is_complete``: the labs of all machines have answered."""
 
     holders: tuple[PortHolder, ...] = ()
     is_complete: bool = False
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """The answers of the labs of all machines. If there are several, each sentence begins with its machine."""
+    """Asks the labs of all machines on which the arms run. If there are several, each sentence begins with the
+    machine's name."""
     by_place = arms_by_place(arms, host)
     if list(by_place) == [host] or not arms:
         answer = await _ask_at(arms, experiment, host)
@@ -68,7 +69,7 @@ async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answer
 
 
 async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
-    """The answer of the lab; None if it does not answer."""
+    """The port holders at one place (``host``); None if its lab does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
@@ -77,7 +78,7 @@ async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tupl
 
 
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
-    """Stops the experiment that the launch form names, and waits until it holds none of the ports that ``arms`` need.
+    """Stops the experiment that the launch form names, and waits until it no longer holds ports that ``arms`` need.
     Returns the remaining holders; None if they are unknown because a machine's lab does not answer."""
     identity = request.POST[STOP]
     await to_db_thread(parts.set_wanted, identity, Wanted.STOPPED)
@@ -94,8 +95,8 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:
-    """A page on who holds the ports that a launch of this experiment needs; None if it can be launched. ``host``
-    defaults to the private host on which the experiment ran, if any."""
+    """A page that shows who holds the ports needed to launch this experiment again; None if it can be launched.
+    ``host`` defaults to the place where the experiment ran."""
     record = await to_db_thread(experiment_store.load, identity)
     if record is None:
         return None

@@ -1,4 +1,4 @@
-"""The recording that a browser replays; cached per process, so that only new entries are added."""
+"""The recording that a browser replays. It is cached in the process, so that only new entries must be added."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ from dashboard.store import parts
 from dashboard.store.experiments import Record
 from dashboard.web.http.database import to_db_thread
 
-#: A recording has at most so many entries; it begins with the state before them.
+#: The maximum number of entries in a recording, which begins with the state before the first of them.
 MAX_ENTRIES = 20_000
 KEPT = 4
 
 
 @dataclass(slots=True)
 class _CachedReplay:
-    """A recording, the merged journal at its end if there are several machines, and the recording as JSON."""
+    """A recording, the same as JSON, and the merged journal at its end if there are several machines."""
 
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
@@ -47,7 +47,7 @@ def _place(identity: str) -> _CachedReplay:
 
 
 def encoded_track(identity: str) -> bytes:
-    """The recording up to the newest entry, as JSON; Http404 if the experiment does not exist. Slow: call it in a
+    """The recording up to the newest entry, as JSON. Http404 if the experiment does not exist. Slow: call this in a
     thread."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
@@ -73,8 +73,8 @@ def encoded_track(identity: str) -> bytes:
 def _read_new(
     record: Record, recording: ReplayRecording, before: MergedJournal | None
 ) -> tuple[MergedJournal | None, tuple[Entry, ...]]:
-    """The entries after a recording, and the merged journal after them. With several machines, the entries continue the
-    merged journal ``before``."""
+    """The entries after the end of a recording, and the merged journal after them. ``before`` is the merged journal at
+    the end of the recording, None on one machine."""
     if before is None:
         return None, tuple(parts.read(record, recording.view.seq))
     journal = before.copy()
@@ -83,6 +83,6 @@ def _read_new(
 
 @require_GET
 async def track(_request: HttpRequest, identity: str) -> HttpResponse:
-    """JSON for ``replay.js``, made in a worker thread."""
+    """The recording as JSON for ``replay.js``."""
     encoded = await to_db_thread(encoded_track, identity)
     return HttpResponse(encoded, content_type="application/json", headers={"Cache-Control": "no-store"})

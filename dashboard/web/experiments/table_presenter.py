@@ -1,4 +1,4 @@
-"""The comparison as the page shows it: sections of rows, each row with one cell per column.
+"""The comparison as the page shows it: sections of rows, each with one cell per column.
 
 The browser computes the same from the same rows (``js/core/comparison/cells.js``); ``tests/js/vectors.json`` tests
 both.
@@ -18,17 +18,17 @@ from dashboard.core.experiments.messages import Column, PublishedPort, Relation,
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.namespaces.addresses import bracket
 
-#: Rows of a section that are shown before "show all".
+#: The number of differing rows of a section that are shown before “show all”.
 FOLD_AFTER = 40
 
-#: Namespace inodes: the fixed ones and those from PROC_DYNAMIC_FIRST (0xF0000000) on
-#: (Linux include/linux/proc_ns.h, fs/proc/generic.c); bare or as ``net:[4026531840]``.
+#: A namespace's inode, alone or as in ``net:[4026531840]``. Inodes of namespaces are fixed ones just below
+#: PROC_DYNAMIC_FIRST (0xF0000000), or start there (Linux include/linux/proc_ns.h, fs/proc/generic.c).
 _INODE = re.compile(r"^(?:[a-z_]+:\[)?(4[0-2]\d{8})\]?$")
 _FIRST_INODE = 0xEFFFFFF8
 
 
 class CellKind(StrEnum):
-    """How a cell is rendered."""
+    """Determines how a cell is rendered."""
 
     VALUE = "value"
     ABSENT = "absent"
@@ -37,8 +37,8 @@ class CellKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """The header of a machine above its columns: their number, its engine and kernel, why they do not change, or
-    another state that the machine is in."""
+    """The header of a machine above its columns. ``span`` is their number; ``engine`` describes its engine and kernel;
+    ``absent`` states why the columns do not change; ``note`` describes another state of the machine."""
 
     name: str
     span: int
@@ -49,7 +49,7 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One cell. ``owner`` is the mode of the first column with the same namespace."""
+    """A cell. ``owner`` is the mode of the first column that is in the same namespace."""
 
     column: str
     title: str
@@ -62,8 +62,8 @@ class CellView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row with its cells in the order of the columns. ``over``: folded at first, as one of many rows or as a
-    ``detail``. ``again``: the differing row above has the same reason."""
+    """A row with its cells in the order of the columns. ``over``: folded at first, because the section has many rows or
+    this is a ``detail``. ``again``: has the same reason as the differing row above it."""
 
     id: str
     row: Row
@@ -79,13 +79,13 @@ class RowView:
 
     @property
     def differs(self) -> bool:
-        """Whether columns are known to differ."""
+        """Whether it is known that the columns differ."""
         return self.row.differs
 
 
 @dataclass(frozen=True, slots=True)
 class SectionView:
-    """A section with its title and an explanation."""
+    """A section with its title; ``about`` explains it."""
 
     key: str
     title: str
@@ -104,12 +104,12 @@ class SectionView:
 
     @property
     def folds(self) -> bool:
-        """Whether some rows are folded at first because there are many."""
+        """Whether some rows are folded at first because the section has many."""
         return any(row.over and not row.detail for row in self.rows)
 
     @property
     def listed(self) -> int:
-        """The number of rows that are shown at first or with "show all"."""
+        """The number of rows that are shown at first or after “show all”: those that are neither equal nor details."""
         return sum(not row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
     @property
@@ -119,7 +119,7 @@ class SectionView:
 
 
 def namespace_inode(text: str | None) -> str | None:
-    """The inode if the text identifies a namespace, else None."""
+    """The inode in the text, if it is that of a namespace; else None."""
     match = _INODE.match(text or "")
     return match[1] if match and int(match[1]) >= _FIRST_INODE else None
 
@@ -144,7 +144,7 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
 
 
 def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
-    """The machines of the columns, in order; empty if the experiment runs on one."""
+    """The headers of the machines, in the order of the columns; empty if the experiment runs on one machine."""
     groups: dict[str, list[Column]] = {}
     for column in columns or ():
         if column.machine:
@@ -162,7 +162,7 @@ def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
 
 
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:
-    """Every known section, including empty ones, then unknown ones in the order of their rows."""
+    """All known sections, including empty ones, then unknown ones in the order of their rows."""
     grouped: dict[str, list[RowView]] = {section.key: [] for section in SECTIONS}
     differing: dict[str, list[str]] = {}
     for row in by_weight(rows):
@@ -182,7 +182,7 @@ def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Secti
 
 
 def format_published(port: PublishedPort) -> str:
-    """``0.0.0.0:8080 → 80/tcp``; ``*`` for a port that the Engine chooses."""
+    """A published port as in ``0.0.0.0:8080 → 80/tcp``; ``*`` stands for a host port that the Engine chooses."""
     address = bracket(port.host_address)
     outside = str(port.host_port) if port.host_port else "*"
     return f"{address + ':' if address else ''}{outside} → {port.container_port}/{port.protocol}"

@@ -1,4 +1,4 @@
-"""The pages of experiments. Commands are POSTs that write the wanted state and wake the lab."""
+"""Pages of experiments, and the requests, inspections and checks that they start."""
 
 import asyncio
 import logging
@@ -58,13 +58,13 @@ log = logging.getLogger(__name__)
 def refuse(
     request: HttpRequest, status: int, title: str, sentence: str, what_to_do: str = "", back: str = ""
 ) -> HttpResponse:
-    """An error page: what failed, what to do, and a link ``back`` (default: the start page)."""
+    """An error page that states what failed and what to do, with a link ``back`` (default: the start page)."""
     context = {"status": status, "title": title, "sentence": sentence, "what_to_do": what_to_do, "back": back}
     return render(request, "error.html", context, status=status)
 
 
 def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE, phases: Sequence[Phase] = ()) -> dict[str, Any]:
-    """An experiment in a list; ``phases`` are those of its parts on several machines."""
+    """An experiment as an entry of a list. ``phases`` are those of its parts, empty on one machine."""
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return {
         "id": row.id,
@@ -81,8 +81,8 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE, phases: Seq
 
 
 def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
-    """The experiments in a list. A row that cannot be read is omitted: a machine's lab writes its own rows, and may
-    write invalid ones."""
+    """The experiments as entries of a list. Rows that cannot be read are omitted: a machine's lab writes the rows of
+    its experiments, and may write invalid ones."""
     items = []
     rows = list(rows)
     phases = parts.phases_of([row.pk for row in rows if row.parts])
@@ -95,8 +95,8 @@ def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE)
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
-    """The experiment now, or after journal entry ``at``; a stopped one in its state before the stop. Http404 if it does
-    not exist."""
+    """The experiment now, or after journal entry ``at``. A stopped experiment is shown in its state before the stop.
+    Http404 if it does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     if row is None:
         raise Http404(_("No experiment has this id."))
@@ -116,7 +116,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     head = view.head or replace(experiment_store.waiting_head(record), phase=record.phase)
     head = apply_requests(head, parts.requested_phases((row.id,)).get(row.id, ()), last)
     if 0 < head.round < row.round:
-        # The lab has not started the requested round yet: what follows is live.
+        # A new round was requested, and the lab has not started it yet: the page must follow it live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
     head = replace(head, title=row.title)
     shown = view if first is not None else replace(view, columns=initial_columns(row.id, record.spec.arms))
@@ -138,7 +138,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
 
 @require_GET
 def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """One experiment, complete without JavaScript."""
+    """The page of an experiment, complete without JavaScript."""
     at = request.GET.get("at", "")
     if at and not (at.isascii() and at.isdigit() and len(at) < 10):
         title, sentence = _("Invalid journal entry"), _("“at” must be the number of a journal entry.")
@@ -169,8 +169,8 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
 
 
 def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> dict[str, Any]:
-    """The creator of an experiment, and whether it belongs to another account: the page then hides commands that would
-    be refused."""
+    """The template context with the creator of an experiment, and whether it belongs to another account. The page then
+    hides commands that would be refused."""
     if scope.group:
         return {}
     names = creators_of(request).names
@@ -184,7 +184,7 @@ def _wants_json(request: HttpRequest) -> bool:
 
 
 async def require_experiment(identity: str) -> None:
-    """Http404 if the experiment does not exist."""
+    """Raises Http404 if the experiment does not exist."""
     if not await to_db_thread(experiment_store.exists, identity):
         raise Http404(_("No experiment has this id."))
 
@@ -196,8 +196,8 @@ def _columns_of(identity: str) -> tuple[Column, ...]:
 
 @require_POST
 async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Sends a request over every path, including those from other machines; with the field ``multicast`` also datagrams
-    to a multicast group."""
+    """Sends a request over every path, also from other machines; with the field ``multicast``, datagrams to a multicast
+    group as well."""
     await require_experiment(identity)
     try:
         attempts = await machines.try_paths(identity, multicast="multicast" in request.POST)
@@ -220,8 +220,8 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
 
 
 class OutputStream:
-    """The output of a command as bytes. ``close`` ends the command. This is not a generator, because closing one that
-    was never read runs none of its code: the command of a browser that disconnects at once would continue."""
+    """The output of a command as bytes. ``close`` ends the command. Not an async generator, because closing one before
+    its first item runs none of its code: the command would continue if the browser disconnects at once."""
 
     def __init__(self, output: AsyncGenerator[str]) -> None:
         self._output = output
@@ -233,23 +233,23 @@ class OutputStream:
         return self
 
     async def __anext__(self) -> bytes:
-        """The next piece."""
+        """The next piece of output."""
         return (await anext(self._output)).encode()
 
     def close(self) -> None:
-        """Ends the command if it still runs. The response calls it, from any thread."""
+        """Ends the command if it still runs. The response calls this, from any thread."""
         if not self._is_closed and not self._loop.is_closed():
             self._is_closed = True
             asyncio.run_coroutine_threadsafe(self._output.aclose(), self._loop)
 
     def __del__(self) -> None:
-        # A disconnect that cancels the request between the view and the handler drops the response without closing it.
+        # If a disconnect cancels the request between the view and the handler, the response is dropped but not closed.
         self.close()
 
 
 @require_POST
 async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
-    """Runs a command in a column; the response streams its output."""
+    """Runs a command in a column, and streams its output."""
     column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
     await require_experiment(identity)
     try:
@@ -268,7 +268,8 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
-    """What this engine and kernel support; with ``?machine=NAME``, those of a machine that has joined."""
+    """The page that shows what an engine and its kernel support; with ``?machine=NAME``, those of a machine that has
+    joined."""
     machine = request.GET.get("machine") or None
     if machine is not None and await to_db_thread(find_machine, machine) is None:
         raise Http404(_("No machine has this name."))
@@ -277,7 +278,7 @@ async def doctor(request: HttpRequest) -> HttpResponse:
 
 
 async def run_doctor(machine: str | None = None) -> Any:
-    """``doctor/1`` of a machine, even if it has no lab."""
+    """The report ``doctor/1`` of a machine (None: the installation's), even if its lab is unavailable."""
     try:
         return await service.ask_on(machine, "", experiment_calls.doctor)
     except LabUnavailableError as error:
