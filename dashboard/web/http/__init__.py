@@ -1,1 +1,1 @@
-"""Parts of the HTTP stack that every page uses: guards, sign-in, static files, error pages."""
+"""The parts of the HTTP stack that all pages share: guards, sign-in, static files, error pages."""

@@ -1,4 +1,4 @@
-"""Responses that the routers of the API share."""
+"""Responses that several routers of the API use."""
 
 from django.http import HttpResponse
 from ninja import Schema
@@ -13,12 +13,12 @@ class Refusal(Schema):
 
 
 class Started(Schema):
-    """A queued run."""
+    """A run that was queued."""
 
     id: str
     url: str
 
 
 def json_response(value: object) -> HttpResponse:
-    """A value of ``core`` as JSON, encoded as everywhere else."""
+    """A response with a value of ``core`` as JSON, in the encoding that all interfaces use."""
     return HttpResponse(encode(value), content_type="application/json")

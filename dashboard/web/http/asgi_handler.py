@@ -1,4 +1,4 @@
-"""Django's request handler for browsers that disconnect during a request."""
+"""Django's request handler, adapted for browsers that disconnect during a request."""
 
 import asyncio
 
@@ -9,20 +9,20 @@ from django.http.response import HttpResponseBase
 
 
 class RequestHandler(ASGIHandler):
-    """Handles each request in its own task, and so in its own context.
+    """Handles each request in a separate task, and thus in a separate context.
 
     A disconnect cancels the request while a thread still works on it. asgiref then leaves that thread's executor in the
-    request's context, where it refuses the last call, the end of the request ("already quit or is broken"). The context
-    of a task ends with the task.
+    request's context, where the signal at the end of the request fails ("already quit or is broken"). The context of a
+    separate task is dropped with the task.
     """
 
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
-        """The response; CancelledError after a disconnect."""
+        """The response to a request. Raises CancelledError after a disconnect."""
         response: HttpResponseBase = await asyncio.create_task(super().run_get_response(request))
         return response
 
 
 def http_application() -> RequestHandler:
-    """The ASGI application for HTTP; sets Django up."""
+    """Sets Django up, and returns the ASGI application for HTTP."""
     django.setup(set_prefix=False)
     return RequestHandler()

@@ -1,4 +1,4 @@
-"""Django's database sessions, written one at a time, so that hundreds of participants can join at once."""
+"""Django's database sessions, saved one at a time, so that hundreds of participants can join at once."""
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
@@ -6,9 +6,9 @@ from dashboard.store.write_lock import writing
 
 
 class SessionStore(DatabaseStore):
-    """Django's session store with a write lock."""
+    """Django's session store, with the write lock of ``store.write_lock``."""
 
     def save(self, must_create: bool = False) -> None:
-        """Saves the session in ``writing()``."""
+        """Saves the session in a ``writing()`` block."""
         with writing():
             super().save(must_create)

@@ -1,4 +1,4 @@
-"""Database queries from code that runs in the event loop, and connections of requests with async views."""
+"""Database queries from the event loop, and the database connections of requests with async views."""
 
 import asyncio
 import inspect
@@ -15,28 +15,28 @@ from django.http import HttpRequest, HttpResponse
 from dashboard.configuration import database_connections
 from dashboard.web.http.turn_queue import current_turn
 
-#: Threads for queries and threaded views. Python's default is six on two cores, fewer than the requests of one address
-#: may use (``web.http.turn_queue``); the others, and the feeds of websockets, would wait for them.
+#: The number of threads for queries and threaded views. Python's default is six on two cores, fewer than the requests
+#: of a single address may use (``web.http.turn_queue``): requests of other addresses and feeds would have to wait.
 THREADS = 64
-#: Connections to PostgreSQL that queries of requests in threads leave to websockets, their feeds and background tasks.
+#: PostgreSQL connections that are reserved for websockets, their feeds and background tasks.
 KEPT_CONNECTIONS = 3
 
 
 def provide_threads() -> None:
-    """Gives the running loop ``THREADS`` threads for ``to_db_thread``."""
+    """Gives the running event loop ``THREADS`` threads for ``to_db_thread``."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-pages"))
 
 
 @cache
 def request_threads() -> ThreadPoolExecutor:
-    """The threads for requests if the database is PostgreSQL: fewer than it has connections. Requests that hang, from
-    any number of addresses, then leave connections for everything else."""
+    """The threads in which requests query PostgreSQL. There are fewer threads than connections, so that requests that
+    hang, from any number of addresses, leave connections for everything else."""
     count = max(1, database_connections() - KEPT_CONNECTIONS)
     return ThreadPoolExecutor(count, thread_name_prefix="netmodes-requests")
 
 
 async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of ``function``, called in a worker thread with a Django connection that is still usable."""
+    """Calls ``function`` in a worker thread with a usable database connection, and returns its result."""
     turn = current_turn.get()
     is_limited = turn is not None and not turn.is_over and connection.vendor == "postgresql"
     executor = request_threads() if is_limited else None
@@ -51,11 +51,11 @@ def close_connection() -> None:
 
 
 class ConnectionMiddleware:
-    """The last middleware before the view. It closes the PostgreSQL connection of the request before an async view.
+    """Closes the PostgreSQL connection of the request's thread before an async view. It must be the last middleware.
 
-    To find the user, middleware uses a connection in the request's thread; an async view, which may wait for the lab,
-    queries in other threads. If every request kept its first connection, many requests would hold the whole pool and
-    none would get a second one.
+    Other middleware queries the user over a connection in the request's thread, but an async view queries in other
+    threads, and may wait for the lab in between. If every request kept its first connection, many requests would occupy
+    the whole pool, and none could get a second one.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -66,6 +66,6 @@ class ConnectionMiddleware:
         return self.get_response(request)
 
     async def process_view(self, _request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
-        """Closes the connection before an async view; the user has already been resolved."""
+        """Closes the connection if the view is async. The user has already been loaded."""
         if inspect.iscoroutinefunction(view):
             await sync_to_async(close_connection)()

@@ -1,4 +1,4 @@
-"""The response to an unexpected error, and to a request without a database."""
+"""The responses to unexpected errors, and to requests while the database is unavailable."""
 
 import logging
 import sys
@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from dashboard.core.operations.database_problems import explain_database_error, is_damaged
 
 log = logging.getLogger(__name__)
-#: Seconds until the client may try again; a database restart takes less.
+#: Seconds after which the client may try again (Retry-After); a restart of the database takes less.
 RETRY_S = 5
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's ``handler500``: 503 without a database, otherwise 500; JSON under /api/. It shows no traceback and uses
-    no database."""
+    """Django's ``handler500``: answers 503 if the database is unavailable, otherwise 500; with JSON under /api/.
+    Contains no traceback, and makes no query."""
     error = sys.exc_info()[1]
     unavailable = isinstance(error, OperationalError | InterfaceError) or (
         isinstance(error, DatabaseError) and is_damaged(str(error))
@@ -36,7 +36,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response = HttpResponse(loader.render_to_string(f"{status}.html", {"reason": reason}), status=status)
     if unavailable:
         response["Retry-After"] = str(RETRY_S)
-        # One line instead of Django's traceback: each request fails while the database is away.
+        # One line instead of Django's traceback, because every request fails while the database is unavailable.
         log.error("a request was answered with 503: %s", error)
         response._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log marks it
     return response

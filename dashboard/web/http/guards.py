@@ -1,4 +1,4 @@
-"""Access control: the Host of every request, exact origins, sign-in for HTTP and websockets."""
+"""Access control: checks the Host of every request, exact origins, and the sign-in for HTTP and websockets."""
 
 import logging
 import re
@@ -24,23 +24,24 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: Open without a session: sign-in, joining, readiness, static files and documents. ``/metrics`` checks access itself.
+#: Paths that need no session: sign-in, joining, readiness, static files and documents. ``/metrics`` checks access
+#: itself.
 OPEN_PATHS = (
     *("/sign-in/", "/sign-in/openid/", "/sign-in/openid/callback/", "/join/", "/machines/join/"),
     *("/readyz", "/metrics"),
 )
 OPEN_PREFIXES = ("/static/", "/docs/")
-#: Links with a token, which the view checks: a shared report, a participant's link to resume, and one to their results.
+#: Paths with a token, which the view checks: shared reports, and participants' links to resume and to their results.
 LINK_PATH = re.compile(r"/(?:r|seat|results)/[^/]+/")
 
-#: Websockets that one participant may have open in a process: tabs, with up to three each.
+#: The maximum number of websockets of one participant per process. Each tab opens up to three.
 MAX_SOCKETS = 48
-#: Websockets of one account, which may be signed in on many screens.
+#: The maximum number of websockets of one account per process, which may be signed in on many screens.
 MAX_ACCOUNT_SOCKETS = 1024
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The value of a header; None if it is missing, ValueError if it is repeated."""
+    """The value of a header; None if it is missing. ValueError if it occurs more than once."""
     values = [value for key, value in scope.get("headers", ()) if key == name]
     if len(values) > 1:
         raise ValueError(f"more than one {name.decode()} header")
@@ -48,7 +49,8 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def split_host(host: str) -> tuple[str, str]:
-    """Name in lower case and port of a Host header; IPv6 keeps its brackets. An invalid Host is returned as a name."""
+    """The lower-case name and the port of a Host header; an IPv6 address keeps its brackets. An invalid Host is
+    returned as a name without a port."""
     if host.startswith("["):
         name, bracket, rest = host.partition("]")
         if rest and not rest.startswith(":"):
@@ -59,9 +61,9 @@ def split_host(host: str) -> tuple[str, str]:
 
 
 def is_allowed_host(host: str | None, port: int | None) -> bool:
-    """Whether the Host is an allowed name; without a proxy it must also name the server's port.
+    """Whether the Host header contains an allowed name. Without a proxy, it must also contain the server's port.
 
-    Behind a proxy (``NETMODES_ALLOWED_HOSTS``) the port is that of the proxy and is not compared.
+    Behind a proxy (``NETMODES_ALLOWED_HOSTS``) the port is the proxy's, and is not compared.
     """
     if not host:
         return False
@@ -73,13 +75,14 @@ def is_allowed_host(host: str | None, port: int | None) -> bool:
 
 
 class HostGuard:
-    """ASGI layer that checks the Host header: Django checks it only on use, and never for websockets."""
+    """An ASGI layer that checks the Host header of every request. Django checks it only where it is used, and never for
+    websockets."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on or answers 400; a websocket is refused before its handshake."""
+        """Passes a request on, or answers 400; refuses a websocket before its handshake."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
             return
@@ -95,7 +98,7 @@ class HostGuard:
 
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
-    """Sends an error response without Django; for a websocket, instead of its handshake."""
+    """Sends an error response without using Django. For a websocket, sends it instead of the handshake."""
     prefix: Literal["http", "websocket.http"] = "http"
     if scope["type"] == "websocket":
         await receive()
@@ -113,7 +116,7 @@ async def send_text(
     *headers: tuple[bytes, bytes],
     prefix: Literal["http", "websocket.http"] = "http",
 ) -> None:
-    """Sends a line of text with strict headers, without Django."""
+    """Sends a line of text with strict security headers, without using Django."""
     body = f"{text}\n".encode()
     strict = [
         (b"content-type", b"text/plain; charset=utf-8"),
@@ -128,15 +131,15 @@ async def send_text(
 
 
 class BodyGuard:
-    """Ends a request with a body larger than ``limit_bytes``: Django would write all of it to disk before it checks
-    access."""
+    """An ASGI layer that refuses requests with a body larger than ``limit_bytes``. Django would write the whole body to
+    disk before it checks access."""
 
     def __init__(self, application: Application, limit_bytes: int) -> None:
         self._application = application
         self._limit_bytes = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on or answers 413."""
+        """Passes a request on, or answers 413."""
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -164,7 +167,8 @@ class BodyGuard:
 
 
 def is_own_origin(scope: Scope) -> bool:
-    """Whether the Origin matches exactly: scheme, host and port as in Host."""
+    """Whether the Origin header equals the server's scheme, host and port, as in the Host header, or is a trusted
+    origin."""
     try:
         origin, host = header(scope, b"origin"), header(scope, b"host")
     except ValueError:
@@ -181,16 +185,17 @@ def is_own_origin(scope: Scope) -> bool:
 
 
 class SocketGuard:
-    """Checks websockets before their handshake: the origin, and a signed-in user or a participant of the session. A
-    websocket of a group's experiment or measurement accepts any participant; its consumer checks the group. Each
-    participant has at most ``MAX_SOCKETS`` at once, each account ``MAX_ACCOUNT_SOCKETS``."""
+    """An ASGI layer that checks websockets before their handshake: the origin, and that the client is a signed-in user
+    or a participant of the session. For experiments and measurements of groups, any participant is accepted here; the
+    consumer checks the group. Limits the open websockets of each participant to ``MAX_SOCKETS``, of each account to
+    ``MAX_ACCOUNT_SOCKETS``."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
         self._open = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a websocket on or refuses it with 403 or 429."""
+        """Passes a websocket on, or refuses it with 403 or 429."""
         if not (is_own_origin(scope) and await self._has_access(scope)):
             message = "Only pages of Netmodes may connect here, after signing in."
             await refuse_connection(scope, receive, send, 403, message)
@@ -228,7 +233,8 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 class FetchSiteMiddleware:
-    """Refuses writes from other sites and other ports of this host: cookies are not separated by port.
+    """Refuses writing requests from pages of other sites, or of other ports of this host, whose pages receive the same
+    cookies.
 
     Browsers set Sec-Fetch-Site; pages cannot forge it (Fetch Metadata).
     """
@@ -237,7 +243,8 @@ class FetchSiteMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers 403 to a foreign write; the same-origin policy protects reads."""
+        """Answers 403 to a writing request from a foreign page. Reads need no check: the same-origin policy protects
+        them."""
         site = request.headers.get("Sec-Fetch-Site")
         if request.method not in {"GET", "HEAD", "OPTIONS"} and site not in {None, "same-origin", "none"}:
             return render(request, "403.html", status=403)
@@ -245,14 +252,15 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Requires a session for everything but ``OPEN_PATHS`` and ``LINK_PATH``. A participant reaches the pages of their
-    training session only, without those of the instructor. Caches store none of these pages."""
+    """Requires a session for all paths except ``OPEN_PATHS``, ``OPEN_PREFIXES`` and ``LINK_PATH``. A participant
+    reaches only the pages of their training session, without those of the instructor. Caches must not store these
+    pages."""
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers 401 with a page, or with JSON under /api/."""
+        """Passes a permitted request on; otherwise answers 401 or 403 with a page, or with JSON under /api/."""
         path = request.path_info
         if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or LINK_PATH.fullmatch(path):
             return self.get_response(request)
@@ -275,7 +283,7 @@ class SignInRequiredMiddleware:
         return sign_in_page(request, lost_access=bool(session_in(path)))
 
     def _no_access(self, request: HttpRequest, session: str) -> HttpResponse:
-        """The response to a participant who requests a page outside their session."""
+        """The response (403) to a participant who requests a page outside their session."""
         if request.path_info.startswith("/api/"):
             return JsonResponse({"detail": _("Only the instructor has access.")}, status=403)
         return render(request, "training/no_access.html", {"home": f"/sessions/{session}/"}, status=403)

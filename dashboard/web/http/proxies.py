@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: replaces the proxy's address and scheme with those of the client."""
+"""Support for reverse proxies: replaces the proxy's address and scheme with the client's."""
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any
@@ -13,21 +13,21 @@ Header = tuple[bytes, bytes]
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:
-    """Every value of a header."""
+    """All values of a header, in order."""
     return [value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name]
 
 
 class ProxyGuard:
-    """The outermost ASGI layer: uses ``X-Forwarded-For`` and ``X-Forwarded-Proto`` of trusted proxies only, and no
-    other forwarding header. Over https, cookies have the prefix ``__Host-``: no other host, port without TLS, or page
-    below the same domain can set or receive them (RFC 6265bis, section 4.1.3.2)."""
+    """The outermost ASGI layer. Uses ``X-Forwarded-For`` and ``X-Forwarded-Proto`` if a trusted proxy sends them, and
+    no other forwarding header. Over https, gives cookies the prefix ``__Host-``, so that no other host, no port without
+    TLS, and no page below the same domain can set or receive them (RFC 6265bis, section 4.1.3.2)."""
 
     def __init__(self, application: Application, proxies: Sequence[Network]) -> None:
         self._application = application
         self._proxies = tuple(proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes the request on with the client's ``client`` and ``scheme``."""
+        """Passes the request on with the client's address and scheme in ``scope``."""
         if scope["type"] in {"http", "websocket"}:
             scope = self._client_scope(scope)
             if scope["scheme"] in {"https", "wss"}:
@@ -47,8 +47,8 @@ class ProxyGuard:
 
 
 def without_prefix(headers: Iterable[Header]) -> list[Header]:
-    """The headers of a request with the cookies under the names that the application uses; cookies without the prefix
-    are omitted, because another page may have set them."""
+    """The headers of a request with ``__Host-`` removed from the names of cookies. Cookies without the prefix are
+    omitted, because another page may have set them."""
     return [(name, _own_cookies(value)) if name.lower() == b"cookie" else (name, value) for name, value in headers]
 
 
@@ -58,7 +58,8 @@ def _own_cookies(value: bytes) -> bytes:
 
 
 def with_secure_cookies(send: Send) -> Send:
-    """``send`` that adds the prefix ``__Host-`` and ``Secure`` to every cookie (RFC 6265, 4.1.2.5)."""
+    """Wraps ``send`` so that every cookie in a response gets the prefix ``__Host-`` and ``Secure`` (RFC 6265,
+    4.1.2.5)."""
 
     async def send_secure(message: MutableMapping[str, Any]) -> None:
         if message["type"] in {"http.response.start", "websocket.http.response.start"}:

@@ -1,5 +1,5 @@
-"""Filters for logs. They remove tokens, because Django logs the URL of refused requests, which may contain the token of
-a link; tracebacks of malformed requests; and cancellations of requests."""
+"""Log filters. They remove tokens, since Django logs the URLs of refused requests, which may contain the token of a
+link; tracebacks of malformed requests; and messages about cancelled requests."""
 
 import asyncio
 import logging
@@ -9,10 +9,10 @@ _TOKEN = re.compile(r"(/r/|/seat/|(?<![\w/-])/results/|[?&](?:token|code|key)=)[
 
 
 class RedactTokens(logging.Filter):
-    """Replaces tokens with “…”."""
+    """Replaces the tokens in log messages with “…”."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always True: the record is logged."""
+        """Redacts the record. Returns True, so that it is logged."""
         message = record.getMessage()
         if _TOKEN.search(message):
             record.msg, record.args = _TOKEN.sub(r"\1…", message), None
@@ -20,10 +20,11 @@ class RedactTokens(logging.Filter):
 
 
 class OmitTraceback(logging.Filter):
-    """Logs a malformed request in one line: Django would add a traceback, which says nothing about the server."""
+    """Makes Django log a malformed request in one line, as a warning. The traceback that Django adds contains nothing
+    about the server."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Always True: the record is logged."""
+        """Removes the traceback from the record. Returns True, so that it is logged."""
         if getattr(record, "status_code", None) == 400:
             record.exc_info = record.exc_text = None
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
@@ -31,10 +32,10 @@ class OmitTraceback(logging.Filter):
 
 
 class OmitCancelled(logging.Filter):
-    """Omits the cancellation of a request. The cancellation passes through the middleware's thread as an exception of a
-    future that asgiref shields, and from Python 3.14 on asyncio logs that with a traceback."""
+    """Omits messages about cancelled requests. The cancellation passes through the middleware's thread as the exception
+    of a future that asgiref shields; from Python 3.14 on asyncio logs that with a traceback."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the record is logged."""
+        """Whether the record is to be logged."""
         error = record.exc_info[1] if record.exc_info else None
         return not (isinstance(error, asyncio.CancelledError) and "in shielded future" in record.getMessage())

@@ -1,4 +1,4 @@
-"""Responds to commands that the store refuses: the disk has no space, or the machine accepts no new work."""
+"""Responses to commands that the store refuses because the disk has no space, or the machine accepts no new work."""
 
 from collections.abc import Callable
 
@@ -9,19 +9,19 @@ from django.utils.translation import gettext as _
 from dashboard.store.machines import MachineClosedError
 from dashboard.store.operations.storage import NoSpaceError
 
-#: Insufficient Storage, RFC 4918.
+#: The HTTP status “Insufficient Storage” (RFC 4918).
 NO_SPACE = 507
 
 
 def _refusal(exception: Exception) -> tuple[int, str] | None:
-    """The status and the title of the response."""
+    """The status and the title of the response to an exception; None for exceptions that are not refusals."""
     if isinstance(exception, NoSpaceError):
         return NO_SPACE, _("The disk is almost full")
     return (409, _("This machine takes no new work")) if isinstance(exception, MachineClosedError) else None
 
 
 class RefusalMiddleware:
-    """Answers a NoSpaceError or MachineClosedError of any view with the reason."""
+    """Answers with the reason if a view raises NoSpaceError or MachineClosedError."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -31,7 +31,7 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Returns a page with the reason, or JSON under /api/."""
+        """A page with the reason, or JSON under /api/; None for any other exception."""
         refusal = _refusal(exception)
         if refusal is None:
             return None

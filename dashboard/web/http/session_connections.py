@@ -1,5 +1,5 @@
-"""The open websockets of each browser session in this process. They are closed when the session ends or the account's
-role changes."""
+"""The open websockets of each browser session in this process. They are closed when the session ends, or when the role
+of its account changes."""
 
 import asyncio
 import logging
@@ -15,21 +15,22 @@ from dashboard.web.http.database import to_db_thread
 
 log = logging.getLogger(__name__)
 SIGNED_OUT = 4403
-#: Seconds between two checks, since a session may expire, and another process may end it or change the role.
+#: Seconds between two checks. They are needed because sessions expire, and other processes end sessions or change
+#: roles.
 CHECK_S = 10.0
 
 
 class Connection(Protocol):
-    """A websocket consumer whose client a hub can disconnect."""
+    """A websocket consumer, whose client can be disconnected through its hub."""
 
     scope: Any
     client: Client | None
     hub: Any
 
 
-#: The connections by session key, each with its event loop.
+#: The open connections by session key, each with the event loop in which it runs.
 _connections: dict[str, dict[Connection, asyncio.AbstractEventLoop]] = {}
-#: The role of each user with a connection, as of the last check.
+#: The role that each connected user had at the last check, by user id.
 _roles: dict[int, str] = {}
 _checks: set[asyncio.Task[None]] = set()
 
@@ -66,14 +67,14 @@ def _disconnect_all(key: str, code: int) -> None:
 
 
 def end_session(key: str) -> None:
-    """Closes every connection of a session that has ended, so that its pages show that the user is signed out. From any
-    thread."""
+    """Closes all connections of a session that has ended, so that its pages show that the user is signed out. May be
+    called from any thread."""
     _disconnect_all(key, SIGNED_OUT)
 
 
 def reconnect_session(key: str) -> None:
-    """Closes every connection of a session after a change of its account's role. Pages that the new role permits
-    reconnect. From any thread."""
+    """Closes all connections of a session after the role of its account has changed. Pages that the new role permits
+    reconnect. May be called from any thread."""
     _disconnect_all(key, TRY_LATER)
 
 
@@ -85,8 +86,8 @@ def _missing_sessions(keys: Sequence[str]) -> set[str]:
 async def close_ended_sessions() -> None:
     """Closes the connections of sessions that no longer exist.
 
-    A signed-in user is signed out. A participant's session may merely have a new key, because the browser joined as
-    another participant: its page reconnects.
+    The pages of a signed-in user show that the user is signed out. The page of a participant reconnects, because its
+    session may merely have a new key after the browser joined as another participant.
     """
     for key in await to_db_thread(_missing_sessions, tuple(filter(None, _connections))):
         for connection in tuple(_connections.get(key, ())):
@@ -100,7 +101,7 @@ def _user_of(connection: Connection) -> int:
 
 
 async def reconnect_changed_roles() -> None:
-    """Closes the connections of users whose role has changed since the last check."""
+    """Closes the connections of users whose role has changed since the last check, so that their pages reconnect."""
     opened = [connection for connections in _connections.values() for connection in connections]
     roles = await to_db_thread(roles_of, set(filter(None, map(_user_of, opened))))
     changed = {user for user, role in roles.items() if _roles.get(user, role) != role}

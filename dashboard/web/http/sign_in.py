@@ -25,9 +25,9 @@ SIGN_IN = "sign in"
 
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
-@threaded  # checking a password takes a good part of a second
+@threaded  # checking a password takes a large part of a second
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Exchanges a link, or name and password, for a session cookie and redirects to a URL without the token."""
+    """Signs in with the token of a link, or with a name and password, and redirects to a URL without the token."""
     token = request.GET.get("token", "")
     if request.method == "POST":
         return keep_secret(_with_password(request))
@@ -39,18 +39,18 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def keep_secret(response: HttpResponse) -> HttpResponse:
-    """Keeps the URL out of referrers and the response out of caches."""
+    """Keeps the response's URL out of referrers, and the response out of caches."""
     response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "no-store"
     return response
 
 
 def sign_in_page(request: HttpRequest, status: int = 401, **context: Any) -> HttpResponse:
-    """The sign-in page, with the available ways to sign in."""
+    """The sign-in page with the available methods."""
     try:
         passwords = accounts.has_passwords()
     except DatabaseError:
-        passwords = False  # the page still tells where the link is
+        passwords = False  # the page still explains where to find the link
     ways = {"passwords": passwords, "openid_name": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
     return render(request, "sign_in.html", {**ways, **context}, status=status)
 
@@ -60,13 +60,13 @@ def _address(request: HttpRequest) -> str:
 
 
 def enter(request: HttpRequest, user: User, way: str) -> None:
-    """Signs a user in, and records it. ``way``: link, password or the name of a provider."""
+    """Signs a user in and records that in the audit trail. ``way``: link, password or the name of a provider."""
     login(request, user, backend=BACKEND)
     audit.record(SIGN_IN, way, audit.DONE, user=user.pk, account=user.get_username(), address=_address(request))
 
 
 def _with_link(request: HttpRequest, token: str) -> None:
-    """Signs in with a link. Wrong tokens are not recorded: 256 bits cannot be guessed, and anybody could fill the audit
+    """Signs in with a link. Wrong tokens are not recorded: 256 bits cannot be guessed, and anyone could fill the audit
     trail."""
     link = redeem(token)
     if link is None:
@@ -77,8 +77,8 @@ def _with_link(request: HttpRequest, token: str) -> None:
 
 
 def _with_password(request: HttpRequest) -> HttpResponse:
-    """Signs in with a password. Wrong passwords are limited for each address and each account; those for existing
-    accounts are recorded."""
+    """Signs in with a password. The number of wrong passwords is limited per address and per account; those for
+    existing accounts are recorded."""
     name, password = request.POST.get("name", "")[:150], request.POST.get("password", "")[:4096]
     if not name or not password:
         return sign_in_page(request, problem=_("Enter your name and your password."), name=name)
@@ -99,7 +99,7 @@ def _with_password(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the session and closes its connections."""
+    """Ends the browser session, and closes its websockets."""
     key = request.session.session_key
     await alogout(request)
     end_session(key or "")

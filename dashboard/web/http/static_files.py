@@ -1,4 +1,4 @@
-"""Static files under ASGI: read in full, compressed once, cached by browsers until they change."""
+"""Static files under ASGI: read completely, compressed once, cached by browsers until they change."""
 
 import gzip
 import hashlib
@@ -12,17 +12,17 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
-#: Smaller files are not compressed.
+#: Files smaller than this are not compressed.
 MIN_COMPRESSED_BYTES = 512
-#: RFC 8246: a URL with a hash of the content never changes.
+#: The Cache-Control of a URL that contains a hash of the content, which never changes (RFC 8246).
 IMMUTABLE = "public, max-age=31536000, immutable"
 _VERSIONED = re.compile(r"/(v[0-9a-f]{12})/")
 
 
 @cache
 def version() -> str:
-    """The hash of all static files in their URLs: ``v`` and twelve digits. Modules import each other by relative URLs,
-    so one folder for all files needs no rewriting."""
+    """A hash of all static files, as it appears in their URLs: ``v`` and twelve hexadecimal digits. Modules import each
+    other by relative URLs, so they need no rewriting if a single folder name contains the version of all files."""
     digest = hashlib.sha256()
     for finder in finders.get_finders():
         for name, storage in sorted(finder.list([]), key=lambda entry: str(entry[0])):
@@ -33,10 +33,10 @@ def version() -> str:
 
 
 class VersionedStorage(StaticFilesStorage):
-    """``{% static %}`` with the version: ``/static/v0123456789ab/dashboard/js/main.js``."""
+    """Makes ``{% static %}`` add the version, as in ``/static/v0123456789ab/dashboard/js/main.js``."""
 
     def url(self, name: str | None) -> str:
-        """The URL of a file."""
+        """The URL of a file, with the version."""
         return super().url(f"{version()}/{name}")
 
 
@@ -46,13 +46,13 @@ def _compressed(content: bytes) -> bytes:
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
-    """WhiteNoise that returns the bytes of a file instead of a file iterator, which ASGI would have to consume in a
-    thread."""
+    """WhiteNoise, but with responses that contain the bytes of a file. WhiteNoise returns a file iterator, which ASGI
+    would have to read in a thread."""
 
     def __call__(  # type: ignore[override]  # the middleware is called with a request, its base by a WSGI server
         self, request: HttpRequest
     ) -> HttpResponseBase:
-        """Serves a file under any version, since a page may be older than the server; only the current version is
+        """Serves a file under any version, because a page may be older than the server. Only the current version may be
         cached."""
         path = request.path_info
         versioned = _VERSIONED.match(path, len(self.static_prefix) - 1) if path.startswith(self.static_prefix) else None
@@ -71,7 +71,7 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
     def serve(  # type: ignore[override]  # the middleware answers a request, its base a WSGI server
         static_file: Any, request: HttpRequest
     ) -> HttpResponse:
-        """The file, compressed if the browser accepts gzip; 304 if the browser has it."""
+        """The response with a file, compressed if the browser accepts gzip; 304 if the browser has the file already."""
         served = static_file.get_response(request.method, request.META)
         content = b""
         if served.file is not None:

@@ -1,4 +1,4 @@
-"""Slow synchronous views in separate threads; asgiref runs all other synchronous views in one thread."""
+"""Runs slow synchronous views in worker threads; asgiref runs all other synchronous views in a single thread."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from dashboard.web.http.database import to_db_thread
 
 
 def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[Any, Any, HttpResponseBase]]:
-    """The view in its own thread, so that other views do not wait for it."""
+    """Makes a synchronous view run in a worker thread, so that other views do not wait for it."""
 
     @wraps(view)
     async def run(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -25,16 +25,16 @@ def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[
 
 
 class ClientGoneError(Exception):
-    """The client has disconnected before the response."""
+    """The client has disconnected before it got a response."""
 
 
-#: Raises ClientGoneError if the client of the request has disconnected.
+#: A function that raises ClientGoneError if the client of the request has disconnected.
 type Check = Callable[[], None]
 
 
 async def run_cancellable[T](work: Callable[[Check], T]) -> T:
-    """The result of ``work``, which runs in its own thread. If the client disconnects, the next call of its ``Check``
-    raises ClientGoneError, which ends the work."""
+    """Runs ``work`` in a worker thread and returns its result. After the client has disconnected, the next call of the
+    ``Check`` that ``work`` receives raises ClientGoneError, which ends the work."""
     gone = threading.Event()
 
     def check() -> None:
@@ -59,7 +59,7 @@ async def run_cancellable[T](work: Callable[[Check], T]) -> T:
 def cancellable[**P](
     view: Callable[Concatenate[HttpRequest, Check, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]:
-    """As ``threaded``, for a view with a ``Check`` as its second argument."""
+    """As ``threaded``, for a view that takes a ``Check`` as its second argument."""
 
     @wraps(view)
     async def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""The queue of requests from one address: which of them are computed, and which wait."""
+"""Decides which requests of one address are processed, and which wait for their turn."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,20 +7,20 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-#: Seconds after which a request is late: it may wait, for example for the database.
+#: Seconds of processing after which a request counts as late, because it probably waits, for example for the database.
 TURN_S = 0.25
-#: How long requests of an address that arrive one after the other delay those that have arrived.
+#: The maximum time, in seconds, for which newly arriving requests of an address delay those that wait.
 MAX_ARRIVALS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many requests are handled at once. Each has a thread, and threads of Python compute one at a time: the event
-    loop gets as much of that time as each of them.
+    """How many requests are handled at the same time. Each request has a thread. Python runs one thread at a time, so
+    the event loop gets no more processor time than each of these threads.
 
-    ``turns``: requests that are computed. ``late``: additional ones, if others take longer than ``TURN_S``. ``calls``:
-    calls to labs, during which a request is not computed. ``unanswered``: all requests, including waiting ones; further
-    ones are refused.
+    ``turns``: requests that are being processed. ``late``: additional ones, while requests take longer than ``TURN_S``.
+    ``calls``: calls to labs, during which a request does not count as being processed. ``unanswered``: all requests,
+    including waiting ones; further requests are refused.
     """
 
     turns: int
@@ -30,47 +30,48 @@ class Limits:
 
 
 ADDRESS = Limits(turns=4, late=12, calls=32, unanswered=1536)
-#: For the requests of an address with the same session cookie, or without one: the others of a class get the rest.
+#: The limits for requests of an address that have the same session cookie, or none. They are lower than those of the
+#: address, so that other participants behind the same address are served as well.
 COOKIE = Limits(turns=2, late=6, calls=16, unanswered=1024)
 
 
 class Group:
-    """The requests of an address, or its requests with the same session cookie."""
+    """The requests of an address, or those of them with the same session cookie."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.unanswered = 0
-        #: Requests that are computed, and those of them that are late.
+        #: The number of requests that are being processed, and the number of those that are late.
         self.begun = self.late = 0
         self.calls = asyncio.Semaphore(limits.calls)
-        #: Those that wait for their turn.
+        #: The requests that wait for their turn, in order.
         self.waiting = OrderedDict["Turn", None]()
 
     @property
     def is_full(self) -> bool:
-        """Whether the next request is refused."""
+        """Whether the next request must be refused."""
         return self.unanswered >= self._limits.unanswered
 
     @property
     def has_place(self) -> bool:
-        """Whether the next request may be computed."""
+        """Whether another request may be processed now."""
         return self.begun - min(self.late, self._limits.late) < self._limits.turns
 
 
 class Address(Group):
-    """The requests of an address."""
+    """The requests of an address, grouped by session cookie."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
         self.by_cookie = OrderedDict[str, Group]()
-        #: Whether a request has arrived since the loop's last pass.
+        #: Whether a request has arrived since the last iteration of the event loop.
         self.has_arrived = False
         self._passing: asyncio.Handle | None = None
         self._passing_since = 0.0
 
     def begin_waiting(self) -> None:
-        """Begins waiting requests once an iteration of the event loop has brought no new one: computing threads would
-        delay the loop while it accepts connections."""
+        """Starts waiting requests as soon as an iteration of the event loop has brought no new request, because threads
+        that compute would delay the loop while it accepts connections."""
         if self._passing is None:
             loop = asyncio.get_running_loop()
             self._passing_since = loop.time()
@@ -85,7 +86,7 @@ class Address(Group):
             self._begin()
 
     def _begin(self) -> None:
-        """Begins requests while there are places, alternating between session cookies."""
+        """Starts waiting requests while the limits permit it, alternating between session cookies."""
         while self.has_place:
             ready = (key for key, group in self.by_cookie.items() if group.waiting and group.has_place)
             if (cookie := next(ready, None)) is None:
@@ -96,7 +97,8 @@ class Address(Group):
 
 
 class Turn:
-    """The turn of a request: it waits, is computed, and may wait again."""
+    """The turn of a request. The request waits for it, is processed, and may have to wait again after a call to a
+    lab."""
 
     def __init__(self, address: Address, group: Group) -> None:
         self.loop = asyncio.get_running_loop()
@@ -104,12 +106,13 @@ class Turn:
         self._begins = self.loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
         self.is_over = self._is_late = False
-        #: How many tasks of the request call a lab.
+        #: The number of the request's tasks that are calling a lab.
         self._absent = 0
 
     def wait(self, *, first: bool = False) -> asyncio.Future[None]:
-        """A future that is done when the request may go on: its turn has begun, or it needs no turn, because another of
-        its tasks calls a lab or it has ended. ``first``: before the other requests with the same cookie."""
+        """A future that is done when the request may continue: its turn has begun, or it needs none because it has
+        ended or another of its tasks is calling a lab. ``first``: it waits before other requests with the same
+        cookie."""
         group, address = self._groups
         self._begins = self.loop.create_future()
         group.waiting[self] = None
@@ -118,7 +121,7 @@ class Turn:
         return self._begins
 
     def begin(self) -> None:
-        """Starts the turn: ``wait``'s future is done, and the turn is late after ``TURN_S``."""
+        """Starts the turn: the future of ``wait`` becomes done. The turn counts as late after ``TURN_S``."""
         for group in self._groups:
             group.begun += 1
         self._timer = self.loop.call_later(TURN_S, self._expire)
@@ -145,13 +148,13 @@ class Turn:
             self._groups[1].begin_waiting()
 
     def end(self) -> None:
-        """Gives up the turn permanently. Harmless when repeated."""
+        """Gives up the turn permanently. May be called repeatedly."""
         self.is_over = True
         self._leave()
 
     @asynccontextmanager
     async def left(self) -> AsyncIterator[None]:
-        """Gives up the turn until the end of the block, which is a call to a lab."""
+        """Gives up the turn during the block, which calls a lab; then waits for the turn again."""
         group, address = self._groups
         self._absent += 1
         self._leave()
@@ -170,5 +173,5 @@ class Turn:
                     await begins
 
 
-#: The turn of the request that this code handles.
+#: The turn of the request that the current code handles; None outside requests.
 current_turn: ContextVar[Turn | None] = ContextVar("turn", default=None)

@@ -1,4 +1,5 @@
-"""Makes handshakes and requests take turns: a client that sends a thousand at once must not delay all others."""
+"""Makes websocket handshakes and requests wait for a turn, so that a client that sends a thousand at once does not
+delay other clients."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,19 +14,20 @@ from dashboard.web.http.guards import Application, Receive, Scope, Send, refuse_
 from dashboard.web.http.turn_queue import ADDRESS, COOKIE, Address, Group, Limits, Turn, current_turn
 
 MAX_HANDSHAKES = 16
-#: Characters of a session cookie that are compared; Django's have 32.
+#: The number of characters by which session cookies are compared. Django's cookies have 32.
 MAX_COOKIE = 64
 
 
 class HandshakeGuard:
-    """Handles at most ``limit`` handshakes of websockets at once; others wait for their turn."""
+    """Processes at most ``limit`` websocket handshakes at the same time; further ones wait."""
 
     def __init__(self, application: Application, limit: int = MAX_HANDSHAKES) -> None:
         self._application = application
         self._places = asyncio.Semaphore(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a websocket on. Its turn ends with the first message to the browser, which accepts or refuses it."""
+        """Passes a websocket on when it is its turn. The turn ends with the first message to the browser, which accepts
+        or refuses the handshake."""
         await self._places.acquire()
         has_turn = True
 
@@ -47,7 +49,7 @@ class HandshakeGuard:
 
 @asynccontextmanager
 async def release_turn() -> AsyncIterator[None]:
-    """Gives up the turn of the current request until the end of the block, which is a call to a lab."""
+    """Gives up the turn of the current request during the block, which calls a lab."""
     turn = current_turn.get()
     if turn is None or turn.is_over or turn.loop is not asyncio.get_running_loop():
         yield
@@ -57,7 +59,7 @@ async def release_turn() -> AsyncIterator[None]:
 
 
 class RequestGuard:
-    """Limits the requests that are handled at once, for each address and for each session cookie of an address."""
+    """Limits the requests that are processed at the same time, per address and per session cookie of an address."""
 
     def __init__(self, application: Any, limits: Limits = ADDRESS, of_cookie: Limits = COOKIE) -> None:
         self._application: Application = application  # Django's has narrower types
@@ -66,8 +68,9 @@ class RequestGuard:
         self._addresses: dict[str, Address] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or refuses it with 503. Its turn begins when it has arrived completely, since a slow
-        client must not hold a place, and ends with the response. In ``release_turn`` it has no turn."""
+        """Passes a request on when it is its turn, or refuses it with 503. Its turn begins only when it has arrived
+        completely, because a slow client must not occupy a place, and ends with the response. Within ``release_turn``
+        the request has no turn."""
         name, cookie = client_key(str((scope.get("client") or ("",))[0])), session_cookie(scope)
         address = self._addresses.setdefault(name, Address(self._limits))
         group = address.by_cookie.setdefault(cookie, Group(self._of_cookie))
@@ -99,7 +102,7 @@ class RequestGuard:
         is_answered = False
 
         async def begins() -> Scope | None:
-            """Waits for the turn. If the client disconnects first, returns the message about that."""
+            """Waits for the turn. If the client disconnects first, returns the message that reports this."""
             nonlocal next_message
             begins = turn.wait()
             if not begins.done():
@@ -130,7 +133,8 @@ class RequestGuard:
             if not is_complete(received) or await begins() is None:
                 await self._application(scope, receive_in_turn, send_and_end_turn)
         except asyncio.CancelledError:
-            # The server cancels requests only when it stops; uvicorn would log a traceback for each.
+            # The server cancels requests only when it stops. Without this response, uvicorn would log a traceback for
+            # each.
             if not is_answered:
                 await refuse_connection(scope, receive, send, HTTPStatus.SERVICE_UNAVAILABLE, "Netmodes is stopping.")
         finally:
@@ -144,7 +148,7 @@ def is_complete(message: Scope) -> bool:
 
 
 def session_cookie(scope: Scope) -> str:
-    """The session cookie of a request, not verified; empty without one."""
+    """The value of a request's session cookie, which is not verified; empty without one."""
     prefix = f"{settings.SESSION_COOKIE_NAME}=".encode()
     for name, value in scope.get("headers", ()):
         if name == b"cookie":

@@ -1,5 +1,5 @@
-"""The URLs of pages about experiments, measurements and claims: those of the server's engine, or those of a group in a
-training session for its own host."""
+"""The URLs of pages about experiments, measurements and claims: those of the server's own engine, or those of a
+training session's group for its private host."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class UrlScope:
-    """URLs that start with ``front``. ``base`` is the base template, ``extra`` its context, ``group`` the key of the
-    group in a training session."""
+    """Builds URLs that start with ``front``. ``base`` is the base template, ``extra`` its context; ``group`` is the key
+    of the group in a training session, empty for the server's own engine."""
 
     front: str = "/"
     base: str = "base.html"
@@ -18,7 +18,7 @@ class UrlScope:
 
     @property
     def experiments(self) -> str:
-        """The start of the URL of every experiment."""
+        """The common start of the URLs of experiments."""
         return f"{self.front}experiments/"
 
     def experiment(self, identity: str) -> str:
@@ -31,12 +31,13 @@ class UrlScope:
 
     @property
     def claims(self) -> str:
-        """The URL of the claims."""
+        """The URL of the page of claims."""
         return f"{self.front}claims/"
 
     @property
     def context(self) -> dict[str, Any]:
-        """The context of every template. ``lab_url`` is empty for the server's engine."""
+        """The context that every template needs. ``lab_url`` is ``front`` for a group, empty for the server's own
+        engine."""
         lab_url = self.front if self.group else ""
         return {**self.extra, "base": self.base, "lab_url": lab_url, "claims_url": self.claims}
 

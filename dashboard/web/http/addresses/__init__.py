@@ -1,1 +1,1 @@
-"""The addresses and the name under which browsers reach this installation."""
+"""The addresses and the host name at which browsers reach this installation."""

@@ -1,4 +1,4 @@
-"""Redirects browsers on this machine to the server's own name (``core.operations.own_name``)."""
+"""Redirects browsers on this machine to the installation's own host name (``core.operations.own_name``)."""
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
@@ -11,8 +11,8 @@ from dashboard.web.http.guards import View, split_host
 
 
 class OwnNameMiddleware:
-    """Redirects browsers from 127.0.0.1, which containers share, to the server's own name before they get a cookie, and
-    deletes the cookies that earlier versions set there."""
+    """Redirects browsers that open the server at 127.0.0.1 or another name that containers share to its own name,
+    before they get a cookie. Deletes cookies that earlier versions set under the shared name."""
 
     def __init__(self, get_response: View) -> None:
         if not settings.OWN_NAME:
@@ -20,7 +20,7 @@ class OwnNameMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers 302 to a browser that opens a page under a shared name."""
+        """Answers 302 to a browser that opens a page under a shared name; passes other requests on."""
         name, port = split_host(request.get_host())
         if request.is_secure() or not is_redirected(str(request.method), name, request.headers):
             return self.get_response(request)
@@ -34,8 +34,8 @@ class OwnNameMiddleware:
 
 
 def _earlier_cookies(request: HttpRequest) -> set[str]:
-    """The names of the cookies that an earlier version set. Cookies with the same names that other programs with Django
-    have set on this machine stay."""
+    """The names of this installation's cookies that an earlier version set here. Cookies of the same names from other
+    Django programs on this machine stay, recognised because their session is unknown."""
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not session or not SessionStore().exists(session):
         return set()

@@ -1,1 +1,1 @@
-"""The protocols of uvicorn, the server: limits on connections, shared frames of websockets."""
+"""Protocols for uvicorn, the server: limits on connections, and shared frames for websockets."""

@@ -1,7 +1,7 @@
-"""Limits on connections, before anything of a request is handled: their number, the size of headers, waiting times.
+"""Limits that apply before a request is handled: the number of connections, the size of headers, and waiting times.
 
-Uvicorn accepts headers of any size, waits for them forever, and accepts connections until descriptors run out; a lab in
-the same process then fails, too.
+Uvicorn accepts headers of any size, waits for them forever, and accepts connections until file descriptors run out,
+which would make a lab in the same process fail as well.
 """
 
 import asyncio
@@ -12,18 +12,18 @@ from http import HTTPStatus
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEADER_BYTES = 64 << 10
-#: Seconds from the connection, or from the first byte of a later request, to the end of the headers.
+#: Seconds within which all headers must arrive, from the connection or from the first byte of a later request.
 HEADERS_S = 10.0
-#: Seconds without any byte of a body that is not complete.
+#: Seconds that may pass between two pieces of an incomplete body.
 BODY_PAUSE_S = 30.0
 MAX_CONNECTIONS = 4096
 MAX_DESCRIPTORS = 65536
-#: Descriptors that browsers do not get: engines, namespaces, terminals, the database.
+#: File descriptors that are reserved for engines, namespaces, terminals and the database.
 RESERVED_DESCRIPTORS = 1024
 
 
 def raise_descriptor_limit() -> int:
-    """Raises the limit on open files (RLIMIT_NOFILE) as far as permitted, and returns it."""
+    """Raises the limit on open files (RLIMIT_NOFILE) as far as permitted. Returns the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return MAX_DESCRIPTORS
@@ -34,30 +34,32 @@ def raise_descriptor_limit() -> int:
 
 
 def connections_for(descriptors: int) -> int:
-    """The number of connections to accept with this many descriptors: if they are few, at least half of them remain for
-    the lab."""
+    """The number of connections to accept if the process may open this many descriptors. ``RESERVED_DESCRIPTORS``
+    remain for the lab or, if there are few, half of them."""
     return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2))
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol with limits; ``limited_protocol`` sets them."""
+    """Uvicorn's HTTP protocol with limits, which ``limited_protocol`` sets."""
 
     max_connections = MAX_CONNECTIONS
     is_proxy: Callable[[str], bool] = staticmethod(lambda _address: False)
     headers_s = HEADERS_S
     body_pause_s = BODY_PAUSE_S
 
-    #: Where the parser is: in headers or between requests, unless it is in a body.
+    #: Whether the parser is in a body; otherwise it is in headers or between requests.
     _in_body = False
-    #: Whether a request ended, and whether a part of a body began, in the data that is parsed now.
+    #: Whether a request has ended, and whether headers or a part of a body were complete, in the piece that is parsed
+    #: now.
     _ended = False
     _progressed = False
-    #: Bytes of headers, or of a body's end, that have been received so far.
+    #: The number of bytes of headers, or of a body's trailers, received so far.
     _header_bytes = 0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Refuses connections above the limits: half of all are for one address, unless it is a trusted proxy."""
+        """Refuses a connection above the limits. One address may use half of all connections, unless it is a trusted
+        proxy."""
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open. Try again later.")
@@ -68,8 +70,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.headers_s)
 
     def _has_too_many(self) -> bool:
-        """Whether the address has more than half of all possible connections. Counts them only if the total is above
-        that half."""
+        """Whether the address has more than half of the permitted connections. They are counted only if that is
+        possible, because more than half are in use."""
         limit, address = self.max_connections // 2, self.client[0] if self.client else ""
         if len(self.connections) <= limit or self.is_proxy(address):
             return False
@@ -77,7 +79,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return sum(1 for client in clients if client and client[0] == address) > limit
 
     def data_received(self, data: bytes) -> None:
-        """Passes data to the parser, in pieces that keep the limits of headers."""
+        """Passes data to the parser in pieces, so that headers cannot exceed their limit."""
         while data and not self.transport.is_closing():
             piece = data[: MAX_HEADER_BYTES - self._header_bytes]
             data = data[len(piece) :]
@@ -87,7 +89,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._header_bytes += len(piece)
             super().data_received(piece)
             protocol = self.transport.get_protocol()
-            if protocol is not self:  # after an upgrade
+            if protocol is not self:  # the connection was upgraded to a websocket
                 if data and isinstance(protocol, asyncio.Protocol):
                     protocol.data_received(data)
                 return
@@ -96,25 +98,26 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             elif self._header_bytes >= MAX_HEADER_BYTES:
                 self._refuse_headers()
         if self._timer is None and not self._in_body and self._is_idle() and not self.transport.is_closing():
-            # Uvicorn has ended its own timer, also for a line break between requests.
+            # Uvicorn cancels its keep-alive timer at any data, even at a line break between requests.
             self._wait(self.headers_s)
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def on_message_begin(self) -> None:
-        """Called when a request begins."""
+        """Starts the timer for the headers of a request."""
         super().on_message_begin()
         if self._timer is None:
             self._wait(self.headers_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Adds a header. Headers after the body (trailers) are ignored: the application already has the headers."""
+        """Adds a header. Ignores headers after the body (trailers), because the application already has its headers."""
         if not self._in_body:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Refuses headers that are too large; they may have arrived together with an earlier request."""
+        """Refuses headers that are too large; starts the timer for the body. The size is checked here as well, because
+        headers may arrive in one piece with an earlier request."""
         self._stop_waiting()
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > MAX_HEADER_BYTES:
@@ -127,24 +130,24 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.body_pause_s)
 
     def on_chunk_header(self) -> None:
-        """Called when a chunk of a body begins."""
+        """Notes that a chunk of a body has begun."""
         self._progressed = True
 
     def on_body(self, body: bytes) -> None:
-        """Handles a part of the body; ignored after a refusal."""
+        """Passes a part of the body on, or ignores it after a refusal."""
         self._progressed = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Called when the request is complete; another one may follow."""
+        """Stops the timer: the request is complete, and another one may follow."""
         self._in_body, self._ended = False, True
         self._stop_waiting()
         if not self.transport.is_closing():
             super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops waiting."""
+        """Stops the timer."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -160,9 +163,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _expire(self) -> None:
         self._timer = None
         if self._in_body and self.flow.read_paused:
-            self._wait(self.body_pause_s)  # the application is slow, not the client
+            self._wait(self.body_pause_s)  # the application reads slowly; the client does not send slowly
         elif not self._in_body and not self._is_idle():
-            self._wait(self.headers_s)  # an earlier request is being answered
+            self._wait(self.headers_s)  # the response to an earlier request is not complete
         else:
             self._refuse(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.")
 
@@ -171,7 +174,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        """Closes the connection, with a response if the refused request is the next to be answered."""
+        """Closes the connection. Sends a response first if the refused request is the next one to be answered."""
         self._stop_waiting()
         if self.transport.is_closing():
             return
@@ -190,6 +193,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
 
 def limited_protocol(descriptors: int, is_proxy: Callable[[str], bool]) -> type[LimitedHttpProtocol]:
-    """The protocol for a process with this many descriptors; ``is_proxy`` tells the addresses of trusted proxies."""
+    """The protocol class for a process that may open this many descriptors. ``is_proxy`` returns whether an address is
+    a trusted proxy's."""
     limits = {"max_connections": connections_for(descriptors), "is_proxy": staticmethod(is_proxy)}
     return type("LimitedHttpProtocol", (LimitedHttpProtocol,), limits)

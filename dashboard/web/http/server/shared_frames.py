@@ -1,4 +1,4 @@
-"""Uvicorn's websocket protocol, with frames that many browsers share."""
+"""Uvicorn's websocket protocol, extended so that many browsers share an encoded frame."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-#: The key of ``write_now`` in the ``extensions`` of the application's scope.
+#: The key in the scope's ``extensions`` under which the application finds ``write_now``.
 EXTENSION = "netmodes.write_now"
 SWITCHING_PROTOCOLS = 101
 
@@ -16,8 +16,8 @@ _last_frame = b""
 
 
 def encode_frame(text: str) -> bytes:
-    """The text as a frame, encoded once per text object: frames of a server are not masked (RFC 6455, 5.1), so all
-    browsers get the same bytes, unless an extension transforms them."""
+    """The text as a websocket frame. The same text object is encoded only once: a server does not mask frames (RFC
+    6455, 5.1), so all browsers get the same bytes, unless an extension transforms them."""
     global _last_text, _last_frame  # noqa: PLW0603 - the newest text, which is being sent to all browsers
     if text is not _last_text:
         _last_frame = Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
@@ -35,18 +35,19 @@ def is_utf8(data: bytes) -> bool:
 
 
 class FrameParser(ServerProtocol):
-    """Parses and answers frames as ``websockets`` does, but lets a browser close within a message that it sends in
-    parts: control frames may be injected there (RFC 6455, 5.4; case 7.1.5 of the Autobahn test suite)."""
+    """Parses and answers frames as ``websockets`` does, but also accepts a close frame between the parts of a
+    fragmented message, where control frames are permitted (RFC 6455, 5.4; case 7.1.5 of the Autobahn test suite)."""
 
     def recv_frame(self, frame: Frame) -> None:
-        """Handles an incoming frame."""
+        """Handles an incoming frame; a close frame ends an incomplete message."""
         if frame.opcode is Opcode.CLOSE:
             self.current_size = None
         super().recv_frame(frame)
 
 
 class SharedFrameProtocol(WebSocketsSansIOProtocol):
-    """Offers ``write_now`` in addition to ASGI's ``send``, without a task, coroutine and frame for each browser.
+    """Offers the application ``write_now`` in addition to ASGI's ``send``. It needs no task, coroutine or new frame per
+    browser.
 
     Measured with 200 browsers and messages of 7.5 KB: 12 µs instead of 27 µs of CPU per message, most of it in the
     kernel.
@@ -59,34 +60,34 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         )
 
     def handle_connect(self, event: Request) -> None:
-        """Adds the extension; the application has only been scheduled, so it will see it."""
+        """Adds the extension to the scope. The application is only scheduled at this point, so it will see it."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING_PROTOCOLS:
             self.scope["extensions"][EXTENSION] = {"write": self.write_now}
 
     def pause_writing(self) -> None:
-        """Reads nothing from a browser that does not read: it could otherwise send pings forever, and the pongs would
-        stay in memory."""
+        """Stops reading from a browser that does not read: it could otherwise send pings forever, and the unsent pongs
+        would fill the memory."""
         super().pause_writing()
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Reads again, unless the application is slow."""
+        """Resumes reading, unless the application is slow."""
         super().resume_writing()
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
     async def receive(self) -> Any:
-        """Returns the next message to the application. Uvicorn then resumes reading even from a browser that does not
-        read; this class prevents that."""
+        """Returns the next message to the application. Uvicorn resumes reading at this point; this method stops it
+        again if the browser does not read."""
         message = await super().receive()
         if not self.writable.is_set() and not self.transport.is_closing():
             self.transport.pause_reading()
         return message
 
     def send_receive_event_to_app(self) -> None:
-        """Passes a message on. Closes with 1007 if a text is not UTF-8: uvicorn does that too, but logs a traceback
-        each time, so that one browser could fill the log."""
+        """Passes a message to the application. If a text is not UTF-8, closes with 1007. Uvicorn does so too, but logs
+        a traceback each time, so that one browser could fill the log."""
         if self.curr_msg_data_type == "text" and not self.close_sent and not is_utf8(b"".join(self.frames)):
             self.frames = []
             self.conn.send_close(CloseCode.INVALID_DATA)
@@ -95,7 +96,8 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def write_now(self, text: str) -> bool:
-        """Writes the text without waiting. False if the browser is slow or closing; ``send`` then waits or raises."""
+        """Writes the text without waiting, and returns True. False if the browser is slow or the connection is closing;
+        the caller must then use ``send``, which waits or raises."""
         if (
             not self.handshake_complete
             or self.close_sent
