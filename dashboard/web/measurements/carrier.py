@@ -1,7 +1,7 @@
 """Carries the blocks of measurements between the lab of the experiment and the labs of clients on other machines.
 
-The lab of the experiment hands out one block at a time; the lab of the client measures it. Labs do not talk to each
-other, so a web process calls both in turn. One web process carries a run; another one takes over if that process ends.
+The lab of the experiment hands out one block at a time; the lab of the client measures it. Labs do not communicate, so
+a web process calls both in turn. Each run is carried by one web process; another one takes over if that process ends.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from dashboard.web.operations.machines.clients import (
 from dashboard.web.service import Service
 
 log = logging.getLogger(__name__)
-#: The pause before a run that another web process carries, or the lab of which does not respond, is tried again.
+#: Seconds until this process tries again to carry a run that another process carries, or whose lab does not respond.
 PAUSE_S = 5.0
-#: The lab of the run hears from its carrier in these intervals while a client measures.
+#: Seconds between two calls that tell the lab of the run, while a client measures, that the run is still carried.
 RENEW_S = 4.0
 
 
 class BlockCarriers:
-    """The runs that this web process carries. In the server's loop."""
+    """The tasks with which this web process carries runs. Use it only in the server's loop."""
 
     def __init__(self, served: Service) -> None:
         self._service = served
@@ -43,7 +43,7 @@ class BlockCarriers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def look(self) -> None:
-        """Starts carrying the runs that need it."""
+        """Starts a task for each run with clients on other machines that has none yet."""
         for run in await to_db_thread(client_store.load_carried):
             if run.id not in self._tasks:
                 task = asyncio.get_running_loop().create_task(self._carry(run), name=f"carry-{run.id}")
@@ -58,7 +58,8 @@ class BlockCarriers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _carry(self, run: CarriedRun) -> None:
-        """Carries a run until it has ended, or another web process does."""
+        """Carries the blocks of a run until it has ended. Returns after ``PAUSE_S`` if another web process carries it,
+        or its lab does not respond."""
         try:
             if await self._service.ask_on(run.machine, "", blocks.carry_blocks, run.id, self._name):
                 await self._carry_blocks(run)
@@ -94,7 +95,8 @@ class BlockCarriers:
             await asyncio.shield(asyncio.gather(*(self._end(name, run.id) for name in run.clients)))
 
     async def _while_carrying[T](self, run: CarriedRun, work: Awaitable[T]) -> T:
-        """The result of ``work``; meanwhile this process keeps announcing that it carries the run."""
+        """Awaits ``work`` and returns its result; meanwhile reports to the lab of the run that this process carries
+        it."""
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=RENEW_S))[0]:
@@ -107,7 +109,8 @@ class BlockCarriers:
     async def _measure(
         self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str], arms: Mapping[str, OverlayArm]
     ) -> RemoteAnswer | None:
-        """The answer of a client to a block; None without a block."""
+        """Has a client measure the block of a command, and returns the answer; None if the command contains no
+        block."""
         if command.block is None or command.machine not in run.clients:
             return None
         if command.machine in drained:
@@ -131,7 +134,7 @@ class BlockCarriers:
         return answer
 
     async def _end(self, name: str, run: str) -> None:
-        """Ends the client on a machine. If the machine does not respond, its lab ends the client by itself."""
+        """Ends the client on a machine. If the machine does not respond, its lab ends the client after a timeout."""
         try:
             await self._service.ask_on(row_of(name), "", blocks.end_client, run, self._name)
         except (LabUnavailableError, TimeoutError) as error:

@@ -13,13 +13,13 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.measurements.serializers import Shown, show_run
 
 log = logging.getLogger(__name__)
-#: Blocks are collected before they are sent, so that sending does not disturb the measurement.
+#: Seconds for which blocks are collected before they are sent, so that sending does not disturb the measurement.
 GATHER_S = 0.25
 
 
 @dataclass(slots=True)
 class RunFeed(Feed):
-    """The shown state of one run."""
+    """What the clients of one run see. ``newest`` is the row id of the newest block."""
 
     shown: Shown | None = None
     blocks: tuple[dict[str, object], ...] = ()
@@ -27,19 +27,19 @@ class RunFeed(Feed):
 
 
 class MeasurementHub(FeedHub[RunFeed]):
-    """Feeds by run."""
+    """The feeds of measurement runs, by run."""
 
     def _new_feed(self, key: str) -> RunFeed:
         return RunFeed(key)
 
     def look(self) -> None:
-        """Read running measurements again, in case a wake-up was lost."""
+        """Mark the feeds of all unfinished runs as dirty, in case a wake-up was lost."""
         for feed in self._feeds.values():
             if feed.shown is None or feed.shown.run["state"] in measurement_store.LIVE:
                 feed.dirty.set()
 
     async def _run_feed(self, feed: RunFeed) -> None:
-        """Send new blocks, and the whole run when it starts or ends."""
+        """Send new blocks, or the whole run whenever its state changes."""
         while True:
             await feed.dirty.wait()
             feed.dirty.clear()

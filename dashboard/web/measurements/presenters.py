@@ -1,4 +1,4 @@
-"""Prepares a measurement for its page: texts and positions, computed here and used unchanged by the browser.
+"""Prepares a measurement for its page: texts and positions, which the browser uses unchanged.
 
 Positions along an axis are percentages, so that a chart fits every width and its texts keep their size.
 """
@@ -18,7 +18,8 @@ from dashboard.core.measurements.series_labels import label_series
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One path. ``low``, ``at`` and ``high`` are the positions of its difference on the axis, empty without one."""
+    """One path. ``low``, ``at`` and ``high`` are the positions of its difference and confidence interval on the axis,
+    empty if it has none."""
 
     key: str
     label: str
@@ -51,7 +52,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """All paths of one probe with their results."""
+    """All paths of one probe with their results, as a page shows them."""
 
     probe: str
     headline: Headline
@@ -113,7 +114,8 @@ def _series_row(
 
 
 def describe_options(options: Options, probe: Probe, pairs: int) -> str:
-    """``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``, with the options that are not default."""
+    """A description such as ``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``, with all options that
+    are not the default. ``pairs`` is the number of paired blocks."""
     parts = [str(probe)]
     if probe not in {Probe.HTTP, Probe.DNS}:
         parts.append(f"{options.payload_of(probe)} B")
@@ -132,7 +134,7 @@ def describe_options(options: Options, probe: Probe, pairs: int) -> str:
 
 
 def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None) -> GroupView:
-    """The rows of one probe, positioned on one axis that contains zero."""
+    """The rows of one probe, placed on one axis that contains zero. ``modes`` are the modes by column."""
     compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baseline = next((one.baseline for one in compared.values()), "")
     own = [one for one in measurement.series if one.probe is probe]
@@ -174,5 +176,5 @@ def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, axis: Di
 
 
 def view_measurement(measurement: Measurement, modes: Mapping[str, str] | None = None) -> MeasurementView:
-    """Everything that changes during a run, as texts and positions. ``modes`` are those of the columns."""
+    """All figures that change during a run, as texts and positions. ``modes`` are the modes by column."""
     return MeasurementView(tuple(view_group(measurement, probe, modes) for probe in probes_of(measurement)))

@@ -1,4 +1,4 @@
-"""A measurement run as data for pages and the API."""
+"""Encodes a measurement run as data for pages and the API."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The run's data and its ``measurement/1`` so far."""
+    """A run's data (``describe_run``), and its ``measurement/1`` so far."""
 
     run: dict[str, Any]
     measurement: Measurement | None
 
 
 def describe_run(row: MeasurementRun) -> dict[str, Any]:
-    """The data that the page shows above the figures. Times in seconds."""
+    """The data about a run that its page shows above the figures. Durations are in seconds."""
     options = msgspec.json.decode(row.options, type=Options)
     elapsed = row.elapsed_s
     remaining = None
@@ -51,7 +51,8 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
 
 
 def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
-    """Runs for a list of links; ``verdict_line`` is the headline, or the reason why it is missing."""
+    """The runs as entries of a list. ``verdict_line`` is the headline or, without one, the reason why the run
+    stopped."""
     return [
         {**describe_run(row), "url": scope.measurement(row.pk), "verdict_line": row.headline or row.stop_reason}
         for row in rows
@@ -59,7 +60,8 @@ def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) ->
 
 
 def show_run(identity: str, before: Shown | None = None) -> Shown | None:
-    """The current state of a run; figures are recomputed only when it has changed. None if it does not exist."""
+    """The current state of a run; None if it does not exist. The figures of ``before`` are reused while the state of
+    the run is the same."""
     row = MeasurementRun.objects.filter(pk=identity).first()
     if row is None:
         return None

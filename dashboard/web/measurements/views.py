@@ -1,4 +1,4 @@
-"""Pages of measurements: start, follow, cancel, list, compare over time."""
+"""Pages of measurements: starts, follows, cancels and lists them, and shows a series over time."""
 
 import random
 from typing import Any
@@ -36,7 +36,7 @@ FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions", "machine"
 
 
 class InvalidOptionsError(Exception):
-    """The options are not valid; ``sentences`` tell what to change."""
+    """The options are invalid; ``sentences`` state what to change."""
 
     def __init__(self, sentences: tuple[str, ...]) -> None:
         super().__init__(" ".join(sentences))
@@ -54,7 +54,7 @@ def _number(text: str, what: str, found: list[str]) -> float | None:
 
 
 def _whole(text: str, what: str, found: list[str]) -> int:
-    """A whole number; 0 for an empty text."""
+    """The whole number in a field; 0 if the text is empty or invalid. Adds a sentence to ``found`` if it is invalid."""
     try:
         return int(text.strip() or 0)
     except ValueError:
@@ -63,7 +63,8 @@ def _whole(text: str, what: str, found: list[str]) -> int:
 
 
 def _conditions(text: str, found: list[str]) -> Conditions:
-    """The conditions; quiet for an empty text."""
+    """The conditions in a field; quiet if the text is empty or invalid. Adds a sentence to ``found`` if it is
+    invalid."""
     try:
         return parse_conditions(text.strip() or Conditions.QUIET)
     except ValueError as error:
@@ -77,7 +78,7 @@ def _text(values: dict[str, Any], name: str) -> str:
 
 
 def read_options(values: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
-    """Probes and options from a form or from JSON; InvalidOptionsError with a sentence per problem."""
+    """Probes and options from a form or from JSON. Raises InvalidOptionsError with a sentence for each problem."""
     found: list[str] = []
     probes: list[Probe] = []
     for text in values.get("probe") or ["tcp-rr"]:
@@ -106,7 +107,8 @@ def read_options(values: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
 
 
 def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> tuple[str, ...]:
-    """The other machines from which to measure; InvalidOptionsError with a sentence per problem."""
+    """The names of the other machines from which to measure. Raises InvalidOptionsError with a sentence for each
+    problem."""
     names = tuple(dict.fromkeys(str(name) for name in values.get("from_machine") or ()))
     if not names:
         return ()
@@ -126,15 +128,15 @@ def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> 
 
 
 def start_run(identity: str, values: dict[str, Any], owner_id: int | None) -> str:
-    """Request a run and wake the lab; returns the run's id. An experiment on several machines is measured on the one
-    that ``machine`` names. Raises Http404, InvalidOptionsError, or MachineClosedError."""
+    """Request a run, wake the lab, and return the run's id. An experiment on several machines is measured on the
+    machine that the field ``machine`` names. Raises Http404, InvalidOptionsError or MachineClosedError."""
     row = Experiment.objects.filter(pk=identity).first()
     if row is not None and row.parts:
         ids = parts.ids_of(row.parts)
         chosen = values.get("machine") or next(iter(ids))
         if chosen not in ids:
             raise InvalidOptionsError((f"Choose the machine to measure on: {', '.join(ids)}.",))
-        # The form cannot know which machine is chosen: the other machines are those without it.
+        # The form offers all machines in ``from_machine``, because it does not know which one will be chosen.
         others = [name for name in values.get("from_machine") or () if name != chosen]
         return start_run(ids[chosen], {**values, "from_machine": others}, owner_id)
     if row is None:
@@ -174,8 +176,8 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 @require_POST
 def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Request a measurement; if it is refused, also because the disk is full, show the form again with its input and
-    the problems."""
+    """Request a measurement. If it is refused, or the disk is full, show the form again with its input and the
+    problems."""
     values = _typed(request.POST)
     try:
         run = start_run(identity, values, request.user.pk)
@@ -198,7 +200,7 @@ def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -
 
 @require_GET
 def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """One run, complete at first paint."""
+    """The page of one run, with all its current figures."""
     shown = show_run(identity)
     if shown is None or shown.measurement is None:
         raise Http404(_("No measurement has this id."))
@@ -234,7 +236,7 @@ def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) 
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """The newest runs and every measured series."""
+    """The page of the newest runs and of all measured series."""
     creators = creators_of(request)
     rows = creators.filter(MeasurementRun.objects.filter(group="")).order_by("-created_at")[:SHOWN]
     series = measurement_history.signatures()
@@ -246,7 +248,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def history(request: HttpRequest) -> HttpResponse:
-    """One series over time."""
+    """The page that shows one series over time."""
     signature = request.GET.get("signature", "")[:200]
     points = measurement_history.history(signature)
     if not points:
