@@ -1,4 +1,4 @@
-"""Every command of the pages and the API: its name in the audit trail, and the action that its role must allow."""
+"""All commands of the pages and the API: their names in the audit trail, and the actions that the role must allow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from dashboard.core.operations.roles import Action, OwnedKind
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A POST route. ``kind``: the kind of object that the id in its URL names, if it can belong to an account.
-    ``named_by``: the parts of the URL that the audit trail shows."""
+    """A POST route. ``kind`` is the kind of object that the id in its URL identifies, None if no account can own it.
+    ``named_by`` are the parts of the URL that the audit trail shows."""
 
     name: str
     action: Action
@@ -39,11 +39,12 @@ def _report(name: str) -> Command:
 
 
 def _lead(name: str, *more: str) -> Command:
-    # Without a kind: the view answers 404 for a session of another instructor, as if it did not exist.
+    # No kind, so that ownership is not checked here: the view answers 404 for a session of another instructor.
     return Command(name, Action.LEAD, None, ("identity", *more))
 
 
-#: By route, as in the URL configuration; for the API with the value of <action>. What is missing is refused.
+#: The commands by route, as in the URL configuration; for the API, with the value of <action>. Other routes are
+#: refused.
 COMMANDS: Mapping[str, Command] = {
     "experiments/": Command("launch experiment", Action.LAUNCH),
     "presets/": Command("launch experiment", Action.LAUNCH),
@@ -123,7 +124,7 @@ COMMANDS: Mapping[str, Command] = {
     f"{_API_R}purge": _report("delete report permanently"),
 }
 
-#: POST routes that record nothing, and why.
+#: POST routes for which the guard records nothing, with the reason.
 NOT_RECORDED: Mapping[str, str] = {
     "sign-in/": "the view records a sign-in itself, because the account is known only afterwards",
     "sign-in/openid/": "it only leads to the provider; the sign-in is recorded when the provider answers",
@@ -140,10 +141,10 @@ NOT_RECORDED: Mapping[str, str] = {
     "sessions/<str:identity>/leave/": "a participant's command; the session keeps its participants",
     "sessions/<str:identity>/results/link/": "a participant's command; it creates the link to the own results",
 }
-#: The commands of participants in a session, whose answers and events the session keeps.
+#: The routes of participants' commands in a session, which stores their answers and events.
 PARTICIPANT_PREFIXES = ("sessions/<str:identity>/steps/", "sessions/<str:identity>/lab/")
 
-#: Pages that not every role may read. All others only need a sign-in.
+#: The action that the role must allow to read a page. Pages that are not listed require only a sign-in.
 PAGES: Mapping[str, Action] = {
     "sessions/new/": Action.OPEN_SESSION,
     "accounts/": Action.MANAGE,
@@ -154,11 +155,11 @@ PAGES: Mapping[str, Action] = {
 
 
 def is_participants(route: str) -> bool:
-    """Whether the route is a command of participants, for which the views check access, or of a client without an
-    account."""
+    """Whether the views themselves check access for this route, because participants or clients without an account use
+    it."""
     return route in NOT_RECORDED or route.startswith(PARTICIPANT_PREFIXES)
 
 
 def command_at(route: str, values: Mapping[str, object]) -> Command | None:
-    """The command of a POST request; None if it has none."""
+    """The command of a POST request; None if the route has none."""
     return COMMANDS.get(route.replace("<action>", str(values.get("action", "")))) or COMMANDS.get(route)

@@ -1,4 +1,4 @@
-"""The creators of objects in lists, and the filter “mine”. Both appear only if more than one account exists."""
+"""The creators of objects in lists, and the filter “mine”. Both are shown only if more than one account exists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from dashboard.store.operations import accounts
 
 @dataclass(frozen=True, slots=True)
 class Creators:
-    """The names of accounts by id, empty with a single account; ``ids``: the creators that are shown, None: all."""
+    """The names of accounts by id, empty with a single account. ``ids`` are the creators whose objects are shown, None
+    for all."""
 
     names: Mapping[int | None, str]
     ids: frozenset[int | None] | None
 
     def filter[M: Model](self, rows: QuerySet[M]) -> QuerySet[M]:
-        """Restricts rows to those of the shown creators."""
+        """Restricts rows to objects of the shown creators."""
         if self.ids is None:
             return rows
         unowned = Q(owner=None) if None in self.ids else Q(pk__in=())
@@ -26,17 +27,17 @@ class Creators:
 
     @property
     def context(self) -> dict[str, Any]:
-        """The context for ``{% creator %}`` and ``operations/accounts/_owner_filter.html``."""
+        """The template context for ``{% creator %}`` and ``operations/accounts/_owner_filter.html``."""
         return {"creators": self.names, "mine": self.ids is not None}
 
 
 def creators_of(request: HttpRequest) -> Creators:
-    """The creators for a list; ``?owner=me`` shows only the account's own objects. Queries the database."""
+    """The creators for a list; ``?owner=me`` restricts it to the user's own objects. Queries the database."""
     names = accounts.creator_names()
     if not names or request.GET.get("owner") != "me":
         return Creators(names, None)
     me = int(request.user.pk or 0)
     mine: set[int | None] = {me}
     if me == accounts.the_owner().pk:
-        mine.add(None)  # created from the command line, or before there were accounts
+        mine.add(None)  # objects from the command line, or from before accounts existed
     return Creators(names, frozenset(mine))
