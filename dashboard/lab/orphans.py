@@ -13,8 +13,8 @@ log = logging.getLogger(__name__)
 
 
 def kept_ids(records: Iterable[Record]) -> set[str]:
-    """The experiment ids whose labelled objects must stay. They include the whole of each part, because a part needs
-    its overlay network."""
+    """The experiment ids whose labelled objects must stay. For a part, they include the id of its experiment, because
+    the part needs the experiment's overlay network."""
     return {key for record in records for key in (record.id, record.parent) if key is not None}
 
 

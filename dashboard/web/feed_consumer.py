@@ -1,4 +1,4 @@
-"""The read-only websocket of one feed: a snapshot first, then changes."""
+"""The read-only websocket of one feed: sends a snapshot, then changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +18,8 @@ READ_ONLY = 4405
 
 
 class FeedConsumer(AsyncConsumer):
-    """Joins the hub's feed that the URL names; any message from the browser closes the connection. ``participant`` is
-    the id of the participant that listens, empty for a signed-in user."""
+    """Joins the hub's feed that the URL names. Any message from the browser closes the connection. ``participant`` is
+    the id of the participant who is connected, empty for a signed-in user."""
 
     client: Client | None = None
     hub: FeedHub[Any]
@@ -29,17 +29,18 @@ class FeedConsumer(AsyncConsumer):
 
     @property
     def key(self) -> str:
-        """The key in the URL."""
+        """The key of the feed, from the URL."""
         return str(self.scope["url_route"]["kwargs"].get("identity", ""))
 
     def _authorise(self) -> tuple[bool, str]:
-        """Whether the feed exists for this user, and the id of the participant that asks."""
+        """Whether the feed exists and this user may follow it; and the participant's id, empty for a signed-in user."""
         return may_listen(self.kind, self.key, self.scope) if type(self).exists(self.key) else (False, "")
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Joins the feed, or closes with ``GONE``.
+        """Joins the feed, or closes the connection with ``GONE``.
 
-        The connection is accepted first: a page cannot read the code of a refused handshake, and would retry forever.
+        In both cases the connection is accepted first: a page cannot read why a handshake was refused, and would retry
+        forever.
         """
         allowed, self.participant = await to_db_thread(self._authorise)
         await self.send({"type": "websocket.accept"})
@@ -53,17 +54,17 @@ class FeedConsumer(AsyncConsumer):
         add_connection(self)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
-        """Closes the connection: commands are POSTs."""
+        """Closes the connection, because commands are sent as POST requests."""
         await self.send({"type": "websocket.close", "code": READ_ONLY})
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
-        """Leaves the feed."""
+        """Leaves the feed after the connection has ended."""
         if self.client is not None:
             self.exit(self.client)
             remove_connection(self)
         raise StopConsumer
 
     def exit(self, client: Client) -> None:
-        """Leaves the feed."""
+        """Removes the client from the feed and from the participant's clients."""
         self.hub.leave(self.key, client)
         sessions.linked.remove(self.participant, client)

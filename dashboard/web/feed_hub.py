@@ -1,8 +1,8 @@
-"""Websocket clients grouped by the feed that they follow: each message is encoded once and sent to every client of the
-feed.
+"""Websocket clients, grouped by the feed that they follow. Each message is encoded once, and sent to every client of
+the feed.
 
-A wake-up only marks a feed as dirty; the data comes from the store. A slow client holds one pending send, and gets a
-snapshot instead of the messages that it missed.
+A wake-up only marks a feed as dirty; the data is read from the store. A slow client has one pending send; after it, the
+client gets a snapshot instead of the messages that it has missed.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ WriteNow = Callable[[str], bool]
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One websocket. ``write_now`` is the server's fast path (``shared_frames``), if it has one; ``pending`` is the
+    """One websocket. ``write_now`` is the server's fast path (``shared_frames``), None without one. ``pending`` is the
     send that has not completed, since ``pending_since`` by the loop's clock."""
 
     send: Send
@@ -44,7 +44,8 @@ class Client:
 
 @dataclass(slots=True)
 class Feed:
-    """The feed of one key and its clients. ``snapshot`` is the encoded message for a new client, if it is current."""
+    """The feed of one key, with its clients. ``snapshot`` is the encoded message for a new client, empty if it must be
+    encoded again."""
 
     key: str
     clients: set[Client] = field(default_factory=set)
@@ -55,11 +56,11 @@ class Feed:
 
 
 class FeedHub[F: Feed](ABC):
-    """Feeds by key; one hub of each kind per process. All methods run in the event loop.
+    """Feeds by key; each process has one hub per kind of feed. All methods run in the event loop.
 
-    Counters for /metrics: messages ``encoded``, messages ``delivered`` to clients and their ``characters``, ``slow``
-    clients that were closed, wake-ups received (``woken``) and ``missed``, and ``lag``: seconds from the lab's reading
-    of a change until it was sent to all clients.
+    Counters for /metrics: messages ``encoded``; messages ``delivered`` to clients, and their ``characters``; ``slow``
+    clients that were closed; wake-ups received (``woken``) and ``missed``; and ``lag``, the seconds from the time when
+    the lab read a change until it was sent to all clients.
     """
 
     def __init__(self) -> None:
@@ -71,30 +72,30 @@ class FeedHub[F: Feed](ABC):
 
     @abstractmethod
     def _new_feed(self, key: str) -> F:
-        """An empty feed."""
+        """Creates an empty feed."""
 
     @abstractmethod
     async def _run_feed(self, feed: F) -> None:
-        """Follows the store and sends changes, until it is cancelled."""
+        """Reads changes from the store whenever the feed is dirty, and sends them, until cancelled."""
 
     @abstractmethod
     def _encode_snapshot(self, feed: F) -> str:
-        """The message that brings a client up to date."""
+        """The message with the complete current state, for a new client."""
 
     @property
     def browsers(self) -> int:
-        """The number of clients."""
+        """The number of connected clients."""
         return sum(len(feed.clients) for feed in self._feeds.values())
 
     def wake(self, key: str) -> None:
-        """Marks a feed as dirty."""
+        """Marks a feed as dirty, so that its changes are read."""
         feed = self._feeds.get(key)
         if feed is not None:
             feed.dirty.set()
             self.woken += 1
 
     async def join(self, key: str, send: Send, write_now: WriteNow | None = None) -> Client:
-        """Adds a client: it gets a snapshot, then all changes."""
+        """Adds a client to a feed. The client gets a snapshot, then all changes."""
         feed = self._open_feed(key)
         client = Client(send, write_now)
         feed.clients.add(client)
@@ -105,7 +106,7 @@ class FeedHub[F: Feed](ABC):
         return client
 
     def leave(self, key: str, client: Client) -> None:
-        """Removes a client; without clients a feed ends."""
+        """Removes a client. A feed without clients ends."""
         if client.pending is not None:
             client.pending.cancel()
         feed = self._feeds.get(key)
@@ -118,7 +119,7 @@ class FeedHub[F: Feed](ABC):
                 feed.task.cancel()
 
     def disconnect(self, client: Client, code: int) -> None:
-        """Closes a connection; the close code gives the page the reason."""
+        """Closes a client's connection; ``code`` gives the page the reason."""
         client.closing = True
         if client.pending is not None:
             client.pending.cancel()
@@ -138,7 +139,7 @@ class FeedHub[F: Feed](ABC):
             task.cancel()
 
     def _open_feed(self, key: str) -> F:
-        """The feed of a key, started if it is not running."""
+        """The feed of a key; started if it is not running."""
         loop = asyncio.get_running_loop()
         feed = self._feeds.get(key)
         if feed is None:
@@ -150,7 +151,7 @@ class FeedHub[F: Feed](ABC):
         return feed
 
     def _close_feed(self, feed: F) -> None:
-        """Disconnects all clients, because their subject no longer exists."""
+        """Disconnects all clients of a feed, because its subject no longer exists."""
         for client in list(feed.clients):
             self.disconnect(client, GONE)
 
@@ -160,7 +161,7 @@ class FeedHub[F: Feed](ABC):
         return feed.snapshot
 
     def _broadcast(self, feed: F, text: str) -> None:
-        """Sends ``text`` to every client of a feed, and the snapshot to those that have nothing yet."""
+        """Sends ``text`` to every client of a feed, or the snapshot to those that need one."""
         for client in list(feed.clients):
             if client.needs_snapshot and client.pending is None and not client.closing:
                 self._send(client, self._snapshot(feed))
@@ -168,7 +169,8 @@ class FeedHub[F: Feed](ABC):
                 self._send_if_ready(client, text)
 
     def _send_if_ready(self, client: Client, text: str) -> None:
-        """Sends ``text``, or notes that the client needs a snapshot when its pending send completes."""
+        """Sends ``text`` to a client. If an earlier send is pending, notes that the client needs a snapshot when that
+        completes."""
         if client.closing:
             return
         if client.pending is None and not client.needs_snapshot:
@@ -177,14 +179,15 @@ class FeedHub[F: Feed](ABC):
             client.needs_snapshot = True
 
     def _send(self, client: Client, text: str) -> None:
-        """Sends at once if the socket accepts it; otherwise the send stays pending and the other clients go on."""
+        """Sends at once if the socket accepts it. Otherwise the send stays pending, and does not delay other
+        clients."""
         client.needs_snapshot = False
         self.delivered += 1
         self.characters += len(text)
         if client.write_now is not None and client.write_now(text):
             return
         loop = asyncio.get_running_loop()
-        # Eager: usually the write is done before this line ends, and nothing is scheduled.
+        # Started eagerly: usually the write is done before this line ends, so that nothing is scheduled.
         task: asyncio.Task[None] = asyncio.Task(_send_text(client.send, text), loop=loop, eager_start=True)
         if not task.done():
             client.pending, client.pending_since = task, loop.time()
@@ -193,7 +196,7 @@ class FeedHub[F: Feed](ABC):
             task.exception()
 
     def _on_sent(self, client: Client) -> None:
-        """Called when the pending send has completed."""
+        """Sends a snapshot, if the client needs one, after its pending send has completed."""
         task, client.pending = client.pending, None
         if task is not None and not task.cancelled():
             task.exception()
@@ -203,9 +206,9 @@ class FeedHub[F: Feed](ABC):
                 self._send(client, self._snapshot(feed))
 
     async def _check_clients(self) -> None:
-        """Closes clients that have been blocked for too long: they reconnect and get a snapshot.
+        """Closes clients whose send has been pending for too long; they reconnect and get a snapshot.
 
-        All others get a ping every ``PING_S``, so that a page notices a server that has vanished.
+        All other clients get a ping every ``PING_S`` seconds, so that a page notices when the server is gone.
         """
         loop = asyncio.get_running_loop()
         pinged = loop.time()

@@ -84,8 +84,8 @@ def delete_over_budget(max_size: int) -> int:
 
 
 def _ended() -> QuerySet[models.Experiment]:
-    """Experiments that have ended, on all their machines; parts are omitted, because they are deleted with the
-    whole."""
+    """Experiments that have ended, on all their machines. Parts are omitted, because they are deleted with their
+    experiment."""
     single = Q(Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED), driver="")
     live = models.Experiment.objects.filter(parent=OuterRef("pk")).exclude(single)
     rows = models.Experiment.objects.filter(Q(parts="") & single | ~Q(parts="") & ~Exists(live), parent=None)
@@ -107,7 +107,7 @@ def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) ->
     """Deletes the chosen experiments that are still among ``rows``: one may have been launched again in the
     meantime."""
     with transaction.atomic():
-        # Locks the whole before its parts, in the same order as the commands.
+        # Locks experiments before their parts, in the same order as the commands.
         for condition in (Q(pk__in=chosen), Q(parent__in=chosen)):
             list(models.Experiment.objects.select_for_update().filter(condition).order_by("pk").values_list("pk"))
         ids = list(rows.filter(pk__in=chosen).values_list("pk", flat=True))
