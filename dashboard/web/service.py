@@ -14,20 +14,17 @@ from dashboard.core.operations.machines import split_place
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.remote.nats_connection import LAB_WAKEUPS, WEB_JOURNALS, WEB_PEERS, NatsConnection
 from dashboard.lab.remote.rpc import call_target, find_call
-from dashboard.lab.remote.terminal_calls import TerminalCalls
 from dashboard.lab.remote.wakeups import ALL, Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
-from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training.hosts import machine_of_group
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.turns import release_turn
 from dashboard.web.measurements.hub import hub as measuring_hub
-from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals, exit_now
+from dashboard.web.operations.linked_lab import LinkedLab, exit_now
 from dashboard.web.operations.machines.nats_access import NatsAccess
 from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
-from dashboard.web.terminal.remote_terminals import RemoteTerminals
 
 __all__ = ["LabUnavailableError", "Service", "service", "wake_hubs"]
 
@@ -59,7 +56,6 @@ class Service(Supervisor):
         self._remote: RemoteLab | LinkedLab | None = None
         self.labs: RemoteLabs | None = None
         self.nats_access: NatsAccess | None = None
-        self._terminals_elsewhere: TerminalCalls | None = None
         self._starting: asyncio.Task[None] | None = None
         self._is_aborted = False
         #: The socket to the lab that has started this process; set before ``start``.
@@ -88,12 +84,6 @@ class Service(Supervisor):
     def heartbeat(self) -> Heartbeat | None:
         """The state and counters of the lab; None without a lab. From any thread."""
         return self._remote.heartbeat() if self._remote is not None else super().heartbeat()
-
-    @property
-    def terminals(self) -> Terminals:
-        """The terminals of training sessions, or LabUnavailableError. In the server's loop only."""
-        # The terminals of a process without a lab have the same methods.
-        return cast("Terminals", self._terminals_elsewhere or super().terminals)
 
     def _remote_of(self, machine: str | None) -> RemoteLab | LinkedLab | None:
         """The lab of a machine, None if it runs in this process. Raises LabUnavailableError."""
@@ -134,14 +124,13 @@ class Service(Supervisor):
     async def _start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         if self.link is not None:
             link = self._remote = LinkedLab(self.link, wake_hubs, exit_now)
-            self._terminals_elsewhere = LinkedTerminals(link)
             await link.start()
             return
         if self.role.drives:
             await self.open_lab(data_dir, say)
             return
         labs = self.labs = RemoteLabs(self.nats)
-        self._remote, self._terminals_elsewhere = labs.server, RemoteTerminals(labs)
+        self._remote = labs.server
         await labs.start()
         access = self.nats_access = NatsAccess(self.nats, labs.refuse)
         await access.start()
@@ -160,7 +149,6 @@ class Service(Supervisor):
 
     async def stop(self, say: Callable[[str], None]) -> None:
         """Stops what was started, within a time limit."""
-        self._terminals_elsewhere = None
         if isinstance(self._remote, LinkedLab):
             await self._remote.close()
         if self.labs is not None:
@@ -232,12 +220,15 @@ class Service(Supervisor):
         machine, host = (record.machine, record.host) if record is not None else (None, "")
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
+    async def machine_of(self, group: str) -> str | None:
+        """The machine on which the host of a group is placed; None: the installation's machine."""
+        return await to_db_thread(machine_of_group, group) if group and self.labs is not None else None
+
     async def ask_group[**P, T](
         self, group: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The result from the lab of the machine on which the host of a group is placed."""
-        machine = await to_db_thread(machine_of_group, group) if group and self.labs is not None else None
-        return await self.ask_on(machine, "", function, *args, **kwargs)
+        return await self.ask_on(await self.machine_of(group), "", function, *args, **kwargs)
 
     async def ask_of[**P, T](
         self, place: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs

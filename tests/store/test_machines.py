@@ -139,6 +139,6 @@ def test_the_host_of_a_group_is_on_a_machine(django_user_model: type[User]) -> N
         assert host_store.has_open_sessions(2.0)
     with override_settings(MACHINE="lab3"):
         assert not host_store.has_open_sessions(2.0)
-    participant = session.participants.create(name="Bo", token_digest="t", group=2, joined_at=1.0)
-    assert host_store.machine_of_participant(participant.pk) == "lab2"
-    assert host_store.machine_of_participant("none") is None
+    assert host_store.machine_of_group(f"{session.pk}-1") is None
+    assert host_store.machine_of_group(f"{session.pk}-2") == "lab2"
+    assert host_store.machine_of_group("none") is None

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from dashboard.lab.remote import rpc
-from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 
 #: The maximum length of a call's output in characters; the rest is cut off.
@@ -28,9 +27,6 @@ async def run_call(
     """Executes a call and returns its result as JSON. If the call streams output, passes each piece to ``write``, the
     first one empty as a sign that the call was accepted, and returns an empty text. Raises the function's errors, and
     ValueError for invalid arguments."""
-    if (terminal_call := TERMINAL_CALLS.get(name)) is not None:
-        values = _decode(terminal_call, arguments)
-        return terminal_call.encode_result(await terminal_call.function(supervisor.terminals, *values))
     call = rpc.REMOTE_CALLS.get(name)
     if call is None:
         raise LabUnavailableError("The lab has no such call. Update lab and pages to the same version.")

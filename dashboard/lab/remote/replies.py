@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Iterator
 from enum import Enum
 from typing import Any, Self
 
-from dashboard.core.operations.deployment import CALL_TIMEOUT_S
 from dashboard.lab.remote.rpc import RemoteCall, decode_error
 from dashboard.lab.supervisor import LabUnavailableError
 
@@ -68,24 +67,20 @@ class Caller(ABC):
     _loop: asyncio.AbstractEventLoop | None = None
 
     @abstractmethod
-    def _send_call(self, name: str, host: str, arguments: str, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
+    def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
         """Sends a call, and yields its replies up to the result or the error. If the caller closes the generator before
         that, cancels the call. Raises LabUnavailableError."""
 
     async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
         """Makes a call and returns its result or, if it streams output, a ``CallOutput`` as soon as the lab has
         accepted it. Raises the lab's error, or LabUnavailableError. May be called from any event loop."""
-        return await self.call_within(CALL_TIMEOUT_S, function, host, function.encode_arguments(*args, **kwargs))
-
-    async def call_within(self, wait_s: float, function: RemoteCall, host: str, arguments: str) -> Any:
-        """As ``call``, with a timeout and the arguments as JSON."""
-        work = self._request(function, host, arguments, wait_s)
+        work = self._request(function, host, function.encode_arguments(*args, **kwargs))
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
-    async def _request(self, function: RemoteCall, host: str, arguments: str, wait_s: float) -> Any:
-        replies = self._send_call(function.name, host, arguments, wait_s)
+    async def _request(self, function: RemoteCall, host: str, arguments: str) -> Any:
+        replies = self._send_call(function, host, arguments)
         try:
             kind, text = await anext(replies)
         except BaseException:

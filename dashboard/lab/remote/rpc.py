@@ -2,7 +2,8 @@
 
 If both are one process, they are called directly. Otherwise the name and the arguments are sent in messages
 (``web.operations.remote_lab``, ``lab.remote.rpc_server``), so msgspec must be able to encode every argument and result.
-The lab supplies the first argument: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` that holds both.
+The lab supplies the first argument: a ``Lab``, the ``GroupHosts``, the ``Terminals``, or the ``Supervisor`` that holds
+all of them.
 """
 
 import inspect
@@ -14,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from dashboard.core.operations.deployment import CALL_TIMEOUT_S
 from dashboard.core.terminal.limits import TerminalError
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError, EngineUnreachable
@@ -23,6 +25,7 @@ from dashboard.lab.machines import blocks, requests, swarm
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, lan_calls, training_calls, workshop_calls
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+from dashboard.lab.terminal.terminals import Terminals
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.step import StepLockedError
@@ -66,9 +69,11 @@ class EncodedError(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class RemoteCall:
-    """A function that can be called remotely. Its type hints determine how arguments and the result are encoded."""
+    """A function that can be called remotely. Its type hints determine how arguments and the result are encoded.
+    ``timeout_s`` is the time after which a caller treats the result as lost, in seconds."""
 
     function: Function
+    timeout_s: float = CALL_TIMEOUT_S
 
     @cached_property
     def name(self) -> str:
@@ -89,8 +94,8 @@ class RemoteCall:
 
     @cached_property
     def target(self) -> type:
-        """The type of the first argument, which the lab supplies."""
-        target: type = self._hints[self._parameters[0]]
+        """The type of the first argument, which the lab supplies. Methods are those of ``Terminals``."""
+        target: type = self._hints.get(self._parameters[0], Terminals)
         return target
 
     @cached_property
@@ -189,7 +194,21 @@ _FUNCTIONS = (
     workshop_calls.prepare_images,
     workshop_calls.truth,
 )
-_BY_FUNCTION: dict[Function, RemoteCall] = {function: RemoteCall(function) for function in _FUNCTIONS}
+#: With the timeout of each: a window whose message was lost should reconnect soon. ``read_from`` waits for output, and
+#: ``write`` for the shell.
+_TERMINAL_METHODS: dict[Function, float] = {
+    Terminals.attach: 6.0,
+    Terminals.start: 6.0,
+    Terminals.read_from: 9.0,
+    Terminals.write: 66.0,
+    Terminals.interrupt: 6.0,
+    Terminals.resize: 6.0,
+    Terminals.detach: 6.0,
+}
+_BY_FUNCTION: dict[Function, RemoteCall] = {
+    **{function: RemoteCall(function) for function in _FUNCTIONS},
+    **{method: RemoteCall(method, timeout_s) for method, timeout_s in _TERMINAL_METHODS.items()},
+}
 REMOTE_CALLS: dict[str, RemoteCall] = {call.name: call for call in _BY_FUNCTION.values()}
 #: The calls about the swarm of the machines, which only web processes of a team deployment may make: a manager of the
 #: swarm can become root on its members.
@@ -208,6 +227,8 @@ async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") 
         return supervisor
     if call.target is GroupHosts:
         return supervisor.class_hosts
+    if call.target is Terminals:
+        return supervisor.terminals
     if call.target is Lab:
         return await supervisor.lab_of(host)
     raise TypeError(f"no target of type {call.target}")

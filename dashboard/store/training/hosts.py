@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from dashboard.core.machines.placement import MachineOffer
 from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.host_plan import DesiredState, HostRecord, HostStage, shown_state
-from dashboard.core.training.session import HostsFor, group_key, number_of_group, session_of_group
+from dashboard.core.training.session import HostsFor, number_of_group, session_of_group
 from dashboard.models import GroupHost, Participant, TrainingSession
 from dashboard.store.machines import here
 from dashboard.store.training import host_placement
@@ -106,12 +106,6 @@ def has_open_sessions(now: float) -> bool:
     if here() is not None:  # a machine that has joined gets hosts only when they are requested
         sessions = sessions.filter(group_hosts__machine=here())
     return sessions.exclude(hosts=HostsFor.NONE).exists()
-
-
-def machine_of_participant(participant: str) -> str | None:
-    """The machine of the host of a participant's group; None for that of the installation's lab."""
-    row = Participant.objects.filter(pk=participant).only("session_id", "group").first()
-    return machine_of_group(group_key(row.session_id, row.group)) if row is not None else None
 
 
 def machine_of_group(group: str) -> str | None:

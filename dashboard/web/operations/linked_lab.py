@@ -8,7 +8,6 @@ import logging
 import os
 import socket
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
 
 from dashboard.core.operations.deployment import LabFacts
 from dashboard.core.operations.heartbeat import Heartbeat
@@ -28,7 +27,7 @@ from dashboard.lab.remote.link import (
     open_web_end,
 )
 from dashboard.lab.remote.replies import Caller, Kind
-from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS, TerminalCalls
+from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.supervisor import LabUnavailableError
 
 log = logging.getLogger(__name__)
@@ -119,7 +118,7 @@ class LinkedLab(Caller):
 
     # Calls.
 
-    async def _send_call(self, name: str, host: str, arguments: str, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
+    async def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
         """No message is lost on the link, so there is no timeout."""
         if self._link is None:
             raise LabUnavailableError("The server is stopping.")
@@ -127,7 +126,7 @@ class LinkedLab(Caller):
         replies = self._replies[number] = asyncio.Queue()
         is_done = False
         try:
-            self._send(Call(number, name, host, arguments))
+            self._send(Call(number, function.name, host, arguments))
             while not is_done:
                 kind, text = await replies.get()
                 is_done = kind is not Kind.OUTPUT
@@ -136,13 +135,3 @@ class LinkedLab(Caller):
             del self._replies[number]
             if not is_done:
                 self._send(Cancel(number))
-
-
-class LinkedTerminals(TerminalCalls):
-    """The terminals of the lab."""
-
-    def __init__(self, lab: LinkedLab) -> None:
-        self._lab = lab
-
-    async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
-        return await self._lab.call(TERMINAL_CALLS[name], "", *arguments)

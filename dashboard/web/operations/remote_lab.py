@@ -23,6 +23,7 @@ from dashboard.lab.remote.nats_connection import (
     NatsConnection,
 )
 from dashboard.lab.remote.replies import Caller, Kind, decode_reply
+from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import CallMessage
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations.database_clock import shared_clock
@@ -138,17 +139,17 @@ class RemoteLab(Caller):
             unheard = self._unavailable(deployment.LAB_UNAVAILABLE)
             replies.put_nowait(unheard if message.is_unheard else decode_reply(message.data))
 
-    async def _send_call(self, name: str, host: str, arguments: str, wait_s: float) -> AsyncGenerator[tuple[Kind, str]]:
+    async def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
         if self._is_revoked:
             raise self._unavailable(deployment.REVOKED)
         if self._last is None or deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
         if self.version_problem:
             raise LabUnavailableError(self.version_problem)
-        lab, call = self._last.message.lab, msgspec.json.encode(CallMessage(name, host, arguments))
+        lab, call = self._last.message.lab, msgspec.json.encode(CallMessage(function.name, host, arguments))
         subject = f"{self._inbox}.{next(self._numbers)}"
         queue = self._replies[subject] = asyncio.Queue()
-        is_done, parts, end = False, "", asyncio.get_running_loop().time() + wait_s
+        is_done, parts, end = False, "", asyncio.get_running_loop().time() + function.timeout_s
         try:
             if not await self._nats.publish(f"{LAB_CALLS}.{lab}", call, subject):
                 raise self._unavailable(deployment.CALL_LOST)

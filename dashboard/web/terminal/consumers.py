@@ -8,9 +8,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, Concatenate
 from urllib.parse import parse_qs
 
 from channels.consumer import AsyncConsumer
@@ -69,7 +69,8 @@ class TerminalConsumer(AsyncConsumer):
     client: Client | None = None
     hub = hub
     owner: limits.TerminalOwner | None = None
-    terminals: Terminals
+    #: The machine of the group's host, on which the shell runs; None for the installation's machine.
+    machine: str | None = None
     show_task: asyncio.Task[None]
     type_task: asyncio.Task[None]
     window = ""
@@ -99,8 +100,8 @@ class TerminalConsumer(AsyncConsumer):
         )
         self.window, self.checked_at = secrets.token_hex(8), time.monotonic()
         try:
-            self.terminals = service.terminals
-            await self.terminals.attach(owner, self.window, *size)
+            self.machine = await service.machine_of(owner.group)
+            await self._ask(Terminals.attach, owner, self.window, *size)
         except limits.TerminalError as error:
             await self._end(str(error), TOO_MANY)
             return
@@ -118,6 +119,18 @@ class TerminalConsumer(AsyncConsumer):
         run, start = query.get("run", "")[:16], _number(query.get("from", ""), 0)
         self.show_task = self._task(self._show(owner.participant, run, start))
         self.type_task = self._task(self._type(owner.participant))
+
+    async def _ask[**P, T](
+        self, method: Callable[Concatenate[Terminals, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await service.ask_on(self.machine, "", method, *args, **kwargs)
+
+    async def _try_to_ask[**P](
+        self, method: Callable[Concatenate[Terminals, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """As ``_ask``. If there is no lab, the window's next read reports that."""
+        with suppress(LabUnavailableError):
+            await self._ask(method, *args, **kwargs)
 
     async def _authorise(self) -> limits.TerminalOwner | str:
         return await to_db_thread(owner_of, self.scope, self.identity, self.step)
@@ -152,7 +165,7 @@ class TerminalConsumer(AsyncConsumer):
         """Sends new output, and waits until the window has drawn it."""
         known, change, size, ended = "?", -1, (0, 0), ""
         while True:
-            chunk = await self.terminals.read_from(participant, self.window, run, offset, change, WAIT_S)
+            chunk = await self._ask(Terminals.read_from, participant, self.window, run, offset, change, WAIT_S)
             if chunk.run != known or chunk.offset != offset:
                 recorded = self.owner is not None and self.owner.record
                 size, ended = (chunk.cols, chunk.rows), ""
@@ -217,13 +230,13 @@ class TerminalConsumer(AsyncConsumer):
             case frames.Typed(data):
                 self._queue_input(owner.participant, data)
             case frames.Resize(cols, rows):
-                await self.terminals.resize(owner.participant, self.window, cols, rows)
+                await self._try_to_ask(Terminals.resize, owner.participant, self.window, cols, rows)
             case frames.Seen(at):
                 if self.seen < at <= self.sent:  # not an offset of a shell that has ended since
                     self.seen = at
                     self.drawn.set()
             case frames.Start():
-                await self.terminals.start(owner.participant)
+                await self._try_to_ask(Terminals.start, owner.participant)
 
     def _queue_input(self, participant: str, data: bytes) -> None:
         self.queued += len(data)
@@ -256,9 +269,9 @@ class TerminalConsumer(AsyncConsumer):
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             if data == frames.INTERRUPT:
-                await self.terminals.interrupt(participant, self.window)
+                await self._try_to_ask(Terminals.interrupt, participant, self.window)
             else:
-                await self.terminals.write(participant, self.window, data)
+                await self._ask(Terminals.write, participant, self.window, data)
             self.queued -= len(data)
             self.taken += len(data)
             await self._send_message(frames.TerminalTaken(self.taken))
@@ -274,6 +287,5 @@ class TerminalConsumer(AsyncConsumer):
             for key in (owner.participant, self.identity):
                 hub.linked.remove(key, client)
             remove_connection(self)
-            with suppress(LabUnavailableError):
-                await self.terminals.detach(owner.participant, self.window)
+            await self._try_to_ask(Terminals.detach, owner.participant, self.window)
         raise StopConsumer

@@ -12,7 +12,6 @@ from dashboard.lab.remote import link_server, rpc
 from dashboard.lab.remote.link import Call, Cancel, Facts, Link, Ready, Reply, Request, Result, Wakeups, open_web_end
 from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
 from dashboard.lab.remote.rpc import RemoteCall
-from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from tests.support.polling import eventually
@@ -119,9 +118,9 @@ async def test_calls_end_when_they_are_cancelled_or_the_web_process_ends(
             ended.append(participant)
 
     call = RemoteCall(Terminals.start)
-    _ = call.name, call._arguments
+    _ = call.name, call._arguments, call.target, call.streams
     call.__dict__["function"] = wait
-    monkeypatch.setitem(TERMINAL_CALLS, "terminals.start", call)
+    monkeypatch.setitem(rpc.REMOTE_CALLS, "terminals.start", call)
     harness.supervisor._terminals = object()  # type: ignore[assignment]
     for number, name in enumerate(("one", "two")):
         harness.web.send(Call(number, "terminals.start", "", f'["{name}"]'))

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from dashboard.core.operations.deployment import CALL_TIMEOUT_S
 from dashboard.core.training.host_plan import HostStage
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.experiments import actions
@@ -16,9 +17,11 @@ from dashboard.lab.remote import experiment_calls, workshop_calls
 from dashboard.lab.remote.rpc import REMOTE_CALLS, LabFailedError, RemoteCall, decode_error, encode_error, find_call
 from dashboard.lab.remote.workshop_calls import ActionResult, StepAccess, StepAction
 from dashboard.lab.supervisor import LabUnavailableError
+from dashboard.lab.terminal.terminals import Terminals
 from dashboard.lab.training.hosts import HostState
 from dashboard.lab.workshops.commands import CommandResult
 from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.web.terminal import consumers
 
 WEB = Path(experiment_calls.__file__).parents[2] / "web"
 
@@ -29,7 +32,8 @@ def test_msgspec_encodes_arguments_and_results_of_every_call(name: str) -> None:
     msgspec.json.Decoder(call._arguments)
     if not call.streams:
         msgspec.json.Decoder(call._hints["return"])
-    assert call.target.__name__ in {"Lab", "GroupHosts", "Supervisor"}
+    assert call.target.__name__ in {"Lab", "GroupHosts", "Supervisor", "Terminals"}
+    assert (call.target is Terminals) == name.startswith("terminals.")
 
 
 def test_arguments_are_decoded_with_their_defaults() -> None:
@@ -108,3 +112,19 @@ def test_pages_call_only_registered_functions_of_the_lab() -> None:
             assert name in known, f"{path.name} asks {ast.unparse(call)}"
             calls += 1
     assert calls > 8
+
+
+def test_the_websocket_of_a_terminal_calls_only_registered_methods() -> None:
+    tree = ast.parse((WEB / "terminal" / "consumers.py").read_text())
+    called = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Terminals"
+    }
+    assert {f"terminals.{name}" for name in called} == {name for name in REMOTE_CALLS if name.startswith("terminals.")}
+
+
+def test_a_window_waits_longer_than_the_call_itself() -> None:
+    read_from = find_call(Terminals.read_from)
+    assert read_from is not None
+    assert consumers.WAIT_S < read_from.timeout_s < CALL_TIMEOUT_S

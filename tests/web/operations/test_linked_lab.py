@@ -19,7 +19,8 @@ from dashboard.lab.remote import experiment_calls, rpc
 from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
 from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
-from dashboard.web.operations.linked_lab import LinkedLab, LinkedTerminals
+from dashboard.lab.terminal.terminals import Terminals
+from dashboard.web.operations.linked_lab import LinkedLab
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually
@@ -179,17 +180,17 @@ async def test_bytes_of_terminals_arrive(linked: Linked) -> None:
     shells._terminals = {"participant": Shell()}
     shells._note_input = lambda *_: None  # type: ignore[attr-defined]
     linked.supervisor._terminals = shells  # type: ignore[assignment]
-    terminals = LinkedTerminals(linked.lab)
-    chunk = await terminals.read_from("participant", "tab", "run", 3, 1, 0.0)
+    read_from = remote_call(Terminals.read_from)
+    chunk = await linked.lab.call(read_from, "", "participant", "tab", "run", 3, 1, 0.0)
     assert chunk == OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 80, 24, 1)
-    await terminals.interrupt("participant", "tab")
+    await linked.lab.call(remote_call(Terminals.interrupt), "", "participant", "tab")
     assert written == [b"\x03"]
 
 
 async def test_terminals_without_a_lab_are_unavailable(linked: Linked) -> None:
     owner = TerminalOwner("participant", "class", "class-1", "launch", record=True)
     with pytest.raises(LabUnavailableError):
-        await LinkedTerminals(linked.lab).attach(owner, "tab", 80, 24)
+        await linked.lab.call(remote_call(Terminals.attach), "", owner, "tab", 80, 24)
 
 
 async def test_the_end_of_the_lab_is_noticed_at_once(linked: Linked) -> None:

@@ -28,12 +28,10 @@ from dashboard.lab.remote.call_runner import run_call
 from dashboard.lab.remote.nats_connection import WEB_HEARTBEATS, Message, NatsConnection
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import RpcServer
-from dashboard.lab.remote.terminal_calls import TERMINAL_CALLS
 from dashboard.lab.remote.wakeups import WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
-from dashboard.web.terminal.remote_terminals import RemoteTerminals
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.support.polling import eventually, others_run
@@ -170,7 +168,7 @@ async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
 def _replaced(call: RemoteCall, function: Any) -> RemoteCall:
     """The same call, handled by another function."""
     replaced = RemoteCall(call.function)
-    _ = replaced.name, replaced.streams, replaced._arguments, replaced._hints
+    _ = replaced.name, replaced.streams, replaced._arguments, replaced._hints, replaced.target
     replaced.__dict__["function"] = function  # after its signature was read
     return replaced
 
@@ -343,21 +341,21 @@ class Shells:
 
 
 async def test_bytes_and_errors_of_terminals_arrive_and_a_waiting_call_delays_no_other(
-    server: RpcServer, supervisor: Supervisor, labs: RemoteLabs, monkeypatch: pytest.MonkeyPatch
+    server: RpcServer, supervisor: Supervisor, remote: RemoteLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shells, remote = Shells(), labs.server
+    shells = Shells()
     supervisor._terminals = shells  # type: ignore[assignment]
-    for name in ("attach", "read_from", "write"):
-        call = _replaced(TERMINAL_CALLS[f"terminals.{name}"], getattr(Shells, name))
-        monkeypatch.setitem(TERMINAL_CALLS, f"terminals.{name}", call)
+    attach, read_from, write = (remote_call(each) for each in (Terminals.attach, Terminals.read_from, Terminals.write))
+    for call in (attach, read_from, write):
+        monkeypatch.setitem(rpc.REMOTE_CALLS, call.name, _replaced(call, getattr(Shells, call.function.__name__)))
     await eventually(lambda: remote.facts.engine)
-    terminals = RemoteTerminals(labs)
-    assert await terminals.attach(OWNER, "tab", 100, 30) == OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
+    chunk = OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
+    assert await remote.call(attach, "", OWNER, "tab", 100, 30) == chunk
     assert shells.calls == [(OWNER, "tab", 100, 30)]
     with pytest.raises(TerminalError, match="Close one"):
-        await terminals.attach(OWNER, "too many", 80, 24)
-    waiting = asyncio.ensure_future(terminals.read_from("participant", "tab", "run", 8, 1, 3.0))
-    await terminals.write("participant", "tab", b"\x03\xffx")
+        await remote.call(attach, "", OWNER, "too many", 80, 24)
+    waiting = asyncio.ensure_future(remote.call(read_from, "", "participant", "tab", "run", 8, 1, 3.0))
+    await remote.call(write, "", "participant", "tab", b"\x03\xffx")
     assert shells.calls[2:] == [("participant", "tab", b"\x03\xffx")]
     assert not waiting.done(), "a waiting call delays no other"
     shells.released.set()
