@@ -70,7 +70,7 @@ def mode_of(column: str, modes: Mapping[str, str] | None = None) -> str:
 
 
 def micros(value: float | None) -> str:
-    """Microseconds with three or four digits."""
+    """Microseconds with one decimal, from 1000 on without; a dash for None."""
     if value is None:
         return NOTHING
     text = fixed(abs(value), 1 if abs(value) < 1000 else 0)
@@ -78,7 +78,8 @@ def micros(value: float | None) -> str:
 
 
 def signed(value: float, digits: int | None = None) -> str:
-    """A signed number, by default with three or four digits; a value that rounds to zero has no sign."""
+    """A signed number with ``digits`` decimals, by default one, from 1000 on none; a value that rounds to zero has no
+    sign."""
     if digits is None:
         digits = 1 if abs(value) < 1000 else 0
     text = fixed(abs(value), digits)

@@ -79,9 +79,9 @@ def requested_paths(
 
 
 def _destination(path: Path) -> Hashable:
-    """The server, and what the client connects to: an address on each network of the server; for a published port
-    loopback and the machine's address, whichever program forwards there. From outside the machine each family is a
-    separate destination: docker-proxy may answer one and DNAT the other."""
+    """A key for the server and for what the client connects to: an address on each network of the server; for a
+    published port loopback and the machine's address, whichever program forwards there. From outside the machine each
+    family is a separate destination: docker-proxy may answer one and DNAT the other."""
     if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_ROOTLESS}:
         return path.server, path.kind, path.network, path.client, path.kind in FILTERED_KINDS and path.family
     if path.address:

@@ -28,8 +28,8 @@ class Source:
     before: int = 0
 
     def line(self, *path: str | int) -> int:
-        """The line of ``path``, which is a key, or the name of a table, its number among the tables of that name, and a
-        key in it.
+        """The line of ``path``: a key, or the name of a table, its number among the tables of that name, and a key in
+        that table.
 
         If the key is missing, the line of its table; if that is missing too, 1.
         """
