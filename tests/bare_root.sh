@@ -143,7 +143,8 @@ interfaces_before=$(interfaces)
 rules_before=$(rules)
 cgroups_before=$(cgroups)
 
-# A background job of a script ignores SIGINT, and its children inherit that: a terminal's do not.
+# A background job of a script ignores SIGINT, and its children inherit that. Programs started from a terminal do not
+# ignore it.
 env --default-signal=INT,QUIT env -i "${environment[@]}" \
     unshare --mount --pid --fork --kill-child sh "$work/enter" "$root" "$port" &
 session=$!
@@ -239,7 +240,7 @@ PYTHON
 # became manage.py; the group is field 5 of /proc/PID/stat, the third after the name in parentheses.
 press_ctrl_c() {
     local pid stat
-    # The first of them is the lab; the terminal does not reach the others, which have sessions of their own.
+    # The first child is the lab; the terminal does not reach the other children, which have sessions of their own.
     pid=$(members | sed -n 's/^\([0-9]*\): .*manage\.py up .*/\1/p' | sort -n)
     pid=${pid%%$'\n'*}
     [[ -n $pid ]] || fail "no manage.py runs: $(members)"

@@ -115,7 +115,7 @@ print(host["socket"], host["pid"])') || fail 'could not start a private host'
             >/dev/null || fail "could not build $store"
     done
     took 'PostgreSQL and NATS'
-    # Built for the private host already.
+    # The lab image was already built for the private host.
     mkdir -p "$work/carried/lab-image"
     cp "$work"/data/cache/lab-image-*.tar "$work/carried/lab-image/"
     for service in web lab; do

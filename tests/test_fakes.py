@@ -82,7 +82,7 @@ async def test_a_running_container_is_inspected_entered_and_counted(engine_impl:
     assert missing.value.status == 404
 
 
-async def test_a_name_is_given_once(engine_impl: Engine) -> None:
+async def test_a_name_in_use_is_refused_for_another_container(engine_impl: Engine) -> None:
     await engine_impl.create_container("e-two", config("e-two"))
     with pytest.raises(EngineError, match="already in use") as refusal:
         await engine_impl.create_container("e-two", config("e-two"))

@@ -12,7 +12,8 @@ from dashboard.store.reports.reading import derive
 from tests.support.hostile_reports import CLOSED, NAMED, make_hostile
 from tests.support.xss import STRINGS
 
-#: Names by which parts of a report find each other, one of them hostile; and what would turn something else off.
+#: Fields without every string: names by which parts of a report refer to each other, and texts that would hide
+#: something else.
 FEW = {"key", "about", "target", "series", "baseline", "other", "column", "path", "client", "server", "mode"}
 
 
@@ -38,6 +39,6 @@ def test_every_field_has_every_string() -> None:
     assert {name for name in said if not name.startswith("key of ")} - full <= plain
 
 
-def test_it_can_be_shown_and_another_seed_shows_it_in_another_order() -> None:
+def test_the_report_can_be_shown_and_another_seed_changes_the_order() -> None:
     assert derive(make_hostile()).view.snapshot is not None
     assert canonical(make_hostile(2)) != canonical(make_hostile())

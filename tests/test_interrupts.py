@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def handled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This process handles signals as a command does."""
+    """Makes this process handle signals as a command does."""
     before = {number: signal.getsignal(number) for number in interrupts.SIGNALS}
     monkeypatch.setattr(interrupts, "_handled", [])
     monkeypatch.setattr(interrupts, "_first_at", [])

@@ -41,7 +41,7 @@ def test_a_few_lines_verify_a_report_and_find_one_that_was_changed(tmp_path: Pat
         assert not verified(PROGRAMS[number], file)
 
 
-def test_its_limits_are_those_that_hold() -> None:
+def test_the_limits_in_the_document_are_the_enforced_ones() -> None:
     limits = DOCUMENT[DOCUMENT.index("| of | at most |") :].partition("\n\n")[0]
     known = (
         report_parse.MAX_DEPTH,
@@ -64,11 +64,11 @@ def test_its_limits_are_those_that_hold() -> None:
     assert f"{report_parse.MAX_BYTES >> 20} MiB" in limits
 
 
-def test_it_names_every_field_of_the_content() -> None:
+def test_the_document_names_every_field_of_the_content() -> None:
     assert [name for name in ReportContent.__dataclass_fields__ if f"`{name}" not in DOCUMENT] == []
 
 
-def test_it_names_every_field_of_what_was_tried_and_its_limits() -> None:
+def test_the_document_names_every_field_of_requests_and_their_limits() -> None:
     text = " ".join(DOCUMENT[DOCUMENT.index("`facts.trial`") :].partition("\n\n")[0].split())
     assert [one.name for kind in (Trial, Attempt) for one in fields(kind) if f"`{one.name}`" not in text] == []
     assert f"at most {journals.MAX_ATTEMPTS}" in text

@@ -48,7 +48,7 @@ def is_fixture(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
     return any(ast.unparse(each).startswith("pytest.fixture") for each in function.decorator_list)
 
 
-def test_what_starts_an_engine_is_a_listed_fixture_or_in_a_file_with_the_mark() -> None:
+def test_functions_that_start_an_engine_are_listed_fixtures_or_in_a_file_with_the_mark() -> None:
     unknown = []
     for path in [TESTS / "conftest.py", *TESTS.rglob("test_*.py")]:
         text = path.read_text()

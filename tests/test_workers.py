@@ -121,7 +121,7 @@ def test_tests_with_a_browser_stay_in_one_worker_while_there_are_others() -> Non
     assert two.given == others[:2]
 
 
-def test_what_only_one_worker_has_collected_it_runs_first() -> None:
+def test_a_worker_first_runs_tests_that_no_other_worker_has_collected() -> None:
     shared, own, other = [f"tests/{name}/test_a.py::test" for name in ("lab", "core", "web")]
     _, (one, two) = schedule_collected([shared, own], [other, shared])
     assert one.given == [own, shared]

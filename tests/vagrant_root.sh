@@ -66,7 +66,7 @@ provision=/opt/netmodes/vagrant/provision.sh
 unit=/etc/systemd/system/netmodes.service
 
 state() {
-    # What a second run must not change, without compiled modules, logs and locks.
+    # The files that a second run must not change: all but compiled modules, logs and locks.
     find /etc /usr /opt /var/lib -xdev -type f ! -path '*/pycache/*' ! -name '*.pyc' ! -name .lock -printf '%p %s %T@ %m\n' |
         sort
     ls -l /etc/systemd/system/multi-user.target.wants

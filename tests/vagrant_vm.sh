@@ -99,7 +99,7 @@ ExecStart=/bin/sh -c '/opt/prove || echo "vm: FAILED" >/dev/ttyS0'
 [Install]
 WantedBy=multi-user.target
 UNIT
-# A login prompt there would use the serial line of the test.
+# A login prompt would occupy the serial line, which the test uses.
 ln -s /dev/null "$root/etc/systemd/system/serial-getty@ttyS0.service"
 SYSTEMD_LOG_LEVEL=err chroot "$root" systemctl --quiet enable prove systemd-networkd systemd-networkd-wait-online
 cp "$root"/boot/vmlinuz-* "$work/kernel"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the official image's entrypoint does with the variables that compose.yaml sets: makes the database at the first start.
+# Does the same as the official image's entrypoint with the variables that compose.yaml sets: creates the database at the
+# first start.
 set -eu
 [ "$1" = postgres ] || exec "$@"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then

@@ -1,5 +1,5 @@
-# PostgreSQL and NATS from the distribution's packages, where no registry has the images that compose.yaml names. They keep
-# to the part of the official images' contract that it uses: users, folders, variables, commands.
+# PostgreSQL and NATS from the distribution's packages, where no registry has the images that compose.yaml names. They
+# have the users, folders, variables and commands of the official images that compose.yaml uses.
 ARG BASE=debian:13-slim
 
 FROM scratch AS archive

@@ -32,7 +32,7 @@ def test_every_option_says_what_it_does() -> None:
 
 
 @pytest.mark.parametrize("name", reference.LAUNCHER)
-def test_what_the_launcher_does_itself_is_described(name: str) -> None:
+def test_commands_of_the_launcher_itself_are_described(name: str) -> None:
     assert f"| `{name}` |" in PAGES["docs/commands.md"].partition(reference.MARK)[0]
 
 

@@ -100,7 +100,7 @@ def test_lone_surrogates_can_be_encoded_again() -> None:
     assert decoding.text("\ud800x").encode() == b"?x"
 
 
-def test_what_api_1_52_dropped_is_not_read() -> None:
+def test_fields_that_api_1_52_dropped_are_not_read() -> None:
     answer = {
         "NetworkSettings": {"IPAddress": "192.0.2.66", "Networks": {"bridge": {"IPAddress": "172.17.0.2"}}},
     }
@@ -144,7 +144,7 @@ def test_published_ports_come_in_order_and_exposed_ones_are_not_published() -> N
         ({}, {"firewall_backend": "iptables", "rootless": False, "pid": 7}),
     ],
 )
-def test_what_an_engine_is_follows_from_its_info(info: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_properties_of_an_engine_follow_from_its_info(info: dict[str, Any], expected: dict[str, Any]) -> None:
     found = decoding.engine_info({"Version": "29.0.0"}, info, api="1.52", pid=7, endpoint="unix:///x")
     assert {name: getattr(found, name) for name in expected} == expected
 

@@ -252,7 +252,9 @@ async def test_missing_and_unknown_fields_are_no_error(tmp_path: Path, filler: d
     ("listed", "words"),
     [([{"Names": ["/web"]}], "listed a {} without an id"), ({"Items": []}, "did not answer with a list of {}s")],
 )
-async def test_what_is_listed_without_an_id_is_not_taken_as_removed(tmp_path: Path, listed: Any, words: str) -> None:
+async def test_a_list_entry_without_an_id_is_an_error_and_not_a_removal(
+    tmp_path: Path, listed: Any, words: str
+) -> None:
     def respond(_method: str, path: str) -> bytes:
         return json_answer({"ApiVersion": "1.44"} if path == "/version" else listed)
 

@@ -104,7 +104,7 @@ async def test_a_stream_that_is_cancelled_during_a_pause_ends_with_its_thread_be
     await eventually(lambda: not stream._thread.is_alive())
 
 
-async def test_a_consumer_that_is_too_slow_is_told_to_list_again() -> None:
+async def test_a_consumer_that_is_too_slow_gets_an_event_to_list_again() -> None:
     wire = Wire()
     stream = EventStream(lambda: wire)
     events = stream.events()

@@ -33,7 +33,9 @@ from tests.support.reports import make_file
 from tests.support.specs import make_spec
 
 
-async def test_what_a_dead_server_left_is_removed_and_marked_stopped(fake_lab: LabHarness, fake: FakeEngine) -> None:
+async def test_experiments_that_a_dead_server_left_are_removed_and_marked_stopped(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
     identity = await fake_lab.running("host", "user-bridge")
     await fake_lab.lab.close()
     reaped = await reap(fake_lab.context)
@@ -74,7 +76,7 @@ async def test_experiments_of_a_living_command_are_kept(fake_lab: LabHarness, fa
     await fake_lab.database.run(experiment_store.set_wanted, mine, Wanted.STOPPED)
 
 
-async def test_what_cannot_be_removed_is_reported(fake_lab: LabHarness, fake: FakeEngine) -> None:
+async def test_containers_that_cannot_be_removed_are_reported(fake_lab: LabHarness, fake: FakeEngine) -> None:
     await fake_lab.running("host")
     await fake_lab.lab.close()
     fake.refuse["remove_container"] = EngineError("removal in progress elsewhere", 409)

@@ -57,7 +57,7 @@ def test_a_library_that_is_missing_leaves_no_stamp(launch: MakeLaunch, tmp_path:
     assert not browser_assets.are_ready(launch().root)
 
 
-def test_what_is_served_is_in_the_lock() -> None:
+def test_served_packages_are_in_the_lock() -> None:
     packages = json.loads((REPOSITORY / "package-lock.json").read_text())["packages"]
     names = {re.match(r"(@[^/]+/)?[^/]+", source)[0] for source in browser_assets.SERVED.values()}  # type: ignore[index]
     assert {f"node_modules/{name}" for name in names} <= set(packages)

@@ -35,7 +35,7 @@ def test_nothing_missing_asks_apt_for_nothing(packages: Packages, programs: Prog
     packages.install()
 
 
-def test_what_was_installed_is_no_longer_missing(packages: Packages, capfd: pytest.CaptureFixture[str]) -> None:
+def test_installed_packages_are_no_longer_missing(packages: Packages, capfd: pytest.CaptureFixture[str]) -> None:
     packages.need("net-tools", "listeners")
     packages.install()
     assert packages.missing == {}

@@ -63,7 +63,7 @@ def test_the_user_selects_among_the_tests_that_use_an_engine(launch: MakeLaunch)
     assert command[-3:] == ["-m", "(browser) and engine", "tests"]
 
 
-def test_what_another_engine_runs_exists() -> None:
+def test_tests_for_another_engine_exist() -> None:
     from pathlib import Path
 
     for name in suite.ENGINE_TESTS:
@@ -73,7 +73,7 @@ def test_what_another_engine_runs_exists() -> None:
         assert not test or f"def {test}(" in file.read_text(), name
 
 
-def test_what_the_team_shape_runs_exists(launch: MakeLaunch) -> None:
+def test_tests_of_the_team_shape_exist(launch: MakeLaunch) -> None:
     from importlib.util import find_spec
     from pathlib import Path
 

@@ -109,7 +109,7 @@ def test_a_program_that_ends_at_once_is_exit_1_with_its_code(terminal: Terminal,
     assert names(engine_host) == []
 
 
-def test_what_docker_refuses_is_exit_1_with_its_message(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_a_mode_that_docker_refuses_is_exit_1_with_its_message(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("compare", "none", "overlay", "--json")
     assert done.code == 1
     assert "swarm" in done.err

@@ -33,7 +33,7 @@ def test_containers_of_another_installation_stay(terminal: Terminal, engine_host
     assert terminal.run("reap", "--json").json["removed"] == [f"container {name}"]
 
 
-def test_what_docker_refuses_to_remove_is_exit_1_with_its_message_and_the_rest_is_removed(
+def test_a_network_that_docker_refuses_to_remove_is_exit_1_with_its_message_and_the_rest_is_removed(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
     kept = terminal.run("compare", "user-bridge", "--keep", "--json")

@@ -141,7 +141,7 @@ async def test_without_nft_the_reason_is_stated(namespace: Namespace, monkeypatc
             pass
 
 
-async def test_what_nft_refuses_is_stated(namespace: Namespace) -> None:
+async def test_a_refusal_of_nft_is_stated(namespace: Namespace) -> None:
     with pytest.raises(TraceUnavailableError, match="the rules cannot be traced"):
         async with trace_rules(namespace, "no address", 80):
             pass

@@ -9,7 +9,7 @@ import pytest
 from dashboard.store.log_once import LogOnce
 
 
-async def test_of_consecutive_failures_only_the_first_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_only_the_first_of_consecutive_failures_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     log_once = LogOnce(logging.getLogger("here"), "no database")
     fails = iter((True, True, False, True))
 

@@ -79,7 +79,7 @@ def test_draining_and_facts_are_written() -> None:
     assert not machines.set_draining("none", draining=True)
 
 
-def test_the_machine_of_this_process() -> None:
+def test_the_machine_of_this_process_is_that_of_the_setting() -> None:
     assert machines.here() is None
     with override_settings(MACHINE="lab2"):
         assert machines.here() == "lab2"

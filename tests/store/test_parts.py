@@ -255,7 +255,7 @@ def test_old_data_is_deleted_with_its_parts_only_if_all_have_ended(whole: str) -
 
 
 def test_only_the_experiment_decides_which_parts_it_has(whole: str) -> None:
-    """The lab of a machine may write its own rows."""
+    """A lab may write the rows of its machine only, so its rows do not decide."""
     stranger = experiment_store.create_experiment(make_spec("none", "host"), machine="lab2")
     Experiment.objects.filter(pk=stranger).update(parent=whole)
     assert stranger not in {part.id for part in parts.parts_of(load(whole))}
@@ -290,7 +290,7 @@ def test_a_round_without_a_drained_machine_is_shown(whole: str) -> None:
 
 
 def test_no_lab_launches_the_experiment_of_all_machines() -> None:
-    """A lab of an earlier version looks for rows of its machine that are not stopped."""
+    """A lab of an earlier version would launch any row of its machine that is not stopped."""
     machines.register("lab2", {}, MachineFacts())
     for place in (None, "lab2"):
         made = parts.create(make_spec("host", machines=["", "server"]) if place else SPEC, machine=place)
@@ -299,7 +299,7 @@ def test_no_lab_launches_the_experiment_of_all_machines() -> None:
 
 
 def test_arms_keep_the_machine_on_which_they_were_launched() -> None:
-    """The specification is launched again from a report, perhaps elsewhere."""
+    """A report's specification may be launched again on other machines."""
     machines.register("lab2", {}, MachineFacts())
     spec = make_spec("host", "bridge", machines=["server"])
     here, there = spec.arms[0], replace(spec.arms[1], machine="")
@@ -332,7 +332,7 @@ def test_an_invalid_entry_of_one_lab_does_not_hide_the_others(whole: str) -> Non
 def test_an_entry_that_is_committed_late_is_not_skipped_by_the_next_page(
     whole: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has a smaller number of a row than entries of another machine that were read before it was visible."""
+    """Its row number is smaller than those of entries of another machine that were read before it was visible."""
     observe(whole)
     server, lab2 = ids(whole)["server"], ids(whole)["lab2"]
     late = JournalEntry.objects.filter(experiment=server, seq=2).get()
@@ -351,7 +351,7 @@ def test_an_entry_that_is_committed_late_is_not_skipped_by_the_next_page(
     assert [seq for identity, seq in read if identity == lab2] == sorted({seq for one, seq in read if one == lab2})
 
 
-def test_a_stop_that_an_absent_lab_has_not_answered(whole: str) -> None:
+def test_a_stop_that_an_absent_lab_has_not_answered_is_shown_as_requested(whole: str) -> None:
     observe(whole)
     assert parts.requested_phases([whole]) == {}
     end(whole, "server", Phase.RUNNING)

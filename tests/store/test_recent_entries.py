@@ -28,7 +28,7 @@ def clean() -> Iterator[None]:
     forget(KEY)
 
 
-def test_it_has_the_newest_entries_and_reports_when_older_ones_are_missing() -> None:
+def test_the_newest_entries_are_remembered_and_missing_older_ones_are_reported() -> None:
     assert numbers(0) is None
     remember(KEY, make_entries(*range(1, MAX_ENTRIES + 11)), ())
     assert numbers(9) is None

@@ -15,7 +15,7 @@ from tests.support.specs import make_spec
 pytestmark = pytest.mark.django_db
 
 
-def test_what_has_ended_is_not_unsettled() -> None:
+def test_ended_experiments_are_not_unsettled() -> None:
     ada = User.objects.create(username="ada")
     made = {
         host: experiment_store.create_experiment(make_spec("none"), owner, "", host)

@@ -15,24 +15,24 @@ from dashboard.core.reports.model import ReportContent, canonical
 from tests.support.reports import make_content
 from tests.support.xss import STRINGS
 
-#: Fields that are no free text: members of an enumeration, bytes, addresses (a report with others is refused).
+#: Fields that are no free text: members of an enumeration, bytes, addresses (a report with invalid ones is refused).
 CLOSED = {
     *("mode", "status", "phase", "source", "protocol", "family", "origin", "verdict", "probe", "kind", "stopped"),
     *("histogram", "schema", "relation", "address", "host_address", "engine_kind", "conditions"),
 }
-#: Empty ones that are worth a text: others would turn what stands beside them off.
+#: Fields that are filled although they are empty. A text in any other empty field would hide what is shown beside it.
 FILLED = {
     *("notice", "progress", "problem", "error", "note", "reason", "cause", "stop_reason", "setup", "governor"),
     *("virtualisation", "python", "firewall_backend", "actor", "detail", "user", "hostname"),
 }
-#: Mappings whose keys are texts of the machine.
+#: Mappings whose keys are texts that the machine provides.
 NAMED = frozenset({"sysctls", "networks", "mtu", "offloads"})
 #: A key by which parts of a report name each other: it is renamed everywhere at once.
 RENAMED = "user-bridge"
 
 
 class _Reader:
-    """Finds the free texts of a report. ``keys`` are not free: parts of the report refer to each other by them."""
+    """Finds the free texts of a report. ``keys``, by which parts of it refer to each other, are not free texts."""
 
     def __init__(self, keys: frozenset[str]) -> None:
         self._keys = keys
@@ -53,7 +53,7 @@ class _Reader:
 
 
 class _Filler(_Reader):
-    """Distributes the strings over the texts, so that every field gets each string in some text."""
+    """Distributes the strings over the texts of each field, so that every field has every string."""
 
     def __init__(self, keys: frozenset[str], strings: Sequence[str], said: Any) -> None:
         super().__init__(keys)
@@ -97,7 +97,8 @@ def _broken(content: ReportContent) -> ReportContent:
 
 
 def make_hostile(seed: int = 1) -> ReportContent:
-    """The hostile report. The seed determines the order of the strings. Keys between its parts are unchanged."""
+    """The hostile report. The seed determines the order of the strings. Keys by which parts refer to each other are
+    unchanged, except ``RENAMED``."""
     content = _broken(make_content(changes=6))
     strings = list(STRINGS)
     random.Random(seed).shuffle(strings)

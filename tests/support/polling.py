@@ -17,13 +17,13 @@ MIN_PAUSE_S, MAX_PAUSE_S = 0.02, 0.25
 
 
 def pause_s(waited_s: float) -> float:
-    """The pause before the next attempt: a tenth of the time waited so far. An attempt may cost a request that keeps
-    the server busy, and no wait becomes more than a tenth longer."""
+    """The pause before the next attempt: a tenth of the time waited so far, within the limits. An attempt may be a
+    request that keeps the server busy; so no wait becomes more than a tenth longer."""
     return min(max(MIN_PAUSE_S, waited_s / 10), MAX_PAUSE_S)
 
 
 def _describe(condition: Callable[[], Any]) -> str:
-    """Its source; a callable that is no function, such as a ``partial``, has none."""
+    """The source of a condition; its repr if it has no source, as a ``partial``."""
     try:
         return inspect.getsource(condition).strip()
     except (OSError, TypeError):

@@ -37,7 +37,8 @@ class PrivateEngine:
         self.data_dir = data_dir
         self.socket = host.socket
         self.endpoint = host.endpoint
-        #: The daemon's, whose namespaces take the place of the machine's: with RootlessKit not those of the host.
+        #: The pid of the daemon, whose namespaces take the place of the machine's; with RootlessKit they are not the
+        #: host's.
         self.pid = find_daemon(host.endpoint) or host.pid
 
     def docker(self, *arguments: str, timeout_s: float = 60.0) -> str:

@@ -16,7 +16,8 @@ BEGIN, END = "_$((1+1))b_", "_$((40+2))_$?_"
 #: A program to interrupt, and what it prints once it runs. An interrupt between fork and exec is lost in any terminal,
 #: with bash and with dash: until exec the new process has the shell's handler for SIGINT.
 READY_THEN_SLEEP, READY = "sh -c 'echo ready-$((40+2)); exec sleep 1000'", "ready-42"
-#: A shell waits for nothing periodic, and needs long where other tests use the cores.
+#: Long, because a shell is slow while other tests use the cores, and waits for no periodic pass that could hide a
+#: missed event.
 DEADLINE_S = 60.0
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]\r?")
 

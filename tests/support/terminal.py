@@ -45,7 +45,7 @@ class Done:
 
 
 def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) -> Done:
-    """Runs a command in this process, which is quicker."""
+    """Runs a command in this process, which is quicker than a process of its own."""
     loaded = load_command_class("dashboard", command)
     code = 0
     try:
@@ -183,7 +183,7 @@ class Terminal:
         return self._running[-1]
 
     def serve(self) -> Site:
-        """``up`` on a free port, signed in."""
+        """Starts ``up`` on a free port; returns its site, not yet signed in."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

@@ -41,7 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/team/test_machines.py",
         "tests/team/test_team.py",
     ),
-    # One experiment and one page of it. The name is that of tests with a browser.
+    # These share one experiment and one page of it. The name has the prefix of tests with a browser.
     "tests/browser/experiments/live": (
         "tests/browser/experiments/live/test_changes.py",
         "tests/browser/experiments/live/test_requests.py",
@@ -56,7 +56,7 @@ OWNERS = {
 }
 #: The folder of tests that share a browser and a server.
 BROWSER = "tests/browser/"
-#: Seconds that a file, or each file of a folder, takes on two quiet cores; the first matching prefix counts. Long files
+#: Seconds that a file, or each file of a folder, takes on two idle cores; the first matching prefix counts. Long files
 #: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
     "tests/management/test_old_files.py": 35,
@@ -158,21 +158,21 @@ def is_left_to_another(config: pytest.Config, path: Path) -> bool:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Assigns whole scopes to workers: those that must run alone first, then those that only this worker has collected,
-    then long ones, the rest in random order. Tests with a browser stay together as long as there are others."""
+    """Assigns whole scopes to workers: first those that must run alone, then those that only this worker has collected,
+    then long ones, then the rest in random order. Half of the workers prefer tests with a browser."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         super().__init__(config, log)
         self._scopes: dict[WorkerController, frozenset[str]] = {}
 
     def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
-        """Notes what a worker can run. Workers have collected different tests (``OWNERS``)."""
+        """Notes the tests that a worker can run. Workers have collected different tests (``OWNERS``)."""
         self.registered_collections[node] = list(collection)
         self._scopes[node] = frozenset(map(scope_of, collection))
 
     def schedule(self) -> None:
-        """Assigns two scopes to each worker, and later to one that replaces a crashed one: a worker begins a test when
-        it knows the next one."""
+        """Assigns two scopes to each worker, and later to one that replaces a crashed worker: a worker begins a test
+        only when it knows the next one."""
         if self.collection is None:
             collected = [test for tests in self.registered_collections.values() for test in tests]
             self.collection = list(dict.fromkeys(collected))
@@ -187,8 +187,8 @@ class Scheduler(LoadScopeScheduling):
                 node.shutdown()
 
     def remove_node(self, node: WorkerController) -> str | None:
-        """Returns what a crashed worker has not completed to the others. Its completed scopes would be assigned again,
-        without a test in them: the worker that gets one would wait for ever."""
+        """Returns the scopes that a crashed worker has not completed to the other workers. The superclass would also
+        return completed scopes, which have no test left: a worker that gets one would wait for ever."""
         scopes = self.assigned_work[node]
         for scope in [scope for scope, tests in scopes.items() if all(tests.values())]:
             del scopes[scope]
@@ -216,9 +216,9 @@ class Scheduler(LoadScopeScheduling):
         super()._assign_work_unit(node)
 
     def _preference_of(self, node: WorkerController) -> Callable[[str], tuple[bool, bool, int]]:
-        """What a worker takes first: what no other one has collected. Then every second worker takes tests with a
-        browser, the others the rest; each the longest first. A worker that alternates between them starts a browser for
-        each file, and every worker starts a server."""
+        """The sort key by which a worker chooses its next scope, the greatest first: scopes that no other worker has
+        collected; then tests with a browser for every second worker, other tests for the rest; then the longest. A
+        worker that alternates between them starts a browser for each file, and every worker starts a server."""
         takes_browser = self.nodes.index(node) % 2 == 0
         others = frozenset[str]().union(*(self._scopes.get(other, ()) for other in self.nodes if other is not node))
         return lambda scope: (

@@ -1,6 +1,6 @@
 """One team deployment with a second machine for all tests of this folder: its start takes many seconds.
 
-Tests leave it as they found it: both machines connected, no experiments that run."""
+At the end of each test both machines are connected, and no experiment runs."""
 
 from __future__ import annotations
 

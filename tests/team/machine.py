@@ -1,4 +1,4 @@
-"""A machine that joins a team deployment, and what the page shows of it."""
+"""A machine that joins a team deployment, and requests for its row on the page and its experiments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.polling import until
 from tests.support.private_engine import share_lab_image
 
 HEALED_S = 40.0
-#: The page shows a new machine after this time, and an absent one.
+#: The page shows within these times that a machine is new, and that it is absent.
 SEEN_S, ABSENT_S = 20.0, 30.0
 
 
@@ -51,7 +51,7 @@ class Machine:
 
     @property
     def received(self) -> dict[str, str]:
-        """What it has received."""
+        """The contents of machine.json, which the machine got when it joined."""
         found: dict[str, str] = json.loads((self.folder / "machine.json").read_text())
         return found
 
@@ -73,7 +73,7 @@ def row(server: Server, name: str) -> str:
 
 
 def within(seconds: float, met: Callable[[], Any]) -> None:
-    """Waits for a condition that has to be met in this time."""
+    """Waits for a condition; AssertionError if it is not met within ``seconds``."""
     until(met, seconds)
 
 
@@ -84,7 +84,7 @@ def snapshot(server: Server, identity: str) -> dict[str, Any]:
 
 
 def head(server: Server, identity: str) -> dict[str, Any]:
-    """The head of an experiment."""
+    """The head of an experiment's snapshot."""
     found: dict[str, Any] = snapshot(server, identity)["experiment"]
     return found
 

@@ -191,7 +191,7 @@ def test_a_cancelled_run_leaves_no_client_on_either_machine(machines: Machines) 
 
 
 @pytest.mark.slow
-def test_a_client_that_is_lost_is_told_and_the_other_paths_are_measured(machines: Machines) -> None:
+def test_a_client_that_is_lost_is_reported_and_the_other_paths_are_measured(machines: Machines) -> None:
     identity = machines.launch("", "host", "bridge")
     run = machines.measure(identity, "http", "20", "lab2")
     until(lambda: machines.blocks(run, "from-machine-address@lab2") > 1, HEALED_S)

@@ -41,7 +41,7 @@ def answering(server: Server, identity: str) -> set[str]:
 
 
 def parts_of(deployment: TeamDeployment, identity: str) -> dict[str, str]:
-    """The row of each machine by its name."""
+    """The id of the experiment's row on each machine, by the machine's name."""
     with psycopg.connect(deployment.postgres.url) as database:
         found = database.execute("SELECT parts FROM dashboard_experiment WHERE id = %s", [identity]).fetchone()
     assert found
@@ -91,7 +91,7 @@ def test_one_experiment_runs_on_two_machines(
 
 
 def one_machine_is_lost_and_returns(lab2: Machine, webs: list[Server], identity: str) -> None:
-    """Its arms are marked, and its lab adopts the containers."""
+    """The arms of the lost machine are marked, and its lab adopts the containers when it starts again."""
     first, second = webs
     before = containers(first, identity)
     lab2.lab.kill()
@@ -106,7 +106,8 @@ def one_machine_is_lost_and_returns(lab2: Machine, webs: list[Server], identity:
 
 
 def the_machines_are_saved_stopped_and_launched_again(webs: list[Server], identity: str, part: str) -> None:
-    """The report has both machines; a stop of one leaves the other; another round has new containers everywhere."""
+    """The report has both machines; a stop on one machine leaves the other's arms; another launch has new containers on
+    both."""
     first, second = webs
     before = containers(first, identity)
     saved = first.ask("POST", f"/experiments/{identity}/save/", {"title": "Two machines"})

@@ -63,7 +63,8 @@ def state(engine: PrivateEngine) -> str:
 
 
 def requested_from_arm_to_arm(server: Server, identity: str, own: str) -> None:
-    """Over the overlay network in both directions, by address and by name; ``own`` is the address of the first arm."""
+    """Requests pass over the overlay network in both directions, by address and by name; ``own`` is the address of the
+    first arm."""
     tried = server.ask("POST", f"/experiments/{identity}/try/", headers={"Accept": "application/json"})
     assert tried.status == 200, tried.data.decode()
     found = [one for one in json.loads(tried.data)["attempts"] if one["path"] == "from-machine-overlay"]
@@ -86,7 +87,7 @@ def requested_from_arm_to_arm(server: Server, identity: str, own: str) -> None:
 
 
 def measured_from_arm_to_arm(server: Server, identity: str) -> None:
-    """With http; with a responder there is the reason why not."""
+    """The path is measured with http; a run with a responder contains the reason why it is not measured."""
 
     def measure(probe: str) -> dict[str, Any]:
         fields = [("machine", "server"), ("probe", probe), ("seconds", "4"), ("from_machine", "lab2")]

@@ -168,8 +168,8 @@ def test_a_machine_that_drains_is_not_offered(lab2: Machine, webs: list[Server])
 
 
 @pytest.mark.slow
-def test_of_two_machines_with_one_name_one_joins(webs: list[Server], tmp_path: Path) -> None:
-    """Also while the lab holds a lock on a table."""
+def test_only_one_of_two_machines_with_one_name_joins(webs: list[Server], tmp_path: Path) -> None:
+    """The lab may hold a lock on a table meanwhile."""
     copies = [Machine("twin", tmp_path / f"twin{number}", "unix:///nowhere") for number in range(2)]
     tokens = [token(webs[number]) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
@@ -186,7 +186,7 @@ def test_of_two_machines_with_one_name_one_joins(webs: list[Server], tmp_path: P
 async def test_a_class_works_on_hosts_of_the_machine(
     lab2: Machine, webs: list[Server], deployment: TeamDeployment
 ) -> None:
-    """With the permissions of its role: hosts, a step that is run with a button, checks, terminals."""
+    """The permissions of the machine's role suffice for hosts, steps run with a button, checks and terminals."""
     wanted = {"title": "Far", "workshop": "host-network", "max_participants": "2", "hours": "1", "hosts": "person"}
     await asyncio.to_thread(within, HEALED_S, lambda: "connected" in row(webs[0], "lab2"))
     await asyncio.to_thread(deployment.lab.stop)  # all hosts are placed on the machine
@@ -239,7 +239,7 @@ async def test_a_class_works_on_hosts_of_the_machine(
 
 
 def _passed(deployment: TeamDeployment) -> int:
-    """How many steps participants have passed."""
+    """The number of steps that participants have passed."""
     with psycopg.connect(deployment.postgres.url) as database:
         found = database.execute("SELECT count(*) FROM dashboard_workshopstep WHERE passed_at > 0").fetchone()
     return found[0] if found else 0

@@ -45,7 +45,7 @@ NO_SECTIONS = {
     "operations/accounts/to_provider.html": "a message",
     "operations/api_docs.html": "documentation itself",
 }
-#: Headings that need none: by template, and what stands in them.
+#: Headings that need no help text: template and part of the heading, with the reason.
 NONE_NEEDED = {
     ("experiments/_launch_problems.html", "to fix before launch"): "a list of problems",
     ("experiments/trouble/ports_held.html", "Not launched yet"): "a problem",
@@ -87,12 +87,12 @@ def headings() -> list[tuple[str, str, str, bool]]:
     ]
 
 
-def test_every_section_has_one() -> None:
+def test_every_section_has_a_help_text() -> None:
     explained = {name for name, _level, _text, said in headings() if said}
     missing = [
         f"{name}: {text}"
         for name, level, text, said in headings()
-        # A page's own heading needs none where its sections have theirs.
+        # A page's own heading needs no help text if its sections have one.
         if not said and not (level == "h1" and name in explained)
         if not any(name == where and part in text for where, part in NONE_NEEDED)
     ]

@@ -7,8 +7,9 @@
 # The namespaces last as long as these mounts, and so until the last host on the LAN stops. A host that is started again joins
 # a host that still runs, or creates them anew.
 
-# The host's number, the number of neighbours, and the MTU, delay in milliseconds and loss in percent of each link; then, if
-# this host joins the LAN of another one, that host's folder for sockets as this machine sees it, and its folder. - is nothing.
+# The host's number, the number of neighbours, and the MTU, delay in milliseconds and loss in percent of each link;
+# then, if this host joins the LAN of another one, that host's folder for sockets as this machine sees it, and its
+# folder. A hyphen stands for no value.
 number=1 neighbours=1 mtu=1500 delay=- loss=- joined=- files=-
 [ ! -e "$folder/lan" ] || read -r number neighbours mtu delay loss joined files < "$folder/lan"
 ipv4=192.0.2.$((number + 1)) ipv6=2001:db8::$((number + 1))

@@ -176,7 +176,7 @@ RC
     rmdir /old
     mount -o remount,bind,ro /
     # A background job of a script starts with SIGINT and SIGQUIT ignored: a shell that inherits that passes it on to
-    # its programs, and Ctrl-C does nothing. The option is there from coreutils 8.31.
+    # its programs, and Ctrl-C does nothing. env has the option from coreutils 8.31 on.
     default_signals=
     ! env --default-signal=INT,QUIT true 2>/dev/null || default_signals=--default-signal=INT,QUIT
     # shellcheck disable=SC2086,SC2016 # no word if it is empty, a word for each descriptor; the inner shell expands

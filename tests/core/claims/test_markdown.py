@@ -19,7 +19,7 @@ def test_the_documentation_has_the_list_that_the_code_generates() -> None:
     assert all(generated.count(f"| `{claim.id}`") for claim in all_claims())
 
 
-def test_what_is_expected_of_other_engines_is_in_the_list() -> None:
+def test_expectations_of_other_engines_are_in_the_list() -> None:
     row = next(line for line in catalogue_markdown(all_claims(), ()).splitlines() if "`mac-ignored`" in line)
     assert "has no effect.<br>" in row
     assert "<br>Before API 1.44: --mac-address is refused in host mode." in row

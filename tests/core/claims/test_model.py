@@ -36,7 +36,7 @@ def test_no_need_has_the_name_of_a_network_mode() -> None:
 
 
 @CLAIMS
-def test_what_is_expected_of_other_engines_is_a_statement_or_a_reason(claim: Claim) -> None:
+def test_an_expectation_of_another_engine_is_a_statement_or_a_reason_why_none_is_testable(claim: Claim) -> None:
     for expectation in claim.otherwise:
         assert expectation.on.text
         assert expectation.sentence.endswith(".")

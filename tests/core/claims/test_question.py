@@ -81,7 +81,7 @@ def test_each_symptom_and_the_title_find_the_question(question: Question) -> Non
 
 
 @pytest.mark.parametrize(("query", "expected"), SEARCHES.items())
-def test_what_people_type_finds_the_question(query: str, expected: str) -> None:
+def test_a_question_is_found_by_words_that_people_type(query: str, expected: str) -> None:
     found = find(query)
     assert expected in found
     assert len(found) < len(all_questions()), "the search distinguishes"

@@ -274,7 +274,7 @@ def test_an_address_without_a_network_belongs_to_its_stack() -> None:
     assert why((with_column(columns, "bridge", networks={}), states), "identity", "address")
 
 
-def test_what_podman_does_is_not_attributed_to_docker() -> None:
+def test_behaviour_of_podman_is_not_attributed_to_docker() -> None:
     scene = on_podman(make_scene(("host", "bridge", "none")))
     assert not any("Docker" in row.why for row in compare(*scene))
     bridge = change(

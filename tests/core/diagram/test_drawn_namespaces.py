@@ -263,7 +263,7 @@ def test_docker_proxy_is_drawn_where_it_listens_on_loopback_for_all_addresses() 
     ]
 
 
-def test_what_forwards_udp_is_drawn_with_its_whole_port() -> None:
+def test_a_forwarder_of_udp_is_drawn_with_protocol_and_address_of_its_port() -> None:
     column = make_column("bridge", published=(PublishedPort(80, "udp", "0.0.0.0", 18080),))
     socket = make_listener(18080, "rootlessport", protocol=Protocol.UDP)
     machine = make_state(listeners=(socket,), firewall=FirewallRules())

@@ -25,7 +25,7 @@ from tests.core.diagram.pictures import EDGES, check_picture, find, inside, over
 from tests.core.scenes import make_scene, recorded_scene, with_neighbour, with_other_host, with_rootless_netns
 
 
-def test_what_was_recorded_from_an_engine_is_drawn_with_all_its_connections() -> None:
+def test_a_recorded_scene_is_drawn_with_all_its_connections() -> None:
     wide, narrow = draw(*recorded_scene())
     for picture in (wide, narrow):
         check_picture(picture)

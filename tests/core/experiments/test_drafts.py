@@ -255,7 +255,7 @@ def test_the_last_port_has_no_next_one() -> None:
     assert host_ports(publish="65535:80", modes=["bridge", "bridge"]) == {"bridge": [65535], "bridge-2": [65535]}
 
 
-def test_what_docker_refuses_is_valid_here() -> None:
+def test_combinations_that_docker_refuses_are_valid_here() -> None:
     arm = {"mode": "container", "target": "host", "publish": "8080:80", "dns": "9.9.9.9", "hostname": "web"}
     assert arms_of(modes=["host"], arms=[arm])[1].publish == (Publish(80, 8080),)
     assert arms_of(arms=[{"mode": "host", "sysctls": "net.ipv4.ip_forward=1"}])[0].sysctls

@@ -242,7 +242,7 @@ def test_a_restart_names_the_arms_that_kept_running(kept: tuple[str, ...], versi
     assert describe_restart(kept, version) == text
 
 
-def test_nat_rules_that_come_and_go_are_described() -> None:
+def test_nat_rules_that_appear_or_disappear_are_described() -> None:
     none = make_state(firewall=FirewallRules())
     rule = Translation(Protocol.TCP, Family.INET, 8080, "172.17.0.2", 80)
     udp = replace(rule, protocol=Protocol.UDP, family=Family.INET6, to_address="fd00::2", to_port=53)

@@ -53,7 +53,7 @@ def test_a_valid_experiment_has_no_problems() -> None:
         ArmSpec("image", Mode.BRIDGE, image="no-such-image:0"),
     ],
 )
-def test_what_docker_refuses_or_discards_is_left_to_docker(arm: ArmSpec) -> None:
+def test_combinations_that_docker_refuses_or_discards_are_left_to_docker(arm: ArmSpec) -> None:
     assert problems(experiment(WEB, arm)) == ()
 
 

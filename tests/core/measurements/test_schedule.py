@@ -73,7 +73,7 @@ def test_without_loopback_the_next_shortest_path_is_the_baseline() -> None:
     assert set(choose_baselines(tuple(reversed(series))).values()) == {"bridge/bridge-address"}
 
 
-def test_what_is_missing_is_named_with_its_reason() -> None:
+def test_missing_paths_are_named_with_their_reasons() -> None:
     missing = {path.key: reason for path, _, reason in missing_paths(PATHS, [Probe.UDP_RR])}
     assert missing["none/bridge-address"] == "none has loopback only: no interface leads to it"
     assert missing["bridge/published-dnat"] == "port 80/udp is not published, only tcp"

@@ -33,7 +33,7 @@ def test_joining_with_nothing_changes_nothing(before: NamespaceState, after: Nam
         assert joined is None or apply(before, joined) == after
 
 
-def test_what_opens_and_closes_again_stays_removed_for_readers_of_the_first_change() -> None:
+def test_a_socket_that_opens_and_closes_stays_removed_for_readers_of_the_first_change() -> None:
     before = make_state()
     during = replace(before, listeners=(*before.listeners, make_listener(9000, "python3", 7)))
     joined = compose(delta(before, during), delta(during, before))

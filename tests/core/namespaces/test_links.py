@@ -171,7 +171,7 @@ def test_any_two_namespaces_can_be_asked(one: NamespaceState, other: NamespaceSt
         lower_link(one, other, link)
 
 
-def test_what_an_engine_joined_is_found() -> None:
+def test_links_to_containers_are_found_in_scenes_of_an_engine() -> None:
     for _, found in (make_scene(("bridge", "macvlan")), recorded_scene()):
         machine = found["machine"]
         assert len(veth_ends(machine, found["bridge"])) == 1

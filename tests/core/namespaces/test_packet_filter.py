@@ -214,7 +214,7 @@ def test_a_rule_that_drops_what_a_bridge_passes_isolates_it() -> None:
     assert not isolates("-A A -j DROP")
 
 
-def test_what_was_accepted_before_is_not_dropped() -> None:
+def test_packets_that_an_earlier_rule_accepts_are_not_dropped() -> None:
     drop = "-A FORWARD -i br0 -o br0 -j DROP"
     assert not isolates("-A FORWARD -i br0 -j ACCEPT", drop)
     assert not isolates("-A FORWARD -j A", "-A A -d 172.17.0.2 -j ACCEPT", drop), "it is not known which containers"

@@ -72,7 +72,7 @@ def test_links_stand_in_the_order_of_their_indexes() -> None:
         {"v6only": True},
     ],
 )
-def test_sockets_that_share_a_port_are_told_apart(other: dict[str, Any]) -> None:
+def test_sockets_that_share_a_port_are_distinguished_in_the_state(other: dict[str, Any]) -> None:
     assert listener_key(make_listener()) != listener_key(make_listener(**other))
 
 

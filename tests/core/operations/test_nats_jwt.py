@@ -42,7 +42,7 @@ def test_a_question_is_read() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"a.b.c", b"x." + encoded({}) + b".y", b"x." + encoded([1]) + b".y"])
-def test_what_is_no_question_is_refused(data: bytes) -> None:
+def test_data_that_is_no_request_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse_request(data)
 

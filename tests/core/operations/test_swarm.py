@@ -83,7 +83,7 @@ def test_the_address_of_a_bridge_is_no_address_of_a_machine() -> None:
     assert "lab1 has no route to 203.0.113.5" in refusal(machine(1), elsewhere)
 
 
-def test_what_cannot_form_a_swarm_is_refused_with_a_sentence() -> None:
+def test_machines_that_cannot_form_a_swarm_are_refused_with_a_sentence() -> None:
     foreign = machine(2, swarm=SwarmState(Membership.FOREIGN))
     assert "lab2 is in a swarm that Netmodes did not form, and that is left alone" in refusal(machine(1), foreign)
     assert "`docker swarm leave --force`" in refusal(machine(1), foreign), "a manager does not leave without force"

@@ -137,7 +137,7 @@ def test_the_packet_of_the_own_connection_is_chosen_among_several() -> None:
     assert choose_packet((rest,), "") == ()
 
 
-def test_what_was_not_seen_is_stated() -> None:
+def test_a_hop_that_was_not_seen_has_a_reason() -> None:
     refused = FirstPacket(links_error="no tracepoints", rules_error="no nft")
     assert (links_hop(refused).seen, links_hop(refused).reason) == (HopStatus.UNKNOWN, "no tracepoints")
     assert (rules_hop(refused).seen, rules_hop(refused).reason) == (HopStatus.UNKNOWN, "no nft")

@@ -349,7 +349,7 @@ def test_steps_are_in_the_order_of_their_numbers_and_problems_are_limited() -> N
 
 @pytest.mark.parametrize("value", ["3", "[1]", '"text"', "{a = 1}"])
 @pytest.mark.parametrize("key", ["check", "wrong"])
-def test_what_must_be_tables_is_nothing_else(key: str, value: str) -> None:
+def test_a_value_in_place_of_a_table_is_a_problem(key: str, value: str) -> None:
     parsed = parse_workshop("mine", {HEAD: GOOD_HEAD, "01-a.md": f'+++\ntitle = "A"\n{key} = {value}\n+++\nText.\n'})
     assert [str(one).partition(" ")[0] for one in parsed.problems] == ["01-a.md:3:"]
     assert f"[[{key}]]" in parsed.problems[0].sentence

@@ -78,7 +78,7 @@ def test_files_of_a_host_that_never_ran_are_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_what_belongs_to_others_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
+def test_files_of_other_users_are_removed_and_links_are_not_followed(tmp_path: Path) -> None:
     folder, outside = tmp_path / "run", tmp_path / "outside"
     for place in (folder / "own", folder / "theirs" / "deep", outside):
         place.mkdir(parents=True)

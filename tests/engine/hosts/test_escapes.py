@@ -89,7 +89,7 @@ WITHOUT: dict[str, tuple[object, ...]] = {
 
 
 @pytest.mark.parametrize("fields", FORMS, ids=lambda fields: " ".join(fields.values()))
-async def test_what_is_entered_in_the_form_gives_a_container_nothing_of_the_machine(
+async def test_no_entry_in_the_form_gives_a_container_access_to_the_machine(
     engine_host: PrivateEngine, engine: DockerEngine, fields: dict[str, str]
 ) -> None:
     fields = {name: value.replace("PRESENT", OVERCOMMIT) for name, value in fields.items()}

@@ -54,7 +54,7 @@ def remains(host: PrivateHost) -> list[object]:
     ]
 
 
-def test_what_a_container_changed_beside_the_socket_while_the_engine_started_is_undone(data_dir: Path) -> None:
+def test_changes_by_a_container_beside_the_socket_while_the_engine_started_are_undone(data_dir: Path) -> None:
     """The engine starts containers again before it answers. The folder belongs to root of the host until then."""
 
     async def run() -> PrivateHost:

@@ -96,7 +96,7 @@ def test_a_host_that_starts_again_keeps_its_record_but_is_not_ready(tmp_path: Pa
     assert records.read(host.folder)["socket"] == host.socket
 
 
-def test_what_ran_when_the_engine_ended_is_read_in_its_order(tmp_path: Path) -> None:
+def test_containers_that_ran_when_the_engine_ended_are_read_in_the_order_of_their_start(tmp_path: Path) -> None:
     host = host_in(tmp_path, "one")
     for name, text in (
         ("second", '{"State": {"Running": true, "StartedAt": "2026-02-02"}}'),

@@ -78,7 +78,7 @@ def test_the_image_is_on_the_disk_once(pair: Pair) -> None:
     assert ids[0] != ids[1]
 
 
-def test_what_one_host_writes_or_removes_does_not_change_the_other(pair: Pair) -> None:
+def test_writes_and_removals_on_one_host_do_not_change_another(pair: Pair) -> None:
     before = sorted(str(path) for path in pair.template.folder.rglob("*"))
     pair.one.docker("run", "--name", "writer", "nginx", "sh", "-c", "echo mine > /bin/serve; rm /etc/passwd")
     pair.one.docker("commit", "writer", "mine")

@@ -136,7 +136,7 @@ async def test_a_manager_that_does_not_store_the_members_in_time_is_logged(
     assert "unix:///stored" not in caplog.text
 
 
-async def test_what_an_earlier_wait_has_left_does_not_prevent_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_objects_left_by_an_earlier_wait_do_not_prevent_another_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     created: list[str] = []
 
     async def ask(_endpoint: str, name: str, *args: Any) -> dict[str, str]:

@@ -297,7 +297,7 @@ async def test_a_cancelled_run_removes_what_it_created(engine: ClaimEngine, fake
     assert await fake.networks({LABEL: INSTALLATION}) == ()
 
 
-async def test_what_the_engine_refuses_to_remove_is_reported(engine: ClaimEngine, fake: FakeEngine) -> None:
+async def test_containers_that_the_engine_refuses_to_remove_are_reported(engine: ClaimEngine, fake: FakeEngine) -> None:
     async def observe(testbed: Testbed) -> None:
         await testbed.run("docker run -d IMAGE")
         fake.refuse["remove_container"] = EngineUnreachable("it hangs", 503)

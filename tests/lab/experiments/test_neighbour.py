@@ -106,7 +106,7 @@ async def test_the_neighbour_is_a_column_with_its_own_stack(lab_harness: LabHarn
 
 
 @pytest.mark.usefixtures("usual_paths")
-async def test_what_the_neighbour_reaches_equals_what_curl_reaches(lab_harness: LabHarness, facts: EngineFacts) -> None:
+async def test_the_neighbour_reaches_the_same_as_curl(lab_harness: LabHarness, facts: EngineFacts) -> None:
     identity = await lab_harness.running("host", "bridge", publish="18310:80")
     attempts = await tried(lab_harness, identity)
     host, published = attempts["lan-address", "host"], attempts["lan-published", "bridge"]

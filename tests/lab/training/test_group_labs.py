@@ -66,7 +66,7 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(fake_lab: LabHarne
         await labs.lab_of("abc")
 
 
-async def test_what_runs_on_the_server_s_own_engine_is_never_marked_with_a_host(
+async def test_experiments_on_the_server_s_own_engine_are_never_marked_with_a_host(
     fake_lab: LabHarness, labs: GroupLabs
 ) -> None:
     identity = await fake_lab.running("none")

@@ -49,7 +49,7 @@ def test_role_and_state_are_changed_and_recorded(capsys: pytest.CaptureFixture[s
         (("deactivate", "owner"), "This is the only owner."),
     ],
 )
-def test_what_cannot_be_done_is_refused(
+def test_impossible_changes_of_accounts_are_refused(
     capsys: pytest.CaptureFixture[str], words: tuple[str, ...], reason: str
 ) -> None:
     run_here(capsys, "accounts", "invite", "ada")

@@ -126,7 +126,9 @@ def test_only_invited_people_with_a_verified_address_get_in(site: Site, provider
     assert ("unknown", "OpenID", "refused") in found
 
 
-def test_what_the_provider_does_not_confirm_is_refused(site: Site, provider: Provider, desk: Terminal) -> None:
+def test_sign_ins_that_the_provider_does_not_confirm_are_refused(
+    site: Site, provider: Provider, desk: Terminal
+) -> None:
     assert desk.run("accounts", "invite", "bea", "--email", "bea@example.org").code == 0
     provider.person = {**PERSON, "sub": "u3", "email": "bea@example.org"}
     for fault, reason in (("audience", "did not confirm"), ("token", "did not confirm"), ("denied", "was cancelled")):

@@ -172,7 +172,7 @@ def test_other_descriptors_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert closed == [(3, 2), (3, 5), (6, 9), (10, 100)]
 
 
-def test_what_a_process_prints_goes_to_the_pipe_and_it_has_no_other_descriptor_of_the_lab() -> None:
+def test_output_of_a_process_goes_to_the_pipe_and_the_process_has_no_other_descriptor_of_the_lab() -> None:
     program = f"""{BEGINNING}
 def work(sockets):
     descriptors = [os.readlink(f"/proc/self/fd/{{number}}") for number in range(3)]

@@ -94,7 +94,7 @@ def test_the_folder_of_workshops_is_readable_whatever_the_umask_is(
 
 
 @pytest.mark.engine
-def test_what_symbolic_links_lead_to_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_of_symbolic_links_are_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (tmp_path / "disk" / "workshops").mkdir(parents=True)

@@ -176,7 +176,7 @@ async def test_the_end_of_the_starter_is_an_error_unless_the_lab_stops(web: WebP
     web.close()
 
 
-async def test_what_the_process_printed_precedes_the_report_of_its_end(web: WebProcess, said: list[str]) -> None:
+async def test_output_of_the_process_precedes_the_report_of_its_end(web: WebProcess, said: list[str]) -> None:
     async def serving() -> None:
         os.write(writing, b"the reason\n")
         starter.refusals = [StarterError("No more.")]

@@ -95,7 +95,7 @@ def test_deactivation_ends_the_sessions_of_this_account_only() -> None:
     assert accounts.new_link(ada.pk)
 
 
-def test_what_does_not_exist_belongs_to_everyone_and_unowned_things_to_the_owner() -> None:
+def test_missing_objects_belong_to_everyone_and_unowned_ones_to_the_owner() -> None:
     ada = invite("ada")
     own = experiment_store.create_experiment(make_spec("host", "bridge"), ada.pk)
     unowned = experiment_store.create_experiment(make_spec("host", "bridge"))

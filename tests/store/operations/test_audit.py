@@ -39,7 +39,7 @@ def test_without_a_request_nothing_is_recorded() -> None:
     assert lines() == []
 
 
-def test_what_is_rolled_back_is_not_recorded_as_done() -> None:
+def test_an_action_that_is_rolled_back_is_not_recorded_as_done() -> None:
     with pending(entry()) as current:
         with transaction.atomic():
             experiment_store.create_experiment(make_spec("host", "bridge"))

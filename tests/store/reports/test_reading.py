@@ -28,7 +28,7 @@ def test_the_view_and_the_recording_are_computed_when_a_report_is_stored(monkeyp
     assert json.loads(found.recording)
 
 
-def test_what_another_version_derived_is_computed_again_and_stored() -> None:
+def test_a_view_derived_by_another_version_is_computed_again_and_stored() -> None:
     report = saved_reports.import_file(make_file())
     wanted = report_reading.load_derived(report)
     Report.objects.update(view=b"old", track=b"old", derived=report_reading.DERIVED_VERSION - 1)

@@ -38,7 +38,7 @@ def row() -> TrainingSession:
 
 
 def join(*names: str, hosts: int = 2) -> tuple[MachineOffer, ...]:
-    """Machines that have joined, and hold this many hosts each; the server's own holds none."""
+    """Makes these machines join, each with capacity for ``hosts`` hosts; the server's own machine has none."""
     for name in names:
         machines.register(name, {}, MachineFacts(capacity=hosts))
     return (SERVER, *(MachineOffer(name, offered(hosts)) for name in names))
@@ -139,9 +139,9 @@ def test_the_hosts_of_a_machine_that_is_gone_move_and_the_others_stay(row: Train
         else:
             assert machine == before[number][0]
     new = GroupHost.objects.get(pk=group).machine_id
-    # What has ended stays where it ran, and the rows of another group stay whatever a lab writes as its host.
+    # Ended experiments stay where they ran, and so do the rows of another group, whatever a lab writes as their host.
     assert [Experiment.objects.get(pk=one).machine_id for one in (mine, ended, foreign)] == [new, "a", "b"]
-    # Measurements are where their experiment is: its lab deletes both.
+    # Measurements are on the machine of their experiment, whose lab deletes both.
     assert [MeasurementRun.objects.get(pk=one).machine_id for one in runs] == [new, "a", "b"]
 
 
@@ -206,7 +206,7 @@ def test_the_lab_of_the_former_machine_changes_nothing(row: TrainingSession) -> 
 def test_one_turn_places_all_hosts_that_are_requested_at_the_same_time(
     row: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a class of 60 the last one waited for 59 placements, and got an error after 15 s."""
+    """With a turn per request, the last of 60 participants would wait for 59 placements and fail after 15 s."""
     offers = join("lab1", hosts=4)
     computed = Mock(wraps=place)
 

@@ -61,7 +61,7 @@ def row() -> TrainingSession:
     return again(made)
 
 
-def test_every_cell_of_the_report(row: TrainingSession) -> None:
+def test_every_cell_of_the_report_follows_from_the_stored_rows(row: TrainingSession) -> None:
     report = session_results.report_of(row, SHOP, END)
     assert [one.name for one in report.people] == ["Ada", "Bob", "Cleo"], "only admitted participants are included"
     ada, bob, cleo = (one.cells[1] for one in report.people)

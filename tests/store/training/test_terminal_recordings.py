@@ -48,7 +48,7 @@ def test_a_recording_ends_at_its_maximum_size_and_says_so() -> None:
 
 
 @pytest.mark.django_db
-def test_the_reason_why_a_participant_may_have_no_terminal() -> None:
+def test_the_reason_why_a_participant_may_have_no_terminal_is_stated() -> None:
     row = session(hosts=HostsFor.PERSON, terminal=True)
     ada, bob = participant(row)[0].id, participant(row, "Bob")[0].id
     assert refusals([ada, bob], NOW) == {}

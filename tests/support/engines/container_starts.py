@@ -1,4 +1,4 @@
-"""In place of the engine of a private host: a function that starts its containers."""
+"""Replaces the engine of a private host by a function that starts its containers."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,8 +12,8 @@ from dashboard.lab.engine import restart
 def start_containers_with(
     monkeypatch: pytest.MonkeyPatch, start: Callable[[str], object], calls: list[object] | None = None
 ) -> None:
-    """Hosts that start again start their containers with ``start``, which may raise. ``calls`` gets the endpoint of
-    each connection, and "closed" at its end."""
+    """Makes hosts that are started again start their containers with ``start``, which may raise. ``calls`` gets the
+    endpoint of each connection, and "closed" at its end."""
     calls = [] if calls is None else calls
 
     @asynccontextmanager

@@ -18,7 +18,7 @@ Endpoint = tuple[str, int]
 
 @contextmanager
 def echoes(servers: Iterable[Namespace], port: int) -> Iterator[None]:
-    """In each of these namespaces, datagrams to ``port`` are sent back."""
+    """Sends datagrams to ``port`` back in each of these namespaces during the block."""
     sockets = [server.run(partial(open_listener, "udp", port)) for server in servers]
     stopped, stop = socket.socketpair()
 

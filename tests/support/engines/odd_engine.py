@@ -24,8 +24,8 @@ def as_it_is(_method: str, status: int, value: Any) -> tuple[int, Any]:
 
 
 class OddEngine(ThreadingUnixStreamServer):
-    """Passes every request on to the engine at ``socket_path``; ``change`` decides what is answered, ``delay_s`` how
-    much later than the engine it answers what is not a GET."""
+    """Passes every request on to the engine at ``socket_path``. ``change`` may replace the answer; answers to requests
+    other than GET are ``delay_s`` seconds late."""
 
     daemon_threads = True
 
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.answered += 1
 
     def _stream(self, answer: http.client.HTTPResponse) -> None:
-        """Events, until one of both sides closes its connection."""
+        """Passes events on until one side closes its connection."""
         self.close_connection = True
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.getheader("Content-Type", ""))

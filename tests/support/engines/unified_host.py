@@ -1,7 +1,8 @@
-"""Starts a private host where the only cgroups are those of the unified hierarchy, and prints what was found as JSON.
+"""Starts a private host where the only cgroups are those of the unified hierarchy, and prints the result of ``main`` as
+JSON.
 
 Run it with ``COMMAND`` in a mount namespace of its own. Where the machine's controllers are in hierarchies of version
-1, the unified one has few controllers or none: limits of the others are omitted."""
+1, the unified one has few or none: limits that need a missing controller are not set."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def _places(name: str) -> list[str]:
 
 
 async def main(folder: Path) -> dict[str, object]:
-    """What a host and its containers have there."""
+    """Returns the cgroup version of the engine, its refusal of another parent, and the cgroups of the containers."""
     host = await private_host.start(folder, limits=LIMITS)
     try:
         machine = PrivateEngine(host, folder)

@@ -1,8 +1,9 @@
 """Attempts to leave a private host, as root in a participant's terminal and with the docker command there.
 
-Each states what it must not reach, and how a test detects from outside that it did. ``privileged`` states whether it
-succeeds with the runtime ``privileged``, where root in a host is root on the machine, which proves that it can succeed.
-None: this depends on the machine (a kernel without modules, kexec or /dev/mem; tests without CAP_SYS_RESOURCE)."""
+Each attempt states what it must not reach, and how a test detects from outside whether it did. ``privileged`` states
+whether it succeeds with the runtime ``privileged``, where root in a host is root on the machine, which proves that it
+can succeed. None: this depends on the machine (a kernel without modules, kexec or /dev/mem; tests without
+CAP_SYS_RESOURCE)."""
 
 from __future__ import annotations
 
@@ -102,17 +103,17 @@ class Attempt:
     line: str = ""
 
     def reached(self, scene: Scene) -> bool:
-        """Whether it has reached what it must not, seen from outside."""
+        """Whether the attempt has reached what it must not, seen from outside."""
         return self.look(scene, self.origin, self.name)
 
 
 def secret(scene: Scene, _origin: str, name: str) -> bool:
-    """It has printed what only a file, process or socket of the machine holds."""
+    """Whether the attempt has printed the secret, which only files, processes and sockets of the machine hold."""
     return scene.machine.secret in scene.output[name]
 
 
 def changed(value: str) -> Look:
-    """A value of the machine differs from before."""
+    """Checks whether a value of the machine differs from before."""
 
     def look(scene: Scene, origin: str, _name: str) -> bool:
         key = value.format(origin=origin)
@@ -122,29 +123,29 @@ def changed(value: str) -> Look:
 
 
 def holds(value: str, content: Callable[[Scene, str], str]) -> Look:
-    """A value of the machine has this content."""
+    """Checks whether a value of the machine contains this text."""
     return lambda scene, origin, _name: content(scene, origin) in str(scene.after[value])
 
 
 def opened(prefix: str) -> Look:
-    """The probe has a descriptor of such an object."""
+    """Checks whether the probe holds a descriptor whose target starts with ``prefix``."""
     return lambda scene, origin, _name: any(one.target.startswith(prefix) for one in scene.descriptors(origin))
 
 
 def device(major: int, minor: int) -> Look:
-    """The probe has opened the device with this number."""
+    """Checks whether the probe has opened the device with this number."""
     number = os.makedev(major, minor)
     return lambda scene, origin, _name: any(one.device == number for one in scene.descriptors(origin))
 
 
 def own_disk(scene: Scene, origin: str, _name: str) -> bool:
-    """The probe has opened the device of its host's disk."""
+    """Whether the probe has opened the device of its host's disk."""
     number = os.makedev(*(disk_of(scene.host) or scene.machine.disk))
     return any(one.device == number for one in scene.descriptors(origin))
 
 
 def on_disk(name: str, matches: Callable[[os.stat_result], bool]) -> Look:
-    """A file on the host's disk, as the machine sees it."""
+    """Checks whether a file on the host's disk matches, as the machine sees it."""
 
     def look(scene: Scene, _origin: str, _name: str) -> bool:
         folder = Path(f"/proc/{scene.host.pid}/root{scene.host.data}")
@@ -156,22 +157,22 @@ def on_disk(name: str, matches: Callable[[os.stat_result], bool]) -> Look:
 
 
 def writable(kind: str) -> Look:
-    """The probe has opened a file of this kind of file system for writing."""
+    """Checks whether the probe has opened a file of this kind of file system for writing."""
     return lambda scene, origin, _name: any(one.kind == kind and one.writable for one in scene.descriptors(origin))
 
 
 def exists(file: str) -> Look:
-    """A file of the machine exists."""
+    """Checks whether a file of the machine exists."""
     return lambda scene, _origin, _name: (scene.machine.folder / file).exists()
 
 
 def is_mounted(place: Callable[[Scene], str]) -> Look:
-    """Something is mounted on a folder of the machine."""
+    """Checks whether something is mounted on a folder of the machine."""
     return lambda scene, _origin, _name: f" {place(scene)} " in Path("/proc/self/mountinfo").read_text()
 
 
 def has_cgroup(ending: str) -> Look:
-    """The machine has a cgroup with the name of the attempts."""
+    """Checks whether the machine has a cgroup with the name of the attempts."""
 
     def look(scene: Scene, _origin: str, _name: str) -> bool:
         name = f"{scene.machine.name}{ending}"
@@ -181,37 +182,37 @@ def has_cgroup(ending: str) -> Look:
 
 
 def permitted(scene: Scene, _origin: str, name: str) -> bool:
-    """The kernel has permitted the call: it checks the permission first, so any error other than EPERM means that the
-    caller has it. For calls without a visible effect."""
+    """Whether the kernel has permitted a call without a visible effect. It checks the permission first, so any output
+    outside ``REFUSED`` means that the caller has it."""
     return scene.output[name] not in REFUSED
 
 
 def may_reboot(scene: Scene, origin: str, name: str) -> bool:
-    """The call is permitted, and the pid namespace is the machine's: in another one it ends that namespace only."""
+    """Whether the call is permitted in the machine's pid namespace: in another one it ends that namespace only."""
     return permitted(scene, origin, name) and scene.before["pid namespace"] == scene.before[f"pid namespace {origin}"]
 
 
 def done(scene: Scene, _origin: str, name: str) -> bool:
-    """The call was successful; for calls that leave no trace."""
+    """Whether a call that leaves no trace was successful."""
     return scene.output[name].startswith("done")
 
 
 def is_killed(name: str) -> Look:
-    """A process of the machine has ended."""
+    """Checks whether a process of the machine has ended."""
     return lambda scene, origin, _name: not scene.machine.is_alive(name.format(origin=origin))
 
 
 def has_vsock(scene: Scene, origin: str, _name: str) -> bool:
-    """The probe has a socket to the hypervisor."""
+    """Whether the probe has a socket to the hypervisor."""
     return AF_VSOCK in {int(one.family) for one in scene.sockets(origin)}
 
 
 def has_more_files(scene: Scene, origin: str, name: str) -> bool:
-    """The limit of the probe's open files is the one that it wanted."""
+    """Whether the limit of the probe's open files is the one that the probe wanted."""
     return scene.output[name] == f"done: {resource.prlimit(scene.probes[origin], resource.RLIMIT_NOFILE)[1]}"
 
 
-#: What the probe attempts: name, what it must not reach, the look from outside, and whether it succeeds with
+#: The probe's attempts: name, what the attempt must not reach, the check from outside, and whether it succeeds with
 #: ``privileged`` from a terminal and from a container.
 PROBED: tuple[tuple[str, str, Look, str, str], ...] = (
     ("settings of the kernel", "files of /proc/sys for writing", writable("proc"), "no", "yes"),
@@ -264,7 +265,7 @@ PROBED: tuple[tuple[str, str, Look, str, str], ...] = (
     ("user namespace", "a user namespace with every capability", permitted, "yes", "yes"),
 )
 
-#: How the typed lines are looked at from outside; the others must not print the secret.
+#: The checks from outside of typed lines; lines without one must not print the secret.
 LOOKS: Mapping[str, Look] = {
     "kill in a container": is_killed("typed kill"),
     "program on the machine": exists("ran"),

@@ -1,4 +1,4 @@
-"""What attempts to leave a private host aim at: files, processes, devices and sockets on the machine that the tests
+"""The targets of attempts to leave a private host: files, processes, devices and sockets on the machine that the tests
 make and remove. Nothing of the machine itself is touched."""
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Pages(HTTPServer):
 
 @dataclass(slots=True)
 class Machine:
-    """The stand-ins. ``secret`` is in no place that a host may read; ``frame`` marks frames on links."""
+    """The targets. ``secret`` is in no place that a host may read; ``frame`` marks frames on links."""
 
     folder: Path
     neighbour: PrivateHost
@@ -153,7 +153,7 @@ class Machine:
         return self.folder / "disk.img"
 
     def aims(self, host: PrivateHost) -> dict[str, Any]:
-        """What the probe on ``host`` receives."""
+        """The targets that the probe on ``host`` gets as an argument."""
         assert self.pages is not None
         port = self.pages.server_port
         return {

@@ -1,8 +1,8 @@
 """Runs inside a private host, in a terminal or a container: tries system calls that would reach the machine.
 
-It prints one line of JSON for each attempt, keeps every descriptor that it obtained open, and waits until it is
-killed, so that a test can look at it from outside. It changes nothing of the machine: files are opened, never written,
-and calls have arguments that fail after the kernel has checked the permission. It needs Python alone.
+It prints one line of JSON for each attempt, keeps every descriptor that it obtained open, and waits until it is killed,
+so that a test can examine it from outside. It changes nothing of the machine: files are opened, never written, and
+calls have arguments that fail after the kernel has checked the permission. It needs Python alone.
 
 Arguments: the origin, and a JSON object with what to aim at (``Machine.aims``)."""
 
@@ -92,7 +92,7 @@ def held(path: str, flags: int) -> int:
 
 
 def first_that_works(tries: list[Callable[[], object]]) -> object:
-    """The first result; the last OSError if all fail."""
+    """The first result of a call that does not fail; the last OSError if all fail."""
     last: OSError | None = None
     for one in tries:
         try:
@@ -103,7 +103,7 @@ def first_that_works(tries: list[Callable[[], object]]) -> object:
 
 
 def opened_for_writing(folders: list[str], without: tuple[str, ...]) -> str:
-    """How many files below the folders can be opened for writing; they stay open, and nothing is written."""
+    """States how many files below the folders can be opened for writing. They stay open, and nothing is written."""
     done, refused = 0, 0
     for folder in folders:
         for place, below, files in os.walk(folder):
@@ -124,7 +124,7 @@ def opened_for_writing(folders: list[str], without: tuple[str, ...]) -> str:
 
 
 def device(name: str, kind: int, number: tuple[int, int]) -> object:
-    """Opens a device: the node with this name, otherwise a node made with its number."""
+    """Opens a device: a node that is made with its number, otherwise the node of this name in /dev."""
 
     def own_node() -> int:
         node = f"/tmp/node-{name}"
@@ -136,7 +136,7 @@ def device(name: str, kind: int, number: tuple[int, int]) -> object:
 
     fd = first_that_works([own_node, lambda: held(f"/dev/{name}", os.O_RDONLY)])
     assert isinstance(fd, int)
-    # Of a disk only what the test looks for.
+    # From the content of a disk, only the secret is printed.
     content = os.read(fd, 1 << 20).decode("latin-1") if stat.S_ISBLK(kind) else "open"
     return content[content.index("secret-") :][:40] if "secret-" in content else content[:40]
 

@@ -214,7 +214,7 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
 
 
 @pytest.mark.parametrize(("body", "fragment"), BAD, ids=[f"{number}" for number in range(len(BAD))])
-async def test_what_cannot_be_launched_is_refused_with_a_sentence(me: Person, body: Any, fragment: str) -> None:
+async def test_invalid_specifications_are_refused_with_sentences(me: Person, body: Any, fragment: str) -> None:
     answer = await post_json("/api/experiments", me, body)
     assert answer.status == 400
     sentences = [problem["sentence"] for problem in answer.json["problems"]]

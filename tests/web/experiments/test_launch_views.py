@@ -22,7 +22,7 @@ FORM = b"image=nginx&port=80&mode=host&mode=none"
 
 @pytest.fixture
 def served() -> Iterator[None]:
-    """New connections wait as those of a server do."""
+    """Makes new database connections wait as long as those of a server."""
     connections.close_all()
     connection_created.connect(limit_waiting)
     yield

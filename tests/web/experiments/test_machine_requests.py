@@ -51,7 +51,7 @@ async def test_lines_are_read_across_pieces() -> None:
 
 
 async def test_a_request_without_a_connection_has_no_client() -> None:
-    """Other clients come while it waits."""
+    """Requests of other clients arrive while this one waits."""
     seen = SeenClients()
     await seen.read(lines())
     assert seen.client_of("bridge", Reply(None, error="No answer from 192.0.2.2:80 within 3 s."), 0) == ""
@@ -134,7 +134,7 @@ async def test_without_other_machines_only_the_own_lab_is_asked(monkeypatch: pyt
 async def test_columns_that_a_lab_has_invented_are_not_requested_over_the_overlay_network(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The key of a column would be looked up as a name by the other lab."""
+    """The other lab would look the key of a column up as a host name."""
     part = await to_db_thread(_part_with_a_forged_column)
     calls: list[tuple[object, ...]] = []
 

@@ -153,7 +153,7 @@ async def test_requests_that_take_long_are_computed_up_to_a_second_limit(monkeyp
 
 
 @pytest.mark.parametrize("cookie", ["one", ""])
-async def test_a_class_behind_one_address_gets_in_while_one_of_it_keeps_a_thousand_requests_open(
+async def test_a_class_behind_one_address_is_served_while_one_member_keeps_a_thousand_requests_open(
     monkeypatch: pytest.MonkeyPatch, cookie: str
 ) -> None:
     """``cookie``: of the requests that stay open. Those without a cookie are limited like those of one cookie."""

@@ -93,8 +93,8 @@ def routes(identity: str) -> list[str]:
 
 
 def some[T](ways: Sequence[T], number: int, count: int) -> Sequence[T]:
-    """``count`` of the ways to request the route of this number, different from its neighbours': each route is
-    requested in some ways, and each way is tried on many routes."""
+    """Chooses ``count`` of the ways to request the route with this number. Neighbouring routes are requested in other
+    ways, so that each way is tried on many routes."""
     return [ways[(count * number + step) % len(ways)] for step in range(min(count, len(ways)))]
 
 

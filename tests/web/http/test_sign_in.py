@@ -116,7 +116,7 @@ def test_the_digest_is_not_a_token(browser: Client) -> None:
     assert not redeem(SignInLink.objects.get().digest)
 
 
-def test_of_many_concurrent_uses_one_succeeds() -> None:
+def test_one_of_many_concurrent_uses_succeeds() -> None:
     token = make_token()
 
     def follow() -> bool:

@@ -64,13 +64,13 @@ async def passes(seconds: float) -> None:
 
 @dataclass(frozen=True)
 class Step:
-    """What a task of a request does: computing, or a call to a lab."""
+    """A step of a task of a request: computing, or a call to a lab."""
 
     is_call: bool
-    #: None: it ends without a pass of the loop, as the call of a lab that is absent.
+    #: None: the step ends without an iteration of the loop, as a call to an absent lab does.
     seconds: float | None
     fails: bool = False
-    #: The task gives up after these seconds.
+    #: The step is cancelled after these seconds.
     limit_s: float | None = None
 
     async def run(self) -> None:
@@ -97,7 +97,7 @@ class Request:
     cookie: str = ""
     arrives_s: float = 0.0
     gone_s: float | None = None
-    #: Whether a task that fails ends the others; else they go on, and the request does not wait for them.
+    #: Whether a failure of one task cancels the others. If not, they go on, and the request does not wait for them.
     ends_together: bool = False
 
     async def answer(self) -> None:
@@ -148,7 +148,7 @@ async def requested(guard: RequestGuard, request: Request) -> None:
 
 
 async def answered(requests: list[Request], of_address: Limits, of_cookie: Limits) -> None:
-    """Every request ends, and so do tasks that it did not wait for; then no place is taken."""
+    """Sends the requests and checks that every request and task ends, and that no place is taken then."""
     guard = RequestGuard(application, of_address, of_cookie)
     address = guard._addresses["192.0.2.1"] = Address(of_address)
     address.unanswered = 1  # one more, so that the address is kept
@@ -199,7 +199,7 @@ def test_a_request_ends_if_one_task_calls_a_lab_while_another_one_waits(tasks: t
 
 
 def test_a_task_that_waits_goes_on_when_another_one_of_its_request_calls_a_lab() -> None:
-    """Its request is not computed then, as while all of its tasks call labs."""
+    """The request holds no turn meanwhile, as while all of its tasks call labs."""
 
     async def run() -> None:
         address = Address(ADDRESS)

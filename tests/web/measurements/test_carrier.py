@@ -107,7 +107,7 @@ async def test_each_block_goes_to_the_client_and_its_answer_back(labs: Labs) -> 
 
 
 @pytest.mark.parametrize("error", [LabUnavailableError("lab2 does not respond."), ValueError("It sends nothing.")])
-async def test_a_client_that_fails_is_told_to_the_run(labs: Labs, error: Exception) -> None:
+async def test_the_failure_of_a_client_is_reported_to_the_run(labs: Labs, error: Exception) -> None:
     def fail() -> RemoteAnswer:
         raise error
 

@@ -171,7 +171,7 @@ async def test_terminals_are_refused_with_a_reason(place: TerminalSession) -> No
     assert place.terminals.running == 0
 
 
-async def test_input_sizes_interrupts_and_reconnecting(place: TerminalSession) -> None:
+async def test_input_sizes_interrupts_and_reconnecting_work(place: TerminalSession) -> None:
     async with websocket(f"{place.path}?cols=90&rows=33&step=launch", who=place.ada, headers=OWN) as socket:
         window = Window(socket)
         hello = await window.hears("hello")
@@ -185,7 +185,7 @@ async def test_input_sizes_interrupts_and_reconnecting(place: TerminalSession) -
         await window.sees("20 70\r\n")
         window.type(f"{READY_THEN_SLEEP}\r")
         await window.sees(READY)
-        for _ in range(6):  # more than a terminal's device holds, and nobody reads it
+        for _ in range(6):  # more than a terminal's device buffers, and no program reads it
             window.type(b"x\r" * (TYPED_BYTES // 2))
         window.type("\x03")
         await window.sees("^C")
@@ -205,7 +205,7 @@ async def test_input_sizes_interrupts_and_reconnecting(place: TerminalSession) -
         assert b"after-4" not in window.text
         window.say(type="start")
         assert (await window.hears("hello"))["run"] != run
-    # Somebody else's keys go into a shell of their own.
+    # Input of another participant goes to that participant's own shell.
     async with websocket(place.path, who=place.bob, headers=OWN) as socket:
         window = Window(socket)
         window.type("echo $$\r")
@@ -264,9 +264,9 @@ async def test_a_client_that_sends_too_much_is_disconnected(place: TerminalSessi
         assert await socket.closed() == 4429
 
 
-async def test_it_is_closed_when_the_participant_moves_or_the_session_closes(place: TerminalSession) -> None:
+async def test_the_terminal_is_closed_when_the_participant_moves_or_the_session_closes(place: TerminalSession) -> None:
     home = f"/sessions/{place.row.id}/"
-    # Another device takes the participant along, and the shell with it.
+    # The participant moves to another device, where the same shell continues.
     made = await post(f"{home}device/", place.ada)
     link = made.text.partition("/seat/")[2][:22]
     async with websocket(place.path, who=place.ada, headers=OWN) as socket:
@@ -285,7 +285,7 @@ async def test_it_is_closed_when_the_participant_moves_or_the_session_closes(pla
         window = Window(socket)
         assert (await window.hears("hello"))["run"] == run
         await window.sees("mine-6\r\n")
-        # A token that was changed elsewhere is found by the next look.
+        # The next periodic check notices that the participant's token was changed by another process.
         await database_sync_to_async(Participant.objects.filter(pk=place.ada_id).update)(token_digest="0" * 64)
         assert (await window.hears("ended"))["reason"] == terminal_consumers.NO_PARTICIPANT
         assert await socket.closed() == 4404
@@ -297,7 +297,7 @@ async def test_it_is_closed_when_the_participant_moves_or_the_session_closes(pla
         assert await socket.closed() == 4404
 
 
-async def test_it_is_closed_when_the_participant_leaves_or_is_removed(place: TerminalSession) -> None:
+async def test_the_terminal_is_closed_when_the_participant_leaves_or_is_removed(place: TerminalSession) -> None:
     home = f"/sessions/{place.row.id}/"
     async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         await Window(socket).hears("hello")

@@ -12,7 +12,7 @@ MAY = {
     "participants of the session": PARTICIPANTS,
     "the group": {"ada", "bea"},
     "the instructor": {"owner"},
-    # At the URLs of the server's own engine: a run of a group, for its instructor.
+    # The instructor has a run of a group at the URLs of the server's own engine, too.
     "the owner of the run": {"owner"},
 }
 

@@ -231,7 +231,7 @@ async def test_without_hosts_nothing_that_a_participant_sends_reaches_an_engine(
     assert await database_sync_to_async(Experiment.objects.count)() == 1
 
 
-async def test_parts_of_a_step_know_their_session(sessions: TwoSessions) -> None:
+async def test_the_parts_of_a_step_describe_the_host_of_their_session(sessions: TwoSessions) -> None:
     @database_sync_to_async
     def draw() -> str:
         ada = ParticipantRef(sessions.ada_id, sessions.row.id, "Ada", 1, True)

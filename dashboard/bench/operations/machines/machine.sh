@@ -27,7 +27,7 @@ unshare --mount --propagation private sh -c '
             [ ! -e "$root/$place" ] || mount --bind "$root/$place" "/$place"
         done
     fi
-    # Engine 20.10 keeps a key there.
+    # Engine 20.10 keeps a key in this folder.
     mkdir -p /etc/docker "$folder/etc"
     mount --bind "$folder/etc" /etc/docker
     exec dockerd "$@"' sh "$root" "$folder" \

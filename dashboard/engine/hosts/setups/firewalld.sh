@@ -16,11 +16,11 @@ cat > "$folder/bus.conf" <<XML
   </policy>
 </busconfig>
 XML
-# Both end with the engine, as it ends with its parent.
+# D-Bus and firewalld end with the engine, as the engine ends with its parent.
 # shellcheck disable=SC2086  # words of options
 ${TIE:+setpriv $TIE --} dbus-daemon --config-file="$folder/bus.conf" --nofork --nopidfile &
 mkdir -p "$folder/firewalld"
-# It makes a folder in /run, which would stay on the machine.
+# firewalld makes a folder in /run, which would stay on the machine, so it gets its own /run.
 # shellcheck disable=SC2016,SC2086  # the inner shell expands them; words of options
 ${TIE:+setpriv $TIE --} unshare --mount sh -c '
     mount --bind "$1" /mnt
@@ -28,7 +28,8 @@ ${TIE:+setpriv $TIE --} unshare --mount sh -c '
     mkdir -p "$1"
     mount --move /mnt "$1"
     exec firewalld --nofork --nopid --system-config "$2/firewalld" --log-file "$2/firewalld.log"' sh "$run" "$folder" &
-# Once it has its name on the bus, it answers when its rules are in place. firewall-cmd would do, but is slow to start.
+# firewalld answers once its rules are in place, if it has its name on the bus. firewall-cmd would show the same, but is
+# slow to start.
 tries=200
 until dbus-send --bus="$DBUS_SYSTEM_BUS_ADDRESS" --dest=org.fedoraproject.FirewallD1 --print-reply --reply-timeout=10000 \
     /org/fedoraproject/FirewallD1 org.freedesktop.DBus.Properties.Get string:org.fedoraproject.FirewallD1 string:state \

@@ -28,8 +28,8 @@ mkdir -p /dev/net
 mount -t tmpfs -o mode=0755 netmodes-net /dev/net
 mknod -m 0666 /dev/net/tun c 10 200
 
-# The user cannot reach a folder below one of root's, but a mount of it. RootlessKit replaces /run by links, which runc
-# does not accept.
+# The user cannot reach a folder below a folder of root, but can reach a mount of it. RootlessKit replaces /run by
+# links, which runc does not accept.
 home=/mnt/home
 mount -t tmpfs -o mode=0755 netmodes-home /mnt
 mkdir -p "$home" "$folder/home"

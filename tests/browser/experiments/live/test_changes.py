@@ -82,7 +82,7 @@ def test_two_browsers_show_the_same(running: str, show: Show, visit: Visit, engi
     until(lambda: seen(one) == seen(other))
 
 
-def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Show, visit: Visit) -> None:
+def test_server_and_browser_draw_the_same(running: str, show: Show, visit: Visit) -> None:
     live = show(running)
     still = show(running, who=visit(java_script_enabled=False), live=False)
 

@@ -24,7 +24,7 @@ def test_every_reported_fact_has_a_cell() -> None:
     }
 
 
-def test_what_an_engine_does_not_report_is_not_guessed() -> None:
+def test_a_value_that_an_engine_does_not_report_is_not_guessed() -> None:
     cells = {key.key: cell for key, cell in engine_cells(ReportedEngine("28.0.0", userland_proxy=None))}
     assert cells["proxy"].text is None
     assert cells["proxy"].absent == "not reported by this engine"

@@ -35,7 +35,7 @@ def test_equal_numbers_of_two_machines_are_different_stacks() -> None:
     assert "on its machine only" in row.why
 
 
-def test_what_all_columns_of_both_machines_share_is_the_same() -> None:
+def test_a_row_with_equal_cells_on_both_machines_is_the_same() -> None:
     row = rows_of(*two_machines())["interfaces/lo/link"]
     assert row.relation is Relation.SAME
     assert row.why == ""

@@ -48,7 +48,7 @@ def test_the_merged_entry_leads_to_the_last_view_from_each_earlier_one(
     assert (merged.seq, merged.text) == (entries[-1].seq, entries[-1].text)
 
 
-def test_columns_and_states_that_come_and_go_are_as_in_the_last_view() -> None:
+def test_columns_and_states_that_appear_or_disappear_are_as_in_the_last_view() -> None:
     bridge = replace(BEFORE.columns[2], error="gone")
     entries = [
         entry_after(BEFORE, Facts(columns=(bridge,), forgotten=(bridge.key,))),

@@ -70,7 +70,7 @@ def translation(port: int, address: str) -> Translation:
         "closed bridge",
     ],
 )
-def test_what_comes_with_other_containers_concerns_no_column(after: NamespaceState) -> None:
+def test_changes_by_other_containers_concern_no_column(after: NamespaceState) -> None:
     before = replace(VIEW, states=VIEW.states | {MACHINE: replace(MACHINE_STATE, firewall=FirewallRules())})
     after = replace(after, firewall=after.firewall or FirewallRules())
     assert not concerns(after, before)
@@ -102,7 +102,7 @@ def own_cable() -> Interface:
         replace(MACHINE_STATE, firewall=FirewallRules(unread=(UnreadRules(Family.INET, "no iptables"),))),
     ],
 )
-def test_what_concerns_a_column_is_history(after: NamespaceState) -> None:
+def test_changes_that_concern_a_column_are_history(after: NamespaceState) -> None:
     assert concerns(after)
 
 

@@ -96,7 +96,7 @@ def test_only_an_overlapping_address_and_the_same_protocol_hold_a_port(port: Hos
 
 
 @pytest.mark.parametrize("process", ["docker-proxy", "rootlessport", "pasta", "pasta.avx2", "slirp4netns"])
-def test_what_the_experiment_itself_holds_does_not_count(process: str) -> None:
+def test_ports_of_the_experiment_itself_do_not_count(process: str) -> None:
     own = PortUser("a" * 64, "experiment “mine”", (HostPort(8080),), ExperimentRef("mine", "mine"))
     listener = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80, 5, "nginx", "a" * 64)
     forwarder = replace(PROXY, process=process)

@@ -81,7 +81,7 @@ def test_a_note_about_a_machine_is_at_all_its_columns() -> None:
     assert plain[0].key == MACHINE
 
 
-def test_what_a_lab_writes_about_its_machine_is_not_shown() -> None:
+def test_notes_of_a_lab_about_its_machine_are_not_shown() -> None:
     columns, _states = make_scene(("host",))
     told = shared_column(replace(columns[0], machine="server", absent="forged", note="forged"), 2, "lab2")
     assert (told.machine, told.absent, told.note) == ("lab2", "", "")

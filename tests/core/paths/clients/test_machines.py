@@ -88,7 +88,7 @@ def test_a_route_through_the_machine_leads_to_the_container_itself() -> None:
     assert (own.target, own.hops[0]) == ("172.17.0.2:80", "eth0 (from near)")
 
 
-def test_what_a_machine_cannot_reach_is_shown_with_the_reason() -> None:
+def test_arms_that_a_machine_cannot_reach_are_shown_with_the_reason() -> None:
     lost = MachineClient("lost", make_state(interfaces=(make_loopback(),), routes=()))
     paths = from_machines(requested_paths(*make_scene(("host", "bridge")), [lost, GONE]))
     assert {path.client: path.unavailable for path in paths if path.server == "host"} == {

@@ -116,5 +116,5 @@ def test_addresses_of_bridges_are_not_those_of_another_machine() -> None:
         ),
     ],
 )
-def test_what_a_machine_cannot_reach_has_a_reason(client: OutsideClient, reason: str) -> None:
+def test_the_reason_why_a_client_cannot_reach_the_machine_is_stated(client: OutsideClient, reason: str) -> None:
     assert why_unreachable(client, make_scene(("host",))[1][MACHINE]) == reason

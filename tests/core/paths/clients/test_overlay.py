@@ -71,7 +71,7 @@ def test_containers_with_an_overlay_network_of_their_own_have_the_reason() -> No
 
 
 def test_an_arm_is_a_client_on_the_network_of_the_whole_experiment_only() -> None:
-    """Also if both arms have another network of the same name, as after ``docker network connect bridge``."""
+    """Another network of one name on both arms, as after ``docker network connect bridge``, does not count."""
     columns, states = on_bridge_too(*scene_of("lab2", ("overlay",), None), "overlay-lab2")
     assert find_overlay_arm("part2", columns, states, NETWORK) == ARM
     assert find_overlay_arm("part2", columns, states, "nm-another-overlay") is None

@@ -158,7 +158,7 @@ def test_a_request_counts_from_shortly_before_the_container_was_started(ago: flo
     assert judge(Check("requested", {"port": 80}), observation).ok, "without a container any request of the last minute"
 
 
-def test_without_the_machine_no_namespace_is_told_apart() -> None:
+def test_without_the_state_of_the_machine_no_namespace_is_judged_different() -> None:
     web = make_container("web", "host")
     observation = Observation(NOW, None, (web,))
     shared = judge(Check("namespace-is-machine", {"name": "web"}), observation)

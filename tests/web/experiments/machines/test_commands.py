@@ -55,7 +55,7 @@ def test_the_experiment_that_holds_a_port_on_a_machine_is_named(owner: Client, w
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Any]) -> list[tuple[Any, ...]]:
-    """The labs answer by the experiment that they are asked about; what they were asked."""
+    """Makes the labs answer each call with ``answer`` of the experiment's id; returns the calls."""
     asked: list[tuple[Any, ...]] = []
 
     async def ask_about(experiment: str, function: Any, *args: Any) -> Any:

@@ -29,7 +29,7 @@ def test_the_replay_continues_with_new_entries_of_each_machine(owner: Client, wh
     assert len(first["seqs"]) < len(second["seqs"]) == len(list(parts.read(record)))
 
 
-def test_what_one_machine_has_written_wrongly_does_not_hide_the_others(owner: Client, whole: str) -> None:
+def test_wrong_rows_of_one_machine_do_not_hide_the_other_machines(owner: Client, whole: str) -> None:
     observe(whole, "server", "lab2")
     part = part_of(whole, "lab2")
     Experiment.objects.filter(pk=part).update(phase="x")

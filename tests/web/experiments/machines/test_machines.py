@@ -68,7 +68,7 @@ def test_an_absent_machine_is_marked_and_its_columns_wait(owner: Client, monkeyp
     assert snapshot["experiment"]["phase"] == "running"
 
 
-def test_what_is_known_about_each_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_note_about_each_machine_states_why_it_is_not_current(monkeypatch: pytest.MonkeyPatch) -> None:
     assert machines.machine_notes() == {}
     there = join_machines(monkeypatch, "attic", "barn", "cellar", "dome", "east")
     machine_store.set_draining("barn", draining=True)

@@ -20,7 +20,7 @@ WHICH_MODE = "/docs/modes/#host-or-bridge"
 
 
 @pytest.mark.parametrize("runs", [True, False])
-def test_what_runs_precedes_the_presets(runs: bool) -> None:
+def test_running_experiments_precede_the_presets(runs: bool) -> None:
     context = sample.home_context() if runs else sample.home_context(running=[], past=[])
     html = draw_page("experiments/home.html", context).html
     assert (html.index('id="running-title"') < html.index('id="presets-title"')) == runs

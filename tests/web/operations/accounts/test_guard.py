@@ -146,7 +146,7 @@ async def test_a_role_may_do_what_the_table_says_on_every_command(role: Role) ->
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_pages_of_a_role(role: Role) -> None:
+async def test_a_role_is_refused_exactly_the_pages_that_it_may_not_use(role: Role) -> None:
     who = await someone("ada", role)
     for route in ROUTES:
         answer = await http("GET", url_of(route, "nothing"), who=who)

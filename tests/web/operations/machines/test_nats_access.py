@@ -40,7 +40,7 @@ class Nats:
 
 
 class Revoked:
-    """The revoked machines of the database, and of what a web process was told."""
+    """The revoked machines: ``stored`` in the database, ``refused`` by a web process that was notified."""
 
     def __init__(self) -> None:
         self.stored: frozenset[str] = frozenset()

@@ -153,7 +153,7 @@ async def test_one_machine_alone_is_offered_no_swarm(labs: Labs, me: Person) -> 
     assert 'id="form-swarm"' in (await http("GET", PAGE, who=me)).text, "it can join the other one"
 
 
-async def test_a_machine_that_does_not_leave_does_not_keep_the_others(
+async def test_a_machine_that_does_not_leave_does_not_prevent_others_from_leaving(
     labs: Labs, me: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(swarm, "LEAVE_S", 0.05)
@@ -220,7 +220,7 @@ async def test_a_swarm_that_netmodes_did_not_form_is_not_touched(labs: Labs, me:
     assert (answer.status, labs.members) == (409, [])
 
 
-async def test_what_is_no_command_is_refused(labs: Labs, me: Person) -> None:
+async def test_requests_that_are_no_command_are_refused(labs: Labs, me: Person) -> None:
     for answer in (await post(me, what="x"), await post(me), await form(me, "lab1", agreed="")):
         assert answer.status == 400
     assert (await form(me, "lab1", "nowhere")).status == 409
