@@ -98,6 +98,10 @@ async def machines_installation(
 ) -> AsyncIterator[MachinesInstallation]:
     """An installation with a machine for each of ``engines`` (name: engine), removed after the block. Meanwhile, this
     thread is in the network namespace of the LAN."""
+    data_dir = run.folder.parents[1]
+    notes: list[str] = []
+    # Before the thread leaves the machine's network, from which the roots of the engines are installed.
+    settings = {name: _settings(run, engine, data_dir, notes) for name, engine in (engines or ENGINES).items()}
     with ExitStack() as stack:
         stack.enter_context(lan())
         deployment = stack.enter_context(team_deployment(None, address=SWITCH_ADDRESS))
@@ -105,14 +109,12 @@ async def machines_installation(
         for owner, link in zip(owners, deployment.links, strict=True):
             stack.callback(owner.close)
             owner.sign_in(link)
-        installation = MachinesInstallation(deployment, owners)
-        data_dir = run.folder.parents[1]
-        for number, (name, engine) in enumerate((engines or ENGINES).items(), start=1):
-            settings = _settings(installation, run, engine, data_dir)
-            root = Path(settings["NETMODES_ENGINE_ROOT"]) if settings else None
+        installation = MachinesInstallation(deployment, owners, notes=notes)
+        for number, (name, chosen) in enumerate(settings.items(), start=1):
+            root = Path(chosen["NETMODES_ENGINE_ROOT"]) if chosen else None
             machine = IsolatedMachine(name, number, deployment.folder, root)
             stack.callback(machine.stop)
-            installation.machines[name] = joined = _joined(machine, settings, data_dir)
+            installation.machines[name] = joined = _joined(machine, chosen, data_dir)
             stack.callback(joined.lab.stop)
         for joined in installation.machines.values():
             await _start(installation, joined, data_dir)
@@ -120,12 +122,12 @@ async def machines_installation(
         yield installation
 
 
-def _settings(installation: MachinesInstallation, run: BenchmarkRun, engine: str, data_dir: Path) -> dict[str, str]:
-    """The settings for an engine; those of this machine's engine if its root cannot be created."""
+def _settings(run: BenchmarkRun, engine: str, data_dir: Path, notes: list[str]) -> dict[str, str]:
+    """The settings for an engine; those of this machine's engine, and a note, if its root cannot be created."""
     try:
         return engine_settings(engine, data_dir, run.say) if engine else {}
     except DebianRootError as error:
-        installation.notes.append(f"Instead of {engine}, the engine of this machine: {error}")
+        notes.append(f"Instead of {engine}, the engine of this machine: {error}")
         return {}
 
 
