@@ -17,7 +17,8 @@ LIMIT_S = 1500.0
 #: Numbers of participants: of the class whose hosts must serve in time, of the only class with ``--quick``, and the
 #: largest number of the class that is as large as memory allows.
 CLASS, QUICK_CLASS, MAX_CLASS = 60, 6, 300
-SERVE_S = 60.0
+#: The class's hosts serve within this time; those of the largest class are ready, before anybody uses them.
+SERVE_S = UP_S = 60.0
 SEEN_S, REMOVED_S = 3.0, 30.0
 #: Memory that is kept free for other programs; and the factor by which a host may take more memory than in the first
 #: class.
@@ -45,7 +46,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
     return Result(
         "machines",
         f"{len(installation.machines)} machines have joined: classes with private hosts on all of them",
-        f"a lab is seen within {SEEN_S:g} s; {CLASS} hosts, and as many as memory holds, serve within {SERVE_S:g} s",
+        f"a lab is seen within {SEEN_S:g} s; {CLASS} hosts serve within {SERVE_S:g} s; {MAX_CLASS} hosts, or as many "
+        f"as memory holds, are ready within {UP_S:g} s",
         (seen, *figures),
         tuple(notes),
     )
@@ -65,7 +67,8 @@ async def _measure_class(
     first: bool = False,
 ) -> tuple[list[Figure], float]:
     """A session with this number of participants, from the request for the hosts to their removal, and the memory of
-    each host in MB. While the hosts of the ``first`` session run, a browser tours the pages of machines."""
+    each host in MB. While the hosts of the ``first`` session run, a browser tours the pages of machines; the hosts of
+    the other one are used once all are ready."""
     free_mb = _available_mb()
     if free_mb < count * host_mb + KEPT_MB:
         raise BenchmarkError(f"{count} hosts need {count * host_mb + KEPT_MB:.0f} MB, and {free_mb} MB are free")
@@ -74,7 +77,7 @@ async def _measure_class(
     session = await TrainingClass.open(installation, count)
     prepared_s = await session.until_prepared()
     run.say(f"all {count} open the step at the same time")
-    ready_s, served_s = await session.start()
+    ready_s, served_s = await session.start(together=not first)
     taken_mb = (free_mb - _available_mb()) / count
     spread = session.by_machine()
     if spread.total() != count:
@@ -96,7 +99,7 @@ async def _measure_class(
         return figure(f"{count} hosts on {len(spread)} machines: {name}", "s", [seconds], promise=promise)
 
     return [
-        named("all are ready", ready_s),
-        named("all serve, and their checks are passed", served_s, at_most(SERVE_S)),
+        named("all are ready", ready_s, None if first else at_most(UP_S)),
+        named("all serve, and their checks are passed", served_s, at_most(SERVE_S) if first else None),
         named("all removed after the session's end", removed_s, at_most(REMOVED_S)),
     ], taken_mb

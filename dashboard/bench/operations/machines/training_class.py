@@ -112,31 +112,40 @@ class TrainingClass:
                 await asyncio.sleep(POLL_S)
         return time.monotonic() - started
 
-    async def start(self) -> tuple[float, float]:
-        """Lets all participants open the step at the same time, which requests their hosts. Each runs the step's
-        command as soon as its host is ready, and checks the step. Returns the seconds until all hosts were ready, and
-        until all checks were passed."""
+    async def start(self, *, together: bool = False) -> tuple[float, float]:
+        """Lets all participants open the step at the same time, which requests their hosts. Each predicts, runs the
+        step's command as soon as its host is ready, and checks the step. With ``together``, they wait with all of that
+        until all hosts are ready. Returns the seconds until all hosts were ready, and until all checks were passed."""
         started = time.monotonic()
-        await asyncio.gather(*(self._open(person) for person in self.people))
-        acting: dict[str, asyncio.Task[None]] = {}
-        ready_s = 0.0
+        await asyncio.gather(*(self._open(person, predicts=not together) for person in self.people))
+        ready: set[str] = set()
         async with within(self.hosts, self._deadline_s), asyncio.TaskGroup() as tasks:
             numbers = await asyncio.to_thread(self._groups)
-            while len(acting) < len(self.people):
+            while len(ready) < len(self.people):
                 for group, row in (await asyncio.to_thread(self.hosts)).items():
                     if row.stage == HostStage.FAILED:
                         raise BenchmarkError(f"the host of {group} on {row.machine} failed: {row.reason}")
-                    if row.stage == HostStage.READY and group not in acting:
-                        acting[group] = tasks.create_task(self.work(numbers[group]))
+                    if row.stage == HostStage.READY and group not in ready:
+                        ready.add(group)
+                        if not together:
+                            tasks.create_task(self.work(numbers[group]))
                 ready_s = time.monotonic() - started
                 await asyncio.sleep(POLL_S)
+            if together:
+                for group in ready:
+                    tasks.create_task(self._predict_and_work(numbers[group]))
         return ready_s, time.monotonic() - started
 
-    async def _open(self, person: Client) -> None:
+    async def _open(self, person: Client, *, predicts: bool) -> None:
         status, _ = await person.ask("POST", f"{self.step}/opened/")
         if status != HTTPStatus.NO_CONTENT:
             raise BenchmarkError(f"opening the step was answered with {status}")
+        if predicts:
+            await person.predict(STEP)
+
+    async def _predict_and_work(self, person: Client) -> None:
         await person.predict(STEP)
+        await self.work(person)
 
     def _groups(self) -> dict[str, Client]:
         """The participants by group."""
