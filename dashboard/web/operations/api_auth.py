@@ -1,4 +1,4 @@
-"""How requests of the API are authenticated."""
+"""Authentication of requests to the API."""
 
 from typing import Any
 
@@ -8,15 +8,17 @@ from ninja.security import APIKeyCookie
 
 
 class SessionCookie(APIKeyCookie):
-    """The session cookie of the pages; writing also needs the X-CSRFToken header and a JSON body.
+    """Authenticates by the session cookie of the pages. Writing requests also need the header X-CSRFToken and a JSON
+    body.
 
-    A form of another site can send neither: it is limited to the three content types of HTML forms.
+    A form on another site can send neither, because HTML forms are limited to three content types.
     """
 
     param_name = "sessionid"
 
     def __call__(self, request: HttpRequest) -> Any:
-        """HttpError 403 without the token, 415 for anything but JSON."""
+        """The signed-in user, or None. Raises HttpError: 403 without the CSRF token, 415 for a body that is not
+        JSON."""
         try:
             user = super().__call__(request)
         except HttpError:

@@ -1,5 +1,5 @@
-"""The page about the HTTP API, rendered from its OpenAPI document without scripts, under the same policy as every
-page."""
+"""The page about the HTTP API. It is rendered from the OpenAPI document without scripts, under the same security policy
+as all pages."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ _TYPE_NAMES = {"null": "nothing", "string": "text", "boolean": "true or false"}
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter, or a property of an object. ``location``: path or query; ``schema`` names the schema in its type."""
+    """A parameter of an operation, or a property of an object. ``location`` is path or query, empty for a property.
+    ``schema`` is the name of the schema that ``type`` refers to, empty if it refers to none."""
 
     name: str
     location: str
@@ -30,7 +31,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A status with which the operation responds."""
+    """A status with which an operation responds."""
 
     status: str
     meaning: str
@@ -40,7 +41,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation of the API; ``body`` names the schema of its body."""
+    """An operation of the API. ``body`` is the name of its body's schema, empty without a body."""
 
     id: str
     method: str
@@ -53,7 +54,7 @@ class Operation:
 
 
 def describe_type(schema: Schema) -> tuple[str, str]:
-    """The type in words, and the name of the schema in it, if it has one."""
+    """A type in words, and the name of the schema that it refers to, empty if it refers to none."""
     if (reference := str(schema.get("$ref", ""))).startswith(_REFERENCE):
         name = reference.removeprefix(_REFERENCE)
         return name, name
@@ -71,7 +72,7 @@ def describe_type(schema: Schema) -> tuple[str, str]:
 
 
 def read_fields(schema: Schema) -> tuple[Field, ...]:
-    """The properties of an object."""
+    """The properties of an object, in the order of the schema."""
     required = set(schema.get("required", ()))
     return tuple(
         _field(name, "", value, required=name in required) for name, value in schema.get("properties", {}).items()
@@ -95,7 +96,7 @@ def _response(status: str, response: Schema) -> Response:
 
 
 def _operation(path: str, method: str, operation: Schema) -> Operation:
-    """An operation of the document; its texts mark code with one backtick."""
+    """Converts an operation of the document. Code in its texts is marked with one backtick instead of two."""
     parameters = operation.get("parameters", ())
     responses = {str(status): response for status, response in operation.get("responses", {}).items()}
     return Operation(
@@ -114,7 +115,7 @@ def _operation(path: str, method: str, operation: Schema) -> Operation:
 
 
 def read_operations(document: Schema) -> Iterator[tuple[str, Operation]]:
-    """Each operation with its tag, in the order of the document."""
+    """All operations, each with its tag, in the order of the document."""
     for path, methods in document["paths"].items():
         for method in METHODS:
             if operation := methods.get(method):
@@ -127,7 +128,7 @@ class Documentation(DocsBase):
     _context: dict[str, Any] | None = None
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_kwargs: Any) -> HttpResponse:
-        """The whole document on one page."""
+        """The whole documentation on one page."""
         if self._context is None:  # The routes do not change while the server runs.
             document = api.get_openapi_schema()
             groups: dict[str, list[Operation]] = {}

@@ -1,6 +1,6 @@
-"""The documents of this version, served at ``/docs/`` without any external connection.
+"""Serves the documents of this version at ``/docs/``, without any external connection.
 
-They come with the program and are public, so their HTML is trusted and everybody may read them.
+The documents are part of the program and public, so their HTML is trusted, and reading them requires no sign-in.
 """
 
 import re
@@ -24,9 +24,9 @@ from markdown_it.token import Token
 from dashboard import configuration
 
 FOLDER = configuration.BASE / "docs"
-#: The document at ``/docs/``.
+#: The name of the document that ``/docs/`` shows.
 FIRST = "README"
-#: Files that documents link to or show, with their media types.
+#: The media types of files that documents link to or show, by the ending of the name.
 FILES = {".png": "image/png", ".yml": "text/plain", ".yaml": "text/plain", ".json": "text/plain"}
 _DOCUMENT = re.compile(r"([\w-]+)\.md(#[\w-]+)?")
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
@@ -34,7 +34,7 @@ _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as HTML."""
+    """A document, rendered as HTML."""
 
     name: str
     title: str
@@ -48,7 +48,7 @@ def names() -> frozenset[str]:
 
 
 def url_of(target: str) -> str:
-    """The URL for the target of a link in a document; empty if the target is not served, such as a source file."""
+    """The URL for the target of a link in a document; empty for a target that is not served, such as a source file."""
     if target.startswith(("https://", "http://", "#")):
         return target
     match = _DOCUMENT.fullmatch(target)
@@ -58,13 +58,13 @@ def url_of(target: str) -> str:
 
 
 def _file(name: str) -> Path | None:
-    """A file that documents may link to."""
+    """The path of a file that documents may link to; None if the name is no such file."""
     path = FOLDER / name
     return path if path.parent == FOLDER and path.suffix in FILES and path.is_file() else None
 
 
 class _Renderer(RendererHTML):
-    """Gives headings ids, resolves links to served files, and makes wide tables scroll."""
+    """Renders Markdown: gives headings ids, resolves links to served files, and makes wide tables scroll."""
 
     def heading_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         identity = slugify(re.sub(r"[^\w\s-]", "", tokens[index + 1].content))
@@ -96,7 +96,7 @@ class _Renderer(RendererHTML):
         return self._cell(tokens, index, options, env)
 
     def _cell(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        tokens[index].attrs.pop("style", None)  # the alignment: the Content-Security-Policy allows no inline style
+        tokens[index].attrs.pop("style", None)  # the alignment; the Content-Security-Policy forbids inline styles
         return self.renderToken(tokens, index, options, env)
 
     def table_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
@@ -110,7 +110,7 @@ _markdown = MarkdownIt("commonmark", {"html": True}, renderer_cls=_Renderer).ena
 
 
 def load(name: str) -> Document | None:
-    """A document by its name; None if it does not exist."""
+    """The document with this name; None if it does not exist."""
     return _render(name) if name in names() else None
 
 
@@ -118,13 +118,13 @@ def load(name: str) -> Document | None:
 def _render(name: str) -> Document:
     text = _COMMENT.sub("", (FOLDER / f"{name}.md").read_text(encoding="utf-8"))
     title = next((line[2:].replace("`", "") for line in text.splitlines() if line.startswith("# ")), name)
-    return Document(name, title, SafeString(_markdown.render(text)))  # a document of Netmodes  # nosec B703
+    return Document(name, title, SafeString(_markdown.render(text)))  # trusted: a document of Netmodes  # nosec B703
 
 
 @require_GET
 @cache_control(private=True, no_cache=True)
 def document(request: HttpRequest, name: str = FIRST) -> HttpResponse:
-    """A document as a page."""
+    """The page of a document."""
     found = load(name)
     if found is None or (name == FIRST and request.path != "/docs/"):
         raise Http404(_("There is no document with this name."))
@@ -134,7 +134,7 @@ def document(request: HttpRequest, name: str = FIRST) -> HttpResponse:
 @require_GET
 @cache_control(private=True, no_cache=True)
 def document_file(_request: HttpRequest, name: str) -> HttpResponse:
-    """A picture or a configuration file of the documents."""
+    """A picture or configuration file that documents link to."""
     path = _file(name)
     if path is None:
         raise Http404(_("There is no document with this name."))

@@ -1,4 +1,4 @@
-"""The state of the engine in the header of every page."""
+"""The badge in the header of every page that shows the state of the engine."""
 
 from dataclasses import dataclass
 
@@ -14,8 +14,7 @@ from dashboard.web.service import service
 
 @dataclass(frozen=True, slots=True)
 class EngineBadge:
-    """The badge in the header that shows the state of the engine. ``startable``: Netmodes can start it when a user asks
-    for it."""
+    """The state of the engine, as the header shows it. ``startable``: a user can ask Netmodes to start it."""
 
     text: str
     ok: bool
@@ -25,12 +24,12 @@ class EngineBadge:
 
 
 def _in_place_of_own_lab() -> int:
-    """The number of machines that respond although the installation's own lab does not; 0 if that does."""
+    """The number of connected machines if the installation's own lab does not respond; 0 if it does."""
     return len(connected_machines()) if Part.LAB in part_names(own_lab_missing()) else 0
 
 
 def engine_badge(_request: HttpRequest) -> dict[str, EngineBadge]:
-    """The context processor for the engine badge in the header."""
+    """A context processor that adds the engine badge."""
     heartbeat, missing = service.heartbeat(), part_names(lab_missing())
     if Part.LAB in missing:
         return {"engine_badge": EngineBadge(_("Lab unavailable"), ok=False, private=False)}

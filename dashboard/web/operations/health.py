@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``. Both answer without sign-in, so they reveal nothing about the machine."""
+"""``/healthz`` and ``/readyz``. Neither requires sign-in, so they reveal nothing about the machine."""
 
 import asyncio
 import time
@@ -16,19 +16,19 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.guards import Application, Receive, Scope, Send, send_text
 from dashboard.web.service import service
 
-#: A database that takes longer for one row is missing.
+#: A database that does not return a row within this many seconds counts as missing.
 DATABASE_TIMEOUT_S = 3.0
 
 
 class HealthCheck:
-    """ASGI layer that answers ``/healthz`` with 200 while the process runs, and checks nothing else. The request needs
-    neither Django nor a thread, so pages that are being computed do not delay it."""
+    """An ASGI layer that answers ``/healthz`` with 200 while the process runs, and checks nothing else. It uses neither
+    Django nor a thread, so slow pages do not delay the answer."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, or passes the request on."""
+        """Answers ``/healthz``; passes all other requests on."""
         if scope["type"] != "http" or scope["path"] != "/healthz":
             await self._application(scope, receive, send)
         elif scope["method"] in {"GET", "HEAD"}:
@@ -44,7 +44,7 @@ def _select() -> None:
 
 
 async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | None:
-    """The time until the database answered, in seconds; None if it did not."""
+    """The seconds until the database has answered a query; None if it does not answer within ``timeout_s``."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(timeout_s):
@@ -55,30 +55,32 @@ async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | Non
 
 
 def own_lab_missing() -> tuple[Missing, ...]:
-    """The missing parts among the installation's own lab and its engine."""
+    """Which of the installation's own lab and its engine do not respond."""
     without = Part.ENGINE if service.role.drives else Part.LAB
     return missing_parts(service.heartbeat(), shared_clock(), without=without)
 
 
 def connected_machines() -> tuple[str, ...]:
-    """The machines that have joined and handle calls. From any thread."""
+    """The names of the machines that have joined and accept calls. May be called from any thread."""
     return service.labs.connected_machines() if service.labs is not None else ()
 
 
 def has_own_lab() -> bool:
-    """Whether the installation's own lab runs in this process, or has sent a message to it. From any thread."""
+    """Whether the installation has a lab of its own: it runs in this process, or has ever sent a message to it. May be
+    called from any thread."""
     has_sent = service.labs is not None and service.labs.server.silent_s is not None
     return has_sent or service.role.drives or service.heartbeat() is not None
 
 
 def lab_missing() -> tuple[Missing, ...]:
-    """The missing parts among lab and engine. If the installation has no lab of its own, the labs of other machines
-    replace it. They do not replace one that fails: nothing else drives its experiments."""
+    """Which of the lab and the engine do not respond. In an installation without a lab of its own, the labs of other
+    machines count instead. They do not replace an own lab that has failed, because nothing else drives its
+    experiments."""
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 
 
 async def missing_now() -> tuple[Missing, ...]:
-    """The parts of the deployment that do not answer now."""
+    """The parts of the deployment that do not respond now."""
     missing = lab_missing()
     if await database_latency() is None:
         return (Missing(Part.DATABASE, "The database does not answer."), *missing)
@@ -95,7 +97,8 @@ def degradation() -> str:
 
 
 def _own_lab_note() -> str:
-    """The sentence about the installation's own lab if other machines replace it; empty if they do not."""
+    """A sentence which states that only other machines run experiments; empty unless they replace the installation's
+    own lab."""
     if lab_missing() or not own_lab_missing():
         return ""
     return "No lab of the installation's own machine has started: only other machines run experiments."
@@ -111,9 +114,10 @@ def _text(missing: Sequence[Missing]) -> str:
 
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """200 if the database, the lab and the engine answer; otherwise 503 with what is missing and since when.
+    """Answers 200 if the database, the lab and the engine respond; otherwise 503 with what is missing and since when.
 
-    As text, or as JSON if the client accepts only that: ``{"ready": false, "missing": [{"part", "reason", "since"}]}``.
+    The answer is text, or JSON if the client accepts only that: ``{"ready": false, "missing": [{"part", "reason",
+    "since"}]}``.
     """
     missing = await missing_now()
     status = 503 if missing else 200
@@ -124,6 +128,6 @@ async def readyz(request: HttpRequest) -> HttpResponse:
         items = [{"part": str(item.part), "reason": item.reason, "since": _since(item)} for item in missing]
         response = JsonResponse({"ready": not missing, "missing": items, **slower}, status=status)
     response["Cache-Control"] = "no-store"
-    # Health checks come every few seconds; the code that needs the missing part logs it once.
+    # Not logged here: health checks come every few seconds, and code that needs the missing part logs it once.
     response._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log marks it
     return response

@@ -1,4 +1,4 @@
-"""Access to the lab that has started this web process, over their socket (``lab.remote.link``)."""
+"""Access to the lab that has started this web process, over the socket pair between them (``lab.remote.link``)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ log = logging.getLogger(__name__)
 
 
 def exit_now() -> None:
-    """Ends this process, because its lab has ended. No data is lost: acknowledged changes are in the database."""
+    """Ends this process at once, because its lab has ended. No data is lost: acknowledged changes are in the
+    database."""
     os._exit(0)
 
 
 class LinkedLab(Caller):
-    """This process's end of the link. Everything runs in the server's loop, unless the method says otherwise."""
+    """This process's end of the link. Use it only in the server's loop, unless a method states otherwise."""
 
     def __init__(self, own: socket.socket, receive: Callable[..., None], on_lost: Callable[[], None]) -> None:
         self._own = own
@@ -54,15 +55,15 @@ class LinkedLab(Caller):
 
     @property
     def facts(self) -> LabFacts:
-        """The facts for pages. From any thread."""
+        """The facts about the lab that pages show. May be called from any thread."""
         return self._facts
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the lab. From any thread."""
+        """The state and counters of the lab; None without a lab. May be called from any thread."""
         return self._facts.heartbeat
 
     async def start(self) -> None:
-        """Connects, and waits until the lab has tried its engine."""
+        """Connects, and waits for the first facts about the lab."""
         self._loop = asyncio.get_running_loop()
         self._link = await open_web_end(self._own)
         self._reading = self._loop.create_task(self._read(), name="linked-lab")
@@ -83,7 +84,7 @@ class LinkedLab(Caller):
         self._send(Ready())
 
     def wake(self) -> None:
-        """Starts a pass of the lab. From any thread."""
+        """Starts a pass of the lab. May be called from any thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._send, Look())
 
@@ -119,7 +120,7 @@ class LinkedLab(Caller):
     # Calls.
 
     async def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
-        """No message is lost on the link, so there is no timeout."""
+        """As ``Caller._send_call``, without a timeout, because no message is lost on the link."""
         if self._link is None:
             raise LabUnavailableError("The server is stopping.")
         number = next(self._numbers)

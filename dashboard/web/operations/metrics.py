@@ -1,4 +1,4 @@
-"""``/metrics``: for Prometheus with the token, and for signed-in users."""
+"""``/metrics``, for Prometheus with the token and for signed-in users."""
 
 import secrets
 from contextlib import suppress
@@ -32,7 +32,7 @@ BEARER = "Bearer "
 
 
 def _read_hub(page: str, hub: FeedHub[Any]) -> HubMetrics:
-    """The counters of a hub. Call it in the hub's loop, where they do not change meanwhile."""
+    """The current counters of a hub. Call this in the hub's loop, so that they do not change while they are read."""
     return HubMetrics(
         page,
         hub.browsers,
@@ -61,7 +61,7 @@ def _size_bytes() -> int:
 
 
 def read_database(latency_s: float, now: float) -> DatabaseMetrics:
-    """Numbers of rows and the size of the database. Raises DatabaseError."""
+    """The numbers of rows and the size of the database. Raises DatabaseError."""
     stages = GroupHost.objects.order_by().values_list("state").annotate(number=Count("pk"))
     return DatabaseMetrics(
         vendor=connection.vendor,
@@ -116,7 +116,7 @@ async def gather() -> Scrape:
 
 
 def _has_token(request: HttpRequest) -> bool:
-    """Whether the request has the token; False if none is set."""
+    """Whether the request contains the configured token; False if none is configured."""
     given = request.headers.get("Authorization", "")
     token = settings.METRICS_TOKEN
     if not token or not given.startswith(BEARER):
@@ -133,7 +133,8 @@ def _refuse(status: int, message: str) -> HttpResponse:
 
 @require_safe
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text format; 401 without the token or a session, 403 for participants of a training session."""
+    """The metrics in the text format of Prometheus. Answers 401 without the token or a session, 403 to participants of
+    a training session."""
     if not _has_token(request):
         user = await request.auser()
         if not user.is_authenticated:

@@ -1,7 +1,7 @@
-"""Keeps several web processes in step, even if wake-ups are lost.
+"""Keeps several web processes synchronized, even if wake-ups are lost.
 
-Wake-ups come over NATS (``lab.remote.wakeups``). In addition, every process polls the database for the objects that its
-browsers show, and reports to the others which participants are connected to it."""
+Wake-ups are sent over NATS (``lab.remote.wakeups``). In addition, every process polls the database for the objects that
+its browsers show, and reports to the other processes which participants are connected to it."""
 
 import asyncio
 import logging
@@ -33,18 +33,18 @@ from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two checks: of experiments and measurements; of training sessions, which cost more with every
-#: participant; and of training sessions while NATS answers, when few wake-ups are lost.
+#: Seconds between two checks of experiments and measurements; and of training sessions, without and with NATS. Checking
+#: a session takes longer with every participant, and few wake-ups are lost while NATS answers.
 CHECK_S = 1.0
 SESSIONS_S, SESSIONS_WITH_NATS_S = 2.0, 10.0
-#: The shortest time between two checks after wake-ups.
+#: The minimum number of seconds between two checks, however many wake-ups request one.
 MIN_PAUSE_S = 0.1
 #: Seconds between two reports of unchanged presence.
 PRESENCE_S = 3.0
 
 
 class PeerSync:
-    """One web process among several. Everything runs in the server's loop."""
+    """Synchronizes this web process with others. Use it only in the server's loop."""
 
     def __init__(
         self, served: Service, experiments: ExperimentHub, measurements: MeasurementHub, sessions: SessionHub
@@ -59,7 +59,7 @@ class PeerSync:
         self._reported_at = 0.0
 
     async def start(self) -> None:
-        """Starts the synchronization, if there may be other processes."""
+        """Starts the synchronization, if other processes may exist."""
         if not self._service.has_peers:
             return
         self._check_now = asyncio.Event()
@@ -97,7 +97,7 @@ class PeerSync:
             await asyncio.sleep(MIN_PAUSE_S)
 
     def receive(self, wakeup: Wakeup) -> None:
-        """Handles a wake-up of another process."""
+        """Handles a wake-up from another process."""
         match wakeup:
             case ("experiment", experiment):
                 self._experiments.wake(experiment)
@@ -126,7 +126,7 @@ class PeerSync:
                 now.set()
 
     async def check(self) -> None:
-        """Checks all shown experiments with one query, and the measurements that are running."""
+        """Checks all experiments that browsers show, with one query, and the measurements that are running."""
         shown = self._experiments.followed()
         newest = await to_db_thread(experiment_store.newest, list(shown)) if shown else {}
         for experiment, seq in shown.items():
@@ -143,7 +143,7 @@ class PeerSync:
             await self._carriers.look()
 
     async def check_sessions(self) -> None:
-        """Checks the version of each session that has clients, and which experiments sessions mirror."""
+        """Checks the version of each session that has clients, and whether mirrored experiments are still mirrored."""
         loop = asyncio.get_running_loop()
         for feed in self._sessions.feeds():
             before, feed.version = feed.version, await to_db_thread(version_of, feed.key)
@@ -162,11 +162,12 @@ class PeerSync:
         tokens = feed.version.tokens or {}
         for participant, token in (before.tokens or {}).items():
             if tokens.get(participant, "") != token:
-                # The participant has moved to another device: the old device's connections are closed.
+                # The participant has moved to another device: closes the connections of the old device.
                 self._sessions.disconnect_here(feed.key, participant, before=before_at)
 
     async def sync_presence(self) -> None:
-        """Reports which participants are connected to this process, and forgets processes that no longer report."""
+        """Reports which participants are connected to this process, if that has changed or the last report is old; and
+        forgets processes that no longer report."""
         here = {feed.key: " ".join(sorted(feed.present(shared_clock()))) for feed in self._sessions.feeds()}
         now = time.monotonic()
         if here != self._reported or (here and now - self._reported_at >= PRESENCE_S):

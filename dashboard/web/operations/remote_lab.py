@@ -1,4 +1,4 @@
-"""Access to labs in other processes, including those on other machines: their heartbeats, and calls over NATS."""
+"""Access to labs in other processes and on other machines: receives their heartbeats, and calls them over NATS."""
 
 import asyncio
 import itertools
@@ -28,13 +28,13 @@ from dashboard.lab.remote.rpc_server import CallMessage
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations.database_clock import shared_clock
 
-#: Seconds between checks for a silent lab, and how long a start waits for the first heartbeat.
+#: Seconds between two checks whether a lab has become silent, and seconds that a start waits for the first heartbeat.
 CHECK_S = 0.5
 FIRST_HEARTBEAT_S = 1.0
 
 
 class RemoteLab(Caller):
-    """This web process's view of the lab of one machine."""
+    """The lab of one machine, as this web process sees it."""
 
     def __init__(self, nats: NatsConnection, machine: str, inbox: str) -> None:
         self._nats = nats
@@ -44,63 +44,67 @@ class RemoteLab(Caller):
         self._first_heartbeat = asyncio.Event()
         self._inbox = f"{WEB_REPLIES}.{machine}.{inbox}"
         self._numbers = itertools.count(1)
-        #: The calls in progress, by the subject of their replies. A ``LabUnavailableError`` ends the call.
+        #: The calls in progress, by the subject of their replies. A ``LabUnavailableError`` in the queue ends the call.
         self._replies: dict[str, asyncio.Queue[tuple[Kind, str] | LabUnavailableError]] = {}
 
     @property
     def facts(self) -> LabFacts:
-        """The facts for pages. From any thread."""
+        """The facts about the lab that pages show. May be called from any thread."""
         facts = deployment.current_facts(self._last, time.monotonic(), self._machine)
         return LabFacts(None, self._nats.problem) if facts.engine is None and self._nats.problem else facts
 
     @property
     def is_connected(self) -> bool:
-        """Whether the lab sends heartbeats. From any thread."""
+        """Whether the lab sends heartbeats. May be called from any thread."""
         return not deployment.is_unavailable(self._last, time.monotonic())
 
     @property
     def silent_s(self) -> float | None:
-        """Seconds since the last heartbeat, None without one. From any thread."""
+        """The seconds since the last heartbeat, None without one. May be called from any thread."""
         return None if self._last is None else time.monotonic() - self._last.at
 
     @property
     def accepts_calls(self) -> bool:
-        """Whether calls are sent to the lab: it sends heartbeats, and its version fits. From any thread."""
+        """Whether calls are sent to the lab: it sends heartbeats, its version fits, and its machine is not revoked. May
+        be called from any thread."""
         return self.is_connected and not self.version_problem and not self._is_revoked
 
     @property
     def version(self) -> str:
-        """The version of Netmodes in the last heartbeat, empty without one. From any thread."""
+        """The version of Netmodes in the last heartbeat, empty without one. May be called from any thread."""
         return self._last.message.version if self._last is not None else ""
 
     @property
     def version_problem(self) -> str:
-        """Why no calls are sent to a lab that sends heartbeats: its version does not fit. From any thread."""
+        """Why the lab's version does not fit, so that no calls are sent to it; empty if it fits. May be called from any
+        thread."""
         return version_problem(__version__, self.version) or ""
 
     @property
     def capacity(self) -> int:
-        """The hosts of groups that the machine can hold, as of the last heartbeat. From any thread."""
+        """The number of groups' hosts that the machine can hold, from the last heartbeat. May be called from any
+        thread."""
         return self._last.message.capacity if self._last is not None else 0
 
     def heartbeat(self) -> Heartbeat | None:
-        """The last heartbeat. From any thread."""
+        """The last heartbeat, None if the lab is silent. May be called from any thread."""
         return deployment.local_heartbeat(self._last, time.monotonic(), shared_clock())
 
     def start(self) -> None:
-        """Starts sending calls, from the running loop."""
+        """Makes the running loop the one from which calls are sent."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._first_heartbeat = asyncio.Event()
 
     async def wait_for_heartbeat(self) -> None:
-        """Waits a short time for the first heartbeat, so that the first page shows the engine."""
+        """Waits up to ``FIRST_HEARTBEAT_S`` for the first heartbeat, so that the first page shows the engine."""
         if not self._nats.problem:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._first_heartbeat.wait(), FIRST_HEARTBEAT_S)
 
     def on_heartbeat(self, message: Message) -> None:
-        """Handles a heartbeat of this machine. Calls are never sent to another one."""
+        """Handles a heartbeat of this machine. ValueError if it names a lab of another machine, to which calls must not
+        be sent."""
         received = msgspec.json.decode(message.data, type=HeartbeatMessage)
         if not received.lab.startswith(f"{self._machine}."):
             raise ValueError(f"a heartbeat of {self._machine} names the lab {received.lab[:80]}")
@@ -112,12 +116,12 @@ class RemoteLab(Caller):
         self._first_heartbeat.set()
 
     def check(self) -> None:
-        """Ends the calls of a lab that has become silent."""
+        """Ends the calls in progress if the lab has become silent."""
         if not self.is_connected:
             self.end_calls(self.facts.problem)
 
     def note_revoked(self, *, is_revoked: bool) -> None:
-        """Ends the calls of a revoked machine and sends it no more."""
+        """Notes whether the machine is revoked. If so, ends the calls in progress, and sends no more."""
         self._is_revoked = is_revoked
         if is_revoked:
             self.end_calls(deployment.REVOKED)
@@ -128,12 +132,12 @@ class RemoteLab(Caller):
         return LabUnavailableError(deployment.about(problem, self._machine))
 
     def end_calls(self, problem: str) -> None:
-        """Ends all calls in progress with an error."""
+        """Ends all calls in progress with LabUnavailableError."""
         for replies in self._replies.values():
             replies.put_nowait(self._unavailable(problem))
 
     def on_reply(self, message: Message) -> None:
-        """Handles a reply, or the report that no process is subscribed to the call."""
+        """Handles a reply, or NATS's report that no process is subscribed to the call."""
         replies = self._replies.get(message.subject)
         if replies is not None:
             unheard = self._unavailable(deployment.LAB_UNAVAILABLE)
@@ -173,7 +177,7 @@ class RemoteLab(Caller):
 
 
 class RemoteLabs:
-    """This web process's view of all labs. Everything runs in the server's loop, unless the method says otherwise."""
+    """All labs, as this web process sees them. Use them only in the server's loop, unless a method states otherwise."""
 
     def __init__(self, nats: NatsConnection) -> None:
         self._nats = nats
@@ -182,18 +186,18 @@ class RemoteLabs:
         self._watching: asyncio.Task[None] | None = None
         #: Held while this process places hosts on machines.
         self.placing = asyncio.Lock()
-        #: The lab of the installation.
+        #: The lab of the installation's own machine.
         self.server = self.of(None)
 
     def of(self, machine: str | None) -> RemoteLab:
-        """The lab of a machine, even if it is not connected; None stands for that of the installation. From any
+        """The lab of a machine, even if it is not connected; None means the installation's own. May be called from any
         thread."""
         name = machine or SERVER
         lab = self._labs.get(name)
         return lab if lab is not None else self._labs.setdefault(name, RemoteLab(self._nats, name, self._inbox))
 
     def connected_machines(self) -> tuple[str, ...]:
-        """The machines that have joined and handle calls. From any thread."""
+        """The names of the machines that have joined and accept calls. May be called from any thread."""
         labs = sorted(self._labs.items())
         return tuple(name for name, lab in labs if lab is not self.server and lab.accepts_calls)
 
@@ -207,14 +211,14 @@ class RemoteLabs:
         self._watching = asyncio.get_running_loop().create_task(self._watch(), name="remote-labs")
 
     async def close(self) -> None:
-        """Stops."""
+        """Stops checking for silent labs."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
             self._watching = None
 
     def refuse(self, revoked: frozenset[str]) -> None:
-        """Sends no calls to these machines."""
+        """Sends calls to all machines except the ``revoked`` ones."""
         for name in revoked.union(self._labs):
             self.of(name).note_revoked(is_revoked=name in revoked)
 

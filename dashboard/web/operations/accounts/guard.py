@@ -1,4 +1,4 @@
-"""Checks what the role of an account allows before each request, and writes the audit trail."""
+"""Checks before each request what the role of the account allows, and writes the audit trail."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,21 +20,22 @@ from dashboard.web.operations.accounts.commands import PAGES, Command, command_a
 
 log = logging.getLogger(__name__)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-#: The status of a request that waited for the database in vain.
+#: The status of the response to a request for which the database did not answer.
 DATABASE_AWAY = 503
-#: Answer without the database, or check access themselves; as do links of shared reports, for which no cookie counts.
+#: Paths that need no database or check access themselves. Links with a token (``LINK_PATH``) also ignore the account.
 WITHOUT_ACCOUNT = frozenset({"/readyz", "/metrics"})
 
 
 def role_in(request: HttpRequest) -> Role | None:
-    """The role of the account that sends a request; None without one."""
+    """The role of the account that sends a request; None without an account."""
     return getattr(request, "role", None)
 
 
 def refusal_of(
     request: HttpRequest, action: Action, kind: OwnedKind | None = None, identity: str = ""
 ) -> Refusal | None:
-    """Why the account that sends the request may not do this with an object; None if it may. Queries the database."""
+    """Why the account that sends the request may not perform this action, or not on this object; None if it may.
+    Queries the database."""
     role = role_in(request)
     if role is None:
         return Refusal(_("Sign in first."))
@@ -43,7 +44,7 @@ def refusal_of(
 
 
 def refuse_account(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """Returns 403 with the reason: a page, or JSON under /api/."""
+    """The response 403 with the reason: a page, or JSON under /api/."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"detail": refusal.sentence}, status=403)
     context = {"status": 403, "title": _("Your account cannot do this"), "sentence": refusal.sentence}
@@ -63,8 +64,8 @@ def _new_entry(request: HttpRequest) -> audit.PendingEntry:
 
 
 def _name_hidden(request: HttpRequest, entry: audit.PendingEntry) -> None:
-    """Adds the command to the audit entry of a request that another middleware refused, because its object is hidden
-    from the account."""
+    """Adds the command's name to the audit entry of a request that other middleware refused, because the object is
+    hidden from the account."""
     with suppress(Resolver404):
         match = resolve(request.path_info)
         if (command := command_at(match.route, match.kwargs)) is not None:
@@ -80,14 +81,15 @@ def _store(entry: audit.PendingEntry, outcome: str) -> None:
 
 
 class AccountMiddleware:
-    """Refuses what the role of the account does not allow, and records each command in the audit trail: in the
-    command's own transaction if the store records it, otherwise after the response, with its outcome."""
+    """Refuses requests that the role of the account does not allow, and records each command in the audit trail. If the
+    store records a command, this happens in the command's own transaction; otherwise after the response, with the
+    outcome."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Sets ``request.role`` for views and templates."""
+        """Sets ``request.role`` for views and templates; stores the audit entry after the response."""
         if request.path_info in WITHOUT_ACCOUNT or LINK_PATH.fullmatch(request.path_info):
             return self.get_response(request)
         entry = request.audit = _new_entry(request)  # type: ignore[attr-defined]
@@ -101,7 +103,7 @@ class AccountMiddleware:
         return response
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, values: dict[str, Any]) -> HttpResponse | None:
-        """Returns 403 instead of the view if the role does not allow the command or the page."""
+        """Answers 403 if the role does not allow the command or the page; None lets the view answer."""
         role, match = role_in(request), request.resolver_match
         if role is None or match is None or is_participants(match.route):
             return None
@@ -110,10 +112,10 @@ class AccountMiddleware:
             refusal = may(role, action, owned=True)
             return refuse_account(request, refusal) if refusal is not None else None
         if match.route.startswith("api/") and check_csrf(request) is not None:
-            return None  # a page of another site sent it; the API refuses it, and it is no command of the account
+            return None  # sent by a page of another site: the API refuses it, and it is not the account's command
         command = command_at(match.route, values)
         if command is None:
-            # An unknown command: the view answers an owner.
+            # An unknown command is refused, except for owners, to whom the view answers.
             unknown = may(role, Action.MANAGE, owned=True)
             return refuse_account(request, unknown) if unknown is not None else None
         _name_command(request.audit, command, values)  # type: ignore[attr-defined]
@@ -123,7 +125,7 @@ class AccountMiddleware:
     @staticmethod
     def _finish(entry: audit.PendingEntry, status: int) -> None:
         if status == DATABASE_AWAY:
-            # The browser would wait a second time for a database that another process holds.
+            # Not stored: the browser would wait a second time for a database that another process has locked.
             log.warning(
                 "missing from the audit trail: “%s” of %s, because the database does not answer",
                 entry.action,
@@ -134,5 +136,5 @@ class AccountMiddleware:
 
 
 def account_context(request: HttpRequest) -> dict[str, str]:
-    """The context processor for the role of the account."""
+    """A context processor that adds the role of the account, empty without one."""
     return {"role": str(role_in(request) or "")}

@@ -1,7 +1,7 @@
-"""Sign-in with OpenID Connect, by django-allauth; its routes exist only if a provider is configured.
+"""Sign-in with OpenID Connect, implemented by django-allauth. Its routes exist only if a provider is configured.
 
-Only invited people get in: the first time by the verified e-mail address of their account, later by the provider's id
-(``sub``), which is stored then.
+Only invited people can sign in: the first time by the verified e-mail address of their account, later by the provider's
+id (``sub``), which is stored at the first sign-in.
 """
 
 from typing import Any
@@ -28,18 +28,20 @@ WAY = "OpenID Connect"
 
 
 class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
-    """Signs in the account that was invited with the provider's verified address; nobody can sign up."""
+    """Signs in the account that was invited with the address that the provider has verified. Signing up is not
+    possible."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """Always False: nobody can sign up."""
+        """Always False, because signing up is not possible."""
         return False
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Signs the person in, or refuses. The exception ends django-allauth's own handling in both cases."""
+        """Signs the person in, or refuses. In both cases it raises ImmediateHttpResponse, which ends django-allauth's
+        own handling."""
         raise ImmediateHttpResponse(_enter(request, sociallogin))
 
     def on_authentication_error(self, request: HttpRequest, *_args: Any, error: Any = None, **_context: Any) -> None:
-        """The sign-in page with the reason."""
+        """Shows the sign-in page with the reason, by raising ImmediateHttpResponse."""
         cancelled = error == AuthError.CANCELLED
         problem = (
             _("The sign-in was cancelled.") if cancelled else _("The provider did not confirm the sign-in. Try again.")
@@ -48,7 +50,7 @@ class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
 
 
 def _invited(sociallogin: SocialLogin) -> User | None:
-    """The account that belongs to this person at the provider, if it may sign in."""
+    """The active account that belongs to this person; None if there is none, or the address matches several."""
     if sociallogin.is_existing:
         known = sociallogin.user
         return known if isinstance(known, User) and known.is_active else None
@@ -74,8 +76,8 @@ def _enter(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
 @require_POST
 @threaded
 def start(request: HttpRequest) -> HttpResponseBase:
-    """Sends the browser to the provider. This needs a page instead of a redirect: browsers apply ``form-action`` of the
-    content security policy to redirects after a form, too, and a provider may redirect further."""
+    """Sends the browser to the provider, by a page instead of a redirect: browsers apply ``form-action`` of the content
+    security policy also to redirects after a form, and a provider may redirect further."""
     try:
         provider = social_adapter().get_provider(request, PROVIDER)
         answer: HttpResponse = provider.redirect_from_request(request)
@@ -94,5 +96,5 @@ def start(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 @threaded
 def callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """The provider's answer: a code that django-allauth exchanges for the person's id and address."""
+    """Handles the provider's answer, a code that django-allauth exchanges for the person's id and address."""
     return keep_secret(finish(request, provider_id))

@@ -1,4 +1,4 @@
-"""Other machines as clients of an experiment's paths, as their labs see them."""
+"""Other machines as clients of an experiment's paths, described by their labs."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from dashboard.store import machines, parts
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 
-#: What a call to the lab of another machine may raise; ``str()`` of each is a message for the user.
+#: The errors that a call to the lab of another machine may raise; ``str()`` of each is a message for the user.
 CALL_ERRORS = (LabUnavailableError, LabFailedError, EngineError, TimeoutError, ValueError)
 DRAINED = "The machine {0} is drained: it sends no requests. Press Resume on the page Machines."
 TOO_MANY = "Requests are sent from at most {0} machines."
@@ -27,8 +27,9 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 
 @dataclass(frozen=True, slots=True)
 class ClientChoice:
-    """A machine in a form, with the reason why it cannot be chosen. ``part`` is the number of its part of the
-    experiment: to a measurement on that part it is no other machine. 0 without a part."""
+    """A machine in the form that starts a measurement, with the reason if it cannot be chosen. ``part`` is the number
+    of the experiment's part on this machine, 0 without one; a measurement on that part cannot use the machine as
+    another one."""
 
     name: str
     problem: str = ""
@@ -36,14 +37,14 @@ class ClientChoice:
 
 
 def row_of(name: str) -> str | None:
-    """The value that rows store for a machine's name: None for the installation's machine."""
+    """The value of the column ``machine`` for this name: None for the installation's own machine."""
     return None if name == SERVER else name
 
 
 def other_machines(machine: str | None) -> dict[str, str]:
-    """The machines except ``machine``, by name, each with the reason why it sends no requests, which is empty if it
-    does. The installation's machine is called ``server`` and is omitted while its lab has no engine. Call it in a
-    thread."""
+    """All machines other than ``machine`` by name, with the reason if they cannot send requests, otherwise an empty
+    text. The installation's own machine is called ``server``, and is omitted while its lab has no engine. Call this in
+    a thread."""
     labs = service.labs
     if labs is None:
         return {}
@@ -60,13 +61,13 @@ def other_machines(machine: str | None) -> dict[str, str]:
 
 
 def _installation_machine() -> dict[str, str]:
-    """The installation's machine without a problem; empty while its lab has no engine."""
+    """The installation's own machine, by name and without a problem; empty while its lab has no engine."""
     labs = service.labs
     return {SERVER: ""} if labs is not None and labs.server.accepts_calls and labs.server.facts.engine else {}
 
 
 def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
-    """The machines from which the paths of an experiment can be measured. Call it in a thread."""
+    """The machines from which the paths of an experiment can be measured. Call this in a thread."""
     record = experiment_store.load(experiment) if service.labs is not None else None
     if record is None or record.host:
         return ()
@@ -76,7 +77,8 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
 
 
 def arm_names(experiment: str) -> frozenset[str]:
-    """The keys of this part's arms, from the row of the whole experiment: no lab can write that one. In a thread."""
+    """The keys of a part's arms, read from the row of the experiment to which it belongs, because no lab can write that
+    row. Call this in a thread."""
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
     found = parts.parts_of(whole) if whole is not None else ()
@@ -84,8 +86,8 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """The arms on other machines of the experiment to which a part belongs, each on the overlay network of the
-    whole, by machine. In a thread."""
+    """For a part of an experiment: an arm of each other part that is on the experiment's overlay network, by machine.
+    Call this in a thread."""
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
     found: dict[str, OverlayArm] = {}
@@ -103,7 +105,8 @@ def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
 async def view_clients(
     names: Sequence[str], problems: dict[str, str], arms: Mapping[str, OverlayArm]
 ) -> tuple[MachineClient, ...]:
-    """The interfaces and routes of these machines, read now, with their ``arms`` of the same experiment."""
+    """Reads the interfaces and routes of these machines now. ``problems`` states why some cannot be clients; ``arms``
+    are their arms of the same experiment."""
     usable = [name for name in names if not problems.get(name)]
     shown = await asyncio.gather(*(_view(name, arms.get(name)) for name in usable[:MAX_CLIENTS]))
     missing = [MachineClient(name, problem=problems[name]) for name in names if problems.get(name)]
@@ -119,6 +122,6 @@ async def _view(name: str, arm: OverlayArm | None) -> MachineClient:
 
 
 async def find_clients(machine: str | None, experiment: str) -> tuple[MachineClient, ...]:
-    """All machines except ``machine``, as clients of an experiment there."""
+    """All machines other than ``machine``, as clients of an experiment on ``machine``."""
     problems = await to_db_thread(other_machines, machine)
     return await view_clients(tuple(problems), problems, await to_db_thread(overlay_arms, experiment))

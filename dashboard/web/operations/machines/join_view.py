@@ -1,4 +1,4 @@
-"""``POST /machines/join/``: a machine exchanges its token for credentials. No account sends it."""
+"""``POST /machines/join/``: a machine exchanges its token for credentials. The request is not sent by an account."""
 
 import math
 
@@ -20,7 +20,7 @@ MAX_BYTES = 16_384
 
 
 class JoinRequest(msgspec.Struct, frozen=True):
-    """What a machine sends."""
+    """The body of the request of a machine that joins."""
 
     token: str
     name: str
@@ -36,7 +36,8 @@ def _refuse(status: int, sentence: str) -> HttpResponse:
 @require_POST
 @threaded
 def join(request: HttpRequest) -> HttpResponse:
-    """The credentials as JSON, or ``problem``: a sentence. Browsers are refused, since there is no CSRF token."""
+    """Returns the credentials as JSON, or a sentence as ``problem``. Requests from browsers are refused, because there
+    is no CSRF token."""
     if request.COOKIES or "Origin" in request.headers:
         return _refuse(403, _("Only ./netmodes join sends this request."))
     try:

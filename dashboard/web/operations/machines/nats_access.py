@@ -1,7 +1,8 @@
-"""Admits machines to NATS with permissions for their own subjects, and ends the connections of revoked ones.
+"""Admits machines to NATS with permissions for their own subjects, and closes the connections of revoked machines.
 
-NATS asks (auth callout) whenever a connection names a user that ``nats.conf`` does not know; the queue group selects
-one web process. No file has to be written or reloaded, and a revoked machine is refused at once.
+NATS sends a request (auth callout) whenever a client connects as a user that ``nats.conf`` does not contain; a queue
+group selects one web process to answer. So no file must be written or reloaded, and a revoked machine is refused at
+once.
 """
 
 import asyncio
@@ -24,12 +25,13 @@ from dashboard.web.http.database import to_db_thread
 log = logging.getLogger(__name__)
 AUTH, AUTH_QUEUE = "$SYS.REQ.USER.AUTH", "netmodes-web"
 CONNECTIONS, KICK = "$SYS.REQ.ACCOUNT.PING.CONNZ", "$SYS.REQ.SERVER.{}.KICK"
-#: A revoked machine is looked for again after this time: a message may have been lost, or NATS was not reachable.
+#: Seconds between two searches for connections of revoked machines, since a message may be lost or NATS unreachable.
 PASS_S = 5.0
 
 
 class NatsAccess:
-    """Answers the requests of NATS servers, in the server's loop. ``refuse`` is called with the revoked machines."""
+    """Answers authorization requests of NATS servers, in the server's loop. ``refuse`` is called with the names of the
+    revoked machines."""
 
     def __init__(
         self,
@@ -48,13 +50,13 @@ class NatsAccess:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts answering, and ending connections of revoked machines."""
+        """Starts answering requests, and closing connections of revoked machines."""
         await self._nats.listen(AUTH, lambda message: self._run(self._answer(message)), AUTH_QUEUE)
         await self._nats.listen(self._inbox, lambda message: self._run(self._kick(message)))
         self._run(self._watch())
 
     async def close(self) -> None:
-        """Stops."""
+        """Stops answering and closing."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -70,7 +72,7 @@ class NatsAccess:
             is_admitted = await to_db_thread(self._has_key, request.user, request.password)
         except DatabaseError as error:
             log.warning("the connection of %.40r to NATS cannot be checked: %s", request.user, error)
-            return  # the machine tries again
+            return  # without an answer, the machine tries again
         if is_admitted:
             answer = admission(request, self._issuer, self._sign, now, *subjects_of(request.user))
         else:
@@ -83,8 +85,8 @@ class NatsAccess:
             await asyncio.sleep(PASS_S)
 
     async def end_revoked(self) -> None:
-        """Refuses calls to revoked machines, and asks the NATS servers for their connections, to end those of revoked
-        machines."""
+        """Stops calls to revoked machines, and asks the NATS servers for their connections, so that ``_kick`` can close
+        those of revoked machines."""
         try:
             self._revoked = await to_db_thread(self._list_revoked)
         except DatabaseError as error:
@@ -95,10 +97,10 @@ class NatsAccess:
             await self._nats.publish(CONNECTIONS, json.dumps({"auth": True}).encode(), self._inbox)
 
     async def _kick(self, message: Message) -> None:
-        """Ends the connections of revoked machines in the list of a server."""
+        """Closes the connections of revoked machines among those that a NATS server has listed."""
         listed = json.loads(message.data)
         for connection in listed["data"]["connections"]:
             if connection.get("authorized_user") in self._revoked:
                 kick = KICK.format(listed["server"]["id"])
                 cid = json.dumps({"cid": connection["cid"]}).encode()
-                await self._nats.publish(kick, cid, f"{self._inbox}.done")  # ignored without a reply
+                await self._nats.publish(kick, cid, f"{self._inbox}.done")  # NATS ignores it without a reply subject

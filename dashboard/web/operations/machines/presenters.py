@@ -1,4 +1,4 @@
-"""Machines as the page shows them."""
+"""Prepares machines for their page."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -21,14 +21,15 @@ from dashboard.store.training.host_placement import count_hosts
 from dashboard.store.unsettled import count_running
 from dashboard.web.service import service
 
-#: The installation's own machine: it has no row, no labels and no commands.
+#: The record for the installation's own machine, which has no row, no labels and no commands.
 _OWN = MachineRecord(SERVER, MachineFacts(), {}, False, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class MachineLine:
-    """One machine. ``engine`` is its name and version, ``lag_s`` the seconds since the last heartbeat, None without
-    one; ``problem`` is the reason for a state that needs attention, or states what a drained machine still runs."""
+    """One line of the page. ``engine`` is the engine's name and version; ``lag_s`` is the number of seconds since the
+    last heartbeat, None without one. ``problem`` is the reason for a state that needs attention, or states what still
+    runs on a drained machine."""
 
     record: MachineRecord
     state: MachineState
@@ -53,7 +54,7 @@ class MachineLine:
 
     @property
     def memory_gb(self) -> float:
-        """The machine's memory in GB."""
+        """The machine's memory in GiB."""
         return self.record.facts.memory_mb / 1024
 
 
@@ -99,7 +100,7 @@ def _describe_drain(machine: str) -> str:
 
 
 def _own_line() -> MachineLine | None:
-    """The installation's own machine; None in an installation that no machine can join."""
+    """The line of the installation's own machine; None in an installation that machines cannot join."""
     if service.labs is None:
         return None
     lab = service.labs.server
@@ -114,13 +115,13 @@ def _own_line() -> MachineLine | None:
 
 
 def list_lines() -> tuple[MachineLine, ...]:
-    """All machines: the installation's own first, revoked ones last."""
+    """The lines of all machines: first the installation's own, last the revoked ones."""
     own, lines = _own_line(), [_line(record) for record in machines.list_machines()]
     joined = sorted(lines, key=lambda line: (line.record.is_revoked, line.record.name))
     return (*([own] if own is not None else []), *joined)
 
 
 def stamp_of(lines: tuple[MachineLine, ...]) -> str:
-    """A text that changes with everything in the list apart from the time of heartbeats."""
+    """A text that changes with everything in the lines except the times of heartbeats."""
     shown = [(line.state, line.problem, line.is_connected, replace(line.record, seen_at=0.0)) for line in lines]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

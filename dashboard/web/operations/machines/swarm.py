@@ -1,6 +1,7 @@
 """The page of the swarm of machines: its members, and the commands that form and end it.
 
-Labs do not talk to each other: the web process calls each in turn, and carries the token from the first to the others.
+Labs do not communicate with each other: a web process calls them one after the other, and carries the token of the
+first one to the rest.
 """
 
 import asyncio
@@ -34,14 +35,15 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.machines.clients import CALL_ERRORS, row_of
 from dashboard.web.service import service
 
-#: How long a machine may take to leave. The Engine itself gives its node 15 s to end (moby, daemon/cluster).
+#: The timeout for a machine to leave, in seconds. The Engine itself gives its node 15 s to stop (moby, daemon/cluster).
 LEAVE_S = 20.0
-#: How long the end of the swarm after a revocation waits for another request that changes the swarm.
+#: Seconds that ending the swarm after a revocation waits for another request that is changing the swarm.
 WAIT_S = 60.0
 
 
 def _names() -> tuple[str, ...]:
-    """The names of the machines to call, including the installation's if it has an engine. Call it in a thread."""
+    """The names of the machines to call, including the installation's own if it has an engine. Call this in a
+    thread."""
     labs = service.labs
     if labs is None:
         return ()
@@ -50,7 +52,7 @@ def _names() -> tuple[str, ...]:
 
 
 async def read_machines() -> tuple[SwarmMachine, ...]:
-    """The machines, as their labs report them now."""
+    """The machines with their current state in the swarm, as their labs report it."""
     return tuple(await asyncio.gather(*map(_read, await to_db_thread(_names))))
 
 
@@ -65,15 +67,15 @@ async def _read(name: str) -> SwarmMachine:
 
 
 async def form(plan: SwarmPlan) -> None:
-    """Forms the swarm, or lets machines join it. Raises SwarmRefusedError with the machine that failed; machines that
-    had already joined have left it again."""
+    """Forms the swarm, or lets further machines join it. If a machine fails, the machines that have joined leave again,
+    and SwarmRefusedError names it."""
     first, member = plan.first, plan.addresses[plan.first]
     entered = [first] if plan.is_new else []
     name = first
     await to_db_thread(machines.note_swarm, entered, shared_clock())
     try:
         ticket = await service.ask_on(row_of(first), "", swarm.open_swarm, member)
-        for name in plan.joining:  # one after the other: each changes the number of votes
+        for name in plan.joining:  # one after the other, because each changes the quorum
             entered.append(name)
             await to_db_thread(machines.note_swarm, [name], shared_clock())
             await service.ask_on(row_of(name), "", swarm.join_swarm, plan.addresses[name], member, ticket)
@@ -88,11 +90,12 @@ async def form(plan: SwarmPlan) -> None:
 
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
-    """Lets machines leave the swarm, one after the other, because each must tell the others (``engine.lans.swarm``);
-    returns why some did not. ``machines`` must have been read before: the last ones have no leader."""
+    """Makes machines leave the swarm, one after the other, because each must inform the rest (``engine.lans.swarm``).
+    Returns the reasons of those that have not left. All states are read first, because the last machines have no
+    leader."""
     problems, left = [], []
     for one in await asyncio.gather(*map(_read, names)):
-        if one.swarm.membership is Membership.FOREIGN:  # it stays in that
+        if one.swarm.membership is Membership.FOREIGN:  # it stays in the foreign swarm
             continue
         try:
             async with asyncio.timeout(LEAVE_S):
@@ -102,14 +105,14 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
             problems.append(_("%(name)s: did not leave the swarm in time.") % {"name": one.name})
         except CALL_ERRORS as error:
             problems.append(f"{one.name}: {error}")
-    # Once, after the last: without a database, all must leave nevertheless.
+    # Only after the last one, because the machines must leave even if the database does not answer.
     await to_db_thread(machines.note_swarm, left, 0.0)
     return tuple(problems)
 
 
 async def end_everywhere() -> bool:
-    """Ends the swarm on all machines, because one of its managers is no longer trusted; returns whether all have left
-    it. The page names those that have not."""
+    """Ends the swarm on all machines, because one of its managers is no longer trusted. Returns whether all have left
+    it; the page names those that have not."""
     lock = SwarmLock()
     is_alone = await to_db_thread(lock.acquire, WAIT_S)
     try:
@@ -120,7 +123,7 @@ async def end_everywhere() -> bool:
 
 @asynccontextmanager
 async def _alone() -> AsyncIterator[None]:
-    """Runs the block while no other request changes the swarm. Raises SwarmRefusedError."""
+    """Holds the lock of the swarm during the block. Raises SwarmRefusedError if another request holds it."""
     lock = SwarmLock()
     if not await to_db_thread(lock.acquire):
         raise SwarmRefusedError(_("Another request is changing the swarm. Wait until it has ended."))
@@ -131,7 +134,8 @@ async def _alone() -> AsyncIterator[None]:
 
 
 def _known() -> tuple[dict[str, float], dict[str, float]]:
-    """When machines were revoked, and when each machine entered the swarm, by name."""
+    """When each revoked machine was revoked, and when each machine entered the swarm, in seconds since the epoch by
+    name."""
     records = machines.list_machines()
     revoked = {record.name: record.last_revoked_at for record in records if record.last_revoked_at}
     return revoked, {record.name: record.swarm_since for record in records}
@@ -159,7 +163,7 @@ def _name_in_audit(request: HttpRequest, what: str, names: Sequence[str]) -> Non
 
 
 async def _change(request: HttpRequest, what: str) -> None:
-    """Forms or ends the swarm. Raises SwarmRefusedError."""
+    """Forms or ends the swarm, as the form requests. Raises SwarmRefusedError."""
     found, chosen = await read_machines(), request.POST.getlist("machine")
     names = [one.name for one in found if (one.is_member if what == "end" else one.name in chosen)]
     _name_in_audit(request, what, names)
@@ -176,7 +180,7 @@ async def _change(request: HttpRequest, what: str) -> None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def page(request: HttpRequest) -> HttpResponse:
-    """The page of the swarm; POST forms it with the chosen machines, or ends it."""
+    """The page of the swarm. POST forms the swarm with the chosen machines, or ends it."""
     if request.method != "POST":
         return await _page(request)
     what = request.POST.get("what", "")

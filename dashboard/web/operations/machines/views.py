@@ -1,4 +1,4 @@
-"""The Machines page: all machines that have joined, with the state of their labs, and the owner's commands."""
+"""The page Machines: all machines that have joined, with the state of their labs, and the owner's commands."""
 
 from typing import Any
 
@@ -41,14 +41,14 @@ def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse
 @require_safe
 @threaded
 def listing(request: HttpRequest) -> HttpResponse:
-    """All machines. The page reloads its content every second."""
+    """The page of all machines. It reloads its content every second."""
     return _page(request)
 
 
 @require_POST
 @threaded
 def create_token(request: HttpRequest) -> HttpResponse:
-    """Creates a token and shows the command with it once."""
+    """Creates a token, and shows the command that contains it once."""
     address = request.POST.get("address", "").strip().rstrip("/")
     if problem := joining.installation_problem() or address_problem(address):
         return _page(request, 400, problem=problem, address=address)
@@ -66,7 +66,7 @@ def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _change(name: str, what: str) -> bool:
-    """Executes a command; returns whether the machine and the command exist."""
+    """Executes a command on a machine. Returns False if the machine or the command does not exist."""
     if what in {"drain", "undrain"}:
         return machines.set_draining(name, draining=what == "drain")
     return what == "revoke" and joining.revoke(name)
@@ -74,13 +74,13 @@ def _change(name: str, what: str) -> bool:
 
 @require_POST
 async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Drains a machine, makes a drained machine available again, or revokes a machine. After a revocation the others
-    leave the swarm, because the revoked machine may manage it."""
+    """Drains a machine, makes a drained machine available again, or revokes a machine. After a revocation, all other
+    machines leave the swarm, because the revoked machine may be a manager of it."""
     if not await to_db_thread(_change, name, what):
         raise Http404(_("This machine or command does not exist."))
     if what == "revoke":
         await service.end_revoked_machines()
         await to_db_thread(end_work, name)
         if not await end_everywhere():
-            return redirect("/machines/swarm/")  # it names those that have not left the swarm
+            return redirect("/machines/swarm/")  # that page names the machines that have not left
     return redirect("/machines/")
