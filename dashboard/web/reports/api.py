@@ -1,4 +1,4 @@
-"""Reports over HTTP: search, save, read, export, import, annotate, archive, delete, share, trends."""
+"""The HTTP API of reports: search, save, read, export, import, annotate, archive, delete, share, trends."""
 
 from datetime import timedelta
 from typing import Any, Literal
@@ -40,8 +40,8 @@ MAX_DAYS = 3650
 
 
 class SaveIn(Schema):
-    """The id of the experiment or measurement to save. ``runs`` are the measurements to include with an experiment;
-    default: all that have ended."""
+    """The id of the experiment or of the measurement to save. ``runs`` are the measurements to include with an
+    experiment; default: all that have ended."""
 
     model_config = ConfigDict(extra="forbid")
     experiment: str = ""
@@ -53,8 +53,8 @@ class SaveIn(Schema):
 
 
 class Saved(Schema):
-    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: the report was
-    stored before its file was imported, and nothing was added."""
+    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: a report with
+    the content of the imported file existed already, and nothing was stored."""
 
     id: str
     url: str
@@ -67,7 +67,7 @@ class Saved(Schema):
 
 
 class ImportQuery(Schema):
-    """The name of the file, and whether to store content that a report already has."""
+    """``file`` is the name of the file; with ``copy``, content that a report already has is stored again."""
 
     file: str = Field(default="", max_length=1000)
     copy_existing: bool = Field(default=False, alias="copy")
@@ -81,7 +81,7 @@ class RemarkIn(Schema):
 
 
 class ShareIn(Schema):
-    """A link that expires after ``days`` (null: never) and shows the report without details of the machine unless
+    """A link that expires after ``days`` (null: never). It shows the report without details of the machine, unless
     ``scrub`` is false."""
 
     model_config = ConfigDict(extra="forbid")
@@ -109,7 +109,7 @@ def _saved(row: ListedReport) -> dict[str, Any]:
 
 @router.get("/reports", summary="List saved reports, newest first, 50 per page")
 def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
-    """The reports of a page, their total number, and every tag in use."""
+    """A page of reports, their total number, and all tags in use."""
     if search.deleted:
         return json_response(report_listing.find_deleted(search.page))
     owner = request.user.pk if search.mine else None
@@ -127,7 +127,7 @@ def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
 
 @router.post("/reports", response={201: Saved, 400: Refusal}, summary="Save an experiment or a measurement")
 def save(request: HttpRequest, body: SaveIn) -> Any:
-    """Saves the current state. The report never changes."""
+    """Saves the current state as a report, which never changes."""
     if bool(body.experiment) == bool(body.measurement):
         return Status(400, {"detail": "Give either experiment or measurement."})
     runs = (body.measurement, *(body.runs or ()))
@@ -173,7 +173,7 @@ async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> An
     summary="The figures of one experiment over time, oldest first",
 )
 def trend(request: HttpRequest, signature: str) -> Any:
-    """The newest 100 reports with one signature, with their latency and verdicts."""
+    """The newest 100 reports with this signature, with their latencies and verdicts."""
     page = report_listing.find_reports(signature=signature) if signature else None
     if page is None or not page.total:
         return Status(404, {"detail": "There is no report of this experiment."})
@@ -201,7 +201,7 @@ def _point(row: ListedReport) -> dict[str, object]:
 
 @router.get("/reports/{identity}", response={404: Refusal}, summary="The saved report (report/1)")
 def report(request: HttpRequest, identity: str) -> HttpResponse:
-    """The canonical bytes, which can be imported."""
+    """The report in the canonical format, which can be imported."""
     response = HttpResponse(frame(report_reading.content_bytes(identity)), content_type="application/json")
     response["Cache-Control"] = "private, no-cache"
     return response
@@ -223,7 +223,7 @@ def about(request: HttpRequest, identity: str) -> HttpResponse:
     summary="html, pdf, json, csv, md or histograms.csv",
 )
 async def export(request: HttpRequest, identity: str, ending: str) -> Any:
-    """The report as a download. A client that disconnects ends the work."""
+    """The report as a download. If the client disconnects, the export is cancelled."""
     if ending not in set(Format):
         return Status(404, {"detail": f"There is no export as “{ending[:20]}”. Choose from {', '.join(Format)}."})
 
@@ -239,7 +239,7 @@ async def export(request: HttpRequest, identity: str, ending: str) -> Any:
 
 @router.get("/reports/{identity}/removed", response={404: Refusal}, summary="What anonymising a report replaces")
 def removed(request: HttpRequest, identity: str) -> HttpResponse:
-    """The details of the machine that are removed, each with its pseudonym."""
+    """The details of the machine that anonymising replaces, each with its pseudonym."""
     return json_response({"removed": list_replacements(identity)})
 
 
@@ -247,13 +247,13 @@ def removed(request: HttpRequest, identity: str) -> HttpResponse:
     "/reports/{identity}/remarks", response={201: dict, 400: Refusal, 404: Refusal}, summary="Add a remark to a report"
 )
 def annotate(request: HttpRequest, identity: str, body: RemarkIn) -> Any:
-    """Adds a remark, which changes neither the report nor its hash."""
+    """Adds a remark. The report and its hash do not change."""
     return Status(201, {"id": saved_reports.annotate(identity, body.text, owner_id=request.user.pk)})
 
 
 @router.get("/reports/{identity}/shares", response={404: Refusal}, summary="List the share links of a report")
 def shares(request: HttpRequest, identity: str) -> HttpResponse:
-    """The links of a report, without their tokens, which are shown only once."""
+    """The links of a report, without the tokens, which are shown only once."""
     report_listing.get_report(identity)
     return json_response({"shares": report_shares.shares_of(identity)})
 
@@ -264,7 +264,7 @@ def shares(request: HttpRequest, identity: str) -> HttpResponse:
     summary="Create a link that shows a report without sign-in",
 )
 async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
-    """Creates a link; its ``url`` is shown only once."""
+    """Creates a link. Its ``url`` is returned only here."""
     expires_at = None if body.days is None else shared_now() + timedelta(days=body.days)
 
     def make() -> str:
@@ -280,7 +280,7 @@ async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
 
 @router.post("/reports/{identity}/shares/{number}/revoke", response={200: dict, 404: Refusal}, summary="Revoke a link")
 def revoke(request: HttpRequest, identity: str, number: int) -> Any:
-    """Ends a link; 404 if the report has no such live link."""
+    """Ends a link. 404 if the report has no active link with this number."""
     report_listing.get_report(identity)
     if not 0 <= number < 2**63 or not report_shares.revoke(number, identity):
         return Status(404, {"detail": "This link does not exist or is already revoked."})
@@ -293,7 +293,7 @@ def revoke(request: HttpRequest, identity: str, number: int) -> Any:
     summary="Archive, unarchive, delete, undelete or purge a report",
 )
 def change(request: HttpRequest, identity: str, action: str) -> Any:
-    """Changes a report. A deleted one can be restored for 30 days; ``purge`` removes it permanently."""
+    """Performs the action. A deleted report can be restored for 30 days; ``purge`` removes it permanently."""
     if action not in ACTIONS:
         return Status(400, {"detail": f"There is no action “{action[:40]}”. Choose from {', '.join(ACTIONS)}."})
     ACTIONS[action](identity)

@@ -1,4 +1,4 @@
-"""Pages about several reports: comparison and trend."""
+"""Pages about several reports: a comparison, and a trend over time."""
 
 from urllib.parse import urlencode
 
@@ -14,7 +14,8 @@ from dashboard.web.reports.presenters import describe_changes, group_by_section,
 
 
 def _selected(request: HttpRequest) -> list[ListedReport]:
-    """The selected reports, each once: the baseline first, then by the time of saving. Raises ReportNotFoundError."""
+    """The selected reports without duplicates: first the baseline, then the rest by the time of saving. Raises
+    ReportNotFoundError."""
     selected = dict.fromkeys(identity for identity in request.GET.getlist("report")[: 4 * MAX_REPORTS] if identity)
     rows = [get_report(identity) for identity in selected]
     baseline = request.GET.get("baseline", "")
@@ -28,7 +29,7 @@ def _baseline_url(rows: list[ListedReport], baseline: str) -> str:
 
 @require_GET
 def compare(request: HttpRequest) -> HttpResponse:
-    """Compares the selected reports, or explains how many to select."""
+    """The page that compares the selected reports, or states how many to select."""
     try:
         rows = _selected(request)
     except ReportNotFoundError:
@@ -69,7 +70,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def trend(request: HttpRequest, signature: str) -> HttpResponse:
-    """The reports of one experiment over time."""
+    """The page that shows the reports of one experiment over time."""
     loaded = report_comparing.load_trend(signature)
     if loaded is None:
         raise Http404(_("There is no report of this experiment."))

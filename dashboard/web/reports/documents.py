@@ -8,7 +8,8 @@ from dashboard.store.reports.reading import derive, load_content, load_derived
 
 
 def render_report(identity: str, *, anonymised: bool = False) -> bytes:
-    """The HTML file of a report; ReportNotFoundError. An anonymised report is another content with another hash."""
+    """The HTML file of a report. An anonymised one has different content, and thus another hash. Raises
+    ReportNotFoundError."""
     content = load_content(identity)
     if not anonymised:
         return render_file(content, load_derived(identity), digest=get_report(identity).digest)
@@ -17,5 +18,5 @@ def render_report(identity: str, *, anonymised: bool = False) -> bytes:
 
 
 def list_replacements(identity: str) -> tuple[Replacement, ...]:
-    """What anonymising a report replaces. Raises ReportNotFoundError."""
+    """The details that anonymising a report replaces. Raises ReportNotFoundError."""
     return anonymise(load_content(identity))[1]

@@ -1,4 +1,4 @@
-"""Exports a report as a file, in one of several formats."""
+"""The download of a report in one of several formats."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -16,7 +16,7 @@ from dashboard.web.reports.report_views import get_report_or_404
 
 
 async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Parts of a large file, sent as they are computed."""
+    """Yields the parts of a large file as soon as they are computed, in a thread."""
     take = sync_to_async(lambda: next(parts, None), thread_sensitive=False)
     while (part := await take()) is not None:
         yield part
@@ -31,8 +31,8 @@ def _refuse_pdf(request: HttpRequest, sentence: str) -> HttpResponse:
 @require_safe
 @cancellable
 def export(request: HttpRequest, check: Check, identity: str, ending: str) -> HttpResponseBase:
-    """The file as a download, never shown as a page: its content may come from elsewhere. A client that disconnects
-    ends the work."""
+    """A report as a download. Browsers must not show it as a page, because its content may come from another
+    installation. If the client disconnects, the export is cancelled."""
     row = get_report_or_404(identity)
     if ending not in set(Format):
         raise Http404(_("Reports have no export in this format."))

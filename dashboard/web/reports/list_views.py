@@ -1,4 +1,4 @@
-"""The list of reports, with search and filters, the form to import one, and the deleted reports."""
+"""The list of reports with search and filters, the form that imports a report, and the list of deleted reports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHOWN_TAGS = 40
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """The search and the filters of a list."""
+    """The search, the filters and the page of the list."""
 
     query: str
     tags: tuple[str, ...]
@@ -51,7 +51,7 @@ class ListQuery:
         return bool(self.query or self.tags or self.origin or self.mine or self.archived)
 
     def url(self, tags: tuple[str, ...] | None = None, page: int = 0) -> str:
-        """The address of the list with other tags or of another page."""
+        """The URL of the list, with other ``tags`` or another ``page`` if these are given."""
         values = {
             "q": self.query,
             "origin": self.origin,
@@ -78,7 +78,7 @@ def _read_query(get: QueryDict) -> ListQuery:
 
 
 def _list_tags(page: ReportPage, query: ListQuery) -> list[dict[str, Any]]:
-    """The tags, each of which adds or removes a filter; chosen ones first."""
+    """The tags of the list, chosen ones first. The URL of each adds it to the filters or removes it."""
     tags = []
     for tag, count in sorted(page.tags[:SHOWN_TAGS], key=lambda item: item[0] not in query.tags):
         chosen = tag in query.tags
@@ -111,7 +111,7 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
 
 
 def _deleted_report(identity: str) -> ListedReport | None:
-    """The report that was just deleted, to offer its restoration."""
+    """The report that was just deleted, so that the page can offer to restore it; None if there is none."""
     try:
         report = get_report(identity, deleted=True) if identity else None
     except ReportNotFoundError:
@@ -121,12 +121,12 @@ def _deleted_report(identity: str) -> ListedReport | None:
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """A page of the list."""
+    """The page of the list."""
     return _render_list(request)
 
 
 def _read_upload(file: UploadedFile[bytes]) -> bytes:
-    """The file, read in pieces up to the limit; InvalidReportError beyond it."""
+    """The content of the uploaded file, read in pieces. InvalidReportError if it exceeds ``MAX_BYTES``."""
     parts: list[bytes] = []
     left = MAX_BYTES
     for part in file.chunks():
@@ -138,7 +138,7 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
 
 
 def _existing_report(identity: str) -> ListedReport | None:
-    """The report with the content of the file that was just imported again."""
+    """The existing report with the same content as the file that was just imported; None if there is none."""
     try:
         return get_report(identity) if identity else None
     except ReportNotFoundError:
@@ -148,8 +148,8 @@ def _existing_report(identity: str) -> ListedReport | None:
 @require_POST
 @cancellable
 def import_report(request: HttpRequest, check: Check) -> HttpResponse:
-    """Imports a report. An invalid file shows the form again with the reason; a file with the content of an existing
-    report leads to that report. If the client disconnects, the import ends and nothing is stored."""
+    """Imports a report. If the file is invalid, shows the form again with the reason; if a report has this content
+    already, leads to that report. If the client disconnects, the import is cancelled, and nothing is stored."""
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         return _refuse_import(request, _("Choose the JSON export of a report."))
@@ -173,7 +173,7 @@ def _refuse_import(request: HttpRequest, problem: str) -> HttpResponse:
 @require_POST
 @threaded
 def import_copy(request: HttpRequest, identity: str) -> HttpResponse:
-    """Imports the content of a report again."""
+    """Imports the content of a report again, as a new report."""
     file_name = request.POST.get("file", "")
     try:
         copy = saved_reports.import_copy(identity, request.user.pk, file_name=file_name)
@@ -184,7 +184,7 @@ def import_copy(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_GET
 def deleted(request: HttpRequest) -> HttpResponse:
-    """The deleted reports that can still be restored."""
+    """The page of the deleted reports that can still be restored."""
     page = find_deleted(_read_query(request.GET).page)
     removal = timedelta(days=UNDO_DAYS).total_seconds()
     context = {

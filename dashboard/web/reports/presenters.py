@@ -17,7 +17,7 @@ from dashboard.web.measurements.presenters import GroupView, view_measurement
 
 @dataclass(frozen=True, slots=True)
 class ProbeView:
-    """One probe of a run: its figures, and its charts with their tables."""
+    """One probe of a run: its figures, and its charts, each with a table."""
 
     group: GroupView
     times: LineChart
@@ -25,7 +25,7 @@ class ProbeView:
 
 
 def present_run(run: RunView, modes: Mapping[str, str] | None = None) -> tuple[ProbeView, ...]:
-    """The probes of a run, with the figures as on the measurement's page."""
+    """The probes of a run, with the same figures as on the measurement's page. ``modes`` are the modes by column."""
     groups = view_measurement(run.measurement, modes).groups
     return tuple(
         ProbeView(group, times_chart(run, Probe(group.probe)), ecdf_chart(run, Probe(group.probe))) for group in groups
@@ -34,7 +34,7 @@ def present_run(run: RunView, modes: Mapping[str, str] | None = None) -> tuple[P
 
 @dataclass(frozen=True, slots=True)
 class ChangedSection:
-    """The changed rows of one section."""
+    """The changed rows in one section of the comparison."""
 
     key: str
     title: str
@@ -42,7 +42,7 @@ class ChangedSection:
 
 
 def group_by_section(rows: Iterable[ChangedRow]) -> list[ChangedSection]:
-    """The rows by section, in reading order."""
+    """Groups the rows by section, in the order of the rows."""
     rows_of: dict[str, list[ChangedRow]] = {}
     for row in rows:
         rows_of.setdefault(row.section, []).append(row)
@@ -51,7 +51,7 @@ def group_by_section(rows: Iterable[ChangedRow]) -> list[ChangedSection]:
 
 
 def describe_changes(comparison: ReportComparison) -> str:
-    """What changed between the baseline and the others, in one sentence."""
+    """One sentence about the changes between the baseline and the other reports."""
     verdicts = [change.verdict for row in comparison.latency for change in row.changes]
     flipped = sum(claim.flipped for claim in comparison.claims)
     differing = [row.label for row in comparison.environment if row.differs]
@@ -82,7 +82,7 @@ def describe_changes(comparison: ReportComparison) -> str:
 
 
 def order_parts(comparison: ReportComparison) -> tuple[str, ...]:
-    """The templates of the parts of a comparison: those with changes first."""
+    """The names of the templates for the parts of a comparison, those with changes first."""
     verdicts = {change.verdict for row in comparison.latency for change in row.changes}
     parts = [
         ("facts", bool(comparison.changes), True),

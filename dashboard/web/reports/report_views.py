@@ -1,4 +1,4 @@
-"""The page of one report and its actions; and the example report."""
+"""The page of one report and its commands, and the example report."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ from dashboard.web.service import service
 
 
 def get_report_or_404(identity: str) -> ListedReport:
-    """The report as in lists; Http404."""
+    """The report, as shown in lists. Raises Http404."""
     try:
         return get_report(identity)
     except ReportNotFoundError:
@@ -34,7 +34,8 @@ def get_report_or_404(identity: str) -> ListedReport:
 
 
 def _source(report: ListedReport) -> dict[str, str]:
-    """A link to the source of the report, if that still exists."""
+    """Template context with a link to the experiment or measurement from which the report was saved; empty if it no
+    longer exists, or the report was imported."""
     if report.imported_from or not report.source:
         return {}
     if MeasurementRun.objects.filter(pk=report.source).exists():
@@ -45,7 +46,7 @@ def _source(report: ListedReport) -> dict[str, str]:
 
 
 def _report_context(view: ReportView, digest: str, name: str, *, all_lines: bool = False) -> dict[str, Any]:
-    """The context of ``reports/report.html`` for a report or the example; ``name`` is its part of the address."""
+    """The template context of ``reports/report.html`` for a report or the example; ``name`` is its part of the URL."""
     return {
         "view": view,
         "digest": digest,
@@ -66,20 +67,20 @@ def _render_report(request: HttpRequest, identity: str, status: int = 200, **ext
 
 @require_GET
 def report(request: HttpRequest, identity: str) -> HttpResponse:
-    """One report, complete at first paint."""
+    """The page of a report, complete without JavaScript."""
     return _render_report(request, identity)
 
 
 @require_GET
 def recording(_request: HttpRequest, identity: str) -> HttpResponse:
-    """The recording for the replay of a report, as JSON."""
+    """The recording from which a browser replays a report, as JSON."""
     get_report_or_404(identity)
     return HttpResponse(load_derived(identity).recording or b"{}", content_type="application/json")
 
 
 @require_POST
 def annotate(request: HttpRequest, identity: str) -> HttpResponse:
-    """Adds a remark; an invalid one is shown again with the entered text."""
+    """Adds a remark. If it is invalid, shows the page again with the entered text."""
     get_report_or_404(identity)
     text = request.POST.get("text", "")
     try:
@@ -105,7 +106,7 @@ def archive(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def delete(_request: HttpRequest, identity: str) -> HttpResponse:
-    """Deletes a report; the next page offers to restore it."""
+    """Deletes a report, and leads to a page that offers to restore it."""
     _change(identity, saved_reports.delete)
     return redirect(f"/reports/?{urlencode({'deleted': identity})}")
 
@@ -119,14 +120,15 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 @threaded
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the experiment of a report on the current engine; a report of the new run continues the trend. If the
-    experiment ran on machines that cannot be chosen, as in an anonymised report, the user chooses others."""
+    """Launches the experiment of a report again on the current engine. A report of the new experiment continues the
+    trend. If the experiment ran on machines that cannot be chosen now, as in an anonymised report, the user chooses
+    others."""
     get_report_or_404(identity)
     frozen = load_content(identity).experiment
     if frozen is None:
         return _render_report(request, identity, 400, repeat_problem=_("This report contains no experiment."))
     names = machines.choosable()
-    # Without other machines arms name none.
+    # If no other machine is connected, arms must not name the installation's own.
     chosen = [one if names or one != SERVER_NAME else "" for one in request.POST.getlist("to")]
     spec = move_arms(frozen.spec, dict(zip(request.POST.getlist("from"), chosen, strict=False)))
     if invalid := (*problems(spec), *machine_problems(spec, names)):
@@ -144,7 +146,7 @@ def _require_example() -> None:
 
 @require_GET
 def example(request: HttpRequest) -> HttpResponse:
-    """The report that is part of Netmodes; it can be read without Docker."""
+    """The page of the example report, which is part of Netmodes and can be read without Docker."""
     _require_example()
     derived, digest = example_report.load()
     context = _report_context(derived.view, digest, "example") | {"example": True}
@@ -153,6 +155,6 @@ def example(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def example_recording(_request: HttpRequest) -> HttpResponse:
-    """The recording for the replay of the example, as JSON."""
+    """The recording from which a browser replays the example, as JSON."""
     _require_example()
     return HttpResponse(example_report.load()[0].recording, content_type="application/json")

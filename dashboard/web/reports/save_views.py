@@ -15,7 +15,8 @@ from dashboard.web.service import service
 
 
 def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, EngineRef | None], str]) -> HttpResponse:
-    """Redirects to the new report, or shows the reason and the entered values."""
+    """Calls ``save`` with the form's values and leads to the new report. If that fails, shows the reason and the
+    entered values."""
     values = {name: request.POST.get(name, "") for name in ("title", "tags", "notes")}
     details = ReportDetails(
         values["title"], values["notes"], tuple(values["tags"].split(",")), owner_id=request.user.pk
@@ -41,7 +42,7 @@ def save_experiment(request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 @threaded
 def save_measurement(request: HttpRequest, identity: str) -> HttpResponse:
-    """Saves a measurement."""
+    """Saves a measurement as a report."""
     return _save(
         request,
         f"/measurements/{identity}/",

@@ -1,4 +1,4 @@
-"""Share links of a report: their page, and the file that a link opens."""
+"""Share links of a report: the page that manages them, and the file that a link opens."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,14 +25,14 @@ SHOWN_REPLACEMENTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """How long a link is valid; ``days`` 0: until it is revoked."""
+    """How long a link is valid, in ``days``; 0 means until it is revoked."""
 
     days: int
     text: str
 
 
 def durations() -> list[Duration]:
-    """The durations that can be chosen."""
+    """The durations that the form offers."""
     limited = [Duration(days, _("%(count)d days") % {"count": days} if days > 1 else _("1 day")) for days in DAYS]
     return [*limited, Duration(0, _("never"))]
 
@@ -58,7 +58,8 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @threaded
 def share(request: HttpRequest, identity: str) -> HttpResponse:
-    """Shows the links of a report and what anonymising it would replace; POST creates a link and shows it once."""
+    """The page with the links of a report and the details that anonymising it would replace. POST creates a link, and
+    shows it once."""
     if request.method != "POST":
         return _page(request, identity)
     get_report_or_404(identity)
@@ -86,9 +87,10 @@ def revoke(_request: HttpRequest, identity: str, number: str) -> HttpResponse:
 
 
 def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
-    """A response that loads nothing, sends no referrer and is not cached."""
+    """A response with a document that may load nothing, sends no referrer, and is not cached. ``policy`` is added to
+    its content security policy."""
     response = HttpResponse(document, status=status)
-    # Without allow-same-origin the page has an opaque origin: no cookies, no storage, no authenticated requests.
+    # No allow-same-origin: the page gets an opaque origin, without cookies, storage or authenticated requests.
     response["Content-Security-Policy"] = f"sandbox allow-scripts; {policy}"
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
@@ -98,22 +100,22 @@ def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
 
 
 def guarded_file(document: bytes) -> HttpResponse:
-    """Serves a file of ``dashboard.export`` with the policy that it contains."""
+    """The response with a file that ``dashboard.export`` has rendered, under the policy that the file contains."""
     return _guarded(document, f"{policy_of(document)}; frame-ancestors 'none'", 200)
 
 
 def _invalid_link() -> HttpResponse:
-    """The response for an invalid token; the same for all of them."""
+    """The response for an invalid token, whatever the reason."""
     style = styles("base.css")
     page = render_to_string("reports/share/gone.html", {"style": style})
     response = _guarded(page.encode(), plain_policy(style), 404)
-    # Django logs the path of a 404, which may contain a token that is valid elsewhere.
+    # Prevents Django from logging the path, which may contain a token that is valid elsewhere.
     response._has_been_logged = True  # type: ignore[attr-defined]  # django.utils.log.log_response
     return response
 
 
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponse:
-    """The file of a link, rendered when the link was created. Only GET counts as a view."""
+    """The file of a link, which was rendered when the link was created. Only GET counts as a view."""
     document = report_shares.open_share(token, count=request.method == "GET")
     return _invalid_link() if document is None else guarded_file(document)
