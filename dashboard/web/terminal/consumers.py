@@ -1,7 +1,8 @@
-"""The websocket of a terminal, for the participant that owns it. It is the only websocket that accepts input.
+"""The websocket of a terminal, for the participant who owns it. It is the only websocket that accepts input.
 
-Flow control in both directions: a window that does not acknowledge drawing gets no more output, and input waits until
-the shell takes it. Permission is checked again every ``CHECK_S``: a participant may be removed in another process.
+Flow control works in both directions: a window that does not acknowledge drawing gets no more output, and input waits
+until the shell reads it. Permission is checked again every ``CHECK_S`` seconds, because another process may remove a
+participant.
 """
 
 import asyncio
@@ -36,16 +37,17 @@ log = logging.getLogger(__name__)
 REFUSED = 4400
 TOO_MANY = 4409
 TOO_FAST = 4429
-#: How long a read waits for output, and how old the permission may be.
+#: Seconds that a read waits for output, and seconds after which permission is checked again.
 WAIT_S = 3.0
 CHECK_S = 3.0
-#: How long Ctrl-C waits for the input before it.
+#: Seconds that Ctrl-C waits for earlier input to be read.
 INTERRUPT_WAIT_S = 0.3
 NO_PARTICIPANT = "This device is not a participant of this session."
 
 
 def owner_of(scope: Any, session: str, step: str) -> limits.TerminalOwner | str:
-    """A browser's participant as owner of a terminal, or the reason why it may have none. Queries the database."""
+    """The participant of a browser as owner of a terminal, or the reason why they may not have one. Queries the
+    database."""
     token = tokens_of(scope.get("session")).get(session, "")
     ref = participants.by_token(session, str(token))
     row = Participant.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
@@ -76,16 +78,17 @@ class TerminalConsumer(AsyncConsumer):
     window = ""
     step = ""
     checked_at = 0.0
-    #: Input bytes that wait for the shell and that it has taken; offsets up to which output was sent and drawn.
+    #: The bytes of input that wait for the shell, and that it has read; the offsets up to which output was sent, and
+    #: drawn.
     queued = taken = sent = seen = 0
 
     @property
     def identity(self) -> str:
-        """The session in the URL."""
+        """The id of the session, from the URL."""
         return str(self.scope["url_route"]["kwargs"]["identity"])
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Attaches a window to the terminal, or sends the reason for a refusal."""
+        """Attaches a window to the terminal, or sends the reason for a refusal and closes."""
         parsed = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         query = {key: values[-1] for key, values in parsed.items()}
         self.step = query.get("step", "")[:60]
@@ -111,7 +114,7 @@ class TerminalConsumer(AsyncConsumer):
         self.owner = owner
         self.client = Client(self.base_send)
         add_connection(self)
-        for key in (owner.participant, self.identity):  # until the participant is removed or the session is closed
+        for key in (owner.participant, self.identity):  # ends with the participant or the session
             hub.link(key, self.client, hub)
         self.input: asyncio.Queue[bytes] = asyncio.Queue()
         self.drawn = asyncio.Event()
@@ -162,7 +165,8 @@ class TerminalConsumer(AsyncConsumer):
     # Output.
 
     async def _show(self, participant: str, run: str, offset: int) -> None:
-        """Sends new output, and waits until the window has drawn it."""
+        """Sends new output until the terminal ends. Before each piece, waits until the window has drawn enough of the
+        earlier ones."""
         known, change, size, ended = "?", -1, (0, 0), ""
         while True:
             chunk = await self._ask(Terminals.read_from, participant, self.window, run, offset, change, WAIT_S)
@@ -200,7 +204,7 @@ class TerminalConsumer(AsyncConsumer):
             raise OSError("the browser does not draw") from None
 
     async def _is_refused(self) -> bool:
-        """Whether the participant may no longer have the terminal; the window receives the reason."""
+        """Whether the participant may no longer have the terminal. If so, sends the reason and closes the window."""
         if time.monotonic() - self.checked_at < CHECK_S:
             return False
         owner = await self._authorise()
@@ -214,7 +218,7 @@ class TerminalConsumer(AsyncConsumer):
     # Input.
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        """Handles input, new sizes, and acknowledgements of drawn output."""
+        """Handles input, a new size, an acknowledgement of drawn output, or a request for a new shell."""
         owner = self.owner
         if owner is None or self.client is None or self.client.closing:
             return
@@ -232,7 +236,7 @@ class TerminalConsumer(AsyncConsumer):
             case frames.Resize(cols, rows):
                 await self._try_to_ask(Terminals.resize, owner.participant, self.window, cols, rows)
             case frames.Seen(at):
-                if self.seen < at <= self.sent:  # not an offset of a shell that has ended since
+                if self.seen < at <= self.sent:  # ignores offsets of an earlier shell
                     self.seen = at
                     self.drawn.set()
             case frames.Start():
@@ -249,7 +253,8 @@ class TerminalConsumer(AsyncConsumer):
             loop.call_later(INTERRUPT_WAIT_S, self._interrupt_first, participant, self.taken + self.queued)
 
     def _interrupt_first(self, participant: str, until: int) -> None:
-        """Sends a waiting Ctrl-C ahead of input that the program does not read; that input is dropped."""
+        """If Ctrl-C still waits because the program does not read earlier input, drops that input and sends Ctrl-C.
+        ``until`` is the number of bytes of input up to and including Ctrl-C."""
         if self.taken >= until or self.client is None or self.client.closing:
             return
         self.type_task.cancel()
@@ -261,7 +266,7 @@ class TerminalConsumer(AsyncConsumer):
         self.type_task = self._task(self._type(participant))
 
     async def _type(self, participant: str) -> None:
-        """Passes input on as fast as the shell accepts it."""
+        """Passes input to the shell as fast as the shell reads it, and acknowledges it."""
         pending = self.input
         while True:
             data = await pending.get()
@@ -277,7 +282,7 @@ class TerminalConsumer(AsyncConsumer):
             await self._send_message(frames.TerminalTaken(self.taken))
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
-        """Detaches the window."""
+        """Detaches the window from the terminal."""
         owner, client = self.owner, self.client
         if owner is not None and client is not None:
             client.closing = True

@@ -1,4 +1,4 @@
-"""Recordings of terminals, for the instructor. Participants of such a session see that it is recorded."""
+"""Recordings of terminals for the instructor. In sessions that record them, participants see that."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from dashboard.web.training.step_context import workshop_in
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The recording of one step, with the title of the step."""
+    """The recording of one step, with the step's title."""
 
     step: str
     title: str
@@ -49,7 +49,7 @@ def _read(row: TrainingSession, key: str, step: str | None) -> dict[str, Any]:
 @require_GET
 @for_instructor
 async def recording(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
-    """The recording of one participant in one step, as text."""
+    """The page with the recording of one participant in one step, as text."""
     step = request.GET.get("step")
     context = await to_db_thread(_read, row, participant, step[:60] if step is not None else None)
     return await private_page(request, "terminal/recording.html", context)
