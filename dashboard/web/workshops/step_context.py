@@ -35,18 +35,19 @@ from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.workshops import step_measurement
 from dashboard.web.workshops.views import list_steps, person_of, render_page, require_workshop
 
-#: A request with this header gets only the step, without the page around it.
+#: The response to a request with this header contains only the step, without the page around it.
 PART_HEADER = "X-Netmodes-Part"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkshopPlace:
-    """The place where a user works on a workshop: the person, the URLs, the host, and the last open step.
+    """The place where a user works on a workshop: the person, the URLs, the host, and the steps that are open.
 
-    ``home`` is the URL of the overview, ``front`` the prefix of a step's URL, ``end`` the URL after the last step.
-    ``group`` selects a private host, empty for the server's own engine; with ``runs`` False the person has no host and
-    only watches. ``closed`` is the reason why the user cannot work on steps now. ``owner`` is the user who owns
-    everything that a step launches. ``records`` reads the records from the progress.
+    ``home`` is the URL of the overview, ``front`` the prefix of the steps' URLs, ``end`` the URL after the last step.
+    ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
+    only watches. ``until`` and ``free`` are as in ``StepRunner``. ``closed`` is the reason why the user cannot work on
+    steps now. ``owner`` is the user who owns everything that a step launches. ``records`` reads the records from the
+    progress.
     """
 
     person: str
@@ -68,11 +69,11 @@ class WorkshopPlace:
         return f"{self.front}{step}/"
 
     def stage(self, workshop: Workshop, records: Records, number: int) -> StepStage:
-        """The stage of a step for these records: locked, predict, run or done."""
+        """The stage of the step with the index ``number``: locked, predict, run or done."""
         return step_stage(workshop, records, number, self.until, free=self.free)
 
     def is_locked(self, workshop: Workshop, progress: Progress, step: Step) -> bool:
-        """Whether the step is locked for this person. Reads the database."""
+        """Whether the step is locked for this person. May query the database."""
         return self.stage(workshop, self.records(progress), workshop.index(step.slug) or 0) is StepStage.LOCKED
 
 
@@ -83,8 +84,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """The images of the engine, so that the shown commands work as typed, and the diagram; both empty if the engine
-    does not answer."""
+    """The engine's images, so that the commands that the page shows work as typed, and the diagram. Both are empty if
+    the engine does not answer."""
     if not place.runs:
         return HostView()
     try:
@@ -94,7 +95,8 @@ async def _view_host(place: WorkshopPlace) -> HostView:
 
 
 def _enter_line(place: WorkshopPlace) -> str:
-    """The line that opens a shell on the server's private host; empty for a group, and on any other engine."""
+    """The command line that opens a shell on the server's private host; empty for a group, and if the engine is no
+    private host."""
     engine = service.engine
     if place.group or not place.runs or engine is None or not engine.private:
         return ""
@@ -111,7 +113,7 @@ async def render_step(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The step in its current state, with the ``result`` of an action."""
+    """The page of a step in its current state, with the ``result`` of an action."""
     progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
@@ -175,7 +177,7 @@ def _is_correct(step: Step, record: StepRecord) -> bool | None:
 
 
 def find_step(workshop: Workshop, slug: str) -> Step:
-    """A step by its slug; Http404 if it does not exist."""
+    """The step with this slug. Raises Http404."""
     number = workshop.index(slug)
     if number is None:
         raise Http404(_("There is no step with this name."))
@@ -183,7 +185,7 @@ def find_step(workshop: Workshop, slug: str) -> Step:
 
 
 async def require_step(workshop: str, slug: str) -> tuple[Workshop, Step]:
-    """A workshop and one of its steps; Http404 if it does not exist."""
+    """The workshop and the step with these slugs. Raises Http404."""
     found = await require_workshop(workshop)
     return found, find_step(found, slug)
 
@@ -191,7 +193,8 @@ async def require_step(workshop: str, slug: str) -> tuple[Workshop, Step]:
 async def refuse_locked(
     request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step
 ) -> HttpResponse | None:
-    """The refusal if the step is locked for the person; None if it is open."""
+    """A page that states why the step is locked for the person; a redirect if they have not started the workshop; None
+    if the step is open."""
     progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
@@ -211,7 +214,8 @@ async def refuse_locked(
 
 @dataclass(frozen=True, slots=True)
 class StepForm:
-    """A submitted form of a step: the action, with the number of the chosen answer, command or hint."""
+    """A submitted form of a step. ``number`` is the index of the chosen answer, command or hint; ``pressed`` is False
+    for an automatic check."""
 
     action: StepAction
     number: int = 0
@@ -221,11 +225,11 @@ class StepForm:
 async def perform(
     request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step, form: StepForm
 ) -> HttpResponse:
-    """Performs an action in a step and renders the updated step."""
+    """Performs the form's action in a step, and renders the updated step."""
     refusal = await refuse_locked(request, place, workshop, step)
     if refusal is not None:
         return refusal
-    # An automatic check is not an error, for instance while the host starts.
+    # A refused automatic check is not an error, for example while the host starts.
     conflict = 200 if "auto" in request.POST else 409
     if place.closed:
         return await render_step(request, place, workshop, step, problem=place.closed, status=conflict)
@@ -250,7 +254,7 @@ async def perform(
 
 
 async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step) -> HttpResponse:
-    """Requests the measurement of a step and renders the updated step."""
+    """Requests the measurement of a step, and renders the updated step."""
     refusal = await refuse_locked(request, place, workshop, step)
     if refusal is not None:
         return refusal
@@ -271,26 +275,26 @@ async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop
 
 
 def parse_number(request: HttpRequest, name: str) -> int:
-    """A small number from a form; -1 for anything else, which is then refused."""
+    """A number below 1000 from a form field; -1 for anything else, which is then refused."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 
 
 def predict_form(request: HttpRequest) -> StepForm:
-    """Records a prediction."""
+    """Reads the form that predicts an answer."""
     return StepForm(StepAction.PREDICT, parse_number(request, "choice"))
 
 
 def run_form(request: HttpRequest) -> StepForm:
-    """Runs one of the commands."""
+    """Reads the form that runs a command."""
     return StepForm(StepAction.RUN, parse_number(request, "number"))
 
 
 def check_form(request: HttpRequest) -> StepForm:
-    """Checks the step; ``auto`` marks an automatic check of the page."""
+    """Reads the form that checks the step; its field ``auto`` marks an automatic check by the page."""
     return StepForm(StepAction.CHECK, pressed="auto" not in request.POST)
 
 
 def hint_form(request: HttpRequest) -> StepForm:
-    """Records that a hint was opened."""
+    """Reads the form that records that a hint was opened."""
     return StepForm(StepAction.HINT, parse_number(request, "number"))

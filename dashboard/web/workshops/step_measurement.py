@@ -1,4 +1,4 @@
-"""The measurement of a step that makes a statement about speed: requested by a button, shown in the step."""
+"""The measurement of a step that makes a statement about speed. A button requests it, and the step shows it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 if TYPE_CHECKING:
     from dashboard.web.workshops.step_context import WorkshopPlace
 
-#: Long enough for intervals that separate a bridge from docker-proxy, short enough to wait for.
+#: The duration of a measurement. Intervals are narrow enough to distinguish a bridge from docker-proxy, and users wait.
 SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class StepMeasurement:
-    """The newest measurement of a step: its headline, or why it is missing. ``live``: it has not ended."""
+    """The newest measurement of a step: its headline, or the reason if it failed. ``live``: it has not ended."""
 
     url: str
     live: bool
@@ -31,13 +31,13 @@ class StepMeasurement:
 
 
 def title_of(workshop: Workshop, step: Step) -> str:
-    """The title of the step's measurements."""
+    """The title by which the measurements of a step are found."""
     return f"{workshop.title}: {step.title}"
 
 
 def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
-    """Requests a measurement and returns its id, or that of an earlier one that has not ended. Raises NoHostError or
-    QuotaError."""
+    """Requests a measurement and returns its id; if an earlier one has not ended, returns the id of that one. Raises
+    NoHostError or QuotaError."""
     arms = tuple(ArmSpec(mode.value, mode) for mode in step.measure)
     spec, options = ExperimentSpec(title_of(workshop, step), "nginx", 80, arms), Options(seconds=SECONDS)
     if place.group:
@@ -46,8 +46,8 @@ def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
 
 
 def show(place: WorkshopPlace, workshop: Workshop, step: Step) -> StepMeasurement | None:
-    """The newest measurement of the step. None without one, and in a session without hosts, where participants must not
-    see the instructor's own."""
+    """The newest measurement of the step. None if there is none, and in a session without hosts, whose participants
+    must not see the instructor's own."""
     if not step.measure or not place.runs:
         return None
     run = step_measurements.newest_run(title_of(workshop, step), place.owner, place.group)

@@ -1,4 +1,4 @@
-"""One step of a workshop for a user who works alone: predict, run, check."""
+"""The steps of a workshop for a user who works alone: predict, run, check."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -11,7 +11,7 @@ from dashboard.web.workshops import step_context
 
 @require_GET
 async def step_page(request: HttpRequest, workshop: str, step: str) -> HttpResponse:
-    """One step. A GET observes and records nothing."""
+    """The page of a step. GET observes the host, and records nothing."""
     found, found_step = await step_context.require_step(workshop, step)
     place = await step_context.own_place(request, found.slug)
     return await step_context.refuse_locked(request, place, found, found_step) or await step_context.render_step(
@@ -40,7 +40,7 @@ hint = _action(step_context.hint_form)
 
 @require_POST
 async def measure(request: HttpRequest, workshop: str, step: str) -> HttpResponse:
-    """Measures the paths of the step's modes."""
+    """Requests a measurement of the step."""
     found, found_step = await step_context.require_step(workshop, step)
     place = await step_context.own_place(request, found.slug)
     return await step_context.measure(request, place, found, found_step)

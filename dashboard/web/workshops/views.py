@@ -1,4 +1,4 @@
-"""The pages of workshops: list, overview and result. ``step_views`` has the steps."""
+"""The pages of workshops: list, overview and result. The pages of steps are in ``step_views``."""
 
 import shutil
 from contextlib import suppress
@@ -28,7 +28,7 @@ def library() -> Library:
 
 
 async def require_workshop(slug: str) -> Workshop:
-    """A workshop by its slug; Http404 if it does not exist."""
+    """The workshop with this slug. Raises Http404."""
     workshop = await sync_to_async(library().get, thread_sensitive=False)(slug)
     if workshop is None:
         raise Http404(_("There is no workshop with this name."))
@@ -36,12 +36,12 @@ async def require_workshop(slug: str) -> Workshop:
 
 
 async def person_of(request: HttpRequest) -> str:
-    """The signed-in user as the ``person`` of a workshop."""
+    """The key under which the progress of the signed-in user is stored."""
     return store.user_person(int((await request.auser()).pk or 0))
 
 
 async def render_page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """Renders a page outside the event loop."""
+    """Renders a template outside the event loop."""
     response: HttpResponse = await sync_to_async(render)(request, template, context, status=status)
     return response
 
@@ -49,7 +49,8 @@ async def render_page(request: HttpRequest, template: str, context: dict[str, An
 def list_steps(
     workshop: Workshop, records: Records, front: str = "", until: int | None = None, *, free: bool = False
 ) -> list[dict[str, Any]]:
-    """The list of steps for the navigation. ``front`` is the prefix of a step's URL."""
+    """The steps for the navigation. ``front`` is the prefix of the steps' URLs; ``until`` and ``free`` are as in
+    ``StepRunner``."""
     front = front or f"/workshop/{workshop.slug}/"
     return [
         {
@@ -64,7 +65,7 @@ def list_steps(
 
 
 def _describe_progress(workshop: Workshop, progress: Progress | None) -> dict[str, Any]:
-    """The number of completed steps, and the URL to continue at."""
+    """Template context with the number of completed steps, and the URL at which to continue."""
     records = progress.records if progress else {}
     done = sum(1 for step in workshop.steps if records.get(step.slug, EMPTY).passed_at)
     complete = done == len(workshop.steps)
@@ -75,7 +76,7 @@ def _describe_progress(workshop: Workshop, progress: Progress | None) -> dict[st
 
 @require_GET
 async def workshops(request: HttpRequest) -> HttpResponse:
-    """All workshops, with the user's progress."""
+    """The page of all workshops, with the user's progress."""
     progress = await to_db_thread(store.load_all_progress, await person_of(request))
     entries = await sync_to_async(library().all, thread_sensitive=False)()
     usable = [
@@ -93,7 +94,7 @@ async def workshops(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
-    """One workshop with its steps."""
+    """The page of a workshop, with its steps."""
     found = await require_workshop(workshop)
     progress = await to_db_thread(store.load_progress, await person_of(request), found.slug)
     context = {
@@ -108,18 +109,18 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
 
 @require_POST
 async def start(request: HttpRequest, workshop: str) -> HttpResponse:
-    """Starts a workshop, or continues it."""
+    """Starts a workshop or continues it, and leads to the current step."""
     found = await require_workshop(workshop)
     progress = await to_db_thread(store.start, await person_of(request), found.slug, found.digest, shared_clock())
 
-    with suppress(LabUnavailableError):  # the first step shows the problem
+    with suppress(LabUnavailableError):  # ignored: the first step shows the problem
         await service.ask(workshop_calls.prepare_images, found.images)
     return redirect(_describe_progress(found, progress)["url"])
 
 
 @require_POST
 async def again(request: HttpRequest, workshop: str) -> HttpResponse:
-    """Deletes the user's progress."""
+    """Deletes the user's progress in a workshop, so that they can start over."""
     found = await require_workshop(workshop)
     await to_db_thread(store.delete_progress, await person_of(request), found.slug)
     return redirect(f"/workshop/{found.slug}/")
@@ -127,7 +128,7 @@ async def again(request: HttpRequest, workshop: str) -> HttpResponse:
 
 @require_GET
 async def result(request: HttpRequest, workshop: str) -> HttpResponse:
-    """The user's result, for printing."""
+    """The page of the user's result, for printing."""
     found = await require_workshop(workshop)
     progress = await to_db_thread(store.load_progress, await person_of(request), found.slug)
     if progress is None:
