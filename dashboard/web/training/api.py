@@ -1,4 +1,4 @@
-"""Sessions over HTTP: an instructor's sessions and their reports."""
+"""The HTTP API of training sessions: an instructor's sessions and their reports."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ NO_SESSION = "You have no session with this number."
 
 
 class SessionOut(Schema):
-    """One of your sessions; times in seconds since 1970-01-01 UTC, 0 for never."""
+    """One of your sessions. Times are in seconds since 1970-01-01 UTC; 0 means never."""
 
     id: str
     title: str
@@ -51,7 +51,7 @@ def listing(request: HttpRequest) -> Any:
     summary="The results of a session (session-report/1)",
 )
 def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
-    """The full report for the instructor; with ``anonymous=true`` the anonymous one of a closed session."""
+    """The full report for the instructor; with ``anonymous=true``, the anonymous report of a closed session."""
     row = training_sessions.led_by(identity, request.user)
     if row is None:
         return Status(404, {"detail": NO_SESSION})

@@ -1,4 +1,4 @@
-"""Claims of a participant: run on the host of the group, or on a separate private host if they need a machine to
+"""Claims of a participant. They run on the group's host, or on a separate private host if they need a machine to
 themselves."""
 
 from dataclasses import replace
@@ -37,14 +37,14 @@ async def _catalogue(
 @require_GET
 @on_group_host()
 async def listing(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """All claims with their newest outcome in this group."""
+    """The page of all claims with their newest outcomes in this group."""
     return await _catalogue(request, host)
 
 
 @require_POST
 @on_group_host()
 async def run(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """Runs the chosen claims, or all that can run in a session."""
+    """Queues a run of the chosen claims, or of all that can run in a session."""
     ids = request.POST.getlist("claim")[:1000]
     try:
         run_id = await to_db_thread(group_runs.run_claims, ids, host.group, host.row.owner_id)

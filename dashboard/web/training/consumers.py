@@ -1,4 +1,4 @@
-"""Read-only websockets of a session, for its instructor and its participants."""
+"""The read-only websockets of a session, for its instructor and its participants."""
 
 from typing import Any
 
@@ -18,8 +18,8 @@ from dashboard.web.training.session_feed import INSTRUCTOR
 
 
 def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
-    """The participant (or ``INSTRUCTOR``) of a websocket, whether they are admitted, and the mirrored experiment; None
-    for anybody else. Queries the database."""
+    """The participant of a websocket (or ``INSTRUCTOR``), whether they are admitted, and the id of the mirrored
+    experiment; None for any other client. Queries the database."""
     user = scope.get("user")
     row = training_sessions.get(identity)
     if row is None:
@@ -27,7 +27,7 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
     if user is not None and training_sessions.led_by(identity, user) is not None:
         return INSTRUCTOR, True, row.mirror_id or ""
     participant: ParticipantRef | None = scope.get("participant")
-    if participant is None:  # a signed-in user who is also a participant
+    if participant is None:  # a signed-in user may be a participant as well
         participant = participants.by_token(identity, str(tokens_of(scope.get("session")).get(identity, "")))
     if participant is None or participant.session != identity:
         return None
@@ -35,12 +35,12 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
 
 
 class SessionConsumer(FeedConsumer):
-    """Sends the state of a session for all participants, and this participant's own state."""
+    """Sends the state that all participants see, and this participant's own state."""
 
     hub: FeedHub[Any] = hub
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Joins the feed, or closes with ``GONE``."""
+        """Joins the feed, or closes the connection with ``GONE``."""
         found = await to_db_thread(_authorise, self.scope, self.key)
         await self.send({"type": "websocket.accept"})
         if found is None:
@@ -52,22 +52,23 @@ class SessionConsumer(FeedConsumer):
         add_connection(self)
 
     async def enter(self, write_now: Any, _mirrored: str, *, admitted: bool) -> None:
-        """Joins the feed."""
+        """Joins the feed of the session."""
         self.client = await hub.enter(self.key, self.participant, self.base_send, write_now, admitted=admitted)
 
     def exit(self, client: Client) -> None:
-        """Leaves the feed."""
+        """Leaves the feed of the session."""
         hub.exit(self.key, self.participant, client)
 
 
 class MirrorConsumer(SessionConsumer):
-    """The experiment that the instructor shows to all participants."""
+    """Sends the experiment that the instructor shows to all participants."""
 
     hub = experiments
     mirrored = ""
 
     async def enter(self, write_now: Any, mirrored: str, *, admitted: bool) -> None:
-        """Joins the feed of the mirrored experiment."""
+        """Joins the feed of the mirrored experiment; closes the connection with ``GONE`` if none is shown, or the
+        participant is not admitted."""
         if not mirrored or not admitted:
             await self.send({"type": "websocket.close", "code": GONE})
             return
@@ -76,6 +77,6 @@ class MirrorConsumer(SessionConsumer):
         hub.link(mirror_key(self.key, mirrored), self.client, experiments)
 
     def exit(self, client: Client) -> None:
-        """Leaves the feed."""
+        """Leaves the feed of the mirrored experiment."""
         hub.linked.remove(mirror_key(self.key, self.mirrored), client)
         experiments.leave(self.mirrored, client)

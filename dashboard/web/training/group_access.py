@@ -1,6 +1,6 @@
-"""Access to the runs of groups, for the group's participants and the instructor, at every URL that names a run.
+"""Access to the runs of groups at every URL that names a run: only the group's participants and the instructor have it.
 
-All others get a 404, as if the run did not exist.
+All other users get a 404, as if the run did not exist.
 """
 
 import re
@@ -17,30 +17,32 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.training.roles import not_found, tokens_of
 
-#: A URL of this server's own engine that names a run.
+#: The URLs of runs on the server's own engine.
 NAMED = re.compile(r"/(?:api/)?(experiments|measurements|claims/runs)/([^/]+)")
 KINDS = {
     "experiments": RunKind.EXPERIMENT,
     "measurements": RunKind.MEASUREMENT,
     "claims/runs": RunKind.CLAIMS,
 }
-#: Websockets that any participant may request: the consumer checks which group the run belongs to.
+#: Websockets to which any participant may connect, because the consumer checks to which group the run belongs.
 SOCKETS = re.compile(r"/ws/(?:experiments|measurements)/[^/]+/")
 
 
 def is_instructor_of(group: str, user: Any) -> bool:
-    """Whether the user leads the session of a group. Queries the database."""
+    """Whether the user may lead the session of a group. Queries the database."""
     return training_sessions.led_by(session_of_group(group), user) is not None
 
 
 def may_open(kind: RunKind, identity: str, user: Any) -> bool:
-    """Whether a signed-in user may see a run at the URLs of the server's own engine. Queries the database."""
+    """Whether a signed-in user may see a run at the URLs of the server's own engine: it belongs to no group, or the
+    user leads the session. Queries the database."""
     group = group_runs.group_of(kind, identity[:40])
     return not group or is_instructor_of(group, user)
 
 
 def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | None:
-    """The admitted participant in this group that a browser session holds. Queries the database."""
+    """The admitted participant of this group whose token a browser session contains; None without one. Queries the
+    database."""
     session = session_of_group(group)
     token = tokens_of(browser_session).get(session, "")
     found = participants.by_token(session, str(token)) if token else None
@@ -48,14 +50,15 @@ def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | N
 
 
 def any_participant(browser_session: Any) -> ParticipantRef | None:
-    """A participant, of any session, that a browser session holds. Queries the database."""
+    """A participant of any training session whose token a browser session contains; None without one. Queries the
+    database."""
     held = (participants.by_token(session, str(token)) for session, token in tokens_of(browser_session).items())
     return next((participant for participant in held if participant is not None), None)
 
 
 def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether the browser of a websocket may follow a run, and the participant as which it may; empty for a signed-in
-    user. Queries the database."""
+    """Whether the browser of a websocket may follow a run, and the id of the participant who does, empty for a
+    signed-in user. Queries the database."""
     user = scope.get("user")
     signed_in = user is not None and bool(user.is_authenticated)
     group = group_runs.group_of(kind, identity)
@@ -68,13 +71,14 @@ def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[
 
 
 class GroupAccessMiddleware:
-    """Hides runs of groups at the URLs of the server's own engine, in pages and API, from all but the instructor."""
+    """Hides runs of groups from everyone but the instructor, at the URLs of the server's own engine, in pages and
+    API."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """404 for a run of another instructor's group."""
+        """Answers 404 for a run of a group whose session the user does not lead."""
         named = NAMED.match(request.path_info)
         if named is None or may_open(KINDS[named[1]], named[2], request.user):
             return self.get_response(request)
@@ -84,8 +88,8 @@ class GroupAccessMiddleware:
 
 
 def group_filter(session: str, user: Any) -> dict[str, str]:
-    """The filter for a list of the API: runs outside sessions, or those of the groups in one ``session`` of this user.
-    Http404 for another user's session. Queries the database."""
+    """A filter for lists of the API: runs outside sessions or, with ``session``, those of its groups. Http404 if the
+    user does not lead that session. Queries the database."""
     if not session:
         return {"group": ""}
     if training_sessions.led_by(session[:16], user) is None:

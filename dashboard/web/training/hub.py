@@ -1,6 +1,7 @@
-"""Websocket clients of sessions: one message for all participants, encoded once, and a small one for each.
+"""The websocket clients of training sessions. The state for all participants is encoded once; each participant also
+gets a small message with their own state.
 
-Actions of the instructor are sent at once; presence and answers are collected for ``COLLECT_S``.
+Changes by the instructor are sent at once; presence and answers are collected for ``COLLECT_S`` seconds.
 """
 
 import asyncio
@@ -28,7 +29,8 @@ from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
 COLLECT_S = 0.5
-#: How many participants' own states are read together. A change that all must see at once then goes first.
+#: The number of own states that are read and sent at a time. In between, an urgent change for all participants goes
+#: first.
 OWN_STATES = 20
 HOST_CHECK_S = 1.0
 
@@ -46,7 +48,7 @@ def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]
 
 
 class SessionHub(FeedHub[SessionFeed]):
-    """Feeds by session. ``peers`` are the other web processes."""
+    """The feeds of training sessions, by session. ``peers`` are the other web processes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,17 +64,19 @@ class SessionHub(FeedHub[SessionFeed]):
             self._loop.call_soon_threadsafe(call)
 
     def wake(self, key: str) -> None:
-        """Sends changes to clients within ``COLLECT_S``."""
+        """Sends the changes of a session to its clients, in all processes, within ``COLLECT_S`` seconds."""
         self.peers.tell("class", key)
         self._in_loop(lambda: self.mark(key))
 
     def tell(self, session: str, *changed: str) -> None:
-        """Sends changes to clients at once, and to the ``changed`` participants their own state."""
+        """Sends the changes of a session to its clients at once, in all processes; the ``changed`` participants also
+        get their own states."""
         self.peers.tell("class-now", session, *changed)
         self._in_loop(lambda: self.mark(session, *changed, urgent=True))
 
     def mark(self, session: str, *changed: str, urgent: bool = False) -> None:
-        """Handles a wake-up in this process, in the event loop."""
+        """Marks a session as dirty in this process; ``changed`` are the participants whose own states are sent as well.
+        Call this in the event loop."""
         feed = self._feeds.get(session)
         if feed is not None:
             feed.outdated.update(dict.fromkeys(changed))
@@ -81,23 +85,23 @@ class SessionHub(FeedHub[SessionFeed]):
                 feed.urgent.set()
 
     def feeds(self) -> list[SessionFeed]:
-        """The sessions with clients in this process."""
+        """The feeds of the sessions that have clients in this process."""
         return list(self._feeds.values())
 
     def present(self, session: str) -> set[str]:
-        """The participants of a session that are present."""
+        """The ids of a session's participants who are present in any process."""
         feed = self._feeds.get(session)
         here = feed.present(shared_clock()) if feed is not None else set()
         return here | self.peers.participants(session)
 
     def number_present(self, now: float) -> int:
-        """The number of participants of all sessions that are present in this process."""
+        """The number of participants, of all sessions, who are present in this process."""
         return sum(len(feed.present(now)) for feed in self._feeds.values())
 
     async def enter(
         self, session: str, participant: str, send: Send, write: WriteNow | None, *, admitted: bool
     ) -> Client:
-        """Adds a client of a participant, or of the ``INSTRUCTOR``."""
+        """Adds a client of a participant or of the ``INSTRUCTOR`` to the feed of a session."""
         self._loop = asyncio.get_running_loop()
         feed = self._open_feed(session)
         if admitted:
@@ -115,7 +119,7 @@ class SessionHub(FeedHub[SessionFeed]):
         return client
 
     def exit(self, session: str, participant: str, client: Client) -> None:
-        """Removes a client; its participant stays present for ``GRACE_S``."""
+        """Removes a client. Its participant counts as present for another ``GRACE_S`` seconds."""
         feed = self._feeds.get(session)
         if feed is not None:
             feed.waiting.discard(client)
@@ -129,7 +133,7 @@ class SessionHub(FeedHub[SessionFeed]):
         self.leave(session, client)
 
     def leave(self, key: str, client: Client) -> None:
-        """Removes a client; without clients a feed ends, unless participants wait for admission."""
+        """Removes a client. A feed without clients ends, unless participants wait for admission."""
         feed = self._feeds.get(key)
         if feed is not None and feed.waiting:
             if client.pending is not None:
@@ -139,18 +143,20 @@ class SessionHub(FeedHub[SessionFeed]):
         super().leave(key, client)
 
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Links a client of another hub to a participant, a session or a mirror: they are disconnected together."""
+        """Links a client to a participant, a session or a mirror (``key``), so that it is disconnected together with
+        that. ``hub`` is the client's hub."""
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)
 
     def disconnect_participant(self, session: str, participant: str) -> None:
-        """Closes all connections of a participant in all processes: it was removed, or moved to another device."""
+        """Closes all connections of a participant, in all processes, because they were removed or have moved to another
+        device."""
         self.peers.tell("class-out", session, participant)
         self.disconnect_here(session, participant)
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
-        """Closes the connections of a participant in this process that were opened before a time on the loop's
-        clock."""
+        """Closes the connections of a participant in this process: the linked ones, and those to the session that were
+        opened ``before`` this time by the loop's clock."""
 
         def disconnect() -> None:
             self.linked.disconnect(participant)
@@ -162,12 +168,14 @@ class SessionHub(FeedHub[SessionFeed]):
         self._in_loop(disconnect)
 
     def end_mirrors(self, session: str) -> None:
-        """Closes the connections to the mirrored comparison in all processes, when it is replaced or ended."""
+        """Closes all connections to the session's mirrored comparison, in all processes, because it was replaced or
+        ended."""
         self.peers.tell("class-mirrors", session)
         self.end_mirrors_here(session)
 
     def end_mirrors_here(self, session: str, current: str = "") -> None:
-        """Closes the connections to mirrored comparisons in this process, except to the ``current`` experiment."""
+        """Closes the connections to the session's mirrored comparisons in this process, except those to the ``current``
+        experiment."""
         self._in_loop(lambda: self.linked.end_mirrors(session, current))
 
     async def _run_feed(self, feed: SessionFeed) -> None:
@@ -188,7 +196,8 @@ class SessionHub(FeedHub[SessionFeed]):
                 await asyncio.wait_for(feed.urgent.wait(), COLLECT_S)
 
     async def _check_hosts(self, feed: SessionFeed) -> None:
-        """Finds the participants with hosts that have changed, because hosts start and stop without a command."""
+        """Marks participants whose hosts have changed, because hosts also start and stop without a command; places
+        hosts that wait for a machine."""
         before = feed.hosts or {}
         feed.absent, hosts = await to_db_thread(_read_hosts, feed.key)
         feed.hosts = hosts
@@ -219,7 +228,7 @@ class SessionHub(FeedHub[SessionFeed]):
         if state.hosts and feed.hosts is None:
             feed.hosts = {}
         if state.closed:
-            self.disconnect_participant(feed.key, feed.key)  # the terminals, which are linked to the session
+            self.disconnect_participant(feed.key, feed.key)  # closes the terminals: they are linked to the session's id
         if state != feed.state:
             feed.state, feed.snapshot, feed.loaded = state, "", True
             self.encoded += 1
@@ -227,7 +236,7 @@ class SessionHub(FeedHub[SessionFeed]):
         own = [participant for participant in outdated if participant in feed.connections]
         for first in range(0, len(own), OWN_STATES):
             if first and feed.urgent.is_set():
-                feed.outdated = dict.fromkeys(own[first:]) | feed.outdated  # they are the next
+                feed.outdated = dict.fromkeys(own[first:]) | feed.outdated  # sent first in the next pass
                 break
             await self._send_own_states(feed, own[first : first + OWN_STATES])
         feed.number += 1
@@ -239,7 +248,7 @@ class SessionHub(FeedHub[SessionFeed]):
         await self._record_presence(feed, feed.present(now), on_peers)
 
     async def _record_presence(self, feed: SessionFeed, here: set[str], on_peers: frozenset[str]) -> None:
-        """Stores which participants have left or returned, for results and replay."""
+        """Stores which participants have left or returned, for the results and the replay."""
         came = here - feed.recorded
         left = {key: feed.left_at.get(key, shared_clock()) for key in feed.recorded - here - on_peers}
         if came or left:

@@ -1,9 +1,10 @@
 """Joining a session with a code and a name, and moving a participant to another device with a personal link.
 
-New participants are limited by client (``core.training.rate_limit``). A host starts when its group opens a step.
+New participants are rate limited per client (``core.training.rate_limit``). A host is requested only when its group
+opens a step.
 
-Typed codes are rate limited by client and overall. The join link and its QR code contain the code and a signature,
-which cannot be guessed: they keep working while others guess codes.
+Entered codes are rate limited per client and overall. The join link and its QR code contain the code and a signature,
+which cannot be guessed: they continue to work while someone guesses codes.
 """
 
 import math
@@ -34,12 +35,12 @@ KEY_LENGTH = 22
 
 
 def key_of(code: str) -> str:
-    """The signature of a code in its link."""
+    """The signature of a join code, as the join link contains it."""
     return _signer.signature(code)[:KEY_LENGTH]
 
 
 def join_link(origin: str, code: str) -> str:
-    """The link with which participants join; ``origin`` is that of the session's ``JoinAddress``."""
+    """The link with which participants join. ``origin`` is that of the session's ``JoinAddress``."""
     return f"{origin}/join/?code={code}&key={key_of(code)}"
 
 
@@ -55,7 +56,8 @@ def _page(request: HttpRequest, status: int = 200, **context: object) -> HttpRes
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest) -> HttpResponse:
-    """The form; with a correct code and a free name the browser becomes a participant."""
+    """The form with which participants join. POST with a correct code and a free name makes the browser a
+    participant."""
     if request.method != "POST":
         return _page(request)
     try:
@@ -109,8 +111,8 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def resume(request: HttpRequest, token: str) -> HttpResponse:
-    """A personal link. GET changes nothing, so a link preview does not use it up; the button moves the participant to
-    this device."""
+    """The page of a personal link. GET changes nothing, so that a preview of the link does not use it up; its button
+    (POST) moves the participant to this device."""
     if request.method != "POST":
         participant = participants.by_link(token)
         session = training_sessions.get(participant.session) if participant else None

@@ -1,4 +1,4 @@
-"""Clients of other hubs that are disconnected together with a participant, a session or a mirrored comparison."""
+"""Clients that are disconnected together with a participant, a session or a mirrored comparison."""
 
 from typing import Any
 
@@ -8,34 +8,34 @@ MIRROR = "mirror:"
 
 
 def mirror_key(session: str, experiment: str) -> str:
-    """The key of the clients that follow an experiment as the mirrored comparison of a session."""
+    """The key for clients that follow an experiment as the mirrored comparison of a session."""
     return f"{MIRROR}{session}:{experiment}"
 
 
 class LinkedClients:
-    """The clients, by the key to which they are linked. Everything runs in the event loop."""
+    """The linked clients, by the key to which they are linked. Use it only in the event loop."""
 
     def __init__(self) -> None:
         self._clients: dict[str, dict[Client, FeedHub[Any]]] = {}
 
     def add(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Links a client of a hub."""
+        """Links a client to a key; ``hub`` is the client's hub."""
         self._clients.setdefault(key, {})[client] = hub
 
     def remove(self, key: str, client: Client) -> None:
-        """Forgets a client."""
+        """Removes the link between a client and a key."""
         clients = self._clients.get(key, {})
         clients.pop(client, None)
         if not clients:
             self._clients.pop(key, None)
 
     def disconnect(self, key: str) -> None:
-        """Closes the connections of all clients with this key."""
+        """Closes the connections of all clients that are linked to this key."""
         for client, hub in tuple(self._clients.get(key, {}).items()):
             hub.disconnect(client, GONE)
 
     def mirrored(self) -> set[str]:
-        """The sessions whose mirrored comparison has clients."""
+        """The ids of the sessions whose mirrored comparison has clients."""
         return {key.split(":")[1] for key in self._clients if key.startswith(MIRROR)}
 
     def end_mirrors(self, session: str, current: str) -> None:

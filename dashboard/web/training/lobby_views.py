@@ -1,4 +1,5 @@
-"""A participant's pages other than the steps: lobby, mirrored comparison, asking for help, another device."""
+"""A participant's pages other than the steps: the lobby, the mirrored comparison, asking for help, moving to another
+device."""
 
 from typing import Any
 
@@ -30,7 +31,7 @@ from dashboard.web.workshops.views import list_steps, render_page
 
 @require_GET
 async def lobby(request: HttpRequest, identity: str) -> HttpResponse:
-    """The lobby for a participant; redirects the instructor to the console."""
+    """The participant's lobby; redirects the instructor to the console."""
     user = await request.auser()
 
     def is_only_instructor() -> bool:
@@ -60,7 +61,7 @@ async def _lobby(request: HttpRequest, row: TrainingSession, participant: Partic
 
 
 def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str, object]]:
-    """The names of the admitted participants, and who is present."""
+    """The admitted participants: their names, whether they are present, and whether they are in the same group."""
     present = hub.present(row.id)
     rows = row.participants.filter(removed_at=0.0).exclude(admitted_at=0.0).values_list("id", "name", "group")
     return [
@@ -70,7 +71,7 @@ def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str,
 
 
 async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """Redirects to the step from which a form was sent, or to the lobby."""
+    """Redirects to the step from which a form was sent, or to the lobby if it was sent from there."""
     workshop, step = await to_db_thread(workshop_in, row), request.POST.get("step", "")
     return redirect(f"/sessions/{row.id}/" + (f"steps/{step}/" if workshop.index(step) is not None else ""))
 
@@ -78,7 +79,7 @@ async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_POST
 @for_participant
 async def hand(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """Raises the hand, with or without a question, or lowers it."""
+    """Raises the participant's hand, with or without a question, or lowers it."""
     up, now = request.POST.get("up") == "yes", shared_clock()
     if not row.closed_at:
         step = request.POST.get("step", "")[:60] or row.step
@@ -98,7 +99,7 @@ async def hand(request: HttpRequest, row: TrainingSession, participant: Particip
 @require_POST
 @for_participant
 async def host(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """Starts the group's host, or resets it."""
+    """Requests the group's host, or resets it."""
     if row.hosts == HostsFor.NONE or not participant.admitted:
         raise Http404(_("This session has no private hosts."))
     group, reset = group_key(row.id, participant.group), request.POST.get("do") == "reset"
@@ -113,7 +114,7 @@ async def host(request: HttpRequest, row: TrainingSession, participant: Particip
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_participant
 async def device(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """A link and a QR code that move the participant to another device; a new link voids the previous one."""
+    """The page for moving to another device. POST creates a link and its QR code, and voids the previous link."""
     context = await page_context(row, participant)
     if request.method != "POST":
         return await private_page(request, "training/transfer.html", context)
@@ -126,7 +127,7 @@ async def device(request: HttpRequest, row: TrainingSession, participant: Partic
 @require_POST
 @for_participant
 async def leave(request: HttpRequest, row: TrainingSession, _participant: ParticipantRef) -> HttpResponse:
-    """Removes the participant from this browser; they stay in the session."""
+    """Makes this browser forget the participant, who stays in the session."""
     key = request.session.session_key
     await to_db_thread(remove_token, request, row.id)
     end_session(key or "")
@@ -136,12 +137,12 @@ async def leave(request: HttpRequest, row: TrainingSession, _participant: Partic
 @require_GET
 @for_admitted
 async def mirror(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """The comparison that the instructor shows, live and read-only."""
+    """The page of the comparison that the instructor shows, live and read-only."""
     return await mirrored_page(request, row, await page_context(row, participant))
 
 
 async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dict[str, object]) -> HttpResponse:
-    """The read-only page of the mirrored experiment; Http404 if none is shown."""
+    """The read-only page of the mirrored experiment. Http404 if no experiment is mirrored."""
     if not row.mirror_id:
         raise Http404(_("Your instructor does not show a comparison now."))
     snapshot = await to_db_thread(load_snapshot, row.mirror_id)

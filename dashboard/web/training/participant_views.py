@@ -1,4 +1,4 @@
-"""The instructor's page about one participant: progress, messages, and what the group runs."""
+"""The instructor's page about one participant: progress, messages, and the runs of the group."""
 
 import asyncio
 from typing import Any
@@ -73,7 +73,7 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
 
 
 def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
-    """The running and ended runs of the participant's group, in addition to the steps."""
+    """Template context with the runs of the participant's group that are not part of workshop steps."""
     if row.hosts == HostsFor.NONE:
         return {"group": ""}
     group, scope = group_key(row.id, participant.group), UrlScope(_url(row, participant.id))
@@ -86,7 +86,7 @@ def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
 
 
 async def _containers(row: TrainingSession, group: str) -> dict[str, Any]:
-    """The containers on the group's host, or the reason why they are unknown."""
+    """Template context with the containers on the group's host, or the reason why they cannot be listed."""
     if not group or row.closed_at:
         return {}
     try:
@@ -117,14 +117,14 @@ async def _page(
 @require_GET
 @for_instructor
 async def overview(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
-    """The page of a participant."""
+    """The page about a participant."""
     return await _page(request, row, participant)
 
 
 @require_GET
 @for_instructor
 async def live(request: HttpRequest, row: TrainingSession, participant: str, run_id: str) -> HttpResponse:
-    """An experiment of the participant's group, live and read-only, with a form for a hint."""
+    """The page of an experiment of the participant's group, live and read-only, with a form to send a hint."""
 
     def read() -> dict[str, Any]:
         found = find_participant(row, participant)
@@ -148,7 +148,7 @@ async def live(request: HttpRequest, row: TrainingSession, participant: str, run
 @require_POST
 @for_instructor
 async def change(request: HttpRequest, row: TrainingSession, participant: str, what: str) -> HttpResponse:
-    """Renames, removes, admits or answers a participant, lowers the hand, or creates the link to another device."""
+    """Renames, removes, admits or answers a participant, lowers their hand, or creates a link to another device."""
     found, now = await to_db_thread(find_participant, row, participant), shared_clock()
     if row.closed_at and what in {"say", "admit"}:
         return await _page(request, row, participant, 409, problem=_("This session is over and cannot be changed."))

@@ -1,4 +1,4 @@
-"""Responses that several views of sessions share: private pages, refusals, QR codes."""
+"""Responses that several views of training sessions share: private pages, refusals, QR codes."""
 
 from typing import Any
 
@@ -13,7 +13,8 @@ from dashboard.web.workshops.views import render_page
 
 
 async def private_page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """A page that no cache stores; only its content where a script asks for that."""
+    """A page that caches must not store. Without the frame around its content if a script requests it
+    (``PART_HEADER``)."""
     base = {"base": "fragment_base.html" if PART_HEADER in request.headers else "base.html"}
     response = await render_page(request, template, base | context, status)
     response["Cache-Control"] = "no-store"
@@ -35,4 +36,4 @@ def qr_code(text: str, title: str) -> SafeString:
     svg = make(text, error="m", micro=False).svg_inline(
         omitsize=True, dark="#000", light="#fff", title=title, svgclass="qr", lineclass=None, border=3
     )
-    return SafeString(svg.replace("<svg ", '<svg role="img" ', 1))  # our own link; the title is escaped  # nosec B703
+    return SafeString(svg.replace("<svg ", '<svg role="img" ', 1))  # trusted: the title is escaped  # nosec B703

@@ -1,6 +1,6 @@
-"""Identifies the sender of a request: the instructor of a session or one of its participants. All others get a 404.
+"""Identifies the sender of a request: the instructor of a session, or one of its participants. All others get a 404.
 
-A browser session stores the token of each of its participants, by training session.
+A browser session contains the tokens of its participants, one for each training session that it has joined.
 """
 
 import re
@@ -18,34 +18,34 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http.database import to_db_thread
 
-TOKENS_KEY = "seats"  # the name in browser sessions that earlier versions stored
+TOKENS_KEY = "seats"  # the name that browser sessions of earlier versions contain
 MAX_TOKENS = 10
-#: What a participant may request: the URLs of the own session without the instructor's, and its websockets.
+#: The URLs and websockets of a session that its participants may request: all except the instructor's.
 OWN_PATH = re.compile(r"/(?:ws/)?sessions/([a-z0-9]{1,16})/(?!console/)[^?#]*")
 
 
 def session_in(path: str) -> str:
-    """The session whose participants may request this path, or an empty text."""
+    """The id of the session whose participants may request this path; empty for any other path."""
     match = OWN_PATH.fullmatch(path)
     return match[1] if match else ""
 
 
 def tokens_of(browser_session: Any) -> Mapping[str, str]:
-    """The tokens in a browser session, by training session."""
+    """The participants' tokens in a browser session, by training session."""
     tokens = browser_session.get(TOKENS_KEY) if browser_session is not None else None
     return tokens if isinstance(tokens, dict) else {}
 
 
 def participant_in(browser_session: Any, path: str) -> ParticipantRef | None:
-    """The participant of a browser session at this path. Queries the database."""
+    """The participant as whom a browser session may request this path; None without one. Queries the database."""
     identity = session_in(path)
     token = tokens_of(browser_session).get(identity, "")
     return participants.by_token(identity, token) if isinstance(token, str) and token else None
 
 
 def add_token(request: HttpRequest, identity: str, token: str) -> None:
-    """Makes this browser the participant with this token. The browser gets a new cookie, unless signing in has just
-    created one, so that a client that knows the old cookie does not become the participant."""
+    """Makes this browser the participant with this token. The browser gets a new session cookie, unless signing in has
+    just created one, so that a client that knows the old cookie does not become the participant as well."""
     others = {key: value for key, value in tokens_of(request.session).items() if key != identity}
     if request.session.session_key and not request.user.is_authenticated:
         request.session.cycle_key()
@@ -58,18 +58,18 @@ def remove_token(request: HttpRequest, identity: str) -> None:
 
 
 def not_found() -> Http404:
-    """The response to everybody else."""
+    """The exception for everyone who has no access, as if the session did not exist."""
     return Http404(_("There is no session with this number."))
 
 
 type Answer = Coroutine[Any, Any, HttpResponse]
 type ParticipantView[**P] = Callable[Concatenate[HttpRequest, TrainingSession, ParticipantRef, P], Answer]
 type SessionView[**P] = Callable[Concatenate[HttpRequest, TrainingSession, P], Answer]
-type View = Callable[..., Answer]  # (request, identity, …): Django passes what the URL names as keywords
+type View = Callable[..., Answer]  # (request, identity, …): Django passes the parameters of the URL as keywords
 
 
 def for_participant[**P](view: ParticipantView[P]) -> View:
-    """A view for a participant of the session; 404 for everybody else."""
+    """Decorates a view for participants of the session; everyone else gets a 404."""
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -82,7 +82,7 @@ def for_participant[**P](view: ParticipantView[P]) -> View:
 
 
 def for_admitted[**P](view: ParticipantView[P]) -> View:
-    """A view for an admitted participant; a waiting one is redirected to the lobby."""
+    """Decorates a view for admitted participants; those who wait are redirected to the lobby."""
 
     @for_participant
     @wraps(view)
@@ -105,7 +105,7 @@ def _find(request: HttpRequest, identity: str) -> tuple[TrainingSession | None, 
 
 
 def for_instructor[**P](view: SessionView[P]) -> View:
-    """A view for the session's instructor, or an owner; 404 for everybody else."""
+    """Decorates a view for the session's instructor and for owners; everyone else gets a 404."""
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Where a participant works on the workshop of a session: open steps, host, and the context of the pages."""
+"""The place where a participant works on a session's workshop: open steps, host, and the context of the pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ BASE = "training/participant_base.html"
 
 
 def workshop_in(row: TrainingSession) -> Workshop:
-    """The session's workshop; Http404 if it no longer exists."""
+    """The session's workshop. Raises Http404 if it no longer exists."""
     workshop = library().get(row.workshop)
     if workshop is None:
         raise Http404(_("The workshop of this session no longer exists."))
@@ -35,7 +35,8 @@ def workshop_in(row: TrainingSession) -> Workshop:
 
 
 def _without_lab(group: str) -> HostState | None:
-    """The state of a host that no lab can report, because it has no machine or the machine does not respond."""
+    """The state of a host that no lab can report, because it has no machine yet or its machine does not respond;
+    otherwise None."""
     stage, reason = group_host_store.state_of(group, absent_machines())
     return HostState(group, stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
 
@@ -65,7 +66,7 @@ def closed_reason(row: TrainingSession) -> str:
 def place_of(
     row: TrainingSession, participant: ParticipantRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
 ) -> WorkshopPlace:
-    """The place where this participant works; ``extra`` is added to the context of the page and of its parts."""
+    """The place where this participant works. ``extra`` is added to the template context."""
     pacing = session_state.pacing(row, workshop)
     hosts = row.hosts != HostsFor.NONE
     home = f"/sessions/{row.id}/"
@@ -87,7 +88,8 @@ def place_of(
 
 
 async def page_context(row: TrainingSession, participant: ParticipantRef, step: str = "") -> dict[str, Any]:
-    """The context of every page of a participant, with the state of the host. ``step`` is the one on the page."""
+    """The template context of all pages of a participant, with the state of the host. ``step`` is the slug of the step
+    that the page shows, empty if it shows none."""
     context = await to_db_thread(_page_context, row, participant, step)
     return {**context, "host": await host_state(row, participant) if participant.admitted else None}
 

@@ -1,4 +1,4 @@
-"""A step of the workshop for a participant. Only the first prediction counts; commands run on the group's host."""
+"""Steps of the workshop, for a participant. Only the first prediction counts; commands run on the group's host."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +28,8 @@ from dashboard.web.workshops import step_context
 async def _place(
     row: TrainingSession, participant: ParticipantRef, slug: str, *, whole_page: bool
 ) -> tuple[step_context.WorkshopPlace, Workshop, Step]:
-    """The place where the participant works, with the context around the step for a ``whole_page``."""
+    """The place where the participant works, the workshop and the step. For a ``whole_page``, the place contains the
+    context of the page around the step."""
     workshop = await to_db_thread(workshop_in, row)
     step = step_context.find_step(workshop, slug)
     extra = await page_context(row, participant, slug) if whole_page else {}
@@ -46,7 +47,8 @@ async def step_page(request: HttpRequest, row: TrainingSession, participant: Par
 @require_POST
 @for_admitted
 async def opened(_request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """Records when the step was first opened; sent by the page."""
+    """Records when the participant first opened the step, and requests the group's host. The page sends this
+    request."""
     place, workshop, found = await _place(row, participant, step, whole_page=False)
     walk = await to_db_thread(workshop_store.load_progress, participant.person, row.workshop)
     if walk is not None and not row.closed_at and not await to_db_thread(place.is_locked, workshop, walk, found):
@@ -58,7 +60,7 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
 
 
 async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None:
-    """Requests the group's host when the first step is opened; joining alone requests none."""
+    """Requests the group's host when the group opens its first step; joining alone requests none."""
     with suppress(NoHostError):
         await request_first_host(group_key(row.id, participant.group))
 
@@ -66,13 +68,13 @@ async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None
 @require_POST
 @for_admitted
 async def predict(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """Stores a prediction; only the first counts."""
+    """Stores a prediction, unless one exists already."""
     choice, part = step_context.parse_number(request, "choice"), step_context.PART_HEADER in request.headers
     place, workshop, found = await _place(row, participant, step, whole_page=not part)
 
     def store() -> tuple[int, str]:
-        """Stores a prediction in one call, since all participants predict at the same time. Returns the status and the
-        reason of a refusal."""
+        """Stores the prediction in a single call to a thread, since all participants predict at the same time. Returns
+        the status of the response, and the reason of a refusal, empty if stored."""
         walk = workshop_store.load_progress(participant.person, row.workshop)
         question = found.predict
         if walk is None or place.is_locked(workshop, walk, found):
@@ -92,7 +94,7 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
         )
     hub.wake(row.id)
     if place.runs:
-        # A first check: later ones then notice what has changed.
+        # The first check records the state before the run, so that later checks see changes.
         checked = await step_context.perform(request, place, workshop, found, step_context.StepForm(StepAction.CHECK))
         if part:
             return checked
@@ -122,6 +124,6 @@ hint = _action(step_context.hint_form)
 @require_POST
 @for_admitted
 async def measure(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """Measures the paths of the step's modes on the group's host."""
+    """Requests a measurement of the step on the group's host."""
     place = await _place(row, participant, step, whole_page=step_context.PART_HEADER not in request.headers)
     return await step_context.measure(request, *place)

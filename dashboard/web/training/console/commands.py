@@ -1,4 +1,4 @@
-"""The commands of the console: step, gate, timer, reveal, the comparison for all, hints, closing."""
+"""The commands of the console: step, pace, timer, reveal, mirrored comparison, hints, closing."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from dashboard.web.workshops.step_context import PART_HEADER
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A form of the console, with the session that it changes."""
+    """A submitted form of the console, and the session that it changes."""
 
     post: QueryDict
     row: TrainingSession
@@ -39,23 +39,24 @@ class Command:
     now: float
 
     def text(self, name: str) -> str:
-        """A field of the form, empty if it is missing."""
+        """The value of a field of the form, empty if it is missing."""
         return str(self.post.get(name, ""))
 
     @property
     def step(self) -> str:
-        """The chosen step. Raises ValueError if none was chosen."""
+        """The chosen step's slug. Raises ValueError if the form contains no valid step."""
         step = self.text("step")
         if self.workshop.index(step) is None:
             raise ValueError(_("Choose one of the steps."))
         return step
 
     async def call(self, function: Callable[..., bool], *args: Any, **fields: Any) -> bool:
-        """Calls a function of the store that changes the instructor's session."""
+        """Calls a function of the store with the ids of the session and of its instructor. Returns whether it changed
+        the session."""
         return await to_db_thread(function, self.row.id, self.row.owner_id, *args, **fields)
 
     async def change(self, **fields: str | bool | float) -> bool:
-        """Sets fields of the session."""
+        """Sets fields of the session. Returns whether it was changed."""
         return await self.call(training_sessions.change, self.now, **fields)
 
 
@@ -97,7 +98,7 @@ async def _reveal(command: Command) -> bool:
         try:
             truth = await service.ask(workshop_calls.truth, workshop.slug, workshop.digest, step)
         except (LabUnavailableError, EngineError, StepLockedError):
-            truth = ""  # the answer is revealed without a reading of the server's engine
+            truth = ""  # revealed without a reading from the server's engine
     return await command.call(training_sessions.reveal, command.now, step, truth)
 
 
@@ -163,7 +164,7 @@ COMMANDS: dict[str, Callable[[Command], Awaitable[bool]]] = {
 @require_POST
 @for_instructor
 async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpResponse:
-    """Runs one of ``COMMANDS``, and tells all participants."""
+    """Executes one of ``COMMANDS``, and sends the changes to all participants."""
     if what not in COMMANDS:
         raise Http404(_("This command does not exist."))
     command = Command(request.POST, row, await to_db_thread(workshop_in, row), shared_clock())

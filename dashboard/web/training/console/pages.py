@@ -1,4 +1,4 @@
-"""The instructor's pages: the console, the projector, and the comparison to point at."""
+"""The instructor's pages: the console, the projector, and the comparison in which the instructor points at rows."""
 
 from collections import Counter
 from typing import Any
@@ -35,7 +35,7 @@ from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
 from dashboard.web.training.views import status_of
 
-#: The shape of the projector's half that has the diagram.
+#: The width and height, as a ratio, of the part of the projector's page that contains the diagram.
 PICTURE_SHAPE = (6.0, 5.0)
 SHOWN_EXPERIMENTS = 20
 
@@ -77,7 +77,8 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
 
 
 def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
-    """How many participants have answered the question of a step, and whether everyone has."""
+    """Template context with the number of participants who have answered the question of a step, and whether everyone
+    has."""
     answered = {person.participant.id for person in grid.people if person.row.cells[number].predicted}
     people = {person.participant.id for person in grid.people}
     present = {person.participant.id for person in grid.people if person.present}
@@ -89,7 +90,7 @@ def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
 
 
 def _mirrored(row: TrainingSession) -> Snapshot | None:
-    """The comparison that is shown to all, if any."""
+    """The snapshot of the comparison that is shown to all participants; None if none is shown."""
     try:
         return load_snapshot(row.mirror_id) if row.mirror_id else None
     except Http404:
@@ -107,7 +108,7 @@ def _rows(row: TrainingSession) -> list[dict[str, str]]:
 @require_GET
 @for_instructor
 async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The instructor's console of a session."""
+    """The instructor's console."""
     context = await to_db_thread(_console, request, row)
     if row.hosts != HostsFor.NONE:
         context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
@@ -120,7 +121,7 @@ async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_GET
 @for_instructor
 async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page for the projector: large, and with nothing about individual participants."""
+    """The page for the projector: large, and without anything about individual participants."""
 
     def read() -> dict[str, Any]:
         context = _console(request, row)
@@ -140,7 +141,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 
 
 def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
-    """The row that the instructor points at, with the title and the text of each column, if any."""
+    """The row that the instructor points at, with the title and text of each column; None if the row does not exist."""
     row = next((one for one in snapshot.rows if row_id(one) == pointer), None)
     if row is None:
         return None
@@ -155,8 +156,8 @@ def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
 
 
 async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, number: int) -> Picture | None:
-    """The diagram of the server's engine, or of the host of a participant who has done this step; None if it cannot be
-    read."""
+    """The diagram of the server's engine or, in a session with private hosts, of the host of a participant who has done
+    this step. None if there is no such participant, or it cannot be read."""
     done = (person.participant for person in grid.people if person.row.cells[number].stage is StepStage.DONE)
     last = next(done, None)
     if row.hosts != HostsFor.NONE and last is None:
@@ -172,6 +173,6 @@ async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, numbe
 @require_GET
 @for_instructor
 async def mirror(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The mirrored comparison as participants see it. Selecting a row highlights it for them."""
+    """The page of the mirrored comparison, as participants see it. Selecting a row highlights it for them."""
     context = {"base": "base.html", "pointing": f"/sessions/{row.id}/console/steer/", "session": row}
     return await mirrored_page(request, row, context)

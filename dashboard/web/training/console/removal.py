@@ -1,4 +1,4 @@
-"""Removes several participants at once, and stops the hosts of groups that are then empty."""
+"""Removes several participants at once, and stops the hosts of groups that become empty."""
 
 from typing import Any
 
@@ -23,7 +23,8 @@ from dashboard.web.training.roles import for_instructor
 
 
 async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
-    """Removes these participants and stops the hosts of groups that are then empty; returns the number removed."""
+    """Removes these participants, and stops the hosts of groups that become empty. Returns the number of participants
+    removed."""
     removed, empty = await to_db_thread(participants.remove, row.id, chosen, shared_clock())
     for participant in removed:
         hub.disconnect_participant(row.id, participant)
@@ -40,8 +41,8 @@ async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_instructor
 async def removal(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """Lists participants, newest first. POST removes the selected ones and, if that is selected, makes later ones wait
-    for admission."""
+    """The page that lists participants, newest first. POST removes the selected ones and, if requested, makes later
+    participants wait for admission."""
     if request.method != "POST":
         return await _page(request, row)
     chosen = request.POST.getlist("participant")[: row.max_participants]

@@ -1,4 +1,4 @@
-"""Requests of private hosts, and the machines that they may be placed on."""
+"""Requests for private hosts, and the machines that can hold them."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,13 +17,14 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import LabUnavailableError, service
 
-#: How long a new session waits for labs that prepare for its hosts.
+#: Seconds that the creation of a session waits for labs that prepare for its hosts.
 EXPECT_S = 2.0
 
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
-    """The machines that can hold private hosts, with the server's own, which has an empty name; empty if no other
-    machine has ever joined. A revoked machine is not offered, but hosts that it held may have to move to the others."""
+    """The machines that can hold private hosts, including the server's own, whose name is empty; empty if no other
+    machine has ever joined. Revoked machines are left out, but hosts on them may have to move to other machines, so the
+    result is not empty then."""
     labs = service.labs
     records = await to_db_thread(machines.list_machines) if labs is not None else ()
     if labs is None or not records:
@@ -39,7 +40,7 @@ def _offer(record: MachineRecord, labs: RemoteLabs) -> MachineOffer:
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:
-    """The capacity of all machines now; ``problem`` is the reason if it is unknown."""
+    """The current capacity of all machines together. ``problem`` is the reason if it is unknown."""
     offers = await machine_offers()
     names = [offer.name or None for offer in offers if offer.present and not offer.draining] if offers else [None]
     return combine(await asyncio.gather(*(_capacity_of(name, limits) for name in names)))
@@ -53,7 +54,7 @@ async def _capacity_of(machine: str | None, limits: HostLimits | None) -> Capaci
 
 
 async def expect_hosts() -> None:
-    """Lets machines that have joined prepare for the hosts of a new session, which their labs do not see before a host
+    """Lets machines that have joined prepare for the hosts of a new session, which their labs cannot see until a host
     is placed there. A lab that does not answer prepares when its first host starts."""
     names = [offer.name for offer in await machine_offers() if offer.name and offer.present and not offer.draining]
     calls = [service.ask_on(name, "", experiment_calls.expect_hosts) for name in names]
@@ -63,8 +64,8 @@ async def expect_hosts() -> None:
 
 
 def absent_machines() -> frozenset[str]:
-    """The machines with hosts that cannot be used now, including revoked ones; empty if all hosts are on one machine.
-    Queries the database."""
+    """The machines that cannot be used now, including revoked ones, whose hosts are therefore unreachable. Empty if no
+    other machine has joined. Queries the database."""
     labs = service.labs
     records = machines.list_machines() if labs is not None else ()
     if labs is None or not records:
@@ -74,12 +75,12 @@ def absent_machines() -> frozenset[str]:
 
 
 async def request_host(group: str) -> None:
-    """Requests the group's host. Raises NoHostError, or LabUnavailableError if nothing can be started now."""
+    """Requests the group's host. Raises NoHostError, or LabUnavailableError if no host can be started now."""
     await _request(group_host_store.request, group)
 
 
 async def request_first_host(group: str) -> None:
-    """Requests the first host of a group. Raises NoHostError."""
+    """As ``store.training.hosts.request_first``. Raises NoHostError."""
     await _request(group_host_store.request_first, group, required=False)
 
 

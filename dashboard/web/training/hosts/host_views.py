@@ -1,6 +1,6 @@
-"""Experiments and measurements of a participant on the host of the group, which the group shares.
+"""A participant's pages of experiments and measurements on the host that the group shares.
 
-The pages are those of the server's own engine, at the URLs of the group.
+They are the pages of the server's own engine, at the URLs of the group.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ SHOWN = 20
 
 
 async def _launch_options(group: str) -> tuple[LaunchOptions | None, str]:
-    """The launch options of the group's host, or the reason why nothing can be launched."""
+    """The launch options of the group's host, and the reason if nothing can be launched."""
     try:
         place = await to_db_thread(group_runs.ready_place, group)
         return await service.ask_of(place, launch_options), ""
@@ -84,15 +84,15 @@ async def _home(
 @require_GET
 @on_group_host()
 async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """The running and ended runs on the group's host, and the form for an experiment."""
+    """The page with the running and ended runs on the group's host, and the form that launches an experiment."""
     return await _home(request, host, *await _launch_options(host.group))
 
 
 @require_POST
 @on_group_host()
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """Launches an experiment. The form is shown again with its input if it is refused, or if ports that it needs are in
-    use. It can also stop an experiment of the group that holds a port, and is then shown again."""
+    """Launches an experiment. If that is refused, or needed ports are in use, shows the form again with its input. The
+    form can also stop an experiment of the group that holds a port; it is then shown again as well."""
     form = LaunchForm(request.POST)
     spec = form.parse()
     available, problem = await _launch_options(host.group)
@@ -148,7 +148,8 @@ async def stop(request: HttpRequest, host: ParticipantHostContext, run_id: str) 
 @require_POST
 @on_group_host(RunKind.EXPERIMENT)
 async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """Launches an experiment again, even if it runs, on the group's current host; not if its ports are in use."""
+    """Launches an experiment again on the group's current host, even if it is running. If needed ports are in use,
+    shows the holders instead."""
     url = host.scope.experiment(run_id)
     try:
         place = await to_db_thread(group_runs.ready_place, host.group)
@@ -163,7 +164,7 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
 
 
 def _shared(kind: RunKind, view: Callable[..., Any], *, with_scope: bool = True) -> Callable[..., Any]:
-    """Adapts a view of the server's own engine to the group's runs. ``with_scope``: the view takes a ``UrlScope``."""
+    """Adapts a view of the server's own engine to runs of the group. ``with_scope``: the view takes a ``UrlScope``."""
 
     @on_group_host(kind)
     async def shared(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponseBase:

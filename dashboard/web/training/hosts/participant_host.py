@@ -1,4 +1,4 @@
-"""Parts of a participant's views of the group's host: permissions, URLs and the context of the pages."""
+"""What the participant's views of the group's host have in common: permissions, URLs, and the context of the pages."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from dashboard.web.workshops.views import render_page
 
 @dataclass(frozen=True, slots=True)
 class ParticipantHostContext:
-    """A participant on the host of the group. ``scope`` holds the URLs of the group's pages."""
+    """A participant who uses the group's host. ``scope`` builds the URLs of the group's pages."""
 
     row: TrainingSession
     participant: ParticipantRef
@@ -42,8 +42,8 @@ type View = Callable[..., Answer]
 
 
 def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], View]:
-    """A view for an admitted participant. With ``kind`` the URL names a run of that kind as ``run_id``; 404 unless it
-    is the group's own. POSTs are refused once the session is over."""
+    """Decorates a view for admitted participants. With ``kind``, the URL contains the id of such a run as ``run_id``;
+    404 unless the run is the group's own. POST requests are refused after the session is over."""
 
     def decorate(view: HostView[P]) -> View:
         @for_admitted
@@ -72,7 +72,7 @@ def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], V
             host = ParticipantHostContext(row, participant, scope)
             answer = cast("HttpResponse", await view(request, host, *args, **kwargs))
             if post:
-                hub.wake(row.id)  # the instructor sees what runs now
+                hub.wake(row.id)  # so that the instructor sees what runs now
             return answer
 
         return wrapped

@@ -1,1 +1,1 @@
-"""Pages and files of the results of a training session."""
+"""The pages and files with the results of a training session."""

@@ -1,4 +1,4 @@
-"""Exports of a session for the instructor (tables, JSON, replay), and links to its anonymous results."""
+"""The instructor's exports of a session (tables, JSON, replay), and the links to its anonymous results."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,7 +42,7 @@ def _report(row: TrainingSession) -> SessionReport:
 
 
 def _file(row: TrainingSession, body: bytes, content_type: str, ending: str) -> HttpResponse:
-    """A download that browsers do not render: it contains text of many authors."""
+    """A download that browsers do not render, because it contains text from many authors."""
     response = HttpResponse(body, content_type=content_type)
     name = slugify(row.title)[:60] or "session"
     response["Content-Disposition"] = f'attachment; filename="{name}-{row.id}.{ending}"'
@@ -76,7 +76,7 @@ def _replay(row: TrainingSession, *, anonymous: bool, comparisons: bool) -> byte
 @require_GET
 @for_instructor
 async def replay(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The whole session as one HTML file."""
+    """The replay of the whole session as one HTML file."""
     anonymous, comparisons = request.GET.get("names") == "no", request.GET.get("comparison") != "no"
     body = await to_db_thread(lambda: _replay(row, anonymous=anonymous, comparisons=comparisons))
     return _file(row, body, "text/html; charset=utf-8", "replay.html")
@@ -101,7 +101,7 @@ def _document(row: TrainingSession) -> bytes:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_instructor
 async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The links to the anonymous results; POST creates a link, which is shown once."""
+    """The page with the links to the anonymous results. POST creates a link, and shows it once."""
     if request.method != "POST":
         return await _page(request, row)
     if not row.closed_at:
@@ -123,7 +123,7 @@ async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_GET
 @for_instructor
 async def preview(_request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page that a link shows."""
+    """The file that a link to the anonymous results would show."""
     if not row.closed_at:
         raise Http404(_("Close the session first."))
     return guarded_file(await to_db_thread(_document, row))
@@ -132,7 +132,7 @@ async def preview(_request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_POST
 @for_instructor
 async def revoke(_request: HttpRequest, row: TrainingSession, number: str) -> HttpResponse:
-    """Revokes a link."""
+    """Revokes a link to the anonymous results."""
 
     def revoked() -> bool:
         known = {str(share.id): share.id for share in report_shares.shares_of_session(row.id)}

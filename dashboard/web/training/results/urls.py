@@ -1,4 +1,4 @@
-"""URLs of the results of a session. Those below ``console/`` are for the instructor only."""
+"""The URLs of the results of a session. Those below ``console/`` are only for the instructor."""
 
 from django.urls import path
 

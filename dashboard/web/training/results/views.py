@@ -1,4 +1,4 @@
-"""The results of a session: everything for the instructor, their own for each participant."""
+"""The results of a session: the complete results for the instructor, and for each participant their own."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ from dashboard.web.training.step_context import page_context, workshop_in
 
 
 def results_url(row: TrainingSession) -> str:
-    """The URL of the instructor's results; their other pages are below it."""
+    """The URL below which the instructor's pages of results are."""
     return f"/sessions/{row.id}/console/results/"
 
 
 @require_GET
 async def results(request: HttpRequest, identity: str) -> HttpResponse:
-    """The results page of the instructor, or of a participant."""
+    """The page of results: the complete results for the instructor, their own for a participant."""
     user = await request.auser()
     if await to_db_thread(training_sessions.led_by, identity, user) is not None:
         return await _whole(request, identity)
@@ -79,7 +79,7 @@ async def _own(request: HttpRequest, row: TrainingSession, participant: Particip
 @require_POST
 @for_admitted
 async def make_link(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """Creates a link to the participant's own results, shown once; it voids the previous one."""
+    """Creates a link to the participant's own results, and shows it once; voids the previous link."""
     token = await to_db_thread(participants.make_results_link, row.id, participant.id)
     if token is None:
         raise not_found()
@@ -91,7 +91,7 @@ async def make_link(request: HttpRequest, row: TrainingSession, participant: Par
 
 @require_GET
 async def by_link(request: HttpRequest, token: str) -> HttpResponse:
-    """A participant's own results. The link alone gives access, also after the session."""
+    """The page of a participant's own results. The link alone gives access, even after the session."""
 
     def find() -> tuple[TrainingSession | None, ParticipantRef | None]:
         participant = participants.by_results_link(token)
