@@ -1,4 +1,4 @@
-"""Access of pages to the lab: in this process, in the process that has started this one, or over NATS."""
+"""Gives pages access to the lab: in this process, in the process that has started this one, or over NATS."""
 
 import asyncio
 import socket
@@ -30,7 +30,7 @@ __all__ = ["LabUnavailableError", "Service", "service", "wake_hubs"]
 
 
 def wake_hubs(*wakeup: str) -> None:
-    """Handles a wake-up of the lab in this process, or of the one that has started it."""
+    """Handles a wake-up from the lab in this process, or from the lab that has started this process."""
     match wakeup:
         case ("experiment", experiment):
             hub.wake(experiment)
@@ -45,22 +45,22 @@ def wake_hubs(*wakeup: str) -> None:
 
 
 class Service(Supervisor):
-    """The lab of this server from start to end; in a process without a lab, access to remote labs."""
+    """The lab of this server, from start to end; in a process without a lab, the access to labs in other processes."""
 
     def __init__(self) -> None:
         self.nats = NatsConnection()
         self.wakeups = WakeupChannel(self.nats)
         super().__init__(Publisher(wake_hubs))
         self.role = Role.ALL
-        #: The installation's lab, if it runs in another process, and those of all machines.
+        #: The installation's lab, if it runs in another process; and the labs of all machines, if NATS connects them.
         self._remote: RemoteLab | LinkedLab | None = None
         self.labs: RemoteLabs | None = None
         self.nats_access: NatsAccess | None = None
         self._starting: asyncio.Task[None] | None = None
         self._is_aborted = False
-        #: The socket to the lab that has started this process; set before ``start``.
+        #: The socket to the lab that has started this process; None without one. Set it before ``start``.
         self.link: socket.socket | None = None
-        #: Called with wake-ups of other processes; set by ``web.operations.peer_sync``.
+        #: Called with each wake-up from other processes; set by ``web.operations.peer_sync``.
         self.on_wakeup: Callable[[Wakeup], None] | None = None
 
     @property
@@ -70,7 +70,7 @@ class Service(Supervisor):
 
     @property
     def facts(self) -> LabFacts:
-        """The facts about the installation's lab that pages show. From any thread."""
+        """The facts about the installation's lab that pages show. May be called from any thread."""
         if self._remote is not None:
             return self._remote.facts
         context = self.context
@@ -78,15 +78,16 @@ class Service(Supervisor):
 
     @property
     def engine(self) -> EngineRef | None:
-        """The engine, if there is one. From any thread."""
+        """The engine of the installation's lab; None if none answers. May be called from any thread."""
         return self.facts.engine
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the lab; None without a lab. From any thread."""
+        """The state and counters of the installation's lab; None without a lab. May be called from any thread."""
         return self._remote.heartbeat() if self._remote is not None else super().heartbeat()
 
     def _remote_of(self, machine: str | None) -> RemoteLab | LinkedLab | None:
-        """The lab of a machine, None if it runs in this process. Raises LabUnavailableError."""
+        """The lab of a machine (None: the installation's own); None if it runs in this process. Raises
+        LabUnavailableError if this process cannot reach other machines."""
         if machine is None:
             return self._remote
         if self.labs is None:
@@ -94,18 +95,18 @@ class Service(Supervisor):
         return self.labs.of(machine)
 
     def missing(self) -> str:
-        """Why nothing can be launched now on the installation's machine; empty if it can."""
+        """Why nothing can be launched now on the installation's own machine; empty if launches are possible."""
         if self._remote is None:
             return "" if self._lab is not None else self.problem or ENGINE_UNAVAILABLE
         return "" if self._remote.facts.engine is not None else self._remote.facts.problem or ENGINE_UNAVAILABLE
 
     def require(self) -> None:
-        """LabUnavailableError if nothing can be launched now."""
+        """Raises LabUnavailableError if nothing can be launched now on the installation's own machine."""
         if problem := self.missing():
             raise LabUnavailableError(problem)
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Starts the service. Without an engine or a lab the pages still work and show the problem."""
+        """Starts the service. If no engine or lab responds, the pages work nevertheless, and show the problem."""
         self.role = parse_role(configuration.value("NETMODES_ROLE", "all"))
         self._loop = asyncio.get_running_loop()
         if self._is_aborted:
@@ -116,7 +117,7 @@ class Service(Supervisor):
             self._starting.result()
 
     def abort_start(self) -> None:
-        """Cancels the start, because the server ends. Called from a signal handler."""
+        """Cancels the start, because the server is ending. May be called from a signal handler."""
         self._is_aborted = True
         if self._loop is not None and self._starting is not None:
             self._loop.call_soon_threadsafe(self._starting.cancel)
@@ -142,13 +143,13 @@ class Service(Supervisor):
         await labs.server.wait_for_heartbeat()
 
     def _on_connect(self) -> None:
-        """Asks the other processes for their current reports, since messages may have been lost."""
+        """Asks all other processes for their current reports, since messages may have been lost."""
         self.wakeups.send(LAB_WAKEUPS, *ALL)
         self.wakeups.send(WEB_PEERS, *ALL)
         self._receive(ALL)
 
     async def stop(self, say: Callable[[str], None]) -> None:
-        """Stops what was started, within a time limit."""
+        """Stops everything that was started, within a time limit."""
         if isinstance(self._remote, LinkedLab):
             await self._remote.close()
         if self.labs is not None:
@@ -163,11 +164,11 @@ class Service(Supervisor):
         await measuring_hub.close()
 
     def _on_journal(self, subject: str, wakeup: Wakeup) -> None:
-        """Handles a wake-up from a lab, which may announce changes in its own experiments and measurements, but nothing
+        """Handles a wake-up from a lab. A lab may announce changes of its own experiments and measurements, but nothing
         about sessions."""
         if wakeup[0] in {"experiment", "run", "all"}:
             self._receive(wakeup)
-        elif wakeup[0] == "trouble":  # the machine is in the subject, which its credentials determine
+        elif wakeup[0] == "trouble":  # the subject contains the machine, as its credentials require
             self._receive((*wakeup[:3], subject.rpartition(".")[2]))
 
     def _receive(self, wakeup: Wakeup) -> None:
@@ -175,12 +176,12 @@ class Service(Supervisor):
             self.on_wakeup(wakeup)
 
     def report_ready(self) -> None:
-        """Reports that this process serves pages to the lab that has started it."""
+        """Reports to the lab that has started this process that it serves pages."""
         if isinstance(self._remote, LinkedLab):
             self._remote.report_ready()
 
     def wake(self) -> None:
-        """Starts a pass of the lab. From any thread."""
+        """Starts a pass of the labs. May be called from any thread."""
         if isinstance(self._remote, LinkedLab):
             self._remote.wake()
         elif self._remote is not None:
@@ -189,31 +190,32 @@ class Service(Supervisor):
             super().wake()
 
     async def end_revoked_machines(self) -> None:
-        """Sends no more calls to revoked machines, and ends their connections to NATS. From any loop."""
+        """Stops calls to revoked machines, and closes their connections to NATS. May be called from any loop."""
         if self.nats_access is not None and self._loop is not None:
             work = self.nats_access.end_revoked()
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def renamed(self, experiment: str, title: str) -> None:
-        """Shows another name of an experiment in every browser. From any thread."""
+        """Shows the new name of an experiment in every browser. May be called from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(hub.rename, experiment, title)
         self.tell("renamed", experiment, title)
 
     def tell(self, *wakeup: str) -> None:
-        """Sends a wake-up to the other web processes. From any thread."""
+        """Sends a wake-up to all other web processes. May be called from any thread."""
         self.wakeups.send(WEB_PEERS, *wakeup)
 
     async def ask[**P, T](
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result of a function of ``lab.remote``. LabUnavailableError, EngineError, or what the function raises."""
+        """Calls a function of ``lab.remote`` in the installation's own lab, and returns its result. Raises
+        LabUnavailableError, EngineError, or what the function raises."""
         return await self.ask_on(None, "", function, *args, **kwargs)
 
     async def ask_about[**P, T](
         self, experiment: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result from the lab that drives this experiment."""
+        """As ``ask``, in the lab that drives this experiment."""
         if self._remote is None:
             _ = self.lab
         record = await to_db_thread(experiment_store.load, experiment)
@@ -221,19 +223,19 @@ class Service(Supervisor):
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
     async def machine_of(self, group: str) -> str | None:
-        """The machine on which the host of a group is placed; None: the installation's machine."""
+        """The machine that holds a group's host; None for the installation's own, also without a group."""
         return await to_db_thread(machine_of_group, group) if group and self.labs is not None else None
 
     async def ask_group[**P, T](
         self, group: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result from the lab of the machine on which the host of a group is placed."""
+        """As ``ask``, in the lab of the machine that holds a group's host."""
         return await self.ask_on(await self.machine_of(group), "", function, *args, **kwargs)
 
     async def ask_of[**P, T](
         self, place: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The result from the lab of a ``place`` (``core.operations.machines.split_place``)."""
+        """As ``ask``, in the lab of a ``place`` (``core.operations.machines.split_place``)."""
         machine, host = split_place(place)
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
@@ -246,7 +248,8 @@ class Service(Supervisor):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """The result from the lab of a machine, or of a private ``host`` on it; None: the installation's machine."""
+        """As ``ask``, in the lab of a machine (None: the installation's own), or in that of a private ``host`` on
+        it."""
         remote_call, remote = find_call(function), self._remote_of(machine)
         if remote is not None:
             if remote_call is None:
@@ -261,7 +264,8 @@ class Service(Supervisor):
         return await self.on_lab(call)
 
     async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of ``work`` in the lab's loop, from any loop. Requires a lab in this process."""
+        """Awaits ``work`` in the lab's loop and returns its result. May be called from any loop. LabUnavailableError if
+        the lab is in another process."""
         if self._remote is not None:
             raise LabUnavailableError("The lab runs in another process, which does not support this call.")
         if self._loop is None or self._loop is asyncio.get_running_loop():
