@@ -94,7 +94,7 @@ class RemoteCall:
 
     @cached_property
     def target(self) -> type:
-        """The type of the first argument, which the lab supplies. Methods are those of ``Terminals``."""
+        """The type of the first argument, which the lab supplies. It is ``Terminals`` for methods."""
         target: type = self._hints.get(self._parameters[0], Terminals)
         return target
 
@@ -194,8 +194,8 @@ _FUNCTIONS = (
     workshop_calls.prepare_images,
     workshop_calls.truth,
 )
-#: With the timeout of each: a window whose message was lost should reconnect soon. ``read_from`` waits for output, and
-#: ``write`` for the shell.
+#: The methods of terminals with their timeouts, which are short, so that a window whose message was lost reconnects
+#: soon. ``read_from`` additionally waits for output, and ``write`` for the shell.
 _TERMINAL_METHODS: dict[Function, float] = {
     Terminals.attach: 6.0,
     Terminals.start: 6.0,

@@ -111,7 +111,7 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
 
 
 def _deleted_report(identity: str) -> ListedReport | None:
-    """The report that was just deleted, so that the page can offer to restore it; None if there is none."""
+    """The report that was just deleted, so that the page can offer to restore it; None without one."""
     try:
         report = get_report(identity, deleted=True) if identity else None
     except ReportNotFoundError:
@@ -138,7 +138,7 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
 
 
 def _existing_report(identity: str) -> ListedReport | None:
-    """The existing report with the same content as the file that was just imported; None if there is none."""
+    """The existing report with the same content as the file that was just imported; None without one."""
     try:
         return get_report(identity) if identity else None
     except ReportNotFoundError:

@@ -131,7 +131,7 @@ class TerminalConsumer(AsyncConsumer):
     async def _try_to_ask[**P](
         self, method: Callable[Concatenate[Terminals, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """As ``_ask``. If there is no lab, the window's next read reports that."""
+        """As ``_ask``. If no lab is available, does nothing, because the window's next read reports that."""
         with suppress(LabUnavailableError):
             await self._ask(method, *args, **kwargs)
 

@@ -46,8 +46,8 @@ def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
 
 
 def show(place: WorkshopPlace, workshop: Workshop, step: Step) -> StepMeasurement | None:
-    """The newest measurement of the step. None if there is none, and in a session without hosts, whose participants
-    must not see the instructor's own."""
+    """The newest measurement of the step. None without one, and in a session without hosts, whose participants must not
+    see the instructor's own."""
     if not step.measure or not place.runs:
         return None
     run = step_measurements.newest_run(title_of(workshop, step), place.owner, place.group)

@@ -50,7 +50,7 @@ class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
 
 
 def _invited(sociallogin: SocialLogin) -> User | None:
-    """The active account that belongs to this person; None if there is none, or the address matches several."""
+    """The active account that belongs to this person; None if no account does, or the address matches several."""
     if sociallogin.is_existing:
         known = sociallogin.user
         return known if isinstance(known, User) and known.is_active else None
