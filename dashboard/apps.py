@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class DashboardConfig(AppConfig):
-    """Netmodes."""
+    """Netmodes as a Django application."""
 
     name = "dashboard"
     default_auto_field = "django.db.models.BigAutoField"

@@ -1,4 +1,4 @@
-"""URLs."""
+"""The URLs of pages and of the API."""
 
 from django.conf import settings
 from django.urls import include, path

@@ -27,14 +27,14 @@ class BackupError(Exception):
 
 
 def manifest_entry(name: str, path: Path) -> BackupFile:
-    """The entry of a file in a manifest."""
+    """The entry of the file ``path`` in a manifest: its name, size and SHA-256."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return BackupFile(name, path.stat().st_size, digest.hexdigest())
 
 
 def write_archive(target: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
-    """Writes the file, complete or not at all, readable by its owner only. OSError, also if the target exists."""
+    """Writes the file, complete or not at all, for its owner only. OSError if that fails, or if the target exists."""
     part = target.with_name(f"{target.name}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

@@ -96,7 +96,7 @@ class Program:
         await self._process.stdin.drain()
 
     async def read(self, deadline_s: float = ANSWER_S) -> str:
-        """The next line that it prints; BenchmarkError if it has ended."""
+        """The next line that the process prints; BenchmarkError if it has ended."""
         output = self._process.stdout
         line = await asyncio.wait_for(output.readline(), deadline_s) if output is not None else b""
         if not line:

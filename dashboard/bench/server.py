@@ -51,7 +51,7 @@ class Browser:
 
     @property
     def source(self) -> tuple[str, int] | None:
-        """The address and port from which it connects; None: the kernel chooses."""
+        """The address and port from which this browser connects; None if the kernel chooses."""
         return None
 
     def headers(self, method: str = "GET") -> dict[str, str]:
@@ -231,12 +231,12 @@ class Frames:
         return self.received_at
 
     async def until_phase(self, is_reached: Callable[[str], bool]) -> None:
-        """Reads until the experiment's phase is as wanted."""
+        """Reads frames until ``is_reached`` is true of the experiment's phase."""
         while not is_reached(self.head.get("phase", "")):
             await self.next()
 
     async def until_quiet(self) -> None:
-        """Reads until no frame comes for ``QUIET_S``."""
+        """Reads frames until none comes for ``QUIET_S``."""
         while True:
             try:
                 await self.next(QUIET_S)
@@ -270,8 +270,8 @@ async def serving(
     folder: Path | None = None, port: int = 0, *, endpoint: str = "", inside: Sequence[str] = ()
 ) -> AsyncIterator[Server]:
     """Runs ``manage.py up`` until the block ends, with this data folder or that of this process, on this port or a free
-    one; yields the server with its owner signed in. ``endpoint`` or DOCKER_HOST names its engine; ``inside`` is a
-    command that runs it elsewhere."""
+    one; yields the server with its owner signed in. ``endpoint`` or DOCKER_HOST names its engine; ``inside`` is put
+    before the command, for example to run it in a namespace."""
     folder, port = folder or configuration.data_dir(), port or free_port()
     command = [*inside, sys.executable, str(BASE / "manage.py"), "up", "--port", str(port)]
     environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=endpoint or os.environ["DOCKER_HOST"])

@@ -31,7 +31,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """At most ``limit``, and at least ``least`` where that is given."""
+    """A promise: the value ``of`` is at most ``limit``, and at least ``least`` if that is given."""
 
     of: LimitedValue
     limit: float
@@ -43,22 +43,22 @@ class Promise:
 
 
 def at_most(limit: float) -> Promise:
-    """The figure is at most this."""
+    """The promise that the figure is at most ``limit``."""
     return Promise(LimitedValue.VALUE, limit)
 
 
 def between(least: float, limit: float) -> Promise:
-    """The figure lies between the two."""
+    """The promise that the figure lies between ``least`` and ``limit``."""
     return Promise(LimitedValue.VALUE, limit, least)
 
 
 def ratio_at_most(limit: float) -> Promise:
-    """The figure is at most ``limit`` times the reference."""
+    """The promise that the figure is at most ``limit`` times the reference."""
     return Promise(LimitedValue.RATIO, limit)
 
 
 def within_factor(factor: float) -> Promise:
-    """Neither the figure nor the reference exceeds ``factor`` times the other."""
+    """The promise that neither the figure nor the reference exceeds ``factor`` times the other."""
     return Promise(LimitedValue.RATIO, factor, 1 / factor)
 
 
@@ -134,7 +134,7 @@ def judge(promise: Promise | None, value: float, interval: tuple[float, float]) 
 
 
 def format_percent(percent: float) -> str:
-    """``median``, ``p99`` or ``mean``."""
+    """The name of a statistic, such as ``median``, ``p99`` or ``mean``."""
     return {50: "median", MEAN: "mean"}.get(percent, f"p{percent:g}")
 
 

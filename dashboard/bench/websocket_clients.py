@@ -63,7 +63,7 @@ class TimedConnection(ClientConnection):
 
     @classmethod
     def parse_all(cls) -> None:
-        """Parses what has arrived at all connections."""
+        """Parses the data that has arrived at all connections."""
         unparsed = cls.unparsed[:]
         cls.unparsed.clear()
         for connection, arrived, data in unparsed:
@@ -71,19 +71,19 @@ class TimedConnection(ClientConnection):
             ClientConnection.data_received(connection, data)
 
     def process_event(self, event: Event) -> None:
-        """Notes a text; the server sends each in one frame."""
+        """Calls ``note`` with a text message; the server sends each message in one frame."""
         if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             self._note(self._arrived, str(event.data, "utf-8"))
         else:
             super().process_event(event)
 
     def eof_received(self) -> None:
-        """Parses what has arrived before the end."""
+        """Parses the data that has arrived before the end."""
         self.parse_all()
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Parses what has arrived before the end."""
+        """Parses the data that has arrived before the end."""
         self.parse_all()
         super().connection_lost(exc)
 
@@ -182,7 +182,8 @@ class Clients:
         self._listeners: list[asyncio.Task[None]] = []
 
     async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> float:
-        """Lets this many participants join a training session and listen to its websocket."""
+        """Lets this many participants join a training session and listen to its websocket. Returns the seconds until
+        all do."""
         self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
         async def join_and_listen(client: Client) -> None:
@@ -192,7 +193,8 @@ class Clients:
         return await self._each(join_and_listen, within_s)
 
     async def listen(self, address: str, count: int, cookies: dict[str, str] | None = None) -> float:
-        """Connects this many clients to a websocket; they count what they receive."""
+        """Connects this many clients to a websocket, whose messages they count. Returns the seconds until all are
+        connected."""
         self._clients = [Client(self._host, cookies or {}, number=number) for number in range(count)]
         gate = asyncio.Semaphore(CONCURRENT_HANDSHAKES)
 
@@ -203,7 +205,7 @@ class Clients:
         return await self._each(connect, 0)
 
     async def predict(self, step: str, within_s: float) -> float:
-        """Everyone submits a prediction."""
+        """Lets every client submit a prediction. Returns the seconds until all have done so."""
         return await self._each(lambda client: client.predict(step), within_s)
 
     async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:

@@ -88,7 +88,7 @@ def ports(value: object) -> tuple[PublishedPort, ...]:
 
 
 def container_facts(answer: object) -> ContainerFacts:
-    """``GET /containers/{id}/json``."""
+    """Decodes the answer to ``GET /containers/{id}/json``."""
     top = mapping(answer)
     state, host, config = mapping(top.get("State")), mapping(top.get("HostConfig")), mapping(top.get("Config"))
     settings = mapping(top.get("NetworkSettings"))
@@ -122,7 +122,7 @@ def container_facts(answer: object) -> ContainerFacts:
 
 
 def network_facts(answer: object) -> NetworkFacts:
-    """One member of ``GET /networks``. The bridge's Linux name follows Docker's rule:
+    """Decodes one member of the answer to ``GET /networks``. The bridge's Linux name follows Docker's rule:
     ``com.docker.network.bridge.name``, otherwise ``br-`` and the first 12 digits of the id."""
     top = mapping(answer)
     identity, driver = text(top.get("Id"), 128), text(top.get("Driver"), 64)
@@ -144,14 +144,14 @@ def network_facts(answer: object) -> NetworkFacts:
 
 
 def image_facts(answer: object) -> ImageFacts:
-    """``GET /images/{name}/json``."""
+    """Decodes the answer to ``GET /images/{name}/json``."""
     top = mapping(answer)
     image_labels = labels(mapping(top.get("Config")).get("Labels"))
     return ImageFacts(id=text(top.get("Id"), 128), tags=texts(top.get("RepoTags")), labels=image_labels)
 
 
 def engine_kind(version: object) -> EngineKind:
-    """``GET /version``: Podman names itself as a component of the engine."""
+    """The kind of the engine, from ``GET /version``: Podman names itself as a component of the engine."""
     components = {text(mapping(one).get("Name"), 64) for one in sequence(mapping(version).get("Components"))}
     return EngineKind.PODMAN if "Podman Engine" in components else EngineKind.DOCKER
 
@@ -176,9 +176,9 @@ def podman_bridges(answer: object) -> dict[str, str]:
 
 
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """``GET /version`` and ``GET /info`` together. A Docker Engine that does not name a firewall backend (API before
-    1.49) uses iptables; Podman names none, and the backend stays unknown (empty). Since 29.5 the details of the backend
-    tell whether docker-proxy is used."""
+    """Decodes the answers to ``GET /version`` and ``GET /info``. A Docker Engine that does not name a firewall backend
+    (API before 1.49) uses iptables; Podman names none, and the backend stays unknown (empty). Since 29.5 the details of
+    the backend tell whether docker-proxy is used."""
     one, two, kind = mapping(version), mapping(info), engine_kind(version)
     options = texts(two.get("SecurityOptions"))
     names = {part for option in options for part in option.split(",") if part.startswith("name=")}
@@ -218,7 +218,7 @@ def _rootlesskit(version: dict[str, Any]) -> RootlessKit | None:
 
 
 def engine_event(line: bytes) -> EngineEvent | None:
-    """One line of ``GET /events``; None if it is not an event. A record separator (RFC 7464) is ignored."""
+    """Decodes one line of ``GET /events``; None if it is not an event. A record separator (RFC 7464) is ignored."""
     try:
         top = mapping(json.loads(line.strip(b"\x1e")))
     except (ValueError, RecursionError):
@@ -232,7 +232,7 @@ def engine_event(line: bytes) -> EngineEvent | None:
 
 
 def progress_step(line: bytes) -> PullProgress | None:
-    """One line of a pull or import; None if it is not a step. Raises EngineError with Docker's message."""
+    """Decodes one line of a pull or import; None if it is not a step. Raises EngineError with Docker's message."""
     try:
         top = mapping(json.loads(line))
     except (ValueError, RecursionError):

@@ -51,7 +51,7 @@ class Client(docker.APIClient):
         return negotiated_api(self.version(api_version=False), self.endpoint)
 
     def start_within(self, container: str, timeout_s: float) -> None:
-        """``start`` with a timeout of its own; the SDK's has the one of the client."""
+        """``start`` with its own timeout; the SDK's method uses the client's."""
         sdk: Any = self
         answer = sdk._post(sdk._url("/containers/{0}/start", container), timeout=timeout_s)
         sdk._raise_for_status(answer)

@@ -143,7 +143,7 @@ class DockerEngine:
     # -- containers ---------------------------------------------------------------------------
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Create from the unchanged body; the SDK's HostConfig builder refuses host mode with ports."""
+        """Create a container from the unchanged body; the SDK's HostConfig builder refuses host mode with ports."""
 
         def ask(client: Client) -> object:
             body = create_body(config, client.api_version)

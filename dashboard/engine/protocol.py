@@ -180,7 +180,7 @@ class Engine(Protocol):
         """Return if the engine answers, otherwise raise; the cheapest request."""
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Create from the body of POST /containers/create (``core.experiments.launch.container_config``)."""
+        """Create a container. ``config`` is the body of POST /containers/create (``container_config``)."""
 
     async def start_container(self, container: str, deadline_s: float | None = None) -> None:
         """Start a container; refusals that occur only at start (a port in use, a sysctl) are raised here. With
@@ -199,10 +199,10 @@ class Engine(Protocol):
         """One answer of ``GET /containers/ID/stats`` as JSON values."""
 
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
-        """Stop, kill after ``grace_s``; no error if it does not run."""
+        """Stop a container, kill it after ``grace_s``; no error if it does not run."""
 
     async def remove_container(self, container: str) -> None:
-        """Kill and remove with volumes; no error if it does not exist."""
+        """Kill a container and remove it with its volumes; no error if it does not exist."""
 
     async def container_logs(self, container: str, lines: int = 20) -> tuple[str, ...]:
         """The last lines of stdout and stderr, decoded with replacement, each at most 500 characters."""

@@ -50,8 +50,8 @@ def plain_policy(style: str) -> str:
 
 
 def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
-    """The context of ``file_base.html``: styles, icon, the script of ``entry`` with what must run before it, and the
-    policy that allows these. Without ``entry`` the file has no script."""
+    """The context of ``file_base.html``: styles, icon, the script of ``entry`` with the script of the theme, which must
+    run first, and the policy that allows these. Without ``entry`` the file has no script."""
     style = styles(*sheets)
     icon = base64.b64encode((STATIC / "icon.svg").read_bytes()).decode()
     context: dict[str, object] = {"one_file": True, "style": style, "icon": icon}

@@ -52,8 +52,8 @@ def read_notes(text: str) -> list[tuple[str, str]]:
 
 
 def pdf(view: ReportView, digest: str = "", check: Callable[[], None] = lambda: None) -> bytes:
-    """The report as PDF; NoPdfError. ``digest`` is the 64 digits of the content's hash. An exception of ``check`` while
-    the typesetter runs ends it."""
+    """The report as PDF; NoPdfError if it cannot be made. ``digest`` is the 64 digits of the content's hash. An
+    exception of ``check`` while the typesetter runs ends it."""
     if not is_available():
         raise NoPdfError(
             "PDF export needs the typesetter typst, which is not installed. Run “pip install 'netmodes[pdf]'” in the "

@@ -95,8 +95,8 @@ def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | Non
 
 
 def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answer each datagram with one of the same size. A client that sends two in a row gets a connected socket: an
-    address per datagram costs Python half a microsecond more than a server in C."""
+    """Answer each datagram with one of the same size. A client that sends two in a row gets a connected socket of its
+    own: an address per datagram costs Python half a microsecond more than a server in C."""
     before = None
     while True:
         request, peer = opened.recvfrom(size + 1)
@@ -244,7 +244,7 @@ def serve(control: Control, places: Places) -> None:
 
 
 def main() -> None:
-    """Started by ``children``."""
+    """The responder process, which ``children`` starts."""
     run_main(serve)
 
 

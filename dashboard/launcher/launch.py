@@ -8,8 +8,8 @@ from dashboard.launcher.machine import is_root, line_for_root
 
 
 class Launch:
-    """``interpreter`` is the Python that runs the launcher: the environment's own, or one that can create the
-    environment."""
+    """One start. ``interpreter`` is the Python that runs the launcher: the environment's own, or one that can create
+    the environment."""
 
     def __init__(self, root: str, script: str, interpreter: str, words: list[str]) -> None:
         self.root = root

@@ -156,7 +156,7 @@ def _lock_file(namespace: Namespace) -> Iterator[int]:
 
 
 async def _lock(lock: int) -> None:
-    """One trace at a time: all have the same table, and each socket receives the messages of all."""
+    """Waits until no other trace runs: all traces use the same table, and each socket receives the messages of all."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_S
     while True:

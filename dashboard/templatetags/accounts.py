@@ -10,6 +10,6 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def creator(context: template.Context, owner: int | None) -> SafeString | str:
-    """“by NAME” if more than one account exists (``creators`` of the context)."""
+    """An element with “by NAME”; empty unless the context has ``creators``, because there are several accounts."""
     name = (context.get("creators") or {}).get(owner, "")
     return format_html('<span class="soft creator">{}</span>', _("by %(name)s") % {"name": name}) if name else ""

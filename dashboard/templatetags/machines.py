@@ -19,5 +19,5 @@ def list_machines(columns: Sequence[Column]) -> tuple[table_presenter.MachineVie
 
 @register.filter
 def client_name(origin: str, columns: Sequence[Column]) -> str:
-    """The client of an attempt as users know it."""
+    """The name of an attempt's client as users know it."""
     return name_client(origin, columns)

@@ -136,13 +136,13 @@ def as_data(value: Any) -> dict[str, Any]:
 
 @register.simple_tag
 def draw_blocks(columns: measurement_charts.Columns) -> measurement_charts.ChartView:
-    """Medians over the time of the run."""
+    """A chart of the medians of the blocks over the time of the run."""
     return measurement_charts.draw_times(columns.x, columns.series, banded=length_is_small(columns.series))
 
 
 @register.simple_tag
 def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[measurement_charts.BlocksView, ...]:
-    """The blocks of each series in figures."""
+    """The figures of the blocks, a line of the table for each series."""
     return measurement_charts.count_blocks(found, blocks or (), modes or None)
 
 

@@ -136,7 +136,8 @@ def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...
 
 @register.simple_tag
 def shown_in(action: str, phase: str, always: object = False) -> SafeString:
-    """The attributes of an element that is shown only in the phases of ``action``, or in all."""
+    """The attributes of an element that is shown only in the phases of ``action`` in ``ACTIONS``, or in all if
+    ``always``."""
     phases = tuple(Phase) if always else ACTIONS[action]
     return format_html('data-phases="{}"{}', " ".join(phases), "" if phase in phases else mark_safe(" hidden"))
 

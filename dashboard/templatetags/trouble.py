@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.filter
 def with_holders(answer: Answer) -> tuple[tuple[str, ExperimentRef | None], ...]:
-    """The sentences of ``trouble``, each with the experiment that holds the port."""
+    """The sentences about containers that do not run, each with the experiment that holds the port, if one does."""
     return tuple(zip(answer.trouble, answer.holders, strict=True))
 
 

@@ -35,7 +35,8 @@ PLANS = "test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs"
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """The numbers of a run, with its date; ``launches`` and ``plans`` are the repetitions that passed."""
+    """The date of a run and its numbers of tests; ``launches`` and ``plans`` are the repetitions of ``LAUNCHES`` and
+    ``PLANS`` that passed."""
 
     date: str
     passed: int
@@ -92,7 +93,7 @@ def _outcome(case: ET.Element) -> str:
 
 
 def runs_markdown(runs: Mapping[str, SuiteRun]) -> list[str]:
-    """The section of the document; empty without a run."""
+    """The section of docs/engines.md with the runs, as lines; empty without a run."""
     if not runs:
         return []
     return [*HEAD.splitlines()] + [

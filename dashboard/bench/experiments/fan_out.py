@@ -116,8 +116,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 def result_of(rounds: list[tuple[Block, Block, Block]], at_rest: Block, *, quick: bool) -> Result:
-    """The figures of all rounds. Without promises in a quick run, whose rounds are too few and too short for so small a
-    difference."""
+    """The figures of all rounds. In a quick run they have no promises: its rounds are too few and too short for so
+    small a difference."""
     delivery = [(per_delivery(many, one), other.us_per_message) for many, other, one in rounds]
     everything = [(many.us_per_message, other.us_per_message) for many, other, _ in rounds]
     unit, reference = "µs of CPU", "websockets.broadcast"

@@ -18,7 +18,7 @@ DEADLINE_S = 60.0
 
 
 class CommitEvent(asyncio.Event):
-    """Is set after each commit, which wakes the hub in a server."""
+    """An event that each commit of the lab sets; in a server a commit wakes the hub instead."""
 
     def note(self, kind: str, *arguments: str) -> None:
         """Handles a wake-up. If the journal cannot be written, the benchmark cannot continue."""

@@ -23,7 +23,8 @@ Launch = Callable[[Sequence[Mode]], Awaitable[tuple[float, Awaitable[None]]]]
 
 
 async def launch_with_docker(modes: Sequence[Mode]) -> tuple[float, Awaitable[None]]:
-    """``docker run -d`` of all modes at once, after ``docker network create`` if a mode needs a network."""
+    """``docker run -d`` of all modes at once, after ``docker network create`` if a mode needs a network. Returns the
+    seconds until all have ended, and a coroutine that removes everything."""
     loop = asyncio.get_running_loop()
     networks = {Mode.USER_BRIDGE: NETWORK}
     started = loop.time()

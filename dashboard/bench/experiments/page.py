@@ -31,7 +31,7 @@ def _time(server: Server, path: str) -> float:
 
 
 def server_time(name: str, pairs: Sequence[tuple[float, float]], limit_ms: float) -> list[Figure]:
-    """Median and p95 of a page's requests, both of which have the promise."""
+    """Median and p95 of a page's requests, each with the promise to be at most ``limit_ms``."""
     promise = at_most(limit_ms)
     return percentiles_compared(name, "ms", pairs, "/healthz, in turn", {50: promise, 95: promise})
 

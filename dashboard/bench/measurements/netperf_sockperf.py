@@ -90,7 +90,7 @@ async def measure_p50(
 
 
 def parse_netperf(text: str) -> float:
-    """The median in ``KEY=value`` lines. Raises BenchmarkError if it is missing."""
+    """The median in µs, in ``KEY=value`` lines. Raises BenchmarkError if it is missing or not positive."""
     match = re.search(r"^P50_LATENCY=(-?[\d.]+)$", text, re.MULTILINE)
     if match is None:
         raise BenchmarkError(f"netperf printed no latency: {text.strip()[-300:]}")
@@ -100,7 +100,7 @@ def parse_netperf(text: str) -> float:
 
 
 def parse_sockperf(text: str) -> float:
-    """The 50th percentile; BenchmarkError if it is missing, or messages were lost."""
+    """The 50th percentile in µs; BenchmarkError if it is missing, or messages were lost."""
     plain = re.sub(r"\x1b\[[\d;]*m", "", text)
     match = re.search(r"percentile 50\.0+ =\s*([\d.]+)", plain)
     if match is None:

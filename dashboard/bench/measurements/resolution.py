@@ -37,13 +37,13 @@ class Trial:
 
 
 def arms_of(series: Series) -> tuple[Series, ...]:
-    """The baseline, key 0, and one for each wait."""
+    """The arms of a run: the baseline, whose key is 0, and one for each added wait, whose key is the wait in µs."""
     waits = (0, *LONGER_US)
     return tuple(replace(series, key=str(longer), busy_wait_ns=BASE_NS + 1000 * longer) for longer in waits)
 
 
 def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
-    """Each arm of a run against its baseline."""
+    """Compares each arm of a run with the baseline; by the added wait in µs."""
     waited, blocks = measured.outcome.waited_us, measured.blocks
     return {
         longer: Trial(

@@ -93,7 +93,7 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The process; BenchmarkError if it does not run."""
+        """The pid of the process; BenchmarkError if none was started."""
         if self._process is None:
             raise BenchmarkError(f"{self.name} is not running")
         return self._process.pid
@@ -109,7 +109,7 @@ class Service:
             time.sleep(POLL_S)
 
     def launch(self) -> None:
-        """Starts it without waiting."""
+        """Starts the service without waiting until it is ready."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self._cwd, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -228,7 +228,7 @@ def postgres_server(folder: Path, address: str = LOOPBACK) -> Iterator[Postgres]
 
 
 def main() -> int:
-    """Runs the command."""
+    """Runs the command; returns its exit code."""
     try:
         with temporary_folder() as folder, postgres_server(folder) as postgres:
             environment = {**os.environ, "DATABASE_URL": postgres.url}

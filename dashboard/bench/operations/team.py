@@ -32,7 +32,8 @@ DELIVERY_MS, CALL_MS, SLOWEST_CALL_MS, KEY_MS = 100.0, 2.0, 10.0, 5.0
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Everyone joins; then both instructors point at a row at the same time, each through the other process in turn."""
+    """Everyone joins two sessions; then both instructors point at a row at the same time, each through another web
+    process, which they exchange after each round."""
     # Not in the benchmark's folder, which ordinary users cannot enter.
     with team_deployment(os.environ["DOCKER_HOST"]) as deployment:
         async with AsyncExitStack() as stack:

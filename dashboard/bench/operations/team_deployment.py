@@ -49,7 +49,7 @@ class WebProcess(Service):
 
     @property
     def link(self) -> str:
-        """The sign-in link that it printed."""
+        """The sign-in link that this web process printed."""
         match = SIGN_IN_LINK.search(self.output())
         return match[0] if match else ""
 

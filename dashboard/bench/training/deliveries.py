@@ -66,7 +66,7 @@ async def deliveries(clients: Sequence[Program], started: float, field: str, val
 
 
 async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> list[float]:
-    """The delays of one broadcast by ``bare``, a websockets server that does nothing else."""
+    """The delays in ms of one broadcast by ``bare``, a websockets server that does nothing else."""
     started = time.monotonic()
     await bare.write(json.dumps({"number": number, "fill": "x" * BROADCAST_BYTES}))
     return await deliveries(clients, started, "number", number)

@@ -55,9 +55,9 @@ def prepare(
     is_limited: bool = True,
 ) -> None:
     """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine;
-    ``is_limited``: its disk has a limited size, unless the setting is 0 or this machine permits no loop devices; the
-    other arguments are those of ``private_host.start``. Raises OSError if it cannot be determined whether the machine
-    permits disks, and ValueError if the setting is wrong."""
+    ``is_limited``: its disk has a limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop
+    devices; the other arguments are those of ``private_host.start``. Raises OSError if it cannot be determined whether
+    the machine permits disks, and ValueError if the variable is no valid size."""
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)

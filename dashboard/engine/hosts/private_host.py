@@ -200,7 +200,7 @@ def _with_daemon(host: PrivateHost) -> PrivateHost:
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The hosts that still run after a restart; leftovers of others are removed.
+    """The hosts that still run after a restart; leftovers of ended hosts are removed.
 
     Hosts that another process is starting, and hosts of LANs and training sessions, which the server starts again, are
     skipped.

@@ -88,7 +88,7 @@ class PrivateHost:
 
     @property
     def disk(self) -> Path:
-        """The file with its data-root, if the size is limited (``engine.hosts.disk``)."""
+        """The file with the host's data-root, if the size of its disk is limited (``engine.hosts.disk``)."""
         return self.folder / disk.NAME
 
     def is_running(self) -> bool:

@@ -69,7 +69,7 @@ def configured_runtime() -> Runtime:
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
     """The configured runtime, but ``privileged`` for engines that a user namespace does not suffice for: setups
     (RootlessKit, firewalld) and remapped users need ids of the machine, and with live-restore containers must outlive
-    the engine, which a user namespace does not."""
+    the engine, but a user namespace ends with it."""
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()
@@ -119,7 +119,7 @@ def _probe(*command: str) -> subprocess.CompletedProcess[str]:
 
 @functools.cache
 def _create_user_namespace() -> None:
-    """Run the probe. Only a success is cached: an exception is not. Raises _RefusedError."""
+    """Try to create a user namespace. Only a success is cached: an exception is not. Raises _RefusedError."""
     done = _probe("/bin/sh", "-c", PROBE)
     if done.returncode != 0:
         message = done.stderr.strip().splitlines()
@@ -138,7 +138,7 @@ def sharing_refusal(folder: Path) -> str:
 
 @functools.cache
 def _mount_with_other_ids(folder: Path) -> None:
-    """Run the probe. Only a success is cached: an exception is not. Raises _RefusedError."""
+    """Try to mount a folder with other ids. Only a success is cached: an exception is not. Raises _RefusedError."""
     space = ("unshare", "--mount", "--propagation", "private", "--")
     done = _probe(*space, "/bin/sh", "-eu", "-c", SHARING_PROBE, "sh", str(folder))
     if done.returncode != 0:

@@ -62,7 +62,7 @@ class HostShell:
 
     @property
     def pid(self) -> int:
-        """The process that started it; when it ends, everything ends."""
+        """The pid of the process that started the shell; when that ends, all programs of the shell end."""
         return self._process.pid
 
     def read(self, most: int) -> bytes | None:

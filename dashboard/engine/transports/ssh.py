@@ -27,7 +27,7 @@ END_TIMEOUT_S = 0.5
 
 
 def ssh_command(endpoint: str) -> list[str]:
-    """The command for ``ssh://[USER@]HOST[:PORT][SOCKET]``. Raises EngineUnreachable."""
+    """The command for ``ssh://[USER@]HOST[:PORT][SOCKET]``. Raises EngineUnreachable for another address."""
     try:
         parts = urlsplit(endpoint)
         port = parts.port

@@ -18,7 +18,7 @@ class Command(NetmodesCommand):
     help = "Prints the audit trail: who did what, newest first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds filters and the output format."""
+        """Adds filters and the option for the output format."""
         parser.add_argument("--account", default="", metavar="NAME", help="only entries of this account")
         parser.add_argument(
             "--action", default="", metavar="ACTION", help="only this action, such as “stop experiment”"

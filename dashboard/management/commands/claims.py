@@ -27,7 +27,7 @@ class Command(NetmodesCommand):
     help = "Runs claims about network modes and prints which hold, with the evidence."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the claims and the output format."""
+        """Adds the claims and the option for the output format."""
         parser.add_argument("ids", nargs="*", metavar="ID", help="claims to run (default: all; see --list)")
         parser.add_argument("--list", action="store_true", help="list the claims without running them")
         parser.add_argument("--markdown", action="store_true", help="with --list: the table of docs/claims.md")

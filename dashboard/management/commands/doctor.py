@@ -21,7 +21,7 @@ class Command(NetmodesCommand):
     help = "Shows which modes this engine and kernel support, and why others are unavailable."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the output format."""
+        """Adds the option for the output format."""
         parser.add_argument("--json", action="store_true", help="print doctor/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:

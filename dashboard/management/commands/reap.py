@@ -20,7 +20,7 @@ class Command(NetmodesCommand):
     help = "Removes containers, networks and private hosts that ended processes of Netmodes left behind."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the options that choose what is removed, and the output format."""
+        """Adds options for the objects that are removed, and for the output format."""
         parser.add_argument(
             "--all",
             action="store_true",

@@ -39,7 +39,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What a process may see."""
+    """The user that a process becomes, and the files that it may read and write."""
 
     user: WebUser
     #: Files and folders that it may read.

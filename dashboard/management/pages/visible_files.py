@@ -115,7 +115,7 @@ def make_workshops_folder(path: Path) -> None:
 
 
 def web_sandbox(user: WebUser) -> Sandbox:
-    """What the web process may see. Raises RefusedError."""
+    """The sandbox of the web process. Raises RefusedError."""
     data = configuration.data_dir()
     own = data / "workshops"
     make_workshops_folder(own)

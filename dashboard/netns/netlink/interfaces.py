@@ -25,7 +25,7 @@ class ChangedObjects(Flag):
 
 
 def open_route_socket(groups: int = 0, receive_bytes: int = 0) -> socket.socket:
-    """A non-blocking rtnetlink socket of the calling thread's namespace ; call it with ``Namespace.run``."""
+    """A non-blocking rtnetlink socket of the calling thread's namespace; call this with ``Namespace.run``."""
     return open_socket(socket.NETLINK_ROUTE, groups, receive_bytes)
 
 

@@ -110,7 +110,7 @@ class PastConnection:
 
 
 def open_diag_socket() -> socket.socket:
-    """A non-blocking sock_diag socket of the calling thread's namespace ; call it with ``Namespace.run``."""
+    """A non-blocking sock_diag socket of the calling thread's namespace; call this with ``Namespace.run``."""
     return open_socket(_NETLINK_SOCK_DIAG)
 
 

@@ -231,7 +231,7 @@ class Watch:
             self._check = None
 
     def _warn(self, doing: str, error: Exception) -> None:
-        """Log a failure once, until it works again."""
+        """Log a failure once, and again only after a success or another failure."""
         message = f"{doing}: {error}"
         if not self._closed and message != self._failing:
             self._failing = message

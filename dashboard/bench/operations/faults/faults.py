@@ -33,20 +33,21 @@ async def inject(fault: str, injection: Coroutine[Any, Any, None], trials: Trial
 
 
 async def fail_hosts(run: BenchmarkRun, trials: Trials) -> None:
-    """Private hosts of a session that are killed."""
+    """Kills private hosts of a session."""
     async with engines.own_engine(run.folder / "hosts") as (_host, machine):
         await hosts.kill(run, machine, trials)
 
 
 async def fail_engines(run: BenchmarkRun, trials: Trials) -> None:
-    """Engines that hang or are killed. An engine is suspended most of the time."""
+    """Injects the faults of engines. An engine is suspended most of the time, so other faults can be injected
+    concurrently."""
     await inject("engine hung", engines.hang(run, run.folder / "hang", trials), trials)
     await inject("engine killed", engines.kill(run, run.folder / "kill", trials), trials)
     await inject("private host killed", fail_hosts(run, trials), trials)
 
 
 async def fail_servers(run: BenchmarkRun, trials: Trials) -> None:
-    """Disks and databases that fail, and servers that are killed."""
+    """Injects the faults of disks and databases, and kills servers."""
     async with engines.own_engine(run.folder / "engine") as (_host, machine):
         await inject("disk full", storage.fill(run.folder / "full", machine, trials), trials)
         await inject("database locked", storage.lock(run.folder / "locked", machine, trials), trials)

@@ -28,7 +28,8 @@ HOST_MB = 120
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """The machines join; a class works on them while a browser tours the pages of machines; then the largest class."""
+    """Machines join, and a class works on them while a browser tours the pages of machines; then the largest class for
+    which there is memory."""
     figures: list[Figure] = []
     async with machines_installation(run) as installation:
         notes = [f"Engines: {', '.join(f'{name} {version}' for name, version in installation.engines.items())}."]

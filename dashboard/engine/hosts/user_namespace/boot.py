@@ -38,9 +38,9 @@ SPACES = {
 
 
 def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -> None:
-    """``folder`` has etc/, data/, disk, root, cgroups, limits, layers and daemon.json; ``run`` is the short folder for
-    sockets; ``base`` the machine's id of the host's root; ``program`` the filter in hexadecimal digits, empty if the
-    machine has none; with ``tied`` the host ends with the process that started this one."""
+    """Becomes the host. ``folder`` has etc/, data/, disk, root, cgroups, limits, layers and daemon.json; ``run`` is the
+    short folder for sockets; ``base`` the machine's id of the host's root; ``program`` the filter in hexadecimal
+    digits, empty if the machine has none; with ``tied`` the host ends with the process that started this one."""
     os.umask(0o022)
     if tied:
         end_with_parent()
@@ -97,7 +97,7 @@ def create_namespaces(name: str, owner: int) -> dict[str, int]:
 
 
 def _enter_namespaces(spaces: dict[str, int]) -> None:
-    """Becomes root of the host."""
+    """Enters the namespaces as root of the host."""
     for space, descriptor in spaces.items():
         os.setns(descriptor, SPACES[space])
     os.setgroups([])

@@ -66,7 +66,7 @@ def load_filter(program: bytes) -> None:
 
 
 def execute(command: list[str]) -> None:
-    """Becomes the command. Python ignores two signals, and the command would inherit that."""
+    """Becomes the command. Resets SIGPIPE and SIGXFSZ, which Python ignores: the command would inherit that."""
     for number in (SIGPIPE, SIGXFSZ):
         libc.signal(number, None)
     os.execvp(command[0], command)  # noqa: S606 - the command is not a shell's
