@@ -81,7 +81,7 @@ def create_run(
     machine: str | None = None,
 ) -> str:
     """Queues a run of these claims and returns its id. ``driven``: this process executes it; ``host``, ``group``: of a
-    training session, empty for the server's own engine; ``machine``: None means that of this process."""
+    training session, empty for the server's own engine; ``machine``: None means the machine of this process."""
     with transaction.atomic():
         # Runs of a training session are deleted with the session.
         over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)

@@ -99,8 +99,8 @@ def create_experiment(
     machine: str | None = None,
     parent: str | None = None,
 ) -> str:
-    """Writes the wanted experiment, or the part of ``parent``, with its arms, and returns its id. It runs on
-    ``machine``, by default on that of this process. NoSpaceError if the disk is too full."""
+    """Writes the wanted experiment, or with ``parent`` a part of that experiment, with its arms, and returns its id. It
+    runs on ``machine``, by default on the machine of this process. NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -123,8 +123,8 @@ def create_experiment(
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
-    removed. Raises NoSpaceError or MachineClosedError if no new round can start. To remove an experiment on a revoked
-    machine, deletes it here, because no lab would."""
+    removed. Raises NoSpaceError or MachineClosedError if no new round can start. If an experiment on a revoked machine
+    is to be removed, deletes its row here, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():
@@ -191,8 +191,8 @@ def waiting_view(record: Record) -> View:
 
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
-    """Experiments of a machine (None: that of the installation's lab) that run, should run, or are not cleaned up
-    yet."""
+    """Experiments that run, should run, or are not cleaned up yet, on a machine or, with None, on the installation's
+    own."""
     return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=ENDED)
 
 
@@ -232,7 +232,7 @@ def delete(experiment: str) -> None:
 
 
 def entry_of(row: JournalEntry) -> Entry:
-    """A stored entry as a value."""
+    """The entry that a row stores."""
     cause = Cause(Source(row.source), row.detail, row.actor)
     return Entry(row.seq, row.at, cause, decode_facts(row.facts), row.text, tuple(row.about.split()))
 

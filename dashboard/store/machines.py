@@ -106,8 +106,8 @@ def note_facts(name: str, facts: MachineFacts, now: float) -> None:
 
 
 def note_swarm(names: Collection[str], since: float) -> None:
-    """Records the time ``since`` when these machines have been asked to enter the swarm, in seconds since the epoch; 0
-    means that they have left it."""
+    """Stores ``since``, the time at which these machines were asked to enter the swarm, in seconds since the epoch; 0
+    if they have left it."""
     Machine.objects.filter(pk__in=names).update(swarm_since=since)
 
 

@@ -56,7 +56,7 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Request a run on the experiment's host and return its id. ``twin``: the experiment stands in for ``source``."""
+    """Requests a run on the experiment's host and returns its id. ``twin``: the experiment stands in for ``source``."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -76,7 +76,7 @@ def create_run(
 def begin_run(
     run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
 ) -> None:
-    """Mark the run as started by this process, and store its series, the ``missing`` ones and the environment."""
+    """Marks the run as started by this process, and stores its series, the ``missing`` ones and the environment."""
     with transaction.atomic():
         row = MeasurementRun.objects.get(pk=run)
         row.state = RUNNING
@@ -137,12 +137,12 @@ def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
 
 
 def fail_run(run: str, reason: str, state: str = FAILED) -> None:
-    """End a run that cannot start or continue, with this state and reason."""
+    """Ends a run that cannot start or continue, with this state and reason."""
     MeasurementRun.objects.filter(pk=run).update(state=state, driver="", stop_reason=reason)
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column: from its series, or from the experiment's arm without one."""
+    """The mode of each column: from the column's series or, if it has none, from the experiment's arm."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -169,7 +169,7 @@ def exists(run: str) -> bool:
 
 
 def add_block(run: str, block: Block) -> None:
-    """Store one block in a transaction of its own."""
+    """Stores one block in a transaction of its own."""
     series = MeasurementSeries.objects.only("pk").get(run_id=run, key=block.series)
     MeasurementBlock.objects.create(series=series, **{name: getattr(block, name) for name in BLOCK_FIELDS})
 
@@ -177,7 +177,7 @@ def add_block(run: str, block: Block) -> None:
 def finish_run(
     run: str, stopped: Stop, reason: str, elapsed_s: float, environment: Environment, refused: Mapping[str, str]
 ) -> None:
-    """Store how a run ended."""
+    """Stores how a run ended."""
     MeasurementRun.objects.filter(pk=run).update(
         state=_STATES[stopped],
         stopped=str(stopped),
@@ -191,7 +191,7 @@ def finish_run(
 
 
 def save_headline(run: str) -> None:
-    """Store the headline, so that lists of runs need not compute it again."""
+    """Computes and stores the headline, so that lists of runs need not compute it again."""
     found = load_measurement(run)
     if found is not None:
         headline = with_conditions(write_headline(found).sentence, found.options.conditions)
@@ -211,7 +211,7 @@ def is_inconclusive(run: str) -> bool:
 
 @audited
 def want_cancelled(run: str) -> bool:
-    """Request the cancellation of a run; False if it neither waits nor runs."""
+    """Requests the cancellation of a run; False if it neither waits nor runs."""
     return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1
 
 
@@ -221,7 +221,7 @@ def is_cancelled(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Set the state ``incomplete`` for runs of this machine whose process has died; returns their number."""
+    """Sets the state ``incomplete`` for runs of this machine whose process has died; returns their number."""
     running = MeasurementRun.objects.filter(machine=here(), state=RUNNING).values_list("pk", "driver")
     dead = [run for run, driver in running if not is_alive(driver)]
     reason = "The measuring process ended unexpectedly."

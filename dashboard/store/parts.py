@@ -41,7 +41,7 @@ MAX_TIME = 32503680000.0
 @creates
 def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", machine: str | None = None) -> str:
     """Writes the wanted experiment and returns its id. If its arms are on several machines, also writes a part for each
-    of them. ``machine`` is that of the arms that name none. NoSpaceError if the disk is too full."""
+    of them. Arms that name no machine run on ``machine``. NoSpaceError if the disk is too full."""
     specs = divide(spec, machine)
     if len(specs) < 2:
         ((only, single),) = specs.items() if specs else ((machine, spec),)
@@ -282,9 +282,9 @@ def view(record: Record, until: int | None = None) -> View:
 
 
 def shown_number(record: Record, shown_seq: int) -> int:
-    """The number of the entry that an ended experiment shows, 0 if it has not ended; ``shown_seq`` is the one in its
-    row. With several machines, this is the newest entry at the stop or, if the parts were stopped one by one, the last
-    one before the last part was stopped."""
+    """The number of the entry that an ended experiment shows, 0 if it has not ended; ``shown_seq`` is the number stored
+    in its row. With several machines, the experiment shows the newest entry at the stop or, if the parts were stopped
+    one by one, the last entry before the last part was stopped."""
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

@@ -31,7 +31,7 @@ def request_run(
 
 def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None) -> str:
     """Requests a run on the server's own engine and returns its id. If the owner has a run that has not ended, returns
-    that one, even if several requests arrive at once."""
+    the id of that run instead, even if several requests arrive at once."""
     with writing():
         if owner_id is not None:
             get_user_model()._default_manager.select_for_update().filter(pk=owner_id).first()

@@ -35,7 +35,7 @@ class PendingEntry:
     stored: str = ""
 
     def store(self, outcome: str) -> None:
-        """Writes the entry, unless that has been done: a transaction that was rolled back has removed it again."""
+        """Writes the entry, unless its row exists. A rollback may have removed the row since it was written."""
         if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
             return
         self.stored = record(

@@ -123,7 +123,7 @@ def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes closed or expired training sessions without hosts, with participants and their progress."""
+    """Deletes closed or expired training sessions that have no hosts, and their participants with all progress."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
     with_hosts = models.GroupHost.objects.exclude(host="").values("session")

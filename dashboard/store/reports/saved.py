@@ -71,8 +71,8 @@ def save_experiment(
     machine: Environment | None = None,
 ) -> str:
     """Saves an experiment up to its newest entry, with the measurements ``runs`` (default: all that have ended).
-    ``engine`` is the engine that answers now, ``machine`` the environment that it runs in. Returns the report's id;
-    raises NotSavedError."""
+    ``engine`` is the engine that answers now, ``machine`` the environment (kernel, tools) of the machine that it runs
+    on. Returns the report's id; raises NotSavedError."""
     frozen = report_snapshot.freeze_experiment(experiment, engine)
     frozen_runs = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
     environment = report_snapshot.environment_of(frozen_runs, frozen.engine, machine)

@@ -72,7 +72,8 @@ def _is_live(row: Share) -> bool:
 
 @audited
 def revoke(share_id: int, report: str | None = None, *, session: str | None = None) -> bool:
-    """Ends a link permanently (only one of ``report`` or ``session``, if given); False if no such link is live."""
+    """Ends a link permanently; False if no such link is live. With ``report`` or ``session``, only a link that belongs
+    to it."""
     rows = Share.objects.filter(pk=share_id, revoked_at=None)
     if report is not None:
         rows = rows.filter(report_id=report)

@@ -160,8 +160,8 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
 
 
 def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:
-    """Queues the measurement of a workshop's step and returns its id, or that of an earlier one that has not ended.
-    Raises NoHostError or QuotaError."""
+    """Queues the measurement of a workshop's step and returns its id; if an earlier one has not ended, returns the id
+    of that one instead. Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
         if live := step_measurements.live_run(spec.title, owner_id, group):
             return live
@@ -172,8 +172,8 @@ def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: i
 
 
 def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
-    """Queues a run of these claims, or of all that can run in a session, and returns its id. Raises ValueError for
-    a claim that cannot, NoHostError or QuotaError."""
+    """Queues a run of these claims and returns its id; if ``claims`` is empty, all claims that can run in a session.
+    Raises ValueError if one of them cannot, NoHostError or QuotaError."""
     chosen = choose_claims(all_claims(), claims)
     with _locked_host(group) as host:
         _check(refuse_claims(_with_kept(_load(host), RunKind.CLAIMS, group)))

@@ -22,8 +22,8 @@ MOVING = "Your host is being created again on another machine; your steps are th
 
 @dataclass(frozen=True, slots=True)
 class MovedHosts:
-    """How many hosts were moved to another machine; ``refused`` is the reason for those that were not, empty if all
-    were."""
+    """How many hosts were moved to another machine; ``refused`` is the reason why the remaining hosts were not moved,
+    empty if all were."""
 
     count: int
     refused: str = ""
@@ -75,7 +75,8 @@ def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
 
 
 def _store(rows: Sequence[GroupHost], placement: Placement, reason: str, now: float, **more: Any) -> None:
-    """Stores the new machine of each placed host, with this reason and other fields, and why others have none."""
+    """Stores the new machine of each placed host, with ``reason`` and the further columns ``more``; for each host
+    without a machine, stores why it has none."""
     placed = defaultdict[str, list[str]](list)
     refused = defaultdict[str, list[str]](list)
     for row in rows:
@@ -120,9 +121,9 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
 
 
 def _hand_over(row: GroupHost, machine: str) -> None:
-    """Assigns the runs on a host that have not ended to the next machine, whose lab records that they have stopped.
-    Ended runs stay with the machine on which they ran. The group and the machine must match as well, because a
-    machine's lab can write any id to ``row.host``."""
+    """Assigns the unfinished runs of a host to its new ``machine``, whose lab records that they have stopped. Ended
+    runs stay with the machine on which they ran. Selects the runs also by group and machine, because a machine's lab
+    can write any id to ``row.host``."""
     if not row.host:
         return
     on_host = Q(machine=row.machine_id, host=row.host, group=row.group)

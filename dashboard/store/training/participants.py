@@ -69,7 +69,8 @@ REFUSALS = {
 
 
 def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
-    """Adds a participant; returns it with its token, of which only the digest is stored. Raises JoinRefusedError.
+    """Adds a participant and returns the participant with their token, of which only the digest is stored. Raises
+    JoinRefusedError.
 
     If admission is required, the participant waits for the instructor.
     """

@@ -16,8 +16,8 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class SessionVersion:
-    """``shared`` changes with the state that all participants see. By participant, ``participants`` changes with that
-    participant's own state and messages, and ``tokens`` is the digest of the participant's token."""
+    """``shared`` changes with the state that all participants see. ``participants`` contains, by participant, a marker
+    that changes with the participant's own state and messages; ``tokens`` the digest of the participant's token."""
 
     shared: object = None
     participants: dict[str, object] | None = None
@@ -50,5 +50,5 @@ def version_of(session: str) -> SessionVersion:
 
 
 def mirrors_of(sessions: Iterable[str]) -> dict[str, str]:
-    """The mirrored experiment by session, for those of these sessions that mirror one."""
+    """The mirrored experiment of each of these sessions that mirrors one, by session."""
     return dict(TrainingSession.objects.filter(pk__in=sessions, mirror__isnull=False).values_list("pk", "mirror_id"))

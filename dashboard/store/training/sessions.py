@@ -118,12 +118,12 @@ def change(session: str, owner: int, now: float, **fields: str | bool | float) -
 
 
 def go_to(session: str, owner: int, now: float, step: str) -> bool:
-    """Changes the instructor's step and ends the timer. False as for ``change``."""
+    """Changes the instructor's step and ends the timer. False in the same cases as ``change``."""
     return change(session, owner, now, step=step, timer_ends_at=0.0)
 
 
 def set_pace(session: str, owner: int, now: float, pace: Pace, gate: str) -> bool:
-    """Changes the pace and the gate. False as for ``change``."""
+    """Changes the pace and the gate. False in the same cases as ``change``."""
     return change(session, owner, now, pace=str(pace), gate=gate)
 
 
