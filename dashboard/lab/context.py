@@ -17,7 +17,7 @@ LABEL = "dev.netmodes.installation"
 LABEL_EXPERIMENT = "dev.netmodes.experiment"
 LABEL_ARM = "dev.netmodes.arm"
 LABEL_ROUND = "dev.netmodes.round"
-#: The place of the lab that created a network; only on networks that other machines also see.
+#: The label with the place of the lab that created a network; only on networks that other machines also see.
 LABEL_PLACE = "dev.netmodes.place"
 
 
@@ -26,7 +26,7 @@ class Context:
     """The dependencies of a lab.
 
     ``temporary``: the engine is a private host that ends with this process, and ``keeper`` restarts it if it ends
-    earlier. ``host``: the id of the private host if the engine is that of a training session's group, empty for the
+    earlier. ``host``: the id of the private host if the engine is that of a group or of a LAN's host, empty for the
     server's own engine; the lab drives only experiments of that host. ``cpus``: the limit of that host in cores, 0
     without one.
     """

@@ -28,7 +28,7 @@ from dashboard.netns.files import read_inside, write_inside
 
 
 class EngineTestbed(TestbedReader):
-    """The testbed of one claim. Names of its objects start with ``prefix``; ``mutation`` replaces words in lines."""
+    """The testbed of one claim. Names of its objects start with ``prefix``; ``mutation`` maps words to replacements."""
 
     def __init__(
         self,

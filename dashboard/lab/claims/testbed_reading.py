@@ -98,7 +98,8 @@ class TestbedReader:
             yield namespace
 
     async def wait_listening(self, place: Place, port: int) -> bool:
-        """Polls until a process listens on the port. False if the container has exited or time is up."""
+        """Polls until a process listens on the port. False if the container has exited, or after ``LISTEN_TIMEOUT_S``
+        seconds."""
         loop = asyncio.get_running_loop()
         end = loop.time() + LISTEN_TIMEOUT_S
         try:
@@ -168,8 +169,8 @@ class TestbedReader:
         return content.decode(errors="replace")
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
-        """Sends a request from a socket created inside the namespace. An address that starts with ``@`` is an abstract
-        unix socket."""
+        """Sends a request from a socket created inside the place's namespace. An address that starts with ``@`` is an
+        abstract unix socket."""
         address = self._text(address)
         async with self._namespace(place) as namespace:
             if address.startswith("@"):

@@ -12,7 +12,7 @@ from dashboard.lab.experiments.observer import Observer
 
 
 def host_ports(columns: Sequence[Column]) -> tuple[int, ...]:
-    """The machine's ports on which the Engine published the columns' ports. A port of a routed network has none."""
+    """The machine's ports on which the Engine published the columns' ports. On a routed network it publishes none."""
     return tuple(sorted({port.host_port for column in columns for port in column.published if port.host_port}))
 
 

@@ -94,7 +94,8 @@ class ExperimentDriver:
 
     @property
     def _stopping(self) -> bool:
-        """Whether this round's containers are no longer wanted. A launch checks this before each step, and ends."""
+        """Whether this round's containers are no longer wanted. A launch checks this before each step, and ends if
+        so."""
         newest = self._newest
         return self._is_removing or newest.wanted is not Wanted.RUNNING or newest.round != self._round
 
@@ -358,7 +359,7 @@ class ExperimentDriver:
 
     def _record_restart(self, containers: Mapping[str, ObservedContainer]) -> bool:
         """If the Engine has a new process, records that, and which containers kept running (live-restore). Returns
-        whether it has."""
+        whether the process is new."""
         before, self._engine_pid = self._engine_pid, self._context.info.pid
         if None in {before, self._engine_pid} or before == self._engine_pid:
             return False
@@ -493,7 +494,7 @@ class ExperimentDriver:
                 self._recorder.trouble(str(error))
 
     def _containers_of_round(self, listed: Iterable[ContainerFacts]) -> list[ObservedContainer]:
-        """Those of the listed containers that were created in this round."""
+        """The listed containers that were created in this round."""
         return [
             ObservedContainer(
                 facts.id,

@@ -36,8 +36,8 @@ def find_lans(data_dir: Path) -> dict[str, FoundLan]:
 
 
 class Restarts:
-    """Decides whether the ended hosts of a LAN are started again automatically. They are not after a failure, nor if
-    their engines have ended too often within a short time. ``forget`` permits it again."""
+    """Decides whether the ended hosts of a LAN are started again automatically. They are not started after a failed
+    start, or if their engines have ended too often within a short time; ``forget`` permits automatic starts again."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class Restarts:
         self._failures: dict[str, str] = {}
 
     def refuse(self, name: str) -> str:
-        """The reason why the hosts are not started again; empty if they should be started now, which is then
+        """The reason why the hosts are not started again; empty if they should be started now, and then this start is
         counted."""
         if failure := self._failures.get(name):
             return failure

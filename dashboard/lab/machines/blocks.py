@@ -12,7 +12,7 @@ from dashboard.lab.reconciler import Lab
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
     """Makes the calling web process the one that carries the blocks of a run on this lab, unless another one does.
-    Returns whether it is."""
+    Returns whether the calling process carries them now."""
     return lab.client_lines.carry(run, carrier)
 
 

@@ -11,7 +11,7 @@ from dashboard.core.paths.clients.machines import MachineClient
 from dashboard.latency.remote_clients import ClientLostError
 
 #: Seconds that one call of a web process waits for a block; and seconds without a call after which a web process no
-#: longer carries a run's blocks, which a run also waits for an answer beyond the time of the block.
+#: longer carries a run's blocks. A run waits for an answer this much longer than the time for the block.
 POLL_S = 5.0
 CARRIER_S = 12.0
 NO_CARRIER = "No web process connects this machine with {0}."
@@ -78,8 +78,8 @@ class ClientLine:
 
 
 class ClientLines:
-    """The lines of a lab's runs, and the web process that carries the blocks of each run: the first that calls, or
-    another one after that has been silent."""
+    """The lines of a lab's runs, and the web process that carries the blocks of each run: the first that calls. If it
+    has been silent for ``CARRIER_S``, another one can take over."""
 
     def __init__(self) -> None:
         self._lines: dict[str, ClientLine] = {}
@@ -100,8 +100,8 @@ class ClientLines:
             line.close()
 
     def carry(self, run: str, carrier: str) -> bool:
-        """Makes ``carrier`` the web process that carries a run's blocks, unless another one does. Returns whether it
-        is."""
+        """Makes ``carrier`` the web process that carries a run's blocks, unless another one does. Returns whether
+        ``carrier`` carries them now."""
         now = asyncio.get_running_loop().time()
         self._carriers = {key: one for key, one in self._carriers.items() if now - one[1] < CARRIER_S}
         if self._carriers.get(run, (carrier, now))[0] != carrier:

@@ -70,8 +70,8 @@ class LentClient:
         return block.from_arm or not is_known
 
     async def _measure(self, block: RemoteBlock, namespace: Namespace | None) -> dict[str, Any]:
-        """Measures a block with the client process for its conditions. With a ``namespace``, starts the process there
-        if it is not running in it."""
+        """Measures a block with the client process for its conditions. With a ``namespace``, first starts the process
+        in that namespace, unless it runs there already."""
         which = block.from_arm, block.conditions
         within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
         try:

@@ -91,8 +91,8 @@ async def view_swarm(lab: Lab) -> SwarmState:
 
 
 async def _keeps_port(context: Context) -> bool:
-    """Whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. False if the
-    engine is not a process of this machine, so that this is unknown."""
+    """Whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. Also False if
+    that is unknown because the engine is not a process of this machine."""
     pid = await asyncio.to_thread(find_daemon, context.info.endpoint, context.info.kind)
     return pid is not None and await asyncio.to_thread(swarm_node.keeps_port, pid)
 

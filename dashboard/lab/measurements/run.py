@@ -90,7 +90,7 @@ async def measure_paths(
     *,
     lines: ClientLines | None = None,
 ) -> None:
-    """Measure until the confidence intervals are narrow, the time is up, or the run is cancelled in the database.
+    """Measures until the confidence intervals are narrow, the time is up, or the run is cancelled in the database.
 
     Every block is stored before the next one starts. If the task is cancelled, the run is marked as cancelled. A run
     with clients on other machines opens a line in ``lines``.

@@ -38,7 +38,7 @@ class MeasurementWorker:
         self._looking = asyncio.Lock()
 
     async def look(self) -> None:
-        """Start the oldest run whose experiment is running; fail runs that can never start. Concurrent calls, from
+        """Starts the oldest run whose experiment is running; fails runs that can never start. Concurrent calls, from
         several wake-ups, wait for each other: otherwise two could start the same run."""
         async with self._looking:
             await self._start_next()
@@ -95,7 +95,7 @@ class MeasurementWorker:
             self._wake()
 
     async def close(self) -> None:
-        """Cancel the current run. Its blocks stay stored, and the run is marked as cancelled."""
+        """Cancels the current run. Its blocks stay stored, and the run is marked as cancelled."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

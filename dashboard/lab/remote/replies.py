@@ -63,7 +63,7 @@ class CallOutput:
 class Caller(ABC):
     """Calls a lab in another process. Subclasses implement how a call is sent."""
 
-    #: The loop in which calls are sent and their replies received; None means that of the caller.
+    #: The loop in which calls are sent and their replies received; None means the caller's loop.
     _loop: asyncio.AbstractEventLoop | None = None
 
     @abstractmethod

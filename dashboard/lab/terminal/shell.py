@@ -191,8 +191,8 @@ class Terminal:
         self._count_change()
 
     async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
-        """The output after ``offset``. Waits up to ``wait_s`` seconds until there is some, or the shell differs from
-        ``run``, or something else has changed since ``change``."""
+        """The output after ``offset``. Waits up to ``wait_s`` seconds until there is some, the shell differs from
+        ``run``, or the number of other changes differs from ``change``."""
         if key in self.windows:
             self.windows[key].requested_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):
