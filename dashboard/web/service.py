@@ -223,7 +223,7 @@ class Service(Supervisor):
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
     async def machine_of(self, group: str) -> str | None:
-        """The machine that holds a group's host; None for the installation's own, also without a group."""
+        """The machine that holds a group's host; None for the installation's own machine, or if ``group`` is empty."""
         return await to_db_thread(machine_of_group, group) if group and self.labs is not None else None
 
     async def ask_group[**P, T](

@@ -37,7 +37,7 @@ class ShownClaim:
 
     @property
     def stamp(self) -> str:
-        """Changes whenever there is something new to show: contains the run, the step and the verdict."""
+        """A text with the run, the step and the verdict, which changes whenever there is something new to show."""
         return f"{self.run}-{self.step}-{self.verdict}"
 
     @property

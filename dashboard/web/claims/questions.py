@@ -46,7 +46,7 @@ class ShownQuestion:
 
     @property
     def executed(self) -> int:
-        """The number of its claims that have a verdict."""
+        """The number of the question's claims that have a verdict."""
         return sum(bool(claim.verdict) for claim in self.claims)
 
     @property
@@ -70,7 +70,7 @@ class ShownQuestion:
 
     @property
     def stamp(self) -> str:
-        """Changes with each new outcome of a claim."""
+        """A text that changes with each new outcome of a claim."""
         return " ".join(claim.stamp for claim in self.claims)
 
 

@@ -158,7 +158,8 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
-    """The newest 200 outside training sessions; with ``session``, those of the groups in your training session."""
+    """The newest 200 experiments outside training sessions; with ``session``, those of the groups in your training
+    session."""
     rows = Experiment.objects.filter(**group_filter(session, request.user), parent=None).exclude(wanted=Wanted.REMOVED)
     return _out(rows.order_by("-created_at")[:200])
 
@@ -171,7 +172,7 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Returns at once. Follow the launch at ``/api/experiments/ID`` or over the websocket. ``machine`` of an arm names
-    the machine on which it runs, ``machines`` those for ``modes``; the default is the installation's machine."""
+    the machine on which it runs, ``machines`` the machines for ``modes``; the default is the installation's machine."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()

@@ -106,7 +106,7 @@ class LaunchForm(forms.Form):
     """The whole launch form. ``arms`` is the formset of arms with their own options.
 
     ``free_port`` is a free port of the machine, at which the container's port is published unless the user enters
-    otherwise.
+    another port.
     """
 
     image = OptionField(_("Image"), _("any tag or digest; local images are suggested"), "nginx", list="images")

@@ -49,7 +49,8 @@ SHOWN_ITEMS = 200
 class ExperimentFeed(Feed):
     """An experiment as its clients see it. ``title`` is its name, which no journal entry changes. ``machines`` maps its
     id, or those of its parts, to machines; ``problems`` states, by the same ids, why a journal cannot be written, and
-    since when. ``journal`` is the merged one, None on one machine. ``columns`` are those of ``view`` with notes."""
+    since when. ``journal`` is the merged journal, None on one machine. ``columns`` are the columns of ``view``, with
+    notes."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -79,8 +80,8 @@ class ExperimentFeed(Feed):
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """What a feed has not shown yet: new ``entries``, and the view and the merged journal after them. ``written`` are
-    the ids of the journals with new entries."""
+    """The entries that a feed has not shown yet, and the view and the merged journal after them. ``written`` are the
+    ids of the journals with new entries."""
 
     view: View
     entries: tuple[Entry, ...]
@@ -192,7 +193,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
     async def _read(self, feed: ExperimentFeed) -> _Changes | None:
-        """Reads what a feed has not shown yet, without changing the feed; None if the experiment no longer exists."""
+        """Reads the entries that a feed has not shown yet, without changing it; None if the experiment no longer
+        exists."""
         if not feed.loaded:
             record = await to_db_thread(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)

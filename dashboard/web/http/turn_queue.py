@@ -36,7 +36,7 @@ COOKIE = Limits(turns=2, late=6, calls=16, unanswered=1024)
 
 
 class Group:
-    """The requests of an address, or those of them with the same session cookie."""
+    """The requests of one address, or its requests with the same session cookie."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

@@ -58,7 +58,7 @@ def listing(request: HttpRequest, session: str = "") -> HttpResponse:
     summary="Measure an experiment's paths",
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:
-    """Return at once. Follow the run at ``/api/measurements/ID`` or over the websocket."""
+    """Returns at once. Follow the run at ``/api/measurements/ID`` or over the websocket."""
     if not experiment_store.exists(body.experiment) or not may_open(RunKind.EXPERIMENT, body.experiment, request.user):
         return Status(404, {"detail": "No experiment has this id."})
     try:
@@ -97,7 +97,7 @@ def distribution(request: HttpRequest, identity: str) -> Any:
     summary="Cancel a run; finished blocks are kept",
 )
 def cancel(request: HttpRequest, identity: str) -> Any:
-    """Cancel the run within a second."""
+    """Cancels the run within a second."""
     if not measurement_store.exists(identity):
         return Status(404, {"detail": "No measurement has this id."})
     wanted = measurement_store.want_cancelled(identity)

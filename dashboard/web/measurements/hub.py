@@ -33,13 +33,13 @@ class MeasurementHub(FeedHub[RunFeed]):
         return RunFeed(key)
 
     def look(self) -> None:
-        """Mark the feeds of all unfinished runs as dirty, in case a wake-up was lost."""
+        """Marks the feeds of all unfinished runs as dirty, in case a wake-up was lost."""
         for feed in self._feeds.values():
             if feed.shown is None or feed.shown.run["state"] in measurement_store.LIVE:
                 feed.dirty.set()
 
     async def _run_feed(self, feed: RunFeed) -> None:
-        """Send new blocks, or the whole run whenever its state changes."""
+        """Sends new blocks, or the whole run whenever its state changes."""
         while True:
             await feed.dirty.wait()
             feed.dirty.clear()

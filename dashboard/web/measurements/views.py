@@ -128,7 +128,7 @@ def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> 
 
 
 def start_run(identity: str, values: dict[str, Any], owner_id: int | None) -> str:
-    """Request a run, wake the lab, and return the run's id. An experiment on several machines is measured on the
+    """Requests a run, wakes the lab, and returns the run's id. An experiment on several machines is measured on the
     machine that the field ``machine`` names. Raises Http404, InvalidOptionsError or MachineClosedError."""
     row = Experiment.objects.filter(pk=identity).first()
     if row is not None and row.parts:
@@ -176,7 +176,7 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 @require_POST
 def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Request a measurement. If it is refused, or the disk is full, show the form again with its input and the
+    """Requests a measurement. If it is refused, or the disk is full, shows the form again with its input and the
     problems."""
     values = _typed(request.POST)
     try:
@@ -226,7 +226,7 @@ def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
 
 @require_POST
 def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Cancel a run; finished blocks are kept."""
+    """Cancels a run; finished blocks are kept."""
     if not measurement_store.exists(identity):
         raise Http404(_("No measurement has this id."))
     measurement_store.want_cancelled(identity)

@@ -55,7 +55,7 @@ async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | Non
 
 
 def own_lab_missing() -> tuple[Missing, ...]:
-    """Which of the installation's own lab and its engine do not respond."""
+    """The parts of the installation's own machine that do not respond: the lab or the engine; empty if both respond."""
     without = Part.ENGINE if service.role.drives else Part.LAB
     return missing_parts(service.heartbeat(), shared_clock(), without=without)
 
@@ -73,9 +73,8 @@ def has_own_lab() -> bool:
 
 
 def lab_missing() -> tuple[Missing, ...]:
-    """Which of the lab and the engine do not respond. In an installation without a lab of its own, the labs of other
-    machines count instead. They do not replace an own lab that has failed, because nothing else drives its
-    experiments."""
+    """As ``own_lab_missing``, but empty if the installation has no lab of its own and another machine's lab responds.
+    Other labs do not replace an own lab that has failed, because nothing else drives its experiments."""
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 
 

@@ -111,7 +111,7 @@ def _with_zeros(names: Iterable[str], values: Mapping[str, int]) -> LabelledValu
 
 
 def families(scrape: Scrape) -> Iterator[Metric]:
-    """All metric families."""
+    """Yields all metric families with the values of ``scrape``."""
     yield InfoMetricFamily(
         "netmodes_build",
         "Version of Netmodes and of what it runs on.",

@@ -78,7 +78,7 @@ def _read_query(get: QueryDict) -> ListQuery:
 
 
 def _list_tags(page: ReportPage, query: ListQuery) -> list[dict[str, Any]]:
-    """The tags of the list, chosen ones first. The URL of each adds it to the filters or removes it."""
+    """The tags of the list, chosen ones first. Each tag's URL adds the tag to the filters or removes it."""
     tags = []
     for tag, count in sorted(page.tags[:SHOWN_TAGS], key=lambda item: item[0] not in query.tags):
         chosen = tag in query.tags

@@ -66,7 +66,7 @@ def _number(text: str, default: int) -> int:
 
 
 class TerminalConsumer(AsyncConsumer):
-    """One window of a terminal."""
+    """The websocket of one window of a terminal."""
 
     client: Client | None = None
     hub = hub
@@ -78,8 +78,8 @@ class TerminalConsumer(AsyncConsumer):
     window = ""
     step = ""
     checked_at = 0.0
-    #: The bytes of input that wait for the shell, and that it has read; the offsets up to which output was sent, and
-    #: drawn.
+    #: The number of input bytes that wait for the shell, and of those that it has read; the offsets in the output up to
+    #: which it was sent, and drawn.
     queued = taken = sent = seen = 0
 
     @property

@@ -143,8 +143,8 @@ class SessionHub(FeedHub[SessionFeed]):
         super().leave(key, client)
 
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Links a client to a participant, a session or a mirror (``key``), so that it is disconnected together with
-        that. ``hub`` is the client's hub."""
+        """Links a client to a participant, a session or a mirror, given by its ``key``, so that the client is
+        disconnected with it. ``hub`` is the client's hub."""
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)
 
@@ -155,8 +155,8 @@ class SessionHub(FeedHub[SessionFeed]):
         self.disconnect_here(session, participant)
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
-        """Closes the connections of a participant in this process: the linked ones, and those to the session that were
-        opened ``before`` this time by the loop's clock."""
+        """Closes the connections of a participant in this process: all linked connections, and those connections to the
+        session that were opened ``before`` this time by the loop's clock."""
 
         def disconnect() -> None:
             self.linked.disconnect(participant)

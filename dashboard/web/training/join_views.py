@@ -40,7 +40,7 @@ def key_of(code: str) -> str:
 
 
 def join_link(origin: str, code: str) -> str:
-    """The link with which participants join. ``origin`` is that of the session's ``JoinAddress``."""
+    """The link with which participants join. ``origin`` is the scheme, host and port of the server."""
     return f"{origin}/join/?code={code}&key={key_of(code)}"
 
 

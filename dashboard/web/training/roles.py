@@ -1,4 +1,5 @@
-"""Identifies the sender of a request: the instructor of a session, or one of its participants. All others get a 404.
+"""Identifies the sender of a request: the instructor of a session, or one of its participants. Everyone else gets a
+404.
 
 A browser session contains the tokens of its participants, one for each training session that it has joined.
 """

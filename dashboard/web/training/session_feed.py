@@ -14,8 +14,8 @@ INSTRUCTOR = ""  # the key of the instructor among the participants
 @dataclass(slots=True)
 class SessionFeed(Feed):
     """A session that has clients. ``connections`` are the clients of each participant; ``left_at`` is the time when a
-    participant's last one disconnected. ``waiting`` are the clients of participants who are not admitted, who get only
-    their own state."""
+    participant's last client disconnected. ``waiting`` are the clients of participants who are not admitted, who get
+    only their own state."""
 
     state: SessionState | None = None
     connections: dict[str, set[Client]] = field(default_factory=dict)

@@ -84,8 +84,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """The engine's images, so that the commands that the page shows work as typed, and the diagram. Both are empty if
-    the engine does not answer."""
+    """The diagram, and the engine's images, with which the commands on the page can be typed as shown. Both are empty
+    if the engine does not answer."""
     if not place.runs:
         return HostView()
     try:
@@ -95,7 +95,7 @@ async def _view_host(place: WorkshopPlace) -> HostView:
 
 
 def _enter_line(place: WorkshopPlace) -> str:
-    """The command line that opens a shell on the server's private host; empty for a group, and if the engine is no
+    """The command line that opens a shell on the server's private host; empty for a group, and if the engine is not a
     private host."""
     engine = service.engine
     if place.group or not place.runs or engine is None or not engine.private:

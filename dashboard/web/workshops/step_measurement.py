@@ -16,7 +16,7 @@ from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 if TYPE_CHECKING:
     from dashboard.web.workshops.step_context import WorkshopPlace
 
-#: The duration of a measurement. Intervals are narrow enough to distinguish a bridge from docker-proxy, and users wait.
+#: The seconds of a measurement. Users wait for it; its intervals are narrow enough to tell a bridge from docker-proxy.
 SECONDS = 8.0
 
 

@@ -11,8 +11,8 @@ from dashboard.web.http.guards import View, split_host
 
 
 class OwnNameMiddleware:
-    """Redirects browsers that open the server at 127.0.0.1 or another name that containers share to its own name,
-    before they get a cookie. Deletes cookies that earlier versions set under the shared name."""
+    """Redirects browsers that open the server under a name that programs on other ports share (``SHARED_NAMES``) to the
+    server's own name, before they get a cookie. Deletes cookies that earlier versions set under the shared name."""
 
     def __init__(self, get_response: View) -> None:
         if not settings.OWN_NAME:
@@ -34,8 +34,8 @@ class OwnNameMiddleware:
 
 
 def _earlier_cookies(request: HttpRequest) -> set[str]:
-    """The names of this installation's cookies that an earlier version set here. Cookies of the same names from other
-    Django programs on this machine stay, recognised because their session is unknown."""
+    """The names of the cookies that an earlier version of this installation set under the shared name. Empty if the
+    session is unknown here: cookies of the same names may belong to other Django programs on this machine."""
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not session or not SessionStore().exists(session):
         return set()

@@ -70,8 +70,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.headers_s)
 
     def _has_too_many(self) -> bool:
-        """Whether the address has more than half of the permitted connections. They are counted only if that is
-        possible, because more than half are in use."""
+        """Whether the address has more than half of the permitted connections. Its connections are counted only if more
+        than half of the permitted ones are in use at all."""
         limit, address = self.max_connections // 2, self.client[0] if self.client else ""
         if len(self.connections) <= limit or self.is_proxy(address):
             return False

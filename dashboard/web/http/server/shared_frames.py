@@ -46,8 +46,8 @@ class FrameParser(ServerProtocol):
 
 
 class SharedFrameProtocol(WebSocketsSansIOProtocol):
-    """Offers the application ``write_now`` in addition to ASGI's ``send``. It needs no task, coroutine or new frame per
-    browser.
+    """Offers the application ``write_now`` in addition to ASGI's ``send``. ``write_now`` needs no task, coroutine or
+    new frame per browser.
 
     Measured with 200 browsers and messages of 7.5 KB: 12 µs instead of 27 µs of CPU per message, most of it in the
     kernel.

@@ -28,8 +28,8 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 @dataclass(frozen=True, slots=True)
 class ClientChoice:
     """A machine in the form that starts a measurement, with the reason if it cannot be chosen. ``part`` is the number
-    of the experiment's part on this machine, 0 without one; a measurement on that part cannot use the machine as
-    another one."""
+    of the experiment's part on this machine, 0 without one; a measurement on that part cannot use the machine as a
+    client on another machine."""
 
     name: str
     problem: str = ""
@@ -61,7 +61,7 @@ def other_machines(machine: str | None) -> dict[str, str]:
 
 
 def _installation_machine() -> dict[str, str]:
-    """The installation's own machine, by name and without a problem; empty while its lab has no engine."""
+    """The name of the installation's own machine with an empty problem; an empty dict while its lab has no engine."""
     labs = service.labs
     return {SERVER: ""} if labs is not None and labs.server.accepts_calls and labs.server.facts.engine else {}
 

@@ -91,8 +91,8 @@ async def form(plan: SwarmPlan) -> None:
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
     """Makes machines leave the swarm, one after the other, because each must inform the rest (``engine.lans.swarm``).
-    Returns the reasons of those that have not left. All states are read first, because the last machines have no
-    leader."""
+    Returns the reasons of those that have not left. Reads all states first, because the Engine answers slowly once too
+    few machines are left to elect a leader."""
     problems, left = [], []
     for one in await asyncio.gather(*map(_read, names)):
         if one.swarm.membership is Membership.FOREIGN:  # it stays in the foreign swarm

@@ -157,7 +157,7 @@ def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
 
 async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, number: int) -> Picture | None:
     """The diagram of the server's engine or, in a session with private hosts, of the host of a participant who has done
-    this step. None if there is no such participant, or it cannot be read."""
+    this step. None if no participant has, or the engine cannot be read."""
     done = (person.participant for person in grid.people if person.row.cells[number].stage is StepStage.DONE)
     last = next(done, None)
     if row.hosts != HostsFor.NONE and last is None:

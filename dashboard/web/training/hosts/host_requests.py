@@ -23,8 +23,8 @@ EXPECT_S = 2.0
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
     """The machines that can hold private hosts, including the server's own, whose name is empty; empty if no other
-    machine has ever joined. Revoked machines are left out, but hosts on them may have to move to other machines, so the
-    result is not empty then."""
+    machine has ever joined. Revoked machines are left out; if all others are revoked, the result contains the server's
+    own, because hosts may have to move to it."""
     labs = service.labs
     records = await to_db_thread(machines.list_machines) if labs is not None else ()
     if labs is None or not records:
@@ -101,9 +101,9 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
 async def place_waiting() -> None:
     """Assigns machines to the hosts that wait for one, if there is room now.
 
-    One placement at a time in this process: when a class requests its hosts at the same time, the first request places
-    all that wait by then. The others must not wait for its lock in the database, which takes a thread and a connection
-    for each and fails after some seconds."""
+    Runs once at a time in this process: if all groups of a session request hosts at the same time, the first call
+    places all that wait by then. The other calls must not wait for its lock in the database: each would occupy a thread
+    and a connection, and would fail after some seconds."""
     labs = service.labs
     if labs is None:
         return

@@ -26,7 +26,7 @@ def results_url(row: TrainingSession) -> str:
 
 @require_GET
 async def results(request: HttpRequest, identity: str) -> HttpResponse:
-    """The page of results: the complete results for the instructor, their own for a participant."""
+    """The page of results. The instructor sees the complete results, a participant only their own."""
     user = await request.auser()
     if await to_db_thread(training_sessions.led_by, identity, user) is not None:
         return await _whole(request, identity)
