@@ -50,9 +50,9 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
 
 
 def find_bridges(context: Context) -> list[tuple[int, str]]:
-    """The namespace of the Engine's bridges, as arguments of ``Namespace.of_machine``, if it is not that of the
-    Engine's process. That is the case with a rootless Podman, and with RootlessKit if dockerd runs outside its
-    namespace. Blocks."""
+    """The namespace of the Engine's bridges, as arguments of ``Namespace.of_machine``; empty if it is the namespace of
+    the Engine's process. It is another one with a rootless Podman, and with RootlessKit if dockerd runs outside
+    RootlessKit's namespace. Blocks."""
     info = context.info
     if info.pid is not None and info.netns:
         return [(info.pid, info.netns)]

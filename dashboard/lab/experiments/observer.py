@@ -179,7 +179,7 @@ class Observer:
     async def reread_files(self) -> None:
         """Reads the resolver and hosts files again, because the kernel does not report changes of files.
 
-        Discards what was read if the Engine's process ended meanwhile, because the files are then not visible.
+        If the Engine's process ends meanwhile, discards the result, because the files are then not visible.
         """
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):

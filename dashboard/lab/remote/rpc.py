@@ -221,8 +221,8 @@ def find_call(function: Function) -> RemoteCall | None:
 
 
 async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") -> Any:
-    """The object that becomes the first argument of a call. ``host`` names the private host whose lab it is, empty for
-    the server's own lab. Raises LabUnavailableError or EngineError."""
+    """The object that becomes the first argument of a call. ``host`` names the private host whose lab is called, empty
+    for the server's own lab. Raises LabUnavailableError or EngineError."""
     if call.target is Supervisor:
         return supervisor
     if call.target is GroupHosts:

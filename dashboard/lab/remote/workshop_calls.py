@@ -45,7 +45,7 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """What a step shows of the host before the first check. ``picture`` contains the wide and the narrow diagram, None
+    """The host, as a step shows it before the first check. ``picture`` contains the wide and the narrow diagram, None
     if the machine could not be read."""
 
     images: tuple[str, ...] = ()

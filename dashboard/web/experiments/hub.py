@@ -193,8 +193,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
     async def _read(self, feed: ExperimentFeed) -> _Changes | None:
-        """Reads the entries that a feed has not shown yet, without changing it; None if the experiment no longer
-        exists."""
+        """Reads new entries for a feed without changing the feed; None if the experiment no longer exists."""
         if not feed.loaded:
             record = await to_db_thread(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
