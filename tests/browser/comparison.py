@@ -65,7 +65,7 @@ class ExperimentPage:
         return self.page.locator(f'[data-heads] [data-column="{column}"]')
 
     def cut_off_heads(self) -> list[str]:
-        """The columns with a title that reaches into the next column: with RootlessKit it is a long one."""
+        """The columns whose title reaches into the next column. Titles are long with RootlessKit."""
         found: list[str] = self.page.locator("[data-heads] [data-column]").evaluate_all(
             "heads => heads.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
         )

@@ -40,7 +40,7 @@ def focus_is_kept(page: Page) -> None:
 
 
 def check_stop(stop: dict[str, Any]) -> None:
-    """The control with the focus shows it, inside the window and not under a bar that stays in view."""
+    """Checks that the control with the focus shows this, inside the window and not under a bar that stays in view."""
     assert stop["marked"], f"{stop['name']} does not show that it has the focus"
     assert stop["inside"], f"{stop['name']} has the focus outside the window"
     assert stop["uncovered"], f"{stop['name']} has the focus and something covers it"

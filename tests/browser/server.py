@@ -83,7 +83,7 @@ class Server:
         return link[0]
 
     def is_running(self) -> bool:
-        """Whether its process runs."""
+        """Whether the server's process runs."""
         return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:

@@ -133,7 +133,7 @@ def show_it_to_a_colleague(walk: Walk) -> None:
 
 @dataclass(frozen=True)
 class Task:
-    """A task with its limit. ``prepared`` is what runs before it begins."""
+    """A task with its limit. ``prepared`` runs before it begins."""
 
     do: Callable[[Walk], None]
     limit_s: float

@@ -30,7 +30,7 @@ VIEWS = ("", "#table", "#try", "#inspect", "#trace", "#measure", "#report")
 
 @pytest.fixture(scope="module")
 def running(server: Server) -> Iterator[str]:
-    """Three arms with a published port, and what requests found."""
+    """Three arms with a published port, and the results of requests on their paths."""
     identity = server.launch(modes=["host", "bridge", "user-bridge"], publish="8080:80")
     server.api(f"experiments/{identity}/try?multicast=true", {})
     yield f"/experiments/{identity}/"

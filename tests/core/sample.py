@@ -112,7 +112,7 @@ def host_state(machine: NamespaceState) -> NamespaceState:
 def bridge_state(
     netns: int, address: str, peer: str, index: int, pid: int, container: str, *, docker_dns: bool = False
 ) -> NamespaceState:
-    """An arm with a separate network stack behind a bridge."""
+    """The state of an arm with a separate network stack behind a bridge."""
     gateway = address.rsplit(".", 1)[0] + ".1"
     network = address.rsplit(".", 2)[0] + ".0.0/16"
     answered = Lookup("web-bridge", "answer", ("172.18.0.3",), "127.0.0.11", 404)

@@ -31,7 +31,8 @@ ROOMY = Machine(24_000, 32_768, 2)
 
 @dataclass(slots=True)
 class HostsHarness:
-    """``row`` is the session, ``later`` is added to the clock, ``machine`` are the machine's resources."""
+    """The hosts of a session. ``row`` is the session, ``later`` is added to the clock, ``machine`` are the machine's
+    resources."""
 
     context: Context
     row: TrainingSession

@@ -81,7 +81,7 @@ async def test_ending_twice_is_harmless_and_an_ended_helper_is_reported() -> Non
 
 @pytest.mark.parametrize("name", ["client", "responder"])
 async def test_a_command_that_arrives_before_the_work_begins_ends_it(name: str) -> None:
-    """On a busy machine a helper may start to send or to serve when the block is over already."""
+    """On a busy machine a helper may begin to send or to serve only after the block is over."""
     network = os.open("/proc/self/ns/net", os.O_RDONLY)
     child = await Child.start(name, [network], None)
     try:

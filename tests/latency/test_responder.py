@@ -23,7 +23,7 @@ from dashboard.latency.responder import (
 
 
 def with_pair(answer: Callable[[socket.socket], object], use: Callable[[socket.socket], None]) -> None:
-    """``answer`` on the server's end in a thread, ``use`` on the client's end."""
+    """Runs ``answer`` on the server's end of a connection, in a thread, and ``use`` on the client's end."""
     with (
         open_listener("tcp", 0) as listener,
         socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=5) as mine,

@@ -71,7 +71,7 @@ def test_the_launcher_imports_the_standard_library_only() -> None:
 
 
 def test_a_start_imports_nothing_slow() -> None:
-    """Each of them takes as long as the rest of the launcher."""
+    """Each of these modules takes as long as the rest of the launcher."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); import dashboard.launcher.commands; print(*sys.modules)"
     python = [sys.executable, "-I", "-S", "-c", code, str(REPOSITORY)]
     modules = set(subprocess.run(python, capture_output=True, text=True, check=True, timeout=60).stdout.split())

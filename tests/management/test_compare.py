@@ -54,7 +54,7 @@ def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
 
 
 def assert_report_can_be_exported(terminal: Terminal, done: Done) -> None:
-    """The report that a comparison names, as a file."""
+    """Exports the report that a comparison names, and checks its content."""
     report = done.json["report"]
     assert f"Saved as report {report}" in done.err
     exported = terminal.run("report", "export", report)
@@ -205,7 +205,7 @@ def test_reap_removes_what_sigkill_left_and_keeps_a_running_command(
     until(lambda: len(names(engine_host)) == 3 or living.process.poll() is not None, LONG_S)
 
     def reap() -> Done | None:
-        """The result of the command; None if the other process was stopped in the middle of a write."""
+        """The result of ``reap``; None if the running command was suspended while it wrote to the database."""
         living.process.send_signal(signal.SIGSTOP)
         done = terminal.run("reap", "--json")
         if "database is locked" in done.err:

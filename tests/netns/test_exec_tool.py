@@ -172,7 +172,8 @@ def _libuv() -> None:
 
 @pytest.mark.usefixtures("_libuv")
 def test_no_descriptor_of_another_thread_is_closed_with_the_pipe() -> None:
-    """On the server's own event loop. The number of a closed pipe is free at once, and another thread may get it."""
+    """This holds on uvloop, the server's event loop. The number of a closed pipe is free at once, and another thread
+    may get it."""
     closed: list[int] = []
     over = threading.Event()
 

@@ -18,7 +18,7 @@ FIRST, SECOND = all_claims()[:2]
 
 
 def done(run: str) -> None:
-    """Runs of both claims; one differs."""
+    """Stores the outcomes of both claims, of which the second differs."""
     claim_runs.mark_running(run)
     claim_runs.record_state(
         run,

@@ -72,7 +72,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 def _use(url: str) -> None:
-    """The default database of this thread, with a pool of its own, as a lab has one."""
+    """Makes this URL the default database of this thread, with a pool of its own, as in a lab."""
     settings = dict(dj_database_url.parse(url))
     configuration.configure_pool(settings)
     connections["default"] = ConnectionHandler({"default": {}, "lab": settings})["lab"]

@@ -34,7 +34,7 @@ class Machines:
     engine2: PrivateEngine
 
     def launch(self, place: str, *modes: str) -> str:
-        """Launches nginx on a machine and waits until it runs; the experiment's id."""
+        """Launches nginx on a machine and waits until it runs; returns the experiment's id."""
         fields = [("host", place), ("image", "nginx"), ("port", "80"), ("publish", "8080:80")]
         launched = self.webs[0].ask("POST", "/experiments/", [*fields, *(("mode", mode) for mode in modes)])
         assert launched.status == 302, launched.data.decode()[-3000:]
@@ -59,7 +59,7 @@ class Machines:
         return [one for one in found if one["origin"].startswith("@")]
 
     def measure(self, identity: str, probe: str, seconds: str, *machines: str) -> str:
-        """Starts a measurement; the run's id."""
+        """Starts a measurement; returns the run's id."""
         fields = [("probe", probe), ("seconds", seconds), *(("from_machine", name) for name in machines)]
         answer = self.webs[0].ask("POST", f"/experiments/{identity}/measure/", fields)
         assert answer.status == 302, answer.data.decode()[-3000:]
@@ -70,12 +70,12 @@ class Machines:
         return found
 
     def ended(self, run: str) -> dict[str, Any]:
-        """Waits until a run has ended; what it measured."""
+        """Waits until a run has ended; returns the run and its measurement."""
         until(lambda: self.run(run)["run"]["state"] not in {"waiting", "running"}, MEASURED_S)
         return self.run(run)
 
     def blocks(self, run: str, path: str) -> int:
-        """The stored blocks of the series over a path."""
+        """The number of stored blocks with requests of the series over a path."""
         with psycopg.connect(self.deployment.postgres.url) as database:
             found = database.execute(
                 "SELECT count(*) FROM dashboard_measurementblock b JOIN dashboard_measurementseries s"

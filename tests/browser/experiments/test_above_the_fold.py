@@ -34,7 +34,7 @@ STATES = (
 
 
 def try_and_measure(server: Server, experiment: str) -> None:
-    """The answer of this experiment is as long as it gets: its requests and its headline are sentences of it."""
+    """Requests and measures the paths of an experiment, so that its answer has all its sentences."""
     server.api(f"experiments/{experiment}/try?multicast=true", {})
     run = str(server.api("measurements", {"experiment": experiment, "seconds": 1})["id"])
     until(lambda: server.api(f"measurements/{run}")["run"]["state"] == "finished", MEASURED_S)

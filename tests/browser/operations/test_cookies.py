@@ -103,7 +103,7 @@ class Machine:
 def machine(
     browser: Browser, engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
-    """Signed in, at the start page."""
+    """The machine, whose browser is signed in and shows the start page."""
     folder = shutil.copytree(kept, tmp_path_factory.mktemp("machine"), dirs_exist_ok=True)
     share_lab_image(folder)
     inside = ["nsenter", f"--net=/proc/{engine_host.pid}/ns/net", "--"]

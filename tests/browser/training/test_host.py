@@ -68,7 +68,7 @@ def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, 
 
 
 def the_instructor_watches(console: Console, ada: ParticipantPage) -> list[str]:
-    """Her runs in the console, her experiment, and a hint that reaches her page."""
+    """The instructor sees Ada's runs and opens her experiment; a hint reaches her page. Returns the violations."""
     page = ada.page
     helping = console.page
     console.row("Ada").get_by_role("link", name="Ada").click()
@@ -87,7 +87,7 @@ def the_instructor_watches(console: Console, ada: ParticipantPage) -> list[str]:
 
 
 def a_run_and_a_claim(ada: ParticipantPage) -> list[str]:
-    """A measurement and a claim on her host, and the list of both."""
+    """Ada measures and runs a claim on her host, and opens the list of both. Returns the violations."""
     page = ada.page
     page.locator("[data-view=measure]").click()
     page.locator("#measure-seconds").fill("1")

@@ -27,7 +27,7 @@ def make_series(label: str, n: int = 1000, probe: Probe = Probe.TCP_RR) -> Serie
 def make_comparison(
     baseline: str, other: str, ends: Interval | None, verdict: str = "", cause: str = "", probe: Probe = Probe.TCP_RR
 ) -> ComparisonResult:
-    """The verdict follows from the ends unless it is given."""
+    """A comparison; its verdict follows from the ends unless it is given."""
     if ends is not None and not verdict:
         verdict = "slower" if ends[0] > 0 else "faster" if ends[1] < 0 else "inconclusive"
     middle = None if ends is None else sum(ends) / 2
@@ -39,7 +39,7 @@ def make_comparison(
 def make_measurement(
     baseline: str, others: dict[str, Interval | None], stopped: Stop | None = Stop.TIME, **verdicts: str
 ) -> Measurement:
-    """``others`` maps the labels of compared paths to intervals, ``verdicts`` maps columns to verdicts."""
+    """A measurement. ``others`` maps the labels of compared paths to intervals, ``verdicts`` columns to verdicts."""
     found = [
         make_comparison(baseline, label, ends, verdicts.get(label.split("/", maxsplit=1)[0], ""))
         for label, ends in others.items()

@@ -190,7 +190,7 @@ def test_nothing_remains_of_a_host_that_was_attacked(
 
 
 def test_a_process_of_the_machine_in_the_network_namespace_of_a_host_is_seen() -> None:
-    """It is in no other namespace of the host, as the programs are that Netmodes starts there."""
+    """The process is in no other namespace of the host, as programs that Netmodes starts there."""
     host = PrivateHost("gone", 0, 0, "/nowhere", 0.0, Path("/nowhere"), 0)
     with subprocess.Popen(["unshare", "--net", "sleep", "60"]) as process:
         try:

@@ -41,14 +41,14 @@ def written(root: Path) -> dict[str, str]:
 
 
 def hierarchy(root: Path, *files: str) -> None:
-    """Empty files in place of those of the kernel."""
+    """Makes a hierarchy with empty files in place of those of the kernel."""
     for file in files:
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).touch()
 
 
 def unified_root(root: Path, controllers: str = "cpuset cpu io memory pids") -> None:
-    """A unified hierarchy with controllers."""
+    """Makes a unified hierarchy with these controllers."""
     (root / "cgroup.controllers").write_text(f"{controllers}\n")
 
 

@@ -122,7 +122,7 @@ def test_the_hosts_of_a_lan_that_have_ended_keep_their_files_and_start_again_on_
         return found
 
     async def both_answer(lan: Lan) -> None:
-        """Each host answers the neighbour that the other one names."""
+        """Checks that each host answers the neighbour of the other host."""
         for seen_from, other in (lan.hosts, lan.hosts[::-1]):
             with Namespace.of_path_inside(seen_from.pid, neighbour_path(seen_from.endpoint)) as namespace:
                 for address in other.lan.addresses:

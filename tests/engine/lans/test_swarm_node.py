@@ -30,7 +30,7 @@ ACTIVE = {"LocalNodeState": "active", "NodeID": "n1", "NodeAddr": "198.51.100.1"
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """The requests; the answers are in ``ANSWERS``."""
+    """Records the calls of the SDK's client, each of which returns ``n1``."""
     calls: list[tuple[Any, ...]] = []
 
     async def ask(endpoint: str, name: str, *args: object, **options: object) -> object:

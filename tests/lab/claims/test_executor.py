@@ -144,7 +144,8 @@ def timings() -> Timings:
 
 @pytest.fixture(scope="session")
 def original(request: pytest.FixtureRequest, timings: Timings) -> Executed:
-    """The selected claims, executed once. Requests the host here: leftovers are not checked after every test."""
+    """The selected claims, executed once. The host is requested here and not by tests, each of which would then be
+    checked for leftovers."""
     host, folder = (request.getfixturevalue(name) for name in ("engine_host", "session_hosts_folder"))
     return asyncio.run(_execute(selected_claims(request, "original"), host, folder, timings, mutated=False))
 

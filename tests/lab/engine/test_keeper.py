@@ -192,7 +192,7 @@ async def test_the_files_of_a_host_whose_engine_ended_stay_while_its_keeper_live
     adopted: list[bool] = []
 
     async def adopt() -> None:
-        """What a run of claims does first."""
+        """Adopts hosts, which is the first thing that a run of claims does."""
         await private_host.adopt(tmp_path)
         adopted.append(watched.host.folder.exists())
 

@@ -32,7 +32,7 @@ async def test_another_experiment_holds_ports_until_it_is_stopped(lab_harness: L
     await lab_harness.want(other, Wanted.STOPPED)
 
     async def ports_are_free() -> bool:
-        """Its programs may listen for a moment after their containers are gone."""
+        """Whether no port is held: programs may listen for a moment after their containers are gone."""
         return await port_holders(lab_harness.lab, (*HOST, *PUBLISHED)) == ()
 
     await eventually(ports_are_free)

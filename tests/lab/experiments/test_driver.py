@@ -34,7 +34,7 @@ def names(host: PrivateEngine) -> set[str]:
 
 
 def add_link(host: PrivateEngine, pid: str, name: str) -> None:
-    """A new link in the network namespace of a container."""
+    """Adds a link in the network namespace of a container."""
     done = host.try_on_machine("nsenter", "-t", pid, "-n", "ip", "link", "add", name, "type", "bridge")
     assert done.returncode == 0, done.stderr
 

@@ -153,7 +153,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateEngi
 
 @pytest.fixture
 async def view(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[View]:
-    """An experiment with all arms when it has settled. Paths, picture and state agree with the referees."""
+    """An experiment with all arms when it has settled. Paths, picture and state were compared with the referees."""
     harness = await open_lab_harness(DockerEngine(host.endpoint), tmp_path)
     try:
         identity = await harness.running(arms=ARMS)

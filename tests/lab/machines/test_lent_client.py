@@ -54,7 +54,7 @@ def other_stack() -> Iterator[int]:
 
 
 def clients() -> list[int]:
-    """The client processes of this one."""
+    """The client processes that this process has started."""
     children = psutil.Process().children()
     running = (child for child in children if child.status() != psutil.STATUS_ZOMBIE)
     return [child.pid for child in running if "dashboard.latency" in " ".join(child.cmdline())]

@@ -101,7 +101,7 @@ async def test_the_lab_refuses_invalid_requests(sent: bytes) -> None:
 async def test_closing_does_not_wait_for_an_end_that_reads_nothing(
     monkeypatch: pytest.MonkeyPatch, is_cancelled: bool
 ) -> None:
-    """On Ctrl-C, an open socket was an error of uvloop with a traceback."""
+    """Otherwise, on Ctrl-C, uvloop reported the open socket with a traceback."""
     monkeypatch.setattr(link, "CLOSE_S", 1000.0 if is_cancelled else 0.05)
     one, two = sockets()
     lab = await open_lab_end(one)

@@ -77,7 +77,7 @@ async def test_two_groups_use_port_80_at_once_and_each_sees_only_its_own_runs(ha
 
 
 def stopped_with_host(group: str, identity: str) -> None:
-    """The runs of a group with a stopped host are over."""
+    """Checks that the runs of a group with a stopped host are over."""
     experiment = Experiment.objects.get(pk=identity)
     head = json.loads(experiment.head)
     assert experiment.phase == "stopped"

@@ -24,8 +24,8 @@ CLIENT, SECRET = "netmodes", "a secret of the test"
 
 @dataclass
 class Provider:
-    """``person`` are the claims about the person who is signed in. ``faults`` changes answers: ``audience``, ``token``,
-    ``denied``, ``down``. ``requests`` are the paths that were requested."""
+    """An OpenID provider. ``person`` are the claims about the person who is signed in. ``faults`` changes answers:
+    ``audience``, ``token``, ``denied``, ``down``. ``requests`` are the paths that were requested."""
 
     person: Mapping[str, Any]
     issuer: str = ""

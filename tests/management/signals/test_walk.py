@@ -79,7 +79,7 @@ class Started:
     hosts: set[str] = field(default_factory=set)
 
     def printed(self) -> str:
-        """What it has printed so far. Notes the private hosts that exist."""
+        """The output of the command so far. Also records the private hosts that exist now."""
         for place in (self.folder, self.folder / "bench"):
             self.hosts |= {path.name for path in (place / "hosts").glob("*")}
         if self.terminal >= 0:
@@ -139,7 +139,7 @@ def folder(tmp_path: Path, kept: Path) -> Iterator[Path]:
 
 
 def allowed_s() -> float:
-    """How long a command may take to end now: the load tells what share of a processor each process gets."""
+    """The seconds that a command may take to end now: the load tells what share of a processor each process gets."""
     return ENDS_S * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 

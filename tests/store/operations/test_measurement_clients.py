@@ -25,12 +25,12 @@ def make_run(*names: str, seconds: float = 10.0) -> str:
 
 
 def set_state(run: str, state: str) -> None:
-    """What the lab of the run can write at any time."""
+    """Sets the state of a run, as its lab can at any time."""
     MeasurementRun.objects.filter(pk=run).update(state=state)
 
 
 def remaining_s(run: str) -> float:
-    """How long the machines of a run still measure."""
+    """The seconds for which the machines of a run may still measure."""
     rows = MeasurementClient.objects.filter(run_id=run).annotate(now=Now()).values_list("valid_until", "now")
     ((valid_until, now),) = set(rows)
     seconds: float = (valid_until - now).total_seconds()

@@ -81,7 +81,7 @@ def test_an_attempt_that_is_refused_because_of_one_at_the_same_time_stores_nothi
 ) -> None:
     @contextmanager
     def waiting() -> Iterator[None]:
-        """Another request takes the last attempt while this one waits for its turn."""
+        """Lets another request take the last attempt while this one waits for its turn."""
         monkeypatch.setattr(limits, "writing", writing)
         use_up_passwords("192.0.2.1")
         with writing():

@@ -53,7 +53,7 @@ echo third
 
 
 def image_of(machine: Machine, host: PrivateHost) -> Path:
-    """The file with the disk of a host; that of the machine's stand-in if the host has none (``privileged``)."""
+    """The file with the disk of a host; ``machine.image`` if the host has none (``privileged``)."""
     return host.disk if host.disk.exists() else machine.image
 
 
@@ -130,7 +130,7 @@ def look(machine: Machine, host: PrivateHost, template: Path) -> dict[str, objec
 
 
 def _probe_of(machine: Machine, origin: str) -> int:
-    """The probe as the machine sees it."""
+    """The pid of the probe on the machine."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             words = path.read_text().split("\0")
@@ -165,8 +165,8 @@ class Outcome:
 
 
 def attack(machine: Machine, host: PrivateHost, folder: Path, template: Path, container: str) -> dict[str, Outcome]:
-    """Makes every attempt from one terminal, and looks at the machine before, during and after. The outcome of each by
-    its name."""
+    """Makes every attempt from one terminal, and looks at the machine before, during and after. Returns the outcomes by
+    the names of the attempts."""
     folder.mkdir()
     numbers = _write_scripts(folder, machine, host, container)
     script = SCRIPT.replace("NUMBERS", " ".join(numbers[:-1])).replace("LAST", numbers[-1])
@@ -227,7 +227,7 @@ def _look_at_processes(machine: Machine, probes: Mapping[str, int]) -> dict[str,
 
 
 def _connects_to_the_machine(machine: Machine, host: PrivateHost) -> bool:
-    """Whether a connection to the host's engine, as the server makes it, reaches the machine's."""
+    """Whether a connection to the host's engine, as the server makes it, reaches the machine's engine."""
     with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
         connection.connect(host.socket)
     return machine.engine_was_asked()

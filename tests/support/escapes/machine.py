@@ -57,7 +57,7 @@ def in_namespace(path: str | Path, work: Callable[[], Any]) -> Any:
 
 
 def sleeper(seconds: int) -> int:
-    """The process that sleeps for so many seconds, as the machine sees it; 0 if it does not run."""
+    """The pid on the machine of the process that sleeps for this many seconds; 0 if it does not run."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             if path.read_bytes().split(b"\0")[:2] == [b"sleep", str(seconds).encode()]:
@@ -241,7 +241,7 @@ class Machine:
 
 @contextmanager
 def machine(folder: Path, neighbour: PrivateHost, neighbours: dict[str, int]) -> Iterator[Machine]:
-    """The stand-ins, removed at the end. ``neighbours`` are processes of containers of the neighbour, by their aim."""
+    """The targets, removed at the end. ``neighbours`` are pids in containers of the neighbour, by ``neighbour ORIGIN``."""
     folder.mkdir()
     made = Machine(folder, neighbour, neighbours=neighbours)
     with ExitStack() as stack:
@@ -252,7 +252,7 @@ def machine(folder: Path, neighbour: PrivateHost, neighbours: dict[str, int]) ->
 
 
 def _files(made: Machine, stack: ExitStack) -> None:
-    """A secret, a database, a disk, a node, and a program."""
+    """Makes a secret, a database, a disk, a node, and a program."""
     (made.folder / "secret.key").write_text(made.secret)
     (made.folder / "secret.key").chmod(0o600)
     (made.folder / "db.sqlite3").write_text(made.secret)
@@ -271,7 +271,7 @@ def _files(made: Machine, stack: ExitStack) -> None:
 
 
 def _processes(made: Machine, stack: ExitStack) -> None:
-    """Processes to end, to trace, to read, and to take the host name from."""
+    """Starts processes to end, to trace, to read, and to take the host name from."""
     names = ["environment", *(f"{what} {origin}" for what in ("kill", "ptrace", "uts") for origin in ORIGINS)]
     names.append("typed kill")
     for name in names:
@@ -295,7 +295,8 @@ def _processes(made: Machine, stack: ExitStack) -> None:
 
 
 def _hierarchy(made: Machine, stack: ExitStack) -> None:
-    """A hierarchy of cgroups with a release agent, in a mount namespace of its own: others would keep copies."""
+    """Makes a hierarchy of cgroups with a release agent, in a mount namespace of its own: other namespaces would keep
+    copies."""
     place = made.folder / "hierarchy"
     place.mkdir()
     command = (
@@ -309,7 +310,7 @@ def _hierarchy(made: Machine, stack: ExitStack) -> None:
 
 
 def _kernel(made: Machine, stack: ExitStack) -> None:
-    """A key, a segment of shared memory, a handle of a file, and a clock."""
+    """Makes a key, a segment of shared memory, a handle of a file, and a clock."""
     content = made.secret.encode()
     call = LIBC.syscall
     arguments = (b"user", made.name.encode(), content, ctypes.c_long(len(content)), ctypes.c_long(USER_KEYRING))
@@ -336,7 +337,7 @@ def _kernel(made: Machine, stack: ExitStack) -> None:
 
 
 def _sockets(made: Machine, stack: ExitStack) -> None:
-    """A page, a log, an engine, a terminal, and sniffers on the links of the machine and of the neighbour."""
+    """Opens a page, a log, an engine, a terminal, and sniffers on the links of the machine and of the neighbour."""
     made.pages = _Pages(("127.0.0.1", 0), _Page)
     made.pages.requested = []
     thread = threading.Thread(target=made.pages.serve_forever, daemon=True)

@@ -286,7 +286,7 @@ def mode_of_a_device() -> str:
 
 
 def all_open_files() -> str:
-    """More open files than the limit; returns the new one."""
+    """Raises the hard limit of open files; returns the new one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard + 1))
@@ -296,13 +296,13 @@ def all_open_files() -> str:
 
 
 def first_to_live() -> str:
-    """Is killed last when memory runs out (proc_pid_oom_score_adj(5))."""
+    """Asks to be killed last when memory runs out (proc_pid_oom_score_adj(5))."""
     Path("/proc/self/oom_score_adj").write_text("-900")
     return "-900"
 
 
 def priority() -> str:
-    """Runs before ordinary processes of the machine."""
+    """Sets a niceness with which it runs before ordinary processes of the machine."""
     os.setpriority(os.PRIO_PROCESS, 0, -10)
     return "-10"
 

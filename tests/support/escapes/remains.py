@@ -51,8 +51,8 @@ def clock_ticks() -> int:
 
 
 def older_than(ticks: int, host: PrivateHost) -> list[int]:
-    """The processes of the machine that started before, apart from those of other hosts: numbers of namespaces and
-    ranges of ids are reused at once, by hosts that are being started."""
+    """The processes of the machine that started before ``ticks``, without those of other hosts: hosts that are being
+    started reuse numbers of namespaces and ranges of ids at once."""
     pids = [pid for path in Path("/proc").glob("[0-9]*") if (start_ticks(pid := int(path.name)) or ticks) < ticks]
     return [pid for pid in pids if _marked_host(pid) in {"", host.name}]
 

@@ -27,7 +27,7 @@ MISCONCEPTION = all_misconceptions()[0]
 
 
 def done(run: str) -> str:
-    """Runs of the first two claims; the second differs."""
+    """Stores the outcomes of the first two claims, of which the second differs; returns ``run``."""
     claim_runs.mark_running(run)
     claim_runs.record_state(
         run,

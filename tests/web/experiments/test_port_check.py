@@ -53,7 +53,7 @@ async def test_the_ports_of_a_group_s_run_are_those_of_its_host(
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, tuple[PortHolder, ...] | None]) -> None:
-    """The labs of these places answer; None: it is silent."""
+    """Makes the labs of these hosts answer; a lab with None does not respond."""
 
     async def ask_of(host: str, *_args: object) -> tuple[PortHolder, ...]:
         answer = answers[host]

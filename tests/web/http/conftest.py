@@ -7,5 +7,5 @@ from dashboard.web.http import turn_queue
 
 @pytest.fixture
 def long_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Turns that do not expire during a test."""
+    """Prevents turns from expiring during a test."""
     monkeypatch.setattr(turn_queue, "TURN_S", 1000.0)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class HangingLab:
-    """A lab that answers with an error, when the test wants it once it hangs."""
+    """A lab that answers each call with an error; while ``hangs``, only when the test releases ``answers``."""
 
     facts = LabFacts()
 

@@ -70,7 +70,7 @@ class Machines:
 
 
 def join_machines(monkeypatch: pytest.MonkeyPatch, *names: str, hosts: int = 10) -> Machines:
-    """Machines with this capacity join. In a thread that may query the database."""
+    """Makes machines with this capacity join. Call it in a thread that may query the database."""
     found = Machines(joined=names)
     for name in names:
         machines.register(name, {}, MachineFacts(capacity=hosts))

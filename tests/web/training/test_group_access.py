@@ -77,7 +77,8 @@ class Site:
 
 @database_sync_to_async
 def ran(row: TrainingSession) -> tuple[dict[str, str], str]:
-    """Creates an experiment, a measurement and a claim run of the first group, and an experiment without a group."""
+    """Creates an experiment, a measurement and a claim run of the first group, and an experiment without a group.
+    Returns the ids of the first three by the segment of their URL, and that of the last."""
     group = f"{row.pk}-1"
     group_host_store.request(group, row.created_at)
     group_host_store.note(group, state="ready", host="abc")

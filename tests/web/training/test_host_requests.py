@@ -90,7 +90,7 @@ async def test_a_new_session_waits_for_a_lab_that_prepares_only_for_a_moment(mon
 async def test_requests_of_a_class_at_the_same_time_are_placed_by_one_placement_after_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of a class of 300, requests that waited for the lock of the database failed after 15 s."""
+    """Without this, requests of a class of 300 that waited for the lock of the database failed after 15 s."""
     await database_sync_to_async(join_machines)(monkeypatch, "attic", hosts=30)
     monkeypatch.setattr(host_requests, "shared_clock", lambda: NOW + 1)
     row = await database_sync_to_async(session)(hosts=HostsFor.PERSON)

@@ -24,7 +24,7 @@ TRIED = "paths tried at"
 
 @pytest.fixture(scope="package")
 def modes(server: Server) -> list[str]:
-    """The modes of the three that the engine has: ``--engine`` may select an engine without host mode."""
+    """Those of the three modes that the engine has: ``--engine`` may select an engine without host mode."""
     if engine_root() is None:
         return list(MODES)
     return [each["mode"] for each in server.api("doctor")["modes"] if each["available"] and each["mode"] in MODES]

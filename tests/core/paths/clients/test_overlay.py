@@ -80,7 +80,7 @@ def test_an_arm_is_a_client_on_the_network_of_the_whole_experiment_only() -> Non
 
 
 def on_bridge_too(columns: Columns, states: States, key: str, prefix: int = 16) -> tuple[Columns, States]:
-    """The arm is also on the network “bridge”."""
+    """The scene, with the arm also on the network “bridge”."""
     link = make_interface("eth1", 9, addresses=(f"172.17.0.5/{prefix}",))
     moved = [
         replace(one, networks={"bridge": "172.17.0.5", **one.networks}) if one.key == key else one for one in columns

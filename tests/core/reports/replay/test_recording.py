@@ -29,7 +29,7 @@ from tests.properties import examples
 
 
 def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> None:
-    """Times are kept to the millisecond, everything else exactly."""
+    """Checks what the reader shows at a position: times to the millisecond, everything else exactly."""
     found = reader.at(position)
     if expected["item"] is not None:
         for name in ("at", "offset_s"):

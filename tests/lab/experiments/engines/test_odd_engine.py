@@ -42,7 +42,7 @@ def unknown_fields(_method: str, status: int, value: Any) -> tuple[int, Any]:
 
 
 def without(*names: str) -> Change:
-    """Answers, and the members of lists, without these fields."""
+    """A change that removes these fields from answers, and from the members of lists."""
 
     def change(method: str, status: int, value: Any) -> tuple[int, Any]:
         if status >= 400:
