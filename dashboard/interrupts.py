@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 SENTENCE = "Interrupted."
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: Cleanup takes less time, and further signals do not disturb it. Later ones end the process at once.
+#: Within this time after the first signal, further signals do not disturb the cleanup, which takes less time. Later
+#: signals end the process at once.
 GRACE_S = 5.0
 
 #: The signals that this process handles; none in a program that only imports its commands.

@@ -45,7 +45,7 @@ NEEDS_IMPORT = 90
 TOOL = monitoring.COVERAGE_ID
 #: Coverage is printed even if tests fail.
 GO_ON = ("--maxfail=1000", "--continue-on-collection-errors")
-#: Imported once, before any process is forked: what is slow to import and not part of the tree under test.
+#: Modules that are imported once, before any process is forked: slow ones that are not part of the tree under test.
 PRELOADED = ["anyio.pytest_plugin", "channels.apps", "django.db.models", "django.test", "docker", "msgspec", "sqlite3"]
 PRELOADED += ["hypothesis.strategies", "pytest_asyncio.plugin", "pytest_django.plugin", "xdist.plugin"]
 

@@ -270,7 +270,7 @@ class Clients:
 
 
 def websocket_clients(host: str) -> AbstractAsyncContextManager[Program]:
-    """The program while the block runs. Its own process, so that clients do not use the server's processor time."""
+    """Runs the program during the block, as a process, so that clients do not use the server's processor time."""
     return program("websocket_clients", host)
 
 

@@ -205,7 +205,7 @@ class DockerEngine:
     async def remove_container(self, container: str) -> None:
         """Kill and remove a container with its volumes; no error if it is gone or being removed."""
         if self._kind is EngineKind.PODMAN:
-            # It would send the stop signal first and wait ten seconds.
+            # Podman's removal would send the stop signal first and wait ten seconds.
             with suppress(EngineError):
                 await self._connection.call(lambda client: client.kill(container))
         try:

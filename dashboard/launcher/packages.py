@@ -49,7 +49,7 @@ class Packages:
         install = ("--no-install-recommends", "-y", "install", *self.missing)
         if self._apt(*install):
             return
-        # No lists yet, or outdated ones that name versions which the archive has dropped.
+        # There are no package lists yet, or outdated ones that name versions which the archive has dropped.
         say("Reading the package lists.")
         if not self._apt("update"):
             say("netmodes: apt-get update failed; continuing with the present lists.")

@@ -132,7 +132,7 @@ async def trace_rules(namespace: Namespace, address: str, port: int) -> AsyncIte
                 await _nft(namespace, f"{_REMOVAL}\n{_table(address, port)}")
                 yield RuleTrace(opened)
             finally:
-                # Also if the caller was cancelled while nft ran, which may have added the table.
+                # The table is removed even if the caller was cancelled while nft ran, which may have added it.
                 await asyncio.shield(_remove_table(namespace))
 
 

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable
 
-#: What Docker changes in the namespaces that it creates, and what decides whether ports work.
+#: The sysctls that Docker changes in the namespaces that it creates, and those that decide whether ports work.
 NAMES = (
     "net.core.somaxconn",
     "net.ipv4.conf.all.forwarding",

@@ -24,7 +24,7 @@ _NAVIGATION: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
         ("/api/docs", "/api/docs", gettext_noop("API")),
     ),
 }
-#: The entry that the footer has for a role.
+#: The entry of the footer about accounts, by role.
 _ACCOUNTS: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
     "owner": (("/accounts/", ("/accounts/", "/account/", "/audit/"), gettext_noop("Accounts")),),
     "instructor": (("/account/", "/account/", gettext_noop("Your account")),),

@@ -19,7 +19,7 @@ def _leave_nothing(server: Server) -> Iterator[None]:
     server.forget_everything()
 
 
-#: These measure for seconds, export a report, or launch what other tests launch with one click.
+#: Slow tasks: they measure for seconds, export a report, or launch experiments that other tests launch with one click.
 SLOW = {"cost_of_localhost", "show_it_to_a_colleague", "why_publish_is_ignored"}
 
 

@@ -57,7 +57,7 @@ def test_behind_socket_activation_the_only_dockerd_of_the_machine_is_meant(
     [
         ("podman", "podman\0system\0service\0", True),
         ("systemd", "/usr/lib/systemd/systemd\0--user\0", True),
-        # Without root it has executed itself again.
+        # Without root, Podman's service has re-executed itself.
         ("exe", "/usr/bin/podman\0system\0service\0", True),
         ("exe", "", False),
         ("socat", "socat\0podman\0", False),

@@ -69,7 +69,7 @@ async def test_info_names_the_engine_and_its_process(engine: DockerEngine, engin
 async def test_a_bridge_container_lives_from_create_to_remove(
     engine: DockerEngine, made: dict[str, str], engine_host: PrivateEngine, facts: EngineFacts
 ) -> None:
-    # On IPv6, a network without it is published by docker-proxy.
+    # On a network without IPv6, docker-proxy publishes ports at IPv6 addresses.
     ipv6 = facts.options.userland_proxy or facts.bridge_ipv6
     arm = ArmSpec("web", Mode.BRIDGE, publish=(Publish(80, 8080),))
     created = await engine.create_container("one", config(arm))
@@ -240,7 +240,7 @@ async def test_a_program_that_ignores_the_signal_is_killed_after_its_grace(
     arm = ArmSpec("web", Mode.NONE, command=("sh", "-c", "trap '' QUIT TERM; echo ready; while :; do sleep 1; done"))
     await engine.create_container("one", config(arm))
     await engine.start_container("one")
-    # Before it ignores the signal, it ends at once.
+    # Until the program ignores the signal, it would end at once.
     await eventually(lambda: engine.container_logs("one"))
     begun = time.monotonic()
     await engine.stop_container("one", grace_s=1)

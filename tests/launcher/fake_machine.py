@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 ORDINARY = ["cat", "chmod", "cp", "grep", "mkdir", "readlink", "sed", "sh", "tail"]
 TOOLS = ["ip", "ss", "netstat", "busybox"]
-#: What the tests need: those of the team shape, on other engines, of native nftables rules and of disks.
+#: Programs that tests need: those of the team shape, on other engines, of native nftables rules and of disks.
 SERVICES = ["initdb", "nats-server", "mmdebstrap", "nft", "mkfs.ext4"]
 
 # An interpreter as far as the launcher needs it; the launcher itself runs in the real one.

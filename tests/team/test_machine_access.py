@@ -17,7 +17,7 @@ from dashboard.bench.server import Server
 from tests.team.machine import HEALED_S, SEEN_S, Machine, row, token, within
 
 pytestmark = pytest.mark.engine
-#: What another machine, the installation's lab, web processes and the server itself may use.
+#: Subjects that only another machine, the installation's lab, web processes or the server itself may use.
 FORBIDDEN_TO_PUBLISH = (
     "netmodes.web.heartbeat.server",
     "netmodes.web.heartbeat.lab3",

@@ -24,7 +24,7 @@ from dashboard.bench.training.deliveries import Instructor
 from dashboard.bench.websocket_clients import Client
 from tests.team.machine import ABSENT_S, HEALED_S, SEEN_S, Machine, containers, head, row, token, within
 
-#: The start of private hosts while other tests start some, too.
+#: A deadline for the start of private hosts while other tests start some, too.
 HOST_S = 60.0
 pytestmark = pytest.mark.engine
 
@@ -98,7 +98,8 @@ def test_an_experiment_runs_on_the_chosen_machine_only(
     identity = _launched_on_lab2(webs)
     page = webs[0].ask("GET", f"/experiments/{identity}/").data.decode()
     assert "on lab2" in page
-    # The call reaches the lab that drives it. For some seconds after a machine has joined again it is refused.
+    # The call reaches the lab that drives the experiment. For some seconds after its machine has joined again, calls
+    # are refused.
     within(HEALED_S, lambda: webs[0].ask("POST", f"/experiments/{identity}/try/").status == 200)
     with psycopg.connect(deployment.postgres.url) as database:
         machine = database.execute("SELECT machine_id FROM dashboard_experiment WHERE id = %s", [identity]).fetchone()

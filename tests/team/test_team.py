@@ -31,7 +31,7 @@ UNAVAILABLE_S = 30.0
 HEALED_S = 30.0
 #: Web processes compare sessions at this interval even if no wake-up comes.
 POLLED_S = SESSIONS_WITH_NATS_S
-#: The start of a private host while other tests start some, too.
+#: A deadline for the start of a private host while other tests start some, too.
 HOST_S = 60.0
 MODES = ("none", "none")
 pytestmark = pytest.mark.engine

@@ -130,7 +130,8 @@ def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in head.splitlines() if line[:1] == "|"]
     names = [cell.strip("`") for cell in next((row[1:] for row in rows if row[0] == "claim"), ())]
     signs = {row[0].strip("`"): row[1:] for row in rows if len(row) == len(names) + 1 and row[0] != "claim"}
-    # The table of tests, which comes later, has as many columns.
+    # The table of tests comes later and has as many columns. Reversed, so that rows of the first table replace its
+    # rows.
     engines = {row[0].strip("`"): row for row in reversed(rows) if len(row) == 7 and row[0].startswith("`")}
     why = {
         (section.partition("\n")[0], claim): reason

@@ -16,7 +16,7 @@ from dashboard.core.modes import Mode
 
 CLIENTS = 200
 PER_S = 10
-#: After the last change of a block, for messages that are still in flight.
+#: The time after the last change of a block, for messages that are still in flight.
 TAIL_S = 0.3
 #: Changes of the round that does not count (even, because each address that is added is removed again).
 WARM_UP = 10

@@ -18,8 +18,8 @@ from dashboard.core.modes import Publish
 from dashboard.core.namespaces.state import Family
 from dashboard.core.paths.model import ANY_ADDRESS
 
-#: Of the two servers: netperf's control and data port, sockperf's for TCP and UDP. The container's are published under
-#: the same numbers, because netperf's server tells its client the port that it has taken.
+#: The ports of the two servers: netperf's control and data port, sockperf's for TCP and UDP. The container's are
+#: published under the same numbers, because netperf's server tells its client the port that it has taken.
 CONTAINER_PORTS, HOST_PORTS = range(14000, 14004), range(14010, 14014)
 NETPERF, SOCKPERF = "netperf", "sockperf"
 NETPERF_REQUESTS = 8_000

@@ -23,7 +23,7 @@ from dashboard.store.measurements import LIVE
 
 LIMIT_S = 2400.0
 SECONDS, QUICK_S = 1800.0, 180.0
-#: The first rounds, in which caches fill. They are not judged; at most half of all.
+#: The number of first rounds that are not judged, because caches fill; at most half of all rounds.
 WARM_UP_ROUNDS = 100
 #: The number of rounds of which only the lowest memory counts; one of them has a session. Memory that is never freed
 #: raises the lowest value, too; garbage that waits for its collection, and threads that exist for a moment, do not.

@@ -18,7 +18,7 @@ PACKAGES = ("docker.io", "iproute2", "iptables", "nftables", "curl", "procps", "
 #: The docker command, which shells on a host use: docker.io contains it in bookworm, and only recommends it since.
 CLIENT = "docker-cli"
 CONTAINS_CLIENT = frozenset({"bookworm"})
-#: In a finished root: the packages that it was made with.
+#: The file in a finished root that lists the packages it was made with.
 MARK = "netmodes-packages"
 TIMEOUT_S = 600
 

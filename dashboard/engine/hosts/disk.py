@@ -24,7 +24,7 @@ from dashboard import configuration
 from dashboard.engine.hosts.runtimes import SEARCH_PATH
 
 log = logging.getLogger(__name__)
-#: In the folder of a host.
+#: The name of the file in the folder of a host.
 NAME = "disk"
 VARIABLE = "NETMODES_HOST_DISK_MB"
 DEFAULT_MB, MIN_MB = 4096, 256

@@ -13,7 +13,7 @@ from pathlib import Path
 COUNT = 65536
 #: The name in /etc/subuid and /etc/subgid for which an administrator reserves ids.
 NAME = "netmodes"
-#: Without such a name: the range that systemd reserves for containers.
+#: The range if no ids are reserved for that name: the one that systemd reserves for containers.
 DEFAULT_RANGE = (524288, 1879048191)
 #: A link for each claimed range, named by its first id, to the folder of its host.
 CLAIMS = Path("/run/netmodes/.ids")

@@ -96,7 +96,7 @@ def _finish(host: PrivateHost, folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-    # With the ids of this machine, from which each host that uses it maps its own.
+    # The files get ids of this machine, which each host that uses the template maps to its own.
     id_ranges.shift(host.data, host.owner, 0)
     host.data.replace(folder)
 

@@ -18,7 +18,7 @@ from dashboard.core.operations.web_user import WebUser
 from dashboard.engine.hosts import syscall_filter
 from dashboard.engine.hosts.user_namespace.calls import load_filter
 
-#: The folder that the new root covers, in this process's mount namespace only: it contains no path of a SPEC.
+#: The folder that the new root covers, in this process's mount namespace only: it contains no path of a ``Sandbox``.
 MOUNT_POINT = Path("/sys")
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc")
 DEVICES = ("null", "zero", "full", "random", "urandom")
@@ -42,7 +42,7 @@ class Sandbox:
     """The user that a process becomes, and the files that it may read and write."""
 
     user: WebUser
-    #: Files and folders that it may read.
+    #: Files and folders that the process may read.
     read: frozenset[Path]
     #: Files that it may write.
     write: tuple[Path, ...]

@@ -128,7 +128,7 @@ def test_a_terminal_from_the_lobby_to_the_recording(
 
 
 def many_things_are_typed_and_read(ada: ParticipantPage) -> None:
-    """Commands of the engine, colors, wide characters, the size, and a long paste."""
+    """Types commands of the engine, and checks colors, wide characters, the size and a long paste."""
     page = ada.page
     assert re.search(r'users:\(\("nginx"', run_line(page, "ss -Hltnp 'sport = :80'"))
     assert re.search(r"0\.0\.0\.0:80 .*nginx", run_line(page, "netstat -tulpn | grep :80"))

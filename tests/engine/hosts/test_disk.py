@@ -111,7 +111,7 @@ def test_a_disk_is_repaired_after_a_crash_of_the_machine(tmp_path: Path) -> None
     ("first_kb", "message", "is_damage"),
     [
         (8, r"its disk is damaged and cannot be repaired\. Create a new host instead\.", True),
-        # e2fsck reports that it cannot be read, with the status of a check without memory.
+        # e2fsck cannot read the super-block; its status is the same as for a check without memory.
         (0, "super-block", False),
     ],
     ids=["inodes", "superblock"],

@@ -41,7 +41,7 @@ pytestmark = [
     pytest.mark.skipif(engine_root() is not None, reason="the probe needs Python in the host: the machine's programs"),
 ]
 LIMITS = HostLimits(512, 512, 1.0)
-#: A setting of the whole machine, which an attempt sets to what it is.
+#: The present value of a setting of the whole machine, which an attempt sets again.
 OVERCOMMIT = Path("/proc/sys/vm/overcommit_memory").read_text().strip()
 #: A mode of Podman.
 PODMANS = "ns:/proc/1/ns/net"
@@ -190,7 +190,7 @@ def test_nothing_remains_of_a_host_that_was_attacked(
 
 
 def test_a_process_of_the_machine_in_the_network_namespace_of_a_host_is_seen() -> None:
-    """The process is in no other namespace of the host, as programs that Netmodes starts there."""
+    """Like programs that Netmodes starts there, the process is in no other namespace of the host."""
     host = PrivateHost("gone", 0, 0, "/nowhere", 0.0, Path("/nowhere"), 0)
     with subprocess.Popen(["unshare", "--net", "sleep", "60"]) as process:
         try:

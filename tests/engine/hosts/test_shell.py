@@ -66,7 +66,7 @@ def test_a_shell_is_on_its_own_host_and_sees_nothing_of_the_machine(
     host, neighbour = hosts
     monkeypatch.setenv("NETMODES_SECRET_KEY", "canary-of-the-environment")
     with at(host, "Welcome to the test.") as screen:
-        # The shell has the tools that it is for.
+        # The shell has the tools for which it was made.
         assert screen.run("docker info --format '{{.Name}}'") == (f"{host.name}\n", 0)
         assert screen.run("docker ps --format x") == ("", 0)
         for line, words in (
@@ -203,8 +203,8 @@ def test_a_shell_ends_with_its_host_and_cannot_start_without_it(folder: Path) ->
         open_shell(host, 80, 24)
 
 
-def test_a_shell_survives_the_thread_that_started_it(hosts: tuple[PrivateHost, PrivateHost]) -> None:
-    """As with kill -9 of the server: its side of the terminal device is closed, and every process ends."""
+def test_a_shell_ends_when_the_servers_end_of_its_terminal_is_closed(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+    """As after kill -9 of the server."""
     host, _ = hosts
     with at(host) as screen:
         screen.type("sleep 1003\r")

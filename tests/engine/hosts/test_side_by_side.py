@@ -28,7 +28,7 @@ SERVE = (
     "import signal, socket; abstract = socket.socket(socket.AF_UNIX); "
     f'abstract.bind("\\0{MARK}"); abstract.listen(); tcp = socket.create_server(("", 7391)); signal.pause()'
 )
-#: What the first participant does.
+#: The commands of the first participant.
 SETUP = (
     f"echo {MARK} > /tmp/{MARK}",
     f"docker volume create {MARK}",
@@ -36,7 +36,7 @@ SETUP = (
     f"docker run -d --name {MARK} -v {MARK}:/v --network host nginx sh -c 'echo {MARK} > /v/{MARK}; exec sleep 73910'",
     f"python3 -c '{SERVE}' & until ss -Htln | grep -q :7391; do sleep 0.1; done",
 )
-#: What both look for, by name: a command, and its output on the host that has the thing.
+#: Traces that both participants look for, by name: a command, and its output on the host that has the trace.
 LOOKS = {
     "files of the terminal": ("ls /tmp", MARK),
     "files of containers": (f"docker run --rm -v /:/h nginx sh -c 'find /h/*/ -name {MARK} 2> /dev/null'", MARK),

@@ -137,7 +137,7 @@ def test_the_hosts_of_a_lan_that_have_ended_keep_their_files_and_start_again_on_
         assert len(again.neighbours) == 1
         assert [(host.limits, read_cpus(host.name)) for host in again.hosts] == [(limits, 0.5)] * 2
         asyncio.run(both_answer(again))
-        # One of them: the other holds the namespaces.
+        # One host ends; the other one still holds the namespaces of the LAN.
         first, second = again.hosts
         kill_everything(first.name)
         joined = start_ended()

@@ -119,7 +119,7 @@ async def test_passes_that_wait_for_a_check_share_it(fake_lab: LabHarness, fake:
         await others_run()
     fake.hold.pop("containers").set()
     await eventually(lambda: not fake_lab.lab._tasks)
-    # The first, and one for all that came while it was under way; the lab's own pass may add one.
+    # The first check, and one for all wake-ups that came while it ran; the lab's own pass may add one.
     assert checks + 1 < fake.calls.count("containers") <= checks + 3
 
 

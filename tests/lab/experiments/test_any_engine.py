@@ -94,7 +94,7 @@ async def assert_owners_are_those_of_ss(lab: LabHarness, host: PrivateEngine, id
         return owners(machine.listeners) ^ owners(listening(host))
 
     async def both_agree() -> bool:
-        """Programs of containers begin to listen at any time."""
+        """Whether the listeners are those of ss. It is repeated: programs of containers begin to listen at any time."""
         return not await difference()
 
     with suppress(AssertionError):
@@ -138,7 +138,8 @@ async def assert_only_offered_paths_answer(lab: LabHarness, driver: ExperimentDr
     reached = PathKind.PUBLISHED_ROOTLESS if rootless_podman else PathKind.BRIDGE_ADDRESS
     assert {reached, PathKind.INSIDE} <= {path.kind for path in paths}
     answered = await answers(lab, driver, [(path.client, path.address, path.port) for path in paths])
-    # Requests from the neighbour are shown also where nothing leads on; rules decide on those to a container's address.
+    # Paths from the neighbour are listed even if nothing leads to the program; rules decide about paths to a
+    # container's address.
     silent = {f"{path.kind} {path.target}" for path, answer in zip(paths, answered, strict=True) if not answer}
     # No gateway leads from the network of the macvlan container to the neighbour.
     kinds = {PathKind.LAN_CONTAINER, PathKind.TO_LAN}

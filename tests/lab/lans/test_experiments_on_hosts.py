@@ -123,7 +123,7 @@ async def test_clients_of_ended_experiments_are_removed_when_the_hosts_of_a_lan_
     first, second, _third = machine.add("office", 3).hosts
     engine = engines[second.endpoint]
     engine.refuse["containers"] = EngineError("Not now.", 500)  # before the first pass can ask
-    # The one was killed with its lab; the other loses its host below.
+    # The lab of the client ``lost`` was killed; ``living`` loses its host below.
     lost = await client_of(engine, fake_lab.context.installation, "gone")
     experiment = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", first.id)
     living = await client_of(engine, fake_lab.context.installation, experiment)

@@ -29,7 +29,7 @@ from dashboard.web.operations.peer_processes import VALID_S
 from dashboard.web.operations.peer_sync import CHECK_S, MIN_PAUSE_S, PRESENCE_S
 from tests.support.polling import eventually
 
-#: What no role may use: everything at once, other applications, the server's own subjects and JetStream.
+#: Subjects that no role may use: everything at once, other applications, the server's own subjects and JetStream.
 OTHERS = (">", "netmodes.>", "*", "*.*.*", "other.lab.call", "_INBOX.x", "$SYS.REQ.SERVER.PING", "$JS.API.INFO")
 LAB_HEARS = (f"{LAB_CALLS}.server.a.0", f"{LAB_CANCELS}.server.a.0", LAB_WAKEUPS)
 LAB_SAYS = (f"{WEB_HEARTBEATS}.server", f"{WEB_JOURNALS}.server", f"{WEB_REPLIES}.server.a.1")
@@ -213,7 +213,7 @@ async def test_a_silent_server_is_noticed_before_presence_expires_and_a_waiting_
         await asyncio.wait([sending], timeout=2.0)
         assert all(sent)
         assert sending.cancelled()
-        # At this moment, another process's last report is at most this old.
+        # Until then the last report of another process is still valid, even if it is as old as it can be.
         await eventually(lambda: other.problem, VALID_S - PRESENCE_S - CHECK_S - MIN_PAUSE_S)
     finally:
         os.kill(nats.pid, signal.SIGCONT)

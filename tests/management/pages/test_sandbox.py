@@ -166,7 +166,7 @@ def test_the_program_is_an_ordinary_user_and_sees_few_files(tmp_path: Path) -> N
     assert found["created"]
     assert found["variables"] == ["LANG"]
     assert found["user_namespace"] == "Operation not permitted"
-    # Unix sockets without a file: those of every program on the machine's network.
+    # Unix sockets without a file: those of every program in the machine's network namespace.
     assert (found["abstract"], found["datagrams"]) == ("Operation not permitted",) * 2
     assert (found["internet"], found["lookup"]) == ("", "")
 

@@ -241,7 +241,8 @@ class Machine:
 
 @contextmanager
 def machine(folder: Path, neighbour: PrivateHost, neighbours: dict[str, int]) -> Iterator[Machine]:
-    """The targets, removed at the end. ``neighbours`` are pids in containers of the neighbour, by ``neighbour ORIGIN``."""
+    """The targets, removed at the end. ``neighbours`` are pids in containers of the neighbour, by
+    ``neighbour ORIGIN``."""
     folder.mkdir()
     made = Machine(folder, neighbour, neighbours=neighbours)
     with ExitStack() as stack:

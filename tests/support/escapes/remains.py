@@ -109,8 +109,9 @@ def remains(host: PrivateHost, namespaces: set[str], ended: int) -> list[object]
     """What exists of a host that was removed after ``ended``: processes, cgroups, mounts, files, its loop device, its
     range of ids, and namespaces that a process or a mount holds."""
     pids = older_than(ended, host)
-    # Numbers are reused at once, also by servers that other tests start. These create namespaces of neither kind. Every
-    # process of a host that has a user namespace is in it; Netmodes' own enter the network namespace only.
+    # Numbers of namespaces are reused at once, also by servers of other tests, which create neither user nor network
+    # namespaces. All processes of a host with a user namespace are in it, except those of Netmodes, which enter the
+    # network namespace only. So these two kinds suffice.
     has_user_namespace = any(one.startswith("user:") for one in namespaces)
     sought = {one for one in namespaces if one.startswith(("user:", "net:")) or not has_user_namespace}
     mounts = Path("/proc/self/mountinfo").read_text().splitlines()

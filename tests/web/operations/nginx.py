@@ -98,7 +98,7 @@ class Nginx:
         """Starts nginx and waits until it listens."""
         said = self._folder / "nginx.err"
         with said.open("wb") as stderr:
-            # Ends with the tests, also if they are killed.
+            # nginx ends with the tests, even if they are killed.
             command = ["setpriv", "--pdeathsig", "TERM", *self._command]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         until(lambda: self._listens() or self._process.poll() is not None)

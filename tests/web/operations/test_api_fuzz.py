@@ -22,7 +22,7 @@ DOCUMENT: dict[str, Any] = api.get_openapi_schema()
 OPERATIONS = [
     (path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
 ]
-#: A lab that is not there is no error of the server: the answer has the reason.
+#: An absent lab is no error of the server: the response has the reason.
 UNAVAILABLE = 503
 
 ANYTHING = st.recursive(

@@ -32,7 +32,7 @@ from tests.web.reports.pages import HERE, get, text_of
 from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
-#: RFC 5737, and what every machine has.
+#: Networks for documentation (RFC 5737), and addresses that every machine has.
 DOCUMENTED = [
     ip_network(one) for one in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "127.0.0.0/8", "0.0.0.0/32")
 ]

@@ -16,7 +16,7 @@ from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phas
 from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import Server, free_port, serving
 
-#: The commands of ``work`` by the words of the result.
+#: The words of the result for each command of ``work``.
 COMMANDS = {"launch": "a launch", "save": "a save", "again": "a restart", "remove": "a removal", "stop": "a stop"}
 KILLS, QUICK_KILLS = 200, 10
 MAX_EXPERIMENTS = 4

@@ -17,7 +17,7 @@ LIMIT_S = 1500.0
 #: Numbers of participants: of the class whose hosts must serve in time, of the only class with ``--quick``, and the
 #: largest number of the class that is as large as memory allows.
 CLASS, QUICK_CLASS, MAX_CLASS = 60, 6, 300
-#: The class's hosts serve within this time; those of the largest class are ready, before anybody uses them.
+#: The promised seconds until all hosts of the class serve, and until all hosts of the largest class are ready.
 SERVE_S = UP_S = 60.0
 SEEN_S, REMOVED_S = 3.0, 30.0
 #: Memory that is kept free for other programs; and the factor by which a host may take more memory than in the first
