@@ -61,7 +61,7 @@ class Context:
 
     @property
     def reported_engine(self) -> ReportedEngine:
-        """What the engine reports about itself, for the machine's column."""
+        """The engine's own report about itself, for the machine's column."""
         info = self.info
         return ReportedEngine(
             version=info.version,

@@ -1,4 +1,4 @@
-"""Which modes this engine and kernel support, with the reasons why the rest are unavailable."""
+"""The modes that this engine and kernel support, and the reasons why the other modes are unavailable."""
 
 import asyncio
 import os

@@ -34,8 +34,8 @@ UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What was removed, what was kept because a living process drives it, and what the Engine refused to remove,
-    with its message."""
+    """Descriptions of the objects that were removed, that were kept because a living process drives them, and that the
+    Engine refused to remove, with its message."""
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]

@@ -1,4 +1,5 @@
-"""Executes claims: harmless ones on the user's own engine, the others on private hosts that exist only during the run.
+"""Executes claims: harmless ones on the user's own engine, all other claims on private hosts that exist only during the
+run.
 
 Claims that do not disturb each other run concurrently, timings exclusively at the end. Everything created is removed,
 even after an error.

@@ -56,8 +56,8 @@ async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple
 async def try_all_paths(
     lab: Lab, experiment: str, *, multicast: bool, others: tuple[Attempt, ...] = ()
 ) -> tuple[Attempt, ...]:
-    """As ``try_paths``. ``others`` are attempts from other machines; they are stored and returned together with this
-    machine's."""
+    """As ``try_paths``. ``others`` are attempts from other machines; they are stored and returned together with the
+    attempts from this machine."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)

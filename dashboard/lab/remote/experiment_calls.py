@@ -23,7 +23,7 @@ from dashboard.lab.training.hosts import GroupHosts, HostState
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """What the launch form offers: modes, local images, and a free port to publish."""
+    """The choices of the launch form: modes, local images, and a free port to publish."""
 
     modes: tuple[ModeReport, ...]
     images: tuple[str, ...]
@@ -31,7 +31,7 @@ class LaunchOptions:
 
 
 async def launch_options(lab: Lab) -> LaunchOptions:
-    """What the launch form offers now. Raises EngineError if the engine does not answer."""
+    """The current choices of the launch form. Raises EngineError if the engine does not answer."""
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})

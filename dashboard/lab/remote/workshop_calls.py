@@ -53,7 +53,7 @@ class HostView:
 
 
 class StepAction(StrEnum):
-    """What a user can do in a step."""
+    """An action of a user in a step."""
 
     PREDICT = "predict"
     RUN = "run"

@@ -26,8 +26,8 @@ class NotAddedError(JoinError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a machine receives: its name, the URLs of PostgreSQL and NATS with the machine's users and passwords, and
-    the installation's id, which labels of containers and networks contain."""
+    """The credentials that a machine receives: its name, the URLs of PostgreSQL and NATS with the machine's users and
+    passwords, and the installation's id, which labels of containers and networks contain."""
 
     machine: str
     database: str

@@ -16,7 +16,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.operations.retention import BATCH, DELETERS, DeletedRows, delete_old
 
 MEASUREMENTS = "measurements"
-#: What can be deleted, by its name for ``--only``.
+#: The kinds of data that can be deleted, by their names for ``--only``.
 KINDS = (MEASUREMENTS, *DELETERS)
 
 

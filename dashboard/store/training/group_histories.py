@@ -1,4 +1,4 @@
-"""What the participants of a group have done in the workshop of their session."""
+"""The work of a group's participants in the workshop of their session."""
 
 from dashboard.core.training.session import number_of_group, session_of_group
 from dashboard.core.workshops.repetition import History

@@ -109,7 +109,7 @@ def has_open_sessions(now: float) -> bool:
 
 
 def machine_of_group(group: str) -> str | None:
-    """The machine of a group's host; None for that of the installation's lab."""
+    """The machine of a group's host; None for the installation's own machine."""
     return GroupHost.objects.filter(pk=group).values_list("machine_id", flat=True).first()
 
 

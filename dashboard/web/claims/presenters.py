@@ -13,8 +13,8 @@ from dashboard.store.claim_runs import Outcome
 @dataclass(frozen=True, slots=True)
 class ShownClaim:
     """A claim with its outcome. ``private``: it runs on a private host; ``unavailable`` is the reason why it cannot be
-    run from this page. After a run, ``statement`` is the one that was judged, and ``condition`` names the engines that
-    it is about; before a run, ``elsewhere`` contains what is expected of other engines."""
+    run from this page. After a run, ``statement`` is the judged statement, and ``condition`` names the engines that it
+    is about; before a run, ``elsewhere`` contains the results expected of other engines."""
 
     id: str
     topic: Topic

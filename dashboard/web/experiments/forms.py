@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SHARED_FIELDS = ("image", "port", "title", "publish", "names")
 DEFAULT_MODES = [Mode.HOST, Mode.BRIDGE]
-#: What a user enters to publish no port. An empty field publishes the container's port at a free port.
+#: The input with which a user publishes no port. An empty field publishes the container's port at a free port.
 PUBLISH_NOTHING = "none"
 #: The number of empty arm forms that the page contains, for use without JavaScript.
 BLANK_ARMS = 2

@@ -19,7 +19,7 @@ GATHER_S = 0.25
 
 @dataclass(slots=True)
 class RunFeed(Feed):
-    """What the clients of one run see. ``newest`` is the row id of the newest block."""
+    """The state of one run, as its clients see it. ``newest`` is the row id of the newest block."""
 
     shown: Shown | None = None
     blocks: tuple[dict[str, object], ...] = ()

@@ -44,7 +44,7 @@ PRESENCE_S = 3.0
 
 
 class PeerSync:
-    """Synchronizes this web process with others. Use it only in the server's loop."""
+    """Synchronizes this web process with the other web processes. Use it only in the server's loop."""
 
     def __init__(
         self, served: Service, experiments: ExperimentHub, measurements: MeasurementHub, sessions: SessionHub

@@ -91,7 +91,7 @@ class RemoteLab(Caller):
         return deployment.local_heartbeat(self._last, time.monotonic(), shared_clock())
 
     def start(self) -> None:
-        """Makes the running loop the one from which calls are sent."""
+        """Stores the running event loop, from which calls are sent from now on."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._first_heartbeat = asyncio.Event()

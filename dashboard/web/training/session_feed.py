@@ -1,4 +1,4 @@
-"""The feed of one training session in a web process: its connections, and what was sent to them."""
+"""The feed of one training session in a web process: its connections, and the state that was sent to them."""
 
 import asyncio
 from dataclasses import dataclass, field

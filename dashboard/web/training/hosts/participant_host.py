@@ -1,4 +1,4 @@
-"""What the participant's views of the group's host have in common: permissions, URLs, and the context of the pages."""
+"""The common part of the participant's views of the group's host: permissions, URLs, and the context of the pages."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ type View = Callable[..., Answer]
 
 
 def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], View]:
-    """Decorates a view for admitted participants. With ``kind``, the URL contains the id of such a run as ``run_id``;
-    404 unless the run is the group's own. POST requests are refused after the session is over."""
+    """Decorates a view for admitted participants. With ``kind``, the URL contains the id of a run of this kind as
+    ``run_id``; 404 unless the run belongs to the group. POST requests are refused after the session is over."""
 
     def decorate(view: HostView[P]) -> View:
         @for_admitted
