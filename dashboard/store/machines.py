@@ -66,8 +66,8 @@ def is_revoked(name: str | None) -> bool:
 
 
 def require_open(name: str | None, *, for_group: bool = False) -> None:
-    """MachineClosedError if nothing new may start on this machine. On a drained machine, groups continue to use their
-    hosts until these are moved."""
+    """Raises MachineClosedError if nothing new may start on this machine. On a drained machine, groups continue to use
+    their hosts until these are moved."""
     record = find(name) if name is not None else None
     if record is None or record.accepts_work or (for_group and not record.is_revoked):
         return

@@ -143,7 +143,7 @@ class Service(Supervisor):
         await labs.server.wait_for_heartbeat()
 
     def _on_connect(self) -> None:
-        """Asks all other processes for their current reports, since messages may have been lost."""
+        """Makes all processes, including this one, check everything now, since messages may have been lost."""
         self.wakeups.send(LAB_WAKEUPS, *ALL)
         self.wakeups.send(WEB_PEERS, *ALL)
         self._receive(ALL)

@@ -132,7 +132,7 @@ class EngineTestbed(TestbedReader):
         return await _refusal(self._target.engine.connect_network(self._text(network), container.id))
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
-        """Polls for at most ``within_s`` until the container no longer runs; returns its last state."""
+        """Polls for at most ``within_s`` seconds until the container no longer runs; returns its last state."""
         current = container
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):

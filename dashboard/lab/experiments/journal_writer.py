@@ -121,8 +121,8 @@ class JournalWriter:
             self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
-        """Waits up to ``timeout_s`` until the remaining entries are committed, then drops the rest: if they were
-        written later, they could have the same numbers as the entries of the next writer."""
+        """Waits up to ``timeout_s`` seconds until the remaining entries are committed, then drops the rest: if they
+        were written later, they could have the same numbers as the entries of the next writer."""
         if self._calm is not None:
             self._calm.cancel()
         self.end_merge()

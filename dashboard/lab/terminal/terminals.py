@@ -89,8 +89,8 @@ class Terminals:
     async def read_from(
         self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
     ) -> limits.OutputChunk:
-        """Waits up to ``wait_s`` for output of the shell ``run`` after ``offset``, or another change, and returns
-        it."""
+        """Waits up to ``wait_s`` seconds for output of the shell ``run`` after ``offset``, or another change, and
+        returns it."""
         terminal = self._terminals.get(participant)
         return limits.NO_TERMINAL if terminal is None else await terminal.read_from(window, run, offset, change, wait_s)
 

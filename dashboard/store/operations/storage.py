@@ -28,7 +28,7 @@ def disk_usage() -> DiskUsage:
 
 
 def require_space() -> None:
-    """NoSpaceError if the disk is too full for a new experiment."""
+    """Raises NoSpaceError if the disk is too full for a new experiment."""
     if refusal := launch_refusal(disk_usage()):
         raise NoSpaceError(refusal)
 

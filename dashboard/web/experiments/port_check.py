@@ -52,8 +52,8 @@ class _Answers:
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """Asks the labs of all machines on which the arms run. If there are several, each sentence begins with the
-    machine's name."""
+    """Asks the labs of all places where the arms run. If the arms name machines, the sentence about each holder begins
+    with the name of its machine."""
     by_place = arms_by_place(arms, host)
     if list(by_place) == [host] or not arms:
         answer = await _ask_at(arms, experiment, host)

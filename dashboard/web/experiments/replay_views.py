@@ -25,7 +25,7 @@ KEPT = 4
 
 @dataclass(slots=True)
 class _CachedReplay:
-    """A recording, the same as JSON, and the merged journal at its end if there are several machines."""
+    """A recording, its JSON text in ``encoded``, and the merged journal at its end, None on one machine."""
 
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
