@@ -89,7 +89,7 @@ async def test_a_name_in_use_is_refused_for_another_container(engine_impl: Engin
     assert refusal.value.status == 409
 
 
-async def test_an_image_that_is_not_there_is_refused(engine_impl: Engine) -> None:
+async def test_a_missing_image_is_refused(engine_impl: Engine) -> None:
     assert await engine_impl.image("nginx") is not None
     assert await engine_impl.image("no-such-image") is None
     with pytest.raises(EngineError) as refusal:
@@ -107,7 +107,7 @@ async def test_networks_are_found_by_label_and_removed_twice(engine_impl: Engine
     assert await engine_impl.networks(OURS) == ()
 
 
-async def test_a_stream_of_events_begins_with_connected_and_tells_of_ends(engine_impl: Engine) -> None:
+async def test_a_stream_of_events_begins_with_connected_and_reports_ends(engine_impl: Engine) -> None:
     created = await engine_impl.create_container("e-four", config("e-four"))
     await engine_impl.start_container(created.id)
     seen: list[str] = []

@@ -39,7 +39,7 @@ def test_an_unavailable_mode_has_a_reason() -> None:
     assert Unavailable("no swarm").reason == "no swarm"
 
 
-def test_an_experiment_is_unchanged_after_the_database() -> None:
+def test_an_experiment_is_unchanged_after_it_was_stored_and_loaded() -> None:
     arms = (
         ArmSpec("host", Mode.HOST),
         ArmSpec(

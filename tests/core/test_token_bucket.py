@@ -33,7 +33,7 @@ def test_a_bucket_refills_up_to_its_burst() -> None:
     assert bucket.tokens == 4.0
 
 
-def test_waiting_takes_nothing() -> None:
+def test_computing_the_wait_takes_no_token() -> None:
     bucket = TokenBucket(Rate(4, 0.5), 0.0, 100.0)
     assert [bucket.wait_s(amount, 100.0) for amount in (0.0, 1.0, 3.0)] == [0.0, 2.0, 6.0]
     assert bucket.tokens == 0.0

@@ -198,12 +198,12 @@ def test_a_page_that_shows_something_else_is_found() -> None:
     assert first_missing("= Own address\n", printed) == "= Own address"
 
 
-def test_a_line_that_fails_is_found(desk: Desk) -> None:
+def test_a_line_that_fails_fails_the_test(desk: Desk) -> None:
     with pytest.raises(AssertionError, match="no-such-command"):
         desk.type("no-such-command 2>&1 | cat")
 
 
-def test_a_block_is_run_unless_it_says_why_not() -> None:
+def test_a_block_is_run_unless_its_mark_has_a_reason() -> None:
     text = "<!-- not run: it takes an hour -->\n```console\na\n```\n\n```console\nb \\\n  c  # said\n# d\n```\n"
     first, second = blocks("x.md", text)
     assert (first.is_run, first.mark) == (False, "not run: it takes an hour")

@@ -54,7 +54,7 @@ async def test_events_come_in_order_however_they_are_cut() -> None:
     assert [event.id for event in found[1:]] == ["0", "1", "2", "3"]
 
 
-async def test_a_lost_stream_says_why_and_connects_again() -> None:
+async def test_a_lost_stream_reports_the_reason_and_connects_again() -> None:
     wires = [Wire(), Wire()]
     wires[0].waiting.put(None)
     found = await first(EventStream(lambda: wires.pop(0)), 3)
@@ -62,7 +62,7 @@ async def test_a_lost_stream_says_why_and_connects_again() -> None:
     assert found[1].attributes["reason"] == "the Engine closed its event stream"
 
 
-async def test_an_engine_that_is_not_there_is_tried_again_with_its_reason() -> None:
+async def test_an_absent_engine_is_tried_again_and_the_reason_is_shown() -> None:
     answers: list[Wire | None] = [None, None, Wire()]
 
     def connect() -> Wire:

@@ -33,7 +33,7 @@ def filtered(netns: Netns, rule: str) -> None:
 
 
 @pytest.mark.parametrize("case", FILTERS)
-async def test_a_port_that_is_filtered_is_a_sentence_and_the_rest_goes_on(lab: Lab, case: str) -> None:
+async def test_a_filtered_port_is_reported_in_a_sentence_and_other_series_continue(lab: Lab, case: str) -> None:
     where, rule, words = FILTERS[case]
     filtered(getattr(lab, where), rule)
     bad = lab.series(Probe.TCP_RR, "bad", port=7070, server_port=7070, fixed=True)

@@ -135,7 +135,7 @@ MISBEHAVES = {
 }
 
 
-async def test_servers_that_misbehave_are_sentences_and_the_rest_goes_on(lab: Lab) -> None:
+async def test_servers_that_misbehave_are_reported_in_sentences_and_other_series_continue(lab: Lab) -> None:
     bad = [
         lab.series(Probe.TCP_RR, what, port=lab.rogue(what), server_port=7070 + number, fixed=True)
         for number, what in enumerate(MISBEHAVES)

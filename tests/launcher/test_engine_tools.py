@@ -63,7 +63,7 @@ def test_the_tests_install_an_engine_beside_one_that_answers(
 
 
 @pytest.mark.parametrize("name", engine_tools.BROWSERS)
-def test_any_of_the_browsers_will_do(
+def test_any_of_the_known_browsers_suffices(
     machine: Path, launch: MakeLaunch, programs: Programs, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     with engine(machine):

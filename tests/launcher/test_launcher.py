@@ -100,7 +100,7 @@ def test_a_chosen_data_folder_is_made_and_exported(machine: Machine) -> None:
     assert not machine.data.exists()
 
 
-def test_a_data_folder_that_cannot_be_made_is_one_line_of_error(machine: Machine) -> None:
+def test_a_data_folder_that_cannot_be_made_is_reported_in_one_line(machine: Machine) -> None:
     (machine.folder / "file").touch()
     done = machine.run("doctor", NETMODES_DATA_DIR=f"{machine.folder}/file/var")
     assert done.returncode == 1

@@ -23,7 +23,7 @@ def packages(launch: MakeLaunch, programs: Programs, user: User) -> Packages:
     return Packages(started)
 
 
-def test_only_what_is_missing_is_noted(packages: Packages, programs: Programs) -> None:
+def test_only_missing_packages_are_noted(packages: Packages, programs: Programs) -> None:
     programs("ip")
     packages.need_program("iproute2", "interfaces", "ip")
     packages.need_program("net-tools", "listeners", "netstat")

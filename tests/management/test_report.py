@@ -124,7 +124,7 @@ def test_an_invalid_report_is_exit_1_and_is_not_stored(
         (("import", "/"), 1, "Cannot read /: Is a directory."),
     ],
 )
-def test_an_error_is_a_sentence_without_a_document(
+def test_an_error_is_reported_in_a_sentence_without_a_document(
     capsys: Capture, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     done = run_here(capsys, "report", *arguments)

@@ -28,7 +28,7 @@ def test_each_kind_of_link_is_tried_and_ip_agrees(netns: Netns) -> None:
         subprocess.run([*enter, "link", "del", "try"], capture_output=True, check=False)
 
 
-def test_trying_leaves_no_link_behind() -> None:
+def test_link_kinds_are_tried_without_leaving_links_behind() -> None:
     before = subprocess.run(["ip", "-br", "link"], capture_output=True, check=True).stdout
     link_kinds()
     assert subprocess.run(["ip", "-br", "link"], capture_output=True, check=True).stdout == before

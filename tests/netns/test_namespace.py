@@ -223,7 +223,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize(("program", "is_here"), [("podman", True), ("exe", True), ("other", False)])
-def test_podman_is_where_most_of_its_threads_are(program: str, *, is_here: bool) -> None:
+def test_the_namespace_of_podman_is_that_of_most_of_its_threads(program: str, *, is_here: bool) -> None:
     """Podman 5.8 leaves its main thread in the namespace of a container that is gone."""
     command = [sys.executable, "-c", LOST_MAIN_THREAD, program]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -52,7 +52,7 @@ def test_the_only_new_connection_is_ours_where_a_proxy_is_between(
             assert end.find("192.0.2.1:5", 5) == _name(proxy)[0]
 
 
-def test_two_new_connections_cannot_be_told_apart(namespace: Namespace, diag: socket.socket) -> None:
+def test_two_new_connections_cannot_be_distinguished(namespace: Namespace, diag: socket.socket) -> None:
     end = ServerEnd(diag, 80)
     with _connect(namespace, 80), _connect(namespace, 80):
         assert end.find("192.0.2.1:5", 5) is None

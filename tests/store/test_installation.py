@@ -16,7 +16,7 @@ def test_the_id_is_created_once() -> None:
     assert [row.pk for row in Installation.objects.all()] == [first]
 
 
-def test_the_version_is_stored() -> None:
+def test_the_version_that_migrated_the_database_is_stored() -> None:
     assert stored_version() == ""
     note_version("0.2.0")
     assert stored_version() == "0.2.0"

@@ -231,7 +231,7 @@ def test_a_drained_machine_sends_no_requests_and_cannot_be_chosen(machines: Mach
         assert machines.webs[0].ask("POST", "/machines/lab2/undrain/").status == 302
 
 
-def test_a_dropped_request_is_a_sentence_and_a_closed_port_is_refused(machines: Machines) -> None:
+def test_a_dropped_request_is_reported_in_a_sentence_and_a_closed_port_is_refused(machines: Machines) -> None:
     """The experiment's machine drops what arrives over the network between the machines."""
     identity = machines.launch("@lab2", "host")
     columns = "(run_id, machine, seconds, valid_until)"

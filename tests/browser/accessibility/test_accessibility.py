@@ -36,7 +36,7 @@ def unfold_answers(page: Page) -> None:
     expect(page.locator("details.what:not([open]) > summary:visible")).to_have_count(0)
 
 
-def test_a_running_experiment_with_everything_open(running: str, show: Show) -> None:
+def test_a_running_experiment_with_everything_open_has_no_violations(running: str, show: Show) -> None:
     shown = show(running)
     shown.open_panel("try")
     shown.page.get_by_role("button", name="Request over every path").click()
@@ -55,13 +55,13 @@ def test_a_running_experiment_with_everything_open(running: str, show: Show) -> 
 
 
 @pytest.mark.slow
-def test_a_running_experiment_when_it_opens(running: str, show: Show) -> None:
+def test_a_running_experiment_has_no_violations_when_it_opens(running: str, show: Show) -> None:
     assert violations(show(running).page) == []
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("running")
-def test_a_launch_whose_port_is_in_use(visitor: Visitor, show: Show, server: Server) -> None:
+def test_a_launch_whose_port_is_in_use_has_no_violations(visitor: Visitor, show: Show, server: Server) -> None:
     visitor.expect(r"409 \(Conflict\)")
     page = show(server.launch(modes=["host"]), live=False).page
     expect(page.locator("[data-slot=trouble-box]")).to_contain_text("listens on port 80")
@@ -71,11 +71,13 @@ def test_a_launch_whose_port_is_in_use(visitor: Visitor, show: Show, server: Ser
     assert violations(page) == []
 
 
-def test_a_past_moment_of_an_experiment(running: str, visitor: Visitor, server: Server) -> None:
+def test_a_past_moment_of_an_experiment_has_no_violations(running: str, visitor: Visitor, server: Server) -> None:
     assert violations(visitor.open(f"{server.url}/experiments/{running}/?at=3")) == []
 
 
-def test_the_start_page_with_a_running_experiment(running: str, visitor: Visitor, server: Server) -> None:
+def test_the_start_page_with_a_running_experiment_has_no_violations(
+    running: str, visitor: Visitor, server: Server
+) -> None:
     page = visitor.open(server.url)
     expect(page.get_by_role("region", name="Running").get_by_role("listitem")).to_have_count(1)
     for fold in page.locator("details.options > summary").all():
@@ -86,13 +88,13 @@ def test_the_start_page_with_a_running_experiment(running: str, visitor: Visitor
 @pytest.mark.parametrize(
     "address", ["/doctor/", *(pytest.param(one, marks=pytest.mark.slow) for one in ("/api/docs", "/reports/example/"))]
 )
-def test_a_page_with_fixed_content(visitor: Visitor, server: Server, address: str) -> None:
+def test_pages_with_fixed_content_have_no_violations(visitor: Visitor, server: Server, address: str) -> None:
     page = visitor.open(server.url + address)
     unfold_answers(page)
     assert violations(page) == []
 
 
-def test_error_pages_and_a_form_with_errors(running: str, visit: Visit, server: Server) -> None:
+def test_error_pages_and_a_form_with_errors_have_no_violations(running: str, visit: Visit, server: Server) -> None:
     visitor = visit()
     visitor.expect(r"Failed to load resource: .* 40[04] ")
     assert violations(visitor.open(f"{server.url}/experiments/nobody/")) == []
@@ -104,7 +106,7 @@ def test_error_pages_and_a_form_with_errors(running: str, visit: Visit, server: 
     assert violations(page) == []
 
 
-def test_the_page_for_people_who_are_not_signed_in(visit: Visit, server: Server) -> None:
+def test_the_page_for_people_who_are_not_signed_in_has_no_violations(visit: Visit, server: Server) -> None:
     visitor = visit(signed_in=False, color_scheme="dark", viewport={"width": 500, "height": 700})
     visitor.expect(r"Failed to load resource: .* 401 ")
     page = visitor.open(server.url)

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
 @pytest.mark.slow
-def test_a_stopped_experiment_and_then_an_empty_start_page(server: Server, show: Show) -> None:
+def test_a_stopped_experiment_and_an_empty_start_page_have_no_violations(server: Server, show: Show) -> None:
     identity = server.launch(modes=["none", "bridge"])
     shown = show(identity)
     shown.press("Stop")

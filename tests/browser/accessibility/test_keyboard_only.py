@@ -33,7 +33,9 @@ def shell(engine_host: PrivateEngine) -> Iterator[Shell]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}")
-def test_an_experiment_from_launch_to_report(size: ViewportSize, visit: Visit, server: Server) -> None:
+def test_an_experiment_is_launched_and_saved_as_a_report_with_the_keyboard(
+    size: ViewportSize, visit: Visit, server: Server
+) -> None:
     page = visit(viewport=size).open(server.url)
     assert walk_to(page, "Skip to content") == ["Skip to content"]
     page.keyboard.press("Enter")
@@ -140,7 +142,7 @@ def walk_workshop(visit: Visit, server: Server, size: ViewportSize, steps: tuple
 
 
 @pytest.mark.usefixtures("shell")
-def test_the_first_steps_of_a_workshop_on_a_phone(visit: Visit, server: Server) -> None:
+def test_the_first_steps_of_a_workshop_can_be_done_with_the_keyboard_on_a_phone(visit: Visit, server: Server) -> None:
     page = walk_workshop(visit, server, SIZES[1], HOST.steps[:2])
     assert StepPage(page).slug == HOST.steps[2].slug
 
@@ -148,12 +150,12 @@ def test_the_first_steps_of_a_workshop_on_a_phone(visit: Visit, server: Server) 
 @pytest.mark.slow
 @pytest.mark.usefixtures("shell")
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}")
-def test_the_whole_workshop(size: ViewportSize, visit: Visit, server: Server) -> None:
+def test_the_whole_workshop_can_be_done_with_the_keyboard(size: ViewportSize, visit: Visit, server: Server) -> None:
     page = walk_workshop(visit, server, size, HOST.steps)
     expect(page.get_by_role("heading", name="Workshop completed")).to_be_visible()
 
 
-def test_a_session_to_its_end(visit: Visit, server: Server) -> None:
+def test_a_session_can_be_held_to_its_end_with_the_keyboard(visit: Visit, server: Server) -> None:
     page = visit(viewport=SIZES[0]).open(f"{server.url}/sessions/new/")
     walk_to(page, "Title")
     page.keyboard.type("By keyboard")

@@ -84,7 +84,9 @@ def _nothing_can_be_asked(page: Page) -> None:
 
 
 @pytest.mark.slow
-def test_again_restart_and_remove(server: Server, show: Show, engine_host: PrivateEngine) -> None:
+def test_an_experiment_is_restarted_launched_again_and_removed(
+    server: Server, show: Show, engine_host: PrivateEngine
+) -> None:
     identity = server.launch(modes=["user-bridge", "none"])
     shown = show(identity)
     first = engine_host.inspect(f"nm-{identity}-none", "{{.Id}}")
@@ -222,7 +224,7 @@ def test_the_keyboard_alone_launches_and_stops(visitor: Visitor, server: Server)
     shown.wait_for("stopped")
 
 
-def test_without_javascript_it_is_complete_and_can_be_stopped(
+def test_without_javascript_an_experiment_is_complete_and_can_be_stopped(
     server: Server, visit: Visit, engine_host: PrivateEngine
 ) -> None:
     page = visit(java_script_enabled=False).open(server.url)

@@ -80,7 +80,7 @@ def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show)
     expect(page.locator("main")).not_to_contain_text("measure: nginx")
 
 
-def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_history(
+def test_on_a_phone_a_measurement_is_started_and_its_verdict_distribution_and_history_are_shown(
     running: str, server: Server, visit: Visit
 ) -> None:
     phone = visit(viewport={"width": 390, "height": 844}, has_touch=True)

@@ -37,7 +37,7 @@ def walk(step: StepPage, *slugs: str) -> None:
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])
-def test_a_terminal_from_the_lobby_to_the_recording(
+def test_a_terminal_works_from_the_lobby_to_the_recording(
     visitor: Visitor, visit: Visit, server: Server, *, whole: bool
 ) -> None:
     console = new_session(

@@ -148,7 +148,7 @@ def follow(group: Class, expected: Step) -> list[StepPage]:
 
 
 @pytest.mark.slow
-def test_a_class_of_six_to_the_end(visit: Visit, server: Server) -> None:
+def test_a_class_of_six_works_to_the_end(visit: Visit, server: Server) -> None:
     group = open_class(visit, server, hosts="person")
     group.take("joined")
     for person in group.people:
@@ -206,7 +206,9 @@ def test_every_result_fits_the_projector(visit: Visit, server: Server, steps: Se
 
 
 @pytest.mark.parametrize("names", [NAMES[:2], pytest.param(NAMES, marks=pytest.mark.slow)], ids=len)
-def test_a_short_class_without_hosts(visit: Visit, server: Server, names: tuple[str, ...]) -> None:
+def test_a_class_without_hosts_predicts_and_sees_the_result(
+    visit: Visit, server: Server, names: tuple[str, ...]
+) -> None:
     group = open_class(visit, server, names)
     expected = HOST.steps[1]
     for person in group.people:

@@ -60,7 +60,7 @@ def point(console: Console, experiment: str) -> str:
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])
-def test_results_and_the_replay_of_a_session(
+def test_results_and_the_replay_of_a_session_can_be_seen_exported_and_shared(
     visitor: Visitor, visit: Visit, server: Server, tmp_path: Path, *, whole: bool
 ) -> None:
     experiment = server.launch(modes=["host", "none"], title="Shown to all") if whole else ""

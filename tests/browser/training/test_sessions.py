@@ -115,7 +115,9 @@ def test_a_click_counts_although_the_page_changes_between_press_and_release(
 
 
 @pytest.mark.slow
-def test_a_session_pages_with_hosts_of_their_own(visitor: Visitor, visit: Visit, server: Server) -> None:
+def test_six_participants_complete_a_session_on_hosts_of_their_own(
+    visitor: Visitor, visit: Visit, server: Server
+) -> None:
     console = new_session(visitor, server, "Monday", hosts="person", max_participants="6", scores="on", terminal="on")
     link = console.link
     assert console.code.replace("-", "") in link

@@ -95,7 +95,9 @@ def expect_result(page: Page, failed: int) -> None:
 
 
 @pytest.mark.slow
-def test_the_host_network_workshop_with_buttons(visitor: Visitor, server: Server, shell: Shell) -> None:
+def test_the_host_network_workshop_can_be_completed_with_buttons(
+    visitor: Visitor, server: Server, shell: Shell
+) -> None:
     step = start(visitor, server)
     for expected in HOST.steps:
         assert step.slug == expected.slug
@@ -122,7 +124,7 @@ def expect_advice(step: StepPage, *parts: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_host_network_workshop_typed_in_a_shell_with_mistakes(
+def test_the_host_network_workshop_can_be_completed_in_a_shell_despite_mistakes(
     visitor: Visitor, server: Server, shell: Shell
 ) -> None:
     step = start(visitor, server)
@@ -209,7 +211,9 @@ def test_the_host_network_workshop_typed_in_a_shell_with_mistakes(
     assert shell.type("docker ps -aq").strip() == ""
 
 
-def test_without_javascript_by_keyboard(visit: Visit, server: Server, shell: Shell) -> None:
+def test_without_javascript_a_workshop_can_be_done_with_the_keyboard(
+    visit: Visit, server: Server, shell: Shell
+) -> None:
     step = start(visit(java_script_enabled=False), server)
     page = step.page
     step.check()
@@ -228,7 +232,9 @@ def test_without_javascript_by_keyboard(visit: Visit, server: Server, shell: She
     expect(page.get_by_role("link", name="Next step")).to_be_in_viewport()
 
 
-def test_a_locked_step_and_a_hint(visitor: Visitor, server: Server, shell: Shell) -> None:
+def test_a_locked_step_names_the_step_before_it_and_a_hint_can_be_opened(
+    visitor: Visitor, server: Server, shell: Shell
+) -> None:
     visitor.expect("409")
     step = start(visitor, server)
     step.page.goto(f"{server.url}/workshop/host-network/challenge/")

@@ -95,7 +95,9 @@ BYTES = {"eth0": {"rx_bytes": 70}}
         ("proxy-costs-most", (Timing("a", "b", "inconclusive", "too few"), timing("slower", 2, 4)), NOT_TESTABLE),
     ],
 )
-def test_the_observation_decides(identity: str, observed: Any, verdict: ClaimVerdict) -> None:
+def test_the_verdict_of_a_claim_follows_from_its_observation(
+    identity: str, observed: Any, verdict: ClaimVerdict
+) -> None:
     result = find_claim(identity).judge(observed)
     assert result.verdict is verdict
     assert result.evidence

@@ -59,7 +59,7 @@ def test_ports_are_described_with_where_they_are_bound() -> None:
     assert describe_ports(None) == describe_ports({}) == "none"
 
 
-def test_inodes_are_described_one_a_line() -> None:
+def test_each_inode_is_described_on_a_line() -> None:
     assert describe_inodes("net", {"the machine": {"net": 5}, "the container": {}}) == (
         "net namespace of the machine: 5",
         "net namespace of the container: none",

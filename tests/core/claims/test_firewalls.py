@@ -72,7 +72,7 @@ async def test_a_program_that_fails_makes_the_claim_not_testable() -> None:
         (NONE, (DROP,), NO_CONNECTION, "-A DOCKER-USER", "No rule with -A DOCKER-USER dropped a packet."),
     ],
 )
-def test_response_and_rule_decide(
+def test_the_verdict_on_a_firewall_follows_from_the_response_and_the_dropped_packets(
     response: Response, drops: Sequence[Drop], expected: Expected, dropping: str, reason: str
 ) -> None:
     run = FirewallExchange(Exchanges(responses=(("GET", response),)), tuple(drops))

@@ -68,7 +68,7 @@ def test_paths_pass_boxes_and_edges_of_their_machine() -> None:
         assert all(one.startswith("machine@2") is is_second for one in machines)
 
 
-def test_names_of_boxes_edges_and_paths() -> None:
+def test_names_of_boxes_edges_and_paths_have_the_number_of_their_machine() -> None:
     assert shared_id("machine:if:3", 2) == "machine@2:if:3"
     assert shared_id("veth:machine:if:3>bridge:if:2", 2) == "veth:machine@2:if:3>bridge:if:2"
     assert shared_id("machine:if:3", 1) == "machine:if:3"

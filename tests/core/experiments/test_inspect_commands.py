@@ -68,7 +68,7 @@ def test_an_invalid_name_is_refused(name: str) -> None:
     assert attempt("nslookup", name) is None
 
 
-def test_a_command_without_a_name_takes_none() -> None:
+def test_a_name_is_ignored_by_commands_that_take_none() -> None:
     assert argv_for("ip-addr", "-json") == ("ip", "addr", "show")
 
 

@@ -152,7 +152,7 @@ def test_a_body_has_driver_options_and_refuses_a_second_network_of_its_name() ->
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_local_subnets_differ_by_name(one: str, two: str) -> None:
+def test_local_ipv6_subnets_differ_by_name(one: str, two: str) -> None:
     subnets = {ipaddress.IPv6Network(local_subnet6(name)) for name in (one, two)}
     assert all(subnet.prefixlen == 64 and subnet.is_private for subnet in subnets)
     assert len(subnets) == len({one, two})

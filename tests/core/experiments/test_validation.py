@@ -265,7 +265,7 @@ words = st.text(max_size=40)
     ).map(tuple),
     words,
 )
-def test_every_input_gives_sentences(arms: tuple[ArmSpec, ...], name: str) -> None:
+def test_every_invalid_specification_gives_short_sentences(arms: tuple[ArmSpec, ...], name: str) -> None:
     for problem in problems(ExperimentSpec("t", "nginx", 80, arms, (name,))):
         assert problem.sentence
         assert len(problem.sentence) < 400
@@ -342,7 +342,7 @@ def test_ports_from_1_to_65535_are_parsed(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "0000080", "8080:0", "0:80", "127.0.0.1:65536:80", "²", "80/", ":x:80"])
-def test_other_ports_are_refused(text: str) -> None:
+def test_invalid_published_ports_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"must be|protocol|IP address"):
         parse_publish(text)
 

@@ -8,12 +8,12 @@ from dashboard.core.measurements.conditions import Conditions, describe_conditio
 
 
 @pytest.mark.parametrize("conditions", Conditions)
-def test_names_are_read(conditions: Conditions) -> None:
+def test_names_of_conditions_are_parsed(conditions: Conditions) -> None:
     assert parse_conditions(str(conditions)) is conditions
 
 
 @pytest.mark.parametrize("text", ["", "Quiet", "loud", "<b>", "x" * 500])
-def test_other_names_are_refused_with_the_choices(text: str) -> None:
+def test_names_of_no_conditions_are_refused_with_the_choices(text: str) -> None:
     with pytest.raises(ValueError, match=r"^Unknown conditions “.{0,40}”: choose quiet or ordinary\.$"):
         parse_conditions(text)
 

@@ -96,7 +96,7 @@ def test_a_curve_rises_to_one(points: int) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_other_bytes_are_refused(noise: bytes) -> None:
+def test_bytes_that_are_no_histogram_are_refused(noise: bytes) -> None:
     with pytest.raises(BadHistogram):
         summarise_histograms([b"\x1c\x84\x93\x14" + noise])
 

@@ -136,7 +136,7 @@ def test_dns_and_http_are_not_answered_by_the_responder() -> None:
         (Options(under_load=True), Options(under_load=True), Probe.TCP_CRR),
     ],
 )
-def test_the_limits_themselves_are_allowed(least: Options, most: Options, probe: Probe) -> None:
+def test_options_at_their_limits_are_allowed(least: Options, most: Options, probe: Probe) -> None:
     assert check_options(least, [probe], 1) == ()
     assert check_options(most, [probe], 64) == ()
 

@@ -27,7 +27,7 @@ def test_the_joined_change_leads_to_the_last_state_from_both_earlier_ones(
 
 
 @given(states, states)
-def test_joining_with_nothing_changes_nothing(before: NamespaceState, after: NamespaceState) -> None:
+def test_a_change_joined_with_no_change_is_unchanged(before: NamespaceState, after: NamespaceState) -> None:
     changes = delta(before, after)
     for joined in (compose(NOTHING, changes), compose(changes, NOTHING)):
         assert joined is None or apply(before, joined) == after

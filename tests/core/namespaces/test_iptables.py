@@ -83,7 +83,7 @@ def test_only_hooks_have_a_policy() -> None:
     ("text", "ports"),
     [("80", {80}), ("80:82", {80, 81, 82}), ("80,443", {80, 443}), ("1:65535", None), ("http", None), ("9:8", set())],
 )
-def test_ports_are_read(text: str, ports: set[int] | None) -> None:
+def test_ports_and_ranges_are_parsed(text: str, ports: set[int] | None) -> None:
     assert parse_ports(text, ":") == (None if ports is None else frozenset(ports))
 
 

@@ -163,7 +163,7 @@ def test_tables_of_iptables_are_marked() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{}", '{"nftables": 3}', "[" * 10_000])
-def test_other_texts_are_refused(text: str) -> None:
+def test_text_that_is_no_listing_of_nftables_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_nftables(text)
 

@@ -19,7 +19,7 @@ def test_an_owner_may_do_everything(action: Action) -> None:
 
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("action", Action)
-def test_the_table_decides(role: Role, action: Action) -> None:
+def test_a_role_may_do_what_the_table_of_rules_says(role: Role, action: Action) -> None:
     access = RULES[action].access(role)
     assert (may(role, action, owned=True) is None) == (access is not Access.NO)
     assert (may(role, action, owned=False) is None) == (access is Access.YES)
@@ -63,7 +63,7 @@ def test_the_only_owner_stays(changed: AccountStatus, others: int, refused: bool
     assert (change_problem(AccountStatus(OWNER, active=True), changed, others) is not None) == refused
 
 
-def test_others_can_be_changed() -> None:
+def test_accounts_other_than_the_only_owner_can_be_changed() -> None:
     reader = AccountStatus(READER, active=True)
     assert change_problem(reader, AccountStatus(READER, active=False), 0) is None
     assert change_problem(AccountStatus(OWNER, active=False), AccountStatus(READER, active=False), 0) is None

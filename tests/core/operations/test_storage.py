@@ -61,7 +61,7 @@ def test_owners_below_the_fair_share_keep_everything() -> None:
     assert fair_share([], 100) == 100
 
 
-def test_sizes_are_stated() -> None:
+def test_sizes_of_disks_and_journals_are_stated() -> None:
     assert format_size(120_400_000) == "120 MB"
     assert describe_journals(Journals(2, 1500, 3_400_000_000), 2 * GIB).startswith(
         "1,500 entries of 2 experiments, 3.4 GB; "

@@ -49,7 +49,7 @@ def test_an_entry_has_the_translated_addresses(
 @pytest.mark.parametrize(
     "line", ["", "conntrack v1.4.8 (conntrack-tools): 3 flow entries", PROC.replace("tcp      6", "udp      17")]
 )
-def test_other_lines_are_ignored(line: str) -> None:
+def test_lines_that_are_no_entries_are_ignored(line: str) -> None:
     assert read_entries([line]) == ()
 
 

@@ -46,7 +46,7 @@ def test_commands_of_the_workshops_are_allowed(line: list[str]) -> None:
         ["ss", *["-t"] * 30],
     ],
 )
-def test_other_commands_are_refused(line: list[str]) -> None:
+def test_commands_and_options_that_are_not_permitted_are_refused(line: list[str]) -> None:
     assert (refuse_command(line) or "").endswith(".")
 
 

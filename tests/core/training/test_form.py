@@ -17,7 +17,7 @@ def test_an_omitted_field_has_a_default() -> None:
     assert read_form(GOOD, SHELF) == (NewSession("Monday class", "bridge-and-dns"), {})
 
 
-def test_every_field_is_read() -> None:
+def test_every_field_of_the_form_is_parsed() -> None:
     asked = {**GOOD, "hours": "8", "max_participants": "25", "pace": "gated", "scores": "on", "hosts": "team"}
     asked |= {"team_size": "4", "terminal": "on", "record_terminal": "on", "memory_mb": "256", "cpu_percent": "50"}
     found, problems = read_form(asked, SHELF)

@@ -44,7 +44,7 @@ def test_symbols_that_are_easily_confused_are_accepted(typed: str, meant: str) -
 
 
 @given(st.text(max_size=60))
-def test_anything_else_is_refused_with_a_sentence(typed: str) -> None:
+def test_text_that_is_no_join_code_is_refused_with_a_sentence(typed: str) -> None:
     with suppress(ValueError):
         code = parse_code(typed)
         assert len(code) == LENGTH

@@ -66,7 +66,7 @@ from dashboard.core.workshops.model import Command
         ("docker exec web wget -qO- http://shop/", Inspect(("wget", "-qO-", "http://shop/"), "web")),
     ],
 )
-def test_a_line_has_an_action(line: str, action: object) -> None:
+def test_a_line_is_parsed_as_its_action(line: str, action: object) -> None:
     assert parse_command(line) == action
     assert LABELS[type(action)]
 
@@ -77,7 +77,7 @@ def test_a_line_can_name_the_other_host() -> None:
     assert Command(line, parse_command(line)).label == LABELS[Inspect]
 
 
-def test_a_launch_is_the_whole_line() -> None:
+def test_a_docker_run_line_is_parsed_as_a_launch() -> None:
     action = parse_command("docker run --rm -d --name web --network host -p 8080:80 nginx")
     assert isinstance(action, Launch)
     assert (action.run.name, action.run.image, action.run.network) == ("web", "nginx", "host")
@@ -121,7 +121,7 @@ def test_a_launch_is_the_whole_line() -> None:
         ("x" * 500, "at most 400"),
     ],
 )
-def test_other_lines_are_refused(line: str, said: str) -> None:
+def test_unsupported_lines_are_refused(line: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_command(line)
 

@@ -47,7 +47,7 @@ Text.
         (("check", 1, "more", "deep"), 19),
     ],
 )
-def test_a_key_has_its_line(path: tuple[str | int, ...], line: int) -> None:
+def test_the_line_of_each_key_is_known(path: tuple[str | int, ...], line: int) -> None:
     source, body, first = split(FILE)
     assert source.line(*path) == line
     assert (body, first) == ("Text.\n", 21)

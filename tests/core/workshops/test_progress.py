@@ -57,7 +57,9 @@ def test_no_step_after_the_instructors_gate_is_open() -> None:
         (1, StepRecord(prediction=0), GOOD, True, True),
     ],
 )
-def test_when_a_step_is_done(step: int, record: StepRecord, judged: StepJudgement, pressed: bool, done: bool) -> None:
+def test_a_step_is_done_once_it_is_predicted_and_its_checks_hold(
+    step: int, record: StepRecord, judged: StepJudgement, pressed: bool, done: bool
+) -> None:
     assert is_done(WORKSHOP.steps[step], record, judged, pressed=pressed) is done
 
 

@@ -25,7 +25,7 @@ def sleeper(**environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=environment)
 
 
-def test_a_process_is_itself_by_pid_and_start(tmp_path: Path) -> None:
+def test_a_running_process_is_recognised_by_pid_and_start(tmp_path: Path) -> None:
     ticks = start_ticks(os.getpid())
     assert ticks is not None
     assert is_running(os.getpid(), ticks)

@@ -95,7 +95,7 @@ def test_a_failure_names_the_last_message_and_leaves_no_half_of_a_root(
     assert [path.name for path in (tmp_path / "engines").iterdir() if path.is_dir()] == []
 
 
-def test_without_mmdebstrap_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_mmdebstrap_the_error_states_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("os.geteuid", lambda: 0)
     with pytest.raises(DebianRootError, match="apt-get install mmdebstrap"):

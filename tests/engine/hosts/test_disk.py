@@ -198,7 +198,7 @@ def test_an_invalid_size_is_reported(value: str, tmp_path: Path, monkeypatch: py
     assert "use a number of MB, at least 256, or 0 for no limit" in disk.refusal(tmp_path)
 
 
-def test_zero_is_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_size_of_zero_means_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(disk.VARIABLE, "0")
     assert disk.refusal(tmp_path) == "NETMODES_HOST_DISK_MB is 0"
 

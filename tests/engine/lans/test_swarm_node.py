@@ -51,7 +51,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         ({"Swarm": {"LocalNodeState": 1, "NodeID": {}}}, SwarmNode("")),
     ],
 )
-async def test_the_node_is_read(monkeypatch: pytest.MonkeyPatch, answer: object, node: SwarmNode) -> None:
+async def test_the_node_is_decoded_from_the_engines_info(
+    monkeypatch: pytest.MonkeyPatch, answer: object, node: SwarmNode
+) -> None:
     async def ask(*_: object) -> object:
         return answer
 

@@ -81,7 +81,7 @@ def test_a_verified_certificate_must_have_the_name_of_the_host(port: int, certif
         get(f"https://127.0.0.1:{port}/version", verify=str(certificate))
 
 
-async def test_a_certificate_of_another_host_is_a_sentence(
+async def test_a_certificate_of_another_host_is_reported_in_a_sentence(
     port: int, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DOCKER_CERT_PATH", str(certificate.parent))

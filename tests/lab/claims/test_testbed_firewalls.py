@@ -25,7 +25,7 @@ async def target(tmp_path: Path) -> ClaimEngine:
     return ClaimEngine(fake, fake.facts, "netmodes-lab:1", WatchPool(), host=host, data_dir=tmp_path)
 
 
-async def test_other_commands_are_unchanged(target: ClaimEngine) -> None:
+async def test_commands_without_a_firewall_program_are_unchanged(target: ClaimEngine) -> None:
     assert await firewall_command(replace(target, host=None), ["iptables", "-S"]) == ["iptables", "-S"]
 
 

@@ -32,7 +32,7 @@ async def testbed(engine_host: PrivateEngine) -> AsyncIterator[EngineTestbed]:
 
 
 @pytest.mark.engine
-async def test_a_datagram_arrives_or_not(testbed: EngineTestbed) -> None:
+async def test_a_datagram_arrives_unless_a_rule_drops_it(testbed: EngineTestbed) -> None:
     assert await testbed.send_datagram(NEIGHBOUR, MACHINE, "192.0.2.2", 8310) == Datagram(True, "192.0.2.10")
     assert (await testbed.send_datagram(NEIGHBOUR, MACHINE, "239.1.2.9", 8311)).arrived
     assert (await testbed.send_datagram(NEIGHBOUR, MACHINE, "192.0.2.255", 8312)).arrived

@@ -194,7 +194,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("function", ["save_head", "remember_container", "load_unsettled", "view", "load"])
-async def test_a_locked_database_delays_and_nothing_more(
+async def test_a_locked_database_only_delays(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     real = getattr(experiment_store, function)

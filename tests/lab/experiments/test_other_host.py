@@ -102,7 +102,7 @@ async def test_the_other_host_and_a_container_there_request_the_service(lab: Lab
     assert any("DNAT" in str(hop) for hop in traced.hops), traced
 
 
-async def test_curl_in_the_namespaces_finds_the_same(lab: LabHarness, lan: Lan, data_dir: Path) -> None:
+async def test_curl_in_the_namespaces_agrees_with_the_requests(lab: LabHarness, lan: Lan, data_dir: Path) -> None:
     identity = await launched(lab, "bridge", publish="18321:80")
     machine = PrivateEngine(lan.hosts[0], data_dir)
     driver = lab.lab.driver_of(identity)

@@ -49,7 +49,7 @@ async def test_no_request_is_sent_to_the_machine_itself(lab_harness: LabHarness,
         await machine_namespace(lab_harness.lab, address)
 
 
-async def test_a_request_that_nothing_answers_is_a_sentence(lab_harness: LabHarness) -> None:
+async def test_a_request_without_an_answer_is_reported_in_a_sentence(lab_harness: LabHarness) -> None:
     reply = await request_address(lab_harness.lab, "198.51.100.77", 80)
     assert reply.status is None
     assert "198.51.100.77" in (reply.error or "")

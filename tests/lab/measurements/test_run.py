@@ -167,5 +167,5 @@ async def test_a_run_that_waited_too_long_is_measured_without_other_machines(lab
     await lab_harness.stop(experiment)
 
 
-def test_a_block_says_whether_it_counts() -> None:
+def test_a_failed_block_does_not_count() -> None:
     assert not Block("a", 0, 0.0, 0.1, 10, error="refused").counts

@@ -63,7 +63,7 @@ async def harness() -> AsyncIterator[Harness]:
 @pytest.mark.parametrize(
     "name", ["", "os.system", "supervisor.close_lab", "terminals.open", "terminals._start", "experiment_calls.doctor2"]
 )
-async def test_other_functions_are_refused(harness: Harness, name: str) -> None:
+async def test_functions_that_are_no_calls_are_refused(harness: Harness, name: str) -> None:
     assert "has no such call" in str(await harness.refusal(Call(1, name, "", "[]")))
 
 

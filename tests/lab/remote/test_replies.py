@@ -27,7 +27,7 @@ def test_a_long_text_is_split_and_only_the_last_message_has_the_kind(length: int
 
 
 @given(kind=st.sampled_from(Kind), text=st.text())
-def test_any_text_survives(kind: Kind, text: str) -> None:
+def test_any_text_is_unchanged_after_encoding_and_decoding(kind: Kind, text: str) -> None:
     assert [decode_reply(message) for message in encode_reply(kind, text)] == [(kind, text)]
 
 

@@ -57,7 +57,7 @@ async def test_the_process_behind_a_port_is_named(socket: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [("sh", "-c", "id"), ("ss", "-K"), ("ss", "-D", "/tmp/x"), ("netstat", "-c")])
-async def test_nothing_else_is_run(socket: Path, line: tuple[str, ...]) -> None:
+async def test_only_permitted_lines_are_run(socket: Path, line: tuple[str, ...]) -> None:
     assert await ask(socket, *line) == (403, "")
 
 

@@ -102,7 +102,7 @@ async def join(harness: HostsHarness, name: str) -> tuple[ParticipantRef, Termin
     return found, TerminalOwner(found.id, harness.row.id, harness.group(found.group), "launch", record=True)
 
 
-async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
+async def test_a_terminal_works_from_the_first_input_to_the_end_of_its_host(
     harness: HostsHarness, open_terminals: Terminals
 ) -> None:
     (ada, hers), (_, his) = await join(harness, "Ada"), await join(harness, "Bob")

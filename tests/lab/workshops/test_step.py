@@ -76,7 +76,7 @@ async def events_of(runner: StepRunner) -> tuple[Event, ...]:
     return events
 
 
-async def test_a_workshop_from_the_first_step_to_the_last(runner: StepRunner) -> None:
+async def test_a_workshop_can_be_done_from_the_first_step_to_the_last(runner: StepRunner) -> None:
     with pytest.raises(StepLockedError, match="when “Launch” is done"):
         await runner.check("read", pressed=True)
     with pytest.raises(StepLockedError, match="Predict first"):
@@ -106,7 +106,7 @@ async def test_a_workshop_from_the_first_step_to_the_last(runner: StepRunner) ->
     assert kinds == ["started", "predicted", "predicted", "checked", "did", "passed", "passed", "passed", "finished"]
 
 
-async def test_going_back_changes_nothing(runner: StepRunner, fake: FakeEngine) -> None:
+async def test_a_completed_step_stays_completed_when_it_is_checked_again(runner: StepRunner, fake: FakeEngine) -> None:
     await runner.predict("launch", 0)
     await runner.run("launch", 0)
     assert (await runner.check("launch", pressed=True)).passed

@@ -150,7 +150,7 @@ TCP = Listener(Protocol.TCP, Family.INET, "127.0.0.1", 8080)
     ],
     ids=["TCP port", "another TCP port", "owner of a TCP port", "UDP socket of a program", "published UDP port"],
 )
-def test_ports_that_may_be_published_have_rules_read(
+def test_changes_of_ports_that_may_be_published_trigger_a_reading_of_the_rules(
     before: tuple[Listener, ...], after: tuple[Listener, ...], differ: bool
 ) -> None:
     assert (rule_triggers(KernelView(listeners=before)) != rule_triggers(KernelView(listeners=after))) is differ

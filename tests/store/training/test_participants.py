@@ -29,7 +29,7 @@ def test_a_token_opens_its_own_participant_in_its_own_session() -> None:
     assert walk.started_at == NOW
 
 
-def test_teams_fill_up_and_a_participant_that_was_taken_away_is_free() -> None:
+def test_teams_are_filled_one_by_one_and_the_place_of_a_removed_participant_is_free() -> None:
     row = session(hosts="team", team_size=2, max_participants=3)
     people = [participant(row, name)[0] for name in ("a", "b", "c")]
     assert [one.group for one in people] == [1, 1, 2]

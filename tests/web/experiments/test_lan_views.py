@@ -133,7 +133,7 @@ async def test_a_button_changes_the_lan(me: Person, lans: Lans, what: str, call:
     assert lans.calls == [call]
 
 
-async def test_what_does_not_exist_is_refused_with_a_sentence(me: Person, lans: Lans) -> None:
+async def test_unknown_lans_and_actions_are_refused(me: Person, lans: Lans) -> None:
     answer = await post("/lans/cellar/remove/", me)
     assert answer.status == 404
     assert "No LAN has this name." in answer.text

@@ -213,7 +213,7 @@ async def test_a_write_of_the_own_page_is_accepted(me: Person, identity: str) ->
 
 
 @count_per_route
-async def test_reading_changes_nothing(me: Person, identity: str, count: int) -> None:
+async def test_get_requests_change_nothing(me: Person, identity: str, count: int) -> None:
     before = await everything()
     assert before["dashboard.Experiment"]
     queries = ("?token=guess&action=stop&wanted=stopped", "?at=1", "?_method=POST")

@@ -85,7 +85,7 @@ def test_a_clock_that_was_set_back_does_not_make_a_link_work_twice(
 
 
 @pytest.mark.parametrize("method", ["head", "options", "post", "put"])
-def test_only_get_uses_the_link_up(browser: Client, method: str) -> None:
+def test_only_a_get_request_uses_up_the_link(browser: Client, method: str) -> None:
     address = link()
     answer = getattr(browser, method)(address)
     assert answer.status_code in {401, 403, 405}

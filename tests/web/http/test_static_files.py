@@ -45,7 +45,7 @@ def test_a_page_of_another_version_finds_its_files_uncached(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/static/v0/dashboard/js/main.js", f"/static/{OTHER}/", f"/static/{OTHER}/../x"])
-def test_other_paths_are_not_files(path: str) -> None:
+def test_invalid_addresses_of_static_files_are_refused(path: str) -> None:
     assert get(path)[0] != 200
 
 

@@ -175,7 +175,7 @@ def test_a_column_with_a_name_of_its_own_keeps_its_mode_in_every_part(owner: Cli
     }
 
 
-def test_before_it_begins_columns_have_the_modes_that_were_asked_for(experiment: str) -> None:
+def test_before_a_run_begins_columns_have_the_modes_of_its_experiment(experiment: str) -> None:
     run = measurement_store.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
     assert measurement_store.column_modes(run) == {"host": "host", "bridge": "bridge"}
 

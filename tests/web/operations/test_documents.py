@@ -78,7 +78,7 @@ def test_a_document_has_a_title_and_no_markdown_left(name: str) -> None:
     assert [found for found in forbidden_in(document.html) if not found.startswith("a href=http://127.0.0.1")] == []
 
 
-def test_a_link_leads_to_what_is_served_or_is_text() -> None:
+def test_a_link_leads_to_a_served_page_or_is_shown_as_text() -> None:
     assert url_of("measuring.md") == "/docs/measuring/"
     assert url_of("measuring.md#verdicts") == "/docs/measuring/#verdicts"
     assert url_of("README.md") == "/docs/"

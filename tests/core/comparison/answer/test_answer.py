@@ -32,7 +32,7 @@ def _trouble(columns: Columns, states: States, others: Sequence[PortUser] = ()) 
     return tuple(sentence for sentence, _holder in describe_trouble(columns, states, others))
 
 
-def test_the_answer_of_a_recorded_scene() -> None:
+def test_the_answer_of_a_recorded_scene_has_these_differences() -> None:
     columns, states = recorded_scene()
     answer = write_answer(columns, compare(columns, states), states)
     assert [difference.rule for difference in answer.differences] == [

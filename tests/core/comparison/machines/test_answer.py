@@ -15,7 +15,7 @@ from tests.core.machine_scenes import LAB2, SERVER, scene_of, share, two_machine
 from tests.core.scenes import make_scene
 
 
-def test_the_answer_of_one_machine_is_as_before() -> None:
+def test_the_answer_of_one_machine_is_that_of_a_single_experiment() -> None:
     columns, states = make_scene(("host", "bridge"))
     rows = compare(columns, states)
     assert answer(columns, rows, states) == write_answer(columns, rows, states)

@@ -38,7 +38,7 @@ def test_machines_that_do_not_differ_have_no_reason(section: str) -> None:
     assert why(section, machine("server", "1", arm="2"), machine("lab2", "1", LAB2, arm="2")) == ""
 
 
-def test_only_what_both_machines_have_is_compared() -> None:
+def test_only_texts_that_both_machines_have_are_compared() -> None:
     assert not differ([machine("server", "1", arm="2"), machine("lab2", "1")])
     assert differ([machine("server", "1"), machine("lab2", "1"), machine("lab3", "2")])
 

@@ -42,5 +42,5 @@ def test_the_defaults_let_a_large_launch_through() -> None:
         pace = pace.spent(3_000, 0.0)
 
 
-def test_the_limit_is_stated() -> None:
+def test_the_limit_of_the_journal_is_stated() -> None:
     assert "20,000 entries or 64 MiB" in describe_used_up(Limits())

@@ -106,7 +106,7 @@ def test_changes_that_concern_a_column_are_history(after: NamespaceState) -> Non
     assert concerns(after)
 
 
-def test_while_arms_come_and_go_everything_is_history() -> None:
+def test_while_arms_start_or_stop_every_change_is_history() -> None:
     after = with_links(FOREIGN)
     for phase in (Phase.PREPARING, Phase.LAUNCHING, Phase.STOPPING):
         assert concerns(after, replace(VIEW, head=make_head(phase)))

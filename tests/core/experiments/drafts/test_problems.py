@@ -133,7 +133,7 @@ inputs = st.one_of(
 @example({"arms": [{"mode": {}, "key": {}, "target": {}}]})
 @example({"modes": {"host": 1}, "publish": 5, "names": [None], "title": ["a"]})
 @example({"port": float("nan"), "modes": 5, "arms": [[]]})
-def test_no_input_raises(data: dict[str, Any]) -> None:
+def test_no_draft_raises_an_error(data: dict[str, Any]) -> None:
     draft = parse_draft(data)
     assert isinstance(draft, Draft)
     assert len(draft.spec.arms) <= MAX_ARMS

@@ -40,7 +40,7 @@ def entries_of(track: dict[str, Any]) -> list[tuple[float, str, dict[str, Any]]]
 
 
 @given(sessions())
-def test_the_end_agrees_with_the_report(facts: SessionFacts) -> None:
+def test_the_end_of_the_replay_agrees_with_the_report(facts: SessionFacts) -> None:
     entries, report = entries_of(track_of(facts)), build_report(facts, WORKSHOP)
     end = entries[-1][2]
     for who, one in enumerate(report.people):

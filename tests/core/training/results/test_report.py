@@ -91,7 +91,7 @@ def test_without_hosts_a_revealed_step_is_done_for_those_who_were_present() -> N
 
 
 @given(sessions())
-def test_totals_agree(facts: SessionFacts) -> None:
+def test_totals_by_step_and_by_participant_agree(facts: SessionFacts) -> None:
     report = build_report(facts, WORKSHOP)
     assert report.joined == len(facts.participants)
     for name in ("answered", "known", "right", "done", "attempts", "hints", "hands", "questions"):
@@ -137,7 +137,7 @@ def test_the_time_of_a_step_needs_both_its_ends_in_order(opened: float, passed: 
     assert found.people[0].cells[0].seconds == seconds
 
 
-def test_a_session_took_from_the_first_participant_to_its_end() -> None:
+def test_the_duration_of_a_session_is_from_the_first_participant_to_its_end() -> None:
     people = (person("Ada", {}, joined=START + 50), person("Bob", {}, joined=START + 20))
     assert build_report(facts_of(*people, closed=START + 100), WORKSHOP).took_s == 80.0
     assert build_report(facts_of(*people, closed=START), WORKSHOP).took_s == 0.0

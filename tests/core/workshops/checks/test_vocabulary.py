@@ -94,7 +94,7 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
 
 
 @pytest.mark.parametrize(("kind", "arguments", "good", "bad"), TABLE, ids=[f"{one[0]} {one[1]}" for one in TABLE])
-def test_a_check_holds_here_and_not_there(
+def test_a_check_holds_for_one_observation_and_not_for_another(
     kind: str, arguments: dict[str, str | int], good: Observation, bad: Observation
 ) -> None:
     for observation, ok in ((good, True), (bad, False)):

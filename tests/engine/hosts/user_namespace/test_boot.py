@@ -35,7 +35,7 @@ def test_a_folder_with_a_space_holds_a_host_with_layers(tmp_path: Path, session_
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root creates them without a mapping")
-def test_refused_namespaces_are_one_sentence(tmp_path: Path) -> None:
+def test_refused_namespaces_are_reported_in_one_sentence(tmp_path: Path) -> None:
     """As in a container that permits no user namespace."""
     code = (
         f"import sys; sys.path.insert(0, {PACKAGE!r}); from dashboard.engine.hosts.user_namespace import boot; "

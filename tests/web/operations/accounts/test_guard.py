@@ -205,7 +205,7 @@ def test_a_reader_may_send_no_command_but_to_the_own_account() -> None:
     assert allowed == {"sign-out/", "account/", "experiments/<str:identity>/inspect/"}
 
 
-def test_a_command_that_the_audit_trail_cannot_store_is_one_sentence_in_the_log(
+def test_a_command_that_the_audit_trail_cannot_store_is_logged_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def store(_entry: PendingEntry, _outcome: str) -> None:
