@@ -28,7 +28,7 @@ TOOLS = {"ip": "iproute2", "ss": "iproute2", "netstat": "net-tools", "nslookup":
 #: The effects of ``iptables=false`` other than on published ports (dockerd(8), ``--iptables``).
 NO_RULES = (
     "the Engine sets no rules (iptables=false): it does not isolate its networks from each other, and does not "
-    "translate the addresses of containers that send to other machines"
+    "masquerade requests from containers to other machines"
 )
 PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
 
@@ -112,7 +112,9 @@ def unavailable_report(problem: str, checks: Sequence[Check] = ()) -> Doctor:
 
 def _machine_check(info: EngineInfo) -> Check:
     if info.invisible:
-        detail = f"network stacks are not visible: {info.invisible}. An experiment shows what the Engine's API says."
+        detail = (
+            f"network stacks are not visible: {info.invisible}. Experiments show only what the Engine's API reports."
+        )
         return Check("machine", ok=False, detail=detail)
     detail = f"the engine is process {info.pid} of this machine"
     if info.machine_title == ROOTLESS_TITLE:
@@ -184,7 +186,7 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
     checks.append(_machine_check(info))
     options = await asyncio.to_thread(read_daemon_options, info.pid)
     if info.kind is EngineKind.DOCKER and options.iptables is False:
-        forwarded = "nothing forwards" if options.userland_proxy is False else "docker-proxy alone forwards"
+        forwarded = "nothing forwards" if options.userland_proxy is False else "only docker-proxy forwards"
         checks.append(Check("firewall", ok=True, detail=f"{NO_RULES}: {forwarded} published ports"))
     if info.kind is EngineKind.PODMAN:
         checks.append(Check("podman", ok=True, detail=describe_podman(info.programs, rootless=info.rootless)))

@@ -76,7 +76,7 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     if rate and warming.number:
         usual_s = sorted(warming.times[: warming.number])[warming.number // 2] / 1e9
         if usual_s * rate > 1 and lasted_s > seconds * 1.1:
-            warning = f"{where} does not sustain {rate:,g} requests per second: the times include the queue."
+            warning = f"{where} cannot keep up with {rate:,g} requests per second: the times include queueing."
             note = f"{warning} {note}".strip()
         if error and trips.number < total:
             error = f"{error} {trips.number} of {total} requests were answered."

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from django import template
 
+from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import Column
-from dashboard.core.paths.attempts import name_client
+from dashboard.core.paths.attempts import group_attempts, name_client
 from dashboard.web.experiments import table_presenter
 
 register = template.Library()
@@ -15,6 +16,12 @@ register = template.Library()
 def list_machines(columns: Sequence[Column]) -> tuple[table_presenter.MachineView, ...]:
     """The machines of the columns; empty if all columns belong to one machine."""
     return table_presenter.list_machines(columns)
+
+
+@register.filter
+def by_machine(attempts: Sequence[Attempt], columns: Sequence[Column]) -> tuple[tuple[str, tuple[Attempt, ...]], ...]:
+    """The attempts of each machine, with its name."""
+    return group_attempts(attempts, columns)
 
 
 @register.filter

@@ -71,7 +71,7 @@ def session_words() -> dict[str, object]:
         "stages": WORDS["progress"],
         "marks": SIGNS["progress"],
         "away": _("away"),
-        "gone": _("not there"),
+        "gone": _("not connected"),
         "hand": _("hand raised"),
         "step": _("Step {number} of {of}: {title}"),
         "failed": _("{count} failed"),

@@ -55,7 +55,7 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         Probe.TCP_CRR: _("connect, request, response and close for each request"),
         Probe.UDP_RR: _("a datagram and its answer"),
         Probe.TCP_STREAM: _("throughput of one connection"),
-        Probe.HTTP: _("GET / on a kept connection, answered by the container's own server"),
+        Probe.HTTP: _("GET / over a kept-alive connection, answered by the container's own server"),
         Probe.DNS: _("a lookup through each column's own resolver"),
     },
     "conditions": {
@@ -75,7 +75,7 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         "": _("not run yet"),
     },
     "saved claim": {
-        ClaimVerdict.HOLDS: _("holds"),
+        ClaimVerdict.HOLDS: _("confirmed"),
         ClaimVerdict.DIFFERS: _("differs"),
         ClaimVerdict.NOT_TESTABLE: _("not testable"),
     },
@@ -109,7 +109,7 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
     "help": {
         HelpReason.HAND: _("hand raised"),
         HelpReason.FAILS: _("failed checks"),
-        HelpReason.SLOW: _("long in this step"),
+        HelpReason.SLOW: _("a long time in this step"),
     },
     "machine_state": {
         MachineState.CONNECTED: _("connected"),

@@ -73,7 +73,7 @@ async def test_the_version_of_docker_desktop_decides_about_host_mode() -> None:
 @pytest.mark.parametrize(
     ("options", "forwarded"),
     [
-        (DaemonOptions(userland_proxy=True, iptables=False), ["docker-proxy alone forwards published ports"]),
+        (DaemonOptions(userland_proxy=True, iptables=False), ["only docker-proxy forwards published ports"]),
         (DaemonOptions(userland_proxy=False, iptables=False), ["nothing forwards published ports"]),
         (DaemonOptions(userland_proxy=True, iptables=True), []),
         (DaemonOptions(), []),

@@ -177,7 +177,7 @@ async def test_a_port_that_is_taken_is_named(lab: Lab) -> None:
 async def test_a_rate_that_a_path_cannot_sustain_is_reported(lab: Lab) -> None:
     await lab.run(lab.series(Probe.TCP_CRR), rate=90_000.0, seconds=1.0)
     assert lab.told
-    assert all("does not sustain 90,000 requests per second" in one.note for one in lab.told)
+    assert all("cannot keep up with 90,000 requests per second" in one.note for one in lab.told)
 
 
 async def test_a_server_that_closes_after_each_answer_is_noted(lab: Lab) -> None:

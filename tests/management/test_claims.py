@@ -30,10 +30,10 @@ def test_json_is_one_document_and_nothing_is_left(terminal: Terminal, engine_hos
 def test_text_has_statements_evidence_and_a_count(terminal: Terminal) -> None:
     done = terminal.run("claims", "host-no-address")
     assert done.code == 0, done.err
-    assert "✓ holds        host-no-address: In host mode" in done.out
+    assert "✓ confirmed    host-no-address: In host mode" in done.out
     assert "NetworkSettings.Networks.host.IPAddress: empty" in done.out
     assert "1 confirmed, in " in done.out
-    assert "1/1 holds: host-no-address" in done.err
+    assert "1/1 confirmed: host-no-address" in done.err
 
 
 def test_claims_are_listed_without_an_engine(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.engine_kind import ONLY_PODMAN
 from dashboard.core.experiments.inspect_commands import COMMANDS
+from dashboard.core.experiments.journal import Attempt
 from dashboard.core.experiments.messages import (
     ArmStatus,
     Check,
@@ -156,63 +157,52 @@ INSPECT_COMMANDS: tuple[dict[str, Any], ...] = tuple(
     {"key": one.key, "text": one.text, "needs_name": one.needs_name, "section": one.section}
     for one in COMMANDS.values()
 )
-ATTEMPTS: tuple[dict[str, Any], ...] = (
-    {
-        "path": "loopback",
-        "title": "Host mode over loopback",
-        "from": "this machine",
-        "url": "http://127.0.0.1:80/",
-        "curl": "curl http://127.0.0.1:80/",
-        "status": 200,
-        "reason": "OK",
-        "body_start": "<!DOCTYPE html><html><head><title>Welcome to nginx!</title>",
-        "time_us": 412,
-        "client_seen": "127.0.0.1",
-        "error": None,
-        "unavailable": None,
-    },
-    {
-        "path": "published-proxy",
-        "title": "Published port through docker-proxy",
-        "from": "this machine",
-        "url": "http://127.0.0.1:8080/",
-        "curl": "curl http://127.0.0.1:8080/",
-        "status": 200,
-        "reason": "OK",
-        "body_start": "<!DOCTYPE html>",
-        "time_us": 1904,
-        "client_seen": "172.17.0.1",
-        "error": None,
-        "unavailable": None,
-    },
-    {
-        "path": "bridge-address",
-        "title": "The container's own address, closed port",
-        "from": "this machine",
-        "url": "http://172.18.0.2:8080/",
-        "curl": "curl http://172.18.0.2:8080/",
-        "status": None,
-        "reason": "",
-        "body_start": "",
-        "time_us": 95,
-        "client_seen": None,
-        "error": "Connection refused: nobody listens on port 8080 at 172.18.0.2.",
-        "unavailable": None,
-    },
-    {
-        "path": "published-dnat",
-        "title": "Published port through DNAT",
-        "from": "this machine",
-        "url": "",
-        "curl": "",
-        "status": None,
-        "reason": "",
-        "body_start": "",
-        "time_us": None,
-        "client_seen": None,
-        "error": None,
-        "unavailable": "user-bridge publishes no port.",
-    },
+ATTEMPTS = (
+    Attempt(
+        "loopback",
+        "Host mode over loopback",
+        "machine",
+        "host",
+        "http://127.0.0.1:80/",
+        "curl http://127.0.0.1:80/",
+        200,
+        "OK",
+        "<!DOCTYPE html><html><head><title>Welcome to nginx!</title>",
+        412,
+        "127.0.0.1",
+    ),
+    Attempt(
+        "published-proxy",
+        "Published port through docker-proxy",
+        "machine",
+        "bridge",
+        "http://127.0.0.1:8080/",
+        "curl http://127.0.0.1:8080/",
+        200,
+        "OK",
+        "<!DOCTYPE html>",
+        1904,
+        "172.17.0.1",
+    ),
+    Attempt(
+        "bridge-address",
+        "The container's own address, closed port",
+        "machine",
+        "bridge",
+        "http://172.18.0.2:8080/",
+        "curl http://172.18.0.2:8080/",
+        time_us=95,
+        error="172.18.0.2:8080 refused the connection: nothing listens there.",
+    ),
+    Attempt(
+        "published-dnat",
+        "Published port through DNAT",
+        "machine",
+        "user-bridge",
+        "",
+        "",
+        unavailable="user-bridge publishes no port.",
+    ),
 )
 ENGINE_BADGE = SimpleNamespace(text="Engine 26.1.5 · lab-1", ok=True, private=False)
 

@@ -35,7 +35,7 @@ Each engine ran every claim once, on a Debian root file system made by `mmdebstr
 var/venv/bin/python -m dashboard.bench.claims.engine_table docs/engines.md *.json
 ```
 
-✓ holds; ≠ differs; ○ not testable there. Several signs: the verdict was not the same in every run.
+✓ confirmed; ≠ differs; ○ not testable there. Several signs: the verdict was not the same in every run.
 """
 
 
@@ -62,7 +62,7 @@ def _position(name: str) -> tuple[int, str]:
 
 
 def _engines(reports: Mapping[str, Report], claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
-    lines = ["## Engines", "", "| engine | version | options | date | holds | differs | not testable |"]
+    lines = ["## Engines", "", "| engine | version | options | date | confirmed | differs | not testable |"]
     lines.append("|---|---|---|---|--:|--:|--:|")
     for name, report in reports.items():
         version = report.machine["engine"].partition(", ")[0].removeprefix("Docker Engine ")
@@ -82,7 +82,7 @@ def _differences(claims: Mapping[str, Mapping[str, ClaimOutcome]]) -> list[str]:
     everything = list(dict.fromkeys(identity for engine in claims.values() for identity in engine))
     rows = {identity: [_signs(engine.get(identity)) for engine in claims.values()] for identity in everything}
     same = [identity for identity, row in rows.items() if set(row) == {SIGNS[ClaimVerdict.HOLDS]}]
-    lines = ["## Claims", "", f"{len(same)} of {len(everything)} claims hold on every engine. The others:", ""]
+    lines = ["## Claims", "", f"{len(same)} of {len(everything)} claims are confirmed on every engine. The others:", ""]
     lines.append(f"| claim | {' | '.join(f'`{name}`' for name in claims)} |")
     lines.append(f"|---|{':-:|' * len(claims)}")
     lines += [f"| `{identity}` | {' | '.join(row)} |" for identity, row in rows.items() if identity not in same]
@@ -123,7 +123,7 @@ def _escape(text: str) -> str:
 
 def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
     """Reads the reports back from a document of ``engines_markdown``. ``claims`` are the ids of all claims: the
-    document does not list those that hold on every engine."""
+    document does not list those that are confirmed on every engine."""
     head, _, reasons = document.partition("\n## Why\n")
     head, _, missing = head.partition(f"\n{NOT_RUN}\n")
     claims = [claim for claim in claims if f"`{claim}`" not in missing]

@@ -12,12 +12,12 @@ def judge_slower(timing: Timing) -> Judgement:
     """Holds if the whole interval of the difference is above zero; not testable if the blocks are inconclusive."""
     if timing.verdict == "inconclusive":
         return not_testable(f"The blocks are inconclusive: {timing.reason}.", timing.summary)
-    return holds_if(timing.verdict == "slower", f"It is {timing.verdict}.", timing.summary)
+    return holds_if(timing.verdict == "slower", f"The measured difference is: {timing.verdict}.", timing.summary)
 
 
 def judge_refused(container: Container) -> Judgement:
     """Holds if the Engine refused the container."""
-    return holds_if(bool(container.refused), "It was accepted.", f"docker run: {container.summary}")
+    return holds_if(bool(container.refused), "The Engine accepted the command.", f"docker run: {container.summary}")
 
 
 def judge_exit(outcome: ServerOutcome, error: str, otherwise: str, *evidence: str) -> Judgement:
@@ -35,7 +35,7 @@ def judge_stripped(files: Files) -> Judgement:
     machine, inside = files
     evidence = (f"resolv.conf of the machine: {on_one_line(machine)}", f"in the container: {on_one_line(inside)}")
     expected = tuple(server for server in nameservers(machine) if not server.startswith("127."))
-    return holds_if(nameservers(inside) == expected, "It has other servers.", *evidence)
+    return holds_if(nameservers(inside) == expected, "The container has other name servers.", *evidence)
 
 
 @prepared
@@ -43,13 +43,13 @@ def judge_arrived(datagram: Datagram, source: str = "") -> Judgement:
     """Holds if the datagram arrives, from this source if one is given."""
     evidence = f"the datagram: {datagram.summary}"
     if not datagram.arrived:
-        return differs("It did not arrive.", evidence)
-    return holds_if(not source or datagram.source == source, "It came from another address.", evidence)
+        return differs("The datagram did not arrive.", evidence)
+    return holds_if(not source or datagram.source == source, "The datagram came from another address.", evidence)
 
 
 def judge_lost(datagram: Datagram) -> Judgement:
     """Holds if the datagram does not arrive."""
-    return holds_if(not datagram.arrived, "It arrived.", f"the datagram: {datagram.summary}")
+    return holds_if(not datagram.arrived, "The datagram arrived.", f"the datagram: {datagram.summary}")
 
 
 def judge_complete(transfers: tuple[Transfer, ...]) -> Judgement:
@@ -97,7 +97,9 @@ def judge_not_found(observed: AddressedLookup) -> Judgement:
 def judge_resolved(observed: AddressedLookup) -> Judgement:
     """Holds if the name has the address that the Engine gave."""
     lookup, address = observed
-    return holds_if(address in lookup.answers, "The name does not resolve to it.", _evidence(observed))
+    return holds_if(
+        address in lookup.answers, "The name does not resolve to the container's address.", _evidence(observed)
+    )
 
 
 def _evidence(observed: AddressedLookup) -> str:

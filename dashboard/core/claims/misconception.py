@@ -29,7 +29,7 @@ class Misconception:
     def parse_choice(self, text: str) -> int:
         """The index of a choice sent by a form. Raises ValueError with a message if the choice does not exist."""
         if not (text.isascii() and text.isdigit() and int(text) < len(self.choices)):
-            raise ValueError("Choose one of the answers first: a prediction makes the result memorable.")
+            raise ValueError("Choose one of the answers first.")
         return int(text)
 
 

@@ -171,7 +171,7 @@ def _text_lines(run: ClaimsRun, everything: bool) -> Iterator[str]:
             continue
         yield str(topic)
         for result in results:
-            yield f"  {SYMBOLS[result.verdict]} {result.verdict:<12} {result.id}: {result.statement}"
+            yield f"  {SYMBOLS[result.verdict]} {result.verdict.word:<12} {result.id}: {result.statement}"
             if result.condition:
                 yield f"{detail}This applies {result.condition}."
             if result.reason:

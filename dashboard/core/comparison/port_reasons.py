@@ -26,11 +26,11 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
     texts = {cell.text for cell in cells.values() if cell.text is not None}
     if key.field == "asked":
         if len(texts) > 1:
-            return "The arms were asked to publish different ports: a port of the machine leads to one container only."
+            return "Each arm publishes a different port, because a port of the machine can lead to one container only."
         silent = [c for c in observed.columns if c.mode == Mode.CONTAINER and cells[c.key].text is None]
         if silent:
-            return "An arm that joins a stack takes no -p: ports belong to the arm that owns the stack."
-        return "Not every arm was asked to publish this port."
+            return "An arm that shares the stack of another arm cannot use -p: ports belong to the owner of the stack."
+        return "Not every arm was launched with -p for this port."
     routed = [c for c in observed.columns if cells[c.key].text is None and cells[c.key].absent == ROUTED]
     if routed:
         return (
@@ -49,7 +49,7 @@ def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -
         return f"Nothing is forwarded to {join_titles(discarding)}{': only bridges forward ports' if bridges else ''}."
     if len(texts) > 1:
         return "Each mapping needs its own port of the machine."
-    return "The Engine publishes a port only where it was asked to, and only for containers that run."
+    return "The Engine publishes a port only for containers that request it and run."
 
 
 def _on_port(listeners: Iterable[Listener], key: RowKey) -> list[Listener]:
@@ -63,12 +63,12 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
     if key.key == "udp queries":
         return join_clauses(
             "aardvark-dns asks the machine's name servers and waits for their answers"
-            + if_host_mode(observed, ", which host mode sees there")
+            + if_host_mode(observed, ", on sockets that host mode sees too")
         )
     if key.key == "udp datagrams":
         return join_clauses(
-            "slirp4netns sends what containers send over UDP, such as queries, from sockets of its own"
-            + if_host_mode(observed, ", which host mode sees there")
+            "slirp4netns forwards the UDP datagrams of containers, such as DNS queries, from its own sockets"
+            + if_host_mode(observed, ", which host mode sees too")
         )
     on_machine = _on_port(observed.machine.listeners, key) if observed.machine is not None else []
     if any(one.process == "docker-proxy" for one in on_machine):

@@ -15,7 +15,7 @@ from dashboard.core.modes import Availability, Available, Mode, Unavailable
 ROOTLESS_HOST_SINCE = (29, 5)
 #: The kernel refuses lower ports to an ordinary user (ip_unprivileged_port_start in ip(7)).
 UNPRIVILEGED_PORTS = (
-    "A program in host mode can open ports from 1024 on, unless net.ipv4.ip_unprivileged_port_start is less."
+    "A program in host mode can open ports from 1024 on, unless net.ipv4.ip_unprivileged_port_start is lower."
 )
 ANY_NAMESPACE = "It needs the path of the namespace, in the options of an arm: ns:/run/netns/lab."
 OWN_NAMESPACE = (
@@ -27,8 +27,9 @@ PASTA_SINCE = (4, 4)
 #: Docker Desktop can forward the ports of host-mode containers since this release.
 DESKTOP_HOST_SINCE = (4, 34)
 DESKTOP_HOST = (
-    "On Docker Desktop host mode needs “Enable host networking” (Settings, Resources, Network), since 4.34. It "
-    "forwards TCP and UDP ports only; the interfaces are those of Docker's virtual machine, not of this computer."
+    "Docker Desktop has host mode since version 4.34, if “Enable host networking” is on (Settings, Resources, "
+    "Network). It forwards TCP and UDP ports only; the interfaces are those of Docker's virtual machine, not of this "
+    "computer."
 )
 
 

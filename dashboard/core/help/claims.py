@@ -35,8 +35,8 @@ HELP: tuple[Help, ...] = (
         "misconceptions",
         _("misconceptions"),
         _(
-            "Setups that surprise most people. Each is a claim with a question: a prediction makes the result "
-            "memorable. It runs on a private host and is removed afterwards."
+            "Setups that surprise most people. Each is a claim with a question: you remember the result better if you "
+            "predict it first. The setup runs on a private host and is removed afterwards."
         ),
         "docs/claims.md",
     ),
@@ -104,7 +104,7 @@ HELP: tuple[Help, ...] = (
     Help(
         "result",
         _("the result"),
-        _("Your predictions and the truth, failed attempts, and the time of each step."),
+        _("Your predictions and the truth, failed checks, and the time of each step."),
         "docs/workshops.md",
     ),
 )

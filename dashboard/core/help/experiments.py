@@ -48,8 +48,8 @@ HELP: tuple[Help, ...] = (
         "running",
         _("the running experiments"),
         _(
-            "An experiment runs until it is stopped. Its wanted state is in the database: a server that was killed "
-            "finds its containers by their labels after a restart, and adopts or removes them."
+            "An experiment runs until you stop it. If the server crashes, the containers keep running: after a "
+            "restart it finds them by their labels and continues, or removes them if they are no longer wanted."
         ),
         "docs/architecture.md",
         "docker ps",
@@ -74,9 +74,9 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "Each row is a fact, each column a network stack as one container sees it. The first column is the "
-            "machine; host mode shares its stack. Signs before a row: two lines, the same in all columns; crossed-out "
-            "lines, different; a half circle, in one column only; a question mark, unknown. Every cell was read from "
-            "the kernel or the Engine; none is derived from the mode."
+            "machine; host mode shares its stack. The sign before a row: = the same in all columns, ≠ different, ◐ in "
+            "one column only, ? unknown. Every cell was read from the kernel or the Engine; none is derived from the "
+            "mode."
         ),
         "docs/reading-a-comparison.md",
     ),
@@ -199,10 +199,10 @@ HELP: tuple[Help, ...] = (
         "paths",
         _("paths"),
         _(
-            "A path is the sequence of hops that one request takes. Where a nat rule of the machine covers the "
-            "address of a published port, the kernel translates the destination (DNAT); "
-            "elsewhere docker-proxy answers, if it listens, or on a rootless Podman rootlessport or pasta. Docker's "
-            "rules exclude 127.0.0.0/8 as long as docker-proxy runs. A path is listed only if observed facts prove it."
+            "A path is the sequence of hops that one request takes. If a nat rule of the machine matches the address "
+            "of a published port, the kernel translates the destination (DNAT). Otherwise docker-proxy answers if it "
+            "listens; on rootless Podman, rootlessport or pasta does. While docker-proxy runs, Docker's rules exclude "
+            "127.0.0.0/8. A path is listed only if observed facts prove it."
         ),
         "iptables-extensions(8): DNAT; Moby, cmd/docker-proxy; docs/measuring.md",
         "iptables-save -c -t nat",

@@ -19,10 +19,10 @@ HELP: tuple[Help, ...] = (
         "costs",
         _("what each path costs"),
         _(
-            "p50 is the median of all requests, p99 is what one in a hundred exceeds. The difference is the median of "
-            "the differences within rounds, with its 95 % bootstrap interval. An arrow at the end of an interval means "
-            "that it continues beyond the chart; the table shows both ends. A verdict requires 99 %. “Inconclusive” "
-            "means that this run cannot tell; it does not mean “same”."
+            "p50 is the median of all requests; one request in a hundred takes longer than p99. The difference is the "
+            "median of the differences within rounds, with its 95 % bootstrap interval. An arrow at the end of an "
+            "interval means that it continues beyond the chart; the table shows both ends. A verdict requires 99 %. "
+            "“Inconclusive” means that this run cannot tell; it does not mean “same”."
         ),
         "docs/measuring.md; Hesterberg 2015, “What Teachers Should Know About the Bootstrap”",
     ),

@@ -103,7 +103,7 @@ HELP: tuple[Help, ...] = (
     Help(
         "password",
         _("the password"),
-        _("Only its PBKDF2 hash is stored. After ten wrong passwords an address can try one a minute."),
+        _("Only its PBKDF2 hash is stored. After ten wrong passwords an IP address can try one a minute."),
         _PAGE,
     ),
     Help(

@@ -102,8 +102,8 @@ HELP: tuple[Help, ...] = (
         _("replacements"),
         _(
             "Each detail of the machine gets one replacement wherever it occurs, so comparisons stay the same. "
-            "Addresses become those that are reserved for documentation and tests. Output of programs is searched for "
-            "the same details and nothing else: read it before you share it."
+            "Addresses are replaced by addresses that are reserved for documentation and tests. Output of programs is "
+            "searched for the same details and nothing else: read it before you share it."
         ),
         "RFC 5737; RFC 3849; RFC 2544; docs/report-format.md",
     ),
@@ -144,15 +144,15 @@ HELP: tuple[Help, ...] = (
     Help(
         "flipped",
         _("claims in different reports"),
-        _("A claim flipped if reports have different verdicts on it. Each report has its evidence."),
+        _("Claims on which the reports have different verdicts come first. Each report has its own evidence."),
         "docs/claims.md",
     ),
     Help(
         "trend",
         _("a trend"),
         _(
-            "Reports of the same experiment by date. A number on the axis marks that the environment changed since the"
-            " previous report."
+            "Reports of the same experiment by date. A number on the axis marks a change of the environment since the "
+            "previous report."
         ),
         "docs/measuring.md",
     ),

@@ -20,7 +20,7 @@ HELP: tuple[Help, ...] = (
         _("a new session"),
         _(
             "The code expires after the chosen hours. Follow me: everybody is at your step. Self-paced: each finished "
-            "step opens the next one, up to a gate that you set."
+            "step opens the next one, up to a step that you set."
         ),
         _PAGE,
     ),
@@ -29,8 +29,8 @@ HELP: tuple[Help, ...] = (
         _("private hosts"),
         _(
             "A Docker host for each participant or team, with its own port 80, so that host mode works for all at the "
-            "same time. Root of a host does not reach the machine or other hosts; with --privileged-hosts it is root "
-            "of the machine. The form that creates a session states which of the two applies."
+            "same time. Root on a host is an ordinary user of the machine; with --privileged-hosts it is root of the "
+            "machine. The form that creates a session states which one applies."
         ),
         _PAGE,
         "./netmodes hosts list",
@@ -39,8 +39,8 @@ HELP: tuple[Help, ...] = (
         "session-step",
         _("the step"),
         _(
-            "The current step of the session. Locked: nobody predicts or runs anything in it. Reveal shows all answers "
-            "and the truth, as read on most of the hosts."
+            "The current step of the session. Locked: participants cannot predict or run anything in it. Reveal shows "
+            "all answers and the truth, as read on most of the hosts."
         ),
         _PAGE,
     ),
@@ -109,7 +109,7 @@ HELP: tuple[Help, ...] = (
         _("the participants"),
         _(
             "Participants who need help come first: a raised hand, failed checks, or a long time in a step. The state "
-            "is that of the step that the participant opened last."
+            "refers to the step that the participant opened last."
         ),
         _PAGE,
     ),

@@ -11,7 +11,7 @@ HELP: tuple[Help, ...] = (
         _("the steps"),
         _(
             "Times run from opening a step to passing its check: median and 90th percentile of the participants who "
-            "finished. Failed checks are presses of Check that failed."
+            "finished. Failed checks: how often participants pressed Check and the step was not done."
         ),
         _PAGE,
     ),
@@ -28,8 +28,8 @@ HELP: tuple[Help, ...] = (
         "results-people",
         _("the participants' results"),
         _(
-            "A row is a participant, a column is a step. P is the prediction, judged by the reading on the "
-            "participant's own host, otherwise by that of the session. Only you see this table."
+            "A row is a participant, a column is a step. P shows whether the prediction was correct, compared with "
+            "the reading on the participant's own host, or else with the session's reading. Only you see this table."
         ),
         _PAGE,
     ),

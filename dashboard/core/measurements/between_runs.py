@@ -29,8 +29,8 @@ MIN_DRAWS, MAX_DRAWS, DRAWN_VALUES = 400, 2000, 200_000
 #: Number of stretches of a run from which the drift of its median is computed.
 STRETCHES = 4
 DRIFT_SENTENCE = (
-    "The runs were not interleaved: what changed between them, such as load, clock speed or process placement, is in "
-    "the difference but not in its interval."
+    "The runs were not interleaved: if load, clock speed or process placement changed between them, the difference "
+    "includes the change, but its interval does not show it."
 )
 
 

@@ -118,14 +118,15 @@ def _of_order(name: str, compared: Sequence[_Compared]) -> Headline:
         return Headline(f"{many} from {name} by more than {within:.1f} µs.", "95 % intervals.", decided=True)
     moved = [one for one in compared if one.result.verdict in {"slower", "faster"}]
     if not moved:
-        return Headline(f"The blocks do not tell {'these paths' if len(compared) > 1 else 'the two paths'} apart.")
+        paths = "these paths" if len(compared) > 1 else "the two paths"
+        return Headline(f"This measurement cannot tell {paths} apart.")
     if len(moved) == 1:
         one = moved[0]
         low, high = sorted((abs(one.low), abs(one.high)))
         sentence = f"{one.name} is {one.result.verdict} than {name} by {_span(low, high)}."
         return Headline(sentence, f"{one.result.cause[:1].upper()}{one.result.cause[1:]}.".lstrip("."), decided=True)
     parts = [f"{counts[word]} {word}" for word in ("slower", "faster", "same") if counts[word]]
-    parts += [f"{open_ones} not decided"] if open_ones else []
+    parts += [f"{open_ones} inconclusive"] if open_ones else []
     slowest = max(compared, key=lambda one: one.low)
     apart = all(one is slowest or one.high < slowest.low for one in compared)
     evidence = ""

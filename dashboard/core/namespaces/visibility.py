@@ -32,7 +32,7 @@ def explain_invisible(endpoint: str, *, desktop: bool, local: bool) -> str:
 
 def invisible_notice(reason: str) -> str:
     """The notice of an experiment on an engine whose network stacks are not visible; empty without a reason."""
-    return f"This page shows only what the Engine's API says: {reason}." if reason else ""
+    return f"This page shows only what the Engine's API reports: {reason}." if reason else ""
 
 
 def rootless_notice(network_driver: str, port_driver: str) -> str:

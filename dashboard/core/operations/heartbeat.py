@@ -117,7 +117,7 @@ def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Pa
     if status.ended:
         missing.append(Missing(Part.LAB, f"A task of the lab ended unexpectedly: {status.ended}."))
     elif now - status.passed_at > PASS_OVERDUE_S:
-        missing.append(Missing(Part.LAB, "The lab does not finish its pass.", status.passed_at))
+        missing.append(Missing(Part.LAB, "The lab hangs: its latest pass has not ended.", status.passed_at))
     if not status.engine_answers:
         missing.append(Missing(Part.ENGINE, "The Docker Engine does not answer.", status.engine_since))
     return tuple(missing)

@@ -22,10 +22,11 @@ FOREIGN = (
 )
 #: The Engine keeps the port in versions before 28.3 (moby, commit 16ed51d8).
 KEPT = (
-    "Docker left a swarm here but has kept the port for overlay networks (7946), so those of another swarm would not "
-    "work. Restart Docker on this machine, for example with `systemctl restart docker`; that stops its containers."
+    "Docker left a swarm here but still holds the port for overlay networks (7946): overlay networks of another swarm "
+    "would not work. Restart Docker on this machine, for example with `systemctl restart docker`; that stops its "
+    "containers."
 )
-CHANGED = "The members of the swarm have changed since this page was read. Look at them, and confirm again."
+CHANGED = "The members of the swarm have changed since this page was read. Check the list, and confirm again."
 OUTDATED = (
     "{0}: in the swarm since before {1} was revoked. The revoked machine may be a manager of it and can start "
     "containers there. End the swarm."

@@ -72,6 +72,21 @@ def name_client(origin: str, columns: Sequence[Column]) -> str:
     return next((column.title for column in columns if column.key == origin), origin)
 
 
+def name_machine(server: str, columns: Sequence[Column]) -> str:
+    """The machine of the column that an attempt reached; empty if the experiment runs on one machine only."""
+    return next((column.machine for column in columns if column.key == server), "")
+
+
+def group_attempts(
+    attempts: Sequence[Attempt], columns: Sequence[Column]
+) -> tuple[tuple[str, tuple[Attempt, ...]], ...]:
+    """The attempts of each machine, with its name, which is empty if the experiment runs on one machine only."""
+    groups: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        groups.setdefault(name_machine(attempt.server, columns), []).append(attempt)
+    return tuple((machine, tuple(group)) for machine, group in groups.items())
+
+
 def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) -> str:
     """How many paths answered, which did not, which client IP the published services saw, and which containers
     received multicast. Empty if nothing was requested."""

@@ -85,7 +85,7 @@ def _why_no_bridge_address(
     bridge = next((link.bridge.name for link in veths), "")
     if bridge:
         return f"the bridge {bridge} has no address in the subnet of {column.title}: the machine has no route to it"
-    return f"no veth pair that was seen joins {column.title} to a bridge with an address in its subnet"
+    return f"no observed veth pair joins {column.title} to a bridge with an address in its subnet"
 
 
 def _bridge_address(
@@ -145,7 +145,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
         client_link = None if peer is None else link_with(states[peer.key], peer.networks[network])
         if peer is None or client_link is None:
             title = f"Another container to {column.title}, {where}"
-            why = f"no second container {where} was seen: a path between two needs one"
+            why = f"no second container {where} was observed, which this path needs"
             yield Path(kind, title, column.key, column.key, unavailable=why)
             continue
         name = column.container.name if by_name and column.container else ""

@@ -90,7 +90,7 @@ def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -
     return (
         ""
         if joined.name in inner
-        else f"joins the group on its own {joined.name}, to which the machine's {link.name} does not lead"
+        else f"joins the group on its own {joined.name}, which multicast on the machine's {link.name} does not reach"
     )
 
 

@@ -43,8 +43,12 @@ NEIGHBOUR_PORT = 80
 #: The processes that hold a port published by rootful Podman, so that no other program can bind it; netavark's rules
 #: forward the packets.
 PODMAN_HOLDERS = frozenset({"conmon", "podman"})
-UDP_FROM_BRIDGE = "docker-proxy may answer over UDP from the bridge's address, to which the container sent nothing"
-NO_HAIRPIN_MODE = "netavark gives bridge ports no hairpin mode, and whether br_netfilter requires it is not read"
+UDP_FROM_BRIDGE = (
+    "over UDP docker-proxy may answer from the bridge's address, which is not the address that the container sent to"
+)
+NO_HAIRPIN_MODE = (
+    "netavark does not enable hairpin mode on bridge ports, and Netmodes does not read whether br_netfilter requires it"
+)
 #: The number of hops before a rule or process that forwards: the LAN's interface, or the container's and its bridge.
 _HOPS_TO_PORT = {
     PathKind.LAN_PUBLISHED: 1,

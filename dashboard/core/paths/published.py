@@ -143,7 +143,7 @@ class _FamilyPaths:
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS
-        holds = f"{holder} holds the port" if holder else "nothing that was seen listens there"
+        holds = f"{holder} holds the port" if holder else "no observed process listens there"
         no_proxy = f"no docker-proxy on the machine's port {mapping.host_port}: {holds}"
         endpoint = format_endpoint(address, mapping.host_port)
         result = find_translation(self._rules, "tcp", address, mapping.host_port)
@@ -153,11 +153,17 @@ class _FamilyPaths:
             to = format_endpoint(rule.to_address, rule.to_port)
             hops = self._hops_to(rule.to_address)
             if hops is None:
-                why = f"a nat rule leads {endpoint} to {to}, where no address of {self._column.title} was seen"
+                why = (
+                    f"a nat rule translates {endpoint} to {to}, which is not an observed address of "
+                    f"{self._column.title}"
+                )
                 yield self._missing(expected, address, why)
             elif loopback and self._family is Family.INET6:
                 # IPv6 has no counterpart of the sysctl route_localnet.
-                why = f"a nat rule translates {endpoint} to {to}, and IPv6 routes no such packet out of loopback"
+                why = (
+                    f"a nat rule translates {endpoint} to {to}, but IPv6 does not route such a packet from loopback to "
+                    "a container"
+                )
                 yield self._missing(expected, address, why)
             else:
                 if loopback:

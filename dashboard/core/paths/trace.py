@@ -21,8 +21,8 @@ from dashboard.core.paths.requests import request_key, request_url
 #: The minimum number of packets of an answered request over TCP: SYN, ACK and the request; SYN-ACK and the response.
 REQUEST_PACKETS, RESPONSE_PACKETS = 3, 2
 NO_ENTRY = (
-    "the table has no entry with the client's address and port. The events of connection tracking are not observed: an "
-    "entry that exists only for a moment, such as that of a dropped first packet, is not seen"
+    "the table has no entry with the client's address and port. The events of connection tracking are not observed: "
+    "an entry that exists only for a moment, for example for a dropped first packet, is not seen"
 )
 
 
@@ -228,7 +228,7 @@ class _HopReader:
         elif self.evidence.rules_error:
             return Hop.unknown(kind, title, self.evidence.rules_error)
         elif rules:
-            return Hop.unknown(kind, title, "a rule has counted packets, possibly those of another connection")
+            return Hop.unknown(kind, title, "a rule has counted packets, possibly of another connection")
         elif uncounted := [text for text in self.uncounted if "masquerade" in text or "snat" in text]:
             return Hop.unknown(kind, title, "the rules have no packet counters", *uncounted)
         else:
@@ -240,7 +240,7 @@ class _HopReader:
         last = _address(self.forwarded.peer if self.forwarded is not None else self.destination)
         veths = sorted(self.evidence.veths, key=lambda veth: all(a.address != last for a in veth.inner.addresses))
         if not veths:
-            reason = "no veth pair that was seen joins the server to a bridge"
+            reason = "no observed veth pair joins the server to a bridge"
             if self.evidence.shared:
                 reason = "client and server share one network stack: no packet leaves it"
             yield Hop.not_seen(HopKind.BRIDGE, "A bridge and a veth pair", reason)

@@ -64,7 +64,7 @@ def translations(
     if isinstance(machine.firewall, UnsetType):
         inner, _ = inner_address(veths, family)
         # Over IPv6 docker-proxy also serves containers without an IPv6 address.
-        unknown = "" if inner or family is Family.INET6 else f"no address of {column.title} behind a bridge was seen"
+        unknown = "" if inner or family is Family.INET6 else f"no observed address of {column.title} is behind a bridge"
         return tuple(_infer(column, machine, family, inner)), unknown
     unread = machine.firewall.why_unread(family)
     rules = tuple(rule for rule in machine.firewall.translations if rule.family == family)

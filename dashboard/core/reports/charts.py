@@ -125,7 +125,7 @@ def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
     baselines = {one.baseline for one in compared.values()}
     names = name_series(measurement, probe)
     return ChartTable(
-        f"Times of {probe} in microseconds; the difference is that of the medians, with its 95 % interval",
+        f"Times of {probe} in microseconds, and the difference of the medians with its 95 % interval",
         ("path", "n", "p50", "p90", "p99", "p99.9", "max", "difference", "95 % interval", "verdict"),
         tuple(
             _series_cells(names[one.key], one, compared.get(one.key), baseline=one.key in baselines)

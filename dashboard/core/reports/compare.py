@@ -23,7 +23,7 @@ from dashboard.core.reports.view import ReportView
 
 MAX_REPORTS = 8
 LETTERS = "ABCDEFGH"
-NOT_EXECUTED = "not executed"
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +187,8 @@ def _compare_claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
     statements = {claim.id: claim.statement for view in reversed(views) for claim in view.claims}
     rows = []
     for identity in dict.fromkeys(claim.id for view in views for claim in view.claims):
-        given = tuple(of_report.get(identity, NOT_EXECUTED) for of_report in verdicts)
-        flipped = len({verdict for verdict in given if verdict != NOT_EXECUTED}) > 1
+        given = tuple(of_report.get(identity, NOT_RUN) for of_report in verdicts)
+        flipped = len({verdict for verdict in given if verdict != NOT_RUN}) > 1
         rows.append(ClaimRow(identity, statements[identity], given, flipped))
     return tuple(sorted(rows, key=lambda row: not row.flipped))
 

@@ -277,7 +277,7 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
         "runs": [_run(run, view.modes) for run in view.runs],
         "claims": [
             {
-                "head": clean(f"{claim.id}: {claim.verdict}"),
+                "head": clean(f"{claim.id}: {claim.verdict.word}"),
                 "statement": clean(claim.statement),
                 "reason": clean(claim.reason),
                 "source": clean(claim.source),

@@ -129,7 +129,7 @@ def _private(where: ReportEnvironment) -> str:
 
 
 FACTS: tuple[FactRule, ...] = (
-    FactRule("cpu_model", "processor", "clock, caches and the cost of system calls differ: every time differs"),
+    FactRule("cpu_model", "processor", "every time depends on the processor's clock, caches and cost of system calls"),
     FactRule(
         "conditions",
         "conditions",
@@ -137,13 +137,15 @@ FACTS: tuple[FactRule, ...] = (
         lambda *_series: False,
         _conditions,
     ),
-    FactRule("cores", "cores", "client, responder and docker-proxy share the cores"),
-    FactRule("pinned", "client and responder on cores", "the two may share caches or not", read=_pinned),
-    FactRule("governor", "frequency governor", "a processor that reduces its clock between requests answers later"),
+    FactRule("cores", "cores", "with few cores, client, responder and docker-proxy share them"),
+    FactRule(
+        "pinned", "client and responder on cores", ("client and responder may or may not share a cache"), read=_pinned
+    ),
+    FactRule("governor", "frequency governor", "a processor that lowers its clock rate between requests answers later"),
     FactRule("virtualisation", "virtualisation", "a hypervisor takes processor time, which shows mostly at p99"),
-    FactRule("kernel", "kernel", "the network stack itself differs", read=_kernel),
+    FactRule("kernel", "kernel", "the network stack may differ", read=_kernel),
     FactRule("machine", "architecture", "the kind of processor differs"),
-    FactRule("engine", "Docker Engine", "docker-proxy and the firewall rules differ", _BEHIND_RULES, _engine),
+    FactRule("engine", "Docker Engine", "docker-proxy and the firewall rules may differ", _BEHIND_RULES, _engine),
     FactRule(
         "userland_proxy",
         "docker-proxy",
@@ -154,22 +156,28 @@ FACTS: tuple[FactRule, ...] = (
     FactRule(
         "firewall_backend",
         "firewall backend",
-        "iptables evaluates rules one by one, nftables has maps",
+        "iptables evaluates rules one by one, nftables looks them up in maps",
         _BEHIND_RULES,
     ),
     FactRule(
         "mtu",
         "MTU",
-        "a payload that does not fit into one packet takes more or fewer packets",
+        "a large payload takes more or fewer packets",
         _of(Probe.TCP_STREAM, Probe.HTTP),
         _mtu,
     ),
-    FactRule("offloads", "offloads", "the kernel or the link segments packets", _of(Probe.TCP_STREAM), _offloads),
-    FactRule("load", "load before", "other programs used the cores", read=_load),
+    FactRule(
+        "offloads",
+        "offloads",
+        ("either the kernel or the link divides data into packets"),
+        _of(Probe.TCP_STREAM),
+        _offloads,
+    ),
+    FactRule("load", "load before", "other programs may have used the cores", read=_load),
     FactRule(
         "python",
         "Python",
-        "client and responder take about a microsecond, which may differ",
+        "client and responder themselves take about a microsecond, which depends on Python",
         _of(*ANSWERED_BY_US),
     ),
     FactRule("private", "private host", "the Engine has a separate network namespace", _BEHIND_RULES, _private),

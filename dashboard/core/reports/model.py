@@ -37,6 +37,11 @@ class ClaimVerdict(StrEnum):
     DIFFERS = "differs"
     NOT_TESTABLE = "not-testable"
 
+    @property
+    def word(self) -> str:
+        """The verdict as the command line and documents show it."""
+        return {self.HOLDS: "confirmed", self.NOT_TESTABLE: "not testable"}.get(self, str(self))
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:

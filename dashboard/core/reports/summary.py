@@ -6,6 +6,7 @@ Each sentence follows from the content of the report.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.core.comparison.answer.answer import describe_refused
 from dashboard.core.comparison.answer.differences import list_differences
 from dashboard.core.comparison.phrases import join_names, with_full_stop
 from dashboard.core.experiments.engine_kind import describe_engine
@@ -126,15 +127,20 @@ def list_headlines(runs: Sequence[FrozenRun]) -> tuple[str, ...]:
 def column_warnings(columns: Sequence[Column]) -> list[str]:
     """Warnings of the Engine, and containers that were refused, exited or were removed."""
     warnings = []
+    refused: dict[str, list[str]] = {}
+    for one in columns:
+        if one.status is ArmStatus.REFUSED:
+            refused.setdefault(one.error or "", []).append(one.title)
     for one in columns:
         warnings += [f"{one.title}: warning of the Engine: {with_full_stop(text)}" for text in one.warnings]
         if one.status is ArmStatus.REFUSED:
-            warnings.append(f"{one.title}: the Engine refused it: {with_full_stop(one.error or 'no reason given')}")
+            titles = refused.pop(one.error or "", [])
+            warnings += [describe_refused(titles, one.error)] if titles else []
         elif one.status is ArmStatus.EXITED:
             code = "" if one.exit_code is None else f" with code {one.exit_code}"
             warnings.append(f"{one.title}: the program exited{code}.")
         elif one.status is ArmStatus.LOST:
-            warnings.append(f"{one.title}: the container was removed outside of Netmodes.")
+            warnings.append(f"{one.title}: the container was removed outside Netmodes.")
         elif one.error:
             warnings.append(f"{one.title}: {with_full_stop(one.error)}")
     return warnings
@@ -179,7 +185,7 @@ def run_warnings(title: str, measurement: Measurement) -> list[str]:
 
 def claim_warnings(claims: Sequence[ClaimResult]) -> list[str]:
     """Claims that were not confirmed."""
-    results = {ClaimVerdict.DIFFERS: "does not hold here", ClaimVerdict.NOT_TESTABLE: "could not be tested"}
+    results = {ClaimVerdict.DIFFERS: "is not confirmed here", ClaimVerdict.NOT_TESTABLE: "could not be tested"}
     return [
         with_full_stop(f"The claim “{one.statement}” {results[one.verdict]}{f': {one.reason}' if one.reason else ''}")
         for one in claims

@@ -77,7 +77,7 @@ def _point(saved_at: float, series: SeriesFigures) -> _Point | None:
 
 def _list_verdicts(figures: ReportFigures) -> dict[str, str]:
     """Every verdict of a report by its subject."""
-    verdicts = {f"the claim {claim.id}": str(claim.verdict) for claim in figures.claims}
+    verdicts = {f"the claim {claim.id}": claim.verdict.word for claim in figures.claims}
     for run in figures.measurements:
         options, modes = run.measurement.options, figures.modes
         names = {one.key: f"{one.path.server}: {series_signature(one, modes, options)}" for one in run.series}

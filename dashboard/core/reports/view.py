@@ -214,7 +214,7 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         ("virtualisation", environment.virtualisation),
         (ENGINE_NAMES[kind], version),
         ("Engine host name", engine.name if engine is not None else ""),
-        ("private host", "yes: Netmodes runs this Engine" if engine is not None and engine.private else ""),
+        ("private host", "yes: Netmodes started this Engine" if engine is not None and engine.private else ""),
         ("docker-proxy", switch[environment.userland_proxy]),
         ("firewall backend", environment.firewall_backend),
         ("MTU", "\n".join(f"{name} {mtu}" for name, mtu in environment.mtu.items())),

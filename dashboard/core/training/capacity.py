@@ -104,7 +104,7 @@ class Capacity:
         if self.problem:
             return self.problem
         running = f" {self.running} running now." if self.running else ""
-        hold = "This machine holds" if self.machines == 1 else f"{self.machines} machines together hold"
+        hold = "This machine can run" if self.machines == 1 else f"{self.machines} machines together can run"
         return f"{hold} about {self.total} hosts with these limits (limited by {self.limited_by}).{running}"
 
 
@@ -175,7 +175,7 @@ def describe_queue(position: int, running: int, *, full: bool) -> str:
         return queued + "your host starts in a few seconds."
     if not running:
         return queued + "this machine has no capacity for a host now. Yours starts when it has."
-    taken = "the only host that this machine holds is" if running == 1 else f"all {running} hosts are"
+    taken = "the only host that this machine can run is" if running == 1 else f"all {running} hosts are"
     return f"{queued}{taken} in use. Yours starts when one is stopped."
 
 

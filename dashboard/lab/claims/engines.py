@@ -116,7 +116,7 @@ class ClaimEngine:
         """Raises NotTestableError if the engine's machine is RootlessKit's namespace, which has no interface on the
         LAN."""
         if self.facts.rootless_network:
-            raise NotTestableError("The LAN is the machine's: RootlessKit's namespace has no interface on it.")
+            raise NotTestableError("RootlessKit's namespace has no interface on the machine's LAN.")
 
 
 def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:

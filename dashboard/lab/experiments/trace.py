@@ -32,7 +32,7 @@ SETTLE_STEP_S = 0.01
 SETTLE_STEPS = 20
 TOOL_TIMEOUT_S = 3.0
 MAX_TOOL_BYTES = 2_000_000
-NOT_MACHINE = "the client is not in the machine's network stack: its nat rules do not apply"
+NOT_MACHINE = "the client is not in the machine's network stack: the machine's nat rules do not apply"
 
 #: Allows one trace at a time per lab, because counters include concurrent requests.
 _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()

@@ -38,7 +38,7 @@ async def measure_block(
     if not block.from_arm:
         return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
     if arm is None:
-        return RemoteAnswer({"error": "No arm in overlay mode was seen on this machine."})
+        return RemoteAnswer({"error": "This machine has no running arm in overlay mode."})
     opened = partial(arm_namespace, lab, arm.experiment, arm.column)
     try:
         return await lab.lent_client.measure(run, carrier, block, opened)

@@ -20,7 +20,7 @@ TURN_S = 5.0
 #: Seconds that a block may take beyond its own duration and timeout.
 ANSWER_S = 5.0
 type OpenNamespace = Callable[[str], Awaitable[Namespace]]
-BUSY = "This machine measures something else at the moment."
+BUSY = "Another measurement is running on this machine."
 
 
 class LentClient:

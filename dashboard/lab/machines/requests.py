@@ -108,7 +108,7 @@ async def request_from_arm(lab: Lab, experiment: str, column: str, address: str,
             if address not in found.answers:
                 # The address that was found is not reported: it may be outside the overlay network.
                 shown = "it has another address" if found.answers else found.outcome
-                return Reply(None, error=f"The name {name} does not lead to {address}: {shown}.")
+                return Reply(None, error=f"The name {name} does not resolve to {address}: {shown}.")
         return await request(namespace, address, port, host=name, timeout_s=TIMEOUT_S, on_connected=_hold)
 
 

@@ -45,7 +45,10 @@ class Command(NetmodesCommand):
         changer = actions.add_parser("role", help="give an account another role")
         changer.add_argument("name", metavar="NAME", help="the name of the account")
         changer.add_argument("role", choices=roles, metavar="ROLE", help=", ".join(roles))
-        for action, text in (("deactivate", "sign an account out and let it in no more"), ("activate", "undo that")):
+        for action, text in (
+            ("deactivate", "sign an account out and refuse its sign-ins"),
+            ("activate", ("allow its sign-ins again")),
+        ):
             actions.add_parser(action, help=text).add_argument("name", metavar="NAME", help="the name of the account")
 
     def handle(self, *_args: Any, **options: Any) -> None:

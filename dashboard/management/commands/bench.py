@@ -39,7 +39,7 @@ class Command(NetmodesCommand):
         parser.add_argument(
             "--engine",
             metavar="NAME",
-            help=f"run on another engine, whose root is made if it is missing: {', '.join(VARIANTS)}",
+            help=f"run on another engine (its root file system is created if it is missing): {', '.join(VARIANTS)}",
         )
         add_privileged_hosts(parser)
         parser.add_argument("--json", action="store_true", help="print bench/1")

@@ -24,7 +24,7 @@ from dashboard.store import claim_runs
 class Command(NetmodesCommand):
     """Runs claims on this engine, or on private hosts if they change the machine."""
 
-    help = "Runs claims about network modes and prints which hold, with the evidence."
+    help = "Runs claims about network modes and prints the verdicts with the evidence."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Adds the claims and the option for the output format."""
@@ -83,7 +83,7 @@ class Command(NetmodesCommand):
             nonlocal done
             if state is ClaimState.DONE and result is not None and not quiet:
                 done += 1
-                self.say(f"{done}/{len(claims)} {result.verdict}: {printable(result.id)}")
+                self.say(f"{done}/{len(claims)} {result.verdict.word}: {printable(result.id)}")
 
         async with AsyncExitStack() as stack:
             context = await open_context(stack, folder, self.say)

@@ -113,7 +113,8 @@ class Command(NetmodesCommand):
         problems = list(check_options(measuring, probes))
         if Probe.HTTP in probes and set(probes) & ANSWERED_BY_US:
             problems.append(
-                "http uses the container's program, the other probes our responder: measure them separately."
+                "The probe http is answered by the container's own program, the others by a responder of Netmodes: "
+                "measure them separately."
             )
         if problems:
             raise CommandError("\n".join(problems), returncode=WRONG_USAGE)

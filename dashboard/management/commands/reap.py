@@ -24,8 +24,8 @@ class Command(NetmodesCommand):
         parser.add_argument(
             "--all",
             action="store_true",
-            help="remove everything of the installation that this machine has joined, also what is in use, without its "
-            "database: after the machine was revoked",
+            help="after this machine was revoked: remove everything of the installation that it joined, even what is "
+            "in use; needs no database",
         )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 

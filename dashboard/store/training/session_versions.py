@@ -50,5 +50,5 @@ def version_of(session: str) -> SessionVersion:
 
 
 def mirrors_of(sessions: Iterable[str]) -> dict[str, str]:
-    """The mirrored experiment of each of these sessions that mirrors one, by session."""
+    """The shared experiment of each of these sessions that mirrors one, by session."""
     return dict(TrainingSession.objects.filter(pk__in=sessions, mirror__isnull=False).values_list("pk", "mirror_id"))

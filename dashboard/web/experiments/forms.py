@@ -82,12 +82,12 @@ class ArmForm(forms.Form):
         rows="2",
     )
     publish_all = forms.BooleanField(label=_("Publish all exposed ports (-P)"), required=False)
-    machine = forms.CharField(label=_("Machine"), help_text=_("on which it runs"), required=False)
+    machine = forms.CharField(label=_("Machine"), help_text=_("the machine on which the arm runs"), required=False)
 
     def __init__(self, *args: Any, machines: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if machines:
-            choices = [("", _("— that of the experiment")), *((name, name) for name in machines)]
+            choices = [("", _("— same as the experiment")), *((name, name) for name in machines)]
             self.fields["machine"].widget = forms.Select(choices=choices)
             self.order_fields(["mode", "machine"])
         elif not self["machine"].value():

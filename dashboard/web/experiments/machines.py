@@ -41,7 +41,7 @@ def machine_notes() -> dict[str, MachineNote]:
                 note=_("This server has no connection to NATS: it is not known whether the lab of this machine runs.")
             )
         elif not lab.is_connected:
-            notes[name] = MachineNote(_("The lab of this machine does not respond: what it reported last is shown."))
+            notes[name] = MachineNote(_("The lab of this machine does not respond: its last report is shown."))
         elif lab.version_problem:
             notes[name] = MachineNote(note=lab.version_problem)
         elif record is not None and record.is_draining:

@@ -31,7 +31,7 @@ from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.operations.roles import Action, OwnedKind
-from dashboard.core.paths.attempts import name_client
+from dashboard.core.paths.attempts import name_client, name_machine
 from dashboard.lab.doctor import unavailable_report
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
@@ -207,11 +207,15 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
         title = _("The request cannot be sent now")
         return await sync_to_async(refuse)(request, 409, title, str(error), back=scope.experiment(identity))
     columns = await to_db_thread(_columns_of, identity)
-    answers = [{**asdict(attempt), "from": name_client(attempt.origin, columns)} for attempt in attempts]
     if _wants_json(request):
+        answers = [
+            asdict(one) | {"from": name_client(one.origin, columns), "machine": name_machine(one.server, columns)}
+            for one in attempts
+        ]
         return JsonResponse({"attempts": answers})
     context = {
-        "attempts": answers,
+        "attempts": attempts,
+        "columns": columns,
         "experiment_url": scope.experiment(identity),
         "trace_url": f"{scope.experiment(identity)}trace/",
         **scope.context,

@@ -60,7 +60,8 @@ def describe_changes(comparison: ReportComparison) -> str:
     if comparison.arms:
         parts.append(ngettext("%(count)d fact changed", "%(count)d facts changed", changes) % {"count": changes})
     if comparison.claims:
-        parts.append(ngettext("%(count)d claim flipped", "%(count)d claims flipped", flipped) % {"count": flipped})
+        one, several = "%(count)d claim with different verdicts", "%(count)d claims with different verdicts"
+        parts.append(ngettext(one, several, flipped) % {"count": flipped})
     if verdicts:
         counts = {
             "count": len(verdicts),

@@ -67,7 +67,7 @@ class MirrorConsumer(SessionConsumer):
     mirrored = ""
 
     async def enter(self, write_now: Any, mirrored: str, *, admitted: bool) -> None:
-        """Joins the feed of the mirrored experiment; closes the connection with ``GONE`` if none is shown, or the
+        """Joins the feed of the shared experiment; closes the connection with ``GONE`` if none is shown, or the
         participant is not admitted."""
         if not mirrored or not admitted:
             await self.send({"type": "websocket.close", "code": GONE})

@@ -168,13 +168,13 @@ class SessionHub(FeedHub[SessionFeed]):
         self._in_loop(disconnect)
 
     def end_mirrors(self, session: str) -> None:
-        """Closes all connections to the session's mirrored comparison, in all processes, because it was replaced or
+        """Closes all connections to the session's shared comparison, in all processes, because it was replaced or
         ended."""
         self.peers.tell("class-mirrors", session)
         self.end_mirrors_here(session)
 
     def end_mirrors_here(self, session: str, current: str = "") -> None:
-        """Closes the connections to the session's mirrored comparisons in this process, except those to the ``current``
+        """Closes the connections to the session's shared comparisons in this process, except those to the ``current``
         experiment."""
         self._in_loop(lambda: self.linked.end_mirrors(session, current))
 

@@ -1,4 +1,4 @@
-"""Clients that are disconnected together with a participant, a session or a mirrored comparison."""
+"""Clients that are disconnected together with a participant, a session or a shared comparison."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ MIRROR = "mirror:"
 
 
 def mirror_key(session: str, experiment: str) -> str:
-    """The key for clients that follow an experiment as the mirrored comparison of a session."""
+    """The key for clients that follow an experiment as the shared comparison of a session."""
     return f"{MIRROR}{session}:{experiment}"
 
 
@@ -35,11 +35,11 @@ class LinkedClients:
             hub.disconnect(client, GONE)
 
     def mirrored(self) -> set[str]:
-        """The ids of the sessions whose mirrored comparison has clients."""
+        """The ids of the sessions whose shared comparison has clients."""
         return {key.split(":")[1] for key in self._clients if key.startswith(MIRROR)}
 
     def end_mirrors(self, session: str, current: str) -> None:
-        """Closes the connections to mirrored comparisons of a session, except to the ``current`` experiment."""
+        """Closes the connections to shared comparisons of a session, except to the ``current`` experiment."""
         for key in tuple(self._clients):
             if key.startswith(mirror_key(session, "")) and key != mirror_key(session, current):
                 self.disconnect(key)

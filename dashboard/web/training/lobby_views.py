@@ -1,4 +1,4 @@
-"""A participant's pages other than the steps: the lobby, the mirrored comparison, asking for help, moving to another
+"""A participant's pages other than the steps: the lobby, the shared comparison, asking for help, moving to another
 device."""
 
 from typing import Any
@@ -142,7 +142,7 @@ async def mirror(request: HttpRequest, row: TrainingSession, participant: Partic
 
 
 async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dict[str, object]) -> HttpResponse:
-    """The read-only page of the mirrored experiment. Http404 if no experiment is mirrored."""
+    """The read-only page of the shared experiment. Http404 if no experiment is mirrored."""
     if not row.mirror_id:
         raise Http404(_("Your instructor does not show a comparison now."))
     snapshot = await to_db_thread(load_snapshot, row.mirror_id)

@@ -39,7 +39,7 @@ REPORTS = {
 
 def test_claims_that_are_not_the_same_everywhere_are_listed_with_the_reason() -> None:
     text = engines_markdown(REPORTS)
-    assert "1 of 3 claims hold on every engine. The others:" in text
+    assert "1 of 3 claims are confirmed on every engine. The others:" in text
     assert "| claim | `debian-trixie` | `icc=false` |" in text
     assert "| `veth` | ✓ | ≠ |" in text
     assert "| `time` | ○✓ | ✓ |" in text

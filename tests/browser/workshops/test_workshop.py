@@ -86,7 +86,7 @@ def expect_result(page: Page, failed: int) -> None:
     facts = page.locator(".certificate").inner_text()
     assert "16 of 16" in facts
     assert f"{RIGHT} of {len(EXPECTED)}" in facts
-    assert re.search(rf"failed attempts\s+{failed}\b", facts), facts
+    assert re.search(rf"failed checks\s+{failed}\b", facts), facts
     rows = page.locator("table.results tbody tr")
     assert rows.count() == len(HOST.steps)
     for number, step in enumerate(HOST.steps):

@@ -89,7 +89,7 @@ def test_the_text_of_a_run_has_each_statement_with_reasons_and_the_evidence_of_c
         ("Docker Engine 26",),
     )
     text = run_text(run)
-    assert f"✓ holds        {one.id}: {one.statement}" in text
+    assert f"✓ confirmed    {one.id}: {one.statement}" in text
     assert "It is too busy here." in text
     assert "seen: this" not in text
     assert "seen:�[2J that" in text

@@ -40,7 +40,7 @@ def test_a_port_that_only_one_arm_was_asked_to_publish_is_explained() -> None:
 def test_an_arm_that_was_not_asked_to_publish_is_explained() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
     scene = with_column(columns, "bridge", asked=(), published=()), states
-    assert why(scene, "published", "80/tcp", "asked") == "Not every arm was asked to publish this port."
+    assert why(scene, "published", "80/tcp", "asked") == "Not every arm was launched with -p for this port."
 
 
 def test_a_port_that_the_machine_also_uses_is_not_called_free() -> None:
@@ -131,8 +131,8 @@ def test_the_sockets_of_slirp4netns_have_one_row_except_the_published_port() -> 
     assert {key for key in rows if key.startswith("udp")} == {"udp :5353", "udp datagrams"}
     assert rows["udp datagrams"].notes[MACHINE] == "2 sockets, random ports"
     assert rows["udp datagrams"].why == (
-        "slirp4netns sends what containers send over UDP, such as queries, from sockets of its own, which host mode "
-        "sees there."
+        "slirp4netns forwards the UDP datagrams of containers, such as DNS queries, from its own sockets, which host mode "
+        "sees too."
     )
 
 

@@ -101,9 +101,9 @@ def test_no_difference_is_a_result_with_its_limit() -> None:
 
 def test_inconclusive_blocks_are_reported_as_such() -> None:
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (-1.0, 3.0)}))
-    assert found == Headline("The blocks do not tell the two paths apart.")
+    assert found == Headline("This measurement cannot tell the two paths apart.")
     more = write_headline(make_measurement(LOOPBACK, {ADDRESS: (-1.0, 3.0), DNAT: (-2.0, 4.0)}))
-    assert more.sentence == "The blocks do not tell these paths apart."
+    assert more.sentence == "This measurement cannot tell these paths apart."
 
 
 def test_one_difference_is_described_with_its_interval_and_cause() -> None:
@@ -120,7 +120,7 @@ def test_one_difference_is_described_with_its_interval_and_cause() -> None:
 
 def test_several_differences_are_counted_and_the_slowest_is_named_only_if_it_is_distinct() -> None:
     apart = write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0), "c/x": (5.0, 6.0), "d/x": (-1.0, 1.0)}))
-    assert apart.sentence == "Of 3 paths against x, a: 2 slower, 1 not decided."
+    assert apart.sentence == "Of 3 paths against x, a: 2 slower, 1 inconclusive."
     assert apart.evidence == "The slowest is x, c, by 5.0 to 6.0 µs."
     overlapping = write_headline(make_measurement("a/x", {"b/x": (1.0, 5.5), "c/x": (5.0, 6.0)}))
     assert overlapping.evidence == ""

@@ -40,7 +40,7 @@ def test_the_reason_states_what_is_known_about_the_endpoint(
 def test_a_value_and_a_page_give_the_reason() -> None:
     assert not_visible("the engine is reached over SSH") == "not visible: the engine is reached over SSH"
     assert invisible_notice("the engine is reached over SSH").endswith(
-        "the Engine's API says: the engine is reached over SSH."
+        "the Engine's API reports: the engine is reached over SSH."
     )
     assert invisible_notice("") == ""
 

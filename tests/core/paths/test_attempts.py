@@ -8,7 +8,15 @@ import pytest
 
 from dashboard.core.experiments.journal import NO_TRIAL, Attempt, Trial
 from dashboard.core.experiments.messages import Column
-from dashboard.core.paths.attempts import MAX_ATTEMPTS, MAX_BODY, MAX_TRIALS, describe_attempts, name_client, next_trial
+from dashboard.core.paths.attempts import (
+    MAX_ATTEMPTS,
+    MAX_BODY,
+    MAX_TRIALS,
+    describe_attempts,
+    group_attempts,
+    name_client,
+    next_trial,
+)
 from dashboard.core.paths.model import PathKind
 from dashboard.core.paths.multicast import NOT_SENT
 
@@ -42,6 +50,15 @@ def test_the_client_of_a_request_has_the_title_of_its_column_or_is_another_machi
     assert name_client("machine@2", columns) == "this machine (lab2)"
     assert name_client("@lab2", columns) == "machine lab2"
     assert name_client("gone", columns) == "gone"
+
+
+def test_attempts_are_grouped_by_the_machine_that_they_reached() -> None:
+    there = replace(COLUMNS[0], key="host-lab2", machine="lab2")
+    columns = (*(replace(column, machine="server") for column in COLUMNS), there)
+    other = replace(LOOPBACK, server="host-lab2")
+    assert group_attempts((LOOPBACK, other, PROXY), columns) == (("server", (LOOPBACK, PROXY)), ("lab2", (other,)))
+    assert group_attempts((LOOPBACK, PROXY), COLUMNS) == (("", (LOOPBACK, PROXY)),)
+    assert group_attempts((), COLUMNS) == ()
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_a_loss_is_expected_where_the_receiver_joins_behind_another_link() -> No
     host, bridge, _none = columns = receiving_columns(COLUMNS, STATES)
     no_link = "none has no link with an IPv4 address, on which it could join the group"
     assert expected_losses(ETH0, columns, STATES) == {
-        "bridge": "bridge joins the group on its own eth0, to which the machine's eth0 does not lead",
+        "bridge": "bridge joins the group on its own eth0, which multicast on the machine's eth0 does not reach",
         "none": no_link,
     }
     assert expected_losses(DOCKER0, columns, STATES) == {

@@ -197,7 +197,7 @@ def test_a_rule_that_includes_loopback_applies_before_any_listener() -> None:
     everywhere = FirewallRules((replace(DOCKER, excluded=()),))
     offered, missing = published(*scene(everywhere, proxy=False))
     assert offered == {"published-dnat 127.0.0.1:8080", "published-dnat 192.0.2.2:8080"}
-    assert "nothing that was seen listens there" in missing["published-proxy"]
+    assert "no observed process listens there" in missing["published-proxy"]
     _, missing = published(*scene(everywhere))
     assert missing["published-proxy"] == "a nat rule translates 127.0.0.1:8080 before the kernel looks for a listener"
 
@@ -215,7 +215,7 @@ def test_translated_packets_over_ipv6_do_not_leave_loopback() -> None:
     columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "::")))
     offered, missing = published(columns, states)
     assert offered == {"published-dnat [2001:db8::2]:8080"}
-    assert "IPv6 routes no such packet out of loopback" in missing["published-proxy"]
+    assert "IPv6 does not route such a packet from loopback" in missing["published-proxy"]
 
 
 def with_inner_ipv6(state: NamespaceState) -> NamespaceState:
@@ -231,7 +231,7 @@ def test_a_rule_that_leads_elsewhere_is_stated() -> None:
     offered, missing = published(*scene(FirewallRules((replace(DOCKER, to_address="10.0.0.9"),))))
     assert "published-dnat 192.0.2.2:8080" not in offered
     assert missing["published-dnat"] == (
-        "a nat rule leads 192.0.2.2:8080 to 10.0.0.9:80, where no address of bridge was seen"
+        "a nat rule translates 192.0.2.2:8080 to 10.0.0.9:80, which is not an observed address of bridge"
     )
 
 

@@ -23,7 +23,7 @@ def test_docker_proxy_is_a_path_only_if_it_was_seen_to_listen() -> None:
     columns, states = make_scene(("bridge",))
     others = tuple(listener for listener in states[MACHINE].listeners if listener.process != "docker-proxy")
     states[MACHINE] = replace(states[MACHINE], listeners=others)
-    assert "nothing that was seen listens there" in paths_by_key(columns, states)["bridge/published-proxy"].unavailable
+    assert "no observed process listens there" in paths_by_key(columns, states)["bridge/published-proxy"].unavailable
     taken = tuple(
         replace(listener, port=8080, process="dockerd") if listener.process == "sshd" else listener
         for listener in others

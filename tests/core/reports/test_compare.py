@@ -127,7 +127,7 @@ def test_flipped_claims_come_first() -> None:
     comparison = compare_reports(two(before, after))
     assert [(row.id, row.flipped) for row in comparison.claims] == [("dns", True), ("a", False), ("new", False)]
     assert comparison.claims[0].verdicts == ("holds", "differs")
-    assert comparison.claims[1].verdicts == ("holds", "not executed")
+    assert comparison.claims[1].verdicts == ("holds", "not run")
 
 
 def test_two_to_eight_reports_can_be_compared() -> None:
@@ -217,7 +217,7 @@ def test_a_series_that_only_one_report_has_is_unmatched() -> None:
 def test_a_claim_that_was_not_executed_everywhere_is_not_flipped() -> None:
     contents = [make_content(measurements=(), claims=(claim(ClaimVerdict.HOLDS),) * number) for number in (1, 0, 1)]
     (row,) = compare_reports([compared(one) for one in contents]).claims
-    assert (row.verdicts, row.flipped) == (("holds", "not executed", "holds"), False)
+    assert (row.verdicts, row.flipped) == (("holds", "not run", "holds"), False)
 
 
 def test_facts_that_could_explain_a_difference_belong_to_one_that_was_decided() -> None:

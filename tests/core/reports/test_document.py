@@ -56,7 +56,7 @@ def test_the_document_is_json_and_has_every_chapter() -> None:
     assert data["notes"] == [["paragraph", "A note."]]
     assert data["differences"]
     assert data["warnings"]
-    assert [one["head"] for one in data["claims"]] == ["dns: holds"]
+    assert [one["head"] for one in data["claims"]] == ["dns: confirmed"]
     experiment = data["experiment"]
     assert len(experiment["rows"]["body"]) == len(experiment["whys"])
     assert [line[0] for line in experiment["columns"]["body"]] == ["this machine", "host", "bridge", "none"]

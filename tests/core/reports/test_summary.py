@@ -163,14 +163,25 @@ def test_properties_that_make_times_less_reliable_are_warnings(environment: Envi
             {"warnings": ("Published ports are discarded",)},
             ["bridge: warning of the Engine: Published ports are discarded."],
         ),
-        ({"status": ArmStatus.REFUSED, "error": "no swarm."}, ["bridge: the Engine refused it: no swarm."]),
+        ({"status": ArmStatus.REFUSED, "error": "no swarm."}, ["bridge could not be launched: no swarm."]),
         ({"status": ArmStatus.EXITED, "exit_code": 1}, ["bridge: the program exited with code 1."]),
         ({"status": ArmStatus.EXITED}, ["bridge: the program exited."]),
-        ({"status": ArmStatus.LOST}, ["bridge: the container was removed outside of Netmodes."]),
+        ({"status": ArmStatus.LOST}, ["bridge: the container was removed outside Netmodes."]),
     ],
 )
 def test_a_container_that_did_not_run_or_has_warnings_is_a_warning(more: dict[str, Any], expected: list[str]) -> None:
     assert column_warnings([make_column("bridge", **more)]) == expected
+
+
+def test_arms_that_were_refused_for_one_reason_are_one_warning() -> None:
+    columns = [
+        make_column(key, status=ArmStatus.REFUSED, error=error)
+        for key, error in (("host", "No registry answers."), ("none", "no swarm."), ("bridge", "No registry answers."))
+    ]
+    assert column_warnings(columns) == [
+        "host and bridge could not be launched: No registry answers.",
+        "none could not be launched: no swarm.",
+    ]
 
 
 def test_failed_blocks_and_incomplete_runs_are_warnings() -> None:
@@ -188,7 +199,7 @@ def test_failed_blocks_and_incomplete_runs_are_warnings() -> None:
     ("verdict", "expected"),
     [
         (ClaimVerdict.HOLDS, []),
-        (ClaimVerdict.DIFFERS, ["The claim “Names resolve.” does not hold here: why."]),
+        (ClaimVerdict.DIFFERS, ["The claim “Names resolve.” is not confirmed here: why."]),
         (ClaimVerdict.NOT_TESTABLE, ["The claim “Names resolve.” could not be tested: why."]),
     ],
 )

@@ -75,7 +75,7 @@ def test_changed_verdicts_are_listed_even_after_a_report_without_them() -> None:
         [make_trend_report(0, faster, (claim,)), make_trend_report(1), make_trend_report(2, changed, (flipped,))]
     )
     assert [len(one.verdicts) for one in entries[:2]] == [0, 0]
-    assert "the claim dns: holds → differs" in entries[2].verdicts
+    assert "the claim dns: confirmed → differs" in entries[2].verdicts
     assert any("published-proxy" in text and text.endswith("slower → same") for text in entries[2].verdicts)
 
 

@@ -73,7 +73,7 @@ def test_the_engine_keeps_its_own_share() -> None:
     [
         (3, 10, False, "You are third in the queue; your host starts in a few seconds."),
         (1, 40, True, "You are first in the queue; all 40 hosts are in use. Yours starts when one is stopped."),
-        (2, 1, True, "the only host that this machine holds is in use"),
+        (2, 1, True, "the only host that this machine can run is in use"),
         (12, 0, True, "You are 12th in the queue; this machine has no capacity"),
     ],
 )
@@ -172,7 +172,7 @@ def test_the_capacity_of_several_machines_is_their_sum() -> None:
     both = combine([first, away, second])
     assert both == Capacity(3, 8, "memory", isolated=False, machines=2, others=3)
     assert both.sentence == (
-        "2 machines together hold about 11 hosts with these limits (limited by memory). 3 running now."
+        "2 machines together can run about 11 hosts with these limits (limited by memory). 3 running now."
     )
     assert (both.total, both.for_groups) == (11, 8), "hosts of LANs take room from those of groups"
     assert combine([first]) == first

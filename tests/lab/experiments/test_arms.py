@@ -50,7 +50,7 @@ async def test_a_pid_of_another_machine_is_never_entered(fake_lab: LabHarness, f
     )
     assert view.head is not None
     assert view.head.problem == ""
-    assert view.head.notice.endswith("only what the Engine's API says: the engine is reached over TCP.")
+    assert view.head.notice.endswith("only what the Engine's API reports: the engine is reached over TCP.")
     bridge = await fake_lab.column(identity, "bridge")
     assert (bridge.status, bridge.container and bridge.container.name) == (
         ArmStatus.RUNNING,

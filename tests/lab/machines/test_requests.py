@@ -163,4 +163,4 @@ async def test_an_address_that_a_name_has_elsewhere_is_not_passed_on(monkeypatch
         lab.answers = answers
         reply = await lab.ask(name="overlay")
         assert reply.status is None
-        assert reply.error == f"The name overlay does not lead to 172.18.0.9: {shown}."
+        assert reply.error == f"The name overlay does not resolve to 172.18.0.9: {shown}."

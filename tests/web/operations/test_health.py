@@ -192,7 +192,10 @@ HEALTHY = LabStatus("28.5.1", private=False, engine_answers=True, engine_since=0
 
 @pytest.mark.parametrize(
     ("ended", "reason"),
-    [("lab-passes", "A task of the lab ended unexpectedly: lab-passes."), ("", "The lab does not finish its pass.")],
+    [
+        ("lab-passes", "A task of the lab ended unexpectedly: lab-passes."),
+        ("", "The lab hangs: its latest pass has not ended."),
+    ],
 )
 async def test_other_machines_do_not_hide_an_own_lab_that_fails(machines: RemoteLabs, ended: str, reason: str) -> None:
     now = time.time()

@@ -55,7 +55,7 @@ def test_the_older_report_is_the_baseline_in_any_order_of_selection(owner: Clien
     page = get(owner, compare_url(new, old, new))
     text = text_of(page)
     assert "3 measurements compared: 3 slower, 0 faster" in text
-    assert "1 claim flipped" in text
+    assert "1 claim with different verdicts" in text
     assert "0 facts changed" in text
     assert text.index("A before") < text.index("B after")
     assert DRIFT_SENTENCE in text
@@ -84,7 +84,10 @@ def save_with_mtu(content: ReportContent, mtu: int) -> str:
 def test_changes_are_first_and_what_is_the_same_is_folded_with_a_count(owner: Client) -> None:
     page = get(owner, compare_url(save(BEFORE), save_with_mtu(after(kernel="7.0"), 9000)))
     text = text_of(page)
-    assert re.search(r"Compared with “before”: [1-9]\d* facts? changed; 1 claim flipped; 3 measurements compared", text)
+    assert re.search(
+        r"Compared with “before”: [1-9]\d* facts? changed; 1 claim with different verdicts; 3 measurements compared",
+        text,
+    )
     assert "the environments differ in kernel" in text
     headings = ["Changed facts", "Claims", "Latency", "Environment"]
     assert [text.index(f"{one} ?") for one in headings] == sorted(text.index(f"{one} ?") for one in headings)
@@ -140,7 +143,7 @@ def test_a_trend_has_points_marks_and_a_table(owner: Client) -> None:
     assert page.count("<polyline") == 3
     assert page.count('class="moment" x1') == 1
     assert "kernel: 6.18.44 → 7.0" in text
-    assert "the claim dns: holds → differs" in text
+    assert "the claim dns: confirmed → differs" in text
     assert re.search(r"127\.0\.0\.1 → host.*16\.\d \[", text)
     assert "Compare the last two" in text
 

@@ -21,7 +21,7 @@ def judge_exposed(container: Container) -> Judgement:
     """Holds if port 80 is listed without a port of the machine."""
     ports = container.setting("NetworkSettings", "Ports") or {}
     evidence = f"NetworkSettings.Ports: {describe_ports(ports)}"
-    return holds_if("80/tcp" in ports and not ports["80/tcp"], "It is published, or not listed.", evidence)
+    return holds_if("80/tcp" in ports and not ports["80/tcp"], "The port is published, or not listed.", evidence)
 
 
 async def observe_range(testbed: Testbed) -> tuple[Container, str]:
@@ -54,7 +54,7 @@ def judge_changed(observed: tuple[list[int], list[int]]) -> Judgement:
     """Holds if both ports exist and differ."""
     before, after = (ports[0] if ports else 0 for ports in observed)
     evidence = (f"port before: {before or 'none'}", f"port after: {after or 'none'}")
-    return holds_if(bool(before and after) and before != after, "It is the same.", *evidence)
+    return holds_if(bool(before and after) and before != after, "The port is the same as before.", *evidence)
 
 
 CLAIMS = (

@@ -23,12 +23,12 @@ def _evidence(inside: NamespaceState) -> str:
 
 def judge(inside: NamespaceState) -> Judgement:
     """Holds if no interface has a global IPv6 address."""
-    return holds_if(not _addresses(inside), "It has one.", _evidence(inside))
+    return holds_if(not _addresses(inside), "The container has a global IPv6 address.", _evidence(inside))
 
 
 def judge_with_ipv6(inside: NamespaceState) -> Judgement:
     """Holds if an interface has a global IPv6 address."""
-    return holds_if(bool(_addresses(inside)), "It has none.", _evidence(inside))
+    return holds_if(bool(_addresses(inside)), "The container has no global IPv6 address.", _evidence(inside))
 
 
 CLAIM = Claim(

@@ -32,7 +32,7 @@ def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
     proxy, rest = timings
     evidence = (proxy.summary, rest.summary)
     if proxy.ci95_us is None or rest.ci95_us is None:
-        return not_testable("There are too few blocks.", *evidence)
+        return not_testable("The measurement has too few blocks.", *evidence)
     return holds_if(proxy.ci95_us[0] > rest.ci95_us[1], "docker-proxy does not cost the most.", *evidence)
 
 
@@ -89,7 +89,7 @@ CLAIMS = (
         statement="“Bridge mode is slow” is mostly docker-proxy: at 127.0.0.1 it adds more to a published port than "
         "bridge, veth and DNAT together.",
         source="docs/measuring.md; Moby, cmd/docker-proxy",
-        exact="Requests from other machines do not go through docker-proxy. Measuring curl localhost measures the "
+        exact="Requests from other machines do not go through docker-proxy. A measurement at localhost measures that "
         "exception.",
         observe=observe_proxy_and_rest,
         judge=judge_most,

@@ -30,9 +30,11 @@ def judge_mtu(states: BridgeStates) -> Judgement:
     machine, inside, bridge = states
     outer, inner = find_interface(machine, bridge), find_interface(inside, "eth0")
     if outer is None or inner is None:
-        return differs(f"There is no {bridge}, or no eth0.", f"interfaces in the container: {len(inside.interfaces)}")
+        return differs(
+            f"{bridge} or the container's eth0 is missing.", f"interfaces in the container: {len(inside.interfaces)}"
+        )
     evidence = f"MTU of {bridge}: {outer.mtu}, of eth0 in the container: {inner.mtu}"
-    return holds_if(outer.mtu == inner.mtu, "They differ.", evidence)
+    return holds_if(outer.mtu == inner.mtu, "The MTUs differ.", evidence)
 
 
 def judge_veth(states: BridgeStates) -> Judgement:
@@ -47,7 +49,11 @@ def judge_veth(states: BridgeStates) -> Judgement:
         f"eth0 in the container: index {inner.index}, peer {inner.peer}",
         f"on the machine: {outer.name if outer else 'nothing'}, master {outer.master if outer else 'none'}",
     )
-    return holds_if(outer is not None and outer.master == bridge, f"It is not on {bridge}.", *evidence)
+    return holds_if(
+        outer is not None and outer.master == bridge,
+        f"The machine's end of the veth pair is not a port of {bridge}.",
+        *evidence,
+    )
 
 
 def _claim(
@@ -96,8 +102,8 @@ CLAIMS = (
         judge=judge_mtu,
         typed="docker exec ID ip link show eth0",
         mutation={"--network bridge": "--network {lab}"},
-        exact="Where the machine's link has a smaller MTU (VPN, cloud), large packets vanish until you set the MTU by "
-        "hand. In host mode there is nothing to set.",
+        exact="Where the machine's link has a smaller MTU (VPN, cloud), large packets are lost until you set the MTU "
+        "yourself. In host mode you need not set it.",
     ),
     _claim(
         "bridge-veth",

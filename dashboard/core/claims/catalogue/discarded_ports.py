@@ -58,7 +58,7 @@ def judge_warned_once(container: Container) -> Judgement:
     if inspected:
         return differs("docker inspect shows the warning.", *evidence)
     warned = any(WARNING in warning for warning in container.warnings)
-    return holds_if(warned, "There was no warning.", *evidence)
+    return holds_if(warned, "The Engine gave no warning.", *evidence)
 
 
 CLAIMS = (

@@ -43,14 +43,14 @@ def judge_masqueraded(observed: DnatRequest) -> Judgement:
     """Holds if the rule counts packets and the server sees the gateway."""
     before, after, response, gateway = observed
     proved = response.status == 200 and after > before and response.client_seen == gateway
-    return holds_if(proved, "It was not translated and masqueraded.", *_evidence(observed))
+    return holds_if(proved, "The request was not translated and masqueraded.", *_evidence(observed))
 
 
 def judge_slirp(observed: DnatRequest) -> Judgement:
     """Holds if nothing answers and no rule counts packets."""
     before, after, response, _gateway = observed
     proved = response.status is None and before == after
-    return holds_if(proved, "The other address answered, or a rule counted packets.", *_evidence(observed))
+    return holds_if(proved, "The port answered at the other address, or a rule counted packets.", *_evidence(observed))
 
 
 async def observe_without_proxy(testbed: Testbed) -> DnatRequest:
@@ -67,8 +67,8 @@ CLAIMS = (
         statement="A request to a published port at 127.0.0.1 goes through docker-proxy: no DNAT rule matches it, and "
         "the server sees the bridge's gateway as its client.",
         source="Moby, libnetwork/drivers/bridge/setup_ip_tables_linux.go: ! -d 127.0.0.0/8",
-        exact="“Docker maps the port with iptables” is half the truth: localhost, the address you type most, is the "
-        "other half.",
+        exact="“Docker maps the port with iptables” is incomplete: requests to localhost, the address you type most, "
+        "go through docker-proxy.",
         observe=observe_dnat(AT_LOOPBACK, "127.0.0.1", 8104),
         judge=judge_proxied,
         lines=(AT_LOOPBACK, COUNTERS, "curl http://127.0.0.1:8104/", COUNTERS),
@@ -113,8 +113,8 @@ CLAIMS = (
             Expectation(PODMAN, not_testable="The claim reads the packet counters of Docker's chain in iptables."),
             Expectation(
                 EngineCondition(rootless_network="slirp4netns"),
-                statement="A published port answers at 127.0.0.1 of RootlessKit's namespace only, where RootlessKit "
-                "connects to it: nothing answers at its other address.",
+                statement="A published port answers only at 127.0.0.1 of RootlessKit's namespace, to which RootlessKit "
+                "connects: nothing answers at the namespace's other address.",
                 judge=judge_slirp,
             ),
             Expectation(

@@ -23,7 +23,7 @@ def judge(observed: Observed) -> Judgement:
     gateway, hosts = observed
     address = host_entries(hosts).get("host.docker.internal", "nothing")
     evidence = f"host.docker.internal is {address}; the default bridge's gateway is {gateway}"
-    return holds_if(address == gateway, "It is another address.", evidence)
+    return holds_if(address == gateway, "The name has another address.", evidence)
 
 
 CLAIM = Claim(

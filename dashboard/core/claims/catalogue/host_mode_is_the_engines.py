@@ -27,7 +27,7 @@ def judge(observed: Observed) -> Judgement:
         f"address of eth0 in the container: {addresses or 'none'}",
     )
     proved = engine["net"] == inside["net"] and "192.0.2.2/24" in addresses
-    return holds_if(proved, "It is another namespace.", *evidence)
+    return holds_if(proved, "The container is in another network namespace.", *evidence)
 
 
 CLAIM = Claim(

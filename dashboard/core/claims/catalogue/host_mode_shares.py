@@ -80,7 +80,7 @@ def judge_own_stack(states: States) -> Judgement:
         f"interfaces in the container: {', '.join(interface_names(inside))}",
     )
     proved = machine.netns != inside.netns and interface_names(inside) == ("lo", "eth0")
-    return holds_if(proved, "It does not have its own stack with lo and eth0.", *evidence)
+    return holds_if(proved, "The container does not have its own stack with lo and eth0.", *evidence)
 
 
 def judge_no_address(container: Container) -> Judgement:
@@ -111,7 +111,7 @@ def judge_no_interface(names: tuple[tuple[str, ...], tuple[str, ...]]) -> Judgem
     before, after = names
     evidence = (f"before: {', '.join(before)}", f"after: {', '.join(after)}")
     new = ", ".join(name for name in after if name not in before)
-    return holds_if(set(before) == set(after), f"There is a new interface: {new}.", *evidence)
+    return holds_if(set(before) == set(after), f"The machine has a new interface: {new}.", *evidence)
 
 
 CLAIMS = (

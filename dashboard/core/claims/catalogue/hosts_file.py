@@ -28,7 +28,7 @@ def judge_separate(files: Files) -> Judgement:
     machine, inside = map(host_entries, files)
     if not machine:
         return differs("The machine has no names.", *_evidence(files))
-    return holds_if(not machine.items() & inside.items(), "It has names of the machine.", *_evidence(files))
+    return holds_if(not machine.items() & inside.items(), "The container has names of the machine.", *_evidence(files))
 
 
 def judge_added(files: Files) -> Judgement:

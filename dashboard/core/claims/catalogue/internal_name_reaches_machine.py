@@ -27,7 +27,7 @@ def judge(observed: Observed) -> Judgement:
     """Holds if the machine answers."""
     address, response = observed
     evidence = (f"host.docker.internal: {address or 'no address'}", f"GET: {response.summary}")
-    return holds_if(response.status == 200, "It does not answer.", *evidence)
+    return holds_if(response.status == 200, "The service does not answer.", *evidence)
 
 
 CLAIM = Claim(

@@ -41,7 +41,7 @@ def _evidence(inside: NamespaceState) -> str:
 def judge(observed: Observed) -> Judgement:
     """Holds if there is no default route."""
     inside, _address, _rules = observed
-    return holds_if(not _has_default(inside), "There is a default route.", _evidence(inside))
+    return holds_if(not _has_default(inside), "The container has a default route.", _evidence(inside))
 
 
 def judge_before_25(observed: Observed) -> Judgement:
@@ -51,7 +51,7 @@ def judge_before_25(observed: Observed) -> Judgement:
     drops = [rule for rule in rules if re.search(rf"! -[sd] {subnet}\.\d+/\d+ .*-j DROP", rule)]
     evidence = (_evidence(inside), *(f"rule: {rule}" for rule in drops))
     if not _has_default(inside):
-        return differs("There is no default route.", *evidence)
+        return differs("The container has no default route.", *evidence)
     return holds_if(len(drops) >= 2, "No rules isolate the network.", *evidence)
 
 

@@ -29,8 +29,8 @@ def judge(observed: Observed) -> Judgement:
         *describe_inodes("net", {"the Engine": engine, "the container": inside}),
     )
     if not kernel.startswith("Linux"):
-        return differs("It is not Linux.", *evidence)
-    return holds_if(engine["net"] == inside["net"], "The namespace is not the Engine's.", *evidence)
+        return differs("The container's kernel is not Linux.", *evidence)
+    return holds_if(engine["net"] == inside["net"], "The container's network namespace is not the Engine's.", *evidence)
 
 
 CLAIM = Claim(
@@ -39,8 +39,8 @@ CLAIM = Claim(
     statement="Host mode works where the Engine runs on Linux itself: it shares the network namespace of the Engine's "
     "process.",
     source="Docker documentation, “Host network driver”",
-    exact="“Works on Linux only” is out of date: Docker Desktop 4.34 offers it as an option, for TCP and UDP, and "
-    "shares its virtual machine's interfaces, not your computer's.",
+    exact="“Works on Linux only” is out of date: Docker Desktop since 4.34 has host mode as an option, for TCP and "
+    "UDP. It shares the interfaces of its virtual machine, not of your computer.",
     observe=observe,
     judge=judge,
     lines=(LINE, "docker exec ID uname -sr"),

@@ -38,7 +38,7 @@ def judge(observed: Observed) -> Judgement:
 
 def judge_without_proxy(observed: Observed) -> Judgement:
     """Holds if the connection is refused."""
-    return holds_if(not observed[0].connected, "It accepts the connection.", *_evidence(observed))
+    return holds_if(not observed[0].connected, "The port accepts the connection.", *_evidence(observed))
 
 
 CLAIM = Claim(

@@ -55,7 +55,7 @@ def judge_own_process(observed: Requested) -> Judgement:
     if response.status != 200:
         return differs("Nothing answers on the machine's port 80.", *evidence)
     proved = any(listener.process == "nginx" for listener in listeners_on(machine, 80))
-    return holds_if(proved, "Another process listens.", *evidence)
+    return holds_if(proved, "Another process listens on the port.", *evidence)
 
 
 async def observe_netstat(testbed: Testbed) -> Listed:
@@ -96,8 +96,8 @@ def judge_free(observed: Stopped) -> Judgement:
         f"the next server on the port: {refusal or 'listens'}",
     )
     if not listeners_on(before, 8120):
-        return differs("It did not listen on the machine's port.", *evidence)
-    return holds_if(not listeners_on(after, 8120) and not refusal, "The port is still taken.", *evidence)
+        return differs("The server did not listen on the machine's port.", *evidence)
+    return holds_if(not listeners_on(after, 8120) and not refusal, "The port is still in use.", *evidence)
 
 
 CLAIMS = (

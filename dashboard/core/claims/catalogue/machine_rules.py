@@ -55,8 +55,8 @@ CLAIMS = (
     exchange_claim(
         "input-stops-containers",
         Topic.BRIDGE,
-        statement="A rule in INPUT also applies to containers that use a service of their own machine: a firewall that "
-        "denies by default makes host.docker.internal time out.",
+        statement="A rule in INPUT also applies to containers that use a service on their own machine: a firewall "
+        "that denies by default makes host.docker.internal time out.",
         source="iptables(8); Docker documentation, “Packet filtering and firewalls”",
         exact="Allow the bridges: iptables -I INPUT -i docker0 -j ACCEPT, or ufw allow in on docker0.",
         lines=(

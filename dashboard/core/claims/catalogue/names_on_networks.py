@@ -40,7 +40,7 @@ def judge_both(observed: tuple[Lookup, set[str]]) -> Judgement:
     """Holds if the name has both addresses."""
     lookup, addresses = observed
     evidence = (describe_lookup(lookup), f"addresses of the containers: {', '.join(sorted(addresses))}")
-    return holds_if(set(lookup.answers) == addresses, "It does not have both addresses.", *evidence)
+    return holds_if(set(lookup.answers) == addresses, "The answer does not contain both addresses.", *evidence)
 
 
 async def observe_connection(testbed: Testbed) -> Connected:

@@ -12,7 +12,9 @@ def judge(inside: NamespaceState) -> Judgement:
     """Holds if lo is the only interface and there is no default route."""
     routes = [route for route in inside.routes if route.destination == "default"]
     evidence = (f"interfaces: {', '.join(interface_names(inside))}", f"default routes: {len(routes)}")
-    return holds_if(interface_names(inside) == ("lo",) and not routes, "There is more than loopback.", *evidence)
+    return holds_if(
+        interface_names(inside) == ("lo",) and not routes, "The container has more than loopback.", *evidence
+    )
 
 
 CLAIM = Claim(

@@ -38,17 +38,21 @@ def _proxies_evidence(observed: Proxies, ports: range) -> tuple[str, str]:
 
 def judge_processes(observed: Proxies) -> Judgement:
     """Holds if there are 20 processes."""
-    return holds_if(observed[0] == 20, "There are not 20 processes.", *_proxies_evidence(observed, PROCESSES))
+    return holds_if(
+        observed[0] == 20, "The number of docker-proxy processes is not 20.", *_proxies_evidence(observed, PROCESSES)
+    )
 
 
 def judge_memory(observed: Proxies) -> Judgement:
     """Holds if a port costs more than 1024 KiB."""
-    return holds_if(observed[1] > len(MEMORY) * 1024, "It is less.", *_proxies_evidence(observed, MEMORY))
+    return holds_if(
+        observed[1] > len(MEMORY) * 1024, "The processes hold less memory.", *_proxies_evidence(observed, MEMORY)
+    )
 
 
 def judge_no_processes(observed: Proxies) -> Judgement:
     """Holds if there is no process."""
-    return holds_if(observed[0] == 0, "There are processes.", *_proxies_evidence(observed, HOST_MODE))
+    return holds_if(observed[0] == 0, "docker-proxy processes run.", *_proxies_evidence(observed, HOST_MODE))
 
 
 async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
@@ -62,7 +66,7 @@ async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
 def judge_rules(rules: tuple[str, ...]) -> Judgement:
     """Holds if there are 10 rules."""
     evidence = (f"DNAT rules for 10 ports: {len(rules)}", *(f"rule: {rule}" for rule in rules[:2]))
-    return holds_if(len(rules) == 10, "There are not 10 rules.", *evidence)
+    return holds_if(len(rules) == 10, "The number of DNAT rules is not 10.", *evidence)
 
 
 async def observe_start(testbed: Testbed) -> tuple[float, float]:
@@ -76,7 +80,7 @@ def judge_start(observed: tuple[float, float]) -> Judgement:
     """Holds if the range took more than twice as long."""
     single, whole = observed
     evidence = (f"start with one port: {single:.2f} s", f"start with the range: {whole:.2f} s")
-    return holds_if(whole > 2 * single, "It took less than twice as long.", *evidence)
+    return holds_if(whole > 2 * single, "The start took less than twice as long.", *evidence)
 
 
 CLAIMS = (

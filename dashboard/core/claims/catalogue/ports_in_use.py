@@ -51,7 +51,7 @@ def judge_both_run(pair: tuple[Container, Container]) -> Judgement:
     """Holds if both run, each at its own address."""
     evidence = [f"{container.address or 'no address'}:8117: {container.summary}" for container in pair]
     addresses = {container.address for container in pair if container.status == "running" and container.address}
-    return holds_if(len(addresses) == len(pair), "They do not both run, each at its own address.", *evidence)
+    return holds_if(len(addresses) == len(pair), "The servers do not both run, each at its own address.", *evidence)
 
 
 async def observe_taken(testbed: Testbed) -> str:
@@ -74,7 +74,7 @@ async def observe_low_in_host_mode(testbed: Testbed) -> ServerOutcome:
 
 def judge_denied(outcome: ServerOutcome) -> Judgement:
     """Holds if the program exited with the kernel's refusal."""
-    return judge_exit(outcome, "denied", "It bound the port.", f"the container: {outcome[0].summary}")
+    return judge_exit(outcome, "denied", "The program bound the port.", f"the container: {outcome[0].summary}")
 
 
 async def observe_low_in_bridge_mode(testbed: Testbed) -> ServerOutcome:
@@ -88,7 +88,7 @@ def judge_bound(outcome: ServerOutcome) -> Judgement:
     """Holds if the program listens."""
     container, listens = outcome
     evidence = (f"port 81: {'listening' if listens else 'not listening'}", f"the container: {container.summary}")
-    return holds_if(listens and container.status == "running", "It could not bind the port.", *evidence)
+    return holds_if(listens and container.status == "running", "The program could not bind the port.", *evidence)
 
 
 CLAIMS = (
@@ -131,7 +131,8 @@ CLAIMS = (
     Claim(
         id="host-takes-port",
         topic=Topic.INTERFERENCE,
-        statement="A server in host mode takes its port from the machine's own services.",
+        statement="A server in host mode occupies its port on the machine: no service of the machine itself can "
+        "listen on it.",
         source="Docker documentation, “Host network driver”; bind(2)",
         observe=observe_taken,
         judge=judge_taken,

@@ -34,7 +34,9 @@ def judge_proxies(machine: NamespaceState) -> Judgement:
         return differs("docker-proxy does not listen.", evidence)
     families = {listener.family for listener in listeners}
     processes = {listener.pid for listener in listeners}
-    return holds_if(len(families) == len(processes) == 2, "It is not one process per address family.", evidence)
+    return holds_if(
+        len(families) == len(processes) == 2, "docker-proxy does not run once per address family.", evidence
+    )
 
 
 @prepared

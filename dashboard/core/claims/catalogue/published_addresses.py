@@ -190,14 +190,14 @@ CLAIMS = (
             Expectation(
                 PODMAN,
                 statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "
-                "127.0.0.1: netavark's DNAT precedes the check.",
+                "127.0.0.1: netavark translates (DNAT) the packets before the kernel would refuse them.",
                 judge=judge_exchanges(answers()),
                 mutation={"-p 127.0.0.1:8196:80": "-p 127.0.0.2:8196:80"},
             ),
             Expectation(
                 EngineCondition(before=(28, 0)),
                 statement="Another machine that routes packets for 127.0.0.1 to this one reaches a port published on "
-                "127.0.0.1: DNAT precedes the check.",
+                "127.0.0.1: the packets are translated (DNAT) before the kernel would refuse them.",
                 judge=judge_exchanges(answers()),
                 exact="Fixed in 28.0 by a rule in the raw table.",
                 mutation={"-p 127.0.0.1:8196:80": "-p 127.0.0.2:8196:80"},

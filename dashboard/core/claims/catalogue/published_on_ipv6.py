@@ -28,19 +28,19 @@ def judge(observed: Observed) -> Judgement:
     """Holds if the response comes over IPv6 although the server sees an IPv4 client."""
     response, gateway, _own = observed
     proved = response.status == 200 and response.client_seen == gateway
-    return holds_if(proved, "It does not answer there through docker-proxy.", *_evidence(observed))
+    return holds_if(proved, "The port does not answer there through docker-proxy.", *_evidence(observed))
 
 
 def judge_without_proxy(observed: Observed) -> Judgement:
     """Holds if nothing answers."""
-    return holds_if(not observed[0].connected, "It accepts connections there.", *_evidence(observed))
+    return holds_if(not observed[0].connected, "The port accepts connections there.", *_evidence(observed))
 
 
 def judge_with_ipv6(observed: Observed) -> Judgement:
     """Holds if the server sees an IPv6 client."""
     response, _gateway, _own = observed
     proved = response.status == 200 and ":" in response.client_seen
-    return holds_if(proved, "It does not answer there over IPv6.", *_evidence(observed))
+    return holds_if(proved, "The server does not see an IPv6 client there.", *_evidence(observed))
 
 
 CLAIM = Claim(

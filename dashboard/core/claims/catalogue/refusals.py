@@ -52,7 +52,9 @@ async def observe_connection(testbed: Testbed) -> str:
 
 def judge_connection(refusal: str) -> Judgement:
     """Holds if the Engine refuses."""
-    return holds_if(bool(refusal), "It was connected.", f"docker network connect: {refusal or 'done'}")
+    return holds_if(
+        bool(refusal), "The Engine connected the container.", f"docker network connect: {refusal or 'done'}"
+    )
 
 
 async def observe_guests(testbed: Testbed) -> Mapping[str, Container]:
@@ -76,7 +78,7 @@ async def observe_overlap(testbed: Testbed) -> str:
 
 def judge_overlap(refusal: str) -> Judgement:
     """Holds if the second network is refused."""
-    return holds_if(bool(refusal), "It was accepted.", f"docker network create: {refusal or 'accepted'}")
+    return holds_if(bool(refusal), "The Engine created the network.", f"docker network create: {refusal or 'accepted'}")
 
 
 CLAIMS = (
@@ -148,8 +150,8 @@ CLAIMS = (
     Claim(
         id="overlap-refused",
         topic=Topic.BRIDGE,
-        statement="The Engine refuses a bridge network if its --subnet overlaps that of another Docker network: “Pool "
-        "overlaps”.",
+        statement="The Engine refuses a bridge network if its --subnet overlaps the subnet of another Docker network: "
+        "“Pool overlaps”.",
         source="docker-network-create(1), --subnet",
         observe=observe_overlap,
         judge=judge_overlap,

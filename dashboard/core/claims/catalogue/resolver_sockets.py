@@ -15,7 +15,7 @@ def judge(inside: NamespaceState) -> Judgement:
     if not sockets:
         return differs("Nothing listens at 127.0.0.11.", f"sockets in the container: {len(inside.listeners)}")
     evidence = [f"{socket.protocol} 127.0.0.11:{socket.port} {socket.process or ''}".rstrip() for socket in sockets]
-    return holds_if(all(socket.port != 53 for socket in sockets), "It listens on port 53 itself.", *evidence)
+    return holds_if(all(socket.port != 53 for socket in sockets), "The resolver listens on port 53 itself.", *evidence)
 
 
 CLAIM = Claim(

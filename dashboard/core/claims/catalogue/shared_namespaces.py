@@ -48,14 +48,14 @@ def judge_lost(observed: Observed) -> Judgement:
     """Holds if the guest stays in the old namespace, without interfaces."""
     guest, before, after, state = observed
     proved = guest["net"] == before["net"] != after["net"] and not _links(state)
-    return holds_if(proved, "It has a network.", *_evidence(observed))
+    return holds_if(proved, "The guest still has a network.", *_evidence(observed))
 
 
 def judge_healed(observed: Observed) -> Judgement:
     """Holds if the guest is in the owner's new namespace."""
     guest, before, after, _state = observed
     proved = guest["net"] == after["net"] != before["net"]
-    return holds_if(proved, "They have different namespaces.", *_evidence(observed))
+    return holds_if(proved, "Guest and owner have different namespaces.", *_evidence(observed))
 
 
 async def observe_without_owner(testbed: Testbed) -> Container:
@@ -78,7 +78,9 @@ def judge_loopback(observed: tuple[Mapping[str, int], Mapping[str, int], Respons
     owner, guest, response = observed
     inodes = describe_inodes("net", {"the owner": owner, "the guest": guest})
     proved = owner["net"] == guest["net"] and response.status == 200
-    return holds_if(proved, "They are isolated.", *inodes, f"GET http://127.0.0.1/: {response.summary}")
+    return holds_if(
+        proved, "Guest and owner are isolated from each other.", *inodes, f"GET http://127.0.0.1/: {response.summary}"
+    )
 
 
 CLAIMS = (

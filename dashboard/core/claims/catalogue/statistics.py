@@ -25,7 +25,7 @@ async def observe_networks(testbed: Testbed) -> Networks:
 def judge_none(networks: Networks) -> Judgement:
     """Holds if docker stats reports no networks."""
     evidence = f"networks in the statistics: {describe_list(sorted(networks))}"
-    return holds_if(not networks, "There are network statistics.", evidence)
+    return holds_if(not networks, "The container has network statistics.", evidence)
 
 
 async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
@@ -50,7 +50,7 @@ def judge_same(networks: tuple[Networks, Networks]) -> Judgement:
         f"{name}: {counters.get('eth0', {}).get('rx_bytes', 'unknown')} bytes received"
         for name, counters in (("owner", owner), ("guest", guest))
     ]
-    return holds_if(bool(owner) and owner == guest, "Their counters differ.", *evidence)
+    return holds_if(bool(owner) and owner == guest, "The counters of the two containers differ.", *evidence)
 
 
 CLAIMS = (

@@ -64,7 +64,7 @@ CLAIMS = (
         statement="A container on two bridge networks has an interface and an address for each, and one default route.",
         source=SEVERAL,
         observe=observe_container_and_state(*INTERFACES),
-        judge=judge_routes(1, "It does not have two interfaces and one default route."),
+        judge=judge_routes(1, "The container does not have two interfaces and one default route."),
         lines=(*INTERFACES, ROUTES),
         mutation={" --network {two}": ""},
         otherwise=(
@@ -72,7 +72,7 @@ CLAIMS = (
                 PODMAN,
                 statement="A container on two bridge networks has an interface, an address and a default route for "
                 "each.",
-                judge=judge_routes(2, "It does not have two interfaces and two default routes."),
+                judge=judge_routes(2, "The container does not have two interfaces and two default routes."),
             ),
             ONE_NETWORK,
         ),

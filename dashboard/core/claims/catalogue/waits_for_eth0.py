@@ -35,8 +35,8 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="With --network none a program that waits for eth0 waits forever, and docker ps shows it as running.",
     source="Docker documentation, “None network driver”",
-    exact="In host mode it is worse: eth0 is then the machine's, if it has one by that name, and the program uses the "
-    "machine's address as its own.",
+    exact="In host mode eth0 is the machine's, if the machine has an interface of that name: the program then uses "
+    "the machine's address as its own.",
     observe=observe,
     judge=judge,
     lines=(LINE, "docker exec ID ip link"),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.core.comparison.answer.comparison_table import one_line
 from dashboard.core.comparison.answer.differences import list_differences
-from dashboard.core.comparison.phrases import join_titles, with_full_stop
+from dashboard.core.comparison.phrases import join_names, join_titles, with_full_stop
 from dashboard.core.experiments.launching.ports import HostPort, PortUser, find_holder, port_in_message, ports_of
 from dashboard.core.experiments.messages import Answer, ArmStatus, Column, ExperimentRef, Relation, Row
 from dashboard.core.experiments.stream import row_id
@@ -84,6 +84,11 @@ def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
     return list(ports_of(column.asked)) if named is None else [HostPort(named)]
 
 
+def describe_refused(titles: Sequence[str], reason: str | None) -> str:
+    """A sentence on the arms that were refused for one reason."""
+    return f"{join_names(titles)} could not be launched: {with_full_stop(reason or 'the Engine gave no reason')}"
+
+
 def _describe_arm(
     column: Column, columns: Sequence[Column], machine: NamespaceState | None, others: Sequence[PortUser]
 ) -> tuple[str, ExperimentRef | None]:
@@ -91,7 +96,7 @@ def _describe_arm(
         return f"{column.title}: the container was removed outside Netmodes.", None
     reason = _reason(column)
     if column.status is ArmStatus.REFUSED:
-        text = f"{column.title}: the Engine refused it: {with_full_stop(reason or 'the Engine gave no reason')}"
+        text = describe_refused([column.title], reason)
     else:
         code = "" if column.exit_code is None else f" with code {column.exit_code}"
         text = f"{column.title}: the program exited{code}{f': {with_full_stop(reason)}' if reason else '.'}"
@@ -114,6 +119,16 @@ def _count_running(running: Sequence[Column], arms: int) -> str:
     return f"{len(running)} of {arms} containers {verb} running: {join_titles(running)}."
 
 
+def _group_refused(columns: Sequence[Column]) -> Sequence[list[Column]]:
+    """The columns, those together that were refused for the same reason; a port that is taken may be another one for
+    each."""
+    groups: dict[str, list[Column]] = {}
+    for column in columns:
+        alike = column.status is ArmStatus.REFUSED and not _says_taken(_reason(column))
+        groups.setdefault(f"refused {column.error}" if alike else column.key, []).append(column)
+    return list(groups.values())
+
+
 def describe_trouble(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], others: Sequence[PortUser] = ()
 ) -> tuple[tuple[str, ExperimentRef | None], ...]:
@@ -127,8 +142,11 @@ def describe_trouble(
         stopped = [column for column in arms if column.status in NOT_RUNNING]
         if stopped:
             yield _count_running(running, len(arms)), None
-        for column in stopped:
-            yield _describe_arm(column, columns, states.get(MACHINE), others)
+        for alike in _group_refused(stopped):
+            if len(alike) > 1:
+                yield describe_refused([column.title for column in alike], alike[0].error), None
+            else:
+                yield _describe_arm(alike[0], columns, states.get(MACHINE), others)
 
     return tuple(entries())
 

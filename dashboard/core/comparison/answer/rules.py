@@ -172,7 +172,7 @@ def _default_route(table: ComparisonTable) -> tuple[Row, str] | None:
         return None
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     missing = table.running_without_text(row)
-    parts += [f"{join_titles(missing)} {agree(missing, 'has', 'have')} none"] if missing else []
+    parts += [f"{join_titles(missing)} {agree(missing, 'has', 'have')} no default route"] if missing else []
     return row, f"Default route: {join_clauses(*parts)}"
 
 

@@ -19,7 +19,7 @@ _OWN = {
     "interfaces": "Each machine has its own interfaces and networks.",
     "routes": "Each machine has its own routing tables.",
     "dns": "Each machine has its own name servers.",
-    "hosts": "Each machine has its own hosts file, and each engine writes those of its containers.",
+    "hosts": "Each machine has its own hosts file, and each engine writes the hosts files of its containers.",
     "listeners": "Each machine has its own sockets.",
 }
 _IDENTITY = {
@@ -84,7 +84,7 @@ def explain_machines(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
 
 def _explain_engine(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
     if key.key == "version":
-        return "Each machine has its own engine: what another version does differently is in the rows below."
+        return "Each machine has its own engine: the rows below show what another version does differently."
     if key.key == "kernel":
         return "The machines run different kernels: defaults of interfaces and sysctls may differ with them."
     return "Each engine reports what it found on its machine."

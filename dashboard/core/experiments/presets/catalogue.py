@@ -78,8 +78,8 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "ports",
         "Service with many ports",
-        f"bridge needs docker-proxy processes and a mapping for each of {len(MANY_PORTS)} ports; host needs none, and "
-        "takes all of them on the machine.",
+        f"bridge needs docker-proxy processes and a mapping for each of {len(MANY_PORTS)} ports; host needs neither, "
+        "but uses all these ports of the machine itself.",
         f"published/{MANY_PORTS[0]}/tcp/published",
         "table",
         (Program(LAB_IMAGE, MANY_PORTS[0], f"sh -c '{_LISTEN_ON_MANY}wait'"),),

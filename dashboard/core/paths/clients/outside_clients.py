@@ -93,7 +93,7 @@ def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
         address for family in Family for link in own_links(machine) for address in global_addresses(link, family)
     ]
     obstacles = dict.fromkeys(find_obstacle(client, address) for address in addresses)
-    return "; ".join(filter(None, obstacles)) or f"no address of the machine was seen that {client.noun} could reach"
+    return "; ".join(filter(None, obstacles)) or f"{client.noun} can reach no observed address of the machine"
 
 
 def find_obstacle(client: OutsideClient, address: str) -> str:

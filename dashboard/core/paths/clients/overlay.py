@@ -16,8 +16,8 @@ from dashboard.core.paths.model import MACHINE_KEY, Path, PathKind, family_of, l
 
 #: A responder runs in a container with other networks (``core.measurements.responder_experiment``).
 NOT_SHARED = (
-    "{0} and {1} on {2} share no network. Measurements with a responder have containers and an overlay network of "
-    "their own: measure with http."
+    "{0} and {1} on {2} share no network. Probes with a responder launch separate containers with a separate overlay "
+    "network: use the probe http."
 )
 #: Docker's resolver asks other servers for names that it does not know. A name without a dot belongs to no domain.
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)

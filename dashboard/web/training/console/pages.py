@@ -98,7 +98,7 @@ def _mirrored(row: TrainingSession) -> Snapshot | None:
 
 
 def _rows(row: TrainingSession) -> list[dict[str, str]]:
-    """The rows of the mirrored comparison that the instructor can point at."""
+    """The rows of the shared comparison that the instructor can point at."""
     snapshot = _mirrored(row)
     if snapshot is None:
         return []
@@ -173,6 +173,6 @@ async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, numbe
 @require_GET
 @for_instructor
 async def mirror(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page of the mirrored comparison, as participants see it. Selecting a row highlights it for them."""
+    """The page of the shared comparison, as participants see it. Selecting a row highlights it for them."""
     context = {"base": "base.html", "pointing": f"/sessions/{row.id}/console/steer/", "session": row}
     return await mirrored_page(request, row, context)

@@ -81,6 +81,25 @@ def test_a_failed_path_shows_its_error(running: str, shown: ExperimentPage, engi
     assert "refused" not in proxied
 
 
+def test_requests_to_several_machines_are_grouped_below_the_name_of_each(shown: ExperimentPage) -> None:
+    """With the answer of an experiment on two machines: only the browser's part runs here."""
+    page = shown.page
+    shown.open_panel("try")
+    answer = [
+        {"title": title, "machine": machine, "from": "this machine", "status": 200, "reason": "OK", "time_us": 90}
+        for title, machine in (("to host", "server"), ("to host-lab2", "lab2"), ("to bridge-lab2", "lab2"))
+    ]
+    page.route("**/try/", lambda route: route.fulfill(json={"attempts": answer}))
+    try:
+        page.get_by_role("button", name="Request over every path").click()
+        expect(page.get_by_role("heading", name="lab2", exact=True)).to_be_visible()
+    finally:
+        page.unroute("**/try/")
+    headings = page.locator("[data-slot=attempts] :is(h3, h4)")
+    assert headings.all_inner_texts() == ["server", "to host", "lab2", "to host-lab2", "to bridge-lab2"]
+    assert page.locator("[data-slot=attempts] ul").count() == 2
+
+
 def _inspect(page: ExperimentPage, column: str, command: str, name: str = "") -> str:
     """The output of an Inspect command."""
     page.open_panel("inspect")

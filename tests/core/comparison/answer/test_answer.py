@@ -99,7 +99,7 @@ def test_a_refused_arm_quotes_the_engine_and_names_the_holder_of_the_requested_p
     error = f"Bind for 0.0.0.0:{port} failed: port is already allocated"
     columns = _with(columns, "bridge", status=ArmStatus.REFUSED, error=error)
     bare = {**states, MACHINE: replace(states[MACHINE], listeners=())}
-    assert _trouble(columns, bare)[1] == f"bridge: the Engine refused it: {error}."
+    assert _trouble(columns, bare)[1] == f"bridge could not be launched: {error}."
     unasked = _with(columns, "bridge", asked=())
     assert (
         f"python3 (pid 7) listens on port {port}"
@@ -107,6 +107,25 @@ def test_a_refused_arm_quotes_the_engine_and_names_the_holder_of_the_requested_p
     )
     held = _listening(bare, Listener(Protocol.TCP, Family.INET, "0.0.0.0", port, 7, "python3"))
     assert f"python3 (pid 7) listens on port {port}" in _trouble(columns, held)[1]
+
+
+def test_a_reason_of_several_arms_is_stated_once() -> None:
+    columns, states = make_scene(("host", "bridge", "none"))
+    for key in ("host", "bridge"):
+        columns = _with(columns, key, status=ArmStatus.REFUSED, error="redis:7 cannot be pulled: no registry answers.")
+    assert _trouble(columns, states) == (
+        "1 of 3 containers is running: none.",
+        "host and bridge could not be launched: redis:7 cannot be pulled: no registry answers.",
+    )
+    answer = write_answer(columns, (), states)
+    assert len(answer.holders) == len(answer.trouble)
+
+
+def test_arms_whose_ports_are_taken_are_named_one_by_one() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    for key in ("bridge", "user-bridge"):
+        columns = _with(columns, key, status=ArmStatus.REFUSED, error="port is already allocated")
+    assert [sentence.partition(" ")[0] for sentence in _trouble(columns, states)[1:]] == ["bridge", "user-bridge"]
 
 
 def test_the_holder_of_a_port_may_be_another_experiment() -> None:
@@ -141,7 +160,7 @@ def test_an_arm_without_a_reason_has_a_sentence() -> None:
         "bridge: the program exited.",
     )
     refused = _with(columns, "bridge", status=ArmStatus.REFUSED)
-    assert _trouble(refused, states)[2] == "bridge: the Engine refused it: the Engine gave no reason."
+    assert _trouble(refused, states)[2] == "bridge could not be launched: the Engine gave no reason."
 
 
 def test_arms_that_wait_or_were_stopped_are_no_trouble() -> None:

@@ -96,7 +96,7 @@ CASES = [
     (
         "route",
         of_modes("host", "none"),
-        "Default route: host via 192.0.2.1 dev eth0; none has none.",
+        "Default route: host via 192.0.2.1 dev eth0; none has no default route.",
     ),
 ]
 

@@ -75,7 +75,7 @@ def test_the_note_about_each_machine_states_why_it_is_not_current(monkeypatch: p
     machine_store.revoke("cellar")
     there.gone |= {"dome", ""}
     there.versions["east"] = "It is too old."
-    silent = MachineNote("The lab of this machine does not respond: what it reported last is shown.")
+    silent = MachineNote("The lab of this machine does not respond: its last report is shown.")
     assert machines.machine_notes() == {
         "server": silent,
         "barn": MachineNote(note="This machine is drained: nothing new starts on it."),

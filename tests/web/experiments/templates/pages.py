@@ -139,7 +139,9 @@ PAGES: dict[str, Callable[[], Page]] = {
     "doctor, no engine": lambda: draw_page(
         "operations/doctor.html", sample.base_context(doctor=replace(sample.make_doctor(), engine=None))
     ),
-    "try": lambda: draw_page("paths/try_result.html", sample.base_context(attempts=sample.ATTEMPTS)),
+    "try": lambda: draw_page(
+        "paths/try_result.html", sample.base_context(attempts=sample.ATTEMPTS, columns=make_columns())
+    ),
     "sign in": lambda: draw_page("sign_in.html", {}),
     "error": lambda: draw_page("error.html", sample.base_context(status=429, title="Too many", sentence="Wait.")),
     **{f"{status}": partial(draw_page, f"{status}.html", {}) for status in (400, 403, 404, 500)},

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from dashboard.core.experiments.engine_kind import ONLY_PODMAN
+from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.modes import PODMAN_MODES, Mode
 from dashboard.templatetags import netmodes
 from dashboard.web.experiments import table_presenter
+from tests.core.machine_scenes import two_machines
 from tests.core.sample import DISCARDED, make_columns, make_crowd, make_states
 from tests.web import sample
 from tests.web.experiments.templates.pages import PAGES, TYPED, draw_page
@@ -185,3 +188,31 @@ def test_without_a_chosen_path_nothing_is_marked_and_an_unknown_one_is_reported(
     assert "passed" not in {one for tag in page.find("g") for one in tag.get("class", "").split()}
     assert ("There is no path" in page.html) == bool(key)
     assert "<b>" not in page.html.partition("There is no path")[2][:20]
+
+
+def test_requests_to_several_machines_are_grouped_below_the_name_of_each() -> None:
+    columns, states = two_machines()
+    attempts = (
+        Attempt("loopback", "127.0.0.1 to host", "machine", "host", "", "", 200),
+        Attempt("loopback", "127.0.0.1 to host-lab2", "machine@2", "host-lab2", "", "", 200),
+        Attempt("published-proxy", "127.0.0.1 to bridge-lab2", "machine@2", "bridge-lab2", "", "", 200),
+    )
+    snapshot = replace(sample.make_snapshot(columns=columns, states=states), trial=Trial(attempts, 1.0, 1))
+    whole = draw_page("experiments/experiment.html", sample.experiment_context(snapshot)).html
+    result = draw_page("paths/try_result.html", sample.base_context(attempts=attempts, columns=columns)).html
+    for html, level in ((whole, 3), (result, 2)):
+        headings = re.findall(r'<h(\d) data-slot="(?:machine|title)"( hidden)?>([^<]+)</h\d>', html)
+        assert headings == [
+            (str(level), "", "server"),
+            (str(level + 1), "", "127.0.0.1 to host"),
+            (str(level), "", "lab2"),
+            (str(level + 1), "", "127.0.0.1 to host-lab2"),
+            (str(level + 1), "", "127.0.0.1 to bridge-lab2"),
+        ]
+
+
+def test_requests_to_one_machine_have_no_heading_of_a_machine() -> None:
+    page = draw_page("paths/try_result.html", sample.base_context(attempts=sample.ATTEMPTS, columns=make_columns()))
+    (machine,) = page.find("h2", data_slot="machine")
+    assert "hidden" in machine
+    assert len(page.find("h2", data_slot="title")) == len(sample.ATTEMPTS)

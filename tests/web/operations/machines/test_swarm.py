@@ -190,7 +190,7 @@ async def test_an_engine_that_has_kept_the_port_of_a_former_swarm_cannot_join(la
     assert 'value="lab2"' not in page
     answer = await form(me, "lab1", "lab2")
     assert (answer.status, labs.members) == (409, [])
-    assert "lab2: Docker left a swarm here but has kept the port for overlay networks (7946)" in answer.text
+    assert "lab2: Docker left a swarm here but still holds the port for overlay networks (7946)" in answer.text
 
 
 async def test_if_a_machine_cannot_join_a_new_swarm_all_leave_it(labs: Labs, me: Person) -> None:

@@ -2,7 +2,7 @@
 
 import { fill, formatClock, formatMicros, formatMoment, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
-import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 
 /** Sets the text of a slot; hides `box` if the text is empty. */
 function setSlot(li, name, text, box = name) {
@@ -14,6 +14,11 @@ function setSlot(li, name, text, box = name) {
 function nameClient(origin, columns) {
   if (origin.startsWith("@")) return `machine ${origin.slice(1)}`;
   return columns.find(({ key }) => key === origin)?.title ?? origin;
+}
+
+/** The machine that an attempt reached, as `name_machine` of `dashboard.core.paths.attempts` names it. */
+function nameMachine(server, columns) {
+  return columns.find(({ key }) => key === server)?.machine ?? "";
 }
 
 function makeAttempt(attempt) {
@@ -38,6 +43,17 @@ function makeAttempt(attempt) {
   return li;
 }
 
+/** The attempts of each machine. */
+function makeGroups(attempts) {
+  const machines = [...new Set(attempts.map(({ machine }) => machine))];
+  return machines.map((machine) => {
+    const group = cloneTemplate("template-attempts").querySelector("div");
+    showText(slot(group, "machine"), machine);
+    slot(group, "machine-attempts").replaceChildren(...attempts.filter((one) => one.machine === machine).map(makeAttempt));
+    return group;
+  });
+}
+
 export function createTryIt(main) {
   const form = main.querySelector("[data-try]");
   const state = slot(main, "try-state");
@@ -45,7 +61,7 @@ export function createTryIt(main) {
   let running = false;
 
   function show(attempts, at) {
-    slot(main, "attempts").replaceChildren(...attempts.map(makeAttempt));
+    slot(main, "attempts").replaceChildren(...makeGroups(attempts));
     const when = slot(main, "tried-at");
     setHidden(when, at === null);
     if (at === null) return;
@@ -79,7 +95,10 @@ export function createTryIt(main) {
       if (running || trial === null) return;
       if (trial.number === 0) show([], null);
       else if (trial.at > Number(slot(main, "tried-at").dataset.at)) {
-        show(trial.attempts.map((one) => ({ ...one, from: nameClient(one.origin, columns) })), new Date(trial.at * 1000));
+        const named = trial.attempts.map((one) => ({
+          ...one, from: nameClient(one.origin, columns), machine: nameMachine(one.server, columns),
+        }));
+        show(named, new Date(trial.at * 1000));
       }
     },
   };
