@@ -106,7 +106,7 @@ def _explain_hostname(observed: ObservedColumns) -> str:
         f"{join_titles(given)} {agree(given, 'was', 'were')} given another name" if given and (own or copied) else "",
     )
     text = "; ".join(part for part in parts if part)
-    return f"The host name lives in the UTS namespace, which is not shared{f': {text}' if text else ''}."
+    return f"The host name belongs to the UTS namespace, which is not shared{f': {text}' if text else ''}."
 
 
 def _is_container_id(observed: ObservedColumns, column: Column, container: str) -> bool:
@@ -136,11 +136,11 @@ def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) 
         )
     seen = if_host_mode(observed, "; host mode sees all of the machine's interfaces")
     if key.key.startswith("veth to "):
-        what = f"The machine's end of the veth pair to {key.key.removeprefix('veth to ')}"
+        what = f"This is the machine's end of the veth pair to {key.key.removeprefix('veth to ')}"
     elif key.key == DEFAULT_BRIDGES[observed.engine]:
-        what = "The default bridge lives on the machine"
+        what = "The default bridge is an interface of the machine"
     elif _is_user_bridge(observed, key.key):
-        what = "The Linux bridge of a user-defined network lives on the machine"
+        what = "The Linux bridge of a user-defined network is an interface of the machine"
     else:
         what = f"{key.key} is the machine's: an interface belongs to one network stack"
     return f"{what}{seen}."

@@ -139,7 +139,7 @@ FACTS: tuple[FactRule, ...] = (
     ),
     FactRule("cores", "cores", "with few cores, client, responder and docker-proxy share them"),
     FactRule(
-        "pinned", "client and responder on cores", ("client and responder may or may not share a cache"), read=_pinned
+        "pinned", "cores of client and responder", "client and responder may or may not share a cache", read=_pinned
     ),
     FactRule("governor", "frequency governor", "a processor that lowers its clock rate between requests answers later"),
     FactRule("virtualisation", "virtualisation", "a hypervisor takes processor time, which shows mostly at p99"),

@@ -208,7 +208,7 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         ("kernel", f"{kernel} {environment.machine}".strip()),
         ("processor", environment.cpu_model),
         ("cores", str(environment.cores) if environment.cores else ""),
-        ("client and responder on cores", " and ".join(cores) if len(cores) == 2 else ""),
+        ("cores of client and responder", " and ".join(cores) if len(cores) == 2 else ""),
         ("frequency governor", environment.governor),
         ("conditions", describe_conditions(conditions, environment.cores_awake) if conditions is not None else ""),
         ("virtualisation", environment.virtualisation),

@@ -50,9 +50,7 @@ OBSERVATIONS = 3
 NOT_FOUND = 404
 NETWORK_CREATED = Cause(Source.LAB, "network create")
 STARTED = Cause(Source.ENGINE, "start")
-NOT_ISOLATED = (
-    "This container is not in host mode, but was found in the machine's network namespace: do not trust this column."
-)
+NOT_ISOLATED = "Not in host mode, but found in the machine's network namespace: do not trust this column."
 
 
 class Arms:

@@ -28,13 +28,13 @@ def test_a_bridge_that_lost_its_mapping_is_not_explained_by_its_mode() -> None:
 def test_two_ports_of_the_machine_are_explained() -> None:
     scene = make_scene(("bridge", "user-bridge"))
     assert "Each mapping needs its own port" in why(scene, "published", "80/tcp", "published")
-    assert "different ports" in why(scene, "published", "80/tcp", "asked")
+    assert "a different port" in why(scene, "published", "80/tcp", "asked")
 
 
 def test_a_port_that_only_one_arm_was_asked_to_publish_is_explained() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
     scene = with_column(columns, "bridge", asked=(), published=()), states
-    assert why(scene, "published", "80/tcp", "published").startswith("The Engine publishes a port only where")
+    assert why(scene, "published", "80/tcp", "published").startswith("The Engine publishes a port only for")
 
 
 def test_an_arm_that_was_not_asked_to_publish_is_explained() -> None:

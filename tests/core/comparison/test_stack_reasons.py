@@ -58,18 +58,18 @@ def test_a_namespace_that_is_shared_with_the_machine_is_not_called_its_own() -> 
 @pytest.mark.parametrize(
     ("modes", "key", "sentence"),
     [
-        (("bridge", "none"), "docker0", "The default bridge lives on the machine."),
+        (("bridge", "none"), "docker0", "The default bridge is an interface of the machine."),
         (
             ("host", "none"),
             "docker0",
-            "The default bridge lives on the machine; host mode sees all of the machine's interfaces.",
+            "The default bridge is an interface of the machine; host mode sees all of the machine's interfaces.",
         ),
         (
             ("user-bridge", "none"),
             "br-user-bridge",
-            "The Linux bridge of a user-defined network lives on the machine.",
+            "The Linux bridge of a user-defined network is an interface of the machine.",
         ),
-        (("bridge", "none"), "veth to bridge", "The machine's end of the veth pair to bridge."),
+        (("bridge", "none"), "veth to bridge", "This is the machine's end of the veth pair to bridge."),
         (("bridge", "none"), "eth0", "Same name, different interface: every network stack has its own interfaces."),
         (("none",), "eth0", "eth0 is the machine's: an interface belongs to one network stack."),
     ],
@@ -280,7 +280,7 @@ def test_behaviour_of_podman_is_not_attributed_to_docker() -> None:
     bridge = change(
         scene, MACHINE, interfaces=(make_interface("podman0", 3, "bridge"), make_interface("podman1", 4, "bridge"))
     )
-    assert why(bridge, "interfaces", "podman0", "link").startswith("The default bridge lives on the machine")
+    assert why(bridge, "interfaces", "podman0", "link").startswith("The default bridge is an interface of the machine")
     assert why(bridge, "interfaces", "podman1", "link").startswith("The Linux bridge of a user-defined network")
     pinging = on_podman(make_scene(("none",)))
     pinging = change(pinging, "none", sysctls={"net.ipv4.ping_group_range": "0 0"})

@@ -125,7 +125,7 @@ def test_a_translation_needs_an_address_of_the_container_behind_a_bridge() -> No
     columns, states = make_scene(("bridge",))
     states["bridge"] = replace(states["bridge"], interfaces=states["bridge"].interfaces[:1])
     path = paths_by_key(columns, states)["bridge/published-dnat"]
-    assert "no address of bridge" in path.unavailable
+    assert "no observed address of bridge" in path.unavailable
     assert "bridge/published-dnat-ipv6" not in paths_by_key(columns, states)
 
 

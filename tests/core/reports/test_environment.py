@@ -51,7 +51,7 @@ def test_an_environment_does_not_differ_from_itself() -> None:
         ({"mtu": {"br-other": 9000, "lo": 65536}}, "bridge-address", Probe.TCP_STREAM, ()),
         ({"offloads": {"lo": ("sg",)}}, "loopback", Probe.TCP_STREAM, ("offloads",)),
         ({"offloads": {"lo": ("tso", "sg")}}, "loopback", Probe.TCP_STREAM, ()),
-        ({"client_core": 5}, "loopback", Probe.TCP_RR, ("client and responder on cores",)),
+        ({"client_core": 5}, "loopback", Probe.TCP_RR, ("cores of client and responder",)),
         ({"python": "3.14"}, "loopback", Probe.DNS, ()),
         ({"cpu_model": ""}, "loopback", Probe.TCP_RR, ()),
     ],

@@ -65,7 +65,8 @@ CLAIMS = (
             ),
             Expectation(
                 EngineCondition(gateway_mode="routed"),
-                not_testable="Routed networks reach each other's published ports, and publish none on the machine.",
+                not_testable="Containers on routed networks reach each other's published ports directly, and no port "
+                "is published on the machine.",
             ),
         ),
     ),

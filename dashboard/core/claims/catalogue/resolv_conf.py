@@ -29,14 +29,14 @@ def _evidence(files: Files) -> tuple[str, str]:
 def judge_copy(files: Files) -> Judgement:
     """Holds if the servers are the same."""
     machine, inside = map(nameservers, files)
-    return holds_if(machine == inside, "The servers are not the machine's.", *_evidence(files))
+    return holds_if(machine == inside, "The container does not have the machine's servers.", *_evidence(files))
 
 
 def judge_fallback(files: Files) -> Judgement:
     """Holds if the servers are not the machine's."""
     servers = nameservers(files[1])
     proved = bool(servers) and not any(server.startswith("127.") for server in servers)
-    return holds_if(proved, "The servers are the machine's, or none.", *_evidence(files))
+    return holds_if(proved, "The container has the machine's servers, or none.", *_evidence(files))
 
 
 async def observe_edit(testbed: Testbed) -> Files:

@@ -92,7 +92,7 @@ def address_problem(state: NamespaceState, address: str) -> str:
         if target in _NAT64 and (problem := address_problem(state, str(ipaddress.IPv4Address(target.packed[-4:])))):
             return f"{address} leads to an IPv4 address: {problem}"
     if str(target) != address:
-        return f"“{address[:60]}” is not in the usual form of an IP address, {target}."
+        return f"“{address[:60]}” is not written in the usual form of an IP address, {target}."
     if target.is_loopback or target.is_unspecified or target.is_multicast or target.is_link_local:
         return f"{address} is not an address of another machine."
     if any(one.address == address for link in state.interfaces for one in link.addresses):

@@ -67,7 +67,7 @@ def test_containers_with_an_overlay_network_of_their_own_have_the_reason() -> No
     apart = replace(LAB2, arm=replace(ARM, links={"nm-twin-overlay": "eth0"}))
     (path,) = overlay(measured_paths(*make_scene(("overlay",)), [apart]))
     assert path.unavailable.startswith("overlay and overlay-lab2 on lab2 share no network.")
-    assert "measure with http" in path.unavailable
+    assert "use the probe http" in path.unavailable
 
 
 def test_an_arm_is_a_client_on_the_network_of_the_whole_experiment_only() -> None:
