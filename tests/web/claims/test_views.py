@@ -93,7 +93,7 @@ def test_the_page_tells_which_engine_runs_claims_on_private_hosts(
     monkeypatch.setattr("dashboard.web.claims.views.service.heartbeat", lambda: heartbeat)
     page = " ".join(owner.get("/claims/", **HERE).content.decode().split())
     count = sum(bool(claim.needs & NOT_HARMLESS) for claim in all_claims())
-    assert f"{count} of them need ports, files or a LAN of their own." in page
+    assert f"{count} of them need exclusive use of ports, files or a LAN." in page
     assert "not on your engine" in page
     assert sentence in page
 
