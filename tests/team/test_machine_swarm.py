@@ -103,7 +103,7 @@ def measured_from_arm_to_arm(server: Server, identity: str) -> None:
     path = "from-machine-overlay@lab2"
     (series,) = [one for one in measure("http")["series"] if one["path"] == path]
     assert (series["n"] > 0, series["failed_blocks"], series["client"]) == (True, 0, "@lab2"), series
-    assert "measure with http" in json.dumps(measure("tcp-rr"))
+    assert "use the probe http" in json.dumps(measure("tcp-rr"))
 
 
 def test_an_experiment_has_one_overlay_network_on_two_machines(lan: Lan, server: Server, tmp_path: Path) -> None:

@@ -145,7 +145,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
         client_link = None if peer is None else link_with(states[peer.key], peer.networks[network])
         if peer is None or client_link is None:
             title = f"Another container to {column.title}, {where}"
-            why = f"no second container {where} was observed, which this path needs"
+            why = f"this path needs a second container {where}, and none was observed"
             yield Path(kind, title, column.key, column.key, unavailable=why)
             continue
         name = column.container.name if by_name and column.container else ""

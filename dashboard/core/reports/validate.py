@@ -86,7 +86,9 @@ def _check_heading(content: ReportContent) -> None:
         Origin.CLAIMS: not content.claims,
     }
     if missing[content.origin]:
-        raise InvalidReportError(f"The report has the origin {content.origin} but contains none. Save it again.")
+        raise InvalidReportError(
+            f"The report's origin is {content.origin}, but it does not contain any. Save it again."
+        )
 
 
 def _has_control_characters(text: str) -> bool:

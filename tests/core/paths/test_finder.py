@@ -54,8 +54,8 @@ def test_only_a_published_port_determines_the_port_of_the_program() -> None:
         (("host", "bridge"), "host/published-dnat", "the Engine discarded -p"),
         (("none", "bridge"), "none/bridge-address", "none has loopback only"),
         (("macvlan", "bridge"), "macvlan/bridge-address", "macvlan is a macvlan on eth0: the kernel passes nothing"),
-        (("bridge",), "bridge/container-to-container", "no second container on the default bridge"),
-        (("user-bridge",), "user-bridge/container-to-container", "no second container on the network"),
+        (("bridge",), "bridge/container-to-container", "this path needs a second container on the default bridge"),
+        (("user-bridge",), "user-bridge/container-to-container", "this path needs a second container on the network"),
     ],
 )
 def test_a_path_that_does_not_exist_has_its_reason(modes: tuple[str, ...], key: str, words: str) -> None:

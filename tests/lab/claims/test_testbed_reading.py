@@ -117,7 +117,7 @@ async def test_the_lan_of_the_host_is_not_that_of_rootlesskits_namespace(fake: F
     facts = EngineFacts(rootless_network="slirp4netns")
     target = ClaimEngine(fake, make_info(), "netmodes-lab:1", WatchPool(), host, facts=facts)
     async with open_testbed(target, {}, "nm-reading") as testbed:
-        with pytest.raises(NotTestableError, match="RootlessKit's namespace has no interface on it"):
+        with pytest.raises(NotTestableError, match="RootlessKit's namespace has no interface on the machine"):
             await testbed.request(NEIGHBOUR, "192.0.2.2", 80)
-        with pytest.raises(NotTestableError, match="RootlessKit's namespace has no interface on it"):
+        with pytest.raises(NotTestableError, match="RootlessKit's namespace has no interface on the machine"):
             await testbed.alter("ip link set uplink mtu 1400", "ip link set uplink mtu 1500")

@@ -64,9 +64,9 @@ CLAIMS = (
         statement="Another machine that has a route to a bridge network cannot use a container's own address, not even "
         "on a published port.",
         source="Docker documentation, “Packet filtering and firewalls”, direct routing; release notes of 28.0",
-        exact="The machine drops packets for a container that arrive on another interface. gateway_mode_ipv4=routed "
-        "or nat-unprotected and allow-direct-routing permit them; the option trusted_host_interfaces of a network "
-        "(28.2) permits those from the interfaces that it names.",
+        exact="The machine drops packets for a container's own address that arrive on another interface. Gateway mode "
+        "routed or nat-unprotected and allow-direct-routing permit them; the network option trusted_host_interfaces "
+        "(28.2) permits them from the interfaces that it names.",
         lines=(
             "docker network create lab",
             "docker run -d --name web --network {lab} -p 8122:80 IMAGE",

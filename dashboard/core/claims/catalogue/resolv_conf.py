@@ -64,8 +64,8 @@ CLAIMS = (
     Claim(
         id="resolv-host-copy",
         topic=Topic.DNS,
-        statement="In host mode DNS comes from the machine: resolv.conf is a copy of its file, loopback servers such "
-        "as 127.0.0.53 included.",
+        statement="In host mode DNS comes from the machine: resolv.conf is a copy of the machine's file, including "
+        "loopback servers such as 127.0.0.53.",
         source=f"{DOCUMENTED}; Moby, libnetwork/sandbox_dns_unix.go",
         observe=observe_files("/etc/resolv.conf", f"{MIXED}search lab.example\n", HOST),
         judge=judge_copy,
@@ -123,8 +123,8 @@ CLAIMS = (
         statement="Host mode has a copy of resolv.conf: the container does not see later edits on the machine until it "
         "starts again.",
         source="Moby, libnetwork/sandbox_dns_unix.go",
-        exact="“Uses the host's DNS” suggests that it follows changes; it does not, as laptops notice when they change "
-        "networks.",
+        exact="“Uses the host's DNS” suggests that it follows changes. It does not: when a laptop changes networks, "
+        "the container keeps the old servers.",
         observe=observe_edit,
         judge=judge_unedited,
         lines=(HOST, "echo nameserver 192.0.2.54 > /etc/resolv.conf", IN_CONTAINER),
