@@ -87,7 +87,7 @@ def _check_heading(content: ReportContent) -> None:
     }
     if missing[content.origin]:
         raise InvalidReportError(
-            f"The report's origin is {content.origin}, but it does not contain any. Save it again."
+            f"The report's origin is {content.origin}, but it contains no {content.origin}. Save it again."
         )
 
 
