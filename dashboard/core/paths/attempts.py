@@ -72,7 +72,7 @@ def name_client(origin: str, columns: Sequence[Column]) -> str:
     return next((column.title for column in columns if column.key == origin), origin)
 
 
-def name_machine(server: str, columns: Sequence[Column]) -> str:
+def machine_of(server: str, columns: Sequence[Column]) -> str:
     """The machine of the column that an attempt reached; empty if the experiment runs on one machine only."""
     return next((column.machine for column in columns if column.key == server), "")
 
@@ -83,7 +83,7 @@ def group_attempts(
     """The attempts of each machine, with its name, which is empty if the experiment runs on one machine only."""
     groups: dict[str, list[Attempt]] = {}
     for attempt in attempts:
-        groups.setdefault(name_machine(attempt.server, columns), []).append(attempt)
+        groups.setdefault(machine_of(attempt.server, columns), []).append(attempt)
     return tuple((machine, tuple(group)) for machine, group in groups.items())
 
 

@@ -86,9 +86,7 @@ def _check_heading(content: ReportContent) -> None:
         Origin.CLAIMS: not content.claims,
     }
     if missing[content.origin]:
-        raise InvalidReportError(
-            f"The report's origin is {content.origin}, but it contains no {content.origin}. Save it again."
-        )
+        raise InvalidReportError(f"The report's origin is {content.origin}, but it contains none. Save it again.")
 
 
 def _has_control_characters(text: str) -> bool:

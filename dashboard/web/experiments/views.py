@@ -31,7 +31,7 @@ from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.operations.roles import Action, OwnedKind
-from dashboard.core.paths.attempts import name_client, name_machine
+from dashboard.core.paths.attempts import machine_of, name_client
 from dashboard.lab.doctor import unavailable_report
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
@@ -209,7 +209,7 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
     columns = await to_db_thread(_columns_of, identity)
     if _wants_json(request):
         answers = [
-            asdict(one) | {"from": name_client(one.origin, columns), "machine": name_machine(one.server, columns)}
+            asdict(one) | {"from": name_client(one.origin, columns), "machine": machine_of(one.server, columns)}
             for one in attempts
         ]
         return JsonResponse({"attempts": answers})

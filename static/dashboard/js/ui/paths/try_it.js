@@ -16,8 +16,8 @@ function nameClient(origin, columns) {
   return columns.find(({ key }) => key === origin)?.title ?? origin;
 }
 
-/** The machine that an attempt reached, as `name_machine` of `dashboard.core.paths.attempts` names it. */
-function nameMachine(server, columns) {
+/** The machine that an attempt reached, as `machine_of` of `dashboard.core.paths.attempts`. */
+function machineOf(server, columns) {
   return columns.find(({ key }) => key === server)?.machine ?? "";
 }
 
@@ -96,7 +96,7 @@ export function createTryIt(main) {
       if (trial.number === 0) show([], null);
       else if (trial.at > Number(slot(main, "tried-at").dataset.at)) {
         const named = trial.attempts.map((one) => ({
-          ...one, from: nameClient(one.origin, columns), machine: nameMachine(one.server, columns),
+          ...one, from: nameClient(one.origin, columns), machine: machineOf(one.server, columns),
         }));
         show(named, new Date(trial.at * 1000));
       }
