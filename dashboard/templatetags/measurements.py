@@ -88,7 +88,7 @@ def time_us(value: float | None) -> str:
 
 @register.filter
 def seconds_text(value: float | None) -> str:
-    """``3.2``; empty if unknown."""
+    """Seconds without their unit, such as ``3.2``; empty if unknown."""
     return "" if value is None else formatting.fixed(max(0.0, value), 1)
 
 

@@ -195,7 +195,7 @@ def list_sections(snapshot: Snapshot) -> tuple[table_presenter.SectionView, ...]
 
 @register.simple_tag
 def count_rows(sections: Iterable[table_presenter.SectionView] | table_presenter.SectionView) -> str:
-    """``31 differ · 58 same``, of one section or several."""
+    """The numbers of rows by relation, such as ``31 differ · 58 same``, in one section or several."""
     members = (sections,) if isinstance(sections, table_presenter.SectionView) else tuple(sections)
     counts = {"differ": sum(member.differ for member in members), "same": sum(member.same for member in members)}
     return _("%(differ)d differ · %(same)d same") % counts

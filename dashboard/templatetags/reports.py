@@ -66,7 +66,7 @@ def at(texts: Sequence[str], place: int) -> str:
 
 @register.filter
 def last_lines(items: Sequence[TimelineItem]) -> Sequence[TimelineItem]:
-    """The entries of a timeline that a page shows."""
+    """The last entries of a timeline, as many as a page shows."""
     return items[-SHOWN_LINES:]
 
 
@@ -90,5 +90,5 @@ def section_of(row: str) -> str:
 
 @register.filter
 def size_text(size: int) -> str:
-    """``812 kB`` or ``1.4 MB``."""
+    """A size in bytes as text, such as ``812 kB`` or ``1.4 MB``."""
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

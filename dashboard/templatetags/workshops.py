@@ -38,7 +38,7 @@ def markdown(text: str) -> SafeString:
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """``40 s``, ``12 min``, ``1 h 5 min``; a dash if it is unknown."""
+    """A duration as text, such as ``40 s``, ``12 min`` or ``1 h 5 min``; a dash if it is unknown."""
     if seconds is None or seconds < 0:
         return "\N{EN DASH}"
     whole = round(seconds)

@@ -64,7 +64,7 @@ def _cell(text: str) -> str:
 
 
 def _shown(action: argparse.Action) -> str:
-    """``--seconds SECONDS``, ``MODE …`` as code."""
+    """An argument as code in Markdown, such as ``--seconds SECONDS`` or ``MODE …``."""
     metavar = action.metavar if isinstance(action.metavar, str) else (action.dest or "").upper()
     if action.choices:
         metavar = "|".join(str(one) for one in action.choices)

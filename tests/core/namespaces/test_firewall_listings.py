@@ -35,7 +35,7 @@ def native(name: str, *bridges: str) -> FirewallRules:
 
 
 def describe(rule: Translation) -> str:
-    """``8080 → 172.17.0.2:80 except 127.0.0.0/8``."""
+    """A translation as text, such as ``8080 → 172.17.0.2:80 except 127.0.0.0/8``."""
     where = f" at {rule.address}" if rule.address else ""
     apart = f" except {' '.join(rule.excluded)}" if rule.excluded else ""
     protocol = "" if rule.protocol == "tcp" else f"{rule.protocol} "

@@ -22,7 +22,7 @@ def tables_of(head: str, *rules: str) -> list[Table]:
 
 
 def translations(*rules: str) -> list[str]:
-    """``80 → 10.0.0.1`` with address, exceptions and condition."""
+    """The translations of the rules as text, such as ``80 → 10.0.0.1``, with address, exceptions and condition."""
     read = read_rules(tables_of(NAT, *rules), {})
     return [
         " ".join(filter(None, (f"{one.port} → {one.to_address}", one.address, *one.excluded, one.condition)))
@@ -224,7 +224,8 @@ def test_packets_that_an_earlier_rule_accepts_are_not_dropped() -> None:
 
 
 def closed(*rules: str, head: str = FILTER, link: str = "") -> list[str]:
-    """The bridges that are closed to ``link``, which must be named as a rule names it; empty stands for all others."""
+    """The bridges that are closed to ``link``, which must be named as a rule names it; empty stands for every link that
+    no rule names."""
     found = read_rules(tables_of(head, *rules), {}).closed_bridges
     return [one.name for one in found if link not in one.open_from]
 
