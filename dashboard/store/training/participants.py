@@ -114,7 +114,6 @@ def get(session: str, participant: str) -> Participant | None:
     return Participant.objects.filter(session_id=session, pk=participant).first()
 
 
-@audited
 def names_by_group(session: str) -> dict[int, tuple[str, ...]]:
     """The names of the participants of each group."""
     names: dict[int, tuple[str, ...]] = {}
@@ -124,6 +123,7 @@ def names_by_group(session: str) -> dict[int, tuple[str, ...]]:
     return names
 
 
+@audited
 def rename(session: str, participant: str, name: str) -> None:
     """Changes a participant's name. Raises JoinRefusedError if another one has it."""
     with transaction.atomic():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.models import Participant
+from dashboard.models import AuditEntry, Participant
 from dashboard.store import workshops as workshop_store
+from dashboard.store.operations.audit import PendingEntry, pending
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import JoinRefusedError
@@ -126,6 +127,16 @@ def test_a_participant_can_be_renamed_to_a_free_name() -> None:
     assert found.name == "Ada L."
     with pytest.raises(JoinRefusedError, match="is taken"):
         participants.rename(row.id, ada.id, "BOB")
+
+
+def test_renaming_is_in_the_audit_trail_and_reading_names_is_not() -> None:
+    row = session()
+    ada, _token = participant(row)
+    with pending(PendingEntry(action="rename", object=row.id)):
+        assert participants.names_by_group(row.id) == {ada.group: (ada.name,)}
+        assert not AuditEntry.objects.exists()
+        participants.rename(row.id, ada.id, "Ada L.")
+        assert [(one.action, one.outcome) for one in AuditEntry.objects.all()] == [("rename", "done")]
 
 
 def test_a_raised_hand_keeps_its_time() -> None:
