@@ -70,7 +70,7 @@ def make_head(part: str = "whole", phase: Phase = Phase.RUNNING, **more: object)
 
 
 def on_overlay_of(whole: str, entries: Iterable[Entry]) -> list[Entry]:
-    """The entries; the arms in overlay mode are on the network of the experiment ``whole``."""
+    """The entries, with the arms in overlay mode on the network of the experiment ``whole``."""
 
     def moved(column: Column) -> Column:
         networks = {f"nm-{whole}-overlay": address for address in column.networks.values()}

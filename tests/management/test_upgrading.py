@@ -54,7 +54,7 @@ def earlier(nowhere: Terminal) -> Terminal:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Values of the recorded database, by its tables at that time."""
+    """Values of the recorded database, read from the tables that it had then."""
 
     report: str
     claims: str

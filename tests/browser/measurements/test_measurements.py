@@ -183,7 +183,7 @@ def test_an_invalid_option_is_explained_at_the_form_and_the_input_is_kept(
 
 
 def test_the_machine_to_measure_on_is_not_offered_as_another_one(browser: Browser) -> None:
-    """The style sheet hides it, without a script."""
+    """The style sheet hides the chosen machine among the others, without a script."""
     choices = (ClientChoice("lab2", part=2), ClientChoice("lab3"), ClientChoice("server", part=1))
     form = {"parts": {"server": "a", "lab2": "b"}, "machine_clients": choices, "experiment_url": "/"}
     page = browser.new_page()

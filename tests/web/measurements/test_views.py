@@ -88,7 +88,7 @@ def test_http_is_requested_from_the_running_containers(owner: Client, experiment
 
 
 def test_the_machine_to_measure_on_is_not_another_one(owner: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The form offers all machines of the experiment: without a style sheet it cannot leave out the chosen one."""
+    """The form offers all machines of the experiment, because only a style sheet can hide the chosen one."""
     monkeypatch.setattr(views, "other_machines", lambda machine: {"server": ""} if machine == "lab2" else {})
     machines.register("lab2", {}, MachineFacts())
     whole = parts.create(make_spec("host", machines=["server", "lab2"]))
