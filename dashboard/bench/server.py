@@ -23,6 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from dashboard import configuration
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import BASE, environment_with, running
+from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.operations.own_name import own_name
 
 READY_S = 60.0
@@ -35,6 +36,10 @@ RETRIES = urllib3.Retry(1, allowed_methods=None, respect_retry_after_header=Fals
 #: The name of the process that serves pages of a lab that root has started.
 PAGES = "netmodes-web"
 SIGN_IN_LINK = re.compile(r"http://[^/\s]+(/sign-in/\?token=\S+)")
+
+
+class RefusedError(BenchmarkError):
+    """The Engine refused an arm of a launch."""
 
 
 @dataclass(slots=True)
@@ -223,10 +228,15 @@ class Frames:
         return self.head.get("phase") == "running" and all(inodes.get(column["key"]) for column in self.columns)
 
     async def until_running(self) -> float:
-        """The arrival time of the frame that shows the experiment running; BenchmarkError if it ended instead."""
+        """The arrival time of the frame that shows the experiment running; BenchmarkError if it ended instead, and
+        RefusedError if it runs without an arm."""
         while not self.is_running():
-            if self.head.get("phase") in {"failed", "stopped"}:
-                raise BenchmarkError(f"the experiment {self.head['phase']}: {self.head.get('notice')}")
+            phase = self.head.get("phase")
+            if phase in {"failed", "stopped"}:
+                raise BenchmarkError(f"the experiment {phase}: {self.head.get('notice')}")
+            refused = [column for column in self.columns if column["status"] == ArmStatus.REFUSED]
+            if phase == "running" and refused:
+                raise RefusedError(f"the Engine refuses {refused[0]['title']}: {refused[0]['error']}")
             await self.next()
         return self.received_at
 

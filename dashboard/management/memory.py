@@ -11,8 +11,9 @@ from contextlib import suppress
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
 THRESHOLD_BYTES = 128 << 10
-#: Collections of a generation before the next one is collected too. Python's default is 10.
-COLLECTIONS = 5, 2
+#: Collections of a generation before the next one is collected too. Python's default is 10. Python's heap keeps the
+#: size that it has when the most garbage waits.
+COLLECTIONS = 5, 0
 #: The number of strings to intern: more than the free entries of the table of interned strings when the lab has
 #: started.
 STRINGS = 50_000

@@ -15,16 +15,22 @@ import psutil
 
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
 from dashboard.bench.operations.faults.scene import Machine
-from dashboard.bench.server import Server, serving
+from dashboard.bench.server import RefusedError, Server, serving
 from dashboard.bench.statistics import Figure, Promise, Result, at_most, figure, interval_of, judge
 from dashboard.bench.training.deliveries import Instructor, deliveries, join
 from dashboard.bench.websocket_clients import websocket_clients
 from dashboard.store.measurements import LIVE
 
-LIMIT_S = 2400.0
-SECONDS, QUICK_S = 1800.0, 180.0
-#: The number of first rounds that are not judged, because caches fill; at most half of all rounds.
-WARM_UP_ROUNDS = 100
+LIMIT_S = 5400.0
+#: The judged part of a run.
+SECONDS, QUICK_S = 1800.0, 90.0
+#: The warm-up, in which caches fill, lasts for at least this number of rounds and of seconds. Old data is deleted for
+#: the first time ten minutes after the start.
+WARM_UP_ROUNDS, WARM_UP_S = 100, 900.0
+#: The number of rounds in the warm-up of a quick run.
+QUICK_ROUNDS = 5
+#: The number of rounds in which the Engine may refuse an arm.
+MAX_REFUSED = 3
 #: The number of rounds of which only the lowest memory counts; one of them has a session. Memory that is never freed
 #: raises the lowest value, too; garbage that waits for its collection, and threads that exist for a moment, do not.
 GROUP = 5
@@ -168,35 +174,48 @@ async def one_round(server: Server, machine: Machine, number: int) -> None:
         raise BenchmarkError(f"a removed experiment left behind: {sorted(machine.objects())}")
 
 
+def warm_up_rounds(samples: Sequence[Sample], *, quick: bool) -> int | None:
+    """The number of rounds that belong to the warm-up; None while it lasts."""
+    least, least_s = (QUICK_ROUNDS, 0.0) if quick else (WARM_UP_ROUNDS, WARM_UP_S)
+    return next((n for n, sample in enumerate(samples, 1) if n >= least and sample.at_s >= least_s), None)
+
+
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Works for ``SECONDS``, with a sample after each round."""
+    """Works until ``SECONDS`` after the warm-up, with a sample after each round."""
     seconds = QUICK_S if run.quick else SECONDS
     samples: list[Sample] = []
+    refused: list[str] = []
     machine = Machine(os.environ["DOCKER_HOST"])
     async with serving() as server:
         started = time.monotonic()
-        number = 0
-        while time.monotonic() - started < seconds:
-            await one_round(server, machine, number)
-            number += 1
+        skipped = None
+        while skipped is None or samples[-1].at_s - samples[skipped - 1].at_s < seconds:
+            try:
+                await one_round(server, machine, len(samples))
+            except RefusedError as error:
+                run.say(f"round {len(samples) + 1}: {error}")
+                refused.append(str(error))
+                if len(refused) > MAX_REFUSED:
+                    raise
             samples.append(take_sample(server.pid, started))
-            if number % 10 == 1:
-                run.say(f"round {number}: {samples[-1]}")
-    skipped = min(WARM_UP_ROUNDS, len(samples) // 2)
-    warm = samples[skipped:]
-    if len(warm) < 2:
-        raise BenchmarkError(f"only {len(samples)} rounds in {seconds:g} s")
+            skipped = skipped or warm_up_rounds(samples, quick=run.quick)
+            if len(samples) % 10 == 1:
+                run.say(f"round {len(samples)}: {samples[-1]}")
+    warm, warm_up_s = samples[skipped:], samples[skipped - 1].at_s
     last = warm[-1]
     counts = f"{last.descriptors:g} descriptors, {last.threads:g} threads"
+    warm_up = f"the first {skipped}, in {warm_up_s / 60:.0f} minutes, are warm-up"
     return Result(
         "soak",
-        f"Soak: launches, sessions and measurements for {seconds / 60:g} minutes",
+        f"Soak: launches, sessions and measurements for {(last.at_s - warm_up_s) / 60:.0f} minutes after warm-up",
         f"memory grows by at most {MAX_SLOPE_MB_H:g} MB/h after warm-up; descriptors and threads do not grow",
         figures_of(warm, judged=not run.quick),
         (
-            f"{number} rounds; the first {skipped} are warm-up. Slopes: through the lowest of {GROUP} samples each.",
+            f"{len(samples)} rounds in {last.at_s / 60:.0f} minutes; {warm_up}.",
+            f"Slopes: through the lowest of {GROUP} samples each.",
             f"Last sample: {last.lab_mb:.1f} MB in the lab, {last.pages_mb:.1f} MB in other processes; {counts}.",
             f"Growth: the lowest value of the last sixth minus that of the first sixth, of {len(warm)} samples.",
+            *((f"Rounds in which the Engine refused an arm: {len(refused)} ({refused[-1]}).",) if refused else ()),
             *(("The slope over a few minutes is too uncertain: --quick judges nothing.",) if run.quick else ()),
         ),
     )

@@ -6,10 +6,14 @@ import mmap
 import os
 import subprocess
 import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.operations import soak
 from dashboard.bench.operations.soak import (
     Sample,
@@ -20,6 +24,7 @@ from dashboard.bench.operations.soak import (
     slope_per_hour,
     take_sample,
 )
+from dashboard.bench.server import RefusedError
 from dashboard.bench.statistics import Verdict
 
 
@@ -66,6 +71,50 @@ def test_a_leak_breaks_the_promise_and_a_flat_line_keeps_it() -> None:
 
 def test_a_short_soak_judges_nothing() -> None:
     assert [figure.verdict for figure in figures_of(samples(60.0), judged=False)] == [None] * 5
+
+
+def test_the_warm_up_lasts_for_a_hundred_rounds_and_fifteen_minutes() -> None:
+    def at(step_s: float, count: int) -> list[Sample]:
+        return [Sample(step_s * n, 50, 100, 40, 12) for n in range(1, count + 1)]
+
+    assert soak.warm_up_rounds(at(10, 100), quick=False) == 100
+    assert soak.warm_up_rounds(at(10, 99), quick=False) is None
+    assert soak.warm_up_rounds(at(5, 300), quick=False) == 180
+    assert soak.warm_up_rounds(at(5, 179), quick=False) is None
+    assert soak.warm_up_rounds(at(5, 300), quick=True) == 5
+
+
+class Rounds:
+    """Rounds of ten seconds without a server; ``refused`` ones fail."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *refused: int) -> None:
+        self.numbers: list[int] = []
+        self._refused = refused
+        monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+        monkeypatch.setattr(soak, "serving", lambda: nullcontext(SimpleNamespace(pid=0)))
+        monkeypatch.setattr(soak, "one_round", self._one)
+        monkeypatch.setattr(soak, "take_sample", lambda *_: Sample(10.0 * len(self.numbers), 50, 100, 40, 12))
+
+    async def _one(self, _server: object, _machine: object, number: int) -> None:
+        self.numbers.append(number)
+        if number in self._refused:
+            raise RefusedError("the Engine refuses bridge: no")
+
+
+async def test_half_an_hour_after_the_warm_up_is_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rounds = Rounds(monkeypatch, 7)
+    result = await soak.benchmark(BenchmarkRun("soak", tmp_path, quick=False))
+    assert rounds.numbers == list(range(280))
+    assert result.kept
+    assert result.notes[0] == "280 rounds in 47 minutes; the first 100, in 17 minutes, are warm-up."
+    assert "Rounds in which the Engine refused an arm: 1 (the Engine refuses bridge: no)." in result.notes
+
+
+async def test_an_engine_that_often_refuses_ends_the_soak(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rounds = Rounds(monkeypatch, 1, 2, 5, 8)
+    with pytest.raises(RefusedError):
+        await soak.benchmark(BenchmarkRun("soak", tmp_path, quick=False))
+    assert rounds.numbers[-1] == 8
 
 
 def test_a_sample_counts_processes_that_last(monkeypatch: pytest.MonkeyPatch) -> None:
