@@ -276,8 +276,8 @@ HELP: tuple[Help, ...] = (
         "modes",
         _("modes"),
         _(
-            "host shares the machine's network stack, bridge and user-bridge are connected to a bridge, none has only "
-            "loopback, container shares another container's stack, macvlan and ipvlan use a link of the machine, "
+            "host shares the machine's network stack; bridge and user-bridge are connected to a bridge; none has only "
+            "loopback; container shares another container's stack; macvlan and ipvlan use a link of the machine; "
             "overlay spans machines. pasta, slirp4netns, private and ns exist on Podman. For an unavailable mode the "
             "table has the reason."
         ),

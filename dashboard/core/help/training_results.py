@@ -58,9 +58,9 @@ HELP: tuple[Help, ...] = (
         "results-share",
         _("the anonymous results"),
         _(
-            "Without names, individual participants or their times. Counts are rounded to the nearest 5, shares are "
-            "shown for 23 participants or more, averages for 8 or more: nobody can infer what one participant "
-            "answered."
+            "Results without names, individual participants or their times. Counts are rounded to the nearest 5. "
+            "Shares and 90th percentiles are shown from 23 participants on, median times from 8. So nobody can infer "
+            "what one participant answered."
         ),
         _PAGE,
     ),

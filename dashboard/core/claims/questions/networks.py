@@ -43,8 +43,8 @@ QUESTIONS = (
             "only lo is left",
             "gluetun",
         ),
-        answer="A container with --network container: joins the owner's namespace; when the owner restarts, it gets "
-        "a new one, and the other container stays in the old one with only lo. Restart that container too.",
+        answer="A container with --network container: joins the owner's namespace; a restart gives the owner a new "
+        "namespace, and the other container stays in the old one, where only lo is left. Restart that container too.",
         claims=(
             "guest-loses-network",
             "guest-restart-heals",

@@ -268,7 +268,7 @@ CHECK_TYPES: dict[str, CheckType] = {
     ),
     "requested": CheckType(
         "A client connected to the TCP port within the last minute, and since the container started. `client` is its "
-        "address, which may be that of another machine on the LAN.",
+        "address, also of another machine on the LAN.",
         {**PLACE, "port": "port", "client": "text"},
         ("port",),
         _requested,
