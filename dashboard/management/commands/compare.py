@@ -40,7 +40,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
         parser.add_argument("--port", default="80", help="port of the program in the container (default 80)")
         parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
-        parser.add_argument("--command", default="", help="command in place of that of the image")
+        parser.add_argument("--command", default="", help="command to run instead of the image's")
         parser.add_argument("--name", action="append", default=[], help="another name to resolve in the containers")
         parser.add_argument(
             "--ipv6", choices=["yes", "only"], default="", help="IPv6 in user-bridge: yes, or only IPv6"
