@@ -98,7 +98,7 @@ def judge_differences(
     """The verdict on differences (other minus baseline, one per round)."""
     count = len(differences)
     if count == 0:
-        return Judgement(Inconclusive("no round has a valid block of both"), 0)
+        return Judgement(Inconclusive("no round has a valid block of both paths"), 0)
     delta = median(differences)
     if count < MIN_ROUNDS:
         reason = f"only {count} paired block{'s' if count > 1 else ''}; {MIN_ROUNDS} are needed"
