@@ -150,7 +150,7 @@ def spread(middle: float, width: float, count: int = 40) -> list[float]:
         (spread(0.19, 0.15), Inconclusive, "but its median does not"),
         (spread(1, 1, 9), Inconclusive, "only 9 paired blocks; 10 are needed"),
         ([1.0], Inconclusive, "only 1 paired block;"),
-        ([], Inconclusive, "no round has a valid block of both"),
+        ([], Inconclusive, "no round has a valid block of both paths"),
     ],
 )
 def test_a_verdict_follows_from_the_interval(differences: list[float], kind: type[object], words: str) -> None:
