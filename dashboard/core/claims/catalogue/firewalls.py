@@ -49,7 +49,7 @@ CLAIMS = (
     _claim(
         "ufw-published-open",
         UFW,
-        statement="ufw, enabled and with a rule that denies the port, does not block a published port: other machines "
+        statement="An enabled ufw with a rule that denies the port does not block a published port: other machines "
         "reach it.",
         source="ufw(8); Docker documentation, “Docker and ufw”",
         exact="ufw's rules are in INPUT. Docker's rules come first in FORWARD and accept the packets, although ufw "
