@@ -158,7 +158,9 @@ def _explain_joined(cells: RowCells) -> str:
     return (
         make_sentence(
             "each veth pair connects one container" if any("veth peer" in text for text in texts) else "",
-            "a sub-interface sits on a link of the machine" if any(text.startswith("on ") for text in texts) else "",
+            "a sub-interface is on an interface of the machine"
+            if any(text.startswith("on ") for text in texts)
+            else "",
         )
         or "In each column the interface is joined to a different link."
     )

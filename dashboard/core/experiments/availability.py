@@ -98,12 +98,13 @@ def _parent_mode(
         return Unavailable(f"This engine has no {mode} driver: {remedy}.")
     if engine.invisible:
         return Unavailable(
-            f"{mode} needs the name of a parent link, and the links of the engine's machine are not visible: "
+            f"{mode} needs the name of a parent interface, and the interfaces of the engine's machine are not visible: "
             f"{engine.invisible}."
         )
     if not parents:
         return Unavailable(
-            f"{mode} needs an Ethernet link of the machine as parent, and the machine has none: use a private host."
+            f"{mode} needs an Ethernet interface of the machine as parent, and the machine has none: use a private "
+            "host."
         )
     return Available()
 

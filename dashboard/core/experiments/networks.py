@@ -128,7 +128,7 @@ def network_request(
     options: dict[str, Any] = {"subnet": subnet, "gateway": gateway}
     if mode in {Mode.MACVLAN, Mode.IPVLAN}:
         if not parent or not subnet:
-            raise ValueError(f"A {mode} network needs a parent link of the machine and a subnet.")
+            raise ValueError(f"A {mode} network needs a parent interface of the machine and a subnet.")
         options["parent"] = parent
     if mode is Mode.OVERLAY:
         options["attachable"] = True

@@ -277,9 +277,9 @@ HELP: tuple[Help, ...] = (
         _("modes"),
         _(
             "host shares the machine's network stack; bridge and user-bridge are connected to a bridge; none has only "
-            "loopback; container shares another container's stack; macvlan and ipvlan use a link of the machine; "
-            "overlay spans machines. pasta, slirp4netns, private and ns exist on Podman. For an unavailable mode the "
-            "table has the reason."
+            "loopback; container shares another container's stack; macvlan and ipvlan use an interface of the "
+            "machine; overlay spans machines. pasta, slirp4netns, private and ns exist on Podman. For an unavailable "
+            "mode the table has the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
         "./netmodes doctor",

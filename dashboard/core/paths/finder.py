@@ -75,8 +75,8 @@ def _why_no_bridge_address(
     if direct is not None:
         parent = lower_link(machine, state, direct)
         return (
-            f"{column.title} is a {direct.kind} on {parent.name if parent else 'a link of the machine'}: "
-            f"the kernel passes nothing between a {direct.kind} and the machine through the parent interface"
+            f"{column.title} is a {direct.kind} on {parent.name if parent else 'an interface of the machine'}: the "
+            f"kernel passes nothing between a {direct.kind} and the machine through the parent interface"
         )
     if is_tapped(state):
         return f"{column.title} has a tap device, served by a program of the machine: no link leads to it"

@@ -80,7 +80,7 @@ def test_a_podman_without_a_mode_has_one_sentence_with_a_remedy(engine: EngineTr
             "update Podman and netavark",
         ),
         ({}, {}, [], Mode.MACVLAN, "private host"),
-        ({}, {}, [], Mode.IPVLAN, "Ethernet link"),
+        ({}, {}, [], Mode.IPVLAN, "Ethernet interface"),
         ({}, {}, ["eth0"], Mode.OVERLAY, "docker swarm init"),
         ({}, {}, ["eth0"], Mode.OVERLAY, "if other machines have joined, form a swarm on the page Machines"),
         ({"swarm_active": True}, {"vxlan": False}, ["eth0"], Mode.OVERLAY, "modprobe vxlan"),

@@ -91,7 +91,7 @@ def test_a_mode_without_a_network_requests_none(mode: Mode) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"parent": "eth0"}, {"subnet": "10.213.0.0/24"}])
 def test_macvlan_needs_a_parent_and_a_subnet(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="parent link of the machine and a subnet"):
+    with pytest.raises(ValueError, match="parent interface of the machine and a subnet"):
         network_request(Mode.MACVLAN, **options)
 
 
