@@ -201,7 +201,9 @@ def test_requests_to_several_machines_are_grouped_below_the_name_of_each() -> No
     whole = draw_page("experiments/experiment.html", sample.experiment_context(snapshot)).html
     result = draw_page("paths/try_result.html", sample.base_context(attempts=attempts, columns=columns)).html
     for html, level in ((whole, 3), (result, 2)):
-        headings = re.findall(r'<h(\d) data-slot="(?:machine|title)"( hidden)?>([^<]+)</h\d>', html)
+        headings = re.findall(
+            r'<h(\d)(?: class="attempts-machine")? data-slot="(?:machine|title)"( hidden)?>([^<]+)</h\d>', html
+        )
         assert headings == [
             (str(level), "", "server"),
             (str(level + 1), "", "127.0.0.1 to host"),
