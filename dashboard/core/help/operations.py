@@ -56,8 +56,8 @@ HELP: tuple[Help, ...] = (
         _("swarm of machines"),
         _(
             "Machines that form a swarm can have overlay networks, which span them: an experiment with the mode "
-            "overlay on several machines has one network for all of its arms there. A swarm that Netmodes did not form "
-            "is left alone."
+            "overlay on several machines has one network for all of its arms there. Netmodes does not change a swarm "
+            "that it did not form."
         ),
         "docs/deploying.md",
     ),

@@ -17,8 +17,8 @@ from dashboard.core.paths.model import global_addresses
 #: More managers make a swarm slower, not safer (Docker's documentation, “Administer and maintain a swarm”).
 MAX_MEMBERS = 7
 FOREIGN = (
-    "The engine of {0} is in a swarm that Netmodes did not form, and that is left alone. Choose other machines, or "
-    "run `docker swarm leave --force` there if the engine should leave it."
+    "The engine of {0} is in a swarm that Netmodes did not form and does not change. Choose other machines, or run "
+    "`docker swarm leave --force` there if the engine should leave it."
 )
 #: The Engine keeps the port in versions before 28.3 (moby, commit 16ed51d8).
 KEPT = (

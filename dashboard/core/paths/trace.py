@@ -159,7 +159,7 @@ class _HopReader:
         if self.accepted is not None:
             reason = f"{self.accepted.owner} accepted the connection at the requested address"
         elif self.entry is not None:
-            reason = f"the tracked connection is answered by the requested address, {self.entry.destination}"
+            reason = f"connection tracking shows that the requested address itself answers: {self.entry.destination}"
         elif self.evidence.rules_error:
             return Hop.unknown(kind, title, self.evidence.rules_error)
         elif uncounted := [

@@ -85,7 +85,7 @@ def test_the_address_of_a_bridge_is_no_address_of_a_machine() -> None:
 
 def test_machines_that_cannot_form_a_swarm_are_refused_with_a_sentence() -> None:
     foreign = machine(2, swarm=SwarmState(Membership.FOREIGN))
-    assert "lab2 is in a swarm that Netmodes did not form, and that is left alone" in refusal(machine(1), foreign)
+    assert "lab2 is in a swarm that Netmodes did not form and does not change" in refusal(machine(1), foreign)
     assert "`docker swarm leave --force`" in refusal(machine(1), foreign), "a manager does not leave without force"
     assert refusal(machine(1), machine(2, problem="It does not respond.")) == "lab2: It does not respond."
     rootless = machine(2, swarm=SwarmState(problem="Podman has no overlay networks."))

@@ -142,8 +142,8 @@ CLAIMS = (
         topic=Topic.ISOLATION,
         statement="In host mode the container has the machine's host name: a copy, in its own uts namespace.",
         source="Moby, daemon/container_operations.go",
-        exact="Often described as “the host name is shared”. It is copied at start: neither sees a later change of the "
-        "other.",
+        exact="Often described as “the host name is shared”. It is copied at start: neither the machine nor the "
+        "container sees a later change of the other's name.",
         observe=observe_states(LINE),
         judge=judge_copied_hostname,
         lines=(LINE,),
