@@ -79,7 +79,7 @@ make_base() {
     for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
     chroot "$root" apt-get -qq update
     chroot "$root" apt-get -qq -y --no-install-recommends --download-only install python3 python3-venv iproute2 iptables \
-        nftables conntrack net-tools busybox-static docker.io docker-cli curl postgresql nats-server >/dev/null
+        nftables conntrack net-tools busybox-static docker.io docker-cli e2fsprogs curl postgresql nats-server >/dev/null
     mkdir "$work/archive"
     cp -a "$root/var/lib/apt/lists" "$root/var/cache/apt/archives" "$work/archive/"
     rm -rf --one-file-system "$root"
