@@ -11,6 +11,7 @@ from pathlib import Path
 from django.db import DatabaseError
 
 from dashboard.core.operations import deployment
+from dashboard.core.operations.deployment import LabFacts
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
@@ -64,6 +65,12 @@ class Supervisor:
     def context(self) -> Context | None:
         """The context of the lab; None if no lab is open."""
         return self._lab.context if self._lab else None
+
+    @property
+    def facts(self) -> LabFacts:
+        """The facts about the lab, which pages show. From any thread."""
+        context = self.context
+        return LabFacts(context.ref if context is not None else None, self.problem)
 
     def heartbeat(self) -> Heartbeat | None:
         """The state and counters of the lab; None if no lab is open. May be called from any thread."""

@@ -12,6 +12,7 @@ from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE, LabFacts, R
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.core.operations.machines import split_place
 from dashboard.lab.experiments.journal_writer import Publisher
+from dashboard.lab.remote.link import Link
 from dashboard.lab.remote.nats_connection import LAB_WAKEUPS, WEB_JOURNALS, WEB_PEERS, NatsConnection
 from dashboard.lab.remote.rpc import call_target, find_call
 from dashboard.lab.remote.wakeups import ALL, Wakeup, WakeupChannel
@@ -71,10 +72,7 @@ class Service(Supervisor):
     @property
     def facts(self) -> LabFacts:
         """The facts about the installation's lab that pages show. May be called from any thread."""
-        if self._remote is not None:
-            return self._remote.facts
-        context = self.context
-        return LabFacts(context.ref if context is not None else None, self.problem)
+        return self._remote.facts if self._remote is not None else super().facts
 
     @property
     def engine(self) -> EngineRef | None:
@@ -124,8 +122,12 @@ class Service(Supervisor):
 
     async def _start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         if self.link is not None:
-            link = self._remote = LinkedLab(self.link, wake_hubs, exit_now)
-            await link.start()
+            link = Link(is_guarded=False)
+            lab = self._remote = LinkedLab(link, exit_now)
+            self.wakeups = WakeupChannel(link)
+            await self.wakeups.listen(WEB_JOURNALS, lambda wakeup: wake_hubs(*wakeup))
+            await self.wakeups.open()
+            await lab.start(self.link)
             return
         if self.role.drives:
             await self.open_lab(data_dir, say)
@@ -178,13 +180,11 @@ class Service(Supervisor):
     def report_ready(self) -> None:
         """Reports to the lab that has started this process that it serves pages."""
         if isinstance(self._remote, LinkedLab):
-            self._remote.report_ready()
+            self.wakeups.send(LAB_WAKEUPS, "ready")
 
     def wake(self) -> None:
         """Starts a pass of the labs. May be called from any thread."""
-        if isinstance(self._remote, LinkedLab):
-            self._remote.wake()
-        elif self._remote is not None:
+        if self._remote is not None:
             self.wakeups.send(LAB_WAKEUPS, "look")
         else:
             super().wake()
@@ -203,7 +203,8 @@ class Service(Supervisor):
 
     def tell(self, *wakeup: str) -> None:
         """Sends a wake-up to all other web processes. May be called from any thread."""
-        self.wakeups.send(WEB_PEERS, *wakeup)
+        if self.has_peers:
+            self.wakeups.send(WEB_PEERS, *wakeup)
 
     async def ask[**P, T](
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs

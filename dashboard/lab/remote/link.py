@@ -1,151 +1,114 @@
-"""Messages between a lab and the web process that it has started, over a socket pair that only these two processes
+"""The connection between a lab and the web process that it has started: a socket pair that only these two processes
 hold.
 
-A message consists of its length in four bytes, followed by JSON. The lab trusts nothing that it receives: types are
-checked here; names and arguments of calls are checked in ``lab.remote.link_server``.
+It carries the same messages as NATS (``lab.remote.nats_connection``), and loses none while it is open. A message
+consists of its length in four bytes, followed by its subject, the subject for replies and the data. The lab trusts
+nothing that it receives: a message that is too long, has an unknown subject or that its handler cannot decode ends the
+connection.
 """
 
 import asyncio
+import logging
 import socket
 import struct
 from contextlib import suppress
 
-import msgspec
+from dashboard.lab.remote.nats_connection import MAX_MESSAGE_BYTES, Handler, Message, NatsConnection
 
-from dashboard.core.operations.deployment import LabFacts
-from dashboard.lab.remote.wakeups import Wakeup
-
-#: The maximum size of a message to the lab. The longest input of a terminal has 64 KB.
-MAX_REQUEST_BYTES = 1 << 20
-#: The maximum size of a message from the lab. The largest are results, such as the pictures of an engine.
-MAX_REPLY_BYTES = 64 << 20
-#: How many seconds ``close`` waits for the other end to read what was sent.
+log = logging.getLogger(__name__)
+#: How many seconds the end of a connection waits for the other end to read what was sent.
 CLOSE_S = 1.0
 _LENGTH = struct.Struct("!I")
 
 
-class Call(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Calls a function of the lab by its name. ``arguments`` is JSON; ``number`` identifies the call in its replies."""
-
-    number: int
-    name: str
-    host: str
-    arguments: str
+def _kind(subject: str) -> str:
+    """The part of a subject that states what a message is about, such as ``netmodes.lab.call``."""
+    return ".".join(subject.split(".", 3)[:3])
 
 
-class Cancel(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Cancels the call with this number, because the caller no longer waits."""
+class Link:
+    """One end of the socket. Everything runs in one loop. With ``is_guarded``, the other end may be under the control
+    of an attacker: it must read the replies to its messages before it can send more."""
 
-    number: int
+    loses_messages = False
 
+    def __init__(self, *, is_guarded: bool) -> None:
+        self._is_guarded = is_guarded
+        self._handlers: dict[str, Handler] = {}
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter | None = None
 
-class Look(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Announces that the wanted state has changed."""
+    def is_set_up(self) -> bool:
+        """Whether there is another process: always."""
+        return True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self._writer is not None and not self._writer.is_closing()
 
-class Ready(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Announces that the web process serves pages."""
+    async def open(self, own: socket.socket) -> None:
+        """Connects to the other end of a socket. ``serve`` must follow."""
+        self._reader, self._writer = await asyncio.open_connection(sock=own)
 
+    async def listen(self, subject: str, handle: Handler) -> None:
+        """Calls ``handle`` with the messages of a subject and of those below it."""
+        self._handlers[_kind(subject)] = handle
 
-class Facts(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """The facts about the lab. Sent when they change, and once a second."""
-
-    facts: LabFacts
-
-
-class Output(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """A piece of the output of the call with this number."""
-
-    number: int
-    text: str
-
-
-class Result(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Ends the call with this number: ``text`` is the JSON of its result or, if ``refused``, of its error."""
-
-    number: int
-    text: str
-    refused: bool = False
-
-
-class Wakeups(msgspec.Struct, frozen=True, tag=True, array_like=True):
-    """Announces what has changed (``lab.remote.wakeups``)."""
-
-    wakeups: tuple[Wakeup, ...]
-
-
-type Request = Call | Cancel | Look | Ready
-type Reply = Facts | Output | Result | Wakeups
-
-REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Call | Cancel | Look | Ready)
-REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Facts | Output | Result | Wakeups)
-
-
-class LinkBrokenError(Exception):
-    """The other process sent an invalid message."""
-
-
-class TooLongError(ValueError):
-    """The message is too long: the other process would refuse it and close the connection."""
-
-
-class Link[Sent, Received]:
-    """One end of the socket. ``max_sent`` and ``max_received`` are the maximum sizes of messages in bytes."""
-
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        decoder: msgspec.json.Decoder[Received],
-        max_sent: int,
-        max_received: int,
-    ) -> None:
-        self._reader, self._writer = reader, writer
-        self._decoder = decoder
-        self._max_sent, self._max_received = max_sent, max_received
-
-    def send(self, message: Sent) -> None:
-        """Queues a message without waiting; messages are sent in order. Does nothing once the other end is closed.
-        Raises TooLongError."""
-        encoded = msgspec.json.encode(message)
-        if len(encoded) > self._max_sent:
-            raise TooLongError(f"A message between the lab and its web process has at most {self._max_sent:,} bytes.")
-        if not self._writer.is_closing():
-            self._writer.write(_LENGTH.pack(len(encoded)) + encoded)
-
-    async def drain(self) -> None:
-        """Waits until the other end has read most of what was sent. Raises ConnectionError if the connection is
-        closed."""
-        await self._writer.drain()
-
-    async def receive(self) -> Received | None:
-        """The next message; None once the other end is closed. Raises LinkBrokenError."""
+    async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
+        """Sends a message, in order, and waits until the other end has read most of those before it. Returns False if
+        the connection is closed. Raises ValueError if the message is too long."""
+        message = f"{subject}\n{reply}\n".encode() + data
+        if len(message) > MAX_MESSAGE_BYTES:
+            raise ValueError(f"A message between processes has at most {MAX_MESSAGE_BYTES:,} bytes.")
+        if self._writer is None or self._writer.is_closing():
+            return False
+        self._writer.write(_LENGTH.pack(len(message)) + message)
         try:
-            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
-            if length > self._max_received:
-                raise LinkBrokenError(f"a message of {length} bytes")
-            return self._decoder.decode(await self._reader.readexactly(length))
+            await self._writer.drain()
+        except ConnectionError:
+            return False
+        return True
+
+    async def serve(self) -> None:
+        """Handles messages until the other end is closed or sends an invalid one, then closes the socket."""
+        writer = self._writer
+        if writer is None:
+            return
+        try:
+            while True:
+                (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+                if length > MAX_MESSAGE_BYTES:
+                    raise ValueError(f"a message of {length} bytes")  # noqa: TRY301
+                self._handle(await self._reader.readexactly(length))
+                if self._is_guarded:
+                    await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
-            return None
-        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            raise LinkBrokenError(str(error)) from error
-
-    async def close(self) -> None:
-        """Sends queued messages, if the other end reads them within ``CLOSE_S``, and closes the socket."""
-        self._writer.close()
-        try:
-            with suppress(OSError):
-                async with asyncio.timeout(CLOSE_S):
-                    await self._writer.wait_closed()
+            pass
+        except Exception:
+            log.exception("the other process sent an invalid message; the connection to it is closed")
         finally:
-            self._writer.transport.abort()
+            self._writer = None
+            await _close(writer)
+
+    def _handle(self, message: bytes) -> None:
+        head, reply, data = message.split(b"\n", 2)
+        subject = head.decode()
+        handle = self._handlers.get(_kind(subject))
+        if handle is None:
+            raise ValueError(f"a message with the subject {subject[:80]!r}")
+        handle(Message(subject, data, reply.decode()))
 
 
-async def open_lab_end(own: socket.socket) -> Link[Reply, Request]:
-    """Opens the lab's end of the link."""
-    return Link(*await asyncio.open_connection(sock=own), REQUESTS, MAX_REPLY_BYTES, MAX_REQUEST_BYTES)
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Sends what waits if the other end reads it within ``CLOSE_S``, and closes the socket."""
+    writer.close()
+    try:
+        with suppress(OSError):
+            async with asyncio.timeout(CLOSE_S):
+                await writer.wait_closed()
+    finally:
+        writer.transport.abort()
 
 
-async def open_web_end(own: socket.socket) -> Link[Request, Reply]:
-    """Opens the web process's end of the link."""
-    return Link(*await asyncio.open_connection(sock=own), REPLIES, MAX_REQUEST_BYTES, MAX_REPLY_BYTES)
+type Connection = NatsConnection | Link

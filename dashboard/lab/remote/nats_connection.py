@@ -10,9 +10,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.conf import settings
 
 from dashboard.core.operations.deployment import NATS_NOT_INSTALLED
@@ -51,8 +51,7 @@ PING_S = 2
 MAX_MESSAGE_BYTES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A received message. ``reply`` is the subject for the answer. ``is_unheard``: NATS itself answers, because no
     process is subscribed to the subject of a message."""
 
@@ -93,6 +92,8 @@ class NatsConnection:
     ``problem`` is the reason why no connection is open, empty while one is. ``on_connect`` is called whenever a
     connection has been opened, because earlier messages may have been lost; ``on_loss`` whenever it has ended.
     """
+
+    loses_messages = True
 
     def __init__(self, url: str = "") -> None:
         self._url = url or settings.NATS_URL

@@ -2,12 +2,18 @@
 replies."""
 
 import asyncio
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator
 from enum import Enum
 from typing import Any, Self
 
-from dashboard.lab.remote.rpc import RemoteCall, decode_error
+import msgspec
+
+from dashboard.core.operations import deployment
+from dashboard.lab.remote.link import Connection
+from dashboard.lab.remote.nats_connection import LAB_CALLS, LAB_CANCELS, WEB_REPLIES, Message
+from dashboard.lab.remote.rpc import CallMessage, RemoteCall, decode_error
 from dashboard.lab.supervisor import LabUnavailableError
 
 #: The maximum number of characters in one message. Each takes at most four bytes.
@@ -61,15 +67,36 @@ class CallOutput:
 
 
 class Caller(ABC):
-    """Calls a lab in another process. Subclasses implement how a call is sent."""
+    """Calls a lab in another process. Use it only in the loop of the connection, unless a method states otherwise."""
 
-    #: The loop in which calls are sent and their replies received; None means the caller's loop.
-    _loop: asyncio.AbstractEventLoop | None = None
+    def __init__(self, connection: Connection, machine: str, inbox: str) -> None:
+        self._connection = connection
+        self._machine = machine
+        #: The loop in which calls are sent and their replies received; None means the caller's loop.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._inbox = f"{WEB_REPLIES}.{machine}.{inbox}"
+        self._numbers = itertools.count(1)
+        #: The calls in progress, by the subject of their replies. A ``LabUnavailableError`` in the queue ends the call.
+        self._replies: dict[str, asyncio.Queue[tuple[Kind, str] | LabUnavailableError]] = {}
 
     @abstractmethod
-    def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
-        """Sends a call, and yields its replies up to the result or the error. If the caller closes the generator before
-        that, cancels the call. Raises LabUnavailableError."""
+    def _require_lab(self) -> str:
+        """The name of the lab to which calls are sent now. Raises LabUnavailableError."""
+
+    def _unavailable(self, problem: str) -> LabUnavailableError:
+        return LabUnavailableError(deployment.about(problem, self._machine))
+
+    def end_calls(self, problem: str) -> None:
+        """Ends all calls in progress with LabUnavailableError."""
+        for replies in self._replies.values():
+            replies.put_nowait(self._unavailable(problem))
+
+    def on_reply(self, message: Message) -> None:
+        """Handles a reply, or NATS's report that no process is subscribed to the call."""
+        replies = self._replies.get(message.subject)
+        if replies is not None:
+            problem = deployment.LAB_UNAVAILABLE
+            replies.put_nowait(self._unavailable(problem) if message.is_unheard else decode_reply(message.data))
 
     async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
         """Makes a call and returns its result or, if it streams output, a ``CallOutput`` as soon as the lab has
@@ -92,3 +119,33 @@ class Caller(ABC):
         if kind is Kind.REFUSED:
             raise decode_error(text)
         return function.decode_result(text)
+
+    async def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
+        """Sends a call, and yields its replies up to the result or the error. If the caller closes the generator before
+        that, cancels the call. Raises LabUnavailableError."""
+        lab, call = self._require_lab(), msgspec.json.encode(CallMessage(function.name, host, arguments))
+        subject = f"{self._inbox}.{next(self._numbers)}"
+        queue = self._replies[subject] = asyncio.Queue()
+        is_done, parts, timeout = False, "", None
+        if self._connection.loses_messages:
+            late = self._unavailable(deployment.CALL_TIMED_OUT)
+            timeout = asyncio.get_running_loop().call_later(function.timeout_s, queue.put_nowait, late)
+        try:
+            if not await self._connection.publish(f"{LAB_CALLS}.{lab}", call, subject):
+                raise self._unavailable(deployment.CALL_LOST)
+            while not is_done:
+                reply = await queue.get()
+                if isinstance(reply, LabUnavailableError):
+                    raise reply
+                kind, text = reply
+                parts += text
+                if kind is not Kind.PART:
+                    is_done = kind is not Kind.OUTPUT
+                    yield kind, parts
+                    parts = ""
+        finally:
+            del self._replies[subject]
+            if timeout is not None:
+                timeout.cancel()
+            if not is_done:
+                await asyncio.shield(self._connection.publish(f"{LAB_CANCELS}.{lab}", subject.encode()))

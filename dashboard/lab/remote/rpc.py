@@ -1,7 +1,7 @@
 """Functions of the lab that web processes call by name.
 
 If both are one process, they are called directly. Otherwise the name and the arguments are sent in messages
-(``web.operations.remote_lab``, ``lab.remote.rpc_server``), so msgspec must be able to encode every argument and result.
+(``lab.remote.replies``, ``lab.remote.call_server``), so msgspec must be able to encode every argument and result.
 The lab supplies the first argument: a ``Lab``, the ``GroupHosts``, the ``Terminals``, or the ``Supervisor`` that holds
 all of them.
 """
@@ -57,6 +57,15 @@ ERRORS: dict[str, type[Exception]] = {
         ValueError,
     )
 }
+
+
+class CallMessage(msgspec.Struct, frozen=True, array_like=True):
+    """Calls a function by its name, with the arguments as JSON. ``host`` names the private host whose lab is called,
+    empty for the server's own."""
+
+    name: str
+    host: str
+    arguments: str
 
 
 class EncodedError(msgspec.Struct, frozen=True, array_like=True):
@@ -119,9 +128,11 @@ class RemoteCall:
 
     def encode_arguments(self, *args: Any, **kwargs: Any) -> str:
         """The arguments, completed with the defaults, as JSON. Raises TypeError if they do not match the signature."""
-        bound = self._signature.bind(None, *args, **kwargs)
-        bound.apply_defaults()
-        return msgspec.json.encode(list(bound.arguments.values())[1:]).decode()
+        if kwargs or len(args) != len(self._parameters) - 1:  # to bind takes longer than to encode
+            bound = self._signature.bind(None, *args, **kwargs)
+            bound.apply_defaults()
+            args = tuple(bound.arguments.values())[1:]
+        return msgspec.json.encode(args).decode()
 
     def decode_arguments(self, text: str) -> tuple[Any, ...]:
         """The arguments, without the first one, from JSON. Raises msgspec.ValidationError if they do not match the

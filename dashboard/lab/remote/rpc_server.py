@@ -6,28 +6,20 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from dashboard import __version__, configuration
-from dashboard.core.operations.deployment import CALL_TIMEOUT_S, HEARTBEAT_S, HeartbeatMessage, LabFacts
+from dashboard.core.operations.deployment import HEARTBEAT_S, HeartbeatMessage, LabFacts
 from dashboard.core.operations.machines import SERVER
 from dashboard.lab import liveness
 from dashboard.lab.machine_facts import hosts_for_groups, read_facts
-from dashboard.lab.remote import rpc
-from dashboard.lab.remote.call_runner import run_call
-from dashboard.lab.remote.nats_connection import (
-    LAB_CALLS,
-    LAB_CANCELS,
-    LAB_WAKEUPS,
-    WEB_HEARTBEATS,
-    Message,
-    NatsConnection,
-)
-from dashboard.lab.remote.replies import Kind, encode_reply
+from dashboard.lab.remote.call_server import CallServer
+from dashboard.lab.remote.nats_connection import LAB_WAKEUPS, WEB_HEARTBEATS, NatsConnection
 from dashboard.lab.remote.wakeups import Wakeup, WakeupChannel
-from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+from dashboard.lab.supervisor import Supervisor
 from dashboard.store import machines
 from dashboard.store.database import DatabaseThread
 from dashboard.store.log_once import LogOnce
@@ -38,19 +30,6 @@ log = logging.getLogger(__name__)
 #: Seconds between two readings of the wanted state, and between two updates of the facts about this machine.
 WANTED_S = 1.0
 NOTE_S = 10.0
-#: The maximum number of calls in progress. Each terminal window makes two, and each request of a page a few.
-MAX_CALLS = 4096
-#: The timeout of calls in seconds. The longest call sends terminal input to a program that does not read it.
-LIMIT_S = CALL_TIMEOUT_S + 10.0
-
-
-class CallMessage(msgspec.Struct, frozen=True, array_like=True):
-    """Calls a function by its name, with the arguments as JSON. ``host`` names the private host whose lab is called,
-    empty for the server's own."""
-
-    name: str
-    host: str
-    arguments: str
 
 
 class RpcServer:
@@ -69,8 +48,7 @@ class RpcServer:
         self._losses = 0
         self._beat_now = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        #: The calls in progress, by the subject of their replies.
-        self._calls: dict[str, asyncio.Task[None]] = {}
+        self._calls = CallServer(supervisor, nats, between_machines=True)
         self._is_announced = False
         self._wanted: object = None
 
@@ -84,8 +62,7 @@ class RpcServer:
         """Takes a new name and cancels all calls, because replies may have been lost: web processes give up their calls
         when a heartbeat has another name."""
         self._losses += 1
-        for task in self._calls.values():
-            task.cancel()
+        self._calls.cancel()
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
         if wakeup[0] in {"beat", "all"}:
@@ -98,8 +75,7 @@ class RpcServer:
         loop = asyncio.get_running_loop()
         self._nats.on_connect.append(self._beat_now.set)
         self._nats.on_loss.append(self._on_loss)
-        await self._nats.listen(f"{LAB_CANCELS}.{self._start}.*", self._on_cancel)
-        await self._nats.listen(f"{LAB_CALLS}.{self._start}.*", self._on_call)
+        await self._calls.listen(self._start)
         await self._wakeups.listen(LAB_WAKEUPS, self._on_wakeup)
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
             (self._send_heartbeat, HEARTBEAT_S),
@@ -111,12 +87,12 @@ class RpcServer:
 
     async def close(self) -> None:
         """Cancels all calls, and sends a last heartbeat which states that the lab was stopped."""
-        tasks, self._loops = [*self._loops, *self._calls.values()], []
-        if not tasks:
+        loops, self._loops = self._loops, []
+        if not loops:
             return
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, *self._calls.cancel(), return_exceptions=True)
         if self._is_announced:
             await self._publish_heartbeat(LabFacts(None, "The lab was stopped."), has_ended=True)
         await asyncio.to_thread(liveness.remove_heartbeat, configuration.data_dir())
@@ -131,12 +107,6 @@ class RpcServer:
                 await asyncio.wait_for(now.wait(), pause_s)
             now.clear()
 
-    def facts(self) -> LabFacts:
-        """The facts about the lab, which pages show."""
-        context = self._supervisor.context
-        engine = context.ref if context is not None else None
-        return LabFacts(engine, self._supervisor.problem, self._supervisor.heartbeat())
-
     async def _send_heartbeat(self) -> None:
         if not await self._supervisor.holds_database():
             log.error("another lab has taken over this database; this lab stops")
@@ -146,7 +116,7 @@ class RpcServer:
             return  # another lab drives this machine and sends the heartbeats
         self._supervisor.require_database()
         self._is_announced = True
-        await self._publish_heartbeat(self.facts())
+        await self._publish_heartbeat(replace(self._supervisor.facts, heartbeat=self._supervisor.heartbeat()))
 
     async def _publish_heartbeat(self, facts: LabFacts, *, has_ended: bool = False) -> None:
         hosts = 0 if has_ended else hosts_for_groups(self._supervisor)
@@ -168,35 +138,3 @@ class RpcServer:
             self._supervisor.wake()
         if not self._supervisor.waits:
             await asyncio.to_thread(liveness.note_heartbeat, configuration.data_dir())
-
-    # Calls.
-
-    def _on_call(self, message: Message) -> None:
-        task = asyncio.get_running_loop().create_task(self._handle(message), name="call")
-        self._calls[message.reply] = task
-        task.add_done_callback(lambda _: self._calls.pop(message.reply, None))
-
-    def _on_cancel(self, message: Message) -> None:
-        if (task := self._calls.get(message.data.decode())) is not None:
-            task.cancel()
-
-    async def _handle(self, message: Message) -> None:
-        async def send(kind: Kind, text: str) -> None:
-            for part in encode_reply(kind, text):
-                await self._nats.publish(message.reply, part)
-
-        async def write(text: str) -> None:
-            await send(Kind.OUTPUT, text)
-
-        try:
-            if len(self._calls) > MAX_CALLS:
-                raise LabUnavailableError("The lab handles too many requests. Try again in a moment.")  # noqa: TRY301
-            self._supervisor.require_database()
-            call = msgspec.json.decode(message.data, type=CallMessage)
-            async with asyncio.timeout(LIMIT_S):
-                await send(Kind.RESULT, await run_call(self._supervisor, call.name, call.host, call.arguments, write))
-        except Exception as error:
-            text = rpc.encode_error(error)
-            if rpc.LabFailedError.__name__ in text:
-                log.exception("the lab failed while it handled a call: %.200r", message.data)
-            await send(Kind.REFUSED, text)

@@ -1,6 +1,6 @@
-"""Wake-ups between processes, sent over NATS.
+"""Wake-ups between processes, sent over NATS or over the link.
 
-Wake-ups may be lost: the state is in the database, which receivers also poll. A wake-up is a tuple of strings: its kind
+NATS may lose them: the state is in the database, which receivers also poll. A wake-up is a tuple of strings: its kind
 and its arguments. While a message is being sent, further wake-ups are collected for the next one.
 """
 
@@ -11,7 +11,8 @@ from itertools import batched
 
 import msgspec
 
-from dashboard.lab.remote.nats_connection import Message, NatsConnection
+from dashboard.lab.remote.link import Connection
+from dashboard.lab.remote.nats_connection import Message
 from dashboard.store.telemetry import telemetry
 
 #: The wake-up which announces that others were lost, so that receivers must check everything.
@@ -25,10 +26,10 @@ _DECODER = msgspec.json.Decoder(tuple[Wakeup, ...])
 
 
 class WakeupChannel:
-    """Sends and receives wake-ups. Does nothing if NATS is not configured."""
+    """Sends and receives wake-ups. Does nothing if there is no other process."""
 
-    def __init__(self, nats: NatsConnection) -> None:
-        self._nats = nats
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: dict[str, dict[Wakeup, None]] = {}
         self._has_pending = asyncio.Event()
@@ -39,7 +40,7 @@ class WakeupChannel:
     async def open(self) -> None:
         """Starts the task that sends wake-ups."""
         self._loop = asyncio.get_running_loop()
-        if self._nats.is_set_up():
+        if self._connection.is_set_up():
             self._has_pending = asyncio.Event()
             self._sending = self._loop.create_task(self._send(), name="wakeups")
 
@@ -64,7 +65,7 @@ class WakeupChannel:
             for wakeup in _DECODER.decode(message.data):
                 receive(message.subject, wakeup)
 
-        await self._nats.listen(subject, handle)
+        await self._connection.listen(subject, handle)
 
     def send(self, subject: str, *wakeup: str) -> None:
         """Queues a wake-up for the other processes that listen to a subject. Returns at once; may be called from any
@@ -90,7 +91,7 @@ class WakeupChannel:
                 for some in batched(wakeups, BATCH):
                     is_sent = False
                     with suppress(ValueError):  # too long: receivers find the changes by polling
-                        is_sent = await self._nats.publish(subject, msgspec.json.encode(some))
+                        is_sent = await self._connection.publish(subject, msgspec.json.encode(some))
                     if not is_sent:
                         self.dropped += len(some)
                         telemetry.wakeups["dropped"] += len(some)

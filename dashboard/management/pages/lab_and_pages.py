@@ -3,12 +3,17 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from django.db.backends.signals import connection_created
 
 from dashboard import interrupts
-from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
+from dashboard.lab.experiments.journal_writer import Publisher
+from dashboard.lab.remote.link import Link
+from dashboard.lab.remote.link_server import LinkServer
+from dashboard.lab.remote.nats_connection import WEB_JOURNALS
+from dashboard.lab.remote.wakeups import WakeupChannel
 from dashboard.lab.supervisor import Supervisor
 from dashboard.management.memory import grow_string_table, limit_garbage
 from dashboard.management.pages.page_server import STOPPING
@@ -45,13 +50,15 @@ async def run_lab_and_pages(
     for number in interrupts.SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             loop.add_signal_handler(number, on_signal, number)
-    publisher = LinkPublisher()
-    supervisor = Supervisor(publisher)
+    link = Link(is_guarded=True)
+    wakeups = WakeupChannel(link)
+    await wakeups.open()
+    supervisor = Supervisor(Publisher(partial(wakeups.send, WEB_JOURNALS)))
 
     async def serve() -> None:
         web.start()
         await supervisor.open_lab(data_dir, say)
-        await web.run(LinkServer(supervisor, publisher), announce)
+        await web.run(LinkServer(supervisor, link, wakeups), announce)
 
     serving, waiting = loop.create_task(serve(), name="serve"), loop.create_task(ended.wait(), name="signals")
     try:
@@ -62,5 +69,6 @@ async def run_lab_and_pages(
             task.cancel()
         results = await asyncio.gather(serving, waiting, return_exceptions=True)
         await supervisor.close_lab(say)
+        await wakeups.close()
     if isinstance(results[0], Exception):
         raise results[0]

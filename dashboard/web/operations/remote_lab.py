@@ -1,10 +1,8 @@
 """Access to labs in other processes and on other machines: receives their heartbeats, and calls them over NATS."""
 
 import asyncio
-import itertools
 import secrets
 import time
-from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 import msgspec
@@ -14,17 +12,8 @@ from dashboard.core.operations import deployment
 from dashboard.core.operations.deployment import HeartbeatMessage, LabFacts, LastHeartbeat
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.core.operations.machines import SERVER, version_problem
-from dashboard.lab.remote.nats_connection import (
-    LAB_CALLS,
-    LAB_CANCELS,
-    WEB_HEARTBEATS,
-    WEB_REPLIES,
-    Message,
-    NatsConnection,
-)
-from dashboard.lab.remote.replies import Caller, Kind, decode_reply
-from dashboard.lab.remote.rpc import RemoteCall
-from dashboard.lab.remote.rpc_server import CallMessage
+from dashboard.lab.remote.nats_connection import WEB_HEARTBEATS, WEB_REPLIES, Message, NatsConnection
+from dashboard.lab.remote.replies import Caller
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations.database_clock import shared_clock
 
@@ -37,15 +26,11 @@ class RemoteLab(Caller):
     """The lab of one machine, as this web process sees it."""
 
     def __init__(self, nats: NatsConnection, machine: str, inbox: str) -> None:
+        super().__init__(nats, machine, inbox)
         self._nats = nats
-        self._machine = machine
         self._last: LastHeartbeat | None = None
         self._is_revoked = False
         self._first_heartbeat = asyncio.Event()
-        self._inbox = f"{WEB_REPLIES}.{machine}.{inbox}"
-        self._numbers = itertools.count(1)
-        #: The calls in progress, by the subject of their replies. A ``LabUnavailableError`` in the queue ends the call.
-        self._replies: dict[str, asyncio.Queue[tuple[Kind, str] | LabUnavailableError]] = {}
 
     @property
     def facts(self) -> LabFacts:
@@ -126,54 +111,14 @@ class RemoteLab(Caller):
         if is_revoked:
             self.end_calls(deployment.REVOKED)
 
-    # Calls.
-
-    def _unavailable(self, problem: str) -> LabUnavailableError:
-        return LabUnavailableError(deployment.about(problem, self._machine))
-
-    def end_calls(self, problem: str) -> None:
-        """Ends all calls in progress with LabUnavailableError."""
-        for replies in self._replies.values():
-            replies.put_nowait(self._unavailable(problem))
-
-    def on_reply(self, message: Message) -> None:
-        """Handles a reply, or NATS's report that no process is subscribed to the call."""
-        replies = self._replies.get(message.subject)
-        if replies is not None:
-            unheard = self._unavailable(deployment.LAB_UNAVAILABLE)
-            replies.put_nowait(unheard if message.is_unheard else decode_reply(message.data))
-
-    async def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
+    def _require_lab(self) -> str:
         if self._is_revoked:
             raise self._unavailable(deployment.REVOKED)
         if self._last is None or deployment.is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
         if self.version_problem:
             raise LabUnavailableError(self.version_problem)
-        lab, call = self._last.message.lab, msgspec.json.encode(CallMessage(function.name, host, arguments))
-        subject = f"{self._inbox}.{next(self._numbers)}"
-        queue = self._replies[subject] = asyncio.Queue()
-        is_done, parts, end = False, "", asyncio.get_running_loop().time() + function.timeout_s
-        try:
-            if not await self._nats.publish(f"{LAB_CALLS}.{lab}", call, subject):
-                raise self._unavailable(deployment.CALL_LOST)
-            while not is_done:
-                async with asyncio.timeout_at(end):
-                    reply = await queue.get()
-                if isinstance(reply, LabUnavailableError):
-                    raise reply
-                kind, text = reply
-                parts += text
-                if kind is not Kind.PART:
-                    is_done = kind is not Kind.OUTPUT
-                    yield kind, parts
-                    parts = ""
-        except TimeoutError:
-            raise self._unavailable(deployment.CALL_TIMED_OUT) from None
-        finally:
-            del self._replies[subject]
-            if not is_done:
-                await asyncio.shield(self._nats.publish(f"{LAB_CANCELS}.{lab}", subject.encode()))
+        return self._last.message.lab
 
 
 class RemoteLabs:

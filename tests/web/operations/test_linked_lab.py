@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ import pytest
 from dashboard.core.terminal.limits import OutputChunk, TerminalOwner
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
+from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, rpc
-from dashboard.lab.remote.link_server import LinkPublisher, LinkServer
-from dashboard.lab.remote.wakeups import Wakeup
+from dashboard.lab.remote.link import Link
+from dashboard.lab.remote.link_server import LinkServer
+from dashboard.lab.remote.nats_connection import WEB_JOURNALS
+from dashboard.lab.remote.wakeups import Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.web.operations.linked_lab import LinkedLab
@@ -34,24 +38,33 @@ class Linked:
         self.harness = harness
         self.woken: list[Wakeup] = []
         self.lost: list[bool] = []
-        self.publisher = LinkPublisher()
+        link, web = Link(is_guarded=True), Link(is_guarded=False)
+        self.wakeups, self.received = WakeupChannel(link), WakeupChannel(web)
+        self.publisher = Publisher(partial(self.wakeups.send, WEB_JOURNALS))
         self.supervisor = Supervisor(self.publisher)
         self.supervisor._lab, self.supervisor._loop = harness.lab, asyncio.get_running_loop()
+        self.server = LinkServer(self.supervisor, link, self.wakeups)
+        self.lab = LinkedLab(web, lambda: self.lost.append(True))
+        self.serving: asyncio.Task[None]
+
+    async def open(self) -> None:
         one, two = socket.socketpair()
-        server = LinkServer(self.supervisor, self.publisher)
-        self.serving = asyncio.create_task(server.serve(one, lambda: None))
-        self.lab = LinkedLab(two, lambda *wakeup: self.woken.append(wakeup), lambda: self.lost.append(True))
+        await self.wakeups.open()
+        self.serving = asyncio.create_task(self.server.serve(one, lambda: None))
+        await self.received.listen(WEB_JOURNALS, self.woken.append)
+        await self.lab.start(two)
 
 
 @pytest.fixture
 async def linked(tmp_path: Path, transactional_db: None) -> AsyncIterator[Linked]:
     harness = await open_lab_harness(FakeEngine(), tmp_path)
     linked = Linked(harness)
-    await linked.lab.start()
+    await linked.open()
     yield linked
     await linked.lab.close()
     await asyncio.wait({linked.serving}, timeout=10)
     assert linked.serving.done()
+    await linked.wakeups.close()
     await close_lab_harness(harness)
 
 

@@ -23,8 +23,8 @@ from dashboard.core.training.capacity import Capacity
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.remote import experiment_calls, replies, rpc, rpc_server
-from dashboard.lab.remote.call_runner import run_call
+from dashboard.lab.remote import call_server, experiment_calls, replies, rpc
+from dashboard.lab.remote.call_server import run_call
 from dashboard.lab.remote.nats_connection import WEB_HEARTBEATS, Message, NatsConnection
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.rpc_server import RpcServer
@@ -178,7 +178,7 @@ async def test_a_silent_lab_becomes_unavailable_and_its_calls_end(
 ) -> None:
     monkeypatch.setattr("dashboard.core.operations.deployment.UNAVAILABLE_S", 0.3)
     await eventually(lambda: remote.facts.engine)
-    monkeypatch.setattr(rpc_server, "run_call", lambda *_arguments: asyncio.Event().wait())
+    monkeypatch.setattr(call_server, "run_call", lambda *_arguments: asyncio.Event().wait())
     for task in server._loops:
         task.cancel()  # as if it had been killed
     with pytest.raises(LabUnavailableError, match="does not respond"):
@@ -196,17 +196,17 @@ async def test_a_call_in_progress_ends_when_its_lab_is_replaced_or_the_connectio
     server: RpcServer, remote: RemoteLab, nats: Nats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await eventually(lambda: remote.facts.engine)
-    monkeypatch.setattr(rpc_server, "run_call", lambda *_arguments: asyncio.Event().wait())
+    monkeypatch.setattr(call_server, "run_call", lambda *_arguments: asyncio.Event().wait())
     doctor = remote_call(experiment_calls.doctor)
     waiting = asyncio.ensure_future(remote.call(doctor, ""))
-    await eventually(lambda: server._calls)
+    await eventually(lambda: server._calls._calls)
     server._losses += 1  # its name changes, as that of a successor does
     server._beat_now.set()
     with pytest.raises(LabUnavailableError, match="was interrupted"):
         await waiting
-    await eventually(lambda: not server._calls)  # the lab has ended the call of a caller that no longer waits
+    await eventually(lambda: not server._calls._calls)  # the lab has ended the call of a caller that no longer waits
     waiting = asyncio.ensure_future(remote.call(doctor, ""))
-    await eventually(lambda: server._calls)
+    await eventually(lambda: server._calls._calls)
     nats.stop()
     try:
         with pytest.raises(LabUnavailableError, match="was interrupted"):
@@ -217,20 +217,31 @@ async def test_a_call_in_progress_ends_when_its_lab_is_replaced_or_the_connectio
     await eventually(lambda: not remote._nats.problem and remote.facts.engine)
 
 
+async def test_a_call_without_a_reply_ends_after_its_timeout_and_is_cancelled(
+    server: RpcServer, remote: RemoteLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await eventually(lambda: remote.facts.engine)
+    monkeypatch.setattr(call_server, "run_call", lambda *_arguments: asyncio.Event().wait())
+    with pytest.raises(LabUnavailableError, match="did not respond in time"):
+        await remote.call(RemoteCall(experiment_calls.doctor, 0.05), "")
+    assert remote._replies == {}
+    await eventually(lambda: not server._calls._calls)
+
+
 async def test_a_call_ends_when_only_the_lab_loses_its_connection(
     server: RpcServer, remote: RemoteLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await eventually(lambda: remote.facts.engine)
     with monkeypatch.context() as patched:
-        patched.setattr(rpc_server, "run_call", lambda *_arguments: asyncio.Event().wait())
+        patched.setattr(call_server, "run_call", lambda *_arguments: asyncio.Event().wait())
         waiting = asyncio.ensure_future(remote.call(remote_call(experiment_calls.doctor), ""))
-        await eventually(lambda: server._calls)
+        await eventually(lambda: server._calls._calls)
         lost = server._nats._client
         assert lost is not None
         await lost.close()
         with pytest.raises(LabUnavailableError, match="was interrupted"):
             await asyncio.wait_for(waiting, 10)
-        await eventually(lambda: not server._calls)
+        await eventually(lambda: not server._calls._calls)
     assert await remote.call(remote_call(experiment_calls.launch_options), "")
 
 
@@ -255,7 +266,7 @@ async def test_calls_reach_only_the_lab_that_has_taken_over_and_the_end_of_the_o
             await release.wait()
         return await run_call(supervisor, *arguments)
 
-    monkeypatch.setattr(rpc_server, "run_call", note_and_run)
+    monkeypatch.setattr(call_server, "run_call", note_and_run)
     options = remote_call(experiment_calls.launch_options)
     for _ in range(5):
         await remote.call(options, "")
