@@ -4,6 +4,7 @@ done."""
 from __future__ import annotations
 
 import base64
+import random
 import struct
 import time
 import zlib
@@ -214,10 +215,13 @@ def test_states_that_cannot_be_drawn_are_refused(monkeypatch: pytest.MonkeyPatch
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}${7*7}[x](javascript:alert(1))"
 
 
-def test_script_in_any_text_is_ordinary_data() -> None:
-    """Replaces each text in turn; the report is accepted or refused, and nothing else fails."""
+@pytest.mark.parametrize("share", [0.2, pytest.param(1.0, marks=pytest.mark.slow)])
+def test_script_in_any_text_is_ordinary_data(share: float) -> None:
+    """Replaces one text at a time, in the gate others for each commit. The report is accepted or refused; nothing else
+    fails."""
     taken = 0
-    for number, content in enumerate(_poisoned(CONTENT)):
+    poisoned = _poisoned(CONTENT)
+    for number, content in enumerate(random.sample(poisoned, round(share * len(poisoned)))):
         try:
             validate_content(content)
             taken += 1
