@@ -47,12 +47,12 @@ class Sample:
 class TraceEvidence:
     """The evidence about one request. Endpoints are ``address:port``.
 
-    ``shared``: client and server share a namespace. ``filtered``: the client is outside the machine; rules, counters
-    and connections of the machine are read in place of the client's. ``own_addresses`` are the addresses of the
-    client's namespace. ``veths`` join the server to bridges. The connections of both namespaces were read while the
-    request was open. ``entries`` is None if connection tracking could not be read; ``rules_error`` is the reason why
-    the NAT rules could not be read, ``filter_error`` the reason for the other rules. ``first`` is what the kernel
-    reported about the first packet of a second connection to the same target.
+    ``shared``: the server is in the namespace whose rules, counters and connections are read: that of the client, or
+    that of the machine if the client is outside it (``filtered``). ``own_addresses`` are the addresses of the client's
+    namespace. ``veths`` join the server to bridges. The connections of both namespaces were read while the request was
+    open. ``entries`` is None if connection tracking could not be read; ``rules_error`` is the reason why the NAT rules
+    could not be read, ``filter_error`` the reason for the other rules. ``first`` is what the kernel reported about the
+    first packet of a second connection to the same target.
     """
 
     target: str

@@ -243,6 +243,8 @@ class _HopReader:
             reason = "no observed veth pair joins the server to a bridge"
             if self.evidence.shared:
                 reason = "client and server share one network stack: no packet leaves it"
+                if self.evidence.filtered:
+                    reason = "the server is in the machine's network stack: the packets arrive there and pass no bridge"
             yield Hop.not_seen(HopKind.BRIDGE, "A bridge and a veth pair", reason)
             return
         bridge, outer, inner = veths[0].hops

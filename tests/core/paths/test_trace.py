@@ -97,6 +97,29 @@ MASQUERADED = entry("127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:50")
 BRIDGE_HOPS = {"bridge", "veth", "link"}
 
 
+LAN_HOST = replace(
+    HOST,
+    target="192.0.2.2:80",
+    client="192.0.2.10:50",
+    client_seen="192.0.2.10:50",
+    filtered=True,
+    own_addresses=frozenset({"192.0.2.10"}),
+    client_connections=(ProcessConnection("nginx", 9, "192.0.2.2:80", "192.0.2.10:50"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reason"),
+    [
+        (HOST, "client and server share one network stack: no packet leaves it"),
+        (LAN_HOST, "the server is in the machine's network stack: the packets arrive there and pass no bridge"),
+    ],
+)
+def test_why_no_bridge_is_passed_depends_on_where_the_client_is(evidence: TraceEvidence, reason: str) -> None:
+    (bridge,) = [hop for hop in read_trace(PATH, evidence).hops if hop.kind is HopKind.BRIDGE]
+    assert (bridge.seen, bridge.reason) == (HopStatus.NOT_SEEN, reason)
+
+
 def kinds(evidence: TraceEvidence, status: HopStatus = HopStatus.TAKEN) -> set[str]:
     """The kinds of the hops with a status."""
     return {str(hop.kind) for hop in read_trace(PATH, evidence).hops if hop.seen is status}
