@@ -81,6 +81,11 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
     """Stops the experiment that the launch form names, and waits until it no longer holds ports that ``arms`` need.
     Returns the remaining holders; None if they are unknown because a machine's lab does not answer."""
     identity = request.POST[STOP]
+
+    def is_own(holder: PortHolder) -> bool:
+        return holder.experiment is not None and holder.experiment.id == identity
+
+    own_ports = {holder.port for holder in (await _ask(arms, "", host)).holders if is_own(holder)}
     await to_db_thread(parts.set_wanted, identity, Wanted.STOPPED)
     service.wake()
     answers = _Answers()
@@ -88,7 +93,8 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
         async with asyncio.timeout(STOP_TIMEOUT_S):
             while True:
                 answers = await _ask(arms, "", host)
-                if not any(one.experiment is not None and one.experiment.id == identity for one in answers.holders):
+                # While a process ends, its socket still listens, but has no owner.
+                if not any(is_own(one) or (one.experiment is None and one.port in own_ports) for one in answers.holders):
                     break
                 await asyncio.sleep(STOP_POLL_S)
     return answers.holders if answers.holders or answers.is_complete else None

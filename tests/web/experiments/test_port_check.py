@@ -9,6 +9,7 @@ from channels.db import database_sync_to_async
 from django.test import RequestFactory
 
 from dashboard.core.experiments.launching.ports import HostPort, PortHolder
+from dashboard.core.experiments.messages import ExperimentRef
 from dashboard.core.modes import ArmSpec, Mode
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.port_check import STOP, find_holders, show_held_ports, stop_holder
@@ -84,3 +85,20 @@ async def test_a_silent_machine_does_not_count_as_free(monkeypatch: pytest.Monke
     assert len(await stop_holder(request, EVERYWHERE) or ()) == 1
     answering(monkeypatch, {"": (), "@lab2": ()})
     assert await stop_holder(request, EVERYWHERE) == ()
+
+
+async def test_a_port_of_the_stopped_experiment_is_waited_for_while_its_process_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a process ends, its socket still listens and has no owner any more."""
+    own = PortHolder(HostPort(80), "nginx (pid 7) of experiment “web” listens on port 80.", ExperimentRef("one", "web"))
+    ending = PortHolder(HostPort(80), "An unidentified process listens on port 80 of this machine.")
+    other = PortHolder(HostPort(81), "An unidentified process listens on port 81 of this machine.")
+    answers = [(own, other), (ending, other), (own, other), (ending, other), (other,)]
+
+    async def ask_of(_host: str, *_args: object) -> tuple[PortHolder, ...]:
+        return answers.pop(0)
+
+    monkeypatch.setattr(service, "ask_of", ask_of)
+    assert await stop_holder(RequestFactory().post("/", {STOP: "one"}), ARMS) == (other,)
+    assert answers == []
