@@ -66,6 +66,20 @@ def test_the_menu_is_a_button_only_in_a_narrow_window(visitor: Visitor, server: 
         expect(page.get_by_role("button", name="Menu")).to_be_visible(visible=width < 860)
 
 
+def test_escape_closes_the_menu_and_returns_to_its_button(visit: Visit, server: Server) -> None:
+    page = visit(viewport={"width": 390, "height": 844}).open(server.url)
+    menu, pages = page.get_by_role("button", name="Menu"), page.get_by_role("navigation", name="Pages")
+    menu.focus()
+    page.keyboard.press("Enter")
+    expect(pages).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(menu).not_to_be_focused()
+    page.keyboard.press("Escape")
+    expect(pages).to_be_hidden()
+    expect(menu).to_be_focused()
+    expect(menu).to_have_attribute("aria-expanded", "false")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_page_scrolls_sideways_when_it_opens_at_a_width(

@@ -83,6 +83,20 @@ def test_every_error_links_to_its_field_also_in_an_arm(visitor: Visitor, server:
         expect(page.locator(f"#{target}_error")).to_have_text(link.inner_text())
 
 
+def test_the_holders_of_ports_have_the_focus_and_after_a_stop_the_form_continues(
+    visitor: Visitor, server: Server
+) -> None:
+    visitor.expect(r"Failed to load resource: .* 409 .*/experiments/")
+    server.launch(modes=["host"])
+    page = visitor.open(server.url)
+    page.get_by_label("Port it listens on").first.press("Enter")
+    expect(page.locator("#held-ports")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("the ports are free")).to_be_focused()
+
+
 def test_every_option_of_an_arm_reaches_docker_and_is_in_its_line(
     visitor: Visitor, server: Server, engine_host: PrivateEngine
 ) -> None:

@@ -98,6 +98,36 @@ def test_a_replay_plays_to_the_end_and_a_timeline_item_selects_its_entry(running
     assert page.url.endswith(f"/{running}/#replay")
 
 
+def test_with_the_keyboard_a_timeline_item_keeps_the_focus_and_escape_closes_the_replay(
+    running: str, show: Show
+) -> None:
+    page = show(running).page
+    slider = open_replay(page)
+    page.keyboard.press("Home")
+    expect(slider).to_have_value("0")
+    current = page.locator(".log li[aria-current=step]")
+    expect(current).to_contain_text("Launch requested")
+    line = page.locator(".log li").last
+    seq = line.get_attribute("data-seq") or ""
+    line.locator("a.moment").focus()
+    page.keyboard.press("Enter")
+    expect(current).to_have_attribute("data-seq", seq)
+    expect(current.locator("a.moment")).to_be_focused()
+    slider.focus()
+    page.keyboard.press("End")
+    expect(slider).to_have_value(slider.get_attribute("max") or "")
+    first = page.locator(".log li").first
+    seq = first.get_attribute("data-seq") or ""
+    first.locator("a.moment").focus()
+    page.keyboard.press("Enter")
+    expect(current).to_have_attribute("data-seq", seq)
+    expect(current.locator("a.moment")).to_be_focused()
+    slider.focus()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("region", name="Replay")).to_be_hidden()
+    expect(page.get_by_role("link", name="Replay", exact=True)).to_be_focused()
+
+
 def test_a_past_state_is_recognisable_for_everybody(running: str, show: Show) -> None:
     shown = show(running)
     open_replay(shown.page)

@@ -25,9 +25,15 @@ export function createThemeButton() {
 export function createMenu() {
   const button = document.querySelector("[data-menu]");
   const header = document.querySelector("header.top");
-  button?.addEventListener("click", () => {
+  if (!button) return;
+  button.addEventListener("click", () => {
     const open = header.classList.toggle("open");
     button.setAttribute("aria-expanded", String(open));
+  });
+  header.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !header.classList.contains("open")) return;
+    button.click();
+    button.focus();
   });
 }
 

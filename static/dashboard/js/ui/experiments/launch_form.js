@@ -28,5 +28,5 @@ export function createLaunchForm(main) {
     for (let fold = field.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
     field.focus();
   });
-  main.querySelector("#problems")?.focus();
+  main.querySelector("#problems, #held-ports, #freed-ports")?.focus();
 }

@@ -7,7 +7,7 @@ import { announce, setHidden, setText, showText, slot, words } from "../dom.js";
 
 const SETTLED_MS = 700;
 const PLAYING_MS = 4000;
-const KEYS = { ",": "previous", ".": "next", " ": "play", k: "play" };
+const KEYS = { ",": "previous", ".": "next", " ": "play", k: "play", Escape: "leave" };
 
 function part(bar, name) {
   return bar.querySelector(`[data-replay-${name}]`);

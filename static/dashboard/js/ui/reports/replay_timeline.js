@@ -27,6 +27,8 @@ export function createReplayTimeline(root, chosen) {
     if (moment === null || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
     chosen(Number(moment.closest("li").dataset.seq));
+    // The next frame moves the lines.
+    requestAnimationFrame(() => list.querySelector("li[aria-current] a[data-slot=moment]")?.focus());
   }
 
   return {
@@ -53,8 +55,9 @@ export function createReplayTimeline(root, chosen) {
         for (let index = begin; index < end; index += 1) {
           fillMoment(line(index - begin), recording.item(recording.lines[index]), modes);
         }
-        const wanted = items.slice(0, end - begin);
-        if (list.children.length !== wanted.length) list.replaceChildren(...wanted);
+        // Lines that stay keep the focus.
+        while (list.children.length > end - begin) list.lastElementChild.remove();
+        list.append(...items.slice(list.children.length, end - begin));
       }
       for (let index = begin; index < end; index += 1) {
         const li = line(index - begin);
