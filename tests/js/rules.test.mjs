@@ -5,10 +5,10 @@ import { MAX_DELAY_MS, finalReason, FIRST_MS, isSilent, retryDelay, SILENCE_MS }
 import { listCells, namespaceInode } from "../../static/dashboard/js/core/comparison/cells.js";
 import { layOut, layOutBox, numberHops } from "../../static/dashboard/js/core/diagram/drawing.js";
 import { makeSearchText, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/comparison/filter.js";
-import { fill, formatClock, formatDuration, formatMicros, formatMoment, formatOffset, formatPublished, visibleText } from "../../static/dashboard/js/core/format.js";
+import { fill, formatClock, formatDuration, formatMicros, formatMoment, formatOffset, formatPublished, formatSize, visibleText } from "../../static/dashboard/js/core/format.js";
 import { makeRow, vectors } from "./vectors.mjs";
 
-const SAID = { duration: formatDuration, offset: formatOffset, micros: formatMicros, published: formatPublished, inode: namespaceInode };
+const SAID = { duration: formatDuration, offset: formatOffset, micros: formatMicros, size: formatSize, published: formatPublished, inode: namespaceInode };
 for (const [name, say] of Object.entries(SAID)) {
   test(`${name} is formatted as in the templates`, () => {
     for (const [value, expected] of vectors[name]) assert.equal(say(value), expected);

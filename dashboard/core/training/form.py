@@ -9,6 +9,15 @@ from dashboard.core.training.pacing import Pace
 from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, HostsFor
 
 MAX_TITLE = 120
+#: How a sentence names a number field, and its unit.
+NUMBERS = {
+    "max_participants": ("The number of participants", ""),
+    "team_size": ("The team size", ""),
+    "memory_mb": ("The memory per host", " MB"),
+    "pids": ("The number of processes per host", ""),
+    "cpu_percent": ("The CPU per host", " percent of a core"),
+    "idle_minutes": ("The idle time", " minutes"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,10 @@ class _Reader:
             return default
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
         if not minimum <= number <= maximum:
-            self.problems[name] = f"Enter a whole number from {minimum} to {maximum}."
+            what, unit = NUMBERS[name]
+            self.problems[name] = (
+                f"{what} must be a whole number from {minimum} to {maximum}{unit}, not “{text[:40]}”."
+            )
             return default
         return number
 

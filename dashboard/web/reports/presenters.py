@@ -12,6 +12,7 @@ from dashboard.core.reports.charts import LineChart, ecdf_chart, times_chart
 from dashboard.core.reports.compare import ReportComparison
 from dashboard.core.reports.row_diff import ChangedRow
 from dashboard.core.reports.view import RunView
+from dashboard.templatetags.words import WORDS
 from dashboard.web.measurements.presenters import GroupView, view_measurement
 
 
@@ -63,16 +64,12 @@ def describe_changes(comparison: ReportComparison) -> str:
         one, several = "%(count)d claim with different verdicts", "%(count)d claims with different verdicts"
         parts.append(ngettext(one, several, flipped) % {"count": flipped})
     if verdicts:
-        counts = {
-            "count": len(verdicts),
-            "slower": verdicts.count("slower"),
-            "faster": verdicts.count("faster"),
-        }
-        compared = "%(count)d measurement compared: %(slower)d slower, %(faster)d faster"
-        parts.append(
-            ngettext(compared, "%(count)d measurements compared: %(slower)d slower, %(faster)d faster", len(verdicts))
-            % counts
+        words = WORDS["verdict"]
+        found = ", ".join(f"{verdicts.count(one)} {words[one]}" for one in words if one in verdicts)
+        compared = ngettext(
+            "%(count)d measurement compared: %(found)s", "%(count)d measurements compared: %(found)s", len(verdicts)
         )
+        parts.append(compared % {"count": len(verdicts), "found": found})
     if differing:
         parts.append(_("the environments differ in %(facts)s") % {"facts": ", ".join(differing)})
     baseline = comparison.reports[0]

@@ -61,7 +61,7 @@ def test_a_reformatted_file_is_the_same_report() -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "not JSON"),
+        (b"", "not JSON .* Choose “JSON” under Export, and import that file"),
         (b"null", "not a report"),
         (b"[]", "not a report"),
         (b'{"schema":"measurement/1"}', "“measurement/1”, not report/1"),

@@ -69,3 +69,11 @@ def test_the_limits_hold_for_any_input(values: dict[str, str]) -> None:
     assert 192 <= found.memory_mb <= 8192
     assert 0.25 <= found.cpus <= 16
     assert found.workshop in SHELF
+
+
+def test_the_sentence_about_a_number_names_its_field_and_what_was_typed() -> None:
+    _, problems = read_form({**GOOD, "memory_mb": "10", "idle_minutes": "half"}, SHELF)
+    assert problems == {
+        "memory_mb": "The memory per host must be a whole number from 192 to 8192 MB, not “10”.",
+        "idle_minutes": "The idle time must be a whole number from 1 to 240 minutes, not “half”.",
+    }

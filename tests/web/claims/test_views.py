@@ -72,6 +72,7 @@ def test_a_claim_shows_what_is_expected_of_other_engines_until_it_has_run(owner:
         assert '<p class="statement">--mac-address is refused in host mode.</p>' in page
         assert "This applies before API 1.44." in page
         assert "Before API 1.44: --mac-address" not in page
+        assert "<dd>\n" not in page  # a line break in a list of facts is shown
     listed = {claim["id"]: claim for claim in owner.get("/api/claims", **HERE).json()}
     assert listed[MAC.id]["statement"] == "--mac-address is refused in host mode."
     assert owner.get(f"/api/claims/runs/{run}", **HERE).json()["claims"][0]["condition"] == "before API 1.44"
@@ -185,6 +186,8 @@ def test_a_misconception_is_predicted_run_and_explained(owner: Client) -> None:
     page = owner.get(address, **HERE).content.decode()
     for text in ("What happened", "incorrect", "the very row", "Why", "The fix"):
         assert text in page
+    prediction = page[page.index("<dt>Prediction</dt>") : page.index("<dt>Outcome</dt>")]
+    assert "incorrect" in prediction
     assert forbidden_in(page) == []
     assert owner.get(f"/claims/runs/{run.pk}/", **HERE)["Location"] == address
 

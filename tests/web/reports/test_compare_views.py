@@ -54,14 +54,15 @@ def test_the_older_report_is_the_baseline_in_any_order_of_selection(owner: Clien
     old, new = save(BEFORE), save(after())
     page = get(owner, compare_url(new, old, new))
     text = text_of(page)
-    assert "3 measurements compared: 3 slower, 0 faster" in text
+    assert "3 measurements compared: 3 slower" in text
+    assert "0 faster" not in text
     assert "1 claim with different verdicts" in text
     assert "0 facts changed" in text
     assert text.index("A before") < text.index("B after")
     assert DRIFT_SENTENCE in text
     assert len(re.findall(r'<svg class="strip"', page)) == 3
     other = text_of(get(owner, compare_url(old, new, baseline=new)))
-    assert "0 slower, 3 faster" in other
+    assert "3 measurements compared: 3 faster" in other
     assert other.index("A after") < other.index("B before")
 
 

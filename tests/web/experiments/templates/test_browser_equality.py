@@ -15,6 +15,7 @@ from dashboard.core.experiments.stream import PlacedRow as Placed
 from dashboard.core.experiments.stream import RowPatch
 from dashboard.core.measurements import formatting
 from dashboard.templatetags import netmodes
+from dashboard.templatetags.reports import size_text
 from dashboard.web.experiments import picture_presenter, table_presenter
 from tests.core.strategies import apply_rows
 from tests.web import sample
@@ -23,12 +24,13 @@ from tests.web.experiments.templates.pages import ROOT
 VECTORS = json.loads((ROOT / "tests/js/vectors.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["duration", "offset", "micros"])
+@pytest.mark.parametrize("name", ["duration", "offset", "micros", "size"])
 def test_figures_are_formatted_as_in_the_browser(name: str) -> None:
     say = {
         "duration": formatting.format_duration,
         "offset": formatting.format_offset,
         "micros": formatting.format_micros,
+        "size": size_text,
     }[name]
     assert [say(value) for value, _text in VECTORS[name]] == [text for _value, text in VECTORS[name]]
 

@@ -1,6 +1,6 @@
 // Exports and imports show what is being done and can be cancelled. Without this module they are a link and a form.
 
-import { fill } from "../../core/format.js";
+import { fill, formatSize } from "../../core/format.js";
 import { Refused } from "../../io/http.js";
 import { download, upload } from "../../io/transfer.js";
 import { announce, setHidden, setText, slot } from "../dom.js";
@@ -75,7 +75,7 @@ function createExports(links, transfer) {
     );
     if (file === null) return;
     save(file.name, file.content);
-    transfer.show(fill(received, { name: file.name, total: megabytes(file.content.size) }), null);
+    transfer.show(fill(received, { name: file.name, size: formatSize(file.content.size) }), null);
   });
 }
 
