@@ -83,7 +83,9 @@ def _parse_json(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise InvalidReportError(f"The file is not JSON ({error}). Choose “JSON” under Export, and import that file.") from None
+        raise InvalidReportError(
+            f"The file is not JSON ({error}). Choose “JSON” under Export, and import that file."
+        ) from None
 
 
 def _check_values(content: Any) -> None:

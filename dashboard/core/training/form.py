@@ -59,9 +59,7 @@ class _Reader:
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
         if not minimum <= number <= maximum:
             what, unit = NUMBERS[name]
-            self.problems[name] = (
-                f"{what} must be a whole number from {minimum} to {maximum}{unit}, not “{text[:40]}”."
-            )
+            self.problems[name] = f"{what} must be a whole number from {minimum} to {maximum}{unit}, not “{text[:40]}”."
             return default
         return number
 

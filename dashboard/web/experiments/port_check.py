@@ -94,7 +94,9 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
             while True:
                 answers = await _ask(arms, "", host)
                 # While a process ends, its socket still listens, but has no owner.
-                if not any(is_own(one) or (one.experiment is None and one.port in own_ports) for one in answers.holders):
+                if not any(
+                    is_own(one) or (one.experiment is None and one.port in own_ports) for one in answers.holders
+                ):
                     break
                 await asyncio.sleep(STOP_POLL_S)
     return answers.holders if answers.holders or answers.is_complete else None

@@ -76,7 +76,9 @@ def test_a_misconception_is_predicted_run_and_explained(server: Server, visitor:
     page = visitor.open(f"{server.url}/misconceptions/")
     card = page.locator(".gallery > li").first
     left = [card.locator(part).bounding_box() for part in ("h2 a", "p")]
-    assert left[0] and left[1] and left[0]["x"] == left[1]["x"]
+    assert left[0] is not None
+    assert left[1] is not None
+    assert left[0]["x"] == left[1]["x"]
     page.get_by_role("link", name="A network sysctl in host mode").click()
     page.get_by_label("It is ignored").check()
     page.get_by_role("button", name="Run").click()

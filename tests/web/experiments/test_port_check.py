@@ -90,7 +90,7 @@ async def test_a_silent_machine_does_not_count_as_free(monkeypatch: pytest.Monke
 async def test_a_port_of_the_stopped_experiment_is_waited_for_while_its_process_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """While a process ends, its socket still listens and has no owner any more."""
+    """While a process ends, its socket still listens, but has no owner."""
     own = PortHolder(HostPort(80), "nginx (pid 7) of experiment “web” listens on port 80.", ExperimentRef("one", "web"))
     ending = PortHolder(HostPort(80), "An unidentified process listens on port 80 of this machine.")
     other = PortHolder(HostPort(81), "An unidentified process listens on port 81 of this machine.")
