@@ -242,9 +242,8 @@ class _HopReader:
         if not veths:
             reason = "no observed veth pair joins the server to a bridge"
             if self.evidence.shared:
-                reason = "client and server share one network stack: no packet leaves it"
-                if self.evidence.filtered:
-                    reason = "the server is in the machine's network stack: the packets arrive there and pass no bridge"
+                near = "the machine" if self.evidence.filtered else "client"
+                reason = f"{near} and server share one network stack: no packet passes a bridge"
             yield Hop.not_seen(HopKind.BRIDGE, "A bridge and a veth pair", reason)
             return
         bridge, outer, inner = veths[0].hops

@@ -111,8 +111,8 @@ LAN_HOST = replace(
 @pytest.mark.parametrize(
     ("evidence", "reason"),
     [
-        (HOST, "client and server share one network stack: no packet leaves it"),
-        (LAN_HOST, "the server is in the machine's network stack: the packets arrive there and pass no bridge"),
+        (HOST, "client and server share one network stack: no packet passes a bridge"),
+        (LAN_HOST, "the machine and server share one network stack: no packet passes a bridge"),
     ],
 )
 def test_why_no_bridge_is_passed_depends_on_where_the_client_is(evidence: TraceEvidence, reason: str) -> None:
