@@ -43,7 +43,11 @@ def probe_problem(path: Path, probe: Probe) -> str:
     if path.unavailable:
         return path.unavailable
     if (probe is Probe.DNS) != (path.kind is PathKind.RESOLVER):
-        return "dns needs a resolver" if probe is Probe.DNS else "a resolver answers dns only"
+        return (
+            ("the probe dns needs a path to a resolver")
+            if probe is Probe.DNS
+            else "only the probe dns measures a resolver"
+        )
     if probe is Probe.UDP_RR and not path.udp_port:
         return path.udp_missing or f"port {path.server_port}/udp is not published, only tcp"
     return ""

@@ -46,8 +46,8 @@ def judge_with_ipv6(observed: Observed) -> Judgement:
 CLAIM = Claim(
     id="published-on-ipv6",
     topic=Topic.PUBLISHING,
-    statement="A port published from an IPv4-only bridge also answers at the machine's IPv6 addresses, through "
-    "docker-proxy alone.",
+    statement="A port published from an IPv4-only bridge also answers at the machine's IPv6 addresses, but only "
+    "through docker-proxy.",
     source="Moby, cmd/docker-proxy",
     exact="The server sees an IPv4 client. With --userland-proxy=false nothing answers at [::1].",
     observe=observe,

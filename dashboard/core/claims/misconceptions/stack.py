@@ -20,7 +20,8 @@ MISCONCEPTIONS = (
         happened="The runtime refused it when the container started; the container stays behind as Created.",
         why="Network sysctls belong to the network namespace. In host mode that is the machine's: the option would "
         "change the machine.",
-        remedy="Set it on the machine if you mean the machine; use bridge mode if you mean the container.",
+        remedy="To change the setting of the machine, set it there; to change it for the container only, use bridge "
+        "mode.",
         remedy_lines=("docker run -d --sysctl net.ipv4.ip_forward=1 nginx",),
     ),
     Misconception(
