@@ -43,11 +43,8 @@ def probe_problem(path: Path, probe: Probe) -> str:
     if path.unavailable:
         return path.unavailable
     if (probe is Probe.DNS) != (path.kind is PathKind.RESOLVER):
-        return (
-            ("the probe dns needs a path to a resolver")
-            if probe is Probe.DNS
-            else "only the probe dns measures a resolver"
-        )
+        dns = "the probe dns needs a path to a resolver"
+        return dns if probe is Probe.DNS else "only the probe dns measures a resolver"
     if probe is Probe.UDP_RR and not path.udp_port:
         return path.udp_missing or f"port {path.server_port}/udp is not published, only tcp"
     return ""

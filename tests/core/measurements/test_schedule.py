@@ -79,8 +79,8 @@ def test_missing_paths_are_named_with_their_reasons() -> None:
     assert missing["bridge/published-dnat"] == "port 80/udp is not published, only tcp"
     assert not any("resolver" in key for key in missing)
     resolver = next(path for path in PATHS if path.kind == "resolver")
-    assert probe_problem(resolver, Probe.TCP_RR) == "a resolver answers dns only"
-    assert probe_problem(PATHS[0], Probe.DNS) == "dns needs a resolver"
+    assert probe_problem(resolver, Probe.TCP_RR) == "only the probe dns measures a resolver"
+    assert probe_problem(PATHS[0], Probe.DNS) == "the probe dns needs a path to a resolver"
 
 
 @given(st.floats(0.5, 3600), st.integers(1, 64), st.none() | st.floats(1, 100_000))
