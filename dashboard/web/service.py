@@ -262,19 +262,8 @@ class Service(Supervisor):
                 return await function(await self.lab_of(host), *args, **kwargs)
             return await function(await call_target(self, remote_call, host), *args, **kwargs)
 
-        return await self.on_lab(call)
-
-    async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """Awaits ``work`` in the lab's loop and returns its result. May be called from any loop. LabUnavailableError if
-        the lab is in another process."""
-        if self._remote is not None:
-            raise LabUnavailableError("The lab runs in another process, which does not support this call.")
         if self._loop is None or self._loop is asyncio.get_running_loop():
-            return await work()
-
-        async def call() -> T:
-            return await work()
-
+            return await call()
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), self._loop))
 
 
