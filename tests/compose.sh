@@ -234,6 +234,8 @@ took 'nothing left'
 
 # --- with private hosts -----------------------------------------------------------------------
 
+# The engine creates a missing folder of a mount, but not on a private host, where the machine's files are read-only.
+mkdir -p /lib/modules
 overrides=(-f "$source/docs/compose.hosts.yaml" "${overrides[@]}")
 compose build --quiet lab || fail 'could not build the image with an engine'
 start
