@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from typing import Any
 
 import msgspec
@@ -74,7 +74,7 @@ class CallServer:
             self._supervisor.require_database()
             if call.name in rpc.BETWEEN_MACHINES and not self._between_machines:
                 raise LabUnavailableError(ONE_MACHINE)  # noqa: TRY301
-            async with asyncio.timeout(LIMIT_S if self._connection.loses_messages else None):
+            async with asyncio.timeout(LIMIT_S) if self._connection.loses_messages else nullcontext():
                 await self._send(reply, Kind.RESULT, await run_call(self._supervisor, call, write))
         except Exception as error:
             text = rpc.encode_error(error)

@@ -64,10 +64,11 @@ class Link:
         if self._writer is None or self._writer.is_closing():
             return False
         self._writer.write(_LENGTH.pack(len(message)) + message)
-        try:
-            await self._writer.drain()
-        except ConnectionError:
-            return False
+        if self._writer.transport.get_write_buffer_size():
+            try:
+                await self._writer.drain()
+            except ConnectionError:
+                return False
         return True
 
     async def serve(self) -> None:
