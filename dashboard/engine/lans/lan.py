@@ -80,15 +80,15 @@ def describe_problem(place: LanPlace, hosts: int) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", place.name):
         return "The name of a LAN has 1 to 20 lower-case letters, digits and hyphens, and begins with a letter."
     limits = (
-        ("hosts", hosts, range(1, MAX_HOSTS + 1)),
-        ("neighbours", place.neighbours, range(1, MAX_NEIGHBOURS + 1)),
+        ("number of hosts", hosts, range(1, MAX_HOSTS + 1)),
+        ("number of neighbours", place.neighbours, range(1, MAX_NEIGHBOURS + 1)),
         ("MTU", place.mtu, MTUS),
         ("delay in milliseconds", place.delay_ms, range(MAX_DELAY_MS + 1)),
         ("loss in percent", place.loss_percent, range(MAX_LOSS_PERCENT + 1)),
     )
     for what, value, allowed in limits:
         if value not in allowed:
-            return f"The {what} of a LAN: from {allowed.start} to {allowed.stop - 1}, not {value}."
+            return f"The {what} must be from {allowed.start} to {allowed.stop - 1}, not {value}."
     return ""
 
 

@@ -6,13 +6,14 @@ Django keeps what the user has entered and shows errors at the fields; the rules
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from dashboard.core.experiments.drafts import DEFAULT_IMAGE, DEFAULT_PORT, parse_draft
+from dashboard.core.experiments.drafts import DEFAULT_IMAGE, DEFAULT_PORT, parse_draft, parse_port
 from dashboard.core.experiments.machines.parts import machine_problems
 from dashboard.core.experiments.validation import MAX_ARMS, Problem
 from dashboard.core.modes import ExperimentSpec, IPv6, Mode
@@ -169,7 +170,10 @@ class LaunchForm(forms.Form):
         if text.lower() == PUBLISH_NOTHING:
             return ""
         free_port = self.cleaned_data.get("free_port", "")
-        return f"{free_port}:{port}" if free_port and not text and port.isdigit() else text
+        if free_port and not text:
+            with suppress(ValueError):  # the port has its own error
+                return f"{free_port}:{parse_port(port)}"
+        return text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
         """Adds each problem as an error of the field that it concerns, or of the modes if the form has no such

@@ -1,11 +1,13 @@
 """The page of LANs: creates and removes them, forms swarms, and offers their hosts for launches."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.operations.roles import Role
@@ -18,11 +20,16 @@ from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.service import LabUnavailableError, service
 
-#: Seconds until a browser reloads the page while a LAN changes. A response header requests that, not a meta element, so
-#: that a page which shows no unfinished work is not reloaded.
-REFRESH_S = 2
 #: The numeric fields in the form of a new LAN, with their defaults.
 FIELDS = {"hosts": 2, "neighbours": 1, "mtu": 1500, "delay": 0, "loss": 0}
+#: What the page calls these fields.
+LABELS = {
+    "hosts": gettext_lazy("Private hosts"),
+    "neighbours": gettext_lazy("Neighbours"),
+    "mtu": gettext_lazy("MTU of every link (bytes)"),
+    "delay": gettext_lazy("Delay of every link (ms)"),
+    "loss": gettext_lazy("Loss on every link (percent)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +70,14 @@ async def _show(
     context = {
         "lans": lans,
         "away": away,
+        "is_live": bool(away) or any(lan.stage is not LanStage.READY for lan in lans),
+        "stamp": hashlib.sha256(repr((lans, away)).encode()).hexdigest()[:16],
         "problem": problem,
         "typed": typed or {"name": ""} | {name: str(default) for name, default in FIELDS.items()},
         "max_hosts": MAX_HOSTS,
         "max_neighbours": MAX_NEIGHBOURS,
     }
-    response: HttpResponse = await to_db_thread(
-        lambda: render(request, "experiments/lans.html", context, status=status)
-    )
-    if any(lan.stage is not LanStage.READY for lan in lans):
-        response["Refresh"] = str(REFRESH_S)
-    return response
+    return await to_db_thread(lambda: render(request, "experiments/lans.html", context, status=status))
 
 
 @require_GET
@@ -82,9 +86,8 @@ async def listing(request: HttpRequest) -> HttpResponse:
     return await _show(request)
 
 
-def _number(text: str) -> int:
-    """The number in a field, or -1 if the text is not a number; every limit refuses -1."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 6
 
 
 @require_POST
@@ -93,9 +96,14 @@ async def create(request: HttpRequest) -> HttpResponse:
     typed = {
         name: request.POST.get(name, str(default)).strip()[:40] for name, default in {"name": "", **FIELDS}.items()
     }
-    numbers = [_number(typed[name]) for name in FIELDS]
+    if wrong := next((name for name in FIELDS if not _is_number(typed[name])), None):
+        problem = _("“%(text)s” is not a whole number: correct “%(field)s”.") % {
+            "text": typed[wrong],
+            "field": LABELS[wrong],
+        }
+        return await _show(request, typed=typed, problem=problem, status=400)
     try:
-        problem = await service.ask(lan_calls.create_lan, typed["name"], *numbers)
+        problem = await service.ask(lan_calls.create_lan, typed["name"], *(int(typed[name]) for name in FIELDS))
     except LabUnavailableError as error:
         return await _show(request, typed=typed, problem=str(error), status=409)
     if problem:

@@ -27,8 +27,20 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Passes the request on."""
-        return self.get_response(request)
+        """Passes the request on. The address of a command, opened as a page, gets a page instead of an empty response:
+        after a refused form the browser's address bar shows such an address."""
+        response = self.get_response(request)
+        if response.status_code != 405 or request.method != "GET" or request.path_info.startswith("/api/"):
+            return response
+        context = {
+            "status": 405,
+            "title": _("This address is a command, not a page"),
+            "sentence": _("Nothing was changed: forms send commands here."),
+            "what_to_do": _("Open the page with the form again."),
+        }
+        page = render(request, "error.html", context, status=405)
+        page["Allow"] = response["Allow"]
+        return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """A page with the reason, or JSON under /api/; None for any other exception."""

@@ -36,7 +36,7 @@ def compare(request: HttpRequest) -> HttpResponse:
         problem = _("One of these reports does not exist or was deleted. Select others.")
         return render(request, "reports/compare/compare.html", {"problem": problem}, status=404)
     if not 2 <= len(rows) <= MAX_REPORTS:
-        problem = _("%(count)d reports are selected. Select two to %(most)d.") % {
+        problem = _("%(count)d reports are selected. Select 2 to %(most)d.") % {
             "count": len(rows),
             "most": MAX_REPORTS,
         }

@@ -20,7 +20,7 @@ if (main.dataset.page === "experiment") (await import("./ui/experiments/experime
 if (main.dataset.page === "step") (await import("./ui/workshops/workshop.js")).createWorkshopStep(main);
 if (main.dataset.page === "result") (await import("./ui/workshops/workshop.js")).createPrinting(main);
 if (main.dataset.page === "questions") (await import("./ui/claims/questions.js")).createQuestions(main);
-if (["claims", "questions", "machines"].includes(main.dataset.page)) (await import("./ui/claims/claims.js")).createClaims(main);
+if (["claims", "questions", "machines", "lans"].includes(main.dataset.page)) (await import("./ui/claims/claims.js")).createClaims(main);
 if (main.dataset.page !== "measurement" && main.querySelector("[data-reading]")) (await import("./ui/measurements/reading.js")).createReadings(main);
 if (main.dataset.page === "report") (await import("./ui/reports/report.js")).createReport(main, loadRecording);
 if (main.querySelector("[data-transfer]")) (await import("./ui/reports/transfer.js")).createTransfers(main);

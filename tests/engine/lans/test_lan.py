@@ -35,12 +35,12 @@ OFFICE = LanPlace("office")
         (replace(OFFICE, neighbours=4, mtu=9000, delay_ms=20, loss_percent=5), 8, ""),
         (replace(OFFICE, name="No spaces"), 2, "The name of a LAN has 1 to 20 lower-case letters"),
         (replace(OFFICE, name=""), 2, "The name of a LAN"),
-        (OFFICE, 0, "The hosts of a LAN: from 1 to 8, not 0."),
-        (OFFICE, 9, "The hosts of a LAN: from 1 to 8, not 9."),
-        (replace(OFFICE, neighbours=0), 2, "The neighbours of a LAN: from 1 to 4, not 0."),
-        (replace(OFFICE, mtu=576), 2, "The MTU of a LAN: from 1280 to 65535, not 576."),
-        (replace(OFFICE, delay_ms=-1), 2, "The delay in milliseconds of a LAN: from 0 to 1000, not -1."),
-        (replace(OFFICE, loss_percent=100), 2, "The loss in percent of a LAN: from 0 to 50, not 100."),
+        (OFFICE, 0, "The number of hosts must be from 1 to 8, not 0."),
+        (OFFICE, 9, "The number of hosts must be from 1 to 8, not 9."),
+        (replace(OFFICE, neighbours=0), 2, "The number of neighbours must be from 1 to 4, not 0."),
+        (replace(OFFICE, mtu=576), 2, "The MTU must be from 1280 to 65535, not 576."),
+        (replace(OFFICE, delay_ms=-1), 2, "The delay in milliseconds must be from 0 to 1000, not -1."),
+        (replace(OFFICE, loss_percent=100), 2, "The loss in percent must be from 0 to 50, not 100."),
     ],
 )
 def test_an_invalid_lan_is_refused_with_a_sentence(place: LanPlace, hosts: int, problem: str) -> None:

@@ -42,7 +42,7 @@ async def test_a_lan_is_created_shown_and_removed(lans: NamedLans, machine: Mach
 
 async def test_a_refused_lan_is_not_created(lans: NamedLans) -> None:
     assert (await lans.create(replace(OFFICE, name="No"), 2, ROOM)).startswith("The name of a LAN")
-    assert await lans.create(OFFICE, 99, ROOM) == "The hosts of a LAN: from 1 to 8, not 99."
+    assert await lans.create(OFFICE, 99, ROOM) == "The number of hosts must be from 1 to 8, not 99."
     assert lans.states() == ()
 
 

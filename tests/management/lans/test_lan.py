@@ -57,8 +57,8 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
     ("arguments", "code", "message"),
     [
         (("create", "Big Office"), 2, "The name of a LAN has 1 to 20 lower-case letters"),
-        (("create", "office", "--hosts", "99"), 2, "The hosts of a LAN: from 1 to 8, not 99."),
-        (("create", "office", "--mtu", "5"), 2, "The MTU of a LAN: from 1280 to 65535, not 5."),
+        (("create", "office", "--hosts", "99"), 2, "The number of hosts must be from 1 to 8, not 99."),
+        (("create", "office", "--mtu", "5"), 2, "The MTU must be from 1280 to 65535, not 5."),
         (("remove",), 2, "Name the LANs to remove, or use --all."),
         (("remove", "nothing"), 1, "Unknown LAN nothing: see"),
         (("start", "nothing"), 1, "Unknown LAN nothing: see"),

@@ -68,8 +68,9 @@ def test_an_empty_mapping_publishes_the_port_at_the_free_port_of_the_machine() -
     assert published(port="3000", publish="") == []
 
 
-def test_an_invalid_port_is_one_error_and_not_one_of_the_mapping_too() -> None:
-    form = LaunchForm(query(mode="bridge", port="eighty", free_port="8081"))
+@pytest.mark.parametrize("port", ["eighty", "0", "99999", "٨٠"])
+def test_an_invalid_port_is_one_error_and_not_one_of_the_mapping_too(port: str) -> None:
+    form = LaunchForm(query(mode="bridge", port=port, free_port="8081"))
     assert form.parse() is None
     assert [problem["target"] for problem in form.problems] == ["field-port"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -65,17 +66,33 @@ async def post(path: str, who: Person, body: str = "") -> Answer:
 async def test_lans_are_listed_with_hosts_and_neighbours(me: Person, lans: Lans) -> None:
     answer = await http("GET", "/lans/", who=me)
     assert answer.status == 200
-    assert answer["refresh"] == ""
+    assert 'data-live="no"' in answer.text
+    assert "refresh" not in answer.text
     for text in ("office", "192.0.2.2", "bbb222", "192.0.2.10", "Form a swarm", 'href="/?host=aaa111"'):
         assert text in answer.text
 
 
-async def test_the_page_is_requested_again_while_a_lan_changes(me: Person, lans: Lans) -> None:
+async def test_the_list_is_requested_again_while_a_lan_changes(me: Person, lans: Lans) -> None:
     lans.states = (LanState("office", LanStage.CREATING),)
     answer = await http("GET", "/lans/", who=me)
-    assert answer["refresh"] == "2"
+    assert 'data-live="yes" data-live-url="/lans/"' in answer.text
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in answer.text
     assert "creating …" in answer.text
     assert "Remove the LAN" not in answer.text
+    (stamp,) = re.findall(r'data-part="lans" data-stamp="(\w+)"', answer.text)
+    lans.states = (OFFICE,)
+    answer = await http("GET", "/lans/", who=me)
+    assert f'data-stamp="{stamp}"' not in answer.text
+
+
+async def test_a_refused_form_is_not_replaced_while_a_lan_changes(me: Person, lans: Lans) -> None:
+    lans.states = (LanState("office", LanStage.CREATING),)
+    lans.problem = "The LAN office already exists: choose another name, or remove it first."
+    answer = await post("/lans/create/", me, "name=office&hosts=2&neighbours=1")
+    assert answer.status == 400
+    assert answer["refresh"] == ""
+    assert "http-equiv" not in answer.text
+    assert 'data-live="yes" data-live-url="/lans/"' in answer.text
 
 
 async def test_an_ended_host_is_shown_with_a_button_that_starts_it_again(me: Person, lans: Lans) -> None:
@@ -95,16 +112,23 @@ async def test_a_lan_is_created_and_a_refused_one_comes_back_with_what_was_typed
     answer = await post("/lans/create/", me, "name=cellar&hosts=3&neighbours=1")
     assert (answer.status, answer["location"]) == (302, "/lans/")
     assert lans.calls == [(lan_calls.create_lan, "cellar", 3, 1, 1500, 0, 0)]
-    lans.problem = "The hosts of a LAN: from 1 to 8, not 0."
-    answer = await post("/lans/create/", me, "name=cellar&hosts=many&neighbours=1")
+    lans.problem = "The number of hosts must be from 1 to 8, not 0."
+    answer = await post("/lans/create/", me, "name=cellar&hosts=0&neighbours=1")
     assert answer.status == 400
     assert lans.problem in answer.text
     assert 'value="cellar"' in answer.text
+    assert lans.calls[1:] == [(lan_calls.create_lan, "cellar", 0, 1, 1500, 0, 0)]
+
+
+async def test_a_number_of_a_lan_that_is_none_is_named_as_it_was_typed(me: Person, lans: Lans) -> None:
+    answer = await post("/lans/create/", me, "name=cellar&hosts=many&neighbours=1")
+    assert answer.status == 400
+    assert "“many” is not a whole number: correct “Private hosts”." in answer.text
     assert 'value="many"' in answer.text
-    assert lans.calls[1:] == [(lan_calls.create_lan, "cellar", -1, 1, 1500, 0, 0)]
-    answer = await post("/lans/create/", me, "name=cellar&hosts=2&neighbours=1&mtu=1400&delay=20&loss=x")
-    assert lans.calls[2:] == [(lan_calls.create_lan, "cellar", 2, 1, 1400, 20, -1)]
-    for text in ('<details class="options lan-links" open>', 'value="1400"', 'value="20"', 'value="x"'):
+    answer = await post("/lans/create/", me, "name=cellar&hosts=2&neighbours=1&mtu=1400&delay=20&loss=-1")
+    assert "“-1” is not a whole number: correct “Loss on every link (percent)”." in answer.text
+    assert lans.calls == []
+    for text in ('<details class="options lan-links" open>', 'value="1400"', 'value="20"', 'value="-1"'):
         assert text in answer.text
 
 

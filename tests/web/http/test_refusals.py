@@ -64,3 +64,17 @@ async def test_nothing_starts_on_a_drained_machine(me: Person) -> None:
         assert answer.status == 409, path
         assert answer.json["detail"].startswith("The machine “lab2” is drained")
     assert await to_db_thread(MeasurementRun.objects.count) == 0
+
+
+@pytest.mark.parametrize("path", ["/experiments/", "/lans/create/", "/reports/import/", "/questions/any/run/"])
+async def test_the_address_of_a_command_opened_as_a_page_leads_to_the_start_page(me: Person, path: str) -> None:
+    answer = await http("GET", path, who=me)
+    assert (answer.status, answer["allow"]) == (405, "POST")
+    assert "This address is a command, not a page" in answer.text
+    assert '<a class="button" href="/">Start page</a>' in answer.text
+
+
+async def test_a_method_that_the_api_does_not_have_is_refused_without_a_page(me: Person) -> None:
+    answer = await http("GET", "/api/experiments/any/stop", who=me)
+    assert answer.status == 405
+    assert "<html" not in answer.text

@@ -110,7 +110,7 @@ def test_parts_without_a_change_come_after_those_with_one(owner: Client) -> None
 def test_too_few_or_too_many_reports_are_refused_with_instructions(owner: Client, count: int) -> None:
     identities = [save(replace(BEFORE, title=str(number))) for number in range(count)]
     page = text_of(get(owner, compare_url(*identities), 400))
-    assert f"{count} reports are selected. Select two to 8." in page
+    assert f"{count} reports are selected. Select 2 to 8." in page
 
 
 def test_a_missing_report_is_404(owner: Client) -> None:

@@ -93,6 +93,8 @@ async def test_invalid_commands_are_refused_with_a_sentence(sessions: TwoSession
         assert (await post(f"{steer}/{what}/", sessions.owner, **fields)).status == status, (what, fields)
     assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner)).status == 409
     await post(f"{steer}/close/", sessions.owner)
+    closed = (await get(f"/sessions/{sessions.row.id}/console/", sessions.owner)).text
+    assert closed.index("<summary>Delete the session</summary>") < closed.index('console/delete/"')
     assert (await post(f"{steer}/step/", sessions.owner, by="next")).status == 409
     assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner))["location"] == "/sessions/"
 

@@ -1,4 +1,4 @@
-// Follows a run of claims, or the machines: fetches the page again and replaces the parts with a new stamp. Opened details stay open.
+// Follows a run of claims, the machines, or the LANs: fetches the page again and replaces the parts with a new stamp. Opened details stay open.
 
 import { getPage } from "../../io/http.js";
 import { createLocalTimes } from "../site_header.js";
