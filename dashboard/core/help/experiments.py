@@ -30,7 +30,7 @@ HELP: tuple[Help, ...] = (
         "create-lan",
         _("a new LAN"),
         _(
-            "Each private host runs a Docker Engine in its own namespaces and takes about 100 MB of memory. The hosts "
+            "Each private host runs a Docker Engine in its own namespaces and takes about 60 MB of memory. The hosts "
             "have the addresses 192.0.2.2 and so on, the neighbours 192.0.2.10 and so on."
         ),
         "docs/from-another-machine.md",
