@@ -26,7 +26,7 @@ LIMIT_S = 5400.0
 SECONDS, QUICK_S = 1800.0, 90.0
 #: The warm-up, in which caches fill, lasts for at least this number of rounds and of seconds. Old data is deleted for
 #: the first time ten minutes after the start.
-WARM_UP_ROUNDS, WARM_UP_S = 100, 900.0
+WARM_UP_ROUNDS, WARM_UP_S = 200, 900.0
 #: The number of rounds in the warm-up of a quick run.
 QUICK_ROUNDS = 5
 #: The number of rounds in which the Engine may refuse an arm.

@@ -73,14 +73,14 @@ def test_a_short_soak_judges_nothing() -> None:
     assert [figure.verdict for figure in figures_of(samples(60.0), judged=False)] == [None] * 5
 
 
-def test_the_warm_up_lasts_for_a_hundred_rounds_and_fifteen_minutes() -> None:
+def test_the_warm_up_lasts_for_two_hundred_rounds_and_fifteen_minutes() -> None:
     def at(step_s: float, count: int) -> list[Sample]:
         return [Sample(step_s * n, 50, 100, 40, 12) for n in range(1, count + 1)]
 
-    assert soak.warm_up_rounds(at(10, 100), quick=False) == 100
-    assert soak.warm_up_rounds(at(10, 99), quick=False) is None
-    assert soak.warm_up_rounds(at(5, 300), quick=False) == 180
-    assert soak.warm_up_rounds(at(5, 179), quick=False) is None
+    assert soak.warm_up_rounds(at(10, 200), quick=False) == 200
+    assert soak.warm_up_rounds(at(10, 199), quick=False) is None
+    assert soak.warm_up_rounds(at(4, 300), quick=False) == 225
+    assert soak.warm_up_rounds(at(4, 224), quick=False) is None
     assert soak.warm_up_rounds(at(5, 300), quick=True) == 5
 
 
@@ -104,9 +104,9 @@ class Rounds:
 async def test_half_an_hour_after_the_warm_up_is_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     rounds = Rounds(monkeypatch, 7)
     result = await soak.benchmark(BenchmarkRun("soak", tmp_path, quick=False))
-    assert rounds.numbers == list(range(280))
+    assert rounds.numbers == list(range(380))
     assert result.kept
-    assert result.notes[0] == "280 rounds in 47 minutes; the first 100, in 17 minutes, are warm-up."
+    assert result.notes[0] == "380 rounds in 63 minutes; the first 200, in 33 minutes, are warm-up."
     assert "Rounds in which the Engine refused an arm: 1 (the Engine refuses bridge: no)." in result.notes
 
 
