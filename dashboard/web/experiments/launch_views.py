@@ -1,6 +1,6 @@
 """The start page: the form of a new experiment, presets, and the list of experiments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -28,6 +28,7 @@ from dashboard.store import parts
 from dashboard.store.operations.storage import NoSpaceError
 from dashboard.store.parts import has_ended
 from dashboard.web.experiments.forms import PUBLISH_NOTHING, LaunchForm
+from dashboard.web.experiments.lan_views import LaunchHost
 from dashboard.web.experiments.launch_places import launch_places, machine_names, own_engine_problem
 from dashboard.web.experiments.machines import arms_by_place
 from dashboard.web.experiments.port_check import STOP, find_holders, stop_holder
@@ -63,6 +64,13 @@ def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = 
     return LaunchForm(mode=modes, free_port=free_port, machine_names=machines, **values)
 
 
+def _items_with_hosts(rows: Iterable[Experiment], hosts: Mapping[str, LaunchHost]) -> list[dict[str, Any]]:
+    """The experiments as entries of a list; those on a host of a LAN name it."""
+    rows = list(rows)
+    hosts_of = {row.id: hosts[row.host] for row in rows if row.host in hosts}
+    return [{**item, "host": hosts_of.get(item["id"])} for item in experiment_items(rows)]
+
+
 async def _home(
     request: HttpRequest,
     form: LaunchForm | None = None,
@@ -92,8 +100,8 @@ async def _home(
         prepared = form_of(prepare(preset, options.images, options.port), options.port, names) if preset else None
         presets = [prepare(one, options.images, options.port, options.modes) for one in PRESETS]
         context: dict[str, Any] = {
-            "running": experiment_items(running),
-            "past": experiment_items(past),
+            "running": _items_with_hosts(running, hosts),
+            "past": _items_with_hosts(past, hosts),
             "modes": options.modes,
             "images": options.images,
             "engine_problem": problem,

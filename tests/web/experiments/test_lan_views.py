@@ -187,6 +187,9 @@ async def test_an_experiment_is_launched_on_the_chosen_host(me: Person, lans: La
     assert 'href="/?preset=web&amp;host=bbb222"' in answer.text
     assert (await post("/presets/", me, "preset=web&host=bbb222")).status == 302
     assert await hosts() == ["bbb222"] * 2
+    answer = await http("GET", "/", who=me)
+    assert answer.text.count('<span class="mode-name">office 192.0.2.3</span>') == 2
+    assert "Launch on:" in answer.text
 
 
 @pytest.mark.usefixtures("lab_harness")
