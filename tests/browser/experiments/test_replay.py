@@ -128,6 +128,14 @@ def test_with_the_keyboard_a_timeline_item_keeps_the_focus_and_escape_closes_the
     expect(page.get_by_role("link", name="Replay", exact=True)).to_be_focused()
 
 
+def test_the_slider_has_the_shown_entry_before_the_first_frame(running: str, show: Show) -> None:
+    """Otherwise a key that is pressed before that frame, such as Home, changes nothing."""
+    page = show(running).page
+    page.evaluate("window.requestAnimationFrame = () => 0")
+    slider = open_replay(page)
+    expect(slider).to_have_value(slider.get_attribute("max") or "")
+
+
 def test_a_past_state_is_recognisable_for_everybody(running: str, show: Show) -> None:
     shown = show(running)
     open_replay(shown.page)

@@ -191,6 +191,7 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
 
   speed.replaceChildren(...SPEEDS.map((times) => new Option(`${times}×`, String(times))));
   range.max = String(Math.max(0, recording.length - 1));
+  range.value = String(home);
   setHidden(slot(bar, "replay-cut"), !recording.truncated);
   setHidden(bar, false);
   root.classList.add("is-past");
