@@ -3,7 +3,7 @@
 # from the log, launches a comparison, tries, traces, measures, executes claims; checks the privileges of each container; takes
 # everything down and checks for leftovers.
 #
-# On a private host without a network: the base is a Debian made by mmdebstrap and imported under the name in the
+# On a privileged private host without a network: the base is a Debian made by mmdebstrap and imported under the name in the
 # Dockerfile, images of PostgreSQL and NATS are built from Debian's packages under the names in compose.yaml, and folders
 # with packages and wheels replace archive and index. compose.yaml itself is unchanged. With --here everything runs on the
 # engine of DOCKER_HOST instead, with a registry, an archive and an index.
@@ -99,7 +99,8 @@ fetch_libraries(Path())')
 
 if [[ -z $here ]]; then
     command -v mmdebstrap >/dev/null || fail 'requires mmdebstrap: run apt-get install mmdebstrap'
-    host=$(hosts create 1 --json 2>/dev/null | "$python" -c 'import json, sys
+    # Privileged: its lab with an engine starts private hosts, which no root of a user namespace may.
+    host=$(hosts create 1 --privileged-hosts --json 2>/dev/null | "$python" -c 'import json, sys
 host, = json.load(sys.stdin)["hosts"]
 print(host["socket"], host["pid"])') || fail 'could not start a private host'
     NETMODES_DOCKER_SOCKET=${host% *}
@@ -234,8 +235,6 @@ took 'nothing left'
 
 # --- with private hosts -----------------------------------------------------------------------
 
-# The engine creates a missing folder of a mount, but not on a private host, where the machine's files are read-only.
-mkdir -p /lib/modules
 overrides=(-f "$source/docs/compose.hosts.yaml" "${overrides[@]}")
 compose build --quiet lab || fail 'could not build the image with an engine'
 start
