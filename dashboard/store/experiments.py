@@ -164,6 +164,12 @@ def rename(experiment: str, title: str) -> str | None:
     return spec.title
 
 
+def lan_host(experiment: str) -> str:
+    """The host of a LAN on which an experiment runs or ran; empty if it has none."""
+    rows = Experiment.objects.filter(pk=experiment, group="", machine=None)
+    return rows.values_list("host", flat=True).first() or ""
+
+
 def exists(experiment: str) -> bool:
     """Whether the experiment exists and is not being removed."""
     return Experiment.objects.filter(pk=experiment).exclude(wanted=Wanted.REMOVED).exists()

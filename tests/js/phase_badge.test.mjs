@@ -1,9 +1,9 @@
-// What the badges of the phase and of the engine show while the engine is away.
+// What the badges of the phase and of the engine show while the engine is away, and the notice of a stop.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { describePhase, followsEngine } from "../../static/dashboard/js/core/experiments/phase_badge.js";
+import { describePhase, followsEngine, stopNotice } from "../../static/dashboard/js/core/experiments/phase_badge.js";
 
 const words = {
   phases: { running: "running", stopping: "stopping" },
@@ -36,4 +36,17 @@ test("the badge of the engine follows experiments that have not ended, as they a
     ["stopped", null, true, true],
   ];
   for (const [phase, at, away, follows] of table) assert.equal(followsEngine({ phase }, at, away), follows);
+});
+
+test("the current state is announced only if the lab has read it after the stop", () => {
+  const proof = [{ name: "containers", ok: true, detail: "0 of 2 containers left" }];
+  const table = [
+    ["running", null, [], ""],
+    ["stopped", null, proof, "afterwards"],
+    ["stopped", null, [], "last-recorded"],
+    ["stopped", null, undefined, "last-recorded"],
+    ["stopped", 1000, proof, ""],
+    ["stopped", 1000, [], ""],
+  ];
+  for (const [phase, as_it_was, proof, notice] of table) assert.equal(stopNotice({ phase, as_it_was, proof }), notice);
 });

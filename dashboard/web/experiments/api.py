@@ -30,6 +30,7 @@ from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.store.reports.snapshot import NotSavedError
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments import machines
+from dashboard.web.experiments.lan_views import find_host
 from dashboard.web.experiments.launch_places import launch_places, machine_names
 from dashboard.web.experiments.trace_views import traced
 from dashboard.web.experiments.views import experiment_items, load_snapshot, require_experiment, run_doctor
@@ -47,13 +48,7 @@ from dashboard.web.training.group_access import group_filter
 MAX_PAGE = 1000
 
 
-api = NinjaAPI(
-    title="Netmodes",
-    version=__version__,
-    auth=SessionCookie(),
-    urls_namespace="api",
-    docs=Documentation(),
-)
+api = NinjaAPI(title="Netmodes", version=__version__, auth=SessionCookie(), urls_namespace="api", docs=Documentation())
 
 
 #: The HTTP status for exceptions whose text is returned to the client.
@@ -294,6 +289,8 @@ async def act(request: HttpRequest, identity: str, action: str, multicast: bool 
     wanted = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wanted:
         return Status(400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."})
+    if action == "again" and (problem := (await find_host(identity))[1]):
+        return Status(409, {"detail": problem})
     if not await to_db_thread(parts.set_wanted, identity, wanted[action], again=action == "again"):
         return Status(404, {"detail": "No experiment has this id."})
     service.wake()

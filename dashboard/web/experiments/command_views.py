@@ -12,6 +12,7 @@ from dashboard.core.experiments.validation import title_problem
 from dashboard.lab.remote import experiment_calls
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
+from dashboard.web.experiments.lan_views import find_host
 from dashboard.web.experiments.port_check import show_held_ports
 from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import to_db_thread
@@ -45,7 +46,11 @@ def stop(request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
     """Launches the same arms again in new containers, even if the experiment is running. If ports that they need are in
-    use, shows a page with the holders instead."""
+    use, shows a page with the holders instead. Refused if the experiment ran on a host of a LAN that was removed."""
+    _host, problem = await find_host(identity)
+    if problem:
+        title = _("This experiment cannot be launched again")
+        return await to_db_thread(refuse, request, 409, title, problem)
     held = await show_held_ports(request, identity, SERVER_SCOPE)
     if held is not None:
         return held

@@ -1,5 +1,6 @@
 """The page of LANs: creates and removes them, forms swarms, and offers their hosts for launches."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from dashboard.core.operations.roles import Role
 from dashboard.engine.lans.lan import MAX_HOSTS, MAX_NEIGHBOURS
 from dashboard.lab.lans.states import LanStage, LanState
 from dashboard.lab.remote import lan_calls
+from dashboard.store import experiments as experiment_store
 from dashboard.store import unsettled
 from dashboard.store.operations import accounts
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.operations.accounts.guard import role_in
 from dashboard.web.service import LabUnavailableError, service
 
+#: Seconds to wait for the lab's answer about the host of an experiment, so that the page appears even if the lab hangs.
+ANSWER_S = 2.0
 #: The numeric fields in the form of a new LAN, with their defaults.
 FIELDS = {"hosts": 2, "neighbours": 1, "mtu": 1500, "delay": 0, "loss": 0}
 #: What the page calls these fields.
@@ -61,6 +65,29 @@ async def launch_hosts() -> dict[str, LaunchHost]:
         for host in lan.hosts
         if host.running and not host.own
     }
+
+
+async def find_host(experiment: str) -> tuple[LaunchHost | None, str]:
+    """The host of a LAN on which an experiment runs or ran, and the reason if nothing can be launched there again. None
+    and an empty reason if it has no such host, or if the lab does not answer."""
+    identity = await to_db_thread(experiment_store.lan_host, experiment)
+    if not identity:
+        return None, ""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            lans, away = await load_lans()
+    except TimeoutError:
+        return None, ""
+    if away:
+        return None, ""
+    for lan in lans:
+        for host in lan.hosts if lan.stage is not LanStage.REMOVING else ():
+            if host.id == identity:
+                return LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm), ""
+    return None, _(
+        "The private host on which it ran was removed. Launch the same modes on another host or engine, from the start"
+        " page."
+    )
 
 
 async def _show(

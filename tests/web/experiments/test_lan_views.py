@@ -210,6 +210,29 @@ async def test_a_host_of_a_lan_that_is_being_removed_is_refused(me: Person, lans
     assert "This machine or host is no longer available" in answer.text
 
 
+async def test_an_experiment_whose_host_was_removed_is_not_launched_again(me: Person, lans: Lans) -> None:
+    create = database_sync_to_async(experiment_store.create_experiment)
+    gone, kept = await create(make_spec("none"), host="ccc333"), await create(make_spec("none"), host="bbb222")
+
+    @database_sync_to_async
+    def rounds() -> dict[str, int]:
+        return dict(Experiment.objects.values_list("pk", "round"))
+
+    for what in ("again", "restart"):
+        answer = await post(f"/experiments/{gone}/{what}/", me)
+        assert answer.status == 409
+        assert "The private host on which it ran was removed. Launch the same modes on another host" in answer.text
+    answer = await http("POST", f"/api/experiments/{gone}/again", who=me, token=True)
+    assert answer.status == 409
+    assert answer.json["detail"].startswith("The private host on which it ran was removed.")
+    assert (await post(f"/experiments/{kept}/again/", me)).status == 302
+    assert await rounds() == {gone: 1, kept: 2}
+    lans.states = (replace(OFFICE, stage=LanStage.REMOVING),)
+    assert (await post(f"/experiments/{kept}/again/", me)).status == 409
+    lans.away = "No Docker Engine answers."
+    assert (await post(f"/experiments/{kept}/again/", me)).status == 302, "it waits until the lab answers"
+
+
 @pytest.mark.usefixtures("lab_harness")
 async def test_the_host_of_the_servers_own_engine_leads_to_the_start_page(me: Person, lans: Lans) -> None:
     own, other = OFFICE.hosts

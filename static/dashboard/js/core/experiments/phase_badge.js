@@ -1,4 +1,4 @@
-// What the badges of the phase and of the engine show for the head of an experiment.
+// What the badges of the phase and of the engine, and the notice of a stop, show for the head of an experiment.
 
 /** The text of the phase, and whether it is marked as a problem: the engine is unavailable, or an arm does not run
  * (`partly`). */
@@ -14,4 +14,13 @@ export function describePhase({ phase, engine_away }, partly, words) {
  */
 export function followsEngine({ phase }, at, away) {
   return at === null && (away || (phase !== "stopped" && phase !== "failed"));
+}
+
+/**
+ * The notice of an experiment that stops while its page is open; empty if it runs, or if the page shows an earlier
+ * state. Without a cleanup check the lab has read nothing after the stop: the host is gone, or the server was killed.
+ */
+export function stopNotice({ phase, as_it_was, proof }) {
+  if (phase !== "stopped" || as_it_was) return "";
+  return proof?.length ? "afterwards" : "last-recorded";
 }

@@ -1,7 +1,7 @@
 // The header of an experiment: title, phase, running time, notices, and the buttons of the phase.
 
 import { fill, formatClock, formatDuration, formatMoment } from "../../core/format.js";
-import { followsEngine } from "../../core/experiments/phase_badge.js";
+import { followsEngine, stopNotice } from "../../core/experiments/phase_badge.js";
 import { setHidden, setText, showText, slot, words } from "../dom.js";
 
 export function createExperimentHeader(main) {
@@ -83,7 +83,7 @@ export function createExperimentHeader(main) {
       const past = slot(main, "as-it-was");
       if (head.as_it_was) setText(past, fill(words.asItWas, { time: formatMoment(new Date(head.as_it_was * 1000)) }));
       setHidden(past, !head.as_it_was);
-      setHidden(slot(main, "afterwards"), head.phase !== "stopped" || Boolean(head.as_it_was));
+      for (const name of ["afterwards", "last-recorded"]) setHidden(slot(main, name), stopNotice(head) !== name);
       drawProof(head.proof ?? []);
     },
   };
