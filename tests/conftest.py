@@ -154,10 +154,9 @@ def newest_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEng
         yield host
 
 
-@pytest.fixture(scope="session", params=["engine", pytest.param("newest", marks=pytest.mark.slow)])
+@pytest.fixture(scope="session", params=["engine", "newest"])
 def any_host(request: pytest.FixtureRequest) -> PrivateEngine:
-    """The suite's host, and with ``--all`` one with the newest engine, whose root takes 16 s of processor time to make;
-    only the former if ``--engine`` chose it."""
+    """The suite's host, then one with the newest engine; only the former if ``--engine`` chose it."""
     if request.param == "newest" and engine_root() is not None:
         pytest.skip("--engine chose the engine")
     host: PrivateEngine = request.getfixturevalue("engine_host" if request.param == "engine" else "newest_host")

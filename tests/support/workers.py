@@ -83,7 +83,7 @@ SECONDS: dict[str, int] = {
     "tests/browser/measurements/": 30,
     "tests/web/http/test_security_walk.py": 20,
     "tests/engine/facts/": 10,
-    "tests/lab/experiments/test_any_engine.py": 12,
+    "tests/lab/experiments/test_any_engine.py": 45,
     "tests/team/": 25,
     "tests/browser/experiments/test_lifecycle.py": 25,
     "tests/engine/hosts/test_private_host.py": 25,
