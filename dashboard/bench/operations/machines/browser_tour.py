@@ -183,7 +183,7 @@ class BrowserTour:
         await page.goto(f"{origin}/experiments/{experiment}/#try")
         began = time.monotonic()
         await page.click("form[data-try] button")
-        await page.wait_for_selector("[data-slot=attempts] > li", timeout=PAGE_MS)
+        await page.wait_for_selector("[data-slot=attempts] li.attempt", timeout=PAGE_MS)
         overlay = 2 * len(self.names) * (len(self.names) - 1)  # by address and by name
 
         async def attempts() -> list[dict[str, Any]]:
@@ -197,7 +197,7 @@ class BrowserTour:
         except BenchmarkError as error:
             found = [f"{one['title']}: {one['error'] or one['status']}" for one in await attempts()]
             raise BenchmarkError(f"{error}: {', '.join(found)}") from error
-        count = await page.locator("[data-slot=attempts] > li").count()
+        count = await page.locator("[data-slot=attempts] li.attempt").count()
         self._note(f"{count} paths are requested, {overlay} of them over the overlay network", began)
         await self._picture(page, "try")
 
