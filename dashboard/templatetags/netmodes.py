@@ -269,7 +269,7 @@ def interface_words() -> dict[str, Any]:
         "asItWas": _("State at {time}."),
         "from": _("from {from}"),
         "trying": _("Trying every path…"),
-        "tried": _("{count} paths tried at {time}"),
+        "tried": _("{count} paths tried"),
         "failed": _("Failed: {reason}"),
         "printing": _("Printing…"),
         "finished": _("Finished at {time}"),

@@ -19,7 +19,7 @@ from tests.support.specs import HOST_WITHOUT_ROOT
 
 PORT = 8080
 MODES = ("host", "bridge", "user-bridge")
-TRIED = "paths tried at"
+TRIED = "paths tried"
 
 
 @pytest.fixture(scope="package")

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.core.experiments.engine_kind import ONLY_PODMAN
 from dashboard.core.experiments.journal import Attempt, Trial
-from dashboard.core.experiments.messages import Phase
+from dashboard.core.experiments.messages import Answer, Phase
 from dashboard.core.experiments.stream import row_id
 from dashboard.core.modes import PODMAN_MODES, Mode
 from dashboard.templatetags import netmodes
@@ -108,6 +108,24 @@ def test_host_beside_a_bridge_leads_to_when_to_use_which(modes: str, shown: int)
     context = sample.experiment_context(sample.make_snapshot(columns=columns))
     assert len(draw_page("experiments/experiment.html", context).find("a", href=WHICH_MODE)) == shown
     assert not draw_page("experiments/experiment.html", context | {"read_only": True}).find("a", href=WHICH_MODE)
+
+
+@pytest.mark.parametrize(
+    ("head", "answer", "hidden"),
+    [
+        ({}, Answer(), False),
+        ({"tried": "Every path answered."}, Answer(), True),
+        ({"measured": "docker-proxy costs time."}, Answer(), True),
+        ({"measurement": "m1"}, Answer(), True),
+        ({}, Answer(same="All columns have the same kernel."), True),
+        ({}, Answer(trouble=("The container is not running.",), holders=(None,)), True),
+    ],
+)
+def test_the_answer_is_announced_only_without_a_sentence(head: dict[str, str], answer: Answer, hidden: bool) -> None:
+    snapshot = replace(sample.make_snapshot(Phase.STOPPED, **head), answer=answer)
+    page = draw_page("experiments/experiment.html", sample.experiment_context(snapshot))
+    (notice,) = page.find("p", data_slot="answer-empty")
+    assert ("hidden" in notice) == hidden
 
 
 def test_the_start_page_answers_its_question() -> None:

@@ -1,5 +1,6 @@
 // The conclusion at the top of an experiment: sentences with links to the rows that prove them.
 
+import { hasSentences } from "../../core/experiments/answer_sentences.js";
 import { describePhase } from "../../core/experiments/phase_badge.js";
 import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 import { createHighlight } from "../comparison/highlight.js";
@@ -94,9 +95,9 @@ export function createAnswer(main, showRow) {
       if (answer !== drawn) {
         drawDifferences(answer.differences);
         showText(slot(box, "answer-same"), answer.same);
-        setHidden(slot(box, "answer-empty"), answer.differences.length + answer.trouble.length > 0);
         drawn = answer;
       }
+      setHidden(slot(box, "answer-empty"), hasSentences(answer, experiment));
       drawSentence("measured", experiment.measured);
       drawSentence("tried", experiment.tried);
       showText(slot(main, "try-summary"), experiment.tried);

@@ -1,6 +1,6 @@
 // "Try": requests the service over every path and shows the newest results, also those of another tab.
 
-import { fill, formatClock, formatMicros, formatMoment, visibleText } from "../../core/format.js";
+import { fill, formatMicros, formatMoment, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
 import { cloneTemplate, setHidden, setText, showText, slot, words } from "../dom.js";
 
@@ -80,7 +80,7 @@ export function createTryIt(main) {
     try {
       const { attempts } = await postForJson(form);
       show(attempts, new Date());
-      setText(state, fill(words.tried, { count: attempts.length, time: formatClock(new Date()) }));
+      setText(state, fill(words.tried, { count: attempts.length }));
     } catch (error) {
       setText(state, fill(words.failed, { reason: error.message }));
     } finally {
