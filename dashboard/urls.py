@@ -28,6 +28,7 @@ from dashboard.web.training.hosts import host_views
 from dashboard.web.workshops import step_views as workshop_step_views
 from dashboard.web.workshops import views as workshop_views
 
+handler404 = "dashboard.web.http.error_pages.not_found"
 handler500 = "dashboard.web.http.error_pages.server_error"
 #: Pages of a participant for the host of the group, under ``sessions/<identity>/lab/``.
 lab_patterns = [

@@ -1,11 +1,13 @@
-"""The responses to unexpected errors, and to requests while the database is unavailable."""
+"""The responses to unknown addresses, to unexpected errors, and to requests while the database is unavailable."""
 
 import logging
 import sys
 
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.template import loader
+from django.urls import Resolver404
 from django.utils.translation import gettext as _
 
 from dashboard.core.operations.database_problems import explain_database_error, is_damaged
@@ -13,6 +15,12 @@ from dashboard.core.operations.database_problems import explain_database_error, 
 log = logging.getLogger(__name__)
 #: Seconds after which the client may try again (Retry-After); a restart of the database takes less.
 RETRY_S = 5
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's ``handler404``: a page with the sentence of the view's Http404; Resolver404 has none for users."""
+    sentence = "" if isinstance(exception, Resolver404) else str(exception)
+    return render(request, "404.html", {"sentence": sentence}, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -67,3 +67,21 @@ async def test_the_reason_and_what_to_do_are_stated(
     monkeypatch.setattr(SessionStore, "load", load)
     assert advice in (await http("GET", "/", who=me)).text
     assert advice in (await http("GET", "/api/experiments", who=me)).json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/experiments/nobody/", "No experiment has this id."),
+        ("/measurements/nobody/", "No measurement has this id."),
+        ("/reports/nobody/", "There is no report with this id."),
+        ("/nowhere/", "No page has this address."),
+    ],
+)
+async def test_a_missing_page_names_its_kind_and_leads_to_the_lists(me: Person, path: str, sentence: str) -> None:
+    answer = await http("GET", path, who=me)
+    assert answer.status == 404
+    assert f"<p>{sentence}</p>" in answer.text
+    message = answer.text.partition('aria-labelledby="message-title"')[2].partition("</section>")[0]
+    for url in ("/", "/measurements/", "/reports/", "/sessions/"):
+        assert f'<a href="{url}">' in message
