@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -121,7 +122,7 @@ def test_host_beside_a_bridge_leads_to_when_to_use_which(modes: str, shown: int)
         ({}, Answer(trouble=("The container is not running.",), holders=(None,)), True),
     ],
 )
-def test_the_answer_is_announced_only_without_a_sentence(head: dict[str, str], answer: Answer, hidden: bool) -> None:
+def test_the_answer_is_announced_only_without_a_sentence(head: dict[str, Any], answer: Answer, hidden: bool) -> None:
     snapshot = replace(sample.make_snapshot(Phase.STOPPED, **head), answer=answer)
     page = draw_page("experiments/experiment.html", sample.experiment_context(snapshot))
     (notice,) = page.find("p", data_slot="answer-empty")
