@@ -158,7 +158,7 @@ async def test_an_unknown_experiment_is_404(me: Person, action: str) -> None:
     path = f"/experiments/nobody/{action}"
     answer = await (post(path, me) if action else http("GET", path, who=me))
     assert answer.status == 404
-    assert "start page" in answer.text
+    assert "No experiment has this id." in answer.text
 
 
 async def test_commands_write_the_wanted_state(me: Person) -> None:
