@@ -1,6 +1,7 @@
 """The unsettled experiments of this machine, on all its hosts: those that run, should run, or are not cleaned up
 yet."""
 
+from collections import Counter
 from collections.abc import Collection
 
 from dashboard.models import ClaimRun, MeasurementRun
@@ -23,6 +24,11 @@ def load_owners(hosts: Collection[str]) -> frozenset[int | None]:
     """The ids of the accounts with unsettled experiments on these hosts; None stands for experiments without an
     owner."""
     return frozenset(unsettled(here()).filter(host__in=hosts).values_list("owner_id", flat=True))
+
+
+def count_by_host() -> Counter[str]:
+    """The number of unsettled experiments on each private host; on the machine's own engine, by an empty text."""
+    return Counter(unsettled(here()).values_list("host", flat=True))
 
 
 def count_running(machine: str) -> int:

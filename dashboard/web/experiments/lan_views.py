@@ -94,11 +94,14 @@ async def _show(
     request: HttpRequest, *, typed: Mapping[str, str] | None = None, problem: str = "", status: int = 200
 ) -> HttpResponse:
     lans, away = await load_lans()
+    running = await to_db_thread(unsettled.count_by_host)
+    # Each LAN with the number of experiments that end if it is removed.
+    removals = [(lan, sum(running["" if host.own else host.id] for host in lan.hosts)) for lan in lans]
     context = {
-        "lans": lans,
+        "lans": removals,
         "away": away,
         "is_live": bool(away) or any(lan.stage is not LanStage.READY for lan in lans),
-        "stamp": hashlib.sha256(repr((lans, away)).encode()).hexdigest()[:16],
+        "stamp": hashlib.sha256(repr((removals, away)).encode()).hexdigest()[:16],
         "problem": problem,
         "typed": typed or {"name": ""} | {name: str(default) for name, default in FIELDS.items()},
         "max_hosts": MAX_HOSTS,

@@ -44,6 +44,7 @@ from dashboard.store.operations.storage import add_storage
 from dashboard.store.port_users import other_port_users
 from dashboard.web.experiments import machines
 from dashboard.web.experiments.hub import SHOWN_ITEMS
+from dashboard.web.experiments.lan_views import LaunchHost, find_host
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import list_runs
@@ -137,8 +138,13 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
 
 
 @require_GET
-def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
+async def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """The page of an experiment, complete without JavaScript."""
+    host, _problem = await find_host(identity)
+    return await to_db_thread(_render_experiment, request, identity, scope, host)
+
+
+def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, host: LaunchHost | None) -> HttpResponse:
     at = request.GET.get("at", "")
     if at and not (at.isascii() and at.isdigit() and len(at) < 10):
         title, sentence = _("Invalid journal entry"), _("“at” must be the number of a journal entry.")
@@ -157,6 +163,7 @@ def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCO
         "runs": list_runs(measurement_store.runs_of(identity), scope),
         "path_key": request.GET.get("path", "")[:200],
         "machine": machine,
+        "lan_host": host,
         "parts": {name: scope.experiment(part) for name, part in ids.items()},
         "whole": scope.experiment(record.parent) if record is not None and record.parent else "",
         "is_stop_requested": identity in parts.requested_phases((identity,)),

@@ -157,6 +157,26 @@ async def test_a_button_changes_the_lan(me: Person, lans: Lans, what: str, call:
     assert lans.calls == [call]
 
 
+async def test_the_removal_of_a_lan_names_how_many_experiments_end(me: Person, lans: Lans) -> None:
+    create = database_sync_to_async(experiment_store.create_experiment)
+    own, other = OFFICE.hosts
+    lans.states = (replace(OFFICE, hosts=(replace(own, own=True), other)), LanState("torn", LanStage.READY))
+
+    async def question() -> str:
+        text = (await http("GET", "/lans/", who=me)).text
+        assert '<form method="post" action="/lans/torn/remove/"' in text, "nothing is lost: it does not ask"
+        assert text.count("<summary>Remove the LAN") == 1
+        found = re.search(r'<details id="remove-office">(.*?)</details>', text, re.DOTALL)
+        assert found is not None
+        assert 'action="/lans/office/remove/"' in found[1]
+        return found[1]
+
+    assert "Running experiments that end: 0." in await question()
+    for host in ("bbb222", "bbb222", "", "elsewhere"):
+        await create(make_spec("none"), host=host)
+    assert "Running experiments that end: 3." in await question()
+
+
 async def test_unknown_lans_and_actions_are_refused(me: Person, lans: Lans) -> None:
     answer = await post("/lans/cellar/remove/", me)
     assert answer.status == 404
@@ -189,6 +209,11 @@ async def test_an_experiment_is_launched_on_the_chosen_host(me: Person, lans: La
     assert await hosts() == ["bbb222"] * 2
     answer = await http("GET", "/", who=me)
     assert answer.text.count('<span class="mode-name">office 192.0.2.3</span>') == 2
+    (page, *_) = re.findall(r'href="(/experiments/\w+/)"', answer.text)
+    assert ">on private host 192.0.2.3 of the LAN office</span>" in (await http("GET", page, who=me)).text
+    lans.states = ()
+    assert ">on a private host</span>" in (await http("GET", page, who=me)).text
+    lans.states = (OFFICE,)
     assert "Launch on:" in answer.text
 
 
