@@ -25,6 +25,11 @@ SHIFTED = """() => new Promise((done) => new PerformanceObserver((list) => done(
 #: Links to evidence that stand alone on a line, below their sentence.
 ALONE = """links => links.filter((link) =>
     link.getBoundingClientRect().top > link.previousElementSibling.getBoundingClientRect().bottom).length"""
+#: Links to evidence whose arrow is in the padding of the card.
+IN_PADDING = """links => {
+    const inner = (box) => box.getBoundingClientRect().right - parseFloat(getComputedStyle(box).paddingRight);
+    return links.filter((link) => inner(link) > inner(link.closest(".pad")) + 0.5).length;
+}"""
 MEASURED_S = 60.0
 STATES = (
     "running",
@@ -86,7 +91,10 @@ def test_the_answer_and_every_view_are_on_the_screen(
         expect(answer).to_be_in_viewport(ratio=1)
         for view in page.locator(".tabs a").all():
             expect(view).to_be_in_viewport(ratio=1)
-    assert answer.locator(":is(ol > li, .cost):visible > a").evaluate_all(ALONE) == 0, "on the phone"
+    evidence = answer.locator(":is(ol > li, .cost):visible > a")
+    for width in (390, 380, 370, 360):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert (evidence.evaluate_all(ALONE), evidence.evaluate_all(IN_PADDING)) == (0, 0), width
 
 
 @pytest.mark.parametrize(

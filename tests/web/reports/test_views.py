@@ -11,6 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
 
+from dashboard.core.experiments.journal import Attempt, Trial
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.reports.anonymisation.identifiers import collect_texts
 from dashboard.core.reports.csv_tables import histogram_lines
@@ -24,7 +25,9 @@ from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import find_reports, get_report
 from tests.core.builders import make_arm
-from tests.support.reports import make_content, make_file
+from tests.core.machine_scenes import two_machines
+from tests.core.scenes import make_scene
+from tests.support.reports import make_content, make_file, with_scene
 from tests.support.specs import make_spec
 from tests.web.asgi_client import http, person
 from tests.web.markup import forbidden_in
@@ -280,6 +283,28 @@ def test_a_new_installation_shows_the_example_until_it_has_reports(owner: Client
     assert 'href="/reports/example/"' in page
     saved_reports.import_file(make_file())
     assert "/reports/example/" not in get(owner, "/")
+
+
+@pytest.mark.parametrize(
+    ("scene", "expected"),
+    [
+        (two_machines(), [("rowgroup", "server"), ("row", "host"), ("rowgroup", "lab2"), ("row", "host-lab2")]),
+        (make_scene(("host", "bridge")), [("row", "host"), ("row", "bridge")]),
+    ],
+)
+def test_requests_to_several_machines_are_grouped_below_the_name_of_each(
+    owner: Client, scene: tuple[Any, Any], expected: list[tuple[str, str]]
+) -> None:
+    content = with_scene(*scene)
+    assert content.experiment is not None
+    first, last = content.experiment.journal
+    servers = [title for scope, title in expected if scope == "row"]
+    attempts = tuple(Attempt("loopback", one, "machine", one, "", "", 200) for one in servers)
+    tried = replace(last, facts=replace(last.facts, trial=Trial(attempts, last.at, 1)))
+    shown = replace(content, experiment=replace(content.experiment, journal=(first, tried)))
+    page = get(owner, f"/reports/{saved_reports.import_file(make_file(shown))}/")
+    table = page.partition('<section class="card" id="tried"')[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="(row|rowgroup)"[^>]*>([^<]+)</th>', table) == expected
 
 
 def test_the_example_is_a_complete_report_without_details_of_a_machine(owner: Client) -> None:
