@@ -41,8 +41,11 @@ PER_ADDRESS = 15
 
 
 class TimedConnection(ClientConnection):
-    """Calls ``note`` with the arrival time and the text of each message. All data of the program is parsed ``PARSE_S``
-    after the first has arrived: parsing would delay the clients that still wait for the same message."""
+    """Calls ``note`` with the arrival time and the text of each message.
+
+    Data is not parsed when it arrives, because that would delay the other clients that still wait for the same
+    message. ``PARSE_S`` after the first data, the data of all connections of the program is parsed together.
+    """
 
     unparsed: ClassVar[list[tuple[TimedConnection, float, bytes]]] = []
 

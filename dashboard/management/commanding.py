@@ -132,9 +132,9 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 
     def _require_migrated(self) -> None:
-        """For a machine that has joined, which may not migrate: CommandError unless this version works with the
-        database and with the version of the server. The database may be newer: this lab may be one version behind the
-        server."""
+        """Raises CommandError unless this version works with the database and with the version of the server. For
+        machines that have joined: they may not migrate the database. It may be newer than this version, because a lab
+        may be one minor version older than the server."""
         try:
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             missing = set(known_migrations()) - set(applied_migrations())

@@ -175,7 +175,8 @@ class Namespace:
 
     @classmethod
     def of_machine(cls, pid: int, path: str = "") -> Self:
-        """The namespace of an engine's machine: at ``path`` as the daemon ``pid`` sees it, or the daemon's own."""
+        """The network namespace of an engine's machine: the one at ``path``, as the daemon with this pid sees the file
+        system, or without a path the daemon's own."""
         return cls.of_path_inside(pid, path) if path else cls.of_pid(pid)
 
     @classmethod

@@ -117,7 +117,7 @@ class Claim:
     not_testable: str = ""
 
     def on(self, facts: EngineFacts) -> Claim:
-        """The claim with what is expected of this engine."""
+        """The claim with the first expectation of ``otherwise`` that matches this engine; unchanged if none matches."""
         expected = next((expectation for expectation in self.otherwise if expectation.on.matches(facts)), None)
         if expected is None:
             return self

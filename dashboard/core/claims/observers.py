@@ -58,13 +58,13 @@ async def observe_container(testbed: Testbed, *lines: str) -> Container:
 
 @prepared
 async def observe_state(testbed: Testbed, *lines: str) -> NamespaceState:
-    """The network state of the last container."""
+    """Runs the lines and observes the network state of the container that the last line created."""
     return await testbed.state((await run_lines(testbed, *lines))[-1])
 
 
 @prepared
 async def observe_states(testbed: Testbed, *lines: str) -> States:
-    """The network states of the machine and of the last container."""
+    """Runs the lines and observes the network states of the machine and of the container that the last line created."""
     container = (await run_lines(testbed, *lines))[-1]
     return await testbed.state(MACHINE), await testbed.state(container)
 

@@ -206,7 +206,7 @@ class Testbed(Protocol):
         """/proc/PID/ns: ``net``, ``mnt``, ``pid``, ``ipc``, ``uts``, ``user``, ``cgroup`` to inode."""
 
     async def read_file(self, place: Place, path: str) -> str:
-        """/etc/resolv.conf or /etc/hosts, as a program in this place reads it."""
+        """The content of /etc/resolv.conf or /etc/hosts (``path``), as a program in this place reads it."""
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
         """GET / from this place. ``@name`` is an abstract unix socket."""

@@ -41,11 +41,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class DrawnHop:
-    """One hop of a path. ``ids`` are the boxes and edges that it passes, in both sizes of the diagram.
+    """One hop of a path. ``ids`` are the boxes and edges that it passes, in the wide and in the narrow diagram.
 
-    The number of the hop is drawn at the first box of ``spots`` that the diagram has: at the box's corner, or, with
-    ``cable``, where the edge meets the box. ``shift`` is how many numbers are already drawn there. A hop without
-    ``spots`` has no number.
+    ``spots`` are the ids of the boxes at which its number can be drawn; the first one that exists in the diagram is
+    used. The number is at the corner of the box or, if ``cable`` is True, where the edge meets the box. ``shift`` is
+    the number of earlier hops with the same position. A hop without ``spots`` has no number.
     """
 
     text: str

@@ -65,7 +65,7 @@ HELP: tuple[Help, ...] = (
         _("the past experiments"),
         _(
             "Containers and networks of a stopped experiment are removed. Its journal is kept: the page shows its last "
-            "state, and Launch again creates the same arms."
+            "state, and “Launch again” creates the same arms."
         ),
         "docs/architecture.md",
     ),

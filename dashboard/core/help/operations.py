@@ -37,8 +37,8 @@ HELP: tuple[Help, ...] = (
         "joined-machines",
         _("joined machines"),
         _(
-            "A machine reports every two seconds, and is absent after seven seconds of silence; its containers keep "
-            "running. Its lab may be one minor version older than this server."
+            "A machine reports every two seconds. After seven seconds of silence the page shows it as absent; its "
+            "containers keep running. Its lab may be one minor version older than this server."
         ),
         "docs/deploying.md",
     ),

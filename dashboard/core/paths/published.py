@@ -128,7 +128,8 @@ class _FamilyPaths:
         return mapping.host_address in {"", ANY_ADDRESS[self._family]}
 
     def _published_on(self, *, loopback: bool) -> PublishedPort | None:
-        """The mapping for loopback, or for other addresses; a mapping for all addresses serves both."""
+        """The mapping that applies to loopback addresses, or the one that applies to other addresses; None without one.
+        A mapping for all addresses applies to both."""
         return next(
             (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
             None,

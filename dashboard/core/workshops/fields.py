@@ -72,8 +72,9 @@ class FieldReader:
         *path: str | int,
         optional: frozenset[str] = frozenset(),
     ) -> T | None:
-        """A check or a reading, made from its ``kind`` and the arguments of that type; None if there is a problem.
-        ``optional`` keys are ignored."""
+        """Calls ``make`` with the ``kind`` of a table and the arguments that ``types`` requires for this kind, and
+        returns the result; None if there is a problem. The table may also have the keys ``optional``, which are not
+        arguments."""
         kind = values.get("kind")
         if not isinstance(kind, str) or kind not in types:
             given = f"“{kind[:40]}”" if isinstance(kind, str) else "missing"

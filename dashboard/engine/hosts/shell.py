@@ -193,12 +193,12 @@ def open_shell(
         try:
             spaces = {space: os.open(f"/proc/{host.pid}/ns/{NAMES[space]}", FLAGS) for space in _spaces(host)}
         except OSError as error:
-            raise HostShellError("The private host does not run: start it first.") from error
+            raise HostShellError("The private host is not running. Start it first.") from error
         for fd in spaces.values():
             stack.callback(os.close, fd)
         files = shell_files(host.name)
         if not host.is_running() or not files:  # checked after opening: the descriptors are this process's
-            raise HostShellError("The private host does not run: start it first.")
+            raise HostShellError("The private host is not running. Start it first.")
         try:
             master, slave, device = _open_terminal(host)
         except OSError as error:

@@ -76,7 +76,7 @@ class TestbedReader:
         facts = await self._target.engine.inspect_container(place.id)
         self._target.require_visible()
         if facts.pid == 0:
-            raise NotTestableError(f"{place.name or 'The container'} does not run: {place.summary}.")
+            raise NotTestableError(f"{place.name or 'The container'} is not running: {place.summary}.")
         return facts
 
     async def _pid(self, place: Place) -> int:

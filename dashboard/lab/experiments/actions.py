@@ -133,8 +133,8 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
     target = driver.observer.target(column)
     if target is None and lab.context.info.invisible:
         raise ValueError(
-            f"Commands cannot run here in the namespaces of this engine: {lab.context.info.invisible}. "
-            "Run Netmodes on its machine."
+            f"Commands cannot run in the namespaces of this engine: {lab.context.info.invisible}. "
+            "Run Netmodes on the machine of the engine."
         )
     if target is None:
         raise ValueError(

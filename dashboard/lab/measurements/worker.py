@@ -62,7 +62,7 @@ class MeasurementWorker:
             if record is None or (record.wanted is not Wanted.RUNNING) or record.phase in ENDED:
                 why = head.notice if head is not None and head.phase is Phase.FAILED else ""
                 removed = "The experiment was removed before it could be measured: launch it again."
-                stopped = "The experiment does not run: launch it again first."
+                stopped = "The experiment is not running. Launch it again first."
                 await self._fail(request, why or (stopped if record is not None else removed), measurement_store.FAILED)
 
     async def _fail(self, request: RequestedRun, reason: str, state: str) -> None:

@@ -191,8 +191,9 @@ class Terminal:
         self._count_change()
 
     async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
-        """The output after ``offset``. Waits up to ``wait_s`` seconds until there is some, the shell differs from
-        ``run``, or the number of other changes differs from ``change``."""
+        """The output after ``offset``; from the start of the scrollback if the shell is not ``run``. If there is no new
+        output, waits for it up to ``wait_s`` seconds. Returns earlier if another shell starts, or if the counter of
+        other changes (sizes, end) is not ``change``."""
         if key in self.windows:
             self.windows[key].requested_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):

@@ -16,7 +16,7 @@ class Command(NetmodesCommand):
     help = "Prints a one-time sign-in link for the running server of this data folder."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Exit 1 if no server runs."""
+        """Prints the link; exits with status 1 if no server is running."""
         address = served_address()
         if address is None:
             message = f"No server runs from {configuration.data_dir()}. Start it with {configuration.COMMAND} up."

@@ -80,7 +80,7 @@ class ListenerFeed:
 
     @property
     def count(self) -> int:
-        """The number of sockets for which an owner has been searched."""
+        """The number of sockets whose owner has been looked up."""
         return len(self._owners)
 
     def poll(self) -> bool:

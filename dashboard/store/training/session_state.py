@@ -31,8 +31,8 @@ def pacing(row: TrainingSession, workshop: Workshop) -> Pacing:
 
 
 def answer(row: TrainingSession, participant: str, step: str, choice: int, text: str, now: float) -> int:
-    """Stores a participant's prediction and records it in their progress, in one transaction. A prediction that exists
-    already stays. Returns the stored choice."""
+    """Stores a participant's prediction and records it in their progress, in one transaction. Does not
+    replace an existing prediction. Returns the stored choice."""
 
     def decide(record: StepRecord) -> StepRecord:
         return replace(record, prediction=choice, predicted_at=now, opened_at=record.opened_at or now)

@@ -169,7 +169,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends a change that is not in the journal. A patch would need the number of an entry; a snapshot does not."""
+        """Sends a snapshot to all browsers. For changes that are not in the journal: a patch needs an entry number."""
         feed.snapshot = ""
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))

@@ -85,8 +85,8 @@ async def find_host(experiment: str) -> tuple[LaunchHost | None, str]:
             if host.id == identity:
                 return LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm), ""
     return None, _(
-        "The private host on which it ran was removed. Launch the same modes on another host or engine, from the start"
-        " page."
+        "The private host on which this experiment ran was removed. Launch the same modes on another host or engine, "
+        "from the start page."
     )
 
 

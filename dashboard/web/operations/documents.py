@@ -58,7 +58,7 @@ def url_of(target: str) -> str:
 
 
 def _file(name: str) -> Path | None:
-    """The path of a file that documents may link to; None if the name is no such file."""
+    """The path of a file that documents may link to; None if there is no such file."""
     path = FOLDER / name
     return path if path.parent == FOLDER and path.suffix in FILES and path.is_file() else None
 

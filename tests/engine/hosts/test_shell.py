@@ -199,7 +199,7 @@ def test_a_shell_ends_with_its_host_and_cannot_start_without_it(folder: Path) ->
         asyncio.run(private_host.stop(host))
         until(lambda: screen.shell.read(65536) == b"")
         assert screen.shell.end() is None
-    with pytest.raises(HostShellError, match="does not run"):
+    with pytest.raises(HostShellError, match="is not running"):
         open_shell(host, 80, 24)
 
 

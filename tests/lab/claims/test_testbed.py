@@ -69,7 +69,7 @@ async def test_refusals_at_create_and_at_start_are_results(real: ClaimEngine) ->
         assert (created.refused_at, created.id) == ("create", "")
         assert (started.refused_at, started.status) == ("start", "created")
         assert "host network namespace" in started.refused
-        with pytest.raises(NotTestableError, match="does not run"):
+        with pytest.raises(NotTestableError, match="is not running"):
             await testbed.state(started)
         assert not await testbed.wait_listening(started, 80)
 

@@ -88,7 +88,7 @@ async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sente
     lab_harness.lab.wake()
     assert await ends(lab_harness, run) == (
         measurement_store.FAILED,
-        "The experiment does not run: launch it again first.",
+        "The experiment is not running. Launch it again first.",
     )
 
 

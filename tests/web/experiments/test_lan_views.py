@@ -246,10 +246,10 @@ async def test_an_experiment_whose_host_was_removed_is_not_launched_again(me: Pe
     for what in ("again", "restart"):
         answer = await post(f"/experiments/{gone}/{what}/", me)
         assert answer.status == 409
-        assert "The private host on which it ran was removed. Launch the same modes on another host" in answer.text
+        assert "The private host on which this experiment ran was removed. Launch the same modes" in answer.text
     answer = await http("POST", f"/api/experiments/{gone}/again", who=me, token=True)
     assert answer.status == 409
-    assert answer.json["detail"].startswith("The private host on which it ran was removed.")
+    assert answer.json["detail"].startswith("The private host on which this experiment ran was removed.")
     assert (await post(f"/experiments/{kept}/again/", me)).status == 302
     assert await rounds() == {gone: 1, kept: 2}
     lans.states = (replace(OFFICE, stage=LanStage.REMOVING),)

@@ -62,8 +62,8 @@ class Batch:
 
 @dataclass(slots=True)
 class JournalQueue:
-    """The entries after the last commit; ``view`` is the view after all of them. ``now`` is in seconds of a monotonic
-    clock."""
+    """The entries of a journal that are not committed yet. ``view`` is the state of the experiment after all of them.
+    In the methods, ``now`` is in seconds of a monotonic clock."""
 
     view: View
     pace: Pace

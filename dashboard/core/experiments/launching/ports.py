@@ -33,9 +33,11 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class PortUser:
-    """A container that runs on the engine. ``name`` is its name in sentences; ``experiment`` is the experiment that it
-    belongs to, None for other containers and for those of the experiment whose page shows the sentence. ``machine`` is
-    the name of its machine if the experiment runs on several."""
+    """A running container of the engine and its published ports. Sentences call it ``name``.
+
+    ``experiment`` is its experiment, or None if it belongs to none, or to the one whose page shows the sentence.
+    ``machine`` is the name of its machine if the experiment runs on several.
+    """
 
     container: str
     name: str

@@ -9,9 +9,12 @@ from dashboard.core.experiments.messages import ExperimentHead
 def show_problems(
     head: ExperimentHead, problems: Mapping[str, tuple[str, float]], machines: Mapping[str, str]
 ) -> ExperimentHead:
-    """The head with these problems and the time of the first. ``problems`` (text and time) and ``machines`` are by the
-    id of the experiment, or of its parts if it runs on several machines; then each problem names its machine, and
-    problems that a journal has recorded stay."""
+    """Returns the head with the texts of ``problems`` and the time of the earliest one.
+
+    ``problems`` (text and time) and ``machines`` (names) have the id of the experiment as key, or the ids of its parts
+    if it runs on several machines. With several machines, the name of the machine precedes each text, and the problem
+    that the head already has is kept.
+    """
     if not problems:
         return head
     since = min(since for _text, since in problems.values())

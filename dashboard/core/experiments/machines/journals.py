@@ -128,7 +128,7 @@ def _names(attempt: Attempt, others: Collection[str]) -> bool:
 
 
 def shared_attempt(attempt: Attempt, number: int) -> Attempt:
-    """A request on the machine ``number``, with keys that are unique among all machines."""
+    """The result of a request on machine ``number``; keys are changed to be unique among all machines."""
     return replace(
         attempt,
         origin=shared_key(attempt.origin, number),

@@ -59,7 +59,7 @@ class Frame:
 
 
 class Inputs:
-    """The numbers of one recording."""
+    """Creates the frames of one recording. Equal values get the same number in all of its frames."""
 
     def __init__(self) -> None:
         self._numbers = {name: Numbers() for name in ("place", *FIELDS, *_DERIVED)}

@@ -21,7 +21,7 @@ class TimelineEntry:
 
 
 def display_names(facts: SessionFacts, *, anonymous: bool) -> tuple[str, ...]:
-    """The participants' names, or numbers in the order of joining."""
+    """The participants' names in the order of joining; if ``anonymous``, ``Person 1``, ``Person 2`` and so on."""
     return tuple(f"Person {n}" if anonymous else one.name for n, one in enumerate(facts.participants, 1))
 
 

@@ -62,7 +62,8 @@ class SessionFacts:
         return revealed
 
     def truth(self, step: str, until: float | None = None) -> str:
-        """The truth of a step by the readings up to ``until``, or by all."""
+        """The correct answer of a step: the most frequent of its readings, up to the time ``until`` if given; empty
+        without readings."""
         readings = self.readings.get(step, ())
         return session_truth(reading.reading for reading in readings if until is None or reading.at <= until)
 

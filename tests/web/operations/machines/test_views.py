@@ -107,7 +107,7 @@ async def test_the_own_machine_of_the_installation_is_listed_first(
     labs = RemoteLabs(NatsConnection("nats://127.0.0.1:1"))
     monkeypatch.setattr(service, "labs", labs)
     page = (await get("/machines/", me)).text
-    assert page.index("machine of the installation") < page.index("lab2")
+    assert page.index("the installation's own machine") < page.index("lab2")
     assert '<span class="dot away" aria-hidden="true"></span>no lab' in page
     assert "/machines/server/" not in page
     engine = EngineRef("28.5.1", "1.51", kernel="6.12.9")
