@@ -74,9 +74,9 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "Each row is a fact, each column a network stack as one container sees it. The first column is the "
-            "machine; host mode shares its stack. The sign before a row: = the same in all columns, ≠ different, ◐ in "
-            "one column only, ? unknown. Every cell was read from the kernel or the Engine; none is derived from the "
-            "mode."
+            "machine; host mode shares its stack. Signs before a row: two lines mean the same in all columns, "
+            "crossed-out lines different, a half circle in one column only, a question mark unknown. Every cell was "
+            "read from the kernel or the Engine; none is derived from the mode."
         ),
         "docs/reading-a-comparison.md",
     ),

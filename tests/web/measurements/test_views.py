@@ -193,6 +193,7 @@ def test_runs_are_listed_and_a_series_is_followed_over_time(owner: Client, exper
     assert owner.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_experiment_lists_its_measurements(owner: Client, experiment: str) -> None:
     assert "Measurements of this experiment" not in owner.get(f"/experiments/{experiment}/").content.decode()
     run = measured(experiment)
