@@ -1,4 +1,5 @@
-"""The read-only websocket of one feed: sends a snapshot, then changes."""
+"""The read-only websocket that pages use to follow one feed, such as an experiment. It sends a snapshot, then all
+changes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +19,12 @@ READ_ONLY = 4405
 
 
 class FeedConsumer(AsyncConsumer):
-    """Joins the hub's feed that the URL names. Any message from the browser closes the connection. ``participant`` is
-    the id of the participant who is connected, empty for a signed-in user."""
+    """Base class of websocket consumers: adds the client to the feed that the URL names.
+
+    ``exists`` returns whether an object with the feed's key exists. ``kind`` is the kind of run that the feed is about.
+    ``participant`` is the id of the connected participant, empty for a signed-in user. Any message from the browser
+    closes the connection.
+    """
 
     client: Client | None = None
     hub: FeedHub[Any]
@@ -29,18 +34,22 @@ class FeedConsumer(AsyncConsumer):
 
     @property
     def key(self) -> str:
-        """The key of the feed, from the URL."""
+        """The key of the feed, from the URL: the id of an experiment or a measurement."""
         return str(self.scope["url_route"]["kwargs"].get("identity", ""))
 
     def _authorise(self) -> tuple[bool, str]:
-        """Whether the feed exists and this user may follow it; and the participant's id, empty for a signed-in user."""
+        """Returns whether the feed exists and this user may follow it, and the participant's id (empty for a signed-in
+        user).
+
+        Queries the database.
+        """
         return may_listen(self.kind, self.key, self.scope) if type(self).exists(self.key) else (False, "")
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Joins the feed, or closes the connection with ``GONE``.
+        """Accepts the connection and joins the feed. Closes it with ``GONE`` if the user may not follow the feed.
 
-        In both cases the connection is accepted first: a page cannot read why a handshake was refused, and would retry
-        forever.
+        A connection without access is accepted first too: a page cannot read why a handshake was refused, and would
+        retry forever.
         """
         allowed, self.participant = await to_db_thread(self._authorise)
         await self.send({"type": "websocket.accept"})
@@ -58,13 +67,13 @@ class FeedConsumer(AsyncConsumer):
         await self.send({"type": "websocket.close", "code": READ_ONLY})
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
-        """Leaves the feed after the connection has ended."""
+        """Removes the client from the feed. Channels calls this method when the connection has ended."""
         if self.client is not None:
             self.exit(self.client)
             remove_connection(self)
         raise StopConsumer
 
     def exit(self, client: Client) -> None:
-        """Removes the client from the feed and from the participant's clients."""
+        """Removes ``client`` from the feed and from the list of the participant's connections."""
         self.hub.leave(self.key, client)
         sessions.linked.remove(self.participant, client)

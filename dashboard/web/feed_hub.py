@@ -1,8 +1,9 @@
-"""Websocket clients, grouped by the feed that they follow. Each message is encoded once, and sent to every client of
-the feed.
+"""Distributes live updates to websocket clients. A feed is the stream of messages about one object, such as an
+experiment.
 
-A wake-up only marks a feed as dirty; the data is read from the store. A slow client has one pending send; after it, the
-client gets a snapshot instead of the messages that it has missed.
+Each message is encoded once and sent to every client of the feed. A wake-up only marks a feed as dirty; the data is
+read from the store. A client has at most one pending send. If messages arrive in the meantime, a slow client gets a
+snapshot instead of them after that send.
 """
 
 import asyncio
@@ -31,8 +32,12 @@ WriteNow = Callable[[str], bool]
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One websocket. ``write_now`` is the server's fast path (``shared_frames``), None without one. ``pending`` is the
-    send that has not completed, since ``pending_since`` by the loop's clock."""
+    """One websocket client.
+
+    ``write_now`` is the server's fast path (``shared_frames``); None if the server has none. ``pending`` is the send
+    that has not completed; it began at ``pending_since`` (loop time). A client that ``needs_snapshot`` gets a snapshot
+    instead of the next message.
+    """
 
     send: Send
     write_now: WriteNow | None = None
@@ -44,8 +49,11 @@ class Client:
 
 @dataclass(slots=True)
 class Feed:
-    """The feed of one key, with its clients. ``snapshot`` is the encoded message for a new client, empty if it must be
-    encoded again."""
+    """The feed with one key, and its clients.
+
+    ``dirty`` is set while the store may contain unread changes. ``task`` reads and sends them. ``snapshot`` is the
+    encoded message for a new client, empty if it must be encoded again. ``loaded`` is true after the first read.
+    """
 
     key: str
     clients: set[Client] = field(default_factory=set)
@@ -56,11 +64,11 @@ class Feed:
 
 
 class FeedHub[F: Feed](ABC):
-    """Feeds by key; each process has one hub per kind of feed. All methods run in the event loop.
+    """All feeds of one kind in this process, by key. All methods run in the event loop.
 
-    Counters for /metrics: messages ``encoded``; messages ``delivered`` to clients, and their ``characters``; ``slow``
-    clients that were closed; wake-ups received (``woken``) and ``missed``; and ``lag``, the seconds from the time when
-    the lab read a change until it was sent to all clients.
+    Counters for /metrics: ``encoded`` messages, messages ``delivered`` to clients, ``characters`` delivered, ``slow``
+    clients that were closed, wake-ups received (``woken``) and ``missed``. ``lag`` is a histogram of the seconds from
+    the time when the lab read a change until it was sent to all clients.
     """
 
     def __init__(self) -> None:
@@ -72,15 +80,16 @@ class FeedHub[F: Feed](ABC):
 
     @abstractmethod
     def _new_feed(self, key: str) -> F:
-        """Creates an empty feed."""
+        """Returns an empty feed for a key."""
 
     @abstractmethod
     async def _run_feed(self, feed: F) -> None:
-        """Reads changes from the store whenever the feed is dirty, and sends them, until cancelled."""
+        """Waits until the feed is dirty, reads the changes from the store and sends them to the clients. Repeats until
+        cancelled."""
 
     @abstractmethod
     def _encode_snapshot(self, feed: F) -> str:
-        """The message with the complete current state, for a new client."""
+        """Returns the message with the complete current state, for a new client."""
 
     @property
     def browsers(self) -> int:
@@ -88,14 +97,14 @@ class FeedHub[F: Feed](ABC):
         return sum(len(feed.clients) for feed in self._feeds.values())
 
     def wake(self, key: str) -> None:
-        """Marks a feed as dirty, so that its changes are read."""
+        """Marks a feed as dirty, so that its task reads the changes. Does nothing if no client follows the feed."""
         feed = self._feeds.get(key)
         if feed is not None:
             feed.dirty.set()
             self.woken += 1
 
     async def join(self, key: str, send: Send, write_now: WriteNow | None = None) -> Client:
-        """Adds a client to a feed. The client gets a snapshot, then all changes."""
+        """Adds a client to a feed and returns it. The client gets a snapshot, then all changes."""
         feed = self._open_feed(key)
         client = Client(send, write_now)
         feed.clients.add(client)
@@ -106,7 +115,7 @@ class FeedHub[F: Feed](ABC):
         return client
 
     def leave(self, key: str, client: Client) -> None:
-        """Removes a client. A feed without clients ends."""
+        """Removes a client from a feed. Ends the feed if it has no other client."""
         if client.pending is not None:
             client.pending.cancel()
         feed = self._feeds.get(key)
@@ -119,7 +128,7 @@ class FeedHub[F: Feed](ABC):
                 feed.task.cancel()
 
     def disconnect(self, client: Client, code: int) -> None:
-        """Closes a client's connection; ``code`` gives the page the reason."""
+        """Closes a client's connection with a websocket close code. The page learns the reason from ``code``."""
         client.closing = True
         if client.pending is not None:
             client.pending.cancel()
@@ -128,7 +137,7 @@ class FeedHub[F: Feed](ABC):
         task.add_done_callback(self._closings.discard)
 
     async def close(self) -> None:
-        """Ends all feeds."""
+        """Ends all feeds and background tasks."""
         for feed in self._feeds.values():
             if feed.task is not None:
                 feed.task.cancel()
@@ -139,7 +148,7 @@ class FeedHub[F: Feed](ABC):
             task.cancel()
 
     def _open_feed(self, key: str) -> F:
-        """The feed of a key; started if it is not running."""
+        """Returns the feed with a key. Creates and starts it if it does not exist."""
         loop = asyncio.get_running_loop()
         feed = self._feeds.get(key)
         if feed is None:
@@ -151,7 +160,7 @@ class FeedHub[F: Feed](ABC):
         return feed
 
     def _close_feed(self, feed: F) -> None:
-        """Disconnects all clients of a feed, because its subject no longer exists."""
+        """Disconnects all clients of a feed whose object no longer exists."""
         for client in list(feed.clients):
             self.disconnect(client, GONE)
 
@@ -161,7 +170,7 @@ class FeedHub[F: Feed](ABC):
         return feed.snapshot
 
     def _broadcast(self, feed: F, text: str) -> None:
-        """Sends ``text`` to every client of a feed, or the snapshot to those that need one."""
+        """Sends ``text`` to every client of a feed. Clients that need a snapshot get the snapshot instead."""
         for client in list(feed.clients):
             if client.needs_snapshot and client.pending is None and not client.closing:
                 self._send(client, self._snapshot(feed))
@@ -169,8 +178,8 @@ class FeedHub[F: Feed](ABC):
                 self._send_if_ready(client, text)
 
     def _send_if_ready(self, client: Client, text: str) -> None:
-        """Sends ``text`` to a client. If an earlier send is pending, notes that the client needs a snapshot when that
-        completes."""
+        """Sends ``text`` to a client, unless an earlier send is pending. In that case the client gets a snapshot
+        later."""
         if client.closing:
             return
         if client.pending is None and not client.needs_snapshot:
@@ -179,8 +188,8 @@ class FeedHub[F: Feed](ABC):
             client.needs_snapshot = True
 
     def _send(self, client: Client, text: str) -> None:
-        """Sends at once if the socket accepts it. Otherwise the send stays pending, and does not delay other
-        clients."""
+        """Sends ``text`` to a client without waiting. If the socket does not accept it at once, the send becomes
+        ``client.pending``."""
         client.needs_snapshot = False
         self.delivered += 1
         self.characters += len(text)
@@ -196,7 +205,8 @@ class FeedHub[F: Feed](ABC):
             task.exception()
 
     def _on_sent(self, client: Client) -> None:
-        """Sends a snapshot, if the client needs one, after its pending send has completed."""
+        """Clears the completed ``client.pending``, and sends a snapshot if the client has missed messages in the
+        meantime."""
         task, client.pending = client.pending, None
         if task is not None and not task.cancelled():
             task.exception()
@@ -206,7 +216,8 @@ class FeedHub[F: Feed](ABC):
                 self._send(client, self._snapshot(feed))
 
     async def _check_clients(self) -> None:
-        """Closes clients whose send has been pending for too long; they reconnect and get a snapshot.
+        """Runs while feeds exist. Closes clients whose send has been pending for ``BLOCKED_S``; they reconnect and get
+        a snapshot.
 
         All other clients get a ping every ``PING_S`` seconds, so that a page notices when the server is gone.
         """

@@ -1,4 +1,4 @@
-"""Gives pages access to the lab: in this process, in the process that has started this one, or over NATS."""
+"""Gives pages access to the labs: in this process, in the process that started this one, or over NATS."""
 
 import asyncio
 import socket
@@ -31,7 +31,11 @@ __all__ = ["LabUnavailableError", "Service", "service", "wake_hubs"]
 
 
 def wake_hubs(*wakeup: str) -> None:
-    """Handles a wake-up from the lab in this process, or from the lab that has started this process."""
+    """Handles a wake-up from the lab: the hubs read and send what has changed. The lab is in this process or its
+    parent.
+
+    ``wakeup``: the kind of change, then its arguments, such as the id of an experiment.
+    """
     match wakeup:
         case ("experiment", experiment):
             hub.wake(experiment)
@@ -46,7 +50,10 @@ def wake_hubs(*wakeup: str) -> None:
 
 
 class Service(Supervisor):
-    """The lab of this server, from start to end; in a process without a lab, the access to labs in other processes."""
+    """The lab of this process, and access to the labs of other processes.
+
+    ``start`` opens the lab, or the connection to labs if this process has none.
+    """
 
     def __init__(self) -> None:
         self.nats = NatsConnection()
@@ -66,7 +73,7 @@ class Service(Supervisor):
 
     @property
     def has_peers(self) -> bool:
-        """Whether other processes may serve the same pages."""
+        """Whether there may be other processes that serve the same pages."""
         return self.role is not Role.ALL
 
     @property
@@ -76,16 +83,20 @@ class Service(Supervisor):
 
     @property
     def engine(self) -> EngineRef | None:
-        """The engine of the installation's lab; None if none answers. May be called from any thread."""
+        """The engine of the installation's lab; None if no engine answers. May be called from any thread."""
         return self.facts.engine
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the installation's lab; None without a lab. May be called from any thread."""
+        """Returns the state and counters of the installation's lab; None if no lab responds. May be called from any
+        thread."""
         return self._remote.heartbeat() if self._remote is not None else super().heartbeat()
 
     def _remote_of(self, machine: str | None) -> RemoteLab | LinkedLab | None:
-        """The lab of a machine (None: the installation's own); None if it runs in this process. Raises
-        LabUnavailableError if this process cannot reach other machines."""
+        """Returns the connection to the lab of a machine; None if that lab runs in this process.
+
+        ``machine`` is None for the installation's own machine. Raises LabUnavailableError if this process cannot reach
+        other machines.
+        """
         if machine is None:
             return self._remote
         if self.labs is None:
@@ -93,7 +104,7 @@ class Service(Supervisor):
         return self.labs.of(machine)
 
     def missing(self) -> str:
-        """Why nothing can be launched now on the installation's own machine; empty if launches are possible."""
+        """Returns why nothing can be launched now on the installation's own machine; empty if launches are possible."""
         if self._remote is None:
             return "" if self._lab is not None else self.problem or ENGINE_UNAVAILABLE
         return "" if self._remote.facts.engine is not None else self._remote.facts.problem or ENGINE_UNAVAILABLE
@@ -104,7 +115,10 @@ class Service(Supervisor):
             raise LabUnavailableError(problem)
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Starts the service. If no engine or lab responds, the pages work nevertheless, and show the problem."""
+        """Opens the lab or the connections to labs. Prints progress with ``say``.
+
+        Does not fail if no engine or lab responds: the pages then work, and show the problem.
+        """
         self.role = parse_role(configuration.value("NETMODES_ROLE", "all"))
         self._loop = asyncio.get_running_loop()
         if self._is_aborted:
@@ -115,7 +129,7 @@ class Service(Supervisor):
             self._starting.result()
 
     def abort_start(self) -> None:
-        """Cancels the start, because the server is ending. May be called from a signal handler."""
+        """Cancels ``start``, because the server is ending. May be called from a signal handler."""
         self._is_aborted = True
         if self._loop is not None and self._starting is not None:
             self._loop.call_soon_threadsafe(self._starting.cancel)
@@ -145,13 +159,13 @@ class Service(Supervisor):
         await labs.server.wait_for_heartbeat()
 
     def _on_connect(self) -> None:
-        """Makes all processes, including this one, check everything now, since messages may have been lost."""
+        """Makes all processes, including this one, read all changes now, because messages may have been lost."""
         self.wakeups.send(LAB_WAKEUPS, *ALL)
         self.wakeups.send(WEB_PEERS, *ALL)
         self._receive(ALL)
 
     async def stop(self, say: Callable[[str], None]) -> None:
-        """Stops everything that was started, within a time limit."""
+        """Closes the lab, all connections and the hubs, within a time limit. Prints progress with ``say``."""
         if isinstance(self._remote, LinkedLab):
             await self._remote.close()
         if self.labs is not None:
@@ -166,8 +180,10 @@ class Service(Supervisor):
         await measuring_hub.close()
 
     def _on_journal(self, subject: str, wakeup: Wakeup) -> None:
-        """Handles a wake-up from a lab. A lab may announce changes of its own experiments and measurements, but nothing
-        about sessions."""
+        """Handles a wake-up that a lab sent over NATS. The last part of ``subject`` is the name of the lab's machine.
+
+        A lab may announce changes of its own experiments and measurements, but not of sessions.
+        """
         if wakeup[0] in {"experiment", "run", "all"}:
             self._receive(wakeup)
         elif wakeup[0] == "trouble":  # the subject contains the machine, as its credentials require
@@ -178,25 +194,25 @@ class Service(Supervisor):
             self.on_wakeup(wakeup)
 
     def report_ready(self) -> None:
-        """Reports to the lab that has started this process that it serves pages."""
+        """Tells the lab that started this process that pages are served. Does nothing in other processes."""
         if isinstance(self._remote, LinkedLab):
             self.wakeups.send(LAB_WAKEUPS, "ready")
 
     def wake(self) -> None:
-        """Starts a pass of the labs. May be called from any thread."""
+        """Makes the labs compare wanted and actual states now. May be called from any thread."""
         if self._remote is not None:
             self.wakeups.send(LAB_WAKEUPS, "look")
         else:
             super().wake()
 
     async def end_revoked_machines(self) -> None:
-        """Stops calls to revoked machines, and closes their connections to NATS. May be called from any loop."""
+        """Ends calls to revoked machines, and closes their connections to NATS. May be called from any event loop."""
         if self.nats_access is not None and self._loop is not None:
             work = self.nats_access.end_revoked()
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def renamed(self, experiment: str, title: str) -> None:
-        """Shows the new name of an experiment in every browser. May be called from any thread."""
+        """Shows the new title of an experiment in all open pages. May be called from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(hub.rename, experiment, title)
         self.tell("renamed", experiment, title)
@@ -209,14 +225,16 @@ class Service(Supervisor):
     async def ask[**P, T](
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Calls a function of ``lab.remote`` in the installation's own lab, and returns its result. Raises
-        LabUnavailableError, EngineError, or what the function raises."""
+        """Calls ``function``, one of ``lab.remote``, in the installation's own lab. Returns its result.
+
+        The lab supplies the first argument. Raises LabUnavailableError, EngineError, or what the function raises.
+        """
         return await self.ask_on(None, "", function, *args, **kwargs)
 
     async def ask_about[**P, T](
         self, experiment: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As ``ask``, in the lab that drives this experiment."""
+        """Calls a function as ``ask`` does, but in the lab that drives an experiment. ``experiment`` is its id."""
         if self._remote is None:
             _ = self.lab
         record = await to_db_thread(experiment_store.load, experiment)
@@ -224,19 +242,24 @@ class Service(Supervisor):
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
     async def machine_of(self, group: str) -> str | None:
-        """The machine that holds a group's host; None for the installation's own machine, or if ``group`` is empty."""
+        """Returns the name of the machine that runs the private host of a group.
+
+        None for the installation's own machine, if ``group`` is empty, or if this process has no access to other
+        machines.
+        """
         return await to_db_thread(machine_of_group, group) if group and self.labs is not None else None
 
     async def ask_group[**P, T](
         self, group: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As ``ask``, in the lab of the machine that holds a group's host."""
+        """Calls a function as ``ask`` does, but in the lab of the machine that runs a group's private host."""
         return await self.ask_on(await self.machine_of(group), "", function, *args, **kwargs)
 
     async def ask_of[**P, T](
         self, place: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As ``ask``, in the lab of a ``place`` (``core.operations.machines.split_place``)."""
+        """Calls a function as ``ask`` does, but in the lab of ``place``, a machine or a private host
+        (``split_place``)."""
         machine, host = split_place(place)
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
@@ -249,8 +272,10 @@ class Service(Supervisor):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """As ``ask``, in the lab of a machine (None: the installation's own), or in that of a private ``host`` on
-        it."""
+        """Calls a function as ``ask`` does, but in the lab of ``machine`` (None: the installation's own).
+
+        If ``host`` is not empty, the call goes to the lab of this private host on the machine.
+        """
         remote_call, remote = find_call(function), self._remote_of(machine)
         if remote is not None:
             if remote_call is None:

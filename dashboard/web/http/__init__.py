@@ -1,1 +1,1 @@
-"""The parts of the HTTP stack that all pages share: guards, sign-in, static files, error pages."""
+"""HTTP code that all pages share: access checks, sign-in, static files and error pages."""

@@ -1,4 +1,4 @@
-"""Responses that several routers of the API use."""
+"""Response types that several routers of the API use."""
 
 from django.http import HttpResponse
 from ninja import Schema
@@ -7,18 +7,18 @@ from dashboard.core.experiments.messages import encode
 
 
 class Refusal(Schema):
-    """Why a request was refused."""
+    """The body of a refused request: ``detail`` is the reason."""
 
     detail: str
 
 
 class Started(Schema):
-    """A run that was queued."""
+    """The body of the response to a request that has queued a run: its id and the URL of its page."""
 
     id: str
     url: str
 
 
 def json_response(value: object) -> HttpResponse:
-    """A response with a value of ``core`` as JSON, in the encoding that all interfaces use."""
+    """Encodes ``value``, a value of ``core``, as all interfaces do, and returns it as a JSON response."""
     return HttpResponse(encode(value), content_type="application/json")

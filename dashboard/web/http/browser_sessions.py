@@ -1,4 +1,4 @@
-"""Django's database sessions, saved one at a time, so that hundreds of participants can join at once."""
+"""Django's database sessions, saved one after the other, so that hundreds of participants can join at the same time."""
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
@@ -6,9 +6,10 @@ from dashboard.store.write_lock import writing
 
 
 class SessionStore(DatabaseStore):
-    """Django's session store, with the write lock of ``store.write_lock``."""
+    """Django's database session store, which holds the lock of ``store.write_lock`` while it saves."""
 
     def save(self, must_create: bool = False) -> None:
-        """Saves the session in a ``writing()`` block."""
+        """Saves the session within ``writing()``. Raises CreateError if ``must_create`` is true and the key is
+        taken."""
         with writing():
             super().save(must_create)

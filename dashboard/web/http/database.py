@@ -1,4 +1,4 @@
-"""Database queries from the event loop, and the database connections of requests with async views."""
+"""Runs database queries for code in the event loop, and limits the database connections of requests."""
 
 import asyncio
 import inspect
@@ -23,20 +23,26 @@ KEPT_CONNECTIONS = 3
 
 
 def provide_threads() -> None:
-    """Gives the running event loop ``THREADS`` threads for ``to_db_thread``."""
+    """Gives the running event loop a default executor with ``THREADS`` threads, which ``to_db_thread`` uses."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-pages"))
 
 
 @cache
 def request_threads() -> ThreadPoolExecutor:
-    """The threads in which requests query PostgreSQL. There are fewer threads than connections, so that requests that
-    hang, from any number of addresses, leave connections for everything else."""
+    """Returns the thread pool in which requests query PostgreSQL.
+
+    It has fewer threads than the process has connections. So requests that hang, from any number of addresses, leave
+    connections for everything else.
+    """
     count = max(1, database_connections() - KEPT_CONNECTIONS)
     return ThreadPoolExecutor(count, thread_name_prefix="netmodes-requests")
 
 
 async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Calls ``function`` in a worker thread with a usable database connection, and returns its result."""
+    """Calls ``function`` in a worker thread that has a usable database connection, and returns its result.
+
+    The queries of requests to PostgreSQL use ``request_threads``.
+    """
     turn = current_turn.get()
     is_limited = turn is not None and not turn.is_over and connection.vendor == "postgresql"
     executor = request_threads() if is_limited else None
@@ -45,7 +51,7 @@ async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs
 
 
 def close_connection() -> None:
-    """Closes the PostgreSQL connection of this thread."""
+    """Closes this thread's connection to PostgreSQL, unless a transaction is open. Does nothing with SQLite."""
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         connection.close()
 
@@ -53,19 +59,19 @@ def close_connection() -> None:
 class ConnectionMiddleware:
     """Closes the PostgreSQL connection of the request's thread before an async view. It must be the last middleware.
 
-    Other middleware queries the user over a connection in the request's thread, but an async view queries in other
-    threads, and may wait for the lab in between. If every request kept its first connection, many requests would occupy
-    the whole pool, and none could get a second one.
+    Earlier middleware loads the user over a connection in the request's thread. An async view queries in other threads,
+    and may wait for the lab in between. If every request kept its first connection, many requests would occupy the
+    whole pool, and none could get a second connection.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Passes the request on."""
+        """Passes the request on unchanged."""
         return self.get_response(request)
 
     async def process_view(self, _request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
-        """Closes the connection if the view is async. The user has already been loaded."""
+        """Closes the connection if the view is async. By then, the user has been loaded."""
         if inspect.iscoroutinefunction(view):
             await sync_to_async(close_connection)()

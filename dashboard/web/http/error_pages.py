@@ -1,4 +1,4 @@
-"""The responses to unknown addresses, to unexpected errors, and to requests while the database is unavailable."""
+"""The responses to unknown URLs, to unexpected errors, and to requests while the database is unavailable."""
 
 import logging
 import sys
@@ -18,14 +18,20 @@ RETRY_S = 5
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's ``handler404``: a page with the sentence of the view's Http404; Resolver404 has none for users."""
+    """Django's ``handler404``: returns a page with the message of the view's Http404.
+
+    If no URL pattern matched (Resolver404), the page has a general sentence instead, because that message is for
+    developers.
+    """
     sentence = "" if isinstance(exception, Resolver404) else str(exception)
     return render(request, "404.html", {"sentence": sentence}, status=404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's ``handler500``: answers 503 if the database is unavailable, otherwise 500; with JSON under /api/.
-    Contains no traceback, and makes no query."""
+    """Django's ``handler500``: returns 503 if the database is unavailable, otherwise 500. The body is JSON under /api/.
+
+    The response contains no traceback, and creating it makes no query.
+    """
     error = sys.exc_info()[1]
     unavailable = isinstance(error, OperationalError | InterfaceError) or (
         isinstance(error, DatabaseError) and is_damaged(str(error))

@@ -1,4 +1,4 @@
-"""Access control: checks the Host of every request, exact origins, and the sign-in for HTTP and websockets."""
+"""Access control: ASGI layers and middleware that check the Host header, the origin, the body size and the sign-in."""
 
 import logging
 import re
@@ -41,7 +41,7 @@ MAX_ACCOUNT_SOCKETS = 1024
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The value of a header; None if it is missing. ValueError if it occurs more than once."""
+    """Returns the value of a header; None if it is missing. Raises ValueError if it occurs more than once."""
     values = [value for key, value in scope.get("headers", ()) if key == name]
     if len(values) > 1:
         raise ValueError(f"more than one {name.decode()} header")
@@ -49,8 +49,8 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def split_host(host: str) -> tuple[str, str]:
-    """The lower-case name and the port of a Host header; an IPv6 address keeps its brackets. An invalid Host is
-    returned as a name without a port."""
+    """Splits a Host header into the lower-case name and the port (empty if missing). An IPv6 address keeps its
+    brackets; an invalid header is returned as a name without a port."""
     if host.startswith("["):
         name, bracket, rest = host.partition("]")
         if rest and not rest.startswith(":"):
@@ -61,9 +61,10 @@ def split_host(host: str) -> tuple[str, str]:
 
 
 def is_allowed_host(host: str | None, port: int | None) -> bool:
-    """Whether the Host header contains an allowed name. Without a proxy, it must also contain the server's port.
+    """Returns whether a Host header contains an allowed name and, for names of this machine, the server's ``port``.
 
-    Behind a proxy (``NETMODES_ALLOWED_HOSTS``) the port is the proxy's, and is not compared.
+    The port of names in ``NETMODES_ALLOWED_HOSTS`` is not compared, because it is the reverse proxy's. A ``port`` of
+    None matches every port.
     """
     if not host:
         return False
@@ -75,14 +76,15 @@ def is_allowed_host(host: str | None, port: int | None) -> bool:
 
 
 class HostGuard:
-    """An ASGI layer that checks the Host header of every request. Django checks it only where it is used, and never for
-    websockets."""
+    """ASGI layer that checks the Host header of requests and websockets. Django checks it only where a view reads it,
+    and never for websockets."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers 400; refuses a websocket before its handshake."""
+        """Passes a connection with an allowed host on. Otherwise answers 400; a websocket is refused before its
+        handshake."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
             return
@@ -98,7 +100,8 @@ class HostGuard:
 
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
-    """Sends an error response without using Django. For a websocket, sends it instead of the handshake."""
+    """Sends an error response without using Django. A websocket gets it instead of the handshake or, if the server
+    cannot send such responses, is closed with 4000 plus the last three digits of ``status``."""
     prefix: Literal["http", "websocket.http"] = "http"
     if scope["type"] == "websocket":
         await receive()
@@ -116,7 +119,8 @@ async def send_text(
     *headers: tuple[bytes, bytes],
     prefix: Literal["http", "websocket.http"] = "http",
 ) -> None:
-    """Sends a line of text with strict security headers, without using Django."""
+    """Sends ``text`` as the whole response, with strict security headers, without using Django. ``prefix`` is
+    ``websocket.http`` if the response refuses a websocket."""
     body = f"{text}\n".encode()
     strict = [
         (b"content-type", b"text/plain; charset=utf-8"),
@@ -131,15 +135,15 @@ async def send_text(
 
 
 class BodyGuard:
-    """An ASGI layer that refuses requests with a body larger than ``limit_bytes``. Django would write the whole body to
-    disk before it checks access."""
+    """ASGI layer that refuses requests with a body larger than ``limit_bytes``. Without it, Django would write the
+    whole body to disk before it checks access."""
 
     def __init__(self, application: Application, limit_bytes: int) -> None:
         self._application = application
         self._limit_bytes = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers 413."""
+        """Passes a request on. Answers 413 if its body is too large."""
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
@@ -167,8 +171,7 @@ class BodyGuard:
 
 
 def is_own_origin(scope: Scope) -> bool:
-    """Whether the Origin header equals the server's scheme, host and port, as in the Host header, or is a trusted
-    origin."""
+    """Returns whether the Origin header is a trusted origin, or equals the scheme, host and port of this request."""
     try:
         origin, host = header(scope, b"origin"), header(scope, b"host")
     except ValueError:
@@ -185,17 +188,19 @@ def is_own_origin(scope: Scope) -> bool:
 
 
 class SocketGuard:
-    """An ASGI layer that checks websockets before their handshake: the origin, and that the client is a signed-in user
-    or a participant of the session. For experiments and measurements of groups, any participant is accepted here; the
-    consumer checks the group. Limits the open websockets of each participant to ``MAX_SOCKETS``, of each account to
-    ``MAX_ACCOUNT_SOCKETS``."""
+    """ASGI layer that checks websockets before their handshake.
+
+    The origin must be the server's. The client must be a signed-in user or a participant of the session. A websocket of
+    a group's experiment or measurement is open to any participant here; the consumer then checks the group. A
+    participant may have ``MAX_SOCKETS`` open websockets, an account ``MAX_ACCOUNT_SOCKETS``.
+    """
 
     def __init__(self, application: Application) -> None:
         self._application = application
         self._open = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a websocket on, or refuses it with 403 or 429."""
+        """Passes a websocket on. Refuses it with 403 without access, and with 429 if too many are open."""
         if not (is_own_origin(scope) and await self._has_access(scope)):
             message = "Only pages of Netmodes may connect here, after signing in."
             await refuse_connection(scope, receive, send, 403, message)
@@ -233,18 +238,19 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 class FetchSiteMiddleware:
-    """Refuses writing requests from pages of other sites, or of other ports of this host, whose pages receive the same
-    cookies.
+    """Refuses requests that change something if a page of another site sent them, or a page on another port of this
+    host.
 
-    Browsers set Sec-Fetch-Site; pages cannot forge it (Fetch Metadata).
+    Pages on other ports of this host receive the same cookies. Browsers send the header Sec-Fetch-Site, which pages
+    cannot forge (Fetch Metadata).
     """
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers 403 to a writing request from a foreign page. Reads need no check: the same-origin policy protects
-        them."""
+        """Answers 403 to a request with an unsafe method from a foreign page. GET, HEAD and OPTIONS need no check: the
+        same-origin policy prevents a foreign page from reading the response."""
         site = request.headers.get("Sec-Fetch-Site")
         if request.method not in {"GET", "HEAD", "OPTIONS"} and site not in {None, "same-origin", "none"}:
             return render(request, "403.html", status=403)
@@ -252,15 +258,18 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Requires a session for all paths except ``OPEN_PATHS``, ``OPEN_PREFIXES`` and ``LINK_PATH``. A participant
-    reaches only the pages of their training session, without those of the instructor. Caches must not store these
-    pages."""
+    """Requires a signed-in user or a participant for all paths except ``OPEN_PATHS``, ``OPEN_PREFIXES`` and
+    ``LINK_PATH``.
+
+    A participant has access only to the pages of their training session, except those for the instructor. Pages that
+    need access are sent with a header that forbids caches to store them.
+    """
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Passes a permitted request on; otherwise answers 401 or 403 with a page, or with JSON under /api/."""
+        """Passes a permitted request on. Otherwise answers 401 or 403, with a page or, under /api/, with JSON."""
         path = request.path_info
         if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or LINK_PATH.fullmatch(path):
             return self.get_response(request)
@@ -283,7 +292,8 @@ class SignInRequiredMiddleware:
         return sign_in_page(request, lost_access=bool(session_in(path)))
 
     def _no_access(self, request: HttpRequest, session: str) -> HttpResponse:
-        """The response (403) to a participant who requests a page outside their session."""
+        """Returns the 403 response for a participant of ``session`` who requests a page outside it. Its page links to
+        the session."""
         if request.path_info.startswith("/api/"):
             return JsonResponse({"detail": _("Only the instructor has access.")}, status=403)
         return render(request, "training/no_access.html", {"home": f"/sessions/{session}/"}, status=403)

@@ -1,4 +1,4 @@
-"""Support for reverse proxies: replaces the proxy's address and scheme with the client's."""
+"""Support for reverse proxies: the rest of the server sees the client's address and scheme instead of the proxy's."""
 
 from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Any
@@ -13,14 +13,17 @@ Header = tuple[bytes, bytes]
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:
-    """All values of a header, in order."""
+    """Returns all values of a header, in order."""
     return [value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name]
 
 
 class ProxyGuard:
-    """The outermost ASGI layer. Uses ``X-Forwarded-For`` and ``X-Forwarded-Proto`` if a trusted proxy sends them, and
-    no other forwarding header. Over https, gives cookies the prefix ``__Host-``, so that no other host, no port without
-    TLS, and no page below the same domain can set or receive them (RFC 6265bis, section 4.1.3.2)."""
+    """The outermost ASGI layer. Applies ``X-Forwarded-For`` and ``X-Forwarded-Proto`` if a trusted proxy sends them.
+
+    It ignores all other forwarding headers. Over https it adds the prefix ``__Host-`` to the names of cookies. So no
+    other host, no port without TLS, and no page below the same domain can set or receive them (RFC 6265bis, section
+    4.1.3.2).
+    """
 
     def __init__(self, application: Application, proxies: Sequence[Network]) -> None:
         self._application = application
@@ -47,8 +50,10 @@ class ProxyGuard:
 
 
 def without_prefix(headers: Iterable[Header]) -> list[Header]:
-    """The headers of a request with ``__Host-`` removed from the names of cookies. Cookies without the prefix are
-    omitted, because another page may have set them."""
+    """Returns the headers of a request with ``__Host-`` removed from the names of cookies.
+
+    Omits cookies without the prefix, because another page may have set them.
+    """
     return [(name, _own_cookies(value)) if name.lower() == b"cookie" else (name, value) for name, value in headers]
 
 
@@ -58,7 +63,7 @@ def _own_cookies(value: bytes) -> bytes:
 
 
 def with_secure_cookies(send: Send) -> Send:
-    """Wraps ``send`` so that every cookie in a response gets the prefix ``__Host-`` and ``Secure`` (RFC 6265,
+    """Returns a ``send`` that adds the prefix ``__Host-`` and ``Secure`` to every cookie of a response (RFC 6265,
     4.1.2.5)."""
 
     async def send_secure(message: MutableMapping[str, Any]) -> None:

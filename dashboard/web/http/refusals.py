@@ -1,4 +1,4 @@
-"""Responses to commands that the store refuses because the disk has no space, or the machine accepts no new work."""
+"""Responses to commands that are refused because the disk has no space, or because the machine accepts no new work."""
 
 from collections.abc import Callable
 
@@ -14,21 +14,24 @@ NO_SPACE = 507
 
 
 def _refusal(exception: Exception) -> tuple[int, str] | None:
-    """The status and the title of the response to an exception; None for exceptions that are not refusals."""
+    """Returns the status and the title of the page for a refusal; None for any other exception."""
     if isinstance(exception, NoSpaceError):
         return NO_SPACE, _("The disk is almost full")
     return (409, _("This machine takes no new work")) if isinstance(exception, MachineClosedError) else None
 
 
 class RefusalMiddleware:
-    """Answers with the reason if a view raises NoSpaceError or MachineClosedError."""
+    """Turns NoSpaceError and MachineClosedError into a response with the reason, and 405 into a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Passes the request on. The address of a command, opened as a page, gets a page instead of an empty response:
-        after a refused form the browser's address bar shows such an address."""
+        """Passes the request on. If a browser opens the URL of a command as a page, returns a page instead of the empty
+        405 response.
+
+        After a refused form, the browser's address bar shows the URL of the command, so users open it again.
+        """
         response = self.get_response(request)
         if response.status_code != 405 or request.method != "GET" or request.path_info.startswith("/api/"):
             return response
@@ -43,7 +46,7 @@ class RefusalMiddleware:
         return page
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """A page with the reason, or JSON under /api/; None for any other exception."""
+        """Returns a page with the reason, or JSON under /api/; None if the exception is not a refusal."""
         refusal = _refusal(exception)
         if refusal is None:
             return None

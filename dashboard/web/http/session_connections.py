@@ -1,5 +1,7 @@
-"""The open websockets of each browser session in this process. They are closed when the session ends, or when the role
-of its account changes."""
+"""Keeps the open websockets of each browser session in this process, and closes them when they lose access.
+
+That is when the session ends, and when the role of its account changes.
+"""
 
 import asyncio
 import logging
@@ -21,7 +23,7 @@ CHECK_S = 10.0
 
 
 class Connection(Protocol):
-    """A websocket consumer, whose client can be disconnected through its hub."""
+    """A websocket consumer that belongs to a hub. The hub can disconnect its client."""
 
     scope: Any
     client: Client | None
@@ -40,7 +42,8 @@ def _session_key(connection: Connection) -> str:
 
 
 def add_connection(connection: Connection) -> None:
-    """Registers an open connection."""
+    """Registers an open connection, and starts the periodic checks if necessary. Call it in the connection's event
+    loop."""
     _connections.setdefault(_session_key(connection), {})[connection] = asyncio.get_running_loop()
     if not any(not task.done() for task in _checks):
         _checks.clear()
@@ -48,7 +51,7 @@ def add_connection(connection: Connection) -> None:
 
 
 def remove_connection(connection: Connection) -> None:
-    """Forgets a closed connection."""
+    """Removes a connection that has ended from the register."""
     key = _session_key(connection)
     connections = _connections.get(key, {})
     connections.pop(connection, None)
@@ -67,14 +70,18 @@ def _disconnect_all(key: str, code: int) -> None:
 
 
 def end_session(key: str) -> None:
-    """Closes all connections of a session that has ended, so that its pages show that the user is signed out. May be
-    called from any thread."""
+    """Closes all connections of a browser session that has ended. Its pages then show that the user is signed out.
+
+    ``key`` is Django's session key. May be called from any thread.
+    """
     _disconnect_all(key, SIGNED_OUT)
 
 
 def reconnect_session(key: str) -> None:
-    """Closes all connections of a session after the role of its account has changed. Pages that the new role permits
-    reconnect. May be called from any thread."""
+    """Closes all connections of a browser session after the role of its account has changed.
+
+    The pages reconnect if the new role permits them. ``key`` is Django's session key. May be called from any thread.
+    """
     _disconnect_all(key, TRY_LATER)
 
 
@@ -84,10 +91,10 @@ def _missing_sessions(keys: Sequence[str]) -> set[str]:
 
 
 async def close_ended_sessions() -> None:
-    """Closes the connections of sessions that no longer exist.
+    """Closes the connections of browser sessions that no longer exist in the database.
 
-    The pages of a signed-in user show that the user is signed out. The page of a participant reconnects, because its
-    session may merely have a new key after the browser joined as another participant.
+    The pages of a signed-in user then show that the user is signed out. The page of a participant reconnects, because
+    its session may merely have a new key after the browser joined as another participant.
     """
     for key in await to_db_thread(_missing_sessions, tuple(filter(None, _connections))):
         for connection in tuple(_connections.get(key, ())):
@@ -101,7 +108,7 @@ def _user_of(connection: Connection) -> int:
 
 
 async def reconnect_changed_roles() -> None:
-    """Closes the connections of users whose role has changed since the last check, so that their pages reconnect."""
+    """Closes the connections of users whose role has changed since the last call, so that their pages reconnect."""
     opened = [connection for connections in _connections.values() for connection in connections]
     roles = await to_db_thread(roles_of, set(filter(None, map(_user_of, opened))))
     changed = {user for user, role in roles.items() if _roles.get(user, role) != role}

@@ -1,4 +1,4 @@
-"""Sign-in with one-time links or a password, and sign-out."""
+"""Views for sign-in with one-time links or a password, and for sign-out."""
 
 from typing import Any
 
@@ -27,7 +27,8 @@ SIGN_IN = "sign in"
 @require_http_methods(["GET", "HEAD", "POST"])
 @threaded  # checking a password takes a large part of a second
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Signs in with the token of a link, or with a name and password, and redirects to a URL without the token."""
+    """View: signs in with the token of a link, or with a name and a password. Then redirects to a URL without the
+    token."""
     token = request.GET.get("token", "")
     if request.method == "POST":
         return keep_secret(_with_password(request))
@@ -39,14 +40,17 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 def keep_secret(response: HttpResponse) -> HttpResponse:
-    """Keeps the response's URL out of referrers, and the response out of caches."""
+    """Sets headers that keep the URL out of referrers and the response out of caches, and returns the response."""
     response["Referrer-Policy"] = "no-referrer"
     response["Cache-Control"] = "no-store"
     return response
 
 
 def sign_in_page(request: HttpRequest, status: int = 401, **context: Any) -> HttpResponse:
-    """The sign-in page with the available methods."""
+    """Renders the sign-in page with the methods that are available: password, OpenID Connect, link.
+
+    ``context``: further variables of the template, such as ``problem``.
+    """
     try:
         passwords = accounts.has_passwords()
     except DatabaseError:
@@ -60,14 +64,16 @@ def _address(request: HttpRequest) -> str:
 
 
 def enter(request: HttpRequest, user: User, way: str) -> None:
-    """Signs a user in and records that in the audit trail. ``way``: link, password or the name of a provider."""
+    """Signs a user in and records it in the audit trail. ``way``: link, password or the name of an OpenID provider."""
     login(request, user, backend=BACKEND)
     audit.record(SIGN_IN, way, audit.DONE, user=user.pk, account=user.get_username(), address=_address(request))
 
 
 def _with_link(request: HttpRequest, token: str) -> None:
-    """Signs in with a link. Wrong tokens are not recorded: 256 bits cannot be guessed, and anyone could fill the audit
-    trail."""
+    """Signs in with the token of a one-time link. Does nothing if the token is wrong or the account is disabled.
+
+    Wrong tokens are not recorded: 256 bits cannot be guessed, and anyone could fill the audit trail.
+    """
     link = redeem(token)
     if link is None:
         return
@@ -77,8 +83,11 @@ def _with_link(request: HttpRequest, token: str) -> None:
 
 
 def _with_password(request: HttpRequest) -> HttpResponse:
-    """Signs in with a password. The number of wrong passwords is limited per address and per account; those for
-    existing accounts are recorded."""
+    """Signs in with the name and password of the form, and returns a redirect or the sign-in page with the problem.
+
+    The number of wrong passwords is limited per address and per account. Wrong passwords of existing accounts are
+    recorded in the audit trail.
+    """
     name, password = request.POST.get("name", "")[:150], request.POST.get("password", "")[:4096]
     if not name or not password:
         return sign_in_page(request, problem=_("Enter your name and your password."), name=name)
@@ -99,7 +108,7 @@ def _with_password(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the browser session, and closes its websockets."""
+    """View: ends the browser session and closes its websockets."""
     key = request.session.session_key
     await alogout(request)
     end_session(key or "")

@@ -1,4 +1,5 @@
-"""Static files under ASGI: read completely, compressed once, cached by browsers until they change."""
+"""Serves static files under ASGI. Each file is read whole and compressed once; browsers cache it until any file
+changes."""
 
 import gzip
 import hashlib
@@ -21,8 +22,11 @@ _VERSIONED = re.compile(r"/(v[0-9a-f]{12})/")
 
 @cache
 def version() -> str:
-    """A hash of all static files, as it appears in their URLs: ``v`` and twelve hexadecimal digits. Modules import each
-    other by relative URLs, so they need no rewriting if a single folder name contains the version of all files."""
+    """Returns a hash of all static files: ``v`` and twelve hexadecimal digits. It is a folder name in their URLs.
+
+    One version of all files needs no rewriting of imports: JavaScript modules import each other by relative URLs, which
+    keep the folder name.
+    """
     digest = hashlib.sha256()
     for finder in finders.get_finders():
         for name, storage in sorted(finder.list([]), key=lambda entry: str(entry[0])):
@@ -33,10 +37,10 @@ def version() -> str:
 
 
 class VersionedStorage(StaticFilesStorage):
-    """Makes ``{% static %}`` add the version, as in ``/static/v0123456789ab/dashboard/js/main.js``."""
+    """Makes ``{% static %}`` add the version to URLs, as in ``/static/v0123456789ab/dashboard/js/main.js``."""
 
     def url(self, name: str | None) -> str:
-        """The URL of a file, with the version."""
+        """Returns the URL of a file, with the version."""
         return super().url(f"{version()}/{name}")
 
 
@@ -46,14 +50,19 @@ def _compressed(content: bytes) -> bytes:
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
-    """WhiteNoise, but with responses that contain the bytes of a file. WhiteNoise returns a file iterator, which ASGI
-    would have to read in a thread."""
+    """WhiteNoise's middleware, changed so that a response contains the bytes of the file.
+
+    WhiteNoise returns a file iterator, which ASGI would have to read in a thread.
+    """
 
     def __call__(  # type: ignore[override]  # the middleware is called with a request, its base by a WSGI server
         self, request: HttpRequest
     ) -> HttpResponseBase:
-        """Serves a file under any version, because a page may be older than the server. Only the current version may be
-        cached."""
+        """Serves a file under any version, because a page may be older than the server. Passes requests for other URLs
+        on.
+
+        Browsers may cache only the current version forever.
+        """
         path = request.path_info
         versioned = _VERSIONED.match(path, len(self.static_prefix) - 1) if path.startswith(self.static_prefix) else None
         if versioned is not None:
@@ -71,7 +80,8 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
     def serve(  # type: ignore[override]  # the middleware answers a request, its base a WSGI server
         static_file: Any, request: HttpRequest
     ) -> HttpResponse:
-        """The response with a file, compressed if the browser accepts gzip; 304 if the browser has the file already."""
+        """Returns the response with a file, compressed if the browser accepts gzip; 304 if the browser already has the
+        file."""
         served = static_file.get_response(request.method, request.META)
         content = b""
         if served.file is not None:

@@ -1,4 +1,7 @@
-"""Runs slow synchronous views in worker threads; asgiref runs all other synchronous views in a single thread."""
+"""Decorators that run slow synchronous views in worker threads.
+
+Without them, asgiref runs all synchronous views in a single thread.
+"""
 
 import asyncio
 import threading
@@ -12,7 +15,7 @@ from dashboard.web.http.database import to_db_thread
 
 
 def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[Any, Any, HttpResponseBase]]:
-    """Makes a synchronous view run in a worker thread, so that other views do not wait for it."""
+    """Decorator: runs a synchronous view in a worker thread, so that other views do not wait for it."""
 
     @wraps(view)
     async def run(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -25,7 +28,7 @@ def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[
 
 
 class ClientGoneError(Exception):
-    """The client has disconnected before it got a response."""
+    """The client disconnected before the response was complete."""
 
 
 #: A function that raises ClientGoneError if the client of the request has disconnected.
@@ -33,8 +36,11 @@ type Check = Callable[[], None]
 
 
 async def run_cancellable[T](work: Callable[[Check], T]) -> T:
-    """Runs ``work`` in a worker thread and returns its result. After the client has disconnected, the next call of the
-    ``Check`` that ``work`` receives raises ClientGoneError, which ends the work."""
+    """Runs ``work`` in a worker thread and returns its result.
+
+    ``work`` receives a function ``check`` and calls it now and then. If the client has disconnected, ``check`` raises
+    ClientGoneError, which ends the work.
+    """
     gone = threading.Event()
 
     def check() -> None:
@@ -59,7 +65,10 @@ async def run_cancellable[T](work: Callable[[Check], T]) -> T:
 def cancellable[**P](
     view: Callable[Concatenate[HttpRequest, Check, P], HttpResponseBase],
 ) -> Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]:
-    """As ``threaded``, for a view that takes a ``Check`` as its second argument."""
+    """Decorator like ``threaded``, for a view that takes a ``Check`` as its second argument.
+
+    If the client disconnects, the next call of the ``Check`` ends the view.
+    """
 
     @wraps(view)
     async def run(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""Decides which requests of one address are processed, and which wait for their turn."""
+"""Decides which requests of one client address are processed now, and which wait for their turn."""
 
 import asyncio
 from collections import OrderedDict
@@ -15,12 +15,15 @@ MAX_ARRIVALS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many requests are handled at the same time. Each request has a thread. Python runs one thread at a time, so
-    the event loop gets no more processor time than each of these threads.
+    """How many requests may be handled at the same time.
 
-    ``turns``: requests that are being processed. ``late``: additional ones, while requests take longer than ``TURN_S``.
-    ``calls``: calls to labs, during which a request does not count as being processed. ``unanswered``: all requests,
-    including waiting ones; further requests are refused.
+    Each request has a thread. Python runs one thread at a time, so the event loop gets no more processor time than each
+    of these threads.
+
+    ``turns``: requests that are being processed, without those that are late because they have taken longer than
+    ``TURN_S``. ``late``: the number of late requests that ``turns`` does not count. ``calls``: calls to labs, during
+    which a request does not count as being processed. ``unanswered``: all requests, including waiting ones; further
+    requests are refused.
     """
 
     turns: int
@@ -36,7 +39,7 @@ COOKIE = Limits(turns=2, late=6, calls=16, unanswered=1024)
 
 
 class Group:
-    """The requests of one address, or its requests with the same session cookie."""
+    """The requests of one client address, or those of them that have the same session cookie."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -54,12 +57,12 @@ class Group:
 
     @property
     def has_place(self) -> bool:
-        """Whether another request may be processed now."""
+        """Whether the limits permit that another request is processed now."""
         return self.begun - min(self.late, self._limits.late) < self._limits.turns
 
 
 class Address(Group):
-    """The requests of an address, grouped by session cookie."""
+    """The requests of one client address, grouped by session cookie."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(limits)
@@ -70,8 +73,11 @@ class Address(Group):
         self._passing_since = 0.0
 
     def begin_waiting(self) -> None:
-        """Starts waiting requests as soon as an iteration of the event loop has brought no new request, because threads
-        that compute would delay the loop while it accepts connections."""
+        """Starts waiting requests after the first iteration of the event loop in which no new request has arrived.
+
+        Threads that compute would otherwise delay the loop while it accepts connections. The delay is at most
+        ``MAX_ARRIVALS_S``.
+        """
         if self._passing is None:
             loop = asyncio.get_running_loop()
             self._passing_since = loop.time()
@@ -86,7 +92,7 @@ class Address(Group):
             self._begin()
 
     def _begin(self) -> None:
-        """Starts waiting requests while the limits permit it, alternating between session cookies."""
+        """Starts waiting requests as long as the limits permit it. Takes the session cookies in rotation."""
         while self.has_place:
             ready = (key for key, group in self.by_cookie.items() if group.waiting and group.has_place)
             if (cookie := next(ready, None)) is None:
@@ -97,8 +103,11 @@ class Address(Group):
 
 
 class Turn:
-    """The turn of a request. The request waits for it, is processed, and may have to wait again after a call to a
-    lab."""
+    """The permission of one request to be processed.
+
+    A request waits for its turn and is then processed. It gives up the turn during a call to a lab, and may have to
+    wait again afterwards.
+    """
 
     def __init__(self, address: Address, group: Group) -> None:
         self.loop = asyncio.get_running_loop()
@@ -110,9 +119,11 @@ class Turn:
         self._absent = 0
 
     def wait(self, *, first: bool = False) -> asyncio.Future[None]:
-        """A future that is done when the request may continue: its turn has begun, or it needs none because it has
-        ended or another of its tasks is calling a lab. ``first``: it waits before other requests with the same
-        cookie."""
+        """Adds the request to the queue and returns a future that is done when the request may continue.
+
+        The request may continue when its turn has begun. It needs no turn if it has ended, or while another of its
+        tasks is calling a lab. If ``first`` is true, the request is queued before other requests with the same cookie.
+        """
         group, address = self._groups
         self._begins = self.loop.create_future()
         group.waiting[self] = None
@@ -121,7 +132,7 @@ class Turn:
         return self._begins
 
     def begin(self) -> None:
-        """Starts the turn: the future of ``wait`` becomes done. The turn counts as late after ``TURN_S``."""
+        """Begins the turn: the future that ``wait`` returned becomes done. The turn counts as late after ``TURN_S``."""
         for group in self._groups:
             group.begun += 1
         self._timer = self.loop.call_later(TURN_S, self._expire)
@@ -148,13 +159,13 @@ class Turn:
             self._groups[1].begin_waiting()
 
     def end(self) -> None:
-        """Gives up the turn permanently. May be called repeatedly."""
+        """Gives up the turn permanently. May be called more than once."""
         self.is_over = True
         self._leave()
 
     @asynccontextmanager
     async def left(self) -> AsyncIterator[None]:
-        """Gives up the turn during the block, which calls a lab; then waits for the turn again."""
+        """Context manager for a call to a lab: gives up the turn during the block, then waits for it again."""
         group, address = self._groups
         self._absent += 1
         self._leave()

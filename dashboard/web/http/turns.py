@@ -1,5 +1,7 @@
-"""Makes websocket handshakes and requests wait for a turn, so that a client that sends a thousand at once does not
-delay other clients."""
+"""Limits how many websocket handshakes and requests are processed at the same time; the others wait for their turn.
+
+So a client that sends a thousand at once does not delay other clients.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,15 +21,17 @@ MAX_COOKIE = 64
 
 
 class HandshakeGuard:
-    """Processes at most ``limit`` websocket handshakes at the same time; further ones wait."""
+    """ASGI layer that processes at most ``limit`` websocket handshakes at the same time. Further handshakes wait."""
 
     def __init__(self, application: Application, limit: int = MAX_HANDSHAKES) -> None:
         self._application = application
         self._places = asyncio.Semaphore(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a websocket on when it is its turn. The turn ends with the first message to the browser, which accepts
-        or refuses the handshake."""
+        """Waits for a turn and passes the websocket on.
+
+        The turn ends with the first message to the browser, which accepts or refuses the handshake.
+        """
         await self._places.acquire()
         has_turn = True
 
@@ -49,7 +53,11 @@ class HandshakeGuard:
 
 @asynccontextmanager
 async def release_turn() -> AsyncIterator[None]:
-    """Gives up the turn of the current request during the block, which calls a lab."""
+    """Context manager or decorator for a call to a lab: the current request gives up its turn meanwhile
+    (``Turn.left``).
+
+    Does nothing outside requests.
+    """
     turn = current_turn.get()
     if turn is None or turn.is_over or turn.loop is not asyncio.get_running_loop():
         yield
@@ -59,7 +67,8 @@ async def release_turn() -> AsyncIterator[None]:
 
 
 class RequestGuard:
-    """Limits the requests that are processed at the same time, per address and per session cookie of an address."""
+    """ASGI layer that limits the requests processed at the same time, for each client address and for each of its
+    session cookies."""
 
     def __init__(self, application: Any, limits: Limits = ADDRESS, of_cookie: Limits = COOKIE) -> None:
         self._application: Application = application  # Django's has narrower types
@@ -68,9 +77,11 @@ class RequestGuard:
         self._addresses: dict[str, Address] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on when it is its turn, or refuses it with 503. Its turn begins only when it has arrived
-        completely, because a slow client must not occupy a place, and ends with the response. Within ``release_turn``
-        the request has no turn."""
+        """Waits for the request's turn and passes the request on. Refuses it with 503 if too many requests are waiting.
+
+        The turn begins only when the request has arrived completely, because a slow client must not hold a turn. It
+        ends with the response. The request has no turn within ``release_turn``.
+        """
         name, cookie = client_key(str((scope.get("client") or ("",))[0])), session_cookie(scope)
         address = self._addresses.setdefault(name, Address(self._limits))
         group = address.by_cookie.setdefault(cookie, Group(self._of_cookie))
@@ -143,12 +154,12 @@ class RequestGuard:
 
 
 def is_complete(message: Scope) -> bool:
-    """Whether a request has arrived completely with this message."""
+    """Returns whether ``message`` is the last part of a request."""
     return message["type"] == "http.request" and not message.get("more_body", False)
 
 
 def session_cookie(scope: Scope) -> str:
-    """The value of a request's session cookie, which is not verified; empty without one."""
+    """Returns the value of a request's session cookie, which is not verified; empty if it has no such cookie."""
     prefix = f"{settings.SESSION_COOKIE_NAME}=".encode()
     for name, value in scope.get("headers", ()):
         if name == b"cookie":

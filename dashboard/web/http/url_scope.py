@@ -1,5 +1,7 @@
-"""The URLs of pages about experiments, measurements and claims: those of the server's own engine, or those of a
-training session's group for its private host."""
+"""The URLs of the pages about experiments, measurements and claims.
+
+They exist once for the server's own engine, and once for each group of a training session and its private host.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,8 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class UrlScope:
-    """Builds URLs that start with ``front``. ``base`` is the base template, ``extra`` its context; ``group`` is the key
-    of the group in a training session, empty for the server's own engine."""
+    """Builds the URLs of pages about one engine. All of them start with ``front``.
+
+    ``base`` is the template that these pages extend, ``extra`` the variables that it needs. ``group`` is the key of the
+    group in a training session; empty for the server's own engine.
+    """
 
     front: str = "/"
     base: str = "base.html"
@@ -18,7 +23,7 @@ class UrlScope:
 
     @property
     def experiments(self) -> str:
-        """The common start of the URLs of experiments."""
+        """The URL prefix of all experiments."""
         return f"{self.front}experiments/"
 
     def experiment(self, identity: str) -> str:
@@ -31,13 +36,15 @@ class UrlScope:
 
     @property
     def claims(self) -> str:
-        """The URL of the page of claims."""
+        """The URL of the claims page."""
         return f"{self.front}claims/"
 
     @property
     def context(self) -> dict[str, Any]:
-        """The context that every template needs. ``lab_url`` is ``front`` for a group, empty for the server's own
-        engine."""
+        """The variables that every template of these pages needs.
+
+        ``lab_url`` is ``front`` for a group, and empty for the server's own engine.
+        """
         lab_url = self.front if self.group else ""
         return {**self.extra, "base": self.base, "lab_url": lab_url, "claims_url": self.claims}
 

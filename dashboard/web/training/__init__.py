@@ -1,1 +1,1 @@
-"""Pages, API and websocket of training sessions."""
+"""Pages, API and websockets of training sessions."""

@@ -1,4 +1,4 @@
-"""The HTTP API of training sessions: an instructor's sessions and their reports."""
+"""The HTTP API of training sessions: lists the sessions of an instructor, and returns their reports."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ NO_SESSION = "You have no session with this number."
 
 
 class SessionOut(Schema):
-    """One of your sessions. Times are in seconds since 1970-01-01 UTC; 0 means never."""
+    """A training session. Times are in seconds since 1970-01-01 UTC; 0 means never."""
 
     id: str
     title: str
@@ -30,7 +30,7 @@ class SessionOut(Schema):
 
 @router.get("/sessions", response=list[SessionOut], summary="Your sessions, newest first")
 def listing(request: HttpRequest) -> Any:
-    """Your newest sessions, at most 100."""
+    """Lists the newest sessions that you may lead, at most 100."""
     return [
         {
             "id": row.id,
@@ -51,7 +51,8 @@ def listing(request: HttpRequest) -> Any:
     summary="The results of a session (session-report/1)",
 )
 def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
-    """The full report for the instructor; with ``anonymous=true``, the anonymous report of a closed session."""
+    """Returns the complete report for the instructor. With ``anonymous=true``, returns the report without names, if the
+    session is closed."""
     row = training_sessions.led_by(identity, request.user)
     if row is None:
         return Status(404, {"detail": NO_SESSION})

@@ -1,5 +1,7 @@
-"""Claims of a participant. They run on the group's host, or on a separate private host if they need a machine to
-themselves."""
+"""A participant's pages about claims.
+
+Claims run on the group's host. Claims that need a machine to themselves run on a separate private host.
+"""
 
 from dataclasses import replace
 
@@ -37,14 +39,14 @@ async def _catalogue(
 @require_GET
 @on_group_host()
 async def listing(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """The page of all claims with their newest outcomes in this group."""
+    """Renders the page of all claims, each with its newest outcome in this group."""
     return await _catalogue(request, host)
 
 
 @require_POST
 @on_group_host()
 async def run(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """Queues a run of the chosen claims, or of all that can run in a session."""
+    """Queues a run of the selected claims or, if none is selected, of all claims that can run in a session."""
     ids = request.POST.getlist("claim")[:1000]
     try:
         run_id = await to_db_thread(group_runs.run_claims, ids, host.group, host.row.owner_id)
@@ -59,7 +61,7 @@ async def run(request: HttpRequest, host: ParticipantHostContext) -> HttpRespons
 @require_GET
 @on_group_host(RunKind.CLAIMS)
 async def one_run(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """The page of a run."""
+    """Renders the page of a run of claims."""
 
     def show() -> HttpResponse:
         context = {**host.scope.context, **run_context(require_run(run_id))}
@@ -71,7 +73,7 @@ async def one_run(request: HttpRequest, host: ParticipantHostContext, run_id: st
 @require_POST
 @on_group_host(RunKind.CLAIMS)
 async def cancel(_request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """Cancels a run; its outcomes are kept."""
+    """Cancels a run of claims. Outcomes so far are kept."""
     await to_db_thread(claim_runs.request_cancel, run_id)
     service.wake()
     return redirect(f"{host.scope.claims}runs/{run_id}/")

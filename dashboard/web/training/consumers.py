@@ -1,4 +1,4 @@
-"""The read-only websockets of a session, for its instructor and its participants."""
+"""The read-only websockets of a training session, for its instructor and its participants."""
 
 from typing import Any
 
@@ -18,8 +18,11 @@ from dashboard.web.training.session_feed import INSTRUCTOR
 
 
 def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
-    """The participant of a websocket (or ``INSTRUCTOR``), whether they are admitted, and the id of the mirrored
-    experiment; None for any other client. Queries the database."""
+    """Returns the participant's id (or ``INSTRUCTOR``), whether they are admitted, and the id of the shared experiment.
+
+    The last is empty if the instructor shows no experiment. Returns None if the client may not follow the session.
+    Queries the database.
+    """
     user = scope.get("user")
     row = training_sessions.get(identity)
     if row is None:
@@ -35,12 +38,13 @@ def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
 
 
 class SessionConsumer(FeedConsumer):
-    """Sends the state that all participants see, and this participant's own state."""
+    """Websocket that sends the state that all participants see, and the state of the connected participant."""
 
     hub: FeedHub[Any] = hub
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Joins the feed, or closes the connection with ``GONE``."""
+        """Accepts the connection and joins the feed. Closes it with ``GONE`` if the client may not follow the
+        session."""
         found = await to_db_thread(_authorise, self.scope, self.key)
         await self.send({"type": "websocket.accept"})
         if found is None:
@@ -52,23 +56,24 @@ class SessionConsumer(FeedConsumer):
         add_connection(self)
 
     async def enter(self, write_now: Any, _mirrored: str, *, admitted: bool) -> None:
-        """Joins the feed of the session."""
+        """Joins the feed of the session. ``write_now`` is the server's fast path, None if it has none
+        (``feed_hub.Client``)."""
         self.client = await hub.enter(self.key, self.participant, self.base_send, write_now, admitted=admitted)
 
     def exit(self, client: Client) -> None:
-        """Leaves the feed of the session."""
+        """Removes ``client`` from the feed of the session."""
         hub.exit(self.key, self.participant, client)
 
 
 class MirrorConsumer(SessionConsumer):
-    """Sends the experiment that the instructor shows to all participants."""
+    """Websocket that sends the changes of the experiment that the instructor shows to all participants."""
 
     hub = experiments
     mirrored = ""
 
     async def enter(self, write_now: Any, mirrored: str, *, admitted: bool) -> None:
-        """Joins the feed of the shared experiment; closes the connection with ``GONE`` if none is shown, or the
-        participant is not admitted."""
+        """Joins the feed of the experiment ``mirrored``. Closes the connection with ``GONE`` if no experiment is shown,
+        or if the participant is not admitted."""
         if not mirrored or not admitted:
             await self.send({"type": "websocket.close", "code": GONE})
             return
@@ -77,6 +82,6 @@ class MirrorConsumer(SessionConsumer):
         hub.link(mirror_key(self.key, mirrored), self.client, experiments)
 
     def exit(self, client: Client) -> None:
-        """Leaves the feed of the mirrored experiment."""
+        """Removes ``client`` from the feed of the shared experiment."""
         hub.linked.remove(mirror_key(self.key, self.mirrored), client)
         experiments.leave(self.mirrored, client)

@@ -1,6 +1,7 @@
-"""Access to the runs of groups at every URL that names a run: only the group's participants and the instructor have it.
+"""Restricts access to runs of groups: experiments, measurements and runs of claims.
 
-All other users get a 404, as if the run did not exist.
+At every URL that names a run, only the group's participants and the instructor have access. All other users get a 404,
+as if the run did not exist.
 """
 
 import re
@@ -29,20 +30,25 @@ SOCKETS = re.compile(r"/ws/(?:experiments|measurements)/[^/]+/")
 
 
 def is_instructor_of(group: str, user: Any) -> bool:
-    """Whether the user may lead the session of a group. Queries the database."""
+    """Returns whether the user may lead the session of a group. Queries the database."""
     return training_sessions.led_by(session_of_group(group), user) is not None
 
 
 def may_open(kind: RunKind, identity: str, user: Any) -> bool:
-    """Whether a signed-in user may see a run at the URLs of the server's own engine: it belongs to no group, or the
-    user leads the session. Queries the database."""
+    """Returns whether a signed-in user may see a run at the URLs of the server's own engine.
+
+    That is the case if the run belongs to no group, or if the user may lead the group's session. Queries the database.
+    """
     group = group_runs.group_of(kind, identity[:40])
     return not group or is_instructor_of(group, user)
 
 
 def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | None:
-    """The admitted participant of this group whose token a browser session contains; None without one. Queries the
-    database."""
+    """Returns the participant of a group whose token a browser session contains; None without one, or if they are not
+    admitted.
+
+    Queries the database.
+    """
     session = session_of_group(group)
     token = tokens_of(browser_session).get(session, "")
     found = participants.by_token(session, str(token)) if token else None
@@ -50,15 +56,20 @@ def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | N
 
 
 def any_participant(browser_session: Any) -> ParticipantRef | None:
-    """A participant of any training session whose token a browser session contains; None without one. Queries the
-    database."""
+    """Returns a participant of any training session whose token a browser session contains; None without one.
+
+    Queries the database.
+    """
     held = (participants.by_token(session, str(token)) for session, token in tokens_of(browser_session).items())
     return next((participant for participant in held if participant is not None), None)
 
 
 def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether the browser of a websocket may follow a run, and the id of the participant who does, empty for a
-    signed-in user. Queries the database."""
+    """Returns whether the browser of a websocket may follow a run, and the id of its participant (empty for a signed-in
+    user).
+
+    Queries the database.
+    """
     user = scope.get("user")
     signed_in = user is not None and bool(user.is_authenticated)
     group = group_runs.group_of(kind, identity)
@@ -71,14 +82,15 @@ def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[
 
 
 class GroupAccessMiddleware:
-    """Hides runs of groups from everyone but the instructor, at the URLs of the server's own engine, in pages and
-    API."""
+    """Hides runs of groups at the URLs of the server's own engine, in pages and API, from all users except the
+    instructor."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers 404 for a run of a group whose session the user does not lead."""
+        """Answers 404 if the URL names a run of a group whose session the user may not lead. Passes other requests
+        on."""
         named = NAMED.match(request.path_info)
         if named is None or may_open(KINDS[named[1]], named[2], request.user):
             return self.get_response(request)
@@ -88,8 +100,11 @@ class GroupAccessMiddleware:
 
 
 def group_filter(session: str, user: Any) -> dict[str, str]:
-    """A filter for lists of the API: runs outside sessions or, with ``session``, those of its groups. Http404 if the
-    user does not lead that session. Queries the database."""
+    """Returns a queryset filter for lists of runs: without ``session``, the runs outside sessions; otherwise the runs
+    of its groups.
+
+    Raises Http404 if the user may not lead the session. Queries the database.
+    """
     if not session:
         return {"group": ""}
     if training_sessions.led_by(session[:16], user) is None:

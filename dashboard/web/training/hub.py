@@ -1,7 +1,7 @@
-"""The websocket clients of training sessions. The state for all participants is encoded once; each participant also
-gets a small message with their own state.
+"""Sends live updates to the websocket clients of training sessions.
 
-Changes by the instructor are sent at once; presence and answers are collected for ``COLLECT_S`` seconds.
+The state for all participants is encoded once. Each participant also gets a small message with their own state. Changes
+by the instructor are sent at once; presence and answers are collected for ``COLLECT_S`` seconds.
 """
 
 import asyncio
@@ -42,13 +42,16 @@ def _read_state(session: str, present: int) -> SessionState | None:
 
 
 def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]]]:
-    """The machines that do not respond, and the state and reason of each group's host."""
+    """Returns the machines that do not respond, and the state and reason of each group's host. Queries the database."""
     absent = absent_machines()
     return absent, group_host_store.states_of(session, absent)
 
 
 class SessionHub(FeedHub[SessionFeed]):
-    """The feeds of training sessions, by session. ``peers`` are the other web processes."""
+    """The feeds of training sessions. The key of a feed is the session's id. ``peers``: the other web processes.
+
+    ``linked``: connections that are closed together with a participant, a session or a shared comparison.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,19 +67,25 @@ class SessionHub(FeedHub[SessionFeed]):
             self._loop.call_soon_threadsafe(call)
 
     def wake(self, key: str) -> None:
-        """Sends the changes of a session to its clients, in all processes, within ``COLLECT_S`` seconds."""
+        """Sends the changes of a session to its clients, in all web processes, within ``COLLECT_S`` seconds. From any
+        thread."""
         self.peers.tell("class", key)
         self._in_loop(lambda: self.mark(key))
 
     def tell(self, session: str, *changed: str) -> None:
-        """Sends the changes of a session to its clients at once, in all processes; the ``changed`` participants also
-        get their own states."""
+        """Sends the changes of a session to its clients at once, in all web processes. May be called from any thread.
+
+        ``changed``: the ids of participants who also get their own state.
+        """
         self.peers.tell("class-now", session, *changed)
         self._in_loop(lambda: self.mark(session, *changed, urgent=True))
 
     def mark(self, session: str, *changed: str, urgent: bool = False) -> None:
-        """Marks a session as dirty in this process; ``changed`` are the participants whose own states are sent as well.
-        Call this in the event loop."""
+        """Marks the feed of a session as dirty in this process. Call it in the event loop.
+
+        ``changed``: the ids of participants who also get their own state. If ``urgent`` is true, the changes are sent
+        at once.
+        """
         feed = self._feeds.get(session)
         if feed is not None:
             feed.outdated.update(dict.fromkeys(changed))
@@ -85,23 +94,26 @@ class SessionHub(FeedHub[SessionFeed]):
                 feed.urgent.set()
 
     def feeds(self) -> list[SessionFeed]:
-        """The feeds of the sessions that have clients in this process."""
+        """Returns the feeds of the sessions that have clients in this process."""
         return list(self._feeds.values())
 
     def present(self, session: str) -> set[str]:
-        """The ids of a session's participants who are present in any process."""
+        """Returns the ids of a session's participants who are present in any web process."""
         feed = self._feeds.get(session)
         here = feed.present(shared_clock()) if feed is not None else set()
         return here | self.peers.participants(session)
 
     def number_present(self, now: float) -> int:
-        """The number of participants, of all sessions, who are present in this process."""
+        """Returns the number of participants, of all sessions, who are present in this process at the time ``now``."""
         return sum(len(feed.present(now)) for feed in self._feeds.values())
 
     async def enter(
         self, session: str, participant: str, send: Send, write: WriteNow | None, *, admitted: bool
     ) -> Client:
-        """Adds a client of a participant or of the ``INSTRUCTOR`` to the feed of a session."""
+        """Adds a client to the feed of a session and returns it. ``participant``: their id, or ``INSTRUCTOR``.
+
+        A participant who is not ``admitted`` gets only their own state.
+        """
         self._loop = asyncio.get_running_loop()
         feed = self._open_feed(session)
         if admitted:
@@ -119,7 +131,8 @@ class SessionHub(FeedHub[SessionFeed]):
         return client
 
     def exit(self, session: str, participant: str, client: Client) -> None:
-        """Removes a client. Its participant counts as present for another ``GRACE_S`` seconds."""
+        """Removes a client. Its participant counts as present for another ``GRACE_S`` seconds, unless they have other
+        clients."""
         feed = self._feeds.get(session)
         if feed is not None:
             feed.waiting.discard(client)
@@ -133,7 +146,8 @@ class SessionHub(FeedHub[SessionFeed]):
         self.leave(session, client)
 
     def leave(self, key: str, client: Client) -> None:
-        """Removes a client. A feed without clients ends, unless participants wait for admission."""
+        """Removes a client from a feed. Ends the feed if it has no other client and no participant waits for
+        admission."""
         feed = self._feeds.get(key)
         if feed is not None and feed.waiting:
             if client.pending is not None:
@@ -143,20 +157,25 @@ class SessionHub(FeedHub[SessionFeed]):
         super().leave(key, client)
 
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Links a client to a participant, a session or a mirror, given by its ``key``, so that the client is
-        disconnected with it. ``hub`` is the client's hub."""
+        """Registers a client under ``key``: the id of a participant or session, or a ``mirror_key``. ``hub`` is the
+        client's hub.
+
+        Its connection is closed when the participant is removed, or when the session or the shared comparison ends.
+        """
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)
 
     def disconnect_participant(self, session: str, participant: str) -> None:
-        """Closes all connections of a participant, in all processes, because they were removed or have moved to another
-        device."""
+        """Closes all connections of a participant, in all web processes. Call it after removing the participant or
+        after a move to another device."""
         self.peers.tell("class-out", session, participant)
         self.disconnect_here(session, participant)
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
-        """Closes the connections of a participant in this process: all linked connections, and those connections to the
-        session that were opened ``before`` this time by the loop's clock."""
+        """Closes all linked connections of a participant in this process, and their connections to the session.
+
+        ``before``: closes only connections to the session that were opened before this time (loop time).
+        """
 
         def disconnect() -> None:
             self.linked.disconnect(participant)
@@ -168,14 +187,14 @@ class SessionHub(FeedHub[SessionFeed]):
         self._in_loop(disconnect)
 
     def end_mirrors(self, session: str) -> None:
-        """Closes all connections to the session's shared comparison, in all processes, because it was replaced or
-        ended."""
+        """Closes all connections to the session's shared comparison, in all web processes. Call it after the comparison
+        was replaced or ended."""
         self.peers.tell("class-mirrors", session)
         self.end_mirrors_here(session)
 
     def end_mirrors_here(self, session: str, current: str = "") -> None:
-        """Closes the connections to the session's shared comparisons in this process, except those to the ``current``
-        experiment."""
+        """Closes the connections to the session's shared comparisons in this process. Those to the ``current``
+        experiment stay open."""
         self._in_loop(lambda: self.linked.end_mirrors(session, current))
 
     async def _run_feed(self, feed: SessionFeed) -> None:
@@ -196,8 +215,11 @@ class SessionHub(FeedHub[SessionFeed]):
                 await asyncio.wait_for(feed.urgent.wait(), COLLECT_S)
 
     async def _check_hosts(self, feed: SessionFeed) -> None:
-        """Marks participants whose hosts have changed, because hosts also start and stop without a command; places
-        hosts that wait for a machine."""
+        """Reads the states of the groups' hosts, because hosts also start and stop without a command.
+
+        Marks the participants whose host has changed, so that they get their own state. Assigns machines to hosts that
+        wait for one.
+        """
         before = feed.hosts or {}
         feed.absent, hosts = await to_db_thread(_read_hosts, feed.key)
         feed.hosts = hosts
@@ -248,7 +270,11 @@ class SessionHub(FeedHub[SessionFeed]):
         await self._record_presence(feed, feed.present(now), on_peers)
 
     async def _record_presence(self, feed: SessionFeed, here: set[str], on_peers: frozenset[str]) -> None:
-        """Stores which participants have left or returned, for the results and the replay."""
+        """Stores which participants have arrived and left since the last call, for the results and the replay.
+
+        ``here``: the participants who are present in this process. ``on_peers``: those who are present in other web
+        processes.
+        """
         came = here - feed.recorded
         left = {key: feed.left_at.get(key, shared_clock()) for key in feed.recorded - here - on_peers}
         if came or left:

@@ -1,10 +1,11 @@
-"""Joining a session with a code and a name, and moving a participant to another device with a personal link.
+"""Views for joining a session with a code and a name, and for moving a participant to another device with a personal
+link.
 
-New participants are rate limited per client (``core.training.rate_limit``). A host is requested only when its group
-opens a step.
+New participants are rate limited per client (``core.training.rate_limit``). A private host is requested only when its
+group opens a step.
 
 Entered codes are rate limited per client and overall. The join link and its QR code contain the code and a signature,
-which cannot be guessed: they continue to work while someone guesses codes.
+which cannot be guessed. They continue to work while someone guesses codes.
 """
 
 import math
@@ -35,12 +36,12 @@ KEY_LENGTH = 22
 
 
 def key_of(code: str) -> str:
-    """The signature of a join code, as the join link contains it."""
+    """Returns the signature of a join code, which the join link contains as ``key``."""
     return _signer.signature(code)[:KEY_LENGTH]
 
 
 def join_link(origin: str, code: str) -> str:
-    """The link with which participants join. ``origin`` is the scheme, host and port of the server."""
+    """Returns the link with which participants join. ``origin`` is the scheme, host and port of the server."""
     return f"{origin}/join/?code={code}&key={key_of(code)}"
 
 
@@ -56,7 +57,7 @@ def _page(request: HttpRequest, status: int = 200, **context: object) -> HttpRes
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def join(request: HttpRequest) -> HttpResponse:
-    """The form with which participants join. POST with a correct code and a free name makes the browser a
+    """Renders the form with which participants join. A POST with a correct code and a free name makes this browser a
     participant."""
     if request.method != "POST":
         return _page(request)
@@ -111,8 +112,10 @@ def _join(request: HttpRequest, row: TrainingSession, address: str, now: float) 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def resume(request: HttpRequest, token: str) -> HttpResponse:
-    """The page of a personal link. GET changes nothing, so that a preview of the link does not use it up; its button
-    (POST) moves the participant to this device."""
+    """Renders the page of a personal link. POST moves the participant to this device.
+
+    GET changes nothing, so that a preview of the link does not use it up.
+    """
     if request.method != "POST":
         participant = participants.by_link(token)
         session = training_sessions.get(participant.session) if participant else None

@@ -1,4 +1,4 @@
-"""Clients that are disconnected together with a participant, a session or a shared comparison."""
+"""Websocket clients that are disconnected together with a participant, a session or a shared comparison."""
 
 from typing import Any
 
@@ -8,12 +8,16 @@ MIRROR = "mirror:"
 
 
 def mirror_key(session: str, experiment: str) -> str:
-    """The key for clients that follow an experiment as the shared comparison of a session."""
+    """Returns the key for clients that follow an experiment as the shared comparison of a session. Both arguments are
+    ids."""
     return f"{MIRROR}{session}:{experiment}"
 
 
 class LinkedClients:
-    """The linked clients, by the key to which they are linked. Use it only in the event loop."""
+    """The clients that are linked to each key: a participant's id, a session's id or a ``mirror_key``.
+
+    Use it only in the event loop.
+    """
 
     def __init__(self) -> None:
         self._clients: dict[str, dict[Client, FeedHub[Any]]] = {}
@@ -30,16 +34,16 @@ class LinkedClients:
             self._clients.pop(key, None)
 
     def disconnect(self, key: str) -> None:
-        """Closes the connections of all clients that are linked to this key."""
+        """Closes the connections of all clients that are linked to a key."""
         for client, hub in tuple(self._clients.get(key, {}).items()):
             hub.disconnect(client, GONE)
 
     def mirrored(self) -> set[str]:
-        """The ids of the sessions whose shared comparison has clients."""
+        """Returns the ids of the sessions whose shared comparison has clients."""
         return {key.split(":")[1] for key in self._clients if key.startswith(MIRROR)}
 
     def end_mirrors(self, session: str, current: str) -> None:
-        """Closes the connections to shared comparisons of a session, except to the ``current`` experiment."""
+        """Closes the connections to shared comparisons of a session. Those to the ``current`` experiment stay open."""
         for key in tuple(self._clients):
             if key.startswith(mirror_key(session, "")) and key != mirror_key(session, current):
                 self.disconnect(key)

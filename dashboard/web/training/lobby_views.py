@@ -1,5 +1,4 @@
-"""A participant's pages other than the steps: the lobby, the shared comparison, asking for help, moving to another
-device."""
+"""A participant's pages other than the steps: lobby, shared comparison, raised hand, move to another device."""
 
 from typing import Any
 
@@ -31,7 +30,7 @@ from dashboard.web.workshops.views import list_steps, render_page
 
 @require_GET
 async def lobby(request: HttpRequest, identity: str) -> HttpResponse:
-    """The participant's lobby; redirects the instructor to the console."""
+    """Renders the participant's lobby. Redirects the instructor to the console."""
     user = await request.auser()
 
     def is_only_instructor() -> bool:
@@ -61,7 +60,8 @@ async def _lobby(request: HttpRequest, row: TrainingSession, participant: Partic
 
 
 def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str, object]]:
-    """The admitted participants: their names, whether they are present, and whether they are in the same group."""
+    """Lists the admitted participants: their names, whether they are present, and whether they are in this
+    participant's group."""
     present = hub.present(row.id)
     rows = row.participants.filter(removed_at=0.0).exclude(admitted_at=0.0).values_list("id", "name", "group")
     return [
@@ -71,7 +71,8 @@ def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str,
 
 
 async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """Redirects to the step from which a form was sent, or to the lobby if it was sent from there."""
+    """Returns a redirect to the page from which a form was sent: the step that the field ``step`` names, or the
+    lobby."""
     workshop, step = await to_db_thread(workshop_in, row), request.POST.get("step", "")
     return redirect(f"/sessions/{row.id}/" + (f"steps/{step}/" if workshop.index(step) is not None else ""))
 
@@ -99,7 +100,8 @@ async def hand(request: HttpRequest, row: TrainingSession, participant: Particip
 @require_POST
 @for_participant
 async def host(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """Requests the group's host, or resets it."""
+    """Requests the private host of the participant's group. With ``do=reset``, replaces the current host by a new
+    one."""
     if row.hosts == HostsFor.NONE or not participant.admitted:
         raise Http404(_("This session has no private hosts."))
     group, reset = group_key(row.id, participant.group), request.POST.get("do") == "reset"
@@ -114,7 +116,8 @@ async def host(request: HttpRequest, row: TrainingSession, participant: Particip
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_participant
 async def device(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """The page for moving to another device. POST creates a link and its QR code, and voids the previous link."""
+    """Renders the page for moving to another device. POST creates a personal link and its QR code; the previous link
+    expires."""
     context = await page_context(row, participant)
     if request.method != "POST":
         return await private_page(request, "training/transfer.html", context)
@@ -127,7 +130,7 @@ async def device(request: HttpRequest, row: TrainingSession, participant: Partic
 @require_POST
 @for_participant
 async def leave(request: HttpRequest, row: TrainingSession, _participant: ParticipantRef) -> HttpResponse:
-    """Makes this browser forget the participant, who stays in the session."""
+    """Removes the participant from this browser. The participant stays in the session."""
     key = request.session.session_key
     await to_db_thread(remove_token, request, row.id)
     end_session(key or "")
@@ -137,12 +140,13 @@ async def leave(request: HttpRequest, row: TrainingSession, _participant: Partic
 @require_GET
 @for_admitted
 async def mirror(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """The page of the comparison that the instructor shows, live and read-only."""
+    """Renders the comparison that the instructor shows, live and read-only."""
     return await mirrored_page(request, row, await page_context(row, participant))
 
 
 async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dict[str, object]) -> HttpResponse:
-    """The read-only page of the shared experiment. Http404 if no experiment is mirrored."""
+    """Renders the read-only page of the experiment that the instructor shows. Raises Http404 if no experiment is
+    shown."""
     if not row.mirror_id:
         raise Http404(_("Your instructor does not show a comparison now."))
     snapshot = await to_db_thread(load_snapshot, row.mirror_id)

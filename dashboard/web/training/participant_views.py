@@ -1,4 +1,4 @@
-"""The instructor's page about one participant: progress, messages, and the runs of the group."""
+"""The instructor's page about one participant: progress, messages, and the runs of the participant's group."""
 
 import asyncio
 from typing import Any
@@ -42,7 +42,7 @@ def _url(row: TrainingSession, participant: str) -> str:
 
 
 def find_participant(row: TrainingSession, participant: str) -> Participant:
-    """A participant of the session. Raises Http404 if the participant does not exist or was removed."""
+    """Returns a participant of the session. Raises Http404 if no participant has this id, or if they were removed."""
     found = participants.get(row.id, participant)
     if found is None or found.removed_at:
         raise Http404(_("This session has no participant with this number."))
@@ -73,7 +73,7 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
 
 
 def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
-    """Template context with the runs of the participant's group that are not part of workshop steps."""
+    """Returns template variables with the runs of the participant's group, except those of workshop steps."""
     if row.hosts == HostsFor.NONE:
         return {"group": ""}
     group, scope = group_key(row.id, participant.group), UrlScope(_url(row, participant.id))
@@ -86,7 +86,10 @@ def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
 
 
 async def _containers(row: TrainingSession, group: str) -> dict[str, Any]:
-    """Template context with the containers on the group's host, or the reason why they cannot be listed."""
+    """Returns template variables with the containers on the group's host, or with the reason why they cannot be listed.
+
+    ``group`` is empty in a session without private hosts.
+    """
     if not group or row.closed_at:
         return {}
     try:
@@ -117,14 +120,14 @@ async def _page(
 @require_GET
 @for_instructor
 async def overview(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
-    """The page about a participant."""
+    """Renders the page about a participant."""
     return await _page(request, row, participant)
 
 
 @require_GET
 @for_instructor
 async def live(request: HttpRequest, row: TrainingSession, participant: str, run_id: str) -> HttpResponse:
-    """The page of an experiment of the participant's group, live and read-only, with a form to send a hint."""
+    """Renders an experiment of the participant's group, live and read-only, with a form to send a hint."""
 
     def read() -> dict[str, Any]:
         found = find_participant(row, participant)
@@ -148,7 +151,10 @@ async def live(request: HttpRequest, row: TrainingSession, participant: str, run
 @require_POST
 @for_instructor
 async def change(request: HttpRequest, row: TrainingSession, participant: str, what: str) -> HttpResponse:
-    """Renames, removes, admits or answers a participant, lowers their hand, or creates a link to another device."""
+    """Changes a participant. ``what``: rename, remove, admit, lower (their hand), say (send a message), or link.
+
+    ``link`` creates a link with which the participant moves to another device.
+    """
     found, now = await to_db_thread(find_participant, row, participant), shared_clock()
     if row.closed_at and what in {"say", "admit"}:
         return await _page(request, row, participant, 409, problem=_("This session is over and cannot be changed."))

@@ -1,4 +1,4 @@
-"""Responses that several views of training sessions share: private pages, refusals, QR codes."""
+"""Responses that several views of training sessions use: private pages, refusals, QR codes."""
 
 from typing import Any
 
@@ -13,8 +13,10 @@ from dashboard.web.workshops.views import render_page
 
 
 async def private_page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """A page that caches must not store. Without the frame around its content if a script requests it
-    (``PART_HEADER``)."""
+    """Renders a page that caches must not store.
+
+    If a script requests the page (``PART_HEADER``), the response contains only the template's block ``main``.
+    """
     base = {"base": "fragment_base.html" if PART_HEADER in request.headers else "base.html"}
     response = await render_page(request, template, base | context, status)
     response["Cache-Control"] = "no-store"
@@ -22,7 +24,10 @@ async def private_page(request: HttpRequest, template: str, context: dict[str, A
 
 
 async def refused(request: HttpRequest, status: int, title: str, sentence: str, back: str) -> HttpResponse:
-    """A refusal in the format that the client accepts: a page, JSON, or a line of text."""
+    """Returns a refusal in the format that the client accepts: a page, JSON, or a line of text.
+
+    ``sentence`` is the reason. The page has ``title`` as its heading, and a link to the URL ``back``.
+    """
     accepted = request.headers.get("Accept", "")
     if "application/json" in accepted:
         return JsonResponse({"detail": sentence}, status=status)
@@ -32,7 +37,7 @@ async def refused(request: HttpRequest, status: int, title: str, sentence: str, 
 
 
 def qr_code(text: str, title: str) -> SafeString:
-    """A QR code as inline SVG with an accessible name."""
+    """Returns a QR code of ``text`` as inline SVG. ``title`` is its accessible name."""
     svg = make(text, error="m", micro=False).svg_inline(
         omitsize=True, dark="#000", light="#fff", title=title, svgclass="qr", lineclass=None, border=3
     )

@@ -1,7 +1,6 @@
-"""Identifies the sender of a request: the instructor of a session, or one of its participants. Everyone else gets a
-404.
+"""Decorators that admit only the instructor of a session, or only its participants, to a view. All others get a 404.
 
-A browser session contains the tokens of its participants, one for each training session that it has joined.
+A browser session contains one participant's token for each training session that it has joined.
 """
 
 import re
@@ -26,27 +25,33 @@ OWN_PATH = re.compile(r"/(?:ws/)?sessions/([a-z0-9]{1,16})/(?!console/)[^?#]*")
 
 
 def session_in(path: str) -> str:
-    """The id of the session whose participants may request this path; empty for any other path."""
+    """Returns the id of the session whose participants may request this path; empty for any other path."""
     match = OWN_PATH.fullmatch(path)
     return match[1] if match else ""
 
 
 def tokens_of(browser_session: Any) -> Mapping[str, str]:
-    """The participants' tokens in a browser session, by training session."""
+    """Returns the participants' tokens in a browser session, by the id of the training session."""
     tokens = browser_session.get(TOKENS_KEY) if browser_session is not None else None
     return tokens if isinstance(tokens, dict) else {}
 
 
 def participant_in(browser_session: Any, path: str) -> ParticipantRef | None:
-    """The participant as whom a browser session may request this path; None without one. Queries the database."""
+    """Returns the participant of a browser session who may request this path; None if there is no such participant.
+
+    Queries the database.
+    """
     identity = session_in(path)
     token = tokens_of(browser_session).get(identity, "")
     return participants.by_token(identity, token) if isinstance(token, str) and token else None
 
 
 def add_token(request: HttpRequest, identity: str, token: str) -> None:
-    """Makes this browser the participant with this token. The browser gets a new session cookie, unless signing in has
-    just created one, so that a client that knows the old cookie does not become the participant as well."""
+    """Stores a participant's token in the browser session. ``identity`` is the id of the training session.
+
+    The browser also gets a new session cookie, unless signing in has just created one. So a client that knows the old
+    cookie does not become the participant as well.
+    """
     others = {key: value for key, value in tokens_of(request.session).items() if key != identity}
     if request.session.session_key and not request.user.is_authenticated:
         request.session.cycle_key()
@@ -54,12 +59,13 @@ def add_token(request: HttpRequest, identity: str, token: str) -> None:
 
 
 def remove_token(request: HttpRequest, identity: str) -> None:
-    """Removes the session's token from this browser, which is then no longer a participant."""
+    """Removes the token of a training session from the browser session, which then has no participant in that
+    session."""
     request.session[TOKENS_KEY] = {key: token for key, token in tokens_of(request.session).items() if key != identity}
 
 
 def not_found() -> Http404:
-    """The exception for everyone who has no access, as if the session did not exist."""
+    """Returns the exception for users without access. They get the same response as if the session did not exist."""
     return Http404(_("There is no session with this number."))
 
 
@@ -70,7 +76,8 @@ type View = Callable[..., Answer]  # (request, identity, …): Django passes the
 
 
 def for_participant[**P](view: ParticipantView[P]) -> View:
-    """Decorates a view for participants of the session; everyone else gets a 404."""
+    """Decorator: passes the session and the participant to the view. Everyone but the session's participants gets a
+    404."""
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -83,7 +90,7 @@ def for_participant[**P](view: ParticipantView[P]) -> View:
 
 
 def for_admitted[**P](view: ParticipantView[P]) -> View:
-    """Decorates a view for admitted participants; those who wait are redirected to the lobby."""
+    """Decorator like ``for_participant``, but redirects participants who wait for admission to the lobby."""
 
     @for_participant
     @wraps(view)
@@ -106,7 +113,7 @@ def _find(request: HttpRequest, identity: str) -> tuple[TrainingSession | None, 
 
 
 def for_instructor[**P](view: SessionView[P]) -> View:
-    """Decorates a view for the session's instructor and for owners; everyone else gets a 404."""
+    """Decorator: passes the session to the view. Everyone but the session's instructor and owners gets a 404."""
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The feed of one training session in a web process: its connections, and the state that was sent to them."""
+"""The feed of one training session in a web process: its connections, and the state that they have received."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -13,9 +13,13 @@ INSTRUCTOR = ""  # the key of the instructor among the participants
 
 @dataclass(slots=True)
 class SessionFeed(Feed):
-    """A session that has clients. ``connections`` are the clients of each participant; ``left_at`` is the time when a
-    participant's last client disconnected. ``waiting`` are the clients of participants who are not admitted, who get
-    only their own state."""
+    """The feed of a training session that has clients.
+
+    ``state`` is the last state that was sent. ``connections`` are the clients of each participant, by id; the
+    instructor's are under ``INSTRUCTOR``. ``left_at`` is the time when a participant's last client disconnected.
+    ``waiting`` are the clients of participants who are not admitted, who get only their own state. ``urgent`` is set if
+    changes must be sent at once.
+    """
 
     state: SessionState | None = None
     connections: dict[str, set[Client]] = field(default_factory=dict)
@@ -40,6 +44,6 @@ class SessionFeed(Feed):
     absent: frozenset[str] = frozenset()
 
     def present(self, now: float) -> set[str]:
-        """The ids of the participants who are present in this process."""
+        """Returns the ids of the participants who are present in this process at the time ``now``."""
         known = (self.connections.keys() | self.left_at.keys()) - {INSTRUCTOR}
         return {key for key in known if is_present(len(self.connections.get(key, ())), self.left_at.get(key, 0.0), now)}

@@ -1,4 +1,5 @@
-"""The place where a participant works on a session's workshop: open steps, host, and the context of the pages."""
+"""Where and with which permissions a participant works on the session's workshop, and the template variables of the
+pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +28,7 @@ BASE = "training/participant_base.html"
 
 
 def workshop_in(row: TrainingSession) -> Workshop:
-    """The session's workshop. Raises Http404 if it no longer exists."""
+    """Returns the session's workshop. Raises Http404 if it no longer exists."""
     workshop = library().get(row.workshop)
     if workshop is None:
         raise Http404(_("The workshop of this session no longer exists."))
@@ -35,14 +36,16 @@ def workshop_in(row: TrainingSession) -> Workshop:
 
 
 def _without_lab(group: str) -> HostState | None:
-    """The state of a host that no lab can report, because it has no machine yet or its machine does not respond;
-    otherwise None."""
+    """Returns the state of a group's host that no lab can report; None if a lab can report it.
+
+    No lab can report it if the host has no machine yet, or if its machine does not respond. Queries the database.
+    """
     stage, reason = group_host_store.state_of(group, absent_machines())
     return HostState(group, stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
 
 
 async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostState | None:
-    """The state of the group's host; None in a session without hosts."""
+    """Returns the state of the participant's private host; None in a session without hosts."""
     if row.hosts == HostsFor.NONE:
         return None
     group = group_key(row.id, participant.group)
@@ -55,7 +58,7 @@ async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostS
 
 
 def closed_reason(row: TrainingSession) -> str:
-    """Why participants cannot work on any step now; empty if they can."""
+    """Returns why participants cannot work on any step now; empty if they can."""
     if row.closed_at:
         return _("This session is over. Your results are kept.")
     if row.locked:
@@ -66,7 +69,10 @@ def closed_reason(row: TrainingSession) -> str:
 def place_of(
     row: TrainingSession, participant: ParticipantRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
 ) -> WorkshopPlace:
-    """The place where this participant works. ``extra`` is added to the template context."""
+    """Returns where and with which permissions the participant works on the workshop.
+
+    ``extra``: further template variables. Queries the database.
+    """
     pacing = session_state.pacing(row, workshop)
     hosts = row.hosts != HostsFor.NONE
     home = f"/sessions/{row.id}/"
@@ -88,8 +94,10 @@ def place_of(
 
 
 async def page_context(row: TrainingSession, participant: ParticipantRef, step: str = "") -> dict[str, Any]:
-    """The template context of all pages of a participant, with the state of the host. ``step`` is the slug of the step
-    that the page shows, empty if it shows none."""
+    """Returns the template variables of all pages of a participant, with the state of the host.
+
+    ``step`` is the slug of the step that the page shows, empty if it shows none.
+    """
     context = await to_db_thread(_page_context, row, participant, step)
     return {**context, "host": await host_state(row, participant) if participant.admitted else None}
 

@@ -1,4 +1,4 @@
-"""Steps of the workshop, for a participant. Only the first prediction counts; commands run on the group's host."""
+"""A participant's views of workshop steps. Only the first prediction counts; commands run on the group's host."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,8 +28,10 @@ from dashboard.web.workshops import step_context
 async def _place(
     row: TrainingSession, participant: ParticipantRef, slug: str, *, whole_page: bool
 ) -> tuple[step_context.WorkshopPlace, Workshop, Step]:
-    """The place where the participant works, the workshop and the step. For a ``whole_page``, the place contains the
-    context of the page around the step."""
+    """Returns where the participant works (``WorkshopPlace``), the workshop and the step.
+
+    If ``whole_page`` is true, the first also contains the template variables of the page around the step.
+    """
     workshop = await to_db_thread(workshop_in, row)
     step = step_context.find_step(workshop, slug)
     extra = await page_context(row, participant, slug) if whole_page else {}
@@ -39,7 +41,7 @@ async def _place(
 @require_GET
 @for_admitted
 async def step_page(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """The page of a step."""
+    """Renders the page of a step."""
     place = await _place(row, participant, step, whole_page=True)
     return await step_context.refuse_locked(request, *place) or await step_context.render_step(request, *place)
 
@@ -47,7 +49,7 @@ async def step_page(request: HttpRequest, row: TrainingSession, participant: Par
 @require_POST
 @for_admitted
 async def opened(_request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """Records when the participant first opened the step, and requests the group's host. The page sends this
+    """Records when the participant first opened the step, and requests the group's host. The page's script sends this
     request."""
     place, workshop, found = await _place(row, participant, step, whole_page=False)
     walk = await to_db_thread(workshop_store.load_progress, participant.person, row.workshop)
@@ -60,7 +62,7 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
 
 
 async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None:
-    """Requests the group's host when the group opens its first step; joining alone requests none."""
+    """Requests the group's host when the group opens its first step."""
     with suppress(NoHostError):
         await request_first_host(group_key(row.id, participant.group))
 
@@ -68,13 +70,15 @@ async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None
 @require_POST
 @for_admitted
 async def predict(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """Stores a prediction, unless one exists already."""
+    """Stores the participant's prediction, unless one exists already."""
     choice, part = step_context.parse_number(request, "choice"), step_context.PART_HEADER in request.headers
     place, workshop, found = await _place(row, participant, step, whole_page=not part)
 
     def store() -> tuple[int, str]:
-        """Stores the prediction in a single call to a thread, since all participants predict at the same time. Returns
-        the status of the response, and the reason of a refusal, empty if stored."""
+        """Stores the prediction. Returns the status of the response and, if the prediction was refused, the reason.
+
+        It is a single call to a thread, because all participants predict at the same time.
+        """
         walk = workshop_store.load_progress(participant.person, row.workshop)
         question = found.predict
         if walk is None or place.is_locked(workshop, walk, found):

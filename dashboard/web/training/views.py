@@ -1,4 +1,4 @@
-"""An instructor's training sessions: the list, and the form that creates one."""
+"""An instructor's training sessions: the list, and the form that creates a session."""
 
 from typing import Any
 
@@ -26,13 +26,15 @@ async def _owner(request: HttpRequest) -> int:
 
 
 def status_of(row: TrainingSession, now: float) -> JoinStatus:
-    """Whether and how participants can join a session now."""
+    """Returns whether and how participants can join a session at the time ``now``."""
     return join_status(row.closed_at, row.expires_at, now, admission_required=row.admission_required)
 
 
 def refuse_hosts(available: Capacity, needed: int) -> str | None:
-    """Why a session with this many hosts cannot be created; None if it can. There may be more hosts than fit at the
-    same time, because the rest wait in a queue."""
+    """Returns why a session cannot have the ``needed`` number of hosts; None if it can.
+
+    There may be more hosts than fit at the same time, because the rest wait in a queue.
+    """
     if not needed or (not available.problem and available.total):
         return None
     return available.problem or available.sentence
@@ -40,7 +42,7 @@ def refuse_hosts(available: Capacity, needed: int) -> str | None:
 
 @require_GET
 async def listing(request: HttpRequest) -> HttpResponse:
-    """The page of the instructor's sessions."""
+    """Renders the list of sessions that the user may lead."""
     user, now = await request.auser(), shared_clock()
 
     def read() -> dict[str, Any]:
@@ -62,7 +64,8 @@ async def listing(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def new(request: HttpRequest) -> HttpResponse:
-    """The form that creates a session, with the capacity for private hosts. A valid POST creates the session."""
+    """Renders the form that creates a session, with the capacity for private hosts. A valid POST creates the
+    session."""
     shelved = await to_db_thread(library().all)
     workshops = {found.workshop.slug: found.workshop for found in shelved if found.workshop is not None}
     settings = NewSession(workshop=request.GET.get("workshop", "")[:40])

@@ -1,5 +1,4 @@
-"""The addresses at which browsers can open this web process: its listening sockets and the machine's addresses, read
-from the kernel."""
+"""The addresses at which browsers can open this web process, from its listening sockets and the machine's addresses."""
 
 import os
 from contextlib import suppress
@@ -22,8 +21,10 @@ from dashboard.netns.netlink.interfaces import LinkTable, open_route_socket
 
 
 def read_own_network() -> NamespaceState:
-    """The links and routes of this process's network namespace. Needs no privileges. Blocks for about 30 µs per
-    link."""
+    """Reads the links and routes of this process's network namespace from the kernel.
+
+    Needs no privileges. Blocks for about 30 µs per link.
+    """
     with open_route_socket() as opened:
         table = LinkTable(0)
         table.load_links(opened)
@@ -33,14 +34,17 @@ def read_own_network() -> NamespaceState:
 
 @cache
 def listening_addresses(port: int) -> tuple[str, ...]:
-    """The addresses of this process's TCP sockets that listen on a port. Cached, because all of them are open before
-    the first request."""
+    """Returns the IP addresses at which this process listens on a TCP port.
+
+    Cached, because all sockets are open before the first request.
+    """
     sockets = psutil.Process(os.getpid()).net_connections("tcp")
     return tuple(one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN and one.laddr.port == port)
 
 
 def join_address(request: HttpRequest) -> JoinAddress:
-    """The address at which participants join sessions of this server. Call this in a thread."""
+    """Returns the address at which participants join sessions of this server. Call it in a thread, because it may
+    block."""
     origin, port = f"{request.scheme}://{request.get_host()}", int(request.get_port())
     own: tuple[str, ...] = ()
     listening: tuple[str, ...] = ()

@@ -11,8 +11,12 @@ from dashboard.web.http.guards import View, split_host
 
 
 class OwnNameMiddleware:
-    """Redirects browsers that open the server under a name that programs on other ports share (``SHARED_NAMES``) to the
-    server's own name, before they get a cookie. Deletes cookies that earlier versions set under the shared name."""
+    """Redirects browsers from a host name that other programs on this machine also use (``SHARED_NAMES``) to the
+    server's own name.
+
+    The redirect comes before the browser gets a cookie, because browsers send cookies to every port of a host name. It
+    also deletes the cookies that earlier versions set under the shared name.
+    """
 
     def __init__(self, get_response: View) -> None:
         if not settings.OWN_NAME:
@@ -20,7 +24,7 @@ class OwnNameMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answers 302 to a browser that opens a page under a shared name; passes other requests on."""
+        """Answers 302 to a browser that opens a page under a shared name. Passes all other requests on."""
         name, port = split_host(request.get_host())
         if request.is_secure() or not is_redirected(str(request.method), name, request.headers):
             return self.get_response(request)
@@ -34,8 +38,11 @@ class OwnNameMiddleware:
 
 
 def _earlier_cookies(request: HttpRequest) -> set[str]:
-    """The names of the cookies that an earlier version of this installation set under the shared name. Empty if the
-    session is unknown here: cookies of the same names may belong to other Django programs on this machine."""
+    """Returns the names of the cookies that an earlier version of this installation set under the shared name.
+
+    Empty if this server does not know the session: the cookies may then belong to another Django program on this
+    machine.
+    """
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not session or not SessionStore().exists(session):
         return set()

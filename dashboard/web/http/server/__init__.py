@@ -1,1 +1,1 @@
-"""Protocols for uvicorn, the server: limits on connections, and shared frames for websockets."""
+"""Protocol classes for the server uvicorn: connection limits, and websocket frames that many clients share."""

@@ -1,7 +1,7 @@
 """Limits that apply before a request is handled: the number of connections, the size of headers, and waiting times.
 
-Uvicorn accepts headers of any size, waits for them forever, and accepts connections until file descriptors run out,
-which would make a lab in the same process fail as well.
+Without them, uvicorn accepts headers of any size and waits for them forever. It also accepts connections until the file
+descriptors run out, and then a lab in the same process fails as well.
 """
 
 import asyncio
@@ -34,13 +34,15 @@ def raise_descriptor_limit() -> int:
 
 
 def connections_for(descriptors: int) -> int:
-    """The number of connections to accept if the process may open this many descriptors. ``RESERVED_DESCRIPTORS``
-    remain for the lab or, if there are few, half of them."""
+    """Returns the number of connections to accept in a process that may open ``descriptors`` files.
+
+    ``RESERVED_DESCRIPTORS`` remain for other uses or, if there are few, half of them.
+    """
     return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2))
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol with limits, which ``limited_protocol`` sets."""
+    """Uvicorn's HTTP protocol with limits on connections, headers and waiting times. ``limited_protocol`` sets them."""
 
     max_connections = MAX_CONNECTIONS
     is_proxy: Callable[[str], bool] = staticmethod(lambda _address: False)
@@ -58,8 +60,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Refuses a connection above the limits. One address may use half of all connections, unless it is a trusted
-        proxy."""
+        """Accepts a connection, or refuses it with 503 if there are too many, in total or from its address.
+
+        One address may use half of all connections, unless it is a trusted proxy's.
+        """
         super().connection_made(transport)
         if len(self.connections) > self.max_connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "Too many connections are open. Try again later.")
@@ -70,8 +74,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.headers_s)
 
     def _has_too_many(self) -> bool:
-        """Whether the address has more than half of the permitted connections. Its connections are counted only if more
-        than half of the permitted ones are in use at all."""
+        """Returns whether the client's address has more than half of the permitted connections.
+
+        To save time, counts its connections only if more than half of the permitted connections are in use.
+        """
         limit, address = self.max_connections // 2, self.client[0] if self.client else ""
         if len(self.connections) <= limit or self.is_proxy(address):
             return False
@@ -79,7 +85,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return sum(1 for client in clients if client and client[0] == address) > limit
 
     def data_received(self, data: bytes) -> None:
-        """Passes data to the parser in pieces, so that headers cannot exceed their limit."""
+        """Passes data to the parser in pieces, so that headers cannot exceed their limit. Uvicorn calls this for all
+        incoming data."""
         while data and not self.transport.is_closing():
             piece = data[: MAX_HEADER_BYTES - self._header_bytes]
             data = data[len(piece) :]
@@ -105,19 +112,23 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def on_message_begin(self) -> None:
-        """Starts the timer for the headers of a request."""
+        """Starts the timer for the headers of a request. The parser calls this at the first byte of a request."""
         super().on_message_begin()
         if self._timer is None:
             self._wait(self.headers_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Adds a header. Ignores headers after the body (trailers), because the application already has its headers."""
+        """Stores a header of the request. Ignores headers after the body (trailers), which the application cannot
+        receive."""
         if not self._in_body:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Refuses headers that are too large; starts the timer for the body. The size is checked here as well, because
-        headers may arrive in one piece with an earlier request."""
+        """Refuses headers that are too large. Otherwise starts the timer for the body.
+
+        ``data_received`` cannot detect all headers that are too large, because they may arrive in one piece with an
+        earlier request.
+        """
         self._stop_waiting()
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > MAX_HEADER_BYTES:
@@ -130,24 +141,25 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.body_pause_s)
 
     def on_chunk_header(self) -> None:
-        """Notes that a chunk of a body has begun."""
+        """Records that a chunk of a body has begun, which counts as progress."""
         self._progressed = True
 
     def on_body(self, body: bytes) -> None:
-        """Passes a part of the body on, or ignores it after a refusal."""
+        """Passes a part of the body on. Ignores it if the request has been refused."""
         self._progressed = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Stops the timer: the request is complete, and another one may follow."""
+        """Stops the timer, because the request has arrived completely. The connection may be used for another
+        request."""
         self._in_body, self._ended = False, True
         self._stop_waiting()
         if not self.transport.is_closing():
             super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the timer."""
+        """Stops the timer of a connection that has ended."""
         self._stop_waiting()
         super().connection_lost(exc)
 
@@ -174,7 +186,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, message)
 
     def _refuse(self, status: HTTPStatus, message: str) -> None:
-        """Closes the connection. Sends a response first if the refused request is the next one to be answered."""
+        """Closes the connection. Sends an error response first, unless the client still waits for the response to an
+        earlier request."""
         self._stop_waiting()
         if self.transport.is_closing():
             return
@@ -193,7 +206,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
 
 def limited_protocol(descriptors: int, is_proxy: Callable[[str], bool]) -> type[LimitedHttpProtocol]:
-    """The protocol class for a process that may open this many descriptors. ``is_proxy`` returns whether an address is
-    a trusted proxy's."""
+    """Returns a protocol class for a process that may open ``descriptors`` files.
+
+    ``is_proxy`` returns whether an IP address belongs to a trusted proxy.
+    """
     limits = {"max_connections": connections_for(descriptors), "is_proxy": staticmethod(is_proxy)}
     return type("LimitedHttpProtocol", (LimitedHttpProtocol,), limits)

@@ -1,4 +1,4 @@
-"""Uvicorn's websocket protocol, extended so that many browsers share an encoded frame."""
+"""Uvicorn's websocket protocol, extended so that a message for many browsers is encoded only once."""
 
 from typing import Any
 
@@ -16,8 +16,11 @@ _last_frame = b""
 
 
 def encode_frame(text: str) -> bytes:
-    """The text as a websocket frame. The same text object is encoded only once: a server does not mask frames (RFC
-    6455, 5.1), so all browsers get the same bytes, unless an extension transforms them."""
+    """Returns a text as a websocket frame.
+
+    A call with the same text object as the last call returns the same bytes, without encoding. All browsers can get the
+    same bytes, because a server does not mask frames (RFC 6455, 5.1).
+    """
     global _last_text, _last_frame  # noqa: PLW0603 - the newest text, which is being sent to all browsers
     if text is not _last_text:
         _last_frame = Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
@@ -35,22 +38,23 @@ def is_utf8(data: bytes) -> bool:
 
 
 class FrameParser(ServerProtocol):
-    """Parses and answers frames as ``websockets`` does, but also accepts a close frame between the parts of a
-    fragmented message, where control frames are permitted (RFC 6455, 5.4; case 7.1.5 of the Autobahn test suite)."""
+    """Parses frames as ``websockets`` does, but also accepts a close frame between the fragments of a message.
+
+    RFC 6455, 5.4 permits control frames there; case 7.1.5 of the Autobahn test suite checks it.
+    """
 
     def recv_frame(self, frame: Frame) -> None:
-        """Handles an incoming frame; a close frame ends an incomplete message."""
+        """Handles an incoming frame. A close frame discards an incomplete message."""
         if frame.opcode is Opcode.CLOSE:
             self.current_size = None
         super().recv_frame(frame)
 
 
 class SharedFrameProtocol(WebSocketsSansIOProtocol):
-    """Offers the application ``write_now`` in addition to ASGI's ``send``. ``write_now`` needs no task, coroutine or
-    new frame per browser.
+    """Websocket protocol that offers the application ``write_now`` in addition to ASGI's ``send``.
 
-    Measured with 200 browsers and messages of 7.5 KB: 12 µs instead of 27 µs of CPU per message, most of it in the
-    kernel.
+    ``write_now`` needs no task, no coroutine and no new frame for each browser. Measured with 200 browsers and messages
+    of 7.5 KB: 12 µs instead of 27 µs of CPU per message, most of it in the kernel.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -60,34 +64,41 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         )
 
     def handle_connect(self, event: Request) -> None:
-        """Adds the extension to the scope. The application is only scheduled at this point, so it will see it."""
+        """Adds ``write_now`` to the scope's extensions. The application has not started yet at this point, so it will
+        find it."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING_PROTOCOLS:
             self.scope["extensions"][EXTENSION] = {"write": self.write_now}
 
     def pause_writing(self) -> None:
-        """Stops reading from a browser that does not read: it could otherwise send pings forever, and the unsent pongs
-        would fill the memory."""
+        """Stops reading from a browser that does not read.
+
+        Otherwise the browser could send pings forever, and the unsent pongs would fill the memory.
+        """
         super().pause_writing()
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Resumes reading, unless the application is slow."""
+        """Reads from the browser again, unless the application is too slow to receive its messages."""
         super().resume_writing()
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
 
     async def receive(self) -> Any:
-        """Returns the next message to the application. Uvicorn resumes reading at this point; this method stops it
-        again if the browser does not read."""
+        """Returns the next message of the browser to the application.
+
+        Uvicorn resumes reading here. This method stops reading again if the browser does not read.
+        """
         message = await super().receive()
         if not self.writable.is_set() and not self.transport.is_closing():
             self.transport.pause_reading()
         return message
 
     def send_receive_event_to_app(self) -> None:
-        """Passes a message to the application. If a text is not UTF-8, closes with 1007. Uvicorn does so too, but logs
-        a traceback each time, so that one browser could fill the log."""
+        """Passes a message to the application. Closes the connection with 1007 if a text message is not valid UTF-8.
+
+        Uvicorn also closes it, but logs a traceback each time, so that one browser could fill the log.
+        """
         if self.curr_msg_data_type == "text" and not self.close_sent and not is_utf8(b"".join(self.frames)):
             self.frames = []
             self.conn.send_close(CloseCode.INVALID_DATA)
@@ -96,8 +107,11 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         super().send_receive_event_to_app()
 
     def write_now(self, text: str) -> bool:
-        """Writes the text without waiting, and returns True. False if the browser is slow or the connection is closing;
-        the caller must then use ``send``, which waits or raises."""
+        """Writes a text message without waiting. Returns whether it was written.
+
+        Returns False if the browser is slow, or if the connection is not open or uses an extension. The caller must
+        then use ``send``, which waits or raises.
+        """
         if (
             not self.handshake_complete
             or self.close_sent

@@ -1,4 +1,5 @@
-"""The commands of the console: step, pace, timer, reveal, mirrored comparison, hints, closing."""
+"""The commands of the instructor's console: step, pace, timer, reveal, shared comparison, messages, closing and
+more."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -31,7 +32,10 @@ from dashboard.web.workshops.step_context import PART_HEADER
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A submitted form of the console, and the session that it changes."""
+    """A form that the instructor has submitted on the console, and the session that it changes.
+
+    ``now`` is the time of the request.
+    """
 
     post: QueryDict
     row: TrainingSession
@@ -39,24 +43,27 @@ class Command:
     now: float
 
     def text(self, name: str) -> str:
-        """The value of a field of the form, empty if it is missing."""
+        """Returns the value of a field of the form; empty if it is missing."""
         return str(self.post.get(name, ""))
 
     @property
     def step(self) -> str:
-        """The chosen step's slug. Raises ValueError if the form contains no valid step."""
+        """The slug of the step in the field ``step``. Raises ValueError if the form contains no valid step."""
         step = self.text("step")
         if self.workshop.index(step) is None:
             raise ValueError(_("Choose one of the steps."))
         return step
 
     async def call(self, function: Callable[..., bool], *args: Any, **fields: Any) -> bool:
-        """Calls a function of the store with the ids of the session and of its instructor. Returns whether it changed
-        the session."""
+        """Calls a function of the store with the ids of the session and of its instructor, then ``args`` and
+        ``fields``.
+
+        Returns whether the function changed the session.
+        """
         return await to_db_thread(function, self.row.id, self.row.owner_id, *args, **fields)
 
     async def change(self, **fields: str | bool | float) -> bool:
-        """Sets fields of the session. Returns whether it was changed."""
+        """Sets fields of the session. Returns False if the session cannot be changed, because it is over."""
         return await self.call(training_sessions.change, self.now, **fields)
 
 
@@ -164,7 +171,7 @@ COMMANDS: dict[str, Callable[[Command], Awaitable[bool]]] = {
 @require_POST
 @for_instructor
 async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpResponse:
-    """Executes one of ``COMMANDS``, and sends the changes to all participants."""
+    """Executes the command ``what``, one of ``COMMANDS``, and sends the changes to all participants."""
     if what not in COMMANDS:
         raise Http404(_("This command does not exist."))
     command = Command(request.POST, row, await to_db_thread(workshop_in, row), shared_clock())
@@ -187,7 +194,7 @@ async def _refused(request: HttpRequest, row: TrainingSession, status: int, sent
 @require_POST
 @for_instructor
 async def delete(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """Deletes a closed session."""
+    """Deletes a session. Refuses that if it is not closed."""
     if not await to_db_thread(training_sessions.delete, row.id, row.owner_id):
         return await _refused(request, row, 409, _("Close the session first."))
     return redirect("/sessions/")

@@ -1,4 +1,4 @@
-"""The machines that hold the hosts of a session, and the command that moves hosts from one machine to others."""
+"""The machines that run the private hosts of a session, and the command that moves hosts to other machines."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,10 @@ from dashboard.web.training.hosts.host_requests import machine_offers
 
 @dataclass(frozen=True, slots=True)
 class MachineOfSession:
-    """A machine with hosts of a session. ``hosts`` is their number, ``people`` the names of their participants;
-    ``state`` is present, draining or absent."""
+    """A machine with private hosts of a session.
+
+    ``hosts`` is their number, ``people`` the names of their participants. ``state`` is present, draining or absent.
+    """
 
     name: str
     hosts: int
@@ -39,7 +41,7 @@ def _state(name: str, offers: tuple[MachineOffer, ...]) -> str:
 
 
 async def machines_of(row: TrainingSession) -> tuple[MachineOfSession, ...]:
-    """The machines with hosts of a session; empty if no other machine has joined the installation."""
+    """Returns the machines with hosts of a session; empty if no other machine has joined the installation."""
     offers = await machine_offers()
     if not offers:
         return ()
@@ -60,8 +62,10 @@ async def machines_of(row: TrainingSession) -> tuple[MachineOfSession, ...]:
 
 
 async def move(row: TrainingSession, machine: str) -> bool:
-    """Moves the session's hosts from a machine to others. False if the session is over; ValueError with a sentence if
-    no host is moved."""
+    """Moves the session's hosts from a machine to others. Returns False if the session is over.
+
+    Raises ValueError with a sentence for the user if no host can be moved.
+    """
     if row.closed_at:
         return False
     offers = await machine_offers()

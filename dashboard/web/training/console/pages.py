@@ -1,4 +1,5 @@
-"""The instructor's pages: the console, the projector, and the comparison in which the instructor points at rows."""
+"""The instructor's pages: the console, the projector, and the shared comparison, in which the instructor points at
+rows."""
 
 from collections import Counter
 from typing import Any
@@ -77,8 +78,10 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
 
 
 def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
-    """Template context with the number of participants who have answered the question of a step, and whether everyone
-    has."""
+    """Returns template variables: how many participants have answered the question of a step, and whether everyone has.
+
+    ``number`` is the index of the step.
+    """
     answered = {person.participant.id for person in grid.people if person.row.cells[number].predicted}
     people = {person.participant.id for person in grid.people}
     present = {person.participant.id for person in grid.people if person.present}
@@ -90,7 +93,7 @@ def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
 
 
 def _mirrored(row: TrainingSession) -> Snapshot | None:
-    """The snapshot of the comparison that is shown to all participants; None if none is shown."""
+    """Returns the snapshot of the experiment that is shown to all participants; None if none is shown."""
     try:
         return load_snapshot(row.mirror_id) if row.mirror_id else None
     except Http404:
@@ -98,7 +101,7 @@ def _mirrored(row: TrainingSession) -> Snapshot | None:
 
 
 def _rows(row: TrainingSession) -> list[dict[str, str]]:
-    """The rows of the shared comparison that the instructor can point at."""
+    """Lists the rows of the shared comparison, one of which the instructor can point at."""
     snapshot = _mirrored(row)
     if snapshot is None:
         return []
@@ -108,7 +111,7 @@ def _rows(row: TrainingSession) -> list[dict[str, str]]:
 @require_GET
 @for_instructor
 async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The instructor's console."""
+    """Renders the instructor's console."""
     context = await to_db_thread(_console, request, row)
     if row.hosts != HostsFor.NONE:
         context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
@@ -121,7 +124,7 @@ async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_GET
 @for_instructor
 async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page for the projector: large, and without anything about individual participants."""
+    """Renders the page for the projector, with large text and nothing about individual participants."""
 
     def read() -> dict[str, Any]:
         context = _console(request, row)
@@ -141,7 +144,10 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 
 
 def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
-    """The row that the instructor points at, with the title and text of each column; None if the row does not exist."""
+    """Returns the row that the instructor points at, with the title and cell of each column; None if it does not exist.
+
+    ``pointer`` is the id of the row.
+    """
     row = next((one for one in snapshot.rows if row_id(one) == pointer), None)
     if row is None:
         return None
@@ -156,8 +162,11 @@ def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
 
 
 async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, number: int) -> Picture | None:
-    """The diagram of the server's engine or, in a session with private hosts, of the host of a participant who has done
-    this step. None if no participant has, or the engine cannot be read."""
+    """Returns the diagram for the projector; None if the engine cannot be read.
+
+    It shows the server's engine. In a session with private hosts, it shows the host of a participant who has done the
+    step with the index ``number``; None if no participant has done it.
+    """
     done = (person.participant for person in grid.people if person.row.cells[number].stage is StepStage.DONE)
     last = next(done, None)
     if row.hosts != HostsFor.NONE and last is None:
@@ -173,6 +182,7 @@ async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, numbe
 @require_GET
 @for_instructor
 async def mirror(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page of the shared comparison, as participants see it. Selecting a row highlights it for them."""
+    """Renders the shared comparison as participants see it. If the instructor selects a row, participants see it
+    highlighted."""
     context = {"base": "base.html", "pointing": f"/sessions/{row.id}/console/steer/", "session": row}
     return await mirrored_page(request, row, context)

@@ -1,4 +1,4 @@
-"""Removes several participants at once, and stops the hosts of groups that become empty."""
+"""Removes several participants at once, and stops the private hosts of groups that become empty."""
 
 from typing import Any
 
@@ -23,8 +23,10 @@ from dashboard.web.training.roles import for_instructor
 
 
 async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
-    """Removes these participants, and stops the hosts of groups that become empty. Returns the number of participants
-    removed."""
+    """Removes participants, given by their ids, and stops the private hosts of groups that become empty.
+
+    Returns the number of participants that were removed.
+    """
     removed, empty = await to_db_thread(participants.remove, row.id, chosen, shared_clock())
     for participant in removed:
         hub.disconnect_participant(row.id, participant)
@@ -41,8 +43,10 @@ async def remove_participants(row: TrainingSession, chosen: list[str]) -> int:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_instructor
 async def removal(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page that lists participants, newest first. POST removes the selected ones and, if requested, makes later
-    participants wait for admission."""
+    """Renders the list of participants, newest first. POST removes the selected participants.
+
+    If the form's ``admission`` is set, later participants must wait for admission.
+    """
     if request.method != "POST":
         return await _page(request, row)
     chosen = request.POST.getlist("participant")[: row.max_participants]

@@ -1,1 +1,1 @@
-"""Private hosts of groups: requests, and the pages of a participant about the group's host."""
+"""Private hosts of groups: requests for hosts, and a participant's pages about the group's host."""

@@ -1,4 +1,4 @@
-"""Requests for private hosts, and the machines that can hold them."""
+"""Requests for private hosts, and the machines that can run them."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,9 +22,11 @@ EXPECT_S = 2.0
 
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
-    """The machines that can hold private hosts, including the server's own, whose name is empty; empty if no other
-    machine has ever joined. Revoked machines are left out; if all others are revoked, the result contains the server's
-    own, because hosts may have to move to it."""
+    """Returns the machines that can run private hosts; empty if no other machine has ever joined the installation.
+
+    The first is the installation's own machine, whose name is empty. Revoked machines are omitted. If all other
+    machines are revoked, the own machine remains, because hosts may have to move to it.
+    """
     labs = service.labs
     records = await to_db_thread(machines.list_machines) if labs is not None else ()
     if labs is None or not records:
@@ -40,7 +42,10 @@ def _offer(record: MachineRecord, labs: RemoteLabs) -> MachineOffer:
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:
-    """The current capacity of all machines together. ``problem`` is the reason if it is unknown."""
+    """Returns the current capacity for hosts with these limits, on all machines together.
+
+    If the capacity is unknown, ``problem`` of the result is the reason.
+    """
     offers = await machine_offers()
     names = [offer.name or None for offer in offers if offer.present and not offer.draining] if offers else [None]
     return combine(await asyncio.gather(*(_capacity_of(name, limits) for name in names)))
@@ -54,8 +59,11 @@ async def _capacity_of(machine: str | None, limits: HostLimits | None) -> Capaci
 
 
 async def expect_hosts() -> None:
-    """Lets machines that have joined prepare for the hosts of a new session, which their labs cannot see until a host
-    is placed there. A lab that does not answer prepares when its first host starts."""
+    """Makes the labs of other machines prepare for the hosts of a new session. Waits up to ``EXPECT_S`` seconds.
+
+    These labs cannot see a session before one of its hosts is placed on their machine. A lab that does not answer
+    prepares when its first host starts.
+    """
     names = [offer.name for offer in await machine_offers() if offer.name and offer.present and not offer.draining]
     calls = [service.ask_on(name, "", experiment_calls.expect_hosts) for name in names]
     with suppress(TimeoutError):
@@ -64,8 +72,11 @@ async def expect_hosts() -> None:
 
 
 def absent_machines() -> frozenset[str]:
-    """The machines that cannot be used now, including revoked ones, whose hosts are therefore unreachable. Empty if no
-    other machine has joined. Queries the database."""
+    """Returns the names of the machines that cannot be used now; empty if no other machine has joined.
+
+    Revoked machines are included, so that their hosts are shown as unreachable. The name of the own machine is empty.
+    Queries the database.
+    """
     labs = service.labs
     records = machines.list_machines() if labs is not None else ()
     if labs is None or not records:
@@ -75,17 +86,21 @@ def absent_machines() -> frozenset[str]:
 
 
 async def request_host(group: str) -> None:
-    """Requests the group's host. Raises NoHostError, or LabUnavailableError if no host can be started now."""
+    """Requests the private host of a group. Raises NoHostError, or LabUnavailableError if no host can be started
+    now."""
     await _request(group_host_store.request, group)
 
 
 async def request_first_host(group: str) -> None:
-    """As ``store.training.hosts.request_first``. Raises NoHostError."""
+    """Requests the private host of a group, unless its current participants have already had one.
+
+    Raises NoHostError.
+    """
     await _request(group_host_store.request_first, group, required=False)
 
 
 async def reset_host(group: str) -> None:
-    """Requests a new host in place of the group's current one. Raises NoHostError or LabUnavailableError."""
+    """Requests a new private host that replaces the group's current one. Raises NoHostError or LabUnavailableError."""
     await _request(group_host_store.reset, group)
 
 
@@ -99,11 +114,12 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
 
 
 async def place_waiting() -> None:
-    """Assigns machines to the hosts that wait for one, if there is room now.
+    """Assigns machines to the private hosts that wait for one, if a machine has capacity now.
 
-    Runs once at a time in this process: if all groups of a session request hosts at the same time, the first call
+    This process runs it once at a time. If all groups of a session request hosts at the same time, the first call
     places all that wait by then. The other calls must not wait for its lock in the database: each would occupy a thread
-    and a connection, and would fail after some seconds."""
+    and a connection, and would fail after some seconds.
+    """
     labs = service.labs
     if labs is None:
         return

@@ -1,4 +1,4 @@
-"""A participant's pages of experiments and measurements on the host that the group shares.
+"""A participant's pages about experiments and measurements on the group's private host.
 
 They are the pages of the server's own engine, at the URLs of the group.
 """
@@ -41,7 +41,7 @@ SHOWN = 20
 
 
 async def _launch_options(group: str) -> tuple[LaunchOptions | None, str]:
-    """The launch options of the group's host, and the reason if nothing can be launched."""
+    """Returns the launch options of the group's host. If nothing can be launched, returns None and the reason."""
     try:
         place = await to_db_thread(group_runs.ready_place, group)
         return await service.ask_of(place, launch_options), ""
@@ -84,15 +84,17 @@ async def _home(
 @require_GET
 @on_group_host()
 async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """The page with the running and ended runs on the group's host, and the form that launches an experiment."""
+    """Renders the page with the group's running and ended runs, and with the form that launches an experiment."""
     return await _home(request, host, *await _launch_options(host.group))
 
 
 @require_POST
 @on_group_host()
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """Launches an experiment. If that is refused, or needed ports are in use, shows the form again with its input. The
-    form can also stop an experiment of the group that holds a port; it is then shown again as well."""
+    """Launches an experiment. If it is refused, or if needed ports are in use, shows the form again with its input.
+
+    The form can also stop an experiment of the group that holds a port. Then it is shown again too.
+    """
     form = LaunchForm(request.POST)
     spec = form.parse()
     available, problem = await _launch_options(host.group)
@@ -139,7 +141,7 @@ async def _stop_holder(
 @require_POST
 @on_group_host(RunKind.EXPERIMENT)
 async def stop(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """Stops an experiment."""
+    """Stops an experiment of the group."""
     await to_db_thread(experiment_store.set_wanted, run_id, Wanted.STOPPED)
     service.wake()
     return redirect(url_after(request, run_id, host.scope))
@@ -148,8 +150,10 @@ async def stop(request: HttpRequest, host: ParticipantHostContext, run_id: str) 
 @require_POST
 @on_group_host(RunKind.EXPERIMENT)
 async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
-    """Launches an experiment again on the group's current host, even if it is running. If needed ports are in use,
-    shows the holders instead."""
+    """Launches an experiment again on the group's current host, even if it is running.
+
+    If needed ports are in use, shows the programs that hold them instead.
+    """
     url = host.scope.experiment(run_id)
     try:
         place = await to_db_thread(group_runs.ready_place, host.group)
@@ -164,7 +168,10 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
 
 
 def _shared(kind: RunKind, view: Callable[..., Any], *, with_scope: bool = True) -> Callable[..., Any]:
-    """Adapts a view of the server's own engine to runs of the group. ``with_scope``: the view takes a ``UrlScope``."""
+    """Returns a view for runs of the group, made from a view for runs on the server's own engine.
+
+    If ``with_scope`` is true, the view takes a ``UrlScope``.
+    """
 
     @on_group_host(kind)
     async def shared(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponseBase:

@@ -1,4 +1,5 @@
-"""The common part of the participant's views of the group's host: permissions, URLs, and the context of the pages."""
+"""Decorator of a participant's views about the group's host: checks access, and provides URLs and template
+variables."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from dashboard.web.workshops.views import render_page
 
 @dataclass(frozen=True, slots=True)
 class ParticipantHostContext:
-    """A participant who uses the group's host. ``scope`` builds the URLs of the group's pages."""
+    """A participant who uses the group's private host. ``scope`` builds the URLs of the group's pages."""
 
     row: TrainingSession
     participant: ParticipantRef
@@ -32,7 +33,7 @@ class ParticipantHostContext:
 
     @property
     def group(self) -> str:
-        """The key of the group."""
+        """The key of the participant's group."""
         return self.scope.group
 
 
@@ -42,8 +43,12 @@ type View = Callable[..., Answer]
 
 
 def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], View]:
-    """Decorates a view for admitted participants. With ``kind``, the URL contains the id of a run of this kind as
-    ``run_id``; 404 unless the run belongs to the group. POST requests are refused after the session is over."""
+    """Decorator for views of admitted participants: passes a ``ParticipantHostContext`` to the view.
+
+    If ``kind`` is given, the URL contains the id of a run of this kind as ``run_id``. Answers 404 if the run does not
+    belong to the group. Refuses POST requests after the session is over. In a session without private hosts, renders a
+    page that explains this.
+    """
 
     def decorate(view: HostView[P]) -> View:
         @for_admitted

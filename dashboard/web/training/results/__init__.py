@@ -1,1 +1,1 @@
-"""The pages and files with the results of a training session."""
+"""Pages and files with the results of a training session."""

@@ -42,7 +42,7 @@ def _report(row: TrainingSession) -> SessionReport:
 
 
 def _file(row: TrainingSession, body: bytes, content_type: str, ending: str) -> HttpResponse:
-    """A download that browsers do not render, because it contains text from many authors."""
+    """Returns a download that browsers do not render, because it contains text from many authors."""
     response = HttpResponse(body, content_type=content_type)
     name = slugify(row.title)[:60] or "session"
     response["Content-Disposition"] = f'attachment; filename="{name}-{row.id}.{ending}"'
@@ -54,7 +54,7 @@ def _file(row: TrainingSession, body: bytes, content_type: str, ending: str) -> 
 @require_GET
 @for_instructor
 async def export(_request: HttpRequest, row: TrainingSession, ending: str) -> HttpResponse:
-    """The report as a CSV table or as JSON (``session-report/1``)."""
+    """Returns the session's report as a file: a CSV table or JSON (``session-report/1``)."""
     if ending not in WRITERS:
         raise Http404(_("There is no export in this format."))
     content_type, write = WRITERS[ending]
@@ -76,7 +76,10 @@ def _replay(row: TrainingSession, *, anonymous: bool, comparisons: bool) -> byte
 @require_GET
 @for_instructor
 async def replay(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The replay of the whole session as one HTML file."""
+    """Returns the replay of the whole session as one HTML file.
+
+    The query string can replace the names (``names=no``) and omit the shared comparisons (``comparison=no``).
+    """
     anonymous, comparisons = request.GET.get("names") == "no", request.GET.get("comparison") != "no"
     body = await to_db_thread(lambda: _replay(row, anonymous=anonymous, comparisons=comparisons))
     return _file(row, body, "text/html; charset=utf-8", "replay.html")
@@ -101,7 +104,7 @@ def _document(row: TrainingSession) -> bytes:
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_instructor
 async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The page with the links to the anonymous results. POST creates a link, and shows it once."""
+    """Renders the page with the links to the anonymous results. POST creates a link, and shows it once."""
     if request.method != "POST":
         return await _page(request, row)
     if not row.closed_at:
@@ -123,7 +126,7 @@ async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_GET
 @for_instructor
 async def preview(_request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The file that a link to the anonymous results would show."""
+    """Returns the file that a link to the anonymous results shows. Raises Http404 if the session is not closed."""
     if not row.closed_at:
         raise Http404(_("Close the session first."))
     return guarded_file(await to_db_thread(_document, row))
@@ -132,7 +135,7 @@ async def preview(_request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_POST
 @for_instructor
 async def revoke(_request: HttpRequest, row: TrainingSession, number: str) -> HttpResponse:
-    """Revokes a link to the anonymous results."""
+    """Revokes a link to the anonymous results. ``number`` is the id of the link."""
 
     def revoked() -> bool:
         known = {str(share.id): share.id for share in report_shares.shares_of_session(row.id)}

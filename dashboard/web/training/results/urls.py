@@ -1,4 +1,4 @@
-"""The URLs of the results of a session. Those below ``console/`` are only for the instructor."""
+"""The URLs of a session's results. Those below ``console/`` are only for the instructor."""
 
 from django.urls import path
 

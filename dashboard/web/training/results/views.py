@@ -1,4 +1,4 @@
-"""The results of a session: the complete results for the instructor, and for each participant their own."""
+"""Pages with the results of a session: all results for the instructor, their own results for each participant."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ from dashboard.web.training.step_context import page_context, workshop_in
 
 
 def results_url(row: TrainingSession) -> str:
-    """The URL below which the instructor's pages of results are."""
+    """Returns the URL prefix of the instructor's pages about results."""
     return f"/sessions/{row.id}/console/results/"
 
 
 @require_GET
 async def results(request: HttpRequest, identity: str) -> HttpResponse:
-    """The page of results. The instructor sees the complete results, a participant only their own."""
+    """Renders the page of results. The instructor sees all results, a participant only their own."""
     user = await request.auser()
     if await to_db_thread(training_sessions.led_by, identity, user) is not None:
         return await _whole(request, identity)
@@ -79,7 +79,7 @@ async def _own(request: HttpRequest, row: TrainingSession, participant: Particip
 @require_POST
 @for_admitted
 async def make_link(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """Creates a link to the participant's own results, and shows it once; voids the previous link."""
+    """Creates a link to the participant's own results, and shows it once. The previous link stops working."""
     token = await to_db_thread(participants.make_results_link, row.id, participant.id)
     if token is None:
         raise not_found()
@@ -91,7 +91,7 @@ async def make_link(request: HttpRequest, row: TrainingSession, participant: Par
 
 @require_GET
 async def by_link(request: HttpRequest, token: str) -> HttpResponse:
-    """The page of a participant's own results. The link alone gives access, even after the session."""
+    """Renders the page of a participant's own results. The link alone gives access, even after the session."""
 
     def find() -> tuple[TrainingSession | None, ParticipantRef | None]:
         participant = participants.by_results_link(token)
