@@ -1,4 +1,4 @@
-"""The HTTP API: what pages offer, as JSON, with OpenAPI documentation at /api/docs."""
+"""The HTTP API. It returns as JSON what pages show; its OpenAPI documentation is at /api/docs."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -69,7 +69,7 @@ api.add_router("", sessions)
 
 
 class Problem(Schema):
-    """A field to correct. ``arm`` is the key of the arm, null for a shared field."""
+    """A field to correct. ``arm`` is the key of the arm, null for a field that all arms share."""
 
     arm: str | None = None
     field: str
@@ -77,14 +77,14 @@ class Problem(Schema):
 
 
 class InvalidExperiment(Refusal):
-    """Why an experiment was refused. ``problems`` contains each field to correct."""
+    """Why an experiment was refused. ``problems`` lists each field to correct."""
 
     problems: list[Problem] = Field(default_factory=list)
 
 
 @api.exception_handler(ValidationError)
 def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """The response to parameters and bodies with the wrong structure, in the same format as every other refusal."""
+    """Returns 422 for parameters or a body with the wrong structure, in the format of all other refusals."""
     problems = [
         {"arm": None, "field": str(one["loc"][-1])[:60], "sentence": f"{str(one['loc'][-1])[:60]}: {one['msg']}."}
         for one in error.errors
@@ -101,7 +101,8 @@ for _error, _status in STATUSES.items():
 
 
 class ExperimentIn(BaseModel):
-    """An experiment to launch. ``modes`` are arms with the shared options; ``arms`` have their own and follow them."""
+    """An experiment to launch. ``modes`` are arms with the shared options; ``arms`` are further arms with their own
+    options."""
 
     model_config = ConfigDict(extra="allow")
     title: Any = None
@@ -133,7 +134,7 @@ def _out(rows: Iterable[Experiment]) -> list[dict[str, Any]]:
 
 @api.get("/doctor", tags=["engine"], summary="What this engine and kernel support (doctor/1)")
 async def doctor(request: HttpRequest) -> HttpResponse:
-    """The report ``doctor/1``: which modes are available, and the results of the checks."""
+    """Returns the report ``doctor/1``: which modes are available, and the results of all checks."""
     return json_response(await run_doctor())
 
 
@@ -144,7 +145,7 @@ async def doctor(request: HttpRequest) -> HttpResponse:
     response={200: dict, 404: Refusal},
 )
 def schemas(request: HttpRequest, name: str, version: str) -> Any:
-    """A JSON schema, for example ``/api/schemas/comparison/1``."""
+    """Returns a JSON schema, for example ``/api/schemas/comparison/1``."""
     shape = f"{name}/{version}"
     if shape not in DOCUMENT_TYPES:
         return Status(404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(DOCUMENT_TYPES)}."})
@@ -153,7 +154,7 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
-    """The newest 200 experiments outside training sessions; with ``session``, those of the groups in your training
+    """Lists the newest 200 experiments outside training sessions; with ``session``, those of the groups in your
     session."""
     rows = Experiment.objects.filter(**group_filter(session, request.user), parent=None).exclude(wanted=Wanted.REMOVED)
     return _out(rows.order_by("-created_at")[:200])
@@ -166,8 +167,8 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
     summary="Launch an experiment",
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
-    """Returns at once. Follow the launch at ``/api/experiments/ID`` or over the websocket. ``machine`` of an arm names
-    the machine on which it runs, ``machines`` the machines for ``modes``; the default is the installation's machine."""
+    """Returns before the experiment runs. Follow the launch at ``/api/experiments/ID`` or over the websocket. An arm
+    runs on its ``machine``, ``modes`` run on ``machines``; the default is the installation's machine."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
@@ -194,13 +195,13 @@ def _comparison(identity: str, at: int | None) -> Comparison:
 
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page receives them")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """A snapshot of the experiment, now or after journal entry ``at``."""
+    """Returns a snapshot of the experiment, now or after journal entry ``at``."""
     return json_response(load_snapshot(identity, at))
 
 
 @api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
 def comparison(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """The columns, states and rows, now or after journal entry ``at``."""
+    """Returns the columns, their states and the rows, now or after journal entry ``at``."""
     return json_response(_comparison(identity, at))
 
 
@@ -208,8 +209,9 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 def journal(
     request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE, cursor: str = ""
 ) -> HttpResponse:
-    """Numbered entries with causes and facts, at most ``limit`` (1,000). Repeat with the last number as ``after`` until
-    the list is empty. With several machines, follow the ``next`` link in the header ``Link``: it has a ``cursor``."""
+    """Returns numbered entries with causes and facts, at most ``limit`` (1,000). Repeat with the last number as
+    ``after`` until the list is empty. With several machines, follow the ``next`` link in the header ``Link``: it has a
+    ``cursor``."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
@@ -240,7 +242,7 @@ class TraceIn(Schema):
     summary="The observed hops of one request",
 )
 async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
-    """Sends the request, and one over the path to compare with, and returns the evidence for every hop."""
+    """Sends a request over ``way`` and one over the path to compare with. Returns the evidence for every hop."""
     await require_experiment(identity)
     try:
         traces, _ = await traced(identity, body.way, body.beside)
@@ -250,7 +252,7 @@ async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
 
 
 class NameIn(Schema):
-    """The new name of an experiment; an empty one restores the default, made of the image and the port."""
+    """The new name of an experiment. If it is empty, the name becomes the default: the image and the port."""
 
     title: str = Field("", max_length=MAX_TITLE)
 
@@ -262,7 +264,7 @@ class NameIn(Schema):
     summary="Rename an experiment",
 )
 def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
-    """Changes the name that lists show, and that reports contain if they are saved from now on."""
+    """Changes the name that lists show. Reports that are saved from now on contain it too."""
     title = body.title.strip()
     if sentence := title_problem(title):
         return Status(400, {"detail": sentence})
@@ -280,8 +282,9 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     summary="stop, again, remove or try",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
-    """``stop`` and ``remove`` clean up; ``again`` starts a new round. ``try`` sends a request over every path, also
-    from other machines, and with ``?multicast=true`` datagrams to a multicast group as well."""
+    """``stop`` and ``remove`` remove the containers and networks; ``again`` launches them again. ``try`` sends a
+    request over every path, also from other machines, and with ``?multicast=true`` datagrams to a multicast group as
+    well."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)

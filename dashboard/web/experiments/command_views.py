@@ -1,4 +1,4 @@
-"""Commands on an experiment: POST requests that write the wanted state and wake the lab."""
+"""Views for commands on an experiment: POST requests that write the wanted state and wake the lab."""
 
 from contextlib import suppress
 
@@ -21,10 +21,12 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
-    """The URL of the page to show after a command. The form's field ``back`` is the id of the experiment whose page
-    contained the form, or ``/`` for the start page; without it, the page of experiment ``identity`` or, if that is
-    empty, the start page. On an experiment's page its state gets the focus, because the button that was pressed no
-    longer exists."""
+    """Returns the URL of the page to show after a command.
+
+    The form's field ``back`` is the id of the experiment whose page contained the form, or ``/`` for the start page.
+    Without ``back``, it is the page of the experiment ``identity`` or, if that is empty, the start page. On an
+    experiment's page the state gets the focus, because the button that was pressed no longer exists.
+    """
     back = request.POST.get("back", "")
     shown = back if back.isascii() and back.isalnum() else identity
     return scope.front if back == "/" or not shown else f"{scope.experiment(shown)}#state"
@@ -45,8 +47,11 @@ def stop(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the same arms again in new containers, even if the experiment is running. If ports that they need are in
-    use, shows a page with the holders instead. Refused if the experiment ran on a host of a LAN that was removed."""
+    """Launches the same arms again in new containers, even if the experiment is running.
+
+    If needed ports are in use, shows a page with the programs that hold them instead. Refuses if the experiment ran on
+    a host of a LAN that was removed.
+    """
     _host, problem = await find_host(identity)
     if problem:
         title = _("This experiment cannot be launched again")
@@ -60,7 +65,7 @@ async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 async def start_engine(request: HttpRequest) -> HttpResponse:
-    """Starts the engine of the server's own private host again, after an automatic start has failed."""
+    """Starts the engine of the server's own private host. The page offers this after an automatic start has failed."""
     with suppress(LabUnavailableError):
         await service.ask(experiment_calls.start_engine)
     return redirect(url_after(request, ""))
@@ -80,8 +85,7 @@ def remove(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def rename(request: HttpRequest, identity: str) -> HttpResponse:
-    """Gives the experiment another name. An empty one restores the default, which consists of the image and the
-    port."""
+    """Renames the experiment. An empty name restores the default, which consists of the image and the port."""
     title = request.POST.get("title", "").strip()
     url = SERVER_SCOPE.experiment(identity)
     if sentence := title_problem(title):

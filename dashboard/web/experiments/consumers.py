@@ -7,7 +7,7 @@ from dashboard.web.feed_consumer import FeedConsumer
 
 
 class ExperimentConsumer(FeedConsumer):
-    """Sends a snapshot of an experiment, then patches."""
+    """Websocket that sends a snapshot of an experiment, then patches."""
 
     hub = hub
     exists = staticmethod(experiment_store.exists)

@@ -1,6 +1,6 @@
-"""The form that launches an experiment: shared options, ticked modes, and arms with their own options.
+"""The form that launches an experiment: shared options, selected modes, and arms with their own options.
 
-Django keeps what the user has entered and shows errors at the fields; the rules are in ``core.experiments.drafts``.
+Django keeps the user's input and shows errors at the fields. The rules are in ``core.experiments.drafts``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BLANK_ARMS = 2
 
 
 class OptionField(forms.CharField):
-    """A text field whose value ``core.experiments.drafts`` parses. ``rows`` makes it a text area."""
+    """A text field whose value ``core.experiments.drafts`` parses. It is a text area if ``attrs`` contains ``rows``."""
 
     def __init__(
         self, label: _StrPromise, help_text: _StrPromise | str = "", placeholder: str = "", **attrs: str
@@ -41,14 +41,14 @@ class OptionField(forms.CharField):
 
 
 class ModesField(forms.MultipleChoiceField):
-    """The ticked modes or machines. ``core.experiments`` checks whether they exist."""
+    """The selected modes or machines. The field accepts any value; ``core.experiments`` validates it."""
 
     def validate(self, value: Any) -> None:
         """Accepts every value, because ``core.experiments`` validates it."""
 
 
 class ArmForm(forms.Form):
-    """An arm with its own options. Without a mode it is ignored."""
+    """An arm with its own options. The form is ignored if it has no mode."""
 
     mode = forms.CharField(
         label=_("Mode"),
@@ -95,7 +95,7 @@ class ArmForm(forms.Form):
             del self.fields["machine"]
 
     def options(self) -> dict[str, Any]:
-        """The options that the user has filled in, by field."""
+        """Returns the options that the user has filled in, by field name. Unused fields are omitted."""
         values = self.cleaned_data if self.is_bound and self.errors is not None else {}
         return {name: value for name, value in values.items() if value is True or (value and value.strip())}
 
@@ -106,8 +106,8 @@ ArmFormSet = forms.formset_factory(ArmForm, extra=BLANK_ARMS, max_num=MAX_ARMS, 
 class LaunchForm(forms.Form):
     """The whole launch form. ``arms`` is the formset of arms with their own options.
 
-    ``free_port`` is a free port of the machine, at which the container's port is published unless the user enters
-    another port.
+    ``free_port`` is a free port of the machine. The container's port is published there unless the user enters another
+    port.
     """
 
     image = OptionField(_("Image"), _("any tag or digest; local images are suggested"), "nginx", list="images")
@@ -146,7 +146,8 @@ class LaunchForm(forms.Form):
         self._used: list[ArmForm] = []
 
     def parse(self) -> ExperimentSpec | None:
-        """The experiment that the form describes; None if it is invalid, with errors at the fields."""
+        """Returns the experiment that the form describes. If the form is invalid, adds errors to the fields and returns
+        None."""
         self.full_clean()
         self._ticked = self.cleaned_data["mode"]
         options = [(arm, arm.options()) for arm in self.arms]
@@ -165,7 +166,7 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """The ports to publish: what the user has entered or, if that is empty, the container's port at the machine's
+        """Returns the ports to publish: ``text``, the user's input, or else the container's ``port`` at the machine's
         free port."""
         if text.lower() == PUBLISH_NOTHING:
             return ""
@@ -176,7 +177,7 @@ class LaunchForm(forms.Form):
         return text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
-        """Adds each problem as an error of the field that it concerns, or of the modes if the form has no such
+        """Adds each problem as an error of the field that it is about, or of the modes if the form has no such
         field."""
         keys = [arm.key for arm in spec.arms]
         fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
@@ -195,7 +196,7 @@ class LaunchForm(forms.Form):
 
     @property
     def problems(self) -> list[dict[str, str]]:
-        """All errors with the ids of their inputs, in the order of the page."""
+        """All errors, in the order of the page, each with the id of its input."""
         return [
             {"target": form[name].auto_id, "sentence": sentence}
             for form in (self, *self.arms)
@@ -205,13 +206,13 @@ class LaunchForm(forms.Form):
 
     @property
     def has_arms(self) -> bool:
-        """Whether the arms with their own options are unfolded: one of them has a mode or an error."""
+        """Whether the page opens the section of arms with their own options, because one of them has a mode or an
+        error."""
         return any(arm.errors or arm["mode"].value() for arm in self.arms)
 
     @property
     def has_options(self) -> bool:
-        """Whether the options are unfolded: one of them, other than the image and the port, is not the default or is
-        invalid."""
+        """Whether the page opens the section of options, because one of them is invalid or not the default."""
         fields = ("title", "publish", "names")
         changed = any(self.errors.get(name) or self[name].value() for name in (*fields, "machines"))
         changed = changed or "mode" in self.errors

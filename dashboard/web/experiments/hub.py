@@ -1,4 +1,4 @@
-"""Follows the journals of experiments, and combines all new entries into one patch for the browsers."""
+"""Follows the journals of experiments, and sends their new entries as patches to all websocket clients."""
 
 import asyncio
 import logging
@@ -47,10 +47,9 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """An experiment as its clients see it. ``title`` is its name, which no journal entry changes. ``machines`` maps its
-    id, or those of its parts, to machines; ``problems`` states, by the same ids, why a journal cannot be written, and
-    since when. ``journal`` is the merged journal, None on one machine. ``columns`` are the columns of ``view``, with
-    notes."""
+    """The live state of an experiment that has clients. ``machines`` gives the machine of the experiment, or of each
+    part, by id. ``problems`` gives, by the same ids, why a journal cannot be written and since when. ``journal`` is the
+    merged journal, None on one machine. ``columns`` are the columns of ``view``, with notes about machines."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -69,8 +68,7 @@ class ExperimentFeed(Feed):
 
     @property
     def head(self) -> ExperimentHead:
-        """The head, completed with facts that are not in the journal: the current name, a requested stop, and
-        problems."""
+        """The experiment's status with facts that the journal lacks: the current name, a requested stop, problems."""
         head = self.view.head or ExperimentHead(self.key, "", "", 0, Phase.WAITING, 0.0)
         head = replace(head, title=self.title or head.title)
         if self.journal is not None:
@@ -80,8 +78,8 @@ class ExperimentFeed(Feed):
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """The entries that a feed has not shown yet, and the view and the merged journal after them. ``written`` are the
-    ids of the journals with new entries."""
+    """New entries for a feed, and the view and the merged journal after them. ``written`` are the ids of changed
+    journals."""
 
     view: View
     entries: tuple[Entry, ...]
@@ -102,7 +100,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return ExperimentFeed(key, machines={key: SERVER})
 
     def _feeds_of(self, experiment: str) -> list[ExperimentFeed]:
-        """The feeds that show an experiment: its own, and the feed of the experiment of which it is a part."""
+        """Returns the feeds that show an experiment: its own, and that of the experiment of which it is a part."""
         keys = (experiment, self._parents.get(experiment, ""))
         return [self._feeds[key] for key in keys if key in self._feeds]
 
@@ -112,13 +110,13 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             super().wake(feed.key)
 
     def leave(self, key: str, client: Client) -> None:
-        """Removes a client. A feed without clients ends."""
+        """Removes a client from a feed. Ends the feed if it has no other client."""
         super().leave(key, client)
         if key not in self._feeds:
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """The number of the newest entry that all feeds show, by the id of each followed experiment and its parts."""
+        """Returns the newest entry number that all feeds show, by the id of each followed experiment and part."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:
@@ -132,7 +130,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows these notes at the columns of machines, and the phases of parts after a stop on all machines."""
+        """Shows notes about machines at their columns, and the phases of parts after a stop on all machines."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
@@ -148,15 +146,15 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             feed.dirty.set()
 
     def rename(self, experiment: str, title: str) -> None:
-        """Shows the new name of an experiment."""
+        """Sends the new title of an experiment to its clients."""
         feed = self._feeds.get(experiment)
         if feed is not None and feed.title != title:
             feed.title = title
             self._send_snapshot(feed)
 
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
-        """Shows that a journal cannot be written or, with an empty text, that it can be written again. ``sender`` is
-        the machine that reports it: a machine that has joined may report only about its own experiments."""
+        """Shows that a journal cannot be written or, if ``problem`` is empty, that it can be written again. ``sender``
+        is the machine that reports it: a machine that has joined may report only about its own experiments."""
         for feed in self._feeds_of(experiment):
             before, since = feed.problems.get(experiment, ("", shared_clock()))
             machine = feed.machines.get(experiment)
@@ -169,7 +167,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends a snapshot to all browsers. For changes that are not in the journal: a patch needs an entry number."""
+        """Sends a snapshot to all clients. For changes that are not in the journal: a patch needs an entry number."""
         feed.snapshot = ""
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))
@@ -193,7 +191,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
     async def _read(self, feed: ExperimentFeed) -> _Changes | None:
-        """Reads new entries for a feed without changing the feed; None if the experiment no longer exists."""
+        """Returns the new entries for a feed without changing what it shows; None if the experiment no longer
+        exists."""
         if not feed.loaded:
             record = await to_db_thread(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
@@ -279,7 +278,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
 
 def _read_parts(before: MergedJournal, view: View) -> _Changes:
-    """Reads the new entries of all parts of an experiment into a copy of the merged journal."""
+    """Reads the new entries of all parts of an experiment, and adds them to a copy of the merged journal."""
     journal = before.copy()
     journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))
@@ -288,12 +287,12 @@ def _read_parts(before: MergedJournal, view: View) -> _Changes:
 
 
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
-    """Whether the rows, the diagram and the answer that the feed shows must be computed again for ``view``."""
+    """Returns whether the rows, the diagram and the answer of the feed must be computed again for ``view``."""
     return view.states is not feed.view.states or view.columns is not feed.view.columns or not feed.loaded
 
 
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
-    """The containers of other experiments, if an arm cannot run because its port is taken; otherwise empty."""
+    """Returns the containers of other experiments if an arm cannot run because its port is taken; otherwise empty."""
     return await to_db_thread(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 

@@ -1,4 +1,4 @@
-"""The page of LANs: creates and removes them, forms swarms, and offers their hosts for launches."""
+"""The LANs page: creates and removes LANs of private hosts, forms swarms of them, and offers the hosts for launches."""
 
 import asyncio
 import hashlib
@@ -38,7 +38,11 @@ LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class LaunchHost:
-    """A host of a LAN, or a machine, on which experiments can be launched."""
+    """A host of a LAN, or a machine, on which experiments can be launched.
+
+    ``lan`` is the name of the LAN or machine. ``address`` is the host's address or, for a machine, its engine.
+    ``swarm`` states whether the LAN's hosts form a swarm.
+    """
 
     id: str
     lan: str
@@ -47,7 +51,7 @@ class LaunchHost:
 
 
 async def load_lans() -> tuple[tuple[LanState, ...], str]:
-    """The states of all LANs, and the reason if they cannot be read."""
+    """Returns the states of all LANs. If they cannot be read, returns none and the reason."""
     try:
         return await service.ask(lan_calls.lans), ""
     except LabUnavailableError as error:
@@ -55,8 +59,10 @@ async def load_lans() -> tuple[tuple[LanState, ...], str]:
 
 
 async def launch_hosts() -> dict[str, LaunchHost]:
-    """The hosts of LANs on which experiments can be launched, by id: without ended hosts, hosts of LANs that are being
-    removed, and the host of the server's own engine."""
+    """Returns the hosts of LANs on which experiments can be launched, by id.
+
+    Hosts that have ended, hosts of LANs that are being removed, and the host of the server's own engine are omitted.
+    """
     lans, _problem = await load_lans()
     return {
         host.id: LaunchHost(host.id, lan.name, host.addresses[0], lan.swarm)
@@ -68,8 +74,11 @@ async def launch_hosts() -> dict[str, LaunchHost]:
 
 
 async def find_host(experiment: str) -> tuple[LaunchHost | None, str]:
-    """The host of a LAN on which an experiment runs or ran, and the reason if nothing can be launched there again. None
-    and an empty reason if it has no such host, or if the lab does not answer."""
+    """Returns the host of a LAN on which an experiment runs or ran.
+
+    If nothing can be launched there again, returns None and the reason. Returns None and an empty reason if the
+    experiment has no such host, or if the lab does not answer.
+    """
     identity = await to_db_thread(experiment_store.lan_host, experiment)
     if not identity:
         return None, ""
@@ -112,7 +121,7 @@ async def _show(
 
 @require_GET
 async def listing(request: HttpRequest) -> HttpResponse:
-    """The page of all LANs."""
+    """Renders the page of all LANs."""
     return await _show(request)
 
 
@@ -122,7 +131,7 @@ def _is_number(text: str) -> bool:
 
 @require_POST
 async def create(request: HttpRequest) -> HttpResponse:
-    """Starts creating a LAN in the background. If that is refused, shows the form again with its input."""
+    """Starts to create a LAN in the background. If that is refused, shows the form again with its input."""
     typed = {
         name: request.POST.get(name, str(default)).strip()[:40] for name, default in {"name": "", **FIELDS}.items()
     }
@@ -142,8 +151,10 @@ async def create(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_change(request: HttpRequest, lan: LanState) -> str:
-    """The reason why this account may not change the LAN: experiments of other accounts run on it. Empty if it may;
-    owners always may. Queries the database."""
+    """Returns why this account may not change the LAN; empty if it may.
+
+    It may not while experiments of other accounts run there, unless it is an owner's account. Queries the database.
+    """
     if role_in(request) is Role.OWNER:
         return ""
     others = unsettled.load_owners(["" if host.own else host.id for host in lan.hosts]) - {request.user.pk}
@@ -158,7 +169,7 @@ def _refuse_change(request: HttpRequest, lan: LanState) -> str:
 
 @require_POST
 async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Removes a LAN, starts its ended hosts again, forms a swarm of its hosts, or ends the swarm."""
+    """Changes a LAN. ``what``: remove, start (ended hosts), swarm (form one of the hosts), or leave (end the swarm)."""
     lans, away = await load_lans()
     if away:
         return await _show(request, problem=away, status=409)

@@ -1,4 +1,4 @@
-"""The places where an experiment can be launched: the engine of a machine, or a host of a LAN."""
+"""Where an experiment can be launched. A place is the engine of a machine, or a private host."""
 
 from collections.abc import Iterable
 
@@ -12,8 +12,10 @@ from dashboard.web.service import service
 
 
 async def launch_places() -> dict[str, LaunchHost]:
-    """The places other than the server's own engine, by name (``core.operations.machines.split_place``): connected
-    machines that accept new work, and hosts of LANs."""
+    """Returns the places other than the server's own engine, by name (``core.operations.machines.split_place``).
+
+    They are the connected machines that accept new work, and the hosts of LANs.
+    """
     places = {}
     if (labs := service.labs) is not None:
         for record in await to_db_thread(machines.list_machines):
@@ -26,8 +28,10 @@ async def launch_places() -> dict[str, LaunchHost]:
 
 
 def own_engine_problem() -> str:
-    """The reason why nothing can be launched on the server's own engine. Empty if something can, or if the installation
-    has no other machines."""
+    """Returns why nothing can be launched on the server's own engine.
+
+    Empty if launches are possible, or if the installation has no other machines.
+    """
     if service.labs is None:
         return ""
     lab = service.labs.server
@@ -37,8 +41,11 @@ def own_engine_problem() -> str:
 
 
 def machine_names(places: Iterable[str], place: str = "") -> tuple[str, ...]:
-    """The machines that arms of an experiment at ``place`` can name. Empty if no other machine is connected, or if the
-    place is a private host."""
+    """Returns the names of the machines that arms of an experiment at ``place`` can select.
+
+    ``places`` are the names of the available places. Empty if no other machine is connected, or if ``place`` is a
+    private host.
+    """
     joined = [name for name, host in map(split_place, places) if name is not None and not host]
     if not joined or split_place(place)[1] or service.labs is None:
         return ()

@@ -1,4 +1,4 @@
-"""The start page: the form of a new experiment, presets, and the list of experiments."""
+"""The start page: the form that launches an experiment, presets, and the list of experiments."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -44,8 +44,11 @@ NO_OPTIONS = LaunchOptions((), (), 8080)
 
 
 async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
-    """The modes, local images and free port that the form offers at a place (``host``, empty for the server's own
-    engine), and the problem of the engine there, empty if it answers."""
+    """Returns the modes, local images and free port that the form offers at a place, and why its engine does not
+    answer.
+
+    ``host`` is the name of the place, empty for the server's own engine. The reason is empty if the engine answers.
+    """
     try:
         return await service.ask_of(host, experiment_calls.launch_options), ""
     except (LabUnavailableError, EngineError) as error:
@@ -53,19 +56,19 @@ async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
 
 
 def _example() -> ReportView | None:
-    """The example report that the page shows before the first experiment; None if it is missing."""
+    """Returns the example report that the page shows before the first experiment; None if it is missing."""
     return example_report.load()[0].view if example_report.is_there() else None
 
 
 def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = ()) -> LaunchForm:
-    """The launch form, filled in with a preset. ``machines`` are the machines that the user can choose."""
+    """Returns the launch form, filled in with a preset. ``machines`` are the names that the user can select."""
     values = {"publish": PUBLISH_NOTHING, "modes": [], **prepared.values}
     modes: Sequence[str] = values.pop("modes")
     return LaunchForm(mode=modes, free_port=free_port, machine_names=machines, **values)
 
 
 def _items_with_hosts(rows: Iterable[Experiment], hosts: Mapping[str, LaunchHost]) -> list[dict[str, Any]]:
-    """The experiments as entries of a list; those on a host of a LAN name it."""
+    """Returns the experiments as entries of a list. The entries of those on a host of a LAN contain the host."""
     rows = list(rows)
     hosts_of = {row.id: hosts[row.host] for row in rows if row.host in hosts}
     return [{**item, "host": hosts_of.get(item["id"])} for item in experiment_items(rows)]
@@ -142,8 +145,8 @@ def _preset_named(key: str) -> Preset:
 
 @require_GET
 async def home(request: HttpRequest) -> HttpResponse:
-    """The start page. ``?preset=KEY`` fills in the form with a preset; ``?host=PLACE`` launches on another machine or a
-    host of a LAN."""
+    """Renders the start page. ``?preset=KEY`` fills in the form with a preset. ``?host=PLACE`` selects another machine
+    or a host of a LAN."""
     key, host = request.GET.get("preset", ""), request.GET.get("host", "")
     if host and host not in await launch_places():
         return await _home(request, refused=_host_gone(), status=404)
@@ -152,8 +155,11 @@ async def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch(request: HttpRequest) -> HttpResponse:
-    """Launches an experiment. If the form has errors, needed ports are in use, or the disk is too full, shows the form
-    again with its input. The form can also stop an experiment that holds a port; it is then shown again as well."""
+    """Launches an experiment. If the form has errors, needed ports are in use or the disk is too full, shows the form
+    again with its input.
+
+    The form can also stop an experiment that holds a port. Then it is shown again too.
+    """
     host, places = request.POST.get("host", ""), await launch_places()
     form = LaunchForm(request.POST, machine_names=machine_names(places, host))
     spec = form.parse()
@@ -185,8 +191,10 @@ async def launch(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch_preset(request: HttpRequest) -> HttpResponse:
-    """Launches a preset, and opens the part of the experiment's page that shows the difference. If needed ports are in
-    use or a mode is unavailable, shows the form instead."""
+    """Launches a preset and redirects to the part of the experiment's page that shows the difference.
+
+    If needed ports are in use or a mode is unavailable, shows the form instead.
+    """
     preset = _preset_named(request.POST.get("preset", ""))
     host = request.POST.get("host", "")
     if host and host not in await launch_places():

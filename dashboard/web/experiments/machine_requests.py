@@ -1,7 +1,7 @@
 """“Try” with requests from other machines.
 
-The client's lab sends each request; the experiment's lab watches which client address its program sees. The two labs do
-not communicate, and no clocks are compared: the client's lab measures the duration.
+The client's lab sends each request and measures its duration. The experiment's lab reads which client address the
+program sees. The two labs do not communicate, and no clocks are compared.
 """
 
 import asyncio
@@ -34,8 +34,10 @@ LATE = f"It was not requested: the requests before it took {LIMIT_S:g} s."
 
 
 async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:
-    """As ``actions.try_paths``, with additional requests from all other machines. Raises the errors of the experiment's
-    lab."""
+    """Sends a request over every path, as ``actions.try_paths`` does, and also from all other machines.
+
+    Raises the errors of the experiment's lab.
+    """
     record = await to_db_thread(experiment_store.load, experiment)
     clients = () if record is None or record.host else await find_clients(record.machine, experiment)
     if not clients or record is None:
@@ -66,19 +68,20 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
 
 
 def _is_known(path: Path, names: Collection[str]) -> bool:
-    """False for a path over the overlay network to a column that is not an arm of the experiment, which a lab could
-    have added."""
+    """Returns False for a path over the overlay network to a column that is not an arm of the experiment.
+
+    A lab could have added such a path.
+    """
     return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
 
 
 def _hosts(path: Path, names: Collection[str]) -> tuple[str, ...]:
-    """The host names by which a path is requested; the empty one stands for its address."""
+    """Returns the host names to which requests over a path are sent. The empty name stands for the path's address."""
     return ("",) if name_problem(path.host_name, names) else ("", path.host_name)
 
 
 class SeenClients:
-    """The client addresses that programs have seen since the watch began, by column, in the order of the
-    connections."""
+    """The client addresses that the programs have seen since the watch began, in the order of the connections."""
 
     def __init__(self) -> None:
         self._seen: dict[str, list[str]] = {}
@@ -97,14 +100,17 @@ class SeenClients:
                         self._seen.setdefault(server, []).append(peer)
 
     def count(self, server: str) -> int:
-        """The number of clients that the program in a column has seen."""
+        """Returns the number of connections that the program in the column ``server`` has seen."""
         return len(self._seen.get(server, ()))
 
     def client_of(self, server: str, reply: Reply, before: int) -> str:
-        """The client address that the program saw for a request; ``before`` is the number of clients seen before it.
-        This is the client's own address if the program saw it. Otherwise, if the request was answered, it is the only
-        new address that belongs to no client, such as that of a proxy or after a translation. Empty if several or no
-        addresses qualify."""
+        """Returns the client address that the program in the column ``server`` saw for a request; empty if it is not
+        certain.
+
+        ``before``: the result of ``count`` before the request. If the program saw the client's own address, that is the
+        result. Otherwise, if the request was answered, it is the only new address that belongs to no client, such as
+        that of a proxy or after a translation.
+        """
         if not reply.client:
             return ""
         self._own.add(reply.client)
@@ -116,8 +122,11 @@ class SeenClients:
 
 
 async def _request(path: Path, seen: SeenClients, end: float, arm: OverlayArm | None = None, host: str = "") -> Attempt:
-    """Sends a request over a path, unless the time ``end`` is past; over an overlay network from the ``arm``, and to
-    the name ``host`` if one is given."""
+    """Sends a request over a path and returns the result. Sends none if the time ``end`` (loop time) is past.
+
+    Over an overlay network, the request is sent from the container ``arm``. If ``host`` is given, it is sent to this
+    name.
+    """
     attempt = without_trace(new_attempt(path))
     if host:
         url = f"http://{format_endpoint(host, path.port)}/"

@@ -1,4 +1,4 @@
-"""Experiments on several machines: notes about each machine, and calls to the lab that drives a column."""
+"""Experiments on several machines: notes about machines, and calls to the lab of the machine that has a column."""
 
 import asyncio
 from collections import deque
@@ -24,8 +24,11 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def machine_notes() -> dict[str, MachineNote]:
-    """Notes for the columns of each machine, by its name: why they do not change, or another state of the machine.
-    Queries the database."""
+    """Returns a note for each machine that has one, by name: why its columns do not change, or another state of the
+    machine.
+
+    Queries the database.
+    """
     labs = service.labs
     if labs is None:
         return {}
@@ -50,8 +53,10 @@ def machine_notes() -> dict[str, MachineNote]:
 
 
 def choosable() -> tuple[str, ...]:
-    """The machines that arms can name now, as in the launch form. Empty if no other machine is connected. Queries the
-    database."""
+    """Returns the names of the machines that arms can select now, as in the launch form.
+
+    Empty if no other machine is connected. Queries the database.
+    """
     labs = service.labs
     if labs is None:
         return ()
@@ -69,8 +74,11 @@ async def _parts_of(experiment: str) -> tuple[Part, ...]:
 
 
 async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attempt, ...]:
-    """Sends a request over every path, on all machines at the same time. Machines that are absent are skipped. Raises
-    LabUnavailableError or NotRunningError only if no machine can send requests."""
+    """Sends a request over every path, on all machines at the same time, and returns the results. Skips machines that
+    are absent.
+
+    Raises LabUnavailableError or NotRunningError only if no machine can send requests.
+    """
     divided = await _parts_of(experiment)
     if not divided:
         return await try_everywhere(experiment, multicast=multicast)
@@ -89,14 +97,16 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
 
 
 async def inspect(experiment: str, column: str, command: str, name: str) -> AsyncGenerator[str]:
-    """Streams the output of a command in a column, executed on the column's machine. Raises the same errors as
-    ``actions.inspect``."""
+    """Executes a command in a column, on the column's machine, and returns its output piece by piece.
+
+    ``name`` is the argument of commands that take one. Raises the same errors as ``actions.inspect``.
+    """
     place = await to_db_thread(parts.find_column, experiment, column)
     return await service.ask_about(place.experiment, actions.inspect, place.experiment, place.column, command, name)
 
 
 def arms_by_place(arms: Iterable[ArmSpec], place: str) -> dict[str, tuple[ArmSpec, ...]]:
-    """Groups arms by the place where each runs; arms that name no machine run at ``place``."""
+    """Groups arms by the place where each runs. Arms that name no machine run at ``place``."""
     found: dict[str, list[ArmSpec]] = {}
     for arm in arms:
         name = None if arm.machine == SERVER_NAME else arm.machine or split_place(place)[0]
@@ -106,12 +116,16 @@ def arms_by_place(arms: Iterable[ArmSpec], place: str) -> dict[str, tuple[ArmSpe
 
 
 def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tuple[Entry, ...], str]:
-    """At most ``limit`` entries of an experiment's journal, and the cursor of the next page, which is empty on one
-    machine. With a cursor, ``after`` is ignored. ValueError with a sentence for an invalid cursor.
+    """Returns at most ``limit`` entries of an experiment's journal, and the cursor of the next page (empty on one
+    machine).
+
+    ``after`` is the number after which to begin; it is ignored with a ``cursor``. Raises ValueError with a sentence for
+    the user if the cursor is invalid.
 
     The journal of one machine can be continued after the number of an entry. Several machines store their entries at
-    the same time, so a cursor contains the newest number that was read from each machine; no entry is skipped or
-    repeated."""
+    the same time. So a cursor contains the newest number that was read from each machine, and no entry is skipped or
+    repeated.
+    """
     if not record.parts:
         return tuple(islice(parts.read(record, after), limit)), ""
     journal = parts.merged_journal(record)
@@ -125,7 +139,8 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
 
 
 def _skip(journal: MergedJournal, cursor: str) -> None:
-    """Reads the journal up to a cursor without returning entries, because the merged head depends on all of them."""
+    """Reads the journal up to a cursor and discards the entries. The status of the whole experiment depends on all of
+    them."""
     numbers = cursor.split("-")
     if len(numbers) != len(journal.seen) or not all(
         number.isascii() and number.isdigit() and len(number) < 10 for number in numbers

@@ -1,4 +1,4 @@
-"""Positions of the texts and icons in the boxes of a diagram, in the diagram's units.
+"""Computes the positions of texts and icons in the boxes of a diagram, in the diagram's units.
 
 The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vectors.json`` tests both. Numbers are
 strings, so that no locale puts a comma into an SVG attribute.
@@ -18,7 +18,7 @@ NUMBERS_APART, BEFORE_END = 20, 12
 
 @dataclass(frozen=True, slots=True)
 class TextView:
-    """One line of text. ``style`` is strong, plain or soft."""
+    """A line of text in the diagram. ``style`` is strong, plain or soft."""
 
     x: str
     y: str
@@ -29,7 +29,7 @@ class TextView:
 
 @dataclass(frozen=True, slots=True)
 class BoxView:
-    """A box with its texts. ``shape`` is the position of the mode's icon, None without one."""
+    """A box with its texts. ``shape`` is the position of the mode's icon, None if the box has none."""
 
     id: str
     kind: str
@@ -45,7 +45,7 @@ class BoxView:
 
 @dataclass(frozen=True, slots=True)
 class EdgeView:
-    """An edge with its label, which may be empty."""
+    """An edge and its label, which may be empty. ``x`` and ``y`` are the position of the label."""
 
     id: str
     kind: str
@@ -58,7 +58,7 @@ class EdgeView:
 
 @dataclass(frozen=True, slots=True)
 class NumberView:
-    """The number of a hop, and the position of its centre."""
+    """The number of a hop on the selected path, and the position of the number's centre."""
 
     text: str
     x: str
@@ -67,8 +67,10 @@ class NumberView:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """The elements of the diagram: the frames of machines, then edges, then the remaining boxes (``things``). For the
-    chosen path, ``passed`` contains the ids of the elements that it passes, and ``numbers`` those of its hops."""
+    """The elements of a diagram, in drawing order: the frames of machines, the edges, the remaining boxes (``things``).
+
+    ``passed`` are the ids of the elements on the selected path, ``numbers`` the numbers of its hops.
+    """
 
     box: str
     summary: str
@@ -80,13 +82,13 @@ class PictureView:
 
 
 def number(value: float) -> str:
-    """A number as text with at most two decimals, without an exponent."""
+    """Formats a number with at most two decimals and without an exponent."""
     text = fixed(value, 2).rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
 def lay_out_box(box: Box) -> BoxView:
-    """The box with the positions of its texts."""
+    """Returns a box with the positions of its texts."""
     x, y = box.x, box.y
     texts: list[TextView] = []
     shape = None
@@ -119,12 +121,12 @@ def lay_out_box(box: Box) -> BoxView:
 
 
 def lay_out_edge(edge: Edge) -> EdgeView:
-    """The edge with the position of its label."""
+    """Returns an edge with the position of its label."""
     return EdgeView(edge.id, edge.kind, edge.mode, edge.path, edge.label, number(edge.label_x), number(edge.label_y))
 
 
 def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]:
-    """The numbers of a path's hops with their positions; hops that are not drawn have no number."""
+    """Returns the numbers of a path's hops with their positions. Hops that are not in the diagram have no number."""
     known = {box.id: box for box in boxes}
     numbers = []
     for place, hop in enumerate(path.hops, 1):
@@ -137,7 +139,7 @@ def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]
 
 
 def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> PictureView:
-    """All elements of the diagram, in drawing order."""
+    """Returns all elements of the diagram. ``chosen`` is the path that is highlighted, None for no path."""
     return PictureView(
         f"0 0 {number(picture.width)} {number(picture.height)}",
         picture.summary,

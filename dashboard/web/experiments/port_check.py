@@ -1,4 +1,4 @@
-"""Checks before a launch whether other programs hold the ports that it needs, and shows the holders."""
+"""Checks before a launch whether other programs use the ports that it needs, and shows these programs."""
 
 import asyncio
 from contextlib import suppress
@@ -35,9 +35,11 @@ STOP_POLL_S = 0.1
 async def find_holders(
     request: HttpRequest, arms: tuple[ArmSpec, ...], experiment: str = "", host: str = ""
 ) -> tuple[PortHolder, ...]:
-    """The holders of the ports that ``arms`` need, other than ``experiment`` itself. ``host`` is the place of arms that
-    name no machine. Empty if the user launches anyway, or if the lab does not answer; the experiment then shows why it
-    waits."""
+    """Returns the programs that hold the ports needed by ``arms``. Those of ``experiment`` itself do not count.
+
+    ``host`` is the place of arms that name no machine. Empty if the user has chosen to launch anyway, or if the lab
+    does not answer; the experiment then shows why it waits.
+    """
     if ANYWAY in request.POST:
         return ()
     return (await _ask(arms, experiment, host)).holders
@@ -45,15 +47,17 @@ async def find_holders(
 
 @dataclass(frozen=True, slots=True)
 class _Answers:
-    """The port holders that labs have reported. ``is_complete``: the labs of all machines have answered."""
+    """The port holders that labs have reported. ``is_complete`` is true if the labs of all machines have answered."""
 
     holders: tuple[PortHolder, ...] = ()
     is_complete: bool = False
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """Asks the labs of all places where the arms run. If the arms name machines, the sentence about each holder begins
-    with the name of its machine."""
+    """Asks the labs at all places where the arms run for port holders.
+
+    If the arms name machines, the sentence about each holder begins with the name of its machine.
+    """
     by_place = arms_by_place(arms, host)
     if list(by_place) == [host] or not arms:
         answer = await _ask_at(arms, experiment, host)
@@ -69,7 +73,7 @@ async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answer
 
 
 async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
-    """The port holders at one place (``host``); None if its lab does not answer."""
+    """Returns the port holders at the place ``host``; None if its lab does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
@@ -79,7 +83,9 @@ async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tupl
 
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
     """Stops the experiment that the launch form names, and waits until it no longer holds ports that ``arms`` need.
-    Returns the remaining holders; None if they are unknown because a machine's lab does not answer."""
+
+    Returns the remaining holders; None if they are unknown because a machine's lab does not answer.
+    """
     identity = request.POST[STOP]
 
     def is_own(holder: PortHolder) -> bool:
@@ -103,8 +109,11 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:
-    """A page that shows who holds the ports needed to launch this experiment again; None if it can be launched.
-    ``host`` defaults to the place where the experiment ran."""
+    """Returns a page with the programs that hold the ports needed to launch this experiment again; None if no program
+    does.
+
+    ``host`` is the place of the launch. The default is the place where the experiment ran.
+    """
     record = await to_db_thread(experiment_store.load, identity)
     if record is None:
         return None

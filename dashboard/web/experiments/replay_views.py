@@ -1,4 +1,5 @@
-"""The recording that a browser replays. It is cached in the process, so that only new entries must be added."""
+"""The recording of an experiment that a browser replays. It is cached in the process, so that only new entries are
+read."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ KEPT = 4
 
 @dataclass(slots=True)
 class _CachedReplay:
-    """A recording, its JSON text in ``encoded``, and the merged journal at its end, None on one machine."""
+    """A recording, and its JSON text in ``encoded``. ``journal`` is the merged journal at its end, None on one
+    machine."""
 
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
@@ -47,8 +49,10 @@ def _place(identity: str) -> _CachedReplay:
 
 
 def encoded_track(identity: str) -> bytes:
-    """The recording up to the newest entry, as JSON. Http404 if the experiment does not exist. Slow: call this in a
-    thread."""
+    """Returns the recording up to the newest entry as JSON. Raises Http404 if the experiment does not exist.
+
+    Slow: call it in a thread.
+    """
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
@@ -73,8 +77,10 @@ def encoded_track(identity: str) -> bytes:
 def _read_new(
     record: Record, recording: ReplayRecording, before: MergedJournal | None
 ) -> tuple[MergedJournal | None, tuple[Entry, ...]]:
-    """The entries after the end of a recording, and the merged journal after them. ``before`` is the merged journal at
-    the end of the recording, None on one machine."""
+    """Returns the entries after the end of a recording, and the merged journal after them.
+
+    ``before`` is the merged journal at the end of the recording, None on one machine.
+    """
     if before is None:
         return None, tuple(parts.read(record, recording.view.seq))
     journal = before.copy()
@@ -83,6 +89,6 @@ def _read_new(
 
 @require_GET
 async def track(_request: HttpRequest, identity: str) -> HttpResponse:
-    """The recording as JSON for ``replay.js``."""
+    """Returns the recording as JSON for ``replay.js``."""
     encoded = await to_db_thread(encoded_track, identity)
     return HttpResponse(encoded, content_type="application/json", headers={"Cache-Control": "no-store"})

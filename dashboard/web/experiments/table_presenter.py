@@ -1,4 +1,4 @@
-"""The comparison as the page shows it: sections of rows, each with one cell per column.
+"""Prepares the comparison for the page: sections of rows, each with one cell per column.
 
 The browser computes the same from the same rows (``js/core/comparison/cells.js``); ``tests/js/vectors.json`` tests
 both.
@@ -28,7 +28,7 @@ _FIRST_INODE = 0xEFFFFFF8
 
 
 class CellKind(StrEnum):
-    """Determines how a cell is rendered."""
+    """How a cell is shown."""
 
     VALUE = "value"
     ABSENT = "absent"
@@ -37,8 +37,11 @@ class CellKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MachineView:
-    """The header of a machine above its columns. ``span`` is their number; ``engine`` describes its engine and kernel;
-    ``absent`` states why the columns do not change; ``note`` describes another state of the machine."""
+    """The header of a machine above its columns.
+
+    ``span`` is the number of its columns. ``engine`` describes its engine and kernel. ``absent`` is the reason why the
+    columns do not change; ``note`` describes another state of the machine. Both may be empty.
+    """
 
     name: str
     span: int
@@ -49,7 +52,7 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """A cell. ``owner`` is the mode of the first column that is in the same namespace."""
+    """A cell of a row. ``owner`` is the mode of the first column that is in the same network namespace."""
 
     column: str
     title: str
@@ -62,8 +65,11 @@ class CellView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """A row with its cells in the order of the columns. ``over``: folded at first, because the section has many rows or
-    this is a ``detail``. ``again``: has the same reason as the differing row above it."""
+    """A row with its cells in the order of the columns.
+
+    ``detail``: less important, so it is hidden at first. ``over``: hidden at first, because it is a detail or because
+    the section has many rows. ``again``: has the same reason as the differing row above it.
+    """
 
     id: str
     row: Row
@@ -79,13 +85,13 @@ class RowView:
 
     @property
     def differs(self) -> bool:
-        """Whether it is known that the columns differ."""
+        """Whether the columns are known to differ."""
         return self.row.differs
 
 
 @dataclass(frozen=True, slots=True)
 class SectionView:
-    """A section with its title; ``about`` explains it."""
+    """A section of the comparison. ``about`` explains it."""
 
     key: str
     title: str
@@ -104,28 +110,28 @@ class SectionView:
 
     @property
     def folds(self) -> bool:
-        """Whether some rows are folded at first because the section has many."""
+        """Whether the section hides rows at first because it has many."""
         return any(row.over and not row.detail for row in self.rows)
 
     @property
     def listed(self) -> int:
-        """The number of rows that are shown at first or after “show all”: those that are neither equal nor details."""
+        """The number of rows that are visible at first or after “show all”: all except equal rows and details."""
         return sum(not row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
     @property
     def details(self) -> int:
-        """The number of differing rows that are folded as details."""
+        """The number of differing rows that are details."""
         return sum(row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
 
 def namespace_inode(text: str | None) -> str | None:
-    """The inode in the text, if it is that of a namespace; else None."""
+    """Returns the inode in ``text`` if it is the inode of a namespace; otherwise None."""
     match = _INODE.match(text or "")
     return match[1] if match and int(match[1]) >= _FIRST_INODE else None
 
 
 def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
-    """The row's cells in the order of the columns."""
+    """Returns the row's cells in the order of the columns."""
     owners: dict[tuple[str, str], str] = {}
     cells = []
     for column in columns:
@@ -144,7 +150,7 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
 
 
 def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
-    """The headers of the machines, in the order of the columns; empty if the experiment runs on one machine."""
+    """Returns the headers of the machines, in the order of the columns; empty if the experiment runs on one machine."""
     groups: dict[str, list[Column]] = {}
     for column in columns or ():
         if column.machine:
@@ -162,7 +168,7 @@ def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
 
 
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:
-    """All known sections, including empty ones, then unknown ones in the order of their rows."""
+    """Returns all known sections, including empty ones, then unknown ones in the order of their rows."""
     grouped: dict[str, list[RowView]] = {section.key: [] for section in SECTIONS}
     differing: dict[str, list[str]] = {}
     for row in by_weight(rows):
@@ -182,7 +188,8 @@ def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Secti
 
 
 def format_published(port: PublishedPort) -> str:
-    """A published port as in ``0.0.0.0:8080 → 80/tcp``; ``*`` stands for a host port that the Engine chooses."""
+    """Formats a published port, as in ``0.0.0.0:8080 → 80/tcp``. ``*`` stands for a host port that the Engine
+    chooses."""
     address = bracket(port.host_address)
     outside = str(port.host_port) if port.host_port else "*"
     return f"{address + ':' if address else ''}{outside} → {port.container_port}/{port.protocol}"

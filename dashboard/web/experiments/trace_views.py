@@ -1,4 +1,4 @@
-"""The page of a traced request and a second one to compare it with."""
+"""The page of a traced request, compared with a request over another path."""
 
 from dataclasses import dataclass, replace
 
@@ -24,7 +24,7 @@ from dashboard.web.service import LabUnavailableError, service
 
 @dataclass(frozen=True, slots=True)
 class ShownTrace:
-    """A trace, the mode of its server, and its path in the diagram, None if it is not drawn."""
+    """A trace and the mode of its server. ``path`` is its path in the diagram, None if the diagram does not show it."""
 
     trace: Trace
     mode: str
@@ -32,8 +32,11 @@ class ShownTrace:
 
 
 async def traced(identity: str, key: str, beside: str) -> tuple[tuple[Trace, ...], dict[str, Path]]:
-    """Traces the paths ``key`` and ``beside``. Returns the traces, and all paths that can be traced, by
-    ``request_key``. Raises LabUnavailableError, NotRunningError, or ValueError with a message for the user."""
+    """Traces a request over the path ``key`` and one over the path ``beside``.
+
+    Returns the traces, and all paths that can be traced, by ``request_key``. If ``beside`` is empty, the lab chooses a
+    path of another mode. Raises LabUnavailableError, NotRunningError, or ValueError with a message for the user.
+    """
     place = await to_db_thread(parts.find_request, identity, key)
     other = await to_db_thread(parts.find_request, identity, beside) if beside else place
     if other.experiment != place.experiment:
@@ -54,7 +57,8 @@ def _of_all_machines(traces: tuple[Trace, ...], number: int) -> tuple[Trace, ...
 
 @require_POST
 async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Traces a request over the path ``way``, and one over ``beside`` or, by default, over a path of another mode."""
+    """Renders the traces of a request over the path ``way`` and one over ``beside`` or, by default, over a path of
+    another mode."""
     await require_experiment(identity)
     key, beside = request.POST.get("way", ""), request.POST.get("beside", "")
     title = _("This path cannot be traced now")

@@ -1,4 +1,4 @@
-"""Pages of experiments, and the requests, inspections and checks that they start."""
+"""Pages of experiments, and the requests, commands and checks that users start on them."""
 
 import asyncio
 import logging
@@ -59,13 +59,14 @@ log = logging.getLogger(__name__)
 def refuse(
     request: HttpRequest, status: int, title: str, sentence: str, what_to_do: str = "", back: str = ""
 ) -> HttpResponse:
-    """An error page that states what failed and what to do, with a link ``back`` (default: the start page)."""
+    """Returns an error page that states what failed and what to do. It links to the URL ``back`` (default: the start
+    page)."""
     context = {"status": status, "title": title, "sentence": sentence, "what_to_do": what_to_do, "back": back}
     return render(request, "error.html", context, status=status)
 
 
 def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE, phases: Sequence[Phase] = ()) -> dict[str, Any]:
-    """An experiment as an entry of a list. ``phases`` are those of its parts, empty on one machine."""
+    """Returns an experiment as an entry of a list. ``phases`` are the phases of its parts, empty on one machine."""
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return {
         "id": row.id,
@@ -82,7 +83,7 @@ def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE, phases: Seq
 
 
 def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
-    """The experiments as entries of a list. Rows that cannot be read are omitted: a machine's lab writes the rows of
+    """Returns the experiments as entries of a list. Omits rows that cannot be read: a machine's lab writes the rows of
     its experiments, and may write invalid ones."""
     items = []
     rows = list(rows)
@@ -96,8 +97,8 @@ def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE)
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
-    """The experiment now, or after journal entry ``at``. A stopped experiment is shown in its state before the stop.
-    Http404 if it does not exist."""
+    """Returns the experiment as pages show it, now or after journal entry ``at``. A stopped experiment is shown in its
+    state before the stop. Raises Http404 if it does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     if row is None:
         raise Http404(_("No experiment has this id."))
@@ -139,7 +140,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
 
 @require_GET
 async def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """The page of an experiment, complete without JavaScript."""
+    """Renders the page of an experiment. It is complete without JavaScript."""
     host, _problem = await find_host(identity)
     return await to_db_thread(_render_experiment, request, identity, scope, host)
 
@@ -176,8 +177,8 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
 
 
 def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> dict[str, Any]:
-    """The template context with the creator of an experiment, and whether it belongs to another account. The page then
-    hides commands that would be refused."""
+    """Returns template variables: the creator of an experiment, and whether it belongs to another account. The page
+    then hides commands that would be refused."""
     if scope.group:
         return {}
     names = creators_of(request).names
@@ -203,8 +204,8 @@ def _columns_of(identity: str) -> tuple[Column, ...]:
 
 @require_POST
 async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Sends a request over every path, also from other machines; with the field ``multicast``, datagrams to a multicast
-    group as well."""
+    """Sends a request over every path, also from other machines. With the field ``multicast``, sends datagrams to a
+    multicast group as well. Returns the results as a page or as JSON."""
     await require_experiment(identity)
     try:
         attempts = await machines.try_paths(identity, multicast="multicast" in request.POST)
@@ -231,8 +232,8 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
 
 
 class OutputStream:
-    """The output of a command as bytes. ``close`` ends the command. Not an async generator, because closing one before
-    its first item runs none of its code: the command would continue if the browser disconnects at once."""
+    """The output of a command as bytes. ``close`` ends the command. It is not an async generator, because closing one
+    before its first item runs none of its code: the command would continue if the browser disconnects at once."""
 
     def __init__(self, output: AsyncGenerator[str]) -> None:
         self._output = output
@@ -240,15 +241,15 @@ class OutputStream:
         self._is_closed = False
 
     def __aiter__(self) -> Self:
-        """Itself."""
+        """Returns this object."""
         return self
 
     async def __anext__(self) -> bytes:
-        """The next piece of output."""
+        """Returns the next piece of output."""
         return (await anext(self._output)).encode()
 
     def close(self) -> None:
-        """Ends the command if it still runs. The response calls this, from any thread."""
+        """Ends the command if it still runs. The response calls this method; it may do so from any thread."""
         if not self._is_closed and not self._loop.is_closed():
             self._is_closed = True
             asyncio.run_coroutine_threadsafe(self._output.aclose(), self._loop)
@@ -260,7 +261,7 @@ class OutputStream:
 
 @require_POST
 async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
-    """Runs a command in a column, and streams its output."""
+    """Runs a command in a column of the comparison, and streams its output."""
     column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
     await require_experiment(identity)
     try:
@@ -279,7 +280,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
-    """The page that shows what an engine and its kernel support; with ``?machine=NAME``, those of a machine that has
+    """Renders the page that shows what an engine and its kernel support. ``?machine=NAME`` selects a machine that has
     joined."""
     machine = request.GET.get("machine") or None
     if machine is not None and await to_db_thread(find_machine, machine) is None:
@@ -289,7 +290,7 @@ async def doctor(request: HttpRequest) -> HttpResponse:
 
 
 async def run_doctor(machine: str | None = None) -> Any:
-    """The report ``doctor/1`` of a machine (None: the installation's), even if its lab is unavailable."""
+    """Returns the report ``doctor/1`` of a machine (None: the installation's own), even if its lab is unavailable."""
     try:
         return await service.ask_on(machine, "", experiment_calls.doctor)
     except LabUnavailableError as error:

@@ -48,10 +48,8 @@ def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]
 
 
 class SessionHub(FeedHub[SessionFeed]):
-    """The feeds of training sessions. The key of a feed is the session's id. ``peers``: the other web processes.
-
-    ``linked``: connections that are closed together with a participant, a session or a shared comparison.
-    """
+    """The feeds of training sessions, by session id. ``peers``: the other web processes. ``linked``: connections that
+    are closed together with a participant, a session or a shared comparison."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,19 +71,14 @@ class SessionHub(FeedHub[SessionFeed]):
         self._in_loop(lambda: self.mark(key))
 
     def tell(self, session: str, *changed: str) -> None:
-        """Sends the changes of a session to its clients at once, in all web processes. May be called from any thread.
-
-        ``changed``: the ids of participants who also get their own state.
-        """
+        """Sends the changes of a session to its clients at once, in all web processes. ``changed``: the ids of
+        participants who also get their own state. May be called from any thread."""
         self.peers.tell("class-now", session, *changed)
         self._in_loop(lambda: self.mark(session, *changed, urgent=True))
 
     def mark(self, session: str, *changed: str, urgent: bool = False) -> None:
-        """Marks the feed of a session as dirty in this process. Call it in the event loop.
-
-        ``changed``: the ids of participants who also get their own state. If ``urgent`` is true, the changes are sent
-        at once.
-        """
+        """Marks the feed of a session as dirty in this process. ``changed``: the ids of participants who also get their
+        own state. If ``urgent`` is true, the changes are sent at once. Call it in the event loop."""
         feed = self._feeds.get(session)
         if feed is not None:
             feed.outdated.update(dict.fromkeys(changed))
@@ -110,10 +103,8 @@ class SessionHub(FeedHub[SessionFeed]):
     async def enter(
         self, session: str, participant: str, send: Send, write: WriteNow | None, *, admitted: bool
     ) -> Client:
-        """Adds a client to the feed of a session and returns it. ``participant``: their id, or ``INSTRUCTOR``.
-
-        A participant who is not ``admitted`` gets only their own state.
-        """
+        """Adds a client of ``participant``, an id or ``INSTRUCTOR``, to the feed of a session, and returns it. A
+        participant who is not ``admitted`` gets only their own state."""
         self._loop = asyncio.get_running_loop()
         feed = self._open_feed(session)
         if admitted:
@@ -172,10 +163,8 @@ class SessionHub(FeedHub[SessionFeed]):
         self.disconnect_here(session, participant)
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
-        """Closes all linked connections of a participant in this process, and their connections to the session.
-
-        ``before``: closes only connections to the session that were opened before this time (loop time).
-        """
+        """Closes all linked connections of a participant in this process, and those of their connections to the session
+        that were opened ``before`` a time (loop time)."""
 
         def disconnect() -> None:
             self.linked.disconnect(participant)
@@ -271,10 +260,7 @@ class SessionHub(FeedHub[SessionFeed]):
 
     async def _record_presence(self, feed: SessionFeed, here: set[str], on_peers: frozenset[str]) -> None:
         """Stores which participants have arrived and left since the last call, for the results and the replay.
-
-        ``here``: the participants who are present in this process. ``on_peers``: those who are present in other web
-        processes.
-        """
+        ``here``: the participants present in this process; ``on_peers``: those present in other web processes."""
         came = here - feed.recorded
         left = {key: feed.left_at.get(key, shared_clock()) for key in feed.recorded - here - on_peers}
         if came or left:
