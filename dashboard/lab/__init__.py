@@ -1,1 +1,1 @@
-"""Drives experiments to the wanted state, records their journals, and publishes changes."""
+"""The lab: drives experiments to their wanted state, records their journals, and publishes changes."""

@@ -1,4 +1,4 @@
-"""Prepares a lab: finds the engine, or starts a private host."""
+"""Prepares what a lab needs: an engine that answers, or a private host, and the lab's ``Context``."""
 
 import os
 import shutil
@@ -26,19 +26,21 @@ DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 
 
 def endpoint() -> str:
-    """The endpoint of the engine: DOCKER_HOST, or the default socket."""
+    """Returns the address of the Engine's API: the value of ``DOCKER_HOST`` or, if it is not set, the default
+    socket."""
     return os.environ.get("DOCKER_HOST") or DEFAULT_ENDPOINT
 
 
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, EngineInfo, EngineKeeper | None]:
-    """Returns an engine that answers, its facts, and the ``EngineKeeper`` of the private host if one was started for
-    this process. Raises EngineError if no engine can be used. The facts are read only once, because the Engine runs
-    other programs to collect them.
+    """Connects to the engine at ``endpoint()``. Returns the connection, the engine's facts, and None.
 
-    If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
-    closes.
+    If no engine answers, starts a private host as a child process and returns its ``EngineKeeper`` as the third value.
+    For this, the process must be root, ``DOCKER_HOST`` not set, dockerd installed and ``may_start_private`` true;
+    otherwise raises EngineError. The connection is closed and the host stopped when ``stack`` is closed. ``say`` is
+    called with messages for the user. Callers should use the returned facts instead of reading them again, because the
+    Engine runs other programs to collect them.
     """
     engine = DockerEngine(endpoint())
     try:
@@ -75,7 +77,8 @@ async def open_context(
     *,
     may_start_private: bool = True,
 ) -> Context:
-    """The context of a lab, closed with ``stack``."""
+    """Connects to the engine and the database, and returns the lab's ``Context``. Everything is closed when ``stack``
+    is closed. The arguments and the errors are those of ``open_engine``."""
     database = DatabaseThread()
     stack.callback(database.close)
     engine, info, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)

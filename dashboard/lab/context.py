@@ -1,4 +1,4 @@
-"""The context of a lab: the engine, database and publisher that all its parts use."""
+"""The context of a lab: the engine, database and publisher that all its modules use."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ LABEL_PLACE = "dev.netmodes.place"
 
 @dataclass(slots=True)
 class Context:
-    """The dependencies of a lab.
+    """The objects and settings that all modules of a lab use.
 
-    ``temporary``: the engine is a private host that ends with this process, and ``keeper`` restarts it if it ends
-    earlier. ``host``: the id of the private host if the engine is that of a group or of a LAN's host, empty for the
-    server's own engine; the lab drives only experiments of that host. ``cpus``: the limit of that host in cores, 0
-    without one.
+    ``installation``: the id of the installation. ``private``: the engine runs on a private host. ``temporary``: this
+    host ends with the process; until then, ``keeper`` starts its engine again if it ends. ``host``: the id of the
+    private host that the lab serves, a group's host or one on a LAN; empty for the server's own engine. The lab drives
+    only the experiments of ``host``. ``cpus``: the limit of ``host`` in cores, 0 if it has no limit.
     """
 
     engine: Engine
@@ -47,7 +47,7 @@ class Context:
 
     @property
     def ref(self) -> EngineRef:
-        """The engine, described as in messages to pages."""
+        """The description of the engine that messages to pages contain: versions, name, endpoint and kind."""
         return EngineRef(
             version=self.info.version,
             api=self.info.api,
@@ -61,7 +61,7 @@ class Context:
 
     @property
     def reported_engine(self) -> ReportedEngine:
-        """The engine's own report about itself, for the machine's column."""
+        """The facts that the engine reports about itself, shown in the machine's column of a comparison."""
         info = self.info
         return ReportedEngine(
             version=info.version,
@@ -77,12 +77,13 @@ class Context:
 
     @property
     def place(self) -> str:
-        """The name of the place where this lab's engine is (``core.operations.machines.split_place``)."""
+        """The name of the engine's place: its machine and private host, in the syntax that
+        ``core.operations.machines.split_place`` describes."""
         return place_of(here(), self.host)
 
     def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:
-        """The labels of this installation's containers and networks, optionally with those of an experiment and an
-        arm."""
+        """Returns the labels for containers and networks of this installation. With ``experiment`` or ``arm``, adds the
+        labels that hold their ids."""
         labels = {LABEL: self.installation}
         if experiment is not None:
             labels[LABEL_EXPERIMENT] = experiment

@@ -1,4 +1,4 @@
-"""The modes that this engine and kernel support, and the reasons why the other modes are unavailable."""
+"""``./netmodes doctor``: reports which modes the engine and the kernel support, and why other modes are unavailable."""
 
 import asyncio
 import os
@@ -34,13 +34,14 @@ PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
 
 
 def reference(info: EngineInfo, *, private: bool) -> EngineRef:
-    """The engine, described as in messages to pages."""
+    """Returns the description of the engine that messages to pages contain. ``private``: the engine runs on a private
+    host."""
     return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint, info.kind)
 
 
 def _parents(pid: int, path: str) -> tuple[str, ...]:
-    """The machine's links that can be parents of macvlan and ipvlan: they are up, have an address, and are not ports of
-    a bridge."""
+    """Returns the names of the machine's links that can be parents of macvlan and ipvlan: they are up, have an address,
+    and are not ports of a bridge. ``pid`` and ``path`` are as for ``Namespace.of_machine``."""
     with Namespace.of_machine(pid, path) as namespace:
         return tuple(
             link.name
@@ -50,8 +51,8 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
 
 
 def free_port(pid: int | None, first: int = 8080, path: str = "") -> int:
-    """The lowest port from ``first`` on that no process of the machine listens on; ``first`` if the machine cannot be
-    read."""
+    """Returns the lowest port, from ``first`` on, on which no process of the machine listens. Returns ``first`` if the
+    machine's listeners cannot be read. ``pid`` and ``path`` are as for ``Namespace.of_machine``."""
     try:
         if pid is None:
             return first
@@ -63,7 +64,8 @@ def free_port(pid: int | None, first: int = 8080, path: str = "") -> int:
 
 
 async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
-    """The availability of every mode, from the engine and the kernel."""
+    """Returns one report per mode: whether the engine and the kernel support it, with the reason if they do not. Raises
+    EngineError."""
     # Which links the kernel of another machine supports cannot be tried from here.
     kinds = {} if info.invisible else await asyncio.to_thread(link_kinds)
     parents: tuple[str, ...] = ()
@@ -105,7 +107,8 @@ def _tools() -> list[Check]:
 
 
 def unavailable_report(problem: str, checks: Sequence[Check] = ()) -> Doctor:
-    """The report for an engine that does not answer."""
+    """Returns the doctor's report for an engine that does not answer. ``problem`` is the reason, and ``checks`` are the
+    checks of the machine, which need no engine."""
     reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
     return Doctor(None, reports, (Check("engine", ok=False, detail=problem), *checks))
 
@@ -123,7 +126,8 @@ def _machine_check(info: EngineInfo) -> Check:
 
 
 def _host_check() -> Check:
-    """A check whether private hosts can be started, which also states whether their root is root of this machine."""
+    """Checks whether private hosts can be started. The detail of the check also states whether root of a private host
+    is root of this machine."""
     problem = missing_requirement(engine_root(), engine_setup())
     if problem:
         return Check("private hosts", ok=False, detail=problem)
@@ -140,13 +144,14 @@ def _host_check() -> Check:
 
 
 def _missing_limits() -> str:
-    """A statement about the limits that this machine cannot impose on private hosts; empty if it can impose all."""
+    """Returns a statement about the limits that this machine cannot impose on private hosts; empty if it can impose
+    all."""
     missing = ", ".join(missing_controllers())
     return f"they have no limits of {missing}: this machine lacks the cgroup controllers" if missing else ""
 
 
 def _lan_checks() -> list[Check]:
-    """One check per LAN: how many of its hosts run, and whether any have ended."""
+    """Returns one check per LAN, which states how many of its hosts run. The check fails if a host has ended."""
     checks = []
     for lan in list_lans(configuration.data_dir()):
         running, ended = len(lan.hosts), len(lan.ended)
@@ -162,7 +167,8 @@ def _lan_checks() -> list[Check]:
 
 
 async def examine(engine: Engine, *, private: bool) -> Doctor:
-    """The report ``doctor/1``. If the engine does not answer, the report states that; no exception is raised."""
+    """Checks the machine and the engine, and returns the report ``doctor/1``. ``private``: the engine runs on a private
+    host. If the engine does not answer, the report states that; no exception is raised."""
     may_enter = await asyncio.to_thread(can_enter_namespaces)
     checks = [
         Check("root", os.geteuid() == 0, "runs as root" if os.geteuid() == 0 else "not root: run sudo ./netmodes up"),

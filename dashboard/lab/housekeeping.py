@@ -1,4 +1,4 @@
-"""Deletes old data while the server runs."""
+"""Deletes old data and old rate limits at intervals while the server runs."""
 
 import asyncio
 import logging
@@ -22,8 +22,9 @@ DAY_S = 86_400.0
 
 
 def delete_expired(days: float, max_journals_bytes: int) -> str:
-    """Deletes data that ended more than ``days`` days ago (0: no data), and the oldest ended experiments while all
-    journals together exceed the maximum size. Returns a sentence about it, empty if nothing was deleted."""
+    """Deletes data that ended more than ``days`` days ago; no data if ``days`` is 0. Then deletes the oldest ended
+    experiments until all journals together have at most ``max_journals_bytes`` bytes. Returns a sentence about what was
+    deleted, empty if nothing was."""
     pruned = prune(days * DAY_S, shrink=False) if days > 0 else None
     old = pruned.runs + pruned.others.rows if pruned is not None else 0
     large = delete_over_budget(max_journals_bytes)
@@ -57,8 +58,8 @@ async def _every(job: Callable[[], None], first_s: float, every_s: float) -> Non
 
 
 async def run_housekeeping() -> None:
-    """Runs ``delete_expired`` every hour, and deletes rate limits that are no longer needed every minute, in
-    threads."""
+    """Runs ``delete_expired`` every hour, and deletes rate limits that are no longer needed every minute, both in
+    threads. Ends only when it is cancelled."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(_delete_expired, FIRST_S, EVERY_S))
         group.create_task(_every(_delete_limits, LIMITS_S, LIMITS_S))

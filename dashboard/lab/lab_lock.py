@@ -6,18 +6,19 @@ from pathlib import Path
 
 
 class LabBusyError(Exception):
-    """Another process drives the experiments of this data folder."""
+    """Another process already drives the experiments of this data folder or of this machine."""
 
 
 class LabLock:
-    """A lock that a lab holds on its data folder; the kernel releases it when the process ends."""
+    """A file lock on a data folder, which a lab holds while it runs. The kernel releases the lock when the process
+    ends."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / "lab.lock"
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Acquires the lock, or raises LabBusyError."""
+        """Acquires the lock without waiting. Raises LabBusyError if another process holds it."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -30,7 +31,7 @@ class LabLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Releases the lock."""
+        """Releases the lock, if this object holds it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,5 +1,5 @@
-"""Checks whether the process that uses a data folder is healthy. Uses neither Django nor the database, because it runs
-every few seconds, even during measurements. Blocks."""
+"""Health checks of the process that uses a data folder. They run every few seconds, even during measurements, and
+therefore use neither Django nor the database. All functions block."""
 
 import socket
 import time
@@ -23,13 +23,13 @@ def remove_heartbeat(folder: Path) -> None:
 
 
 def address_file(folder: Path, *, apart: bool) -> Path:
-    """The file that contains the address of a running server. ``apart``: the data folder is shared by web processes of
-    a team deployment on several machines, so each machine has its own file."""
+    """Returns the path of the file that contains the address of a running server. If ``apart`` is true, the name of the
+    file contains the name of the machine, because web processes on several machines share the data folder."""
     return folder / (f"serving.{socket.gethostname()}" if apart else "serving")
 
 
 def lab_problem(folder: Path) -> str:
-    """The problem of the lab of this folder, as a sentence; empty if it is healthy."""
+    """Returns the problem of the lab that uses this data folder, as a sentence; empty if the lab is healthy."""
     try:
         silent_s = time.time() - (folder / "beat").stat().st_mtime
     except FileNotFoundError:
@@ -38,8 +38,8 @@ def lab_problem(folder: Path) -> str:
 
 
 def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
-    """The problem of the pages at ``port`` on this machine, or without it at the address in ``address_file``; empty if
-    they respond."""
+    """Requests ``/healthz`` from the web process. Returns its problem as a sentence; empty if it is healthy. Without a
+    ``port`` on this machine, uses the address in ``address_file``, to which ``apart`` is passed."""
     host = f"127.0.0.1:{port}"
     if not port:
         try:
@@ -58,5 +58,5 @@ def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
 
 
 def problem(folder: Path, role: str, port: int = 0) -> str:
-    """The problem of the process with this role, as a sentence; empty if it is healthy."""
+    """Returns the problem of the process with this role, as a sentence; empty if the process is healthy."""
     return lab_problem(folder) if role == "lab" else web_problem(folder, port, apart=role == "web")

@@ -1,4 +1,4 @@
-"""The facts that the lab of a machine that has joined reports about its machine."""
+"""Reads the facts that the lab of a machine that has joined an installation reports about the machine."""
 
 import os
 import platform
@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 def own_facts() -> MachineFacts:
-    """The facts about the machine, without those about the engine."""
+    """Returns the machine's cores, memory, kernel and version of Netmodes. The fields about the engine stay empty."""
     memory = psutil.virtual_memory().total // MIB
     return MachineFacts(
         cpus=os.cpu_count() or 1, memory_mb=memory, kernel=platform.release()[:120], version=__version__
@@ -21,7 +21,8 @@ def own_facts() -> MachineFacts:
 
 
 def hosts_for_groups(supervisor: Supervisor) -> int:
-    """The number of groups' hosts with the default limits that this machine can hold. Call this in the lab's loop."""
+    """Returns how many groups' hosts with the default limits this machine can hold, including those that run; 0 if it
+    can start none or no lab is open. Call this in the lab's loop."""
     try:
         capacity = supervisor.class_hosts.capacity()
     except LabUnavailableError:
@@ -30,7 +31,7 @@ def hosts_for_groups(supervisor: Supervisor) -> int:
 
 
 async def read_facts(supervisor: Supervisor) -> MachineFacts:
-    """The facts about the machine, and about the engine if the lab is open. Call this in the lab's loop."""
+    """Returns the facts about the machine and, if the lab is open, about its engine. Call this in the lab's loop."""
     facts = own_facts()
     context = supervisor.context
     if context is None:

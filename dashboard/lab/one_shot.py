@@ -1,4 +1,4 @@
-"""Runs one experiment from the command line: launches, observes, compares and removes it."""
+"""Runs one experiment for a command: launches its arms, observes and compares them, and removes them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -24,8 +24,8 @@ POLL_S = 0.02
 
 
 def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
-    """Whether the program of a column has opened its port, or no longer has to be waited for because it does not
-    run."""
+    """Returns whether the program of a column listens on the column's port. Also True if the program has ended or
+    failed, so that waiting for it is pointless."""
     if column.container is None or column.status is not ArmStatus.RUNNING:
         return column.status is not ArmStatus.WAITING
     state = states.get(column.key)
@@ -40,12 +40,12 @@ async def compare_once(
     keep: bool = False,
     on_launch: Callable[[str], None] | None = None,
 ) -> Comparison:
-    """Launches an experiment, waits until every arm serves or has failed, compares, and removes everything unless
-    ``keep``.
+    """Launches an experiment, waits until every arm serves or has failed, and compares the arms. Removes everything
+    unless ``keep`` is true.
 
-    Waits at most ``SETTLE_S`` seconds for programs to open their ports. EngineError if the engine does not answer.
-    ``keep`` has no effect on a private host that ends with this process. ``on_launch`` is called with the experiment's
-    id.
+    Waits at most ``SETTLE_S`` seconds for programs to open their ports. Raises EngineError if the engine does not
+    answer. ``keep`` has no effect on a private host that ends with this process. ``say`` is called with messages for
+    the user, and ``on_launch`` with the experiment's id.
     """
     async with launched(data_dir, spec, say, keep=keep) as (context, driver):
         if on_launch is not None:
@@ -63,8 +63,9 @@ async def compare_once(
 async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
-    """An experiment that this process launches and drives within the block. It is removed at the end; with ``keep``,
-    only after an error."""
+    """Launches an experiment and drives it in this process during the block. Yields the lab's context and the
+    experiment's driver. Removes the experiment at the end of the block; if ``keep`` is true, only after an error or on
+    a private host that ends with this process."""
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         if keep and context.temporary:

@@ -13,19 +13,21 @@ log = logging.getLogger(__name__)
 
 
 def kept_ids(records: Iterable[Record]) -> set[str]:
-    """The experiment ids whose labelled objects must stay. For a part, they include the id of its experiment, because
-    the part needs the experiment's overlay network."""
+    """Returns the ids of experiments whose containers and networks must not be removed as orphans. For a part of an
+    experiment on several machines, adds the id of the whole experiment, because the part needs its overlay network."""
     return {key for record in records for key in (record.id, record.parent) if key is not None}
 
 
 async def remove_orphans(
     context: Context, wanted: Callable[[], Awaitable[set[str]]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Removes objects with this installation's label that belong to no experiment in ``wanted``.
+    """Removes containers and networks that have this installation's label but belong to no experiment in ``wanted``.
+    Returns descriptions of what was removed, and of what the Engine refused to remove, with its message.
 
-    ``wanted`` is called after the Engine's list was read, so an object that is created in between is either not in the
-    list or has a row already. On a private host, objects without an experiment belong to a participant's workshop and
-    stay. Returns what was removed, and what the Engine refused to remove, with its message.
+    ``wanted`` returns the ids of the experiments to keep. It is called after the Engine's list was read, so that a
+    container or network that is created meanwhile either is not in the list or belongs to an experiment that ``wanted``
+    returns. On a private host, containers and networks without an experiment belong to a participant's workshop and
+    stay.
     """
 
     async def kept() -> set[str | None]:
@@ -37,10 +39,13 @@ async def remove_orphans(
 async def remove_objects(
     engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]], place: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Removes the containers and networks with these labels that belong to no experiment in ``kept``, which is called
-    after the Engine's list was read. Networks that were created at another ``place`` stay; they are visible here
-    because both engines are managers of one swarm. Returns what was removed, and what the Engine refused to remove,
-    with its message."""
+    """Removes containers and networks that have these ``labels`` but belong to no experiment in ``kept``, which is
+    called after the Engine's list was read. Returns descriptions of what was removed, and of what the Engine refused to
+    remove, with its message.
+
+    Keeps networks that were created at another place than ``place``. They are visible here if both engines are managers
+    of one swarm.
+    """
     containers, networks = await engine.containers(labels), await engine.networks(labels)
     keep = await kept()
     removed: list[str] = []

@@ -34,8 +34,8 @@ UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """Descriptions of the objects that were removed, that were kept because a living process drives them, and that the
-    Engine refused to remove, with its message."""
+    """The result of a cleanup, as descriptions of objects. ``removed``: were removed. ``kept``: still exist because a
+    living process uses or is starting them. ``refused``: could not be removed, with the error."""
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
@@ -44,10 +44,11 @@ class Reaped:
 
 
 async def reap(context: Context) -> Reaped:
-    """Removes containers and networks with this installation's label that no living process drives, and marks
-    experiments of processes that have died as stopped.
+    """Removes containers and networks with this installation's label that no living process drives. Marks the
+    experiments of dead processes as stopped.
 
-    On the installation's own machine, also removes reports that were deleted more than ``UNDO_DAYS`` days ago.
+    On the installation's own machine, also deletes reports for good that users deleted more than ``UNDO_DAYS`` days
+    ago.
     """
     purged = await context.database.run(saved_reports.purge_deleted, context.clock()) if here() is None else 0
     lock = LabLock(context.data_dir)
@@ -82,9 +83,13 @@ async def reap(context: Context) -> Reaped:
 
 
 async def reap_everything(data_dir: Path, installation: str, open_engine: Callable[[], Awaitable[Engine]]) -> Reaped:
-    """Removes all private hosts of this data folder; makes the engine leave the swarm of the machines; then removes all
-    containers and networks of the installation from it. An empty ``installation`` means that its id is unknown: then
-    only the hosts are removed. For a machine that cannot access the database. LabBusyError if a lab runs."""
+    """Removes everything of the installation from this machine: all private hosts of the data folder, the engine's
+    membership in the swarm of the machines, and then all containers and networks. For a machine that cannot access the
+    database.
+
+    If ``installation`` is empty, the id of the installation is unknown, and only the hosts are removed. Raises
+    LabBusyError if a lab runs.
+    """
 
     async def nothing() -> set[str | None]:
         return set()
@@ -107,8 +112,9 @@ async def reap_everything(data_dir: Path, installation: str, open_engine: Callab
 
 
 async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
-    """Makes the engine leave the swarm of the machines, which the other machines may have left already: in a swarm
-    without a leader, networks cannot be removed. Returns ``found`` with the result added."""
+    """Makes the engine leave the swarm of the machines, and returns ``found`` with the result added. This is necessary
+    because the other machines may have left the swarm already, and networks cannot be removed in a swarm without a
+    leader."""
     try:
         if await leave_without_lab(data_dir, (await engine.info()).endpoint):
             return replace(found, removed=(*found.removed, "the engine from the swarm of the machines"))
@@ -118,7 +124,7 @@ async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
 
 
 async def _reap_all_hosts(data_dir: Path) -> Reaped:
-    """Removes all private hosts except those that a process is currently starting."""
+    """Removes all private hosts except those that a process is starting now."""
     found = folders(data_dir)
     starting = [folder for folder in found if is_starting(folder)]
     others = [folder for folder in found if folder not in starting]
@@ -136,8 +142,8 @@ async def _reap_all_hosts(data_dir: Path) -> Reaped:
 
 
 async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
-    """Removes the remains of private hosts that have died and, if no server runs, the hosts of training sessions. Other
-    hosts that run or are being started stay. Returns a description of each removed host."""
+    """Removes what is left of private hosts that have ended. If no server runs, also removes the hosts of training
+    sessions. Other hosts that run or are being started stay. Returns a description of each removed host."""
     folder = data_dir / "hosts"
     before = {path.name for path in folder.glob("*")}
     lock = LabLock(data_dir)
@@ -153,7 +159,8 @@ async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
 
 
 async def mark_stopped(context: Context, record: Record, notice: str) -> None:
-    """Records that an experiment without containers has stopped, with ``notice`` as the reason."""
+    """Records in the database that an experiment without containers has stopped. ``notice`` is the reason, as a
+    sentence."""
     view = await context.database.run(experiment_store.view, record.id)
     await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
     await context.database.run(experiment_store.release, record.id)

@@ -1,5 +1,5 @@
-"""The lab: compares the wanted state of experiments with the real one, and acts. After a restart, the first pass
-continues the work."""
+"""The lab: compares the wanted state of experiments with their real state in passes, and takes the steps that are
+missing. After a restart, the first pass continues the work."""
 
 import asyncio
 import contextlib
@@ -45,14 +45,16 @@ DATABASE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class WorkLocks:
-    """Locks that all labs of a process share: two measurements, or two runs of claims, would disturb each other."""
+    """Locks that all labs of a process share, so that at most one measurement and one run of claims is in progress: two
+    would disturb each other."""
 
     measuring: asyncio.Lock = field(default_factory=asyncio.Lock)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Lab:
-    """Drives the experiments of its context's host; with ``only``, just that experiment, for a command."""
+    """Drives the experiments on its context's engine. If ``only`` is an experiment's id, drives only this experiment,
+    for a command."""
 
     def __init__(self, context: Context, only: str | None = None, locks: WorkLocks | None = None) -> None:
         self.context = context
@@ -83,11 +85,11 @@ class Lab:
         return self._drivers.get(experiment)
 
     def wake(self) -> None:
-        """Starts a pass now. Call this in the lab's loop."""
+        """Requests a pass now. Call this in the lab's loop."""
         self._awake.set()
 
     def heartbeat(self) -> Heartbeat:
-        """The state of this lab and the counters of this process. May be called from any thread."""
+        """Returns the state of this lab and the counters of this process. May be called from any thread."""
         info, engine = self.context.info, self._engine.watch
         status = LabStatus(
             engine=info.version,
@@ -103,7 +105,8 @@ class Lab:
         return Heartbeat(self.context.clock(), status, telemetry.metrics())
 
     async def start(self, *, begin: bool = True) -> None:
-        """Starts following events and making passes; without ``begin``, the first pass waits for ``begin_passes``."""
+        """Starts following the engine's events and making passes. If ``begin`` is false, the first pass waits for
+        ``begin_passes``."""
         loop = asyncio.get_running_loop()
         self._loops = [
             loop.create_task(self._engine.listen(), name="lab-events"),
@@ -120,16 +123,18 @@ class Lab:
             self.begin_passes()
 
     def begin_passes(self) -> None:
-        """Starts the first pass, which completes the work that an earlier process left unfinished."""
+        """Permits passes and requests the first one, which completes the work that an earlier process left
+        unfinished."""
         self._begun.set()
         self.wake()
 
     async def _read_private_engine(self) -> None:
-        """Stores the version of the dockerd that private hosts run; running it may take seconds on a busy machine."""
+        """Stores the version of the dockerd that private hosts run. Asking dockerd may take seconds on a busy
+        machine."""
         self._private_engine = await asyncio.to_thread(private_engine_version)
 
     async def close(self) -> None:
-        """Stops following events and closes all drivers; leaves the containers unchanged."""
+        """Stops all tasks and closes all drivers; leaves the experiments' containers unchanged."""
         tasks = [*self._loops, *self._at_start]
         for task in tasks:
             task.cancel()
@@ -150,8 +155,12 @@ class Lab:
         self._neighbour.close()
 
     async def stop_all(self, deadline_s: float = 30.0) -> int:
-        """Stops every experiment that this lab drives, as Ctrl-C does; returns their number. ``deadline_s`` is long
-        because the Engine may remove a container up to 20 s later while it attaches it to an overlay network."""
+        """Stops every experiment that this lab drives, as at Ctrl-C, and returns their number. If the database does not
+        answer, removes the containers without recording it.
+
+        Gives up after ``deadline_s`` seconds. The default is long because the Engine may take 20 s longer to remove a
+        container that it is attaching to an overlay network.
+        """
         if self._measurer is not None:
             await self._measurer.close()
         if self._claim_worker is not None:
@@ -176,8 +185,8 @@ class Lab:
         return [record for record in await self._load() if record.id in mine]
 
     async def _stop_unrecorded(self, problem: str) -> int:
-        """Removes the containers and networks of every experiment that runs here, without recording it in the
-        database."""
+        """Removes the containers and networks of every experiment that this lab drives, without recording it in the
+        database. Returns the number of experiments. ``problem`` is the reason, for the log."""
         drivers = [driver for driver in self._drivers.values() if not driver.ended]
         log.error(
             "The database cannot be used (%s). Removing containers without recording it; experiments: %d.",
@@ -191,8 +200,8 @@ class Lab:
         return len(drivers)
 
     async def _settle_repeatedly(self, record: Record) -> None:
-        """Makes up to ``LAST_PASSES`` passes over an experiment before the lab ends, because a slow engine may not
-        finish in one."""
+        """Makes up to ``LAST_PASSES`` passes over an experiment before the lab ends, because one pass may not be enough
+        with a slow engine."""
         for _ in range(LAST_PASSES):
             await self._settle(record)
             driver = self._drivers.get(record.id)
@@ -280,10 +289,11 @@ class Lab:
             self._retry()
 
     async def _close_ended(self, experiment: str) -> None:
-        """Closes the driver of an ended experiment, unless another pass is using it; then that pass closes it.
+        """Closes the driver of an ended experiment. If another pass is using the driver, does nothing: the last pass
+        that uses it closes it.
 
-        Until the driver is closed, no pass gets a new one, because two drivers would give the same numbers to their
-        entries.
+        New passes over the experiment wait until the driver is closed, because two drivers would give the same sequence
+        numbers to their journal entries.
         """
         record = await self.context.database.run(experiment_store.load, experiment)
         driver = self._drivers.get(experiment)
@@ -303,7 +313,8 @@ class Lab:
         asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
     async def _driver_for(self, experiment: str) -> tuple[ExperimentDriver, Record] | None:
-        """The driver of an experiment and its newest record; None if another pass has removed the experiment."""
+        """Returns the driver of an experiment, created if necessary, and the experiment's newest record. Returns None
+        if another pass has removed the experiment."""
         await self._passes.until_closed(experiment)
         known = experiment in self._drivers
 

@@ -1,4 +1,4 @@
-"""Opens the lab of this process, tries again until an engine answers, and closes it."""
+"""Opens and closes the lab of this process. If no engine answers, tries again until one does."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ class LabUnavailableError(Exception):
 
 
 class Supervisor:
-    """Holds the lab of this process, with its hosts, LANs and terminals."""
+    """Holds the lab of this process with its private hosts, LANs and terminals."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
@@ -63,52 +63,55 @@ class Supervisor:
 
     @property
     def context(self) -> Context | None:
-        """The context of the lab; None if no lab is open."""
+        """The context of the lab; None if the lab is not open."""
         return self._lab.context if self._lab else None
 
     @property
     def facts(self) -> LabFacts:
-        """The facts about the lab, which pages show. From any thread."""
+        """The facts about the lab that pages show: the engine, and why the lab is not open. May be read from any
+        thread."""
         context = self.context
         return LabFacts(context.ref if context is not None else None, self.problem)
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the lab; None if no lab is open. May be called from any thread."""
+        """Returns the state and counters of the lab; None if the lab is not open. May be called from any thread."""
         lab = self._lab
         return lab.heartbeat() if lab is not None else None
 
     @property
     def lab(self) -> Lab:
-        """The lab. Raises LabUnavailableError with what to do."""
+        """The open lab. Raises LabUnavailableError with the reason if it is not open."""
         if self._lab is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._lab
 
     @property
     def class_hosts(self) -> GroupHosts:
-        """The private hosts of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with what
-        to do."""
+        """The private hosts of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with the
+        reason if the lab is not open."""
         if self._hosts is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._hosts
 
     @property
     def lans(self) -> NamedLans:
-        """The named LANs. Use them only in the lab's loop. Raises LabUnavailableError with what to do."""
+        """The named LANs. Use them only in the lab's loop. Raises LabUnavailableError with the reason if the lab is not
+        open."""
         if self._lans is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._lans
 
     @property
     def terminals(self) -> Terminals:
-        """The terminals of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with what to
-        do."""
+        """The terminals of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with the
+        reason if the lab is not open."""
         if self._terminals is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._terminals
 
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Opens the lab. If that is not possible now, tries again in the background until it is."""
+        """Opens the lab. If this fails because no engine answers or another lab runs, tries again in the background
+        until it succeeds. ``say`` is called with messages for the user."""
         self._loop = asyncio.get_running_loop()
         try:
             await self._open(data_dir, say, may_start_private=True)
@@ -147,8 +150,9 @@ class Supervisor:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)
 
     async def _lock_database(self, stack: AsyncExitStack) -> AdvisoryLock | None:
-        """Takes the database lock of this machine's lab, because a database that several machines share allows one lab
-        per machine. LabBusyError if another lab holds it; None for SQLite."""
+        """Acquires this machine's lock in the database, which several machines may share: each machine may have one
+        lab. Returns the lock, None with SQLite. Raises LabBusyError if another lab holds it. The lock is released when
+        ``stack`` is closed."""
         if not advisory_lock.is_shared():
             return None
         machine = machines.here()
@@ -161,13 +165,13 @@ class Supervisor:
 
     @property
     def since(self) -> float:
-        """When this lab took the lock of its machine, in seconds since the epoch by the clock of the database; 0
-        without such a lock."""
+        """The time at which this lab acquired its lock in the database, in seconds since the epoch by the database's
+        clock; 0 without a lock."""
         return self._lock.since if self._lock is not None else 0.0
 
     async def holds_database(self) -> bool:
-        """Whether this lab still holds its lock in the database; also True without a lock, and while the database does
-        not answer."""
+        """Returns whether this lab still holds its lock in the database. Also True if it needs no lock, or if the
+        database does not answer."""
         if self._lock is None:
             return True
         requested_at = time.monotonic()
@@ -180,7 +184,7 @@ class Supervisor:
         return holds
 
     def require_database(self) -> None:
-        """Raises LabUnavailableError if the database has not answered for so long that another lab may have taken
+        """Raises LabUnavailableError if the database has been silent for so long that another lab may have taken
         over."""
         if self._lock is not None and not deployment.may_serve(self._confirmed_at, time.monotonic()):
             raise LabUnavailableError("The lab on the Docker machine cannot reach its database. Try again in a moment.")
@@ -195,8 +199,9 @@ class Supervisor:
                 self._note_problem(error)
 
     async def close_lab(self, say: Callable[[str], None], *, leave: bool = False) -> None:
-        """Stops everything within a time limit. With ``leave``, everything keeps running, and the next lab adopts
-        it."""
+        """Closes the lab and ends all terminals. Stops the experiments and the hosts of groups within a time limit. If
+        ``leave`` is true, they keep running for the next lab, unless the engine ends with this process. ``say`` is
+        called with messages for the user."""
         if self._retry is not None:
             self._retry.cancel()
             await asyncio.gather(self._retry, return_exceptions=True)
@@ -225,15 +230,15 @@ class Supervisor:
         self._lock = None
 
     def wake(self) -> None:
-        """Starts a pass of every lab. May be called from any thread."""
+        """Requests a pass of every open lab and of the private hosts. May be called from any thread."""
         if self._loop is not None:
             for part in (self._lab, self._labs, self._hosts):
                 if part is not None:
                     self._loop.call_soon_threadsafe(part.wake)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab of a private host, or the server's own lab if ``host`` is empty. Raises LabUnavailableError or
-        EngineError."""
+        """Returns the lab of the private host with the id ``host``, or the server's own lab if ``host`` is empty.
+        Raises LabUnavailableError or EngineError."""
         if not host or self._labs is None:
             return self.lab
         try:

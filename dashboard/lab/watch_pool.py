@@ -1,4 +1,4 @@
-"""Kernel watches: one per network namespace, shared by all columns in it."""
+"""Shares kernel watches: all columns in a network namespace use the same watch."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +34,7 @@ class _Shared:
 
     @property
     def view(self) -> KernelView:
-        """The kernel's state. It includes the rules of the firewall if a subscriber needs them."""
+        """The kernel's state. Includes the firewall's rules if a subscriber needs them."""
         if self.firewall is None:
             return self.watch.view
         return replace(self.watch.view, firewall=self.firewall.rules)
@@ -47,13 +47,14 @@ class _Shared:
 
     def touch_firewall(self) -> None:
         """Schedules another reading of the firewall's rules if the kernel's state has changed in a way that often comes
-        with new rules. Does nothing if the rules are not read."""
+        with new rules. Does nothing if no subscriber needs the rules."""
         if self.firewall is not None and (triggers := rule_triggers(self.watch.view)) != self.triggers:
             self.triggers = triggers
             self.firewall.touch()
 
     async def read_firewall(self, backend: str) -> None:
-        """Reads the firewall's rules. From then on ``touch_firewall`` schedules further readings."""
+        """Reads the firewall's rules with the tool of ``backend``. Afterwards ``touch_firewall`` schedules further
+        readings."""
         watch = self.watch
 
         def bridges() -> list[str]:
@@ -80,8 +81,8 @@ class _Shared:
 
 
 class WatchPool:
-    """Watches network namespaces. A watch is opened at the first subscription, and closed after the last one has
-    ended."""
+    """Watches network namespaces for any number of subscribers. The first subscription to a namespace opens its watch,
+    and the end of the last one closes it."""
 
     def __init__(self) -> None:
         self._shared: dict[int, _Shared] = {}
@@ -98,12 +99,17 @@ class WatchPool:
         bridges: Peers = tuple,
         container: str = "",
     ) -> tuple[int, KernelView]:
-        """Watches the namespace of ``pid`` (``path``: see ``Namespace.of_machine``); returns its inode and the current
-        view. ``engine_pid`` returns the pid of the Engine, which passes sockets on and keeps those of its resolver.
-        ``firewall_backend`` adds the firewall's rules to the view; it is empty for an engine that names no backend, and
-        None if the rules are not needed. ``bridges`` returns the namespaces of the Engine's bridges, if they are not in
-        the namespace of its process. ``container`` is the id of the container whose first process is ``pid``; it is
-        needed because rootless engines start some containers without a cgroup."""
+        """Subscribes to changes of a network namespace. Returns its inode and the current view; ``on_change`` is called
+        with each later view. ``token`` identifies the subscription in ``unsubscribe``. ``pid`` and ``path`` select the
+        namespace, as for ``Namespace.of_machine``.
+
+        ``engine_pid`` returns the pid of the Engine. The Engine opens listening sockets in containers' namespaces,
+        passes some of them on to other processes and keeps those of its resolver. ``bridges`` returns the namespaces of
+        the Engine's bridges if they are not in the Engine's own namespace. ``firewall_backend`` adds the firewall's
+        rules to the view: the backend that the engine names, empty if it names none, None if the rules are not needed.
+        ``container`` is the id of the container whose first process is ``pid``; it is needed because rootless engines
+        start some containers without a cgroup.
+        """
         named_by_cgroup = not container or await asyncio.to_thread(container_of, pid) is not None
         subscription = _Subscription(on_change, pid, engine_pid, bridges, "" if named_by_cgroup else container)
         async with self._lock:
@@ -155,17 +161,18 @@ class WatchPool:
             return inode, shared.view
 
     def namespace(self, inode: int) -> Namespace | None:
-        """The open namespace with this inode; None if it is not watched."""
+        """Returns the open namespace with this inode; None if it is not watched."""
         shared = self._shared.get(inode)
         return shared.namespace if shared else None
 
     def view(self, inode: int) -> KernelView | None:
-        """The current view of the namespace with this inode; None if it is not watched."""
+        """Returns the current view of the namespace with this inode; None if it is not watched."""
         shared = self._shared.get(inode)
         return shared.view if shared else None
 
     async def settle(self, inode: int) -> None:
-        """Waits until the owners of all listeners in a watched namespace are final, then reads the firewall's rules."""
+        """Waits until the owners of all listeners in a watched namespace are final: until then the Engine may pass a
+        listening socket on to another process. Then reads the firewall's rules again if a subscriber needs them."""
         if (shared := self._shared.get(inode)) is not None:
             await shared.watch.settle()
         await self.refresh_firewall(inode)
@@ -177,12 +184,13 @@ class WatchPool:
             await shared.firewall.refresh()
 
     async def unsubscribe(self, token: object, inode: int) -> None:
-        """Ends a subscription; the last one closes the watch."""
+        """Ends the subscription ``token`` to the namespace with this inode. The end of the last subscription closes the
+        watch."""
         async with self._lock:
             await self._remove(token, inode)
 
     async def _remove(self, token: object, inode: int) -> None:
-        """As ``unsubscribe``, for callers that hold the lock."""
+        """Does the same as ``unsubscribe``, for callers that already hold the lock."""
         shared = self._shared.get(inode)
         if shared is None:
             return
@@ -192,8 +200,8 @@ class WatchPool:
             await shared.close()
 
     async def resync(self) -> None:
-        """Reads every watched namespace again, for example after a gap in the events. Skips a namespace that is
-        gone."""
+        """Reads every watched namespace again, for example to verify a cleanup. Skips namespaces that no longer
+        exist."""
         for shared in list(self._shared.values()):
             with suppress(NamespaceGone):
                 await shared.watch.resync()

@@ -1,1 +1,1 @@
-"""Drives one experiment: arms, observation, journal."""
+"""Drives one experiment: launches its arms, observes them, and writes its journal."""

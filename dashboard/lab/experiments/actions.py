@@ -1,4 +1,5 @@
-"""Actions on a running experiment: request the service over every path, run a command in a column."""
+"""Actions on a running experiment: requests the service over every path, and runs a command in a column's
+namespaces."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ class NotRunningError(Exception):
 
 
 def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
-    """The driver of an experiment. Raises NotRunningError if it is not running."""
+    """Returns the driver of an experiment. Raises NotRunningError if the experiment is not running."""
     driver = lab.driver_of(experiment)
     if driver is None or not (driver.observer.keys or any(column.invisible for column in driver.view.columns)):
         raise NotRunningError("This experiment is not running: launch it again first.")
@@ -47,17 +48,20 @@ def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
 
 
 async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple[Attempt, ...]:
-    """Requests the service over every path. Answered requests do not overlap, so that they do not disturb each other;
-    dropped ones do, so that many take little longer than one. With ``multicast``, then sends a datagram to a multicast
-    group over the machine's links."""
+    """Requests the service of a running experiment over every path, and returns and stores the results. If
+    ``multicast`` is true, also sends datagrams to a multicast group over the machine's links. Raises NotRunningError.
+
+    Each request starts when the previous one has been answered, so that they do not disturb each other. Without an
+    answer it starts after ``STAGGER_S`` seconds, so that many dropped requests take little longer than one.
+    """
     return await try_all_paths(lab, experiment, multicast=multicast)
 
 
 async def try_all_paths(
     lab: Lab, experiment: str, *, multicast: bool, others: tuple[Attempt, ...] = ()
 ) -> tuple[Attempt, ...]:
-    """As ``try_paths``. ``others`` are attempts from other machines; they are stored and returned together with the
-    attempts from this machine."""
+    """Does the same as ``try_paths``. ``others`` are results of requests from other machines; they are stored and
+    returned together with the results from this machine."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)
@@ -70,7 +74,7 @@ async def try_all_paths(
 
 
 def column_namespace(lab: Lab, driver: ExperimentDriver, key: str) -> Namespace | None:
-    """The namespace of a column; None if the column is gone."""
+    """Returns the open network namespace of a column; None if the column is no longer observed."""
     inode = driver.observer.inode(key)
     return None if inode is None else lab.context.watches.namespace(inode)
 
@@ -97,7 +101,7 @@ async def _attempt(lab: Lab, driver: ExperimentDriver, path: Path) -> Attempt:
 
 
 async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
-    """Sends a request over the path; None if the client's column is gone."""
+    """Sends a request over the path and returns the response; None if the client's column is gone."""
     client, server = (column_namespace(lab, driver, key) for key in (path.client, path.server))
     if client is None:
         return None
@@ -108,8 +112,12 @@ async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
 
 
 async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
-    """Adds the rule or the kernel's reason to each unanswered attempt that crossed the machine. For this, the requests
-    are repeated one at a time, for at most ``EXPLAIN_S`` in total; the remaining attempts get no reason."""
+    """Returns the attempts. To each failed attempt that crossed the machine's firewall, adds the rule that dropped it
+    or the kernel's reason.
+
+    To find them, repeats these requests one at a time, for at most ``EXPLAIN_S`` seconds in total. Attempts that were
+    not repeated in this time get no reason.
+    """
     explained = [attempt for _path, attempt in sent]
     with suppress(TimeoutError):
         async with asyncio.timeout(EXPLAIN_S):
@@ -125,9 +133,10 @@ async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path
 
 
 async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncGenerator[str]:
-    """Runs one of the commands that workshops offer in a column's namespace, and streams its output.
+    """Runs one of the inspection commands that pages and workshops offer in the namespaces of a column, and streams its
+    output. ``name`` is the command's argument, such as a host name.
 
-    Before the command starts, raises NotRunningError, or ValueError with a message for the user.
+    Raises NotRunningError, or ValueError with a message for the user, before the command starts.
     """
     driver = running_driver(lab, experiment)
     target = driver.observer.target(column)
@@ -153,7 +162,7 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
 
 
 async def _until_gone(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    """Yields the output, or a message if the column was removed before the command began."""
+    """Yields the output of a command, or a message if the column was removed before the command began."""
     async with aclosing(pieces):
         try:
             async for text in pieces:

@@ -1,4 +1,4 @@
-"""Checks whether anything of an experiment is left after a stop."""
+"""Checks whether anything of an experiment is left after it was stopped."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from dashboard.lab.experiments.observer import Observer
 
 
 def host_ports(columns: Sequence[Column]) -> tuple[int, ...]:
-    """The machine's ports on which the Engine published the columns' ports. On a routed network it publishes none."""
+    """Returns the machine's ports on which the Engine has published ports of these columns. On a routed network it
+    publishes none."""
     return tuple(sorted({port.host_port for column in columns for port in column.published if port.host_port}))
 
 
 async def has_leftovers(context: Context, experiment: str) -> bool:
-    """Whether the Engine still has containers or networks of the experiment."""
+    """Returns whether the Engine still has containers or networks of the experiment."""
     labels = context.labels(experiment)
     return bool(await context.engine.containers(labels) or await context.engine.networks(labels))
 
@@ -25,8 +26,9 @@ async def has_leftovers(context: Context, experiment: str) -> bool:
 async def verify_cleanup(
     context: Context, experiment: str, observer: Observer, count: int, ports: Sequence[int]
 ) -> tuple[Check, ...]:
-    """Checks, with the Engine and the kernel, whether any of ``count`` containers, the networks, or the machine's
-    ``ports`` are left in use."""
+    """Checks whether the Engine still has containers or networks of an experiment, and whether the kernel still has
+    listeners on the machine's ``ports``. Returns one result per check. ``count`` is the number of containers that
+    ran."""
     labels = context.labels(experiment)
     left = len(await context.engine.containers(labels))
     networks = len(await context.engine.networks(labels))

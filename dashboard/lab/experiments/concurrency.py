@@ -1,5 +1,5 @@
-"""Helpers for concurrent work: waiting for all parts or for a shared task, starting parts so that only slow ones
-overlap, and counting the passes over an experiment."""
+"""Helpers for concurrent work: waiting for several awaitables or for a shared task, starting requests that overlap only
+if they are slow, and counting the passes over an experiment."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from contextlib import contextmanager
 
 
 async def gather_all(*work: Awaitable[object]) -> None:
-    """Waits until all parts have ended, then raises the first error, if any. ``asyncio.gather`` would raise it before
-    the other parts have ended."""
+    """Waits until all awaitables have ended, then raises the first error, if any. ``asyncio.gather`` would raise it
+    before the others have ended."""
     for outcome in await asyncio.gather(*work, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome
 
 
 async def result_of[T](task: asyncio.Future[T]) -> T:
-    """Waits for a task and returns its result. If the caller is cancelled, the task continues, and its error is
-    ignored: from Python 3.14 on ``asyncio.shield`` would log it, even if another caller handles it."""
+    """Waits for a task that several callers may share, and returns its result. If the caller is cancelled, the task
+    continues, and its error is ignored. ``asyncio.shield`` is not used, because from Python 3.14 on it would log this
+    error even if another caller handles it."""
     if not task.done():
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         await asyncio.wait([task])
@@ -27,8 +28,8 @@ async def result_of[T](task: asyncio.Future[T]) -> T:
 
 
 async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: float) -> list[T]:
-    """Starts each part when the previous one has ended, or ``pause_s`` seconds after its start, whichever is first.
-    Returns all results."""
+    """Calls the functions in order and returns the results of all. Each call starts when the previous one has ended,
+    but at the latest ``pause_s`` seconds after the previous one's start."""
     tasks: list[asyncio.Future[T]] = []
     try:
         for start in work:
@@ -41,7 +42,8 @@ async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: 
 
 
 class Passes:
-    """Counts the passes that currently run over each experiment. While one pass closes an experiment, new ones wait."""
+    """Counts the passes that a lab is making over each experiment. While one pass closes an experiment, new passes over
+    it wait."""
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
@@ -58,12 +60,12 @@ class Passes:
             self._under_way += Counter()  # removes counts of 0
 
     def under_way(self, experiment: str) -> int:
-        """The number of current passes over an experiment."""
+        """Returns the number of current passes over an experiment."""
         return self._under_way[experiment]
 
     @contextmanager
     def closing(self, experiment: str) -> Iterator[None]:
-        """During the block, passes that begin wait in ``until_closed``."""
+        """During the block, new passes over the experiment wait in ``until_closed``."""
         closed = self._closing[experiment] = asyncio.Event()
         try:
             yield

@@ -1,4 +1,4 @@
-"""Creates and removes containers, whatever state an interrupted launch has left, and describes running ones."""
+"""Creates containers, even if an interrupted launch has left some; removes them, and describes running ones."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ BEING_REMOVED = frozenset({"removing", "dead"})
 
 
 async def create_container(engine: Engine, name: str, config: dict[str, Any]) -> Created:
-    """Creates a container. If its name is taken by a container with the same labels, removes that one first.
+    """Creates a container. If a container with the same name and labels exists, removes it first.
 
-    Such a container exists if an Engine that hung created it after the request timed out, or if a lab ended during a
-    launch. Its name is taken at once, but it is listed only later, so the creation is tried several times.
+    Such a container is left if the Engine hung and created it after the request timed out, or if a lab ended during a
+    launch. The Engine reserves its name at once but lists it only later, so the creation is tried several times. Raises
+    EngineError.
     """
     for pause_s in CONFLICT_PAUSES_S:
         try:
@@ -47,8 +48,8 @@ async def create_container(engine: Engine, name: str, config: dict[str, Any]) ->
 
 
 async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tuple[str, ...]] | None:
-    """The facts of a container and, unless it runs, its last log lines. None if the container is gone or is being
-    removed."""
+    """Returns the facts of a container and, if it does not run, its last log lines. Returns None if the container no
+    longer exists or is being removed. Raises EngineUnreachable."""
     try:
         facts = await engine.inspect_container(container)
         logs = () if facts.running else await engine.container_logs(container, LOG_LINES)
@@ -60,7 +61,8 @@ async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tup
 
 
 async def remove_container(engine: Engine, container: str) -> None:
-    """Removes a container. A refusal is only logged, because the next pass tries again."""
+    """Removes a container. If the Engine refuses, logs it, because the next pass tries again. Raises
+    EngineUnreachable."""
     try:
         await engine.remove_container(container)
     except EngineUnreachable:
@@ -70,14 +72,16 @@ async def remove_container(engine: Engine, container: str) -> None:
 
 
 async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]) -> None:
-    """Removes containers; those that share a namespace are removed before its owner. Refusals are logged."""
+    """Removes containers. If several share a namespace, the one that owns it is removed last. Refusals are only
+    logged."""
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(remove_container(engine, container) for container in wave))
 
 
 async def remove_all(context: Context, record: Record) -> None:
-    """Removes every container, then every network of an experiment; refusals are logged. For a part of an experiment on
-    several machines, also removes the shared overlay network, unless another machine uses it."""
+    """Removes every container of an experiment, then its networks. Refusals are only logged. If the record is a part of
+    an experiment on several machines, also removes their common overlay network, unless another machine still uses
+    it."""
     engine, labels = context.engine, context.labels(record.id)
     containers = await engine.containers(labels)
     await remove_containers(engine, containers)
@@ -93,10 +97,13 @@ async def remove_all(context: Context, record: Record) -> None:
 
 
 async def _remove_shared(context: Context, record: Record, used: set[str]) -> None:
-    """Removes the overlay network that a part shares with parts on other machines. The Engine refuses this while
-    another part uses the network, so the last part removes it; it also refuses for a moment after the last container
-    was removed. If the whole experiment was removed, the part's record no longer names it; the network is then
-    recognized because the part's containers ``used`` it."""
+    """Removes the overlay network that this part of an experiment shares with parts on other machines.
+
+    The Engine refuses the removal while another part uses the network, so the last part removes it. It also refuses for
+    a moment after the last container was removed, so the removal is tried several times. If the whole experiment was
+    removed, the part's record no longer contains its id. The network is then recognized by its name in ``used``, the
+    networks of the removed containers.
+    """
     engine = context.engine
     for network in await engine.networks(context.labels()):
         whole = network.labels.get(LABEL_EXPERIMENT, record.id)
@@ -114,7 +121,8 @@ async def _remove_shared(context: Context, record: Record, used: set[str]) -> No
 
 
 def running_column(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:
-    """The column of a running container, with the facts that the Engine reports."""
+    """Returns the column with the status "running" and the facts that the Engine reports about its container. ``error``
+    is the column's error, None without one."""
     return replace(
         column,
         status=ArmStatus.RUNNING,
@@ -129,11 +137,11 @@ def running_column(column: Column, facts: ContainerFacts, error: str | None = No
 
 
 def describe_start(column: Column) -> str:
-    """The text in the timeline for an arm that has started."""
+    """Returns the timeline's text for an arm that has started."""
     addresses = ", ".join(address for address in column.networks.values() if address)
     return f"{column.key} started" + (f" and got {addresses}" if addresses else "")
 
 
 def assigned_addresses(facts: ContainerFacts) -> dict[str, str]:
-    """The container's addresses by network, without the network ``host``, which assigns none."""
+    """Returns the container's address in each network. Omits the network ``host``, which assigns none."""
     return {name: address for name, address in facts.networks.items() if name != "host"}

@@ -46,7 +46,8 @@ STANDARD_NAMES = ("localhost", "host.docker.internal")
 
 
 class ExperimentDriver:
-    """One experiment of this lab. Passes (``settle``) and events run one at a time."""
+    """Drives one experiment. A pass (``settle``) takes the steps towards the wanted state. Passes and the handling of
+    events run one at a time. A round is one run of the experiment, from a launch to the stop."""
 
     def __init__(self, context: Context, record: Record, view: View) -> None:
         self._context = context
@@ -84,7 +85,7 @@ class ExperimentDriver:
 
     @property
     def record(self) -> Record:
-        """The experiment's record, as the newest pass has read it."""
+        """The newest record of the experiment that a pass has received."""
         return self._newest
 
     @property
@@ -94,24 +95,24 @@ class ExperimentDriver:
 
     @property
     def _stopping(self) -> bool:
-        """Whether this round's containers are no longer wanted. A launch checks this before each step, and ends if
-        so."""
+        """Whether the containers of the current round are no longer wanted. A launch checks this before each step, and
+        ends if it is true."""
         newest = self._newest
         return self._is_removing or newest.wanted is not Wanted.RUNNING or newest.round != self._round
 
     @property
     def ended(self) -> bool:
-        """Whether the round of the newest pass is over, so that nothing is left to do."""
+        """Whether the round that the newest pass wants is over, so that nothing is left to do."""
         return self._recorder.ended and self._record.round == self._round
 
     @property
     def troubled(self) -> bool:
-        """Whether the head shows a problem, so that the last pass could not be completed."""
+        """Whether the experiment has a problem that kept the last pass from completing."""
         return bool(self._recorder.head.problem)
 
     async def settle(self, record: Record) -> None:
-        """One pass: takes the steps that are still missing to reach the wanted state of ``record``. If nothing is
-        missing, changes nothing."""
+        """Makes one pass: takes the missing steps to reach the wanted state of ``record``. Changes nothing if none is
+        missing. Errors of the Engine and the kernel are recorded as the experiment's problem, not raised."""
         self._newest = record
         if self._stopping and self._preparing is not None:
             self._preparing.cancel()
@@ -146,15 +147,16 @@ class ExperimentDriver:
                 await self._save_head()
 
     def record_measurement(self, run: str, headline: str, *, inconclusive: bool = False) -> None:
-        """Adds the headline of a finished measurement to the timeline and, unless it is ``inconclusive``, to the
-        answer. Does nothing after the round is over."""
+        """Adds the headline of the finished measurement ``run`` to the timeline. Unless ``inconclusive`` is true, also
+        shows it in the answer of the comparison. Does nothing if the round is over."""
         if not self._recorder.ended and headline:
             measured = "" if inconclusive else headline
             self._recorder.set_head(Cause(Source.LAB, "measurement"), headline, measured=measured, measurement=run)
 
     def record_attempts(self, attempts: Sequence[Attempt]) -> None:
-        """Stores the results of the requests over every path, and a sentence about them in the answer. The timeline
-        gets an entry only if that sentence is new. Does nothing after the round is over."""
+        """Stores the results of requesting the service over every path, and shows a sentence about them in the answer
+        of the comparison. The timeline gets an entry only if the sentence has changed. Does nothing if the round is
+        over."""
         if self._recorder.ended:
             return
         trial = next_trial(self.view.trial, attempts, self._context.clock())
@@ -163,7 +165,7 @@ class ExperimentDriver:
             self._recorder.set_trial(Cause(Source.PERSON, "try"), trial, tried)
 
     async def close(self) -> None:
-        """Stops observing and writing the journal; leaves the containers unchanged."""
+        """Ends the observation and writes the remaining entries of the journal. Leaves the containers unchanged."""
         for task in self._event_tasks:
             task.cancel()
         await self.observer.close()
@@ -171,8 +173,8 @@ class ExperimentDriver:
         recent_entries.forget(self._record.id)
 
     async def remove_unrecorded(self) -> None:
-        """Removes containers and networks without a journal entry, for use without a database. EngineError if the
-        Engine does not answer."""
+        """Removes the experiment's containers and networks without writing to the journal, because the database cannot
+        be used. Raises EngineError if the Engine does not answer."""
         self._is_removing = True
         if self._preparing is not None:
             self._preparing.cancel()
@@ -187,8 +189,8 @@ class ExperimentDriver:
             await self._other.remove()
 
     async def settled(self) -> None:
-        """Waits until the owners of listeners are final, nat rules are read, names are looked up, and everything is
-        written to the database."""
+        """Waits until the current pass has ended, the owners of listeners are final, firewall rules are read, names are
+        looked up, and all entries are in the database."""
         async with self._lock:
             pass
         await self.observer.settle()
@@ -196,13 +198,15 @@ class ExperimentDriver:
         await self._recorder.journal.flush()
 
     async def _recognise_engine(self) -> None:
-        """Reads the Engine's facts again after its event stream ended, because it may be a new process."""
+        """Reads the Engine's facts again if its event stream has ended since the last reading: the Engine may have been
+        restarted."""
         if self._engine_was_lost:
             self._context.info = await self._context.engine.info()
             self._engine_was_lost = False
 
     async def _begin(self, record: Record) -> None:
-        """Starts a new round in the journal."""
+        """Starts a new round: records the columns of its arms, and clears the states and results of the previous
+        round."""
         await self.observer.close()
         self._record = record
         self._round = record.round
@@ -275,8 +279,8 @@ class ExperimentDriver:
         self._look_up()
 
     async def _launch_arms(self, machine: asyncio.Future[None]) -> None:
-        """Gets the images and launches the arms. Containers start after ``machine`` completes, when the machine's state
-        has been read."""
+        """Prepares the images and launches the arms. Containers start only after ``machine`` completes, which means
+        that the machine's state has been read."""
         actions = asyncio.ensure_future(self._remove_leftovers())
         notice = self._preparing = asyncio.ensure_future(self._arms.prepare_images(self._show_progress))
         await gather_all(actions, self._until_prepared(notice))
@@ -287,8 +291,8 @@ class ExperimentDriver:
         await self._arms.launch(actions.result(), machine)
 
     async def _until_prepared(self, images: asyncio.Future[str]) -> None:
-        """Waits for the images. Returns early if a stop has cancelled their preparation, which may include a long
-        pull."""
+        """Waits until the images are prepared. Returns early if a stop has cancelled the preparation, for example a
+        long pull."""
         try:
             await images
         except asyncio.CancelledError:
@@ -299,7 +303,7 @@ class ExperimentDriver:
         self._recorder.set_head(Cause(Source.LAB, "prepare"), progress=text, fraction=fraction)
 
     async def _remove_leftovers(self) -> tuple[Action, ...]:
-        """Removes containers that are not wanted; returns the actions that the wanted arms need.
+        """Removes the experiment's containers that are not wanted. Returns the actions that the wanted arms still need.
 
         An arm that has ended in this round stays ended: after a restart of the lab it is neither launched again nor
         recorded as removed. A container that was created but not recorded is replaced, because only the response to its
@@ -321,8 +325,8 @@ class ExperimentDriver:
         return actions
 
     async def _check(self) -> None:
-        """Compares launched arms with the Engine's containers, and observes or collects those that differ. This also
-        recovers what a gap in the Engine's events has hidden."""
+        """Compares the running arms with the Engine's list of containers. Observes containers that were restarted, and
+        collects those that have ended. Thereby also handles changes whose events were missed."""
         self._checks += 1
         number = self._checks
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
@@ -353,13 +357,13 @@ class ExperimentDriver:
         self._last_success = number
 
     def _is_observed(self, container: ObservedContainer) -> bool:
-        """Whether the arm is observed in the container's current process."""
+        """Returns whether the arm is observed in the current process of the container."""
         target = self.observer.target(container.arm)
         return target is not None and target.pid == container.pid
 
     def _record_restart(self, containers: Mapping[str, ObservedContainer]) -> bool:
-        """If the Engine has a new process, records that, and which containers kept running (live-restore). Returns
-        whether the process is new."""
+        """If the Engine runs in a new process, records its restart and which containers kept running (live-restore).
+        Returns whether the process is new. ``containers`` are those of the current round, by arm."""
         before, self._engine_pid = self._engine_pid, self._context.info.pid
         if None in {before, self._engine_pid} or before == self._engine_pid:
             return False
@@ -371,7 +375,8 @@ class ExperimentDriver:
         return True
 
     async def _stop(self) -> None:
-        """Removes containers, then networks, and records the results of the cleanup check."""
+        """Removes the experiment's containers, then its networks. Checks that nothing is left, and records the
+        results."""
         recorder, experiment = self._recorder, self._record.id
         if recorder.ended and not await has_leftovers(self._context, experiment):
             return
@@ -410,7 +415,8 @@ class ExperimentDriver:
         await self._save_head()
 
     async def _fail(self, reason: str) -> None:
-        """Ends the round because no arm runs: removes everything. The columns keep what was recorded."""
+        """Ends the round with the phase "failed" because no arm runs, and removes all containers and networks. The
+        columns keep what was recorded."""
         await self._other.remove()
         await remove_all(self._context, self._record)
         await self.observer.close()
@@ -428,8 +434,8 @@ class ExperimentDriver:
         await self._context.database.run(save, self._record.id, self._recorder.head, shown_seq)
 
     def on_engine_event(self, event: EngineEvent) -> None:
-        """Handles an event about a container or network of this experiment. Network events of other experiments are
-        ignored."""
+        """Handles an event of the Engine about a container or a network. Ignores events about networks of other
+        experiments."""
         if event.kind == "network":
             self._on_network_event(event)
         elif event.action in {"die", "destroy"} and not self._stopping:
@@ -438,7 +444,8 @@ class ExperimentDriver:
                 self._start_task(self._on_exit(arm, event.id))
 
     def on_engine_lost(self, reason: str) -> None:
-        """Shows in the head that the Engine does not answer, and since when. The columns keep their states."""
+        """Records since when the Engine does not answer, and why, as the experiment's problem. The columns keep their
+        states."""
         self._engine_lost = reason
         self._engine_was_lost = True
         if not self._recorder.ended:
@@ -466,7 +473,7 @@ class ExperimentDriver:
         task.add_done_callback(self._event_tasks.discard)
 
     def _runs(self, arm: str, container: str) -> bool:
-        """Whether the arm still runs in this container, and the round is not being stopped."""
+        """Returns whether the arm still runs in this container and is not being stopped."""
         column = self._recorder.column(arm)
         return not self._stopping and column.status is ArmStatus.RUNNING and column in self._columns_of(container)
 
@@ -494,7 +501,7 @@ class ExperimentDriver:
                 self._recorder.trouble(str(error))
 
     def _containers_of_round(self, listed: Iterable[ContainerFacts]) -> list[ObservedContainer]:
-        """The listed containers that were created in this round."""
+        """Returns the containers in the Engine's list that were created in the current round."""
         return [
             ObservedContainer(
                 facts.id,
@@ -526,7 +533,8 @@ class ExperimentDriver:
         self._recorder.observed(self._recorder.column(MACHINE), state, OBSERVED)
 
     async def _observe_other_namespaces(self) -> None:
-        """Observes the neighbour and, while containers use it, the namespace of a rootless Podman's bridges."""
+        """Starts or continues to observe the neighbour and, while containers use it, the namespace of a rootless
+        Podman's bridges."""
         for column in [one for one in self.view.columns if one.key in BESIDE and one.mode in {NEIGHBOUR, MACHINE}]:
             target = await asyncio.to_thread(BESIDE[column.key], self._context)
             if target is not None and self.observer.target(column.key) != target:

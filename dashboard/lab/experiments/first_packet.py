@@ -23,8 +23,11 @@ LEGACY = "iptables has rules of its legacy backend, which are not traced"
 
 
 async def observe_first_packet(client: Namespace, machine: Namespace, path: Path, *, private: bool) -> FirstPacket:
-    """Opens and closes one more connection over the path, and returns what the kernel reports about its first packet.
-    ``private``: the machine is a private host, in which rules may be traced. Raises NamespaceGone or OSError."""
+    """Opens and closes one more connection over the path. Returns what the kernel reports about its first packet.
+
+    If ``private`` is true, the machine is a private host, and the rules that the packet reaches are traced as well.
+    Raises NamespaceGone or OSError.
+    """
     rules_error = "" if private else UNCHANGED
     seen: tuple[RuleStep, ...] = ()
     async with AsyncExitStack() as stack:
@@ -48,7 +51,8 @@ async def observe_first_packet(client: Namespace, machine: Namespace, path: Path
 
 
 async def remove_left_trace(context: Context) -> None:
-    """Removes the rules that a server left on its private host because it was killed during a trace."""
+    """Removes the rules that a trace has left on the server's private host because the server was killed. Does nothing
+    on other engines."""
     pid = context.info.pid
     if context.private and pid is not None:
         with suppress(NamespaceGone, OSError), Namespace.of_machine(pid, context.info.netns) as machine:
@@ -62,8 +66,10 @@ async def _texts(machine: Namespace, family: Family) -> dict[tuple[str, str, int
 
 
 async def explain_drop(client: Namespace, machine: Namespace, path: Path, backend: str, *, private: bool) -> str:
-    """Repeats an unanswered request and returns a sentence about what dropped it, from the kernel's report about the
-    packet or, without one, from the counters of rules; empty if nothing is known. Raises NamespaceGone or OSError."""
+    """Repeats an unanswered request, and returns a sentence about what dropped it; empty if nothing is known. The
+    sentence comes from the kernel's report about the packet or, without one, from the counters of the rules.
+    ``backend`` is the firewall backend that the engine names; ``private`` is as for ``observe_first_packet``. Raises
+    NamespaceGone or OSError."""
     ipv6 = path.family is Family.INET6
     before = await read_counted_listing(machine, backend, ipv6=ipv6)
     first = await observe_first_packet(client, machine, path, private=private)

@@ -1,4 +1,4 @@
-"""Writes one experiment's journal: commits entries in batches, then publishes."""
+"""Writes the journal of one experiment: commits its entries to the database in batches, then announces them."""
 
 from __future__ import annotations
 
@@ -28,15 +28,18 @@ FAILING_S = 1.0
 
 
 class Publisher:
-    """Wakes the processes that show experiments. ``send`` is called with the kind of message and its arguments.
-    Messages may be lost: the database is authoritative. By default nothing is sent, as in commands, which have no
-    browsers."""
+    """Announces changes to the processes that show experiments. ``send`` is called with the kind of a change and its
+    arguments.
+
+    Announcements may be lost: receivers read the data from the database. By default nothing is sent, for commands,
+    which have no browsers.
+    """
 
     def __init__(self, send: Callable[..., None] = lambda *_wakeup: None) -> None:
         self._send = send
 
     def wake(self, experiment: str) -> None:
-        """Announces that an experiment has new entries."""
+        """Announces that an experiment has new journal entries."""
         self._send("experiment", experiment)
 
     def measured(self, run: str) -> None:
@@ -44,13 +47,14 @@ class Publisher:
         self._send("run", run)
 
     def trouble(self, experiment: str, problem: str) -> None:
-        """Announces that the journal cannot be written, or, with an empty ``problem``, that it can be written again."""
+        """Announces the reason why an experiment's journal cannot be written. An empty ``problem`` means that it can be
+        written again."""
         self._send("trouble", experiment, problem)
 
 
 class JournalWriter:
-    """The only writer of one experiment's journal. It commits entries in batches, so ``view`` may be ahead of the
-    database."""
+    """The only writer of an experiment's journal. It commits entries in batches in the background, so ``view`` may be
+    ahead of the database."""
 
     def __init__(
         self,
@@ -81,14 +85,15 @@ class JournalWriter:
 
     @property
     def view(self) -> View:
-        """The view after the newest entry."""
+        """The view of the experiment after the newest entry."""
         return self._queue.view
 
     def append(
         self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
     ) -> Entry:
-        """Appends an entry, which is committed in the background; ``flush`` waits for that. A ``quiet`` entry concerns
-        no column: it changes the state, but is not shown as an event of the experiment."""
+        """Appends an entry and returns it. The entry is committed in the background; ``flush`` waits for that.
+        ``about`` are the keys of the columns that the entry concerns. If ``quiet`` is true, it concerns none: it
+        changes the state, but is not shown as an event of the experiment."""
         before = self._queue.appended
         entry = self._queue.append(self._clock(), time.monotonic(), cause, facts, text, about, quiet=quiet)
         telemetry.entries_appended += self._queue.appended - before
@@ -101,7 +106,8 @@ class JournalWriter:
         return entry
 
     def end_merge(self) -> None:
-        """Makes the open entry final, so that later changes are not merged into it."""
+        """Makes the open entry final, so that later changes are not merged into it. An entry is open while changes
+        beyond the journal's budget are merged into it."""
         self._queue.end_merge(self._clock(), time.monotonic())
         self._start()
 
@@ -121,8 +127,8 @@ class JournalWriter:
             self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
-        """Waits up to ``timeout_s`` seconds until the remaining entries are committed, then drops the rest: if they
-        were written later, they could have the same numbers as the entries of the next writer."""
+        """Waits up to ``timeout_s`` seconds until the remaining entries are committed, then drops the others. If they
+        were written later, their numbers could be the same as those of the next writer's entries."""
         if self._calm is not None:
             self._calm.cancel()
         self.end_merge()
@@ -136,15 +142,15 @@ class JournalWriter:
             telemetry.entries_given_up += self._queue.drop()
 
     async def _is_gone(self) -> bool:
-        """Whether the experiment no longer exists; False if the database does not answer."""
+        """Returns whether the experiment no longer exists; False if the database does not answer."""
         try:
             return await self._database.run(experiment_store.load, self.experiment) is None
         except DatabaseError:
             return False
 
     async def _find_written(self, after: int) -> tuple[int, ...]:
-        """The numbers above ``after`` of entries that a write of this writer committed, although it reported a
-        failure."""
+        """Returns the numbers of the entries that this writer has committed although the write reported a failure.
+        Considers only numbers above ``after``."""
         try:
             entries = await self._database.run(experiment_store.entries, self.experiment, after)
         except DatabaseError:
@@ -152,7 +158,7 @@ class JournalWriter:
         return tuple(entry.seq for entry in entries if (entry.seq, entry.at) in self._tried)
 
     async def _wait_for_work(self) -> bool:
-        """Waits until a batch should be written. False if there are no entries to write."""
+        """Waits until a batch must be written. Returns False if there are no entries to write."""
         while not self._queue.has_final:
             if not self._queue.has_open:
                 return False

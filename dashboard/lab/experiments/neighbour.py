@@ -1,5 +1,5 @@
-"""Observed namespaces that belong to no container: a private host's neighbour with its server, and the bridges of a
-rootless Podman."""
+"""Finds namespaces that belong to no container but have a column: the neighbour of a private host, and the bridges of a
+rootless Podman. Runs the neighbour's server."""
 
 import asyncio
 import logging
@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 
 
 def find_neighbour(context: Context) -> ObservationTarget | None:
-    """The neighbour's namespace; None if the engine's machine has no neighbour, such as RootlessKit's namespace."""
+    """Returns the namespace of the private host's neighbour as a target to observe. Returns None if there is no
+    neighbour, for example because the engine's machine is RootlessKit's namespace."""
     info = context.info
     on_lan = context.private and info.pid is not None and info.machine_title != ROOTLESS_TITLE
     path = neighbour_path(info.endpoint) if on_lan else ""
@@ -36,12 +37,13 @@ def find_neighbour(context: Context) -> ObservationTarget | None:
 
 
 def is_rootless_podman(info: EngineInfo) -> bool:
-    """Whether the Engine is a rootless Podman on this machine, whose bridges are in a separate namespace."""
+    """Returns whether the Engine is a rootless Podman on this machine. Its bridges are in a separate namespace."""
     return info.rootless and info.kind is EngineKind.PODMAN and info.pid is not None
 
 
 def find_rootless_netns(context: Context) -> ObservationTarget | None:
-    """The namespace of a rootless Podman's bridges; None while no container uses a bridge."""
+    """Returns the namespace of a rootless Podman's bridges as a target to observe; None while no container uses a
+    bridge."""
     info = context.info
     found = rootless_netns(info.pid) if info.pid is not None and is_rootless_podman(info) else None
     if found is None:
@@ -50,9 +52,9 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
 
 
 def find_bridges(context: Context) -> list[tuple[int, str]]:
-    """The namespace of the Engine's bridges, as arguments of ``Namespace.of_machine``; empty if it is the namespace of
-    the Engine's process. It is another one with a rootless Podman, and with RootlessKit if dockerd runs outside
-    RootlessKit's namespace. Blocks."""
+    """Returns the namespace of the Engine's bridges, as arguments of ``Namespace.of_machine``. The list is empty if the
+    bridges are in the network namespace of the Engine's process. They are not with a rootless Podman, nor with
+    RootlessKit if dockerd runs outside RootlessKit's namespace. Blocks."""
     info = context.info
     if info.pid is not None and info.netns:
         return [(info.pid, info.netns)]
@@ -68,8 +70,8 @@ BESIDE: Mapping[str, Callable[[Context], ObservationTarget | None]] = {
 
 
 class NeighbourServer:
-    """The neighbour's server, which answers with the client's address. It runs in the lab's process, so that a
-    neighbour needs no process. Several labs with the same neighbour share the port."""
+    """The server in the neighbour's namespace, which answers with the client's address. It runs in the lab's process,
+    so that the neighbour needs no process of its own. Several labs with the same neighbour share the port."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -79,8 +81,8 @@ class NeighbourServer:
         self._logged = 0
 
     async def ensure(self) -> None:
-        """Opens the server, unless it is open already. Opens it again if the host was restarted and has a new
-        neighbour."""
+        """Opens the server unless it is open. If the host was restarted and has a new neighbour, opens it there. A
+        failure is logged, not raised."""
         found = await asyncio.to_thread(find_neighbour, self._context)
         if found is None:
             self.close()

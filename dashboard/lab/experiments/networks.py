@@ -1,4 +1,4 @@
-"""Creates the Docker networks that the arms of one experiment need."""
+"""Creates the networks that the arms of one experiment need, and starts containers on them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ Announce = Callable[[str, str], None]
 
 
 class MissingFeature(EngineError):  # noqa: N818 - names the state, not a fault
-    """The engine lacks an option that the arm needs; no request was sent to it."""
+    """The engine does not support an option that an arm needs. No request was sent to the engine."""
 
 
 class ExperimentNetworks:
-    """The networks of one round. ``errors`` contains the Engine's refusals by network name; each concerns only the arms
-    on that network. After a stop (``stopping``), no network is created and no start is repeated."""
+    """The networks of one run of an experiment. ``errors`` contains the Engine's refusals by network name; each
+    concerns only the arms on that network. Once ``stopping`` returns true, no network is created and no start of a
+    container is repeated."""
 
     def __init__(self, context: Context, record: Record, observer: Observer, stopping: Callable[[], bool]) -> None:
         self._engine = context.engine
@@ -59,8 +60,9 @@ class ExperimentNetworks:
         self.errors: dict[str, EngineError] = {}
 
     async def create(self, announce: Announce) -> None:
-        """Creates the missing networks, several at a time. ``announce`` is called with an arm's key and the ``docker
-        network create`` lines of its networks. Raises EngineUnreachable if the Engine does not answer."""
+        """Creates the missing networks, several at a time. Refusals are stored in ``errors``. ``announce`` is called
+        with the key of each arm and the ``docker network create`` lines of the networks that are created for it. Raises
+        EngineUnreachable."""
         self._announce = announce
         needed = needed_networks(self._experiment, self._arms, self._whole)
         if not needed:
@@ -86,8 +88,8 @@ class ExperimentNetworks:
         await asyncio.gather(*(self._create(name, request) for name, request in requests.items()))
 
     def check(self, arm: ArmSpec) -> None:
-        """Raises MissingFeature if the engine lacks an option of the arm, or the Engine's refusal to create one of its
-        networks."""
+        """Raises MissingFeature if the engine does not support an option of the arm. Raises the Engine's refusal if it
+        did not create one of the arm's networks."""
         missing = missing_feature(arm, self._api, self._kind)
         if missing is not None:
             raise MissingFeature(missing, 400)
@@ -96,9 +98,12 @@ class ExperimentNetworks:
                 raise self.errors[name]
 
     async def start(self, arm: ArmSpec, container: str) -> bool:
-        """Starts the container of an arm. On an overlay network, repeats a start that fails because the Engine cannot
-        attach the container yet, for at most ``ATTACH_S``, and creates the network again if a part on another machine
-        has removed it. False if a stop ended this. Raises EngineError."""
+        """Starts the container of an arm. Returns False if a stop has ended the attempts. Raises EngineError.
+
+        On an overlay network, a start that fails because the Engine cannot attach the container yet is repeated for at
+        most ``ATTACH_S`` seconds. If a part of the experiment on another machine has removed the network, it is created
+        again.
+        """
         if arm.mode is not Mode.OVERLAY:
             await self._engine.start_container(container)
             return True
@@ -140,8 +145,9 @@ class ExperimentNetworks:
                 self.errors[name] = error
 
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
-        """The parent link and a free subnet for each of these modes, which are macvlan and ipvlan. The parent is the
-        link of the default route, None without one."""
+        """Returns the parent link and a free subnet for each of these modes, all macvlan or ipvlan. The parent is the
+        link of the default route, None if there is no default route. Returns an empty dict if the machine is not
+        observed."""
         if MACHINE not in self._observer.keys:
             return {}
         routes = self._observer.state(MACHINE).routes

@@ -1,4 +1,5 @@
-"""Observes the columns of one experiment. Each change of a namespace is reported once, for all columns in it."""
+"""Observes the network namespaces of one experiment's columns. If several columns share a namespace, each change is
+reported once for all of them."""
 
 from __future__ import annotations
 
@@ -27,11 +28,12 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 @dataclass(frozen=True, slots=True)
 class ObservationTarget:
-    """A process in the namespace to observe, and the paths of its resolver files.
+    """The namespaces to observe as the column ``key``: those of the process ``pid``, and the paths of the resolver
+    files.
 
-    The files are read through the Engine's process, because a private host has its own mounts. ``firewall_backend``:
-    the backend that the engine names, empty if it names none; the firewall's rules are then observed too. None for
-    other columns in the same namespace, so that the rules are read only once.
+    The files are read through the Engine's process, because a private host has its own mounts. ``firewall_backend`` is
+    the backend that the engine names, empty if it names none; the firewall's rules are then observed too. It is None
+    for other columns in the same namespace, so that the rules are read only once.
     """
 
     key: str
@@ -53,7 +55,8 @@ class ObservationTarget:
 
 @dataclass(slots=True)
 class Observation:
-    """A target with its newest state, while it is observed."""
+    """A target that is being observed, with its newest state. ``token`` identifies the subscription in the
+    ``WatchPool``."""
 
     target: ObservationTarget
     inode: int
@@ -65,8 +68,8 @@ OnChange = Callable[[dict[str, NamespaceState]], None]
 
 
 class Observer:
-    """Observes columns and holds the state of each. ``on_change`` is called with the new states by column; columns that
-    share a namespace are reported together."""
+    """Observes columns and holds the newest state of each. ``on_change`` is called with the new states, by column key.
+    Columns that share a namespace are reported in one call."""
 
     def __init__(
         self,
@@ -75,7 +78,8 @@ class Observer:
         on_change: OnChange,
         bridges: Peers = tuple,
     ) -> None:
-        """``bridges``: as for ``WatchPool.subscribe``."""
+        """``engine_pid`` returns the pid of the Engine, None if it is not a process of this machine. ``bridges`` is as
+        for ``WatchPool.subscribe``."""
         self._pool = pool
         self._pid_of_engine = engine_pid
         self._bridges = bridges
@@ -87,26 +91,27 @@ class Observer:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys of the columns that are being observed."""
+        """The keys of the observed columns."""
         return tuple(self._observed)
 
     def state(self, key: str) -> NamespaceState:
-        """The newest state of a column."""
+        """Returns the newest state of an observed column."""
         return self._observed[key].state
 
     def target(self, key: str) -> ObservationTarget | None:
-        """The target that is observed as this column; None if the column is not observed."""
+        """Returns the target that is observed as this column; None if the column is not observed."""
         found = self._observed.get(key)
         return found.target if found else None
 
     def inode(self, key: str) -> int | None:
-        """The inode of a column's network namespace; None if the column is not observed."""
+        """Returns the inode of a column's network namespace; None if the column is not observed."""
         found = self._observed.get(key)
         return found.inode if found else None
 
     async def add(self, target: ObservationTarget, lookups: tuple[Lookup, ...] = ()) -> NamespaceState:
-        """Starts to observe a target and returns its state; NamespaceGone if its process has ended. ``lookups`` are
-        results that an earlier observation has recorded."""
+        """Starts to observe a target and returns its state. Replaces an earlier target of the same column. ``lookups``
+        are the results of name lookups that an earlier observation has recorded. Raises NamespaceGone if the target's
+        process has ended."""
         token = object()
 
         def changed(view: KernelView) -> None:
@@ -139,13 +144,13 @@ class Observer:
         return state
 
     async def settle(self) -> None:
-        """Waits until the owners of all listeners are final, and all changes so far are reported."""
+        """Waits until the owners of all listeners are final, and all changes until now are reported."""
         inodes = {observed.inode for observed in self._observed.values()}
         await asyncio.gather(*(self._pool.settle(inode) for inode in inodes))
         await asyncio.sleep(0)  # changes are reported in the loop's next turn
 
     async def remove(self, key: str) -> None:
-        """Ends the observation of a column."""
+        """Ends the observation of a column, if it is observed."""
         observed = self._observed.pop(key, None)
         if observed is not None:
             await self._pool.unsubscribe(observed.token, observed.inode)
@@ -177,9 +182,9 @@ class Observer:
         return replace(resolver, origin=origin), parsed_hosts
 
     async def reread_files(self) -> None:
-        """Reads the resolver and hosts files again, because the kernel does not report changes of files.
+        """Reads the resolver and hosts files of all columns again, because the kernel does not report changes of files.
 
-        If the Engine's process ends meanwhile, discards the result, because the files are then not visible.
+        Discards what it has read if the Engine's process ends meanwhile, because the files are not visible then.
         """
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):
@@ -199,23 +204,24 @@ class Observer:
             self._on_change(changed)
 
     async def refresh_firewall(self) -> None:
-        """Reads the rules of the firewall again."""
+        """Reads the firewall's rules again, in each namespace in which they are observed."""
         for inode in {observed.inode for observed in self._observed.values()}:
             await self._pool.refresh_firewall(inode)
 
     def start_lookups(self, names: Sequence[str]) -> None:
-        """Starts ``look_up`` in the background; cancels an earlier one that has not finished."""
+        """Starts ``look_up`` in the background. Cancels an earlier call that has not finished."""
         if self._lookups is not None:
             self._lookups.cancel()
         self._lookups = asyncio.get_running_loop().create_task(self.look_up(names))
 
     async def wait_for_lookups(self) -> None:
-        """Waits for the lookups that ``start_lookups`` has started."""
+        """Waits until the lookups that ``start_lookups`` has started are finished."""
         if self._lookups is not None:
             await asyncio.wait([self._lookups])
 
     async def look_up(self, names: Sequence[str]) -> None:
-        """Looks up the names inside the namespace of every column, all at the same time."""
+        """Resolves the names inside the namespaces of every column, all at the same time, and reports changed
+        results."""
         async with self._lookup_lock:
             asked = [(key, observed) for key, observed in self._observed.items() if not observed.target.empty]
             found = await asyncio.gather(
@@ -256,7 +262,8 @@ class Observer:
 
 
 def _resolver_of(engine: int, path: str) -> Resolver | None:
-    """The resolver configuration in a file, as the Engine's process sees it; None if it cannot be read."""
+    """Returns the resolver configuration in a file, read through the Engine's process; None if the file cannot be
+    read."""
     text = read_inside(engine, path)
     return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 
@@ -275,5 +282,5 @@ def _with_view(state: NamespaceState, view: KernelView, target: ObservationTarge
 
 
 def _same_answers(before: Sequence[Lookup], after: Sequence[Lookup]) -> bool:
-    """Whether two lists of lookups differ at most in the durations."""
+    """Returns whether two lists of lookups differ at most in their durations."""
     return [replace(one, time_us=None) for one in before] == [replace(one, time_us=None) for one in after]

@@ -1,4 +1,4 @@
-"""Another private host on the LAN of an experiment's host: its column, and a container on it that serves as a
+"""Observes another private host on the same LAN as an experiment's host, and starts a container on it that serves as a
 client."""
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ OBSERVED = Cause(Source.LAB, "observe")
 
 
 def find_other_host(context: Context) -> PrivateHost | None:
-    """The host to show next to the experiment's host: the first of the other hosts on its named LAN. None if no other
-    host exists."""
+    """Returns the host that is shown next to the experiment's host: the first of the other hosts on its named LAN.
+    Returns None if there is none."""
     if not context.private:
         return None
     return next(iter(other_hosts(context.data_dir, context.info.endpoint)), None)
 
 
 class OtherHost:
-    """The columns of another host, and of the client on it, for one experiment. ``observe`` and ``remove`` can be
-    called repeatedly."""
+    """The columns of another host and of the client container on it, for one experiment. ``observe`` and ``remove`` may
+    be called repeatedly."""
 
     def __init__(self, context: Context, experiment: str, recorder: Recorder, observer: Observer) -> None:
         self._context = context
@@ -55,7 +55,8 @@ class OtherHost:
         return next((column for column in self._recorder.view.columns if column.key == key), None)
 
     async def observe(self) -> None:
-        """Observes the host and the client on it; starts the client if it does not run."""
+        """Observes the other host and the client container on it. Starts the container if it does not run. Does nothing
+        if the experiment shows no other host."""
         column = self._column(OTHER_HOST)
         if column is None or (host := await asyncio.to_thread(find_other_host, self._context)) is None:
             return
@@ -88,8 +89,8 @@ class OtherHost:
         self._recorder.observed(running_column(column, facts), state, OBSERVED, f"{column.title} started")
 
     async def _start(self, host: PrivateHost, engine: Engine) -> str:
-        """Starts the client on the default bridge or, if the experiment has overlay networks, on these; returns its
-        container id."""
+        """Starts the client container and returns its id. It is on the experiment's overlay networks, if there are any,
+        otherwise on the default bridge."""
         # Asks the experiment's engine: the other host, a worker of the swarm, sees a network only while a container
         # uses it.
         listed = await self._context.engine.networks(self._context.labels(self._experiment))
@@ -121,7 +122,7 @@ class OtherHost:
             )
 
     async def remove(self) -> None:
-        """Removes the client; logs a failure, for example because the host has ended."""
+        """Removes the client container. A failure is only logged: for example, the host may have ended."""
         await self._observer.remove(OTHER_CONTAINER)
         for host in await asyncio.to_thread(other_hosts, self._context.data_dir, self._context.info.endpoint):
             try:
@@ -133,8 +134,8 @@ class OtherHost:
 
 
 async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]:
-    """Removes the clients of ended experiments. They stay on this host if a lab is killed or the experiment's host
-    ends. Returns a description of each removed one; raises EngineError."""
+    """Removes the client containers of ended experiments from ``host``. They remain there if a lab is killed or the
+    experiment's host ends. Returns a description of each removed container. Raises EngineError."""
     removed = []
     async with DockerEngine(host.endpoint) as engine:
         clients = await engine.containers({LABEL_CLIENT: context.installation})

@@ -1,4 +1,4 @@
-"""Records what happens to one experiment: heads, columns and states as journal entries."""
+"""Records what happens to one experiment as entries of its journal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ from dashboard.store.experiments import Record, waiting_head
 
 
 class Recorder:
-    """Writes the journal of one experiment. It queries neither the Engine nor the kernel."""
+    """Writes the journal of one experiment. It queries neither the Engine nor the kernel. ``cause`` and ``text`` of its
+    methods are the cause of an entry and its text in the timeline; entries without a text are not shown there."""
 
     def __init__(self, context: Context, record: Record, view: View) -> None:
         self._context = context
@@ -40,50 +41,53 @@ class Recorder:
 
     @property
     def head(self) -> ExperimentHead:
-        """The current head; before the first entry, the head of a waiting experiment."""
+        """The experiment's status (``ExperimentHead``): phase, progress and problem. Before the first entry, the status
+        "waiting"."""
         return self.view.head or waiting_head(self._record)
 
     @property
     def ended(self) -> bool:
-        """Whether this round is over."""
+        """Whether the current round, that is, the current run of the experiment, is over."""
         return self.head.phase in ENDED
 
     def column(self, key: str) -> Column:
-        """The column with this key."""
+        """Returns the column with this key."""
         return next(column for column in self.view.columns if column.key == key)
 
     def arms(self, *statuses: ArmStatus) -> tuple[Column, ...]:
-        """The columns of arms with one of these statuses; without statuses, of all arms."""
+        """Returns the columns of all arms with one of these statuses. Without arguments, returns the columns of all
+        arms."""
         return tuple(c for c in self.view.columns if c.key not in OBSERVERS and (not statuses or c.status in statuses))
 
     def recorded_state(self, key: str, container: str) -> NamespaceState | None:
-        """The recorded state of an arm, if it runs in this container; None if no state was recorded there."""
+        """Returns the recorded state of an arm if the arm runs in this container. Returns None if it does not, or if no
+        state was recorded."""
         column = self.column(key)
         runs_there = column.status is ArmStatus.RUNNING and column.container and column.container.id == container
         return self.view.states.get(key) if runs_there else None
 
     def set_head(self, cause: Cause, text: str = "", **fields: Any) -> None:
-        """Records a head with these fields changed."""
+        """Records changed fields of the experiment's ``ExperimentHead``."""
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
 
     def set_trial(self, cause: Cause, trial: Trial, tried: str) -> None:
-        """Stores the results of the newest requests, and the sentence ``tried`` about them in the head. The entry has a
-        text only if that sentence is new."""
+        """Stores the results of the newest requests in the view, and the sentence ``tried`` about them in the
+        ``ExperimentHead``. The entry has a text only if the sentence has changed."""
         head = self.head
         facts = Facts(head=replace(head, tried=tried) if tried != head.tried else None, trial=trial)
         self.journal.append(cause, facts, tried if tried != head.tried else "")
 
     def set_column(self, key: str, cause: Cause, text: str = "", *, forget: bool = False, **fields: Any) -> None:
-        """Records a column with these fields changed; ``forget`` drops its observed state."""
+        """Records changed fields of a column. If ``forget`` is true, drops the column's observed state."""
         facts = Facts(columns=(replace(self.column(key), **fields),), forgotten=(key,) if forget else ())
         self.journal.append(cause, facts, text, (key,))
 
     def show(self, column: Column, cause: Cause, text: str = "") -> None:
-        """Records a column whose state is not observed."""
+        """Records a column without a state."""
         self.journal.append(cause, Facts(columns=(column,)), text, (column.key,))
 
     def observed(self, column: Column, state: NamespaceState, cause: Cause, text: str = "") -> None:
-        """Records the first state of a column or, if one is recorded already, the difference from it."""
+        """Records a column with its state. If a state is recorded already, records only the difference."""
         known = self.view.states.get(column.key)
         if known is None:
             facts = Facts(columns=(column,), states={column.key: state})
@@ -97,18 +101,19 @@ class Recorder:
             self.journal.append(cause, facts, text, (column.key,))
 
     def restarted(self, version: str, kept: tuple[str, ...], started: tuple[str, ...] = ()) -> None:
-        """Records that the Engine was restarted, with its ``version``, the arms whose containers kept running, and the
-        arms whose containers were started again."""
+        """Records that the Engine was restarted. ``version`` is its version now, ``kept`` are the arms whose containers
+        kept running, and ``started`` those whose containers were started again."""
         text = describe_restart(kept, version if version != self.head.engine else "", started)
         facts = Facts(head=replace(self.head, engine=version, notice=f"{text}."))
         self.journal.append(Cause(Source.ENGINE, "restart"), facts, text, (*kept, *started))
 
     def note(self, cause: Cause, text: str, *about: str) -> None:
-        """Records an event without a change. ``about`` are the keys of the columns that it concerns."""
+        """Records an event that changes nothing. ``about`` are the keys of the columns that it concerns."""
         self.journal.append(cause, Facts(), text, about)
 
     def states_changed(self, states: dict[str, NamespaceState]) -> None:
-        """Records changes of columns that share a namespace, in one entry. ``states`` are the new states by column."""
+        """Records changes of columns that share a namespace, in one entry. ``states`` are the new states by column
+        key."""
         known = self.view.states
         changes = {key: delta(known[key], state) for key, state in states.items() if key in known}
         changes = {key: change for key, change in changes.items() if change}
@@ -122,7 +127,7 @@ class Recorder:
         self.journal.append(cause, Facts(changes=changes), text, tuple(sorted(changes)), quiet=quiet)
 
     def mark_removed(self, key: str) -> None:
-        """Records that an arm's container was removed by another program than Netmodes."""
+        """Records that a program other than Netmodes has removed the container of an arm."""
         text = f"The container of {key} was removed outside Netmodes"
         self.set_column(
             key,
@@ -135,8 +140,9 @@ class Recorder:
         )
 
     def trouble(self, problem: str, *, engine_away: bool = False) -> None:
-        """Records the current problem and since when it exists, unless it is recorded already. An empty text ends the
-        problem. ``engine_away``: the engine does not answer."""
+        """Records the experiment's current problem, and since when it exists. Does nothing if the same problem is
+        recorded already. An empty ``problem`` ends the problem. ``engine_away``: the problem is that the engine does
+        not answer."""
         if problem and self.head.problem != problem:
             since = self.head.problem_since or self._context.clock()
             keeper = self._context.keeper

@@ -39,13 +39,15 @@ _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 
 def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
-    """The paths that can be traced now, by ``request_key``. Raises NotRunningError if the experiment is not running."""
+    """Returns the paths that can be traced now, by ``request_key``. Raises NotRunningError if the experiment is not
+    running."""
     view = running_driver(lab, experiment).view
     return {request_key(path): path for path in requested_paths(view.columns, view.states) if path.address}
 
 
 async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[Trace, ...]:
-    """Traces the path ``key``, and then another one for comparison: ``beside``, or by default a path of another mode.
+    """Traces the path ``key`` and, for comparison, the path ``beside``. Without ``beside``, compares with a path of
+    another mode, if there is one. Returns one or two traces.
 
     Raises NotRunningError, or ValueError with a message for the user if a path does not exist.
     """
@@ -76,8 +78,8 @@ async def _trace(lab: Lab, driver: ExperimentDriver, path: Path) -> Trace:
 
 
 class _TracedRequest:
-    """One request and the evidence that is read around it. ``near`` is the namespace that translates and forwards the
-    packets: the machine's for a client outside the machine, otherwise the client's."""
+    """Makes one request and collects the evidence before, during and after it. ``near`` is the namespace that
+    translates and forwards the packets: the machine's for a client outside the machine, otherwise the client's."""
 
     def __init__(
         self,
@@ -132,8 +134,8 @@ class _TracedRequest:
         )
 
     async def _read_connections(self, client: str) -> None:
-        """Reads connections and connection tracking while the request is open. ``client`` is the address and port from
-        which it was sent."""
+        """Reads the connections of processes and the connection tracking while the request is in progress. ``client``
+        is the address and port from which the request was sent."""
         path = self._path
         ports = {int(client.rpartition(":")[2]), path.port, path.server_port}
         pids = {listener.pid for listener in self._near_state.listeners if listener.port == path.port and listener.pid}
@@ -151,8 +153,8 @@ class _TracedRequest:
         )
 
     async def _sample(self, *, settle: bool = False) -> Sample:
-        """Reads rules and counters. With ``settle``, reads the counters again until two readings agree, because the
-        last packets of a connection arrive shortly after the answer."""
+        """Reads rules and counters. If ``settle`` is true, reads the counters until two readings are equal, because the
+        last packets of a connection are counted shortly after the answer."""
         counts = await self._counts()
         for _ in range(SETTLE_STEPS if settle else 0):
             await asyncio.sleep(SETTLE_STEP_S)
@@ -184,7 +186,8 @@ class _TracedRequest:
         return tuple(listing.text.splitlines())
 
     async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
-        """Runs a tool of the machine in the namespace ``near``; returns the exit code and the lines of output."""
+        """Runs a program of this machine in the namespace ``near``. Returns its exit code, -1 if there is none, and the
+        lines of its output."""
         codes: list[int | None] = []
         output = run_inside(
             self._near, argv, timeout_s=TOOL_TIMEOUT_S, limit_bytes=MAX_TOOL_BYTES, on_exit=codes.append
