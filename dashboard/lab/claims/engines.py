@@ -1,4 +1,5 @@
-"""The engines that claims run on, and the lock that decides which claims run on one at the same time."""
+"""Prepares the engines on which claims run. A lock per engine determines which claims may run on it at the same
+time."""
 
 import asyncio
 import re
@@ -31,8 +32,8 @@ from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 
 
 class EngineLock:
-    """A lock that many claims share, or one claim holds exclusively. Among the claims that share it, only one at a time
-    may use a given port."""
+    """The lock of one engine. Either one claim holds it exclusively, or any number of claims share it. Each port of the
+    machine is used by at most one of the claims that share it."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
@@ -42,7 +43,8 @@ class EngineLock:
 
     @asynccontextmanager
     async def shared(self, ports: Sequence[int] = ()) -> AsyncIterator[None]:
-        """Shares the lock, with exclusive use of these ports of the machine."""
+        """Shares the lock during the block, with exclusive use of these ``ports`` of the machine. Waits until no other
+        claim holds the lock exclusively or uses one of the ports."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and not self._ports & set(ports))
             self._sharing += 1
@@ -57,7 +59,7 @@ class EngineLock:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """Holds the lock exclusively: no other claim runs on the engine."""
+        """Holds the lock exclusively during the block, so that no other claim runs on the engine."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and self._sharing == 0)
             self._exclusive = True
@@ -71,10 +73,13 @@ class EngineLock:
 
 @dataclass(slots=True)
 class ClaimEngine:
-    """An engine to run claims on. ``host`` is its private host, None for the server's own engine. ``image`` replaces
-    ``IMAGE`` in claims. ``machine`` is an address of the machine other than loopback, empty without one. ``lacks``
-    contains the needs and modes that the engine does not support, with the reason. ``facts`` determine the results that
-    claims expect. More private hosts can be started in ``data_dir``."""
+    """An engine on which claims run, with what claims need to know about it.
+
+    ``host``: its private host, None for the server's own engine. ``image``: the image that replaces the word ``IMAGE``
+    in claims. ``machine``: an address of the engine's machine other than loopback, empty if it has none. ``lacks``: the
+    needs and modes that the engine does not support, with the reason. ``facts``: the facts that determine which results
+    claims expect. ``data_dir``: the folder in which more private hosts can be started, None if that is not possible.
+    """
 
     engine: Engine
     info: EngineInfo
@@ -89,26 +94,27 @@ class ClaimEngine:
 
     @property
     def title(self) -> str:
-        """The version of the engine, and the id of its private host or its own name."""
+        """The engine's kind and version, with the id of its private host or, for the server's own engine, its name."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 
     def obstacle(self, claim: Claim) -> str:
-        """Why this engine cannot run the claim; empty if it can."""
+        """Returns the reason why this engine cannot run the claim; empty if it can."""
         required: tuple[Need | Mode, ...] = (*sorted(claim.needs), *sorted(claim.modes))
         return claim.not_testable or next((self.lacks[each] for each in required if each in self.lacks), "")
 
     @property
     def pid(self) -> int:
-        """The pid of the daemon, which is in the machine's namespaces; NotTestableError if it is not a process of this
-        machine."""
+        """The pid of the daemon, whose namespaces are the machine's. Raises NotTestableError if the daemon is not a
+        process of this machine."""
         self.require_visible()
         if self.info.pid is None:
             raise NotTestableError("The process of the engine was not found.")
         return self.info.pid
 
     def require_visible(self) -> None:
-        """Raises NotTestableError if the kernel of the engine's machine cannot be read from here."""
+        """Raises NotTestableError if the network stacks of the engine's machine cannot be read, because the engine runs
+        on another machine."""
         if self.info.invisible:
             raise NotTestableError(f"The claim needs the kernel of the engine's machine: {self.info.invisible}.")
 
@@ -120,8 +126,9 @@ class ClaimEngine:
 
 
 def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:
-    """The machine's primary IPv4 address, empty if it has none or cannot be read; and the needs of claims that the
-    machine does not meet, with the reason. ``pid`` and ``path`` are as for ``Namespace.of_machine``."""
+    """Returns the primary IPv4 address of the engine's machine, empty if it has none or cannot be read. Also returns
+    the needs of claims that the machine does not meet, with the reason. ``pid`` and ``path`` are as for
+    ``Namespace.of_machine``."""
     lacks: dict[Need | Mode, str] = {}
     if pid is None:
         return "", lacks
@@ -136,7 +143,7 @@ def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | M
 
 
 async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
-    """The facts about the engine that determine the results that claims expect."""
+    """Reads the facts about the engine that determine which results claims expect. Raises EngineError."""
     options = await asyncio.to_thread(read_daemon_options, info.pid)
     if info.userland_proxy is not None:
         options = replace(options, userland_proxy=info.userland_proxy)
@@ -157,7 +164,8 @@ async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
 async def open_engine(
     engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None
 ) -> ClaimEngine:
-    """Prepares an engine for claims, with the lab image on it. EngineError if the image is unavailable."""
+    """Prepares an engine for claims: makes the lab image available on it, and reads its facts. ``host`` is the engine's
+    private host, None without one. Raises EngineError if the image is unavailable."""
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
     machine, lacks = await asyncio.to_thread(inspect_machine, info.pid, info.netns)
@@ -173,9 +181,9 @@ async def start_private_engine(
     daemon: Mapping[str, Any] | None = None,
     setup: str = "",
 ) -> ClaimEngine:
-    """Starts a private host for this run, which is removed when ``stack`` closes. ``daemon`` contains further options
-    for its daemon.json; ``setup`` names a program that is started before the engine. Raises PrivateHostError or
-    EngineError."""
+    """Starts a private host and prepares its engine for claims. The host is removed when ``stack`` is closed.
+    ``daemon`` contains further options for its daemon.json. ``setup`` names a program that is started before the
+    engine, such as a firewall. Raises PrivateHostError or EngineError."""
     if setup and (configured := engine_setup()) not in {"", setup}:
         raise private_host.PrivateHostError(f"an engine with {configured} cannot start with {setup} as well.")
     host = await private_host.start(data_dir, die_with_parent=True, daemon=daemon, setup=setup or None)
@@ -187,7 +195,7 @@ async def start_private_engine(
 
 @cache
 def private_engine_version() -> str:
-    """The version of the dockerd that private hosts run; empty if none is installed. Blocks."""
+    """Returns the version of the dockerd that private hosts run; empty if it is not installed. Blocks."""
     match = re.search(r"version ([^\s,]+)", engine_version(engine_root()))
     return match[1] if match else ""
 

@@ -1,8 +1,7 @@
-"""Executes claims: harmless ones on the user's own engine, all other claims on private hosts that exist only during the
-run.
+"""Executes claims: harmless ones on the user's own engine, all others on private hosts that exist only during the run.
 
-Claims that do not disturb each other run concurrently, timings exclusively at the end. Everything created is removed,
-even after an error.
+Claims that do not disturb each other run concurrently. Claims about latency run last, one at a time. Everything that a
+claim creates is removed, even after an error.
 """
 
 import asyncio
@@ -38,9 +37,12 @@ OnProgress = Callable[[str, ClaimState, ExecutedClaim | None], None]
 
 @dataclass(slots=True)
 class ClaimEngines:
-    """The engines that claims run on: ``own`` for harmless ones; ``shared`` for those that can run at the same time;
-    ``alone`` for those that change the machine. ``shared`` and ``alone`` are None if no private host is available, with
-    the reason in ``private_problem``. All three may be the same engine."""
+    """The engines on which claims run. ``own``: the user's engine, for harmless claims. ``shared``: for claims that can
+    run at the same time. ``alone``: for claims that change the machine.
+
+    ``shared`` and ``alone`` are None if no claim needs them, or if no private host can be started; ``private_problem``
+    is then the reason. ``own`` and ``shared`` may be the same engine.
+    """
 
     own: ClaimEngine
     shared: ClaimEngine | None = None
@@ -50,8 +52,8 @@ class ClaimEngines:
 
 @dataclass(slots=True)
 class ClaimRunner:
-    """One run of claims. ``on_progress`` is called at each change of a claim's state. ``mutated`` runs the mutation of
-    each claim, whose result must differ."""
+    """Executes one run of claims. ``on_progress`` is called at each change of a claim's state. If ``mutated`` is true,
+    each claim is executed with its mutation, a changed set-up for which its result must differ."""
 
     engines: ClaimEngines
     installation: str
@@ -63,8 +65,8 @@ class ClaimRunner:
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT))
 
     async def execute(self, claims: Sequence[Claim]) -> ClaimsRun:
-        """Executes the claims. If cancelled, removes everything that running claims created, and starts no further
-        ones."""
+        """Executes the claims and returns their results in the given order. If cancelled, removes everything that
+        running claims have created, and starts no further claims."""
         started = time.monotonic()
         plan = make_plan(claims)
         targets: dict[str, tuple[ClaimEngine | None, bool]] = {}
@@ -106,8 +108,8 @@ class ClaimRunner:
         self.on_progress(result.id, ClaimState.DONE, result)
 
     async def _judge(self, claim: Claim, target: ClaimEngine, left: list[str], titles: list[str]) -> Judgement:
-        """Observes and judges the claim. Adds to ``left`` what could not be removed, and to ``titles`` the engines that
-        the claim started."""
+        """Executes the claim on an engine and judges what it has observed. Errors become the verdict "not testable".
+        Adds to ``left`` what could not be removed, and to ``titles`` the engines that the claim has started."""
         timeout_s = MEASURE_TIMEOUT_S if Need.MEASURE in claim.needs else TIMEOUT_S
         labels = {LABEL: self.installation, LABEL_EXPERIMENT: self.run_id, LABEL_ARM: claim.id}
         prefix = f"nm-{self.run_id[:6]}-{claim.id}{'-mutated' if self.mutated else ''}"
@@ -141,11 +143,12 @@ async def open_engines(
     *,
     exclusive_host: bool = False,
 ) -> ClaimEngines:
-    """The engines for these claims: the user's engine and, if claims need them, two private hosts, one for claims that
-    run at the same time and one for claims that change the machine.
+    """Prepares the engines for these claims and returns them. In addition to the user's engine these are up to two
+    private hosts, if claims need them: one for claims that run at the same time, and one for claims that change the
+    machine.
 
-    They live until ``stack`` closes. With ``exclusive_host`` the user's engine is a private host without other users,
-    and claims share it.
+    The hosts are removed when ``stack`` is closed. If ``exclusive_host`` is true, the user's engine is a private host
+    without other users, and is used instead of the first host. ``say`` is called with messages for the user.
     """
     plan = make_plan(claims)
     hosts = private_host.list_hosts(context.data_dir)

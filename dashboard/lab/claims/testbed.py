@@ -1,4 +1,5 @@
-"""``core.claims.testbed.Testbed`` on a real engine. Everything that it creates has the claim's labels."""
+"""Implements ``core.claims.testbed.Testbed`` on a real engine. Everything that a testbed creates has the labels of its
+claim."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ from dashboard.netns.files import read_inside, write_inside
 
 
 class EngineTestbed(TestbedReader):
-    """The testbed of one claim. Names of its objects start with ``prefix``; ``mutation`` maps words to replacements."""
+    """The testbed of one claim. The names of its containers and networks start with ``prefix``. ``mutation`` maps words
+    in the claim's texts to their replacements."""
 
     def __init__(
         self,
@@ -67,7 +69,9 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """The unique real name of ``name``, which other claims may use too; a numbered name if it is empty."""
+        """Returns the name that a container or network of the claim has on the engine, and stores it for later texts.
+        It contains ``prefix``, because other claims may use the same ``name``. If ``name`` is empty, returns a numbered
+        name."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -75,7 +79,8 @@ class EngineTestbed(TestbedReader):
         return self._names[name]
 
     async def _complete[T](self, work: Awaitable[T]) -> T:
-        """Awaits a call that creates something; once started, the call completes even if the claim is cancelled."""
+        """Awaits a call that creates something. Once started, the call completes even if the claim is cancelled, so
+        that ``close`` can remove what it has created."""
         task = asyncio.ensure_future(work)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
@@ -84,7 +89,7 @@ class EngineTestbed(TestbedReader):
     # Containers and networks.
 
     async def run(self, line: str) -> Container:
-        """Creates and starts a container; NotTestableError if the Engine refuses."""
+        """Creates and starts the container of a ``docker run`` line. Raises NotTestableError if the Engine refuses."""
         container = await self.try_run(line)
         if container.refused:
             reason = f"The Engine refused {container.line} at {container.refused_at}: {container.refused}"
@@ -92,7 +97,8 @@ class EngineTestbed(TestbedReader):
         return container
 
     async def try_run(self, line: str) -> Container:
-        """Creates and starts a container; its ``refused`` is the Engine's refusal, if any."""
+        """Creates and starts the container of a ``docker run`` line. If the Engine refuses, the message is in the
+        result's field ``refused``."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)
         engine, config = self._target.engine, parsed.labelled(self._labels)
@@ -111,13 +117,15 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
 
     async def create_network(self, line: str) -> str:
-        """Creates a network and returns its real name; NotTestableError for a faulty line or an unsupported network."""
+        """Creates the network of a ``docker network create`` line, and returns its name on the engine. Raises
+        NotTestableError if the line is invalid or the Engine refuses."""
         if refusal := await self.try_create_network(line):
             raise NotTestableError(f"The engine cannot create the network: {refusal}")
         return self._names[parse_network_create(self._text(line)).name]
 
     async def try_create_network(self, line: str) -> str:
-        """Creates a network; returns the Engine's refusal, empty if it accepts."""
+        """Creates the network of a ``docker network create`` line. Returns the Engine's refusal, empty if it was
+        created."""
         parsed = parse_network_create(self._text(line))
         name = self._real_name(parsed.name)
 
@@ -128,11 +136,11 @@ class EngineTestbed(TestbedReader):
         return await _refusal(create())
 
     async def connect_network(self, network: str, container: Container) -> str:
-        """Connects the container to the network; returns the Engine's refusal, empty if it accepts."""
+        """Connects the container to the network. Returns the Engine's refusal, empty if it was connected."""
         return await _refusal(self._target.engine.connect_network(self._text(network), container.id))
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
-        """Polls for at most ``within_s`` seconds until the container no longer runs; returns its last state."""
+        """Waits up to ``within_s`` seconds until the container no longer runs. Returns its state at the end."""
         current = container
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -141,7 +149,8 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def stop(self, container: Container) -> Container:
-        """Stops the container with one second of grace; with ``--rm`` also waits until it is removed."""
+        """Stops the container, which has one second to exit by itself. If it was started with ``--rm``, also waits
+        until the Engine has removed it. Returns its state at the end."""
         await self._target.engine.stop_container(container.id, grace_s=1)
         current = await self.inspect(container)
         if container.setting("HostConfig", "AutoRemove"):
@@ -153,7 +162,7 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def restart(self, container: Container) -> Container:
-        """Stops the container with one second of grace and starts it again."""
+        """Stops the container, which has one second to exit by itself, and starts it again. Returns its new state."""
         engine = self._target.engine
         await engine.stop_container(container.id, grace_s=1)
         await self._complete(engine.start_container(container.id))
@@ -162,7 +171,8 @@ class EngineTestbed(TestbedReader):
     # The machine.
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs a command that changes the machine or LAN of a private host; ``close`` runs ``undo``."""
+        """Runs a command that changes the machine or LAN of a private host. ``close`` runs the command ``undo``. Raises
+        NotTestableError if the engine has no private host or the command fails."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
         if line.startswith("ip "):
@@ -173,7 +183,8 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{self._text(line)} failed: {output.strip()}")
 
     async def start_engine(self, line: str, setup: str = "") -> EngineTestbed:
-        """Starts a private host with these options of dockerd, returns its testbed; ``close`` removes the host."""
+        """Starts another private host with the dockerd options in ``line``, and returns its testbed. ``close`` removes
+        the host. ``setup`` is as for ``start_private_engine``. Raises NotTestableError if the host cannot start."""
         if self._target.data_dir is None:
             raise NotTestableError("Private hosts cannot be started here.")
         options = daemon_options(shlex.split(self._text(line))[1:])
@@ -193,13 +204,15 @@ class EngineTestbed(TestbedReader):
         return tuple(other._target.title for other in self._others)
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
-        """Starts a listener in the namespace of the neighbour or the router."""
+        """Starts an HTTP server in the namespace of the neighbour or the router (``place``). Raises NotTestableError if
+        the kernel refuses the address."""
         async with self._namespace(place) as namespace:
             if refusal := await self._servers.serve(namespace, self._text(address), port):
                 raise NotTestableError(f"The LAN has no server: {refusal}.")
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
-        """Starts a DNS server for ``names`` at the address ``server`` of a private host."""
+        """Starts a DNS server on the machine of a private host, at the address ``server``. It answers ``names``, a
+        mapping of names to addresses. Raises NotTestableError."""
         if self._target.host is None:
             raise NotTestableError("A DNS server is started on private hosts only.")
         async with self._namespace(MACHINE) as namespace:
@@ -207,12 +220,14 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The machine has no DNS server: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
-        """Starts an HTTP server in the machine's namespace; returns the kernel's refusal, empty if it accepts."""
+        """Starts an HTTP server in the machine's network namespace. Returns the kernel's error, empty if the server has
+        started."""
         async with self._namespace(MACHINE) as namespace:
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites a file of a private host, in place and as the engine sees it; ``close`` restores it."""
+        """Overwrites a file of a private host in place, at the path at which the engine sees it. ``close`` restores the
+        content. Raises NotTestableError if the engine has no private host or the file cannot be written."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine are changed on private hosts only.")
         pid = self._target.pid
@@ -222,7 +237,8 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """The answer to a question about latencies; two lines are measured once for all questions about them."""
+        """Returns the answer to a question about latencies to the containers of two ``docker run`` lines. The lines are
+        launched and measured once for all questions about them."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]
@@ -236,7 +252,8 @@ class EngineTestbed(TestbedReader):
     # Cleanup.
 
     async def close(self) -> tuple[str, ...]:
-        """Removes everything and reverts all changes; returns what could not be removed, and why."""
+        """Removes everything that the claim has created, and reverts its changes. Returns what could not be removed,
+        with the error."""
         left: list[str] = []
         if self._calls:
             await asyncio.wait(self._calls)
@@ -263,7 +280,7 @@ class EngineTestbed(TestbedReader):
 
 
 async def _refusal(call: Awaitable[object]) -> str:
-    """Awaits a call and returns the Engine's refusal, empty if it succeeds. Raises EngineUnreachable."""
+    """Awaits a call. Returns the Engine's refusal, empty if the call succeeded. Raises EngineUnreachable."""
     try:
         await call
     except EngineUnreachable:
@@ -290,7 +307,8 @@ async def open_testbed(
     timings: Timings | None = None,
     left: list[str] | None = None,
 ) -> AsyncIterator[EngineTestbed]:
-    """A testbed that is cleaned up when the block ends; ``left`` collects what could not be removed."""
+    """Yields a testbed that is closed at the end of the block, even after an error. What could not be removed is added
+    to ``left``."""
     testbed = EngineTestbed(target, labels, prefix, mutation=mutation, timings=timings)
     try:
         yield testbed

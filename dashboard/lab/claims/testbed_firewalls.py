@@ -1,4 +1,4 @@
-"""The commands of firewall programs on a private host."""
+"""Adapts the commands of firewall programs so that they act on a private host."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from dashboard.lab.claims.engines import ClaimEngine
 
 
 async def firewall_command(target: ClaimEngine, argv: Sequence[str]) -> list[str]:
-    """The command line that runs ``argv`` on this engine's machine: adapted for ufw and firewall-cmd, otherwise
-    unchanged. NotTestableError if the firewall program is missing, or the machine is not a private host."""
+    """Returns the command line that runs ``argv`` on the engine's machine. Changes only commands of ufw and
+    firewall-cmd. Raises NotTestableError for these if ufw is not available, or if the machine is not a private host."""
     if argv[0] not in {"ufw", "firewall-cmd"}:
         return list(argv)
     host = target.host

@@ -1,5 +1,5 @@
-"""The part of a testbed that reads namespaces, files, responses and rules; from the kernel if possible, else from the
-Engine."""
+"""The methods of a testbed that read namespaces, files, responses and rules: from the kernel if possible, otherwise
+from the Engine."""
 
 import asyncio
 import shlex
@@ -46,18 +46,21 @@ WITH_LOGS = frozenset({"exited", "dead"})
 
 
 class TestbedReader:
-    """The methods of a testbed that only read; ``EngineTestbed`` adds those that change something."""
+    """The methods of a testbed that only read; ``EngineTestbed`` adds those that change something. A parameter
+    ``place`` is a container, the machine (``MACHINE``), the LAN's neighbour or its router. All methods may raise
+    NotTestableError."""
 
     def __init__(self, target: ClaimEngine) -> None:
         self._target = target
         self._observer = Observer(target.watches, lambda: target.info.pid, lambda _states: None)
 
     def _text(self, text: str) -> str:
-        """A text of the claim with its placeholders replaced."""
+        """Returns a text of the claim with its placeholders replaced."""
         raise NotImplementedError
 
     async def inspect(self, container: Container) -> Container:
-        """Inspects a container; status ``gone`` if it no longer exists."""
+        """Returns the container with the state that the Engine reports now. Its status is ``gone`` if it no longer
+        exists."""
         engine = self._target.engine
         try:
             inspected = await engine.inspect(container.id)
@@ -98,8 +101,8 @@ class TestbedReader:
             yield namespace
 
     async def wait_listening(self, place: Place, port: int) -> bool:
-        """Polls until a process listens on the port. False if the container has exited, or after ``LISTEN_TIMEOUT_S``
-        seconds."""
+        """Waits until a process listens on the port of ``place``, and returns True. Returns False if the container has
+        exited, or after ``LISTEN_TIMEOUT_S`` seconds."""
         loop = asyncio.get_running_loop()
         end = loop.time() + LISTEN_TIMEOUT_S
         try:
@@ -119,7 +122,7 @@ class TestbedReader:
             return False
 
     async def default_bridge(self) -> str:
-        """The name of the bridge interface of Docker's network ``bridge``."""
+        """Returns the name of the bridge interface of Docker's network ``bridge``."""
         networks = await self._target.engine.networks({})
         bridge = next((network.bridge for network in networks if network.name == Mode.BRIDGE), None)
         if bridge is None:
@@ -127,7 +130,7 @@ class TestbedReader:
         return bridge
 
     async def state(self, place: Place) -> NamespaceState:
-        """The state of a place, observed once, in the same way as the columns of an experiment."""
+        """Observes ``place`` once, in the same way as a column of an experiment, and returns its state."""
         target = await self._observation_target(place)
         try:
             await self._observer.add(target)
@@ -149,15 +152,15 @@ class TestbedReader:
         return ObservationTarget(facts.id, facts.pid, mode, *files, facts.dns, container=facts.id)
 
     async def namespaces(self, place: Place) -> Mapping[str, int]:
-        """The inodes of a place's namespaces by type, read from /proc."""
+        """Returns the inodes of the namespaces of ``place`` by type, read from /proc."""
         try:
             return await asyncio.to_thread(namespaces, await self._pid(place))
         except NamespaceGone as error:
             raise _exited(error) from error
 
     async def read_file(self, place: Place, path: str) -> str:
-        """The content of a file of the machine, or of a container's resolv.conf or hosts file, read where the Engine
-        stores it."""
+        """Returns the content of a file of the machine, or of a container's resolv.conf or hosts file. The latter are
+        read where the Engine stores them."""
         source = path
         if place != MACHINE:
             facts = await self._facts(place)
@@ -169,8 +172,8 @@ class TestbedReader:
         return content.decode(errors="replace")
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
-        """Sends a request from a socket created inside the place's namespace. An address that starts with ``@`` is an
-        abstract unix socket."""
+        """Sends an HTTP request from a socket that is created in the network namespace of ``place``. An ``address``
+        that starts with ``@`` is an abstract unix socket."""
         address = self._text(address)
         async with self._namespace(place) as namespace:
             if address.startswith("@"):
@@ -190,7 +193,8 @@ class TestbedReader:
             raise NotTestableError(f"The LAN of the private host cannot be entered: {error}.") from error
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends a request from the neighbour, which temporarily gets a route through the machine to this address."""
+        """Sends an HTTP request from the neighbour. During the request, the neighbour has a route to ``address``
+        through the machine."""
         address = self._text(address)
         async with self._namespace(NEIGHBOUR) as neighbour:
             route = f"{address}/32 via {self._target.machine} dev eth0"
@@ -218,14 +222,14 @@ class TestbedReader:
                     await _run_tool(neighbour, line.split())
 
     async def lookup(self, place: Place, name: str) -> Lookup:
-        """Looks up a name with the resolver files of this place."""
+        """Resolves a name in the network namespace of ``place``, with its resolver and hosts files."""
         state = await self.state(place)
         async with self._namespace(place) as namespace:
             return await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
-        """Runs ``docker exec``, or a tool of the machine in the place's network namespace; returns the exit code and
-        the output."""
+        """Runs a command: in a container as ``docker exec`` does, otherwise a program of this machine in the network
+        namespace of ``place``. Returns the exit code and the output."""
         argv = shlex.split(self._text(command))
         if isinstance(place, Container):
             return await self._target.engine.execute(place.id, argv)
@@ -235,23 +239,25 @@ class TestbedReader:
             return await _run_tool(namespace, argv)
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
-        """Sends a datagram between sockets that are created inside the two namespaces."""
+        """Sends a UDP datagram to ``address`` from the namespace of ``sender``, and returns whether it arrived in the
+        namespace of ``receiver``."""
         async with self._namespace(sender) as outgoing, self._namespace(receiver) as incoming:
             return await send_datagram(outgoing, incoming, self._text(address), port)
 
     async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
-        """Sends ``size`` bytes over TCP between sockets that are created inside the two namespaces."""
+        """Sends ``size`` bytes over TCP to ``address`` from the namespace of ``sender``, and returns how many arrived
+        in the namespace of ``receiver``."""
         async with self._namespace(sender) as outgoing, self._namespace(receiver) as incoming:
             return await transfer(outgoing, incoming, self._text(address), port, size)
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
-        """The memory of these processes together in KiB (``proportional_kib``); a process that has exited counts as
-        0."""
+        """Returns the memory of these processes together, in KiB, as ``proportional_kib`` counts it. A process that has
+        exited counts as 0."""
         return await asyncio.to_thread(lambda: sum(proportional_kib(pid) for pid in pids))
 
     async def nat_rules(self) -> tuple[str, ...]:
-        """The machine's NAT rules, one per line, listed with the tool of the firewall backend that the engine
-        reports."""
+        """Returns the machine's NAT rules, one per line, in the format of the tool that belongs to the engine's
+        firewall backend."""
         async with self._namespace(MACHINE) as namespace:
             listing = await read_nat_listing(namespace, self._target.info.firewall_backend)
         if listing.error:
@@ -259,13 +265,13 @@ class TestbedReader:
         return tuple(listing.text.splitlines())
 
     async def stats(self, container: Container) -> Mapping[str, Any]:
-        """The Engine's statistics of a container."""
+        """Returns the Engine's statistics about a container."""
         return await self._target.engine.statistics(container.id)
 
 
 def proportional_kib(pid: int) -> int:
-    """The memory of a process in KiB, with shared pages divided among the processes that map them (Pss, proc(5)); 0 if
-    it has exited."""
+    """Returns the memory of a process in KiB; 0 if it has exited. Shared pages are divided among the processes that map
+    them (Pss, proc(5))."""
     with suppress(OSError):
         for row in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines():
             if row.startswith("Pss:"):
@@ -280,7 +286,8 @@ async def _get(namespace: Namespace, address: str, port: int) -> Response:
 
 
 async def _run_tool(namespace: Namespace, argv: list[str]) -> tuple[int, str]:
-    """Runs a tool of the machine in this network namespace; returns the exit code and the output."""
+    """Runs a program of this machine in a network namespace. Returns the exit code, -1 if it is unknown, and the
+    output."""
     codes: list[int | None] = []
     async with aclosing(run_inside(namespace, argv, on_exit=codes.append)) as pieces:
         output = "".join([text async for text in pieces])

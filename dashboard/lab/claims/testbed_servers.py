@@ -1,5 +1,5 @@
-"""Small HTTP and DNS servers in the network namespaces of the machine and the LAN, and requests over abstract unix
-sockets."""
+"""Starts small HTTP and DNS servers in the network namespaces of the machine and the LAN, and sends requests to
+abstract unix sockets."""
 
 import asyncio
 import socket
@@ -14,7 +14,8 @@ _TIMEOUT_S = 3.0
 
 
 def _bound(family: socket.AddressFamily, kind: socket.SocketKind, name: str | tuple[str, int]) -> socket.socket:
-    """A socket in the calling thread's namespace, bound to this name; a stream socket also listens. Raises OSError."""
+    """Opens a socket in the calling thread's namespace and binds it to this name. A stream socket also listens. Raises
+    OSError."""
     sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
     try:
         sock.setblocking(False)
@@ -30,8 +31,8 @@ def _bound(family: socket.AddressFamily, kind: socket.SocketKind, name: str | tu
 
 
 class MachineServers:
-    """Servers that live as long as the claim that started them. Their sockets belong to the namespaces in which they
-    were opened."""
+    """The servers that a claim has started. They run until ``close`` is called. Their sockets belong to the namespaces
+    in which they were opened."""
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
@@ -39,8 +40,8 @@ class MachineServers:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, namespace: Namespace, address: str, port: int) -> str:
-        """Starts an HTTP server at this address; one that starts with ``@`` is an abstract unix socket. Returns the
-        kernel's refusal, empty if it accepts."""
+        """Starts an HTTP server at this address and port. An address that starts with ``@`` is an abstract unix socket.
+        Returns the kernel's error, empty if the server has started."""
         family = socket.AF_UNIX if address.startswith("@") else socket.AF_INET6 if ":" in address else socket.AF_INET
         name: str | tuple[str, int] = f"\0{address[1:]}" if family == socket.AF_UNIX else (address, port)
         try:
@@ -54,7 +55,8 @@ class MachineServers:
         return ""
 
     async def answer_names(self, namespace: Namespace, address: str, names: Mapping[str, str]) -> str:
-        """Starts a DNS server on port 53; returns the kernel's refusal, empty if it accepts."""
+        """Starts a DNS server at this address, on port 53. It answers ``names``, a mapping of names to addresses.
+        Returns the kernel's error, empty if the server has started."""
         try:
             sock = await namespace.arun(
                 lambda: _bound(socket.AF_INET, socket.SOCK_DGRAM, (address, 53)), discard=socket.socket.close
@@ -80,7 +82,7 @@ class MachineServers:
         self._servers.clear()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answers one request with the client's address in a header."""
+        """Answers one HTTP request, with the client's address in the header ``X-Client-Address``."""
         self._writers.add(writer)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
@@ -98,7 +100,8 @@ class MachineServers:
 
 
 async def request_abstract(namespace: Namespace, name: str) -> Response:
-    """Sends GET / to an abstract unix socket from inside its network namespace (unix(7)), and returns the response."""
+    """Sends ``GET /`` to an abstract unix socket (unix(7)) from inside its network namespace, and returns the
+    response."""
 
     def send() -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:

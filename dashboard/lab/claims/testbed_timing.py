@@ -1,4 +1,5 @@
-"""Timings for claims: two containers, every path, blocks interleaved; one measurement answers several questions."""
+"""Measures latencies for claims: every path to two containers, in interleaved blocks. One measurement answers several
+questions."""
 
 import asyncio
 from collections import defaultdict
@@ -30,7 +31,8 @@ Blocks = Mapping[str, Sequence[Block]]
 
 
 class Timings:
-    """The measurements of one run of claims. Containers with the same lines are measured only once."""
+    """The measurements of one run of claims. The containers of the same two ``docker run`` lines are measured only
+    once."""
 
     def __init__(self) -> None:
         self._measured: dict[tuple[str, ...], Blocks] = {}
@@ -38,8 +40,11 @@ class Timings:
     async def answer(
         self, lines: tuple[str, ...], question: str, target: ClaimEngine, launch: Launch, observe: Observe
     ) -> Timing:
-        """The answer to a ``question`` of the form ``PATH against PATH``; NotTestableError if one of the paths does not
-        exist here."""
+        """Returns the answer to a question of the form ``PATH against PATH``. Launches and measures the containers of
+        ``lines`` unless they are measured already. Raises NotTestableError if one of the paths does not exist here.
+
+        ``launch`` starts the containers; ``observe`` returns the state of a container, or of the machine.
+        """
         slow, _, fast = question.partition(" against ")
         if lines not in self._measured:
             self._measured[lines] = await _measure(await launch(), target, observe)
@@ -51,7 +56,8 @@ class Timings:
 
 
 def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
-    """The verdict on the path ``slow`` compared with the path ``fast``, with its figures."""
+    """Returns the verdict on the latency of the path ``slow`` compared with the path ``fast``, with its figures.
+    ``blocks`` contains the measured blocks of each path."""
     comparison = judge_blocks(blocks[fast], blocks[slow])
     interval = comparison.ci95_us
     centers = [block.center_us for block in blocks[fast] if block.counts]
@@ -68,8 +74,8 @@ def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
 
 
 def is_narrow(blocks: Blocks) -> bool:
-    """Whether the confidence interval of every path's difference from the first path is at most ``WIDTH_US`` wide or,
-    for large differences, at most ``WIDTH_SHARE`` of the difference."""
+    """Returns whether the measurement is precise enough. Each path's difference from the first path must have a
+    confidence interval of at most ``WIDTH_US`` microseconds or at most the share ``WIDTH_SHARE`` of the difference."""
     first, *others = blocks.values()
     for comparison in (judge_blocks(first, other) for other in others):
         interval, delta_us = comparison.ci95_us, comparison.delta_us

@@ -1,5 +1,4 @@
-"""Datagrams and transfers between places of a testbed, and a small DNS server. The sockets are created inside
-namespaces."""
+"""Sends datagrams and TCP transfers between network namespaces, and contains a small DNS server."""
 
 import asyncio
 import ipaddress
@@ -22,8 +21,8 @@ _A_RECORD, _IN_CLASS, _TTL_S = 1, 1, 1
 
 
 async def send_datagram(sender: Namespace, receiver: Namespace, address: str, port: int) -> Datagram:
-    """Opens a socket in the namespace ``receiver``, sends it a datagram from ``sender``, and returns whether it arrived
-    and from which address."""
+    """Opens a UDP socket in the namespace ``receiver``, and sends it one datagram from the namespace ``sender``.
+    Returns whether it arrived and from which address."""
     waiting = await receiver.arun(lambda: _open_receiver(address, port), discard=socket.socket.close)
     with waiting:
         error = await sender.arun(lambda: _send(address, port))
@@ -52,8 +51,8 @@ def _open_receiver(address: str, port: int) -> socket.socket:
 
 
 def _send(address: str, port: int) -> str:
-    """Sends one datagram; a multicast one through the interface ``eth0`` or ``lan`` if there is one. Returns the error
-    as a text, empty if it was sent."""
+    """Sends one datagram. A multicast datagram leaves through the interface ``eth0`` or ``lan`` if it exists. Returns
+    the error, empty if the datagram was sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ipaddress.ip_address(address).is_multicast:
@@ -81,8 +80,8 @@ def _receive(waiting: socket.socket) -> Datagram:
 
 
 async def transfer(sender: Namespace, receiver: Namespace, address: str, port: int, size: int) -> Transfer:
-    """Sends ``size`` bytes from one namespace to a TCP socket of another. Ends when all bytes have arrived, or when
-    none has arrived for ``_STALL_S`` seconds."""
+    """Sends ``size`` bytes over TCP from the namespace ``sender`` to the namespace ``receiver``. Ends when all bytes
+    have arrived, or when none has arrived for ``_STALL_S`` seconds."""
     listening = await receiver.arun(lambda: _listen(address, port), discard=socket.socket.close)
     with listening, ExitStack() as stack:
         try:
@@ -140,7 +139,7 @@ class NameServer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Stores the transport for the responses."""
+        """Stores the transport, through which responses are sent."""
         self._transport = transport  # type: ignore[assignment]
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
@@ -149,7 +148,7 @@ class NameServer(asyncio.DatagramProtocol):
             self._transport.sendto(response, addr)
 
     def answer(self, query: bytes) -> bytes:
-        """The response to a query; empty if the query is malformed."""
+        """Returns the response to a query; empty if the query is malformed."""
         labels, position = [], 12
         try:
             while length := query[position]:

@@ -1,4 +1,5 @@
-"""Executes queued runs of claims: one run at a time, with every state recorded, cancelled on request."""
+"""Executes queued runs of claims, one at a time. Records every change of a claim's state, and cancels runs on
+request."""
 
 import asyncio
 import logging
@@ -22,7 +23,8 @@ CANCEL_POLL_S = 0.3
 
 
 class _ProgressWriter:
-    """Writes the states of claims in order, in a separate task, so that claims do not wait for the database."""
+    """Writes the states of claims to the database, in order and in a separate task, so that claims do not wait for the
+    database."""
 
     def __init__(self, context: Context, run: str, on_progress: OnProgress | None) -> None:
         self._context = context
@@ -57,10 +59,11 @@ async def execute_run(
     say: Callable[[str], None] = lambda _text: None,
     exclusive_host: bool = False,
 ) -> ClaimsRun | None:
-    """Executes a recorded run and stores its results; None if it was cancelled.
+    """Executes the claims of the recorded run ``run`` and stores their results. Returns them, or None if the run was
+    cancelled.
 
-    ``exclusive_host``: the engine is a private host without other users. If the engine fails, stores the reason in the
-    run and raises EngineError.
+    If ``exclusive_host`` is true, the engine is a private host without other users. If the engine fails, stores the
+    reason in the run and raises EngineError. ``say`` is called with messages for the user.
     """
     database = context.database
     await database.run(claim_runs.mark_running, run)
@@ -114,7 +117,7 @@ async def _finish_or_cancel(context: Context, run: str, work: asyncio.Task[Claim
 
 
 async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
-    """Cancels the run, and waits until everything that it created is removed."""
+    """Cancels the execution of a run, and waits until everything that it created is removed."""
     work.cancel()
     await asyncio.wait({work})
     if not work.cancelled() and (error := work.exception()) is not None:
@@ -122,8 +125,8 @@ async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
 
 
 class ClaimWorker:
-    """Executes one run at a time, because two would compete for the processor. The labs of other hosts use the same
-    ``lock``."""
+    """Executes queued runs of claims, one at a time, because two would compete for the processor. The labs of other
+    hosts in this process use the same ``lock``."""
 
     def __init__(self, context: Context, wake: Callable[[], None], lock: asyncio.Lock | None = None) -> None:
         self._lock = lock or asyncio.Lock()
@@ -132,7 +135,7 @@ class ClaimWorker:
         self._task: asyncio.Task[None] | None = None
 
     async def start_next(self) -> None:
-        """Starts the oldest queued run, unless one is running."""
+        """Starts the oldest queued run in the background, unless this worker is executing one."""
         database = self._context.database
         await database.run(claim_runs.mark_incomplete)
         if self._task is not None and not self._task.done():
@@ -159,7 +162,8 @@ class ClaimWorker:
             asyncio.get_running_loop().call_soon(self._wake)
 
     async def close(self) -> None:
-        """Cancels the current run, removes what it created, and records that it was cancelled."""
+        """Cancels the current run, waits until everything that it created is removed, and records that it was
+        cancelled."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})

@@ -1,1 +1,1 @@
-"""The engine of a lab: its events, whether it answers, its restart, and which processes hold the machine's ports."""
+"""The engine of a lab: follows its events, checks whether it answers, starts it again, and finds who holds ports."""

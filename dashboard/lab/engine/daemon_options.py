@@ -1,4 +1,4 @@
-"""Options of the daemon that its API does not report."""
+"""Reads options of the daemon that the Engine's API does not report."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -8,7 +8,8 @@ from dashboard.netns.files import read_inside
 
 
 def read_daemon_options(pid: int | None) -> DaemonOptions:
-    """The options of the daemon with this pid, from its command line and its daemon.json."""
+    """Returns the options of the daemon with this pid, read from its command line and its daemon.json. All options are
+    None, which means unknown, if ``pid`` is None or the process cannot be read."""
     if pid is None:
         return DaemonOptions()
     try:

@@ -1,4 +1,4 @@
-"""Follows the engine of a lab: its events, whether it answers, and the end of a private host's engine."""
+"""Follows the engine of a lab: its events, whether it answers, and whether the engine of a private host has ended."""
 
 import asyncio
 import logging
@@ -18,7 +18,8 @@ RETRY_S = 2.0
 
 
 class EngineEvents:
-    """Forwards engine events to the ``drivers``, by experiment. ``watch`` records whether the engine answers."""
+    """Forwards the Engine's events to the ``drivers``, which are mapped by experiment id. ``watch`` holds whether the
+    engine answers. ``wake`` requests a pass of the lab."""
 
     def __init__(self, context: Context, drivers: Mapping[str, ExperimentDriver], wake: Callable[[], None]) -> None:
         self._context = context
@@ -30,15 +31,16 @@ class EngineEvents:
             context.keeper.on_back = self.on_back
 
     async def wait(self, driver: ExperimentDriver) -> None:
-        """Waits while the engine and its containers are being started again; meanwhile the experiment shows the
-        reason."""
+        """Waits while the engine of the private host is being started again with its containers. Meanwhile the
+        experiment of ``driver`` shows the reason."""
         keeper = self._context.keeper
         if keeper is not None and keeper.starting:
             driver.on_engine_lost(keeper.describe_loss())
             await keeper.settled()
 
     async def listen(self) -> None:
-        """Follows the Engine's events. The stream contains no past events, so a full pass follows each connect."""
+        """Follows the Engine's events until it is cancelled. The stream contains no past events, so each connect is
+        followed by a pass of the lab."""
         while True:
             try:
                 async for event in self._context.engine.events():
@@ -74,7 +76,8 @@ class EngineEvents:
             driver.on_engine_lost(reason)
 
     async def ping(self) -> None:
-        """Pings the engine, because an engine that hangs keeps its event stream open."""
+        """Pings the engine at intervals until it is cancelled. This is necessary because an engine that hangs keeps its
+        event stream open."""
         while True:
             await asyncio.sleep(PING_S if self.watch.answers else LOST_PING_S)
             try:
@@ -88,7 +91,8 @@ class EngineEvents:
                 log.exception("the engine could not be pinged; trying again")
 
     async def on_back(self) -> None:
-        """Reads the engine's facts again and wakes the lab: after a reconnect, the daemon may be another process."""
+        """Handles that the engine answers again: reads its facts, because the daemon may be another process, and
+        requests a pass."""
         if self._context.keeper is not None:
             await self._context.keeper.settled()
         try:
@@ -100,7 +104,8 @@ class EngineEvents:
         self._wake()
 
     async def on_ended(self) -> None:
-        """Shows in all experiments that the private host's engine has ended, and what happens next."""
+        """Handles that the engine of the private host has ended: shows this in all experiments, and what happens
+        next."""
         if self._context.keeper is not None:
             self._on_engine_lost(self._context.keeper.describe_loss())
             self._wake()

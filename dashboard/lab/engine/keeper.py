@@ -1,4 +1,4 @@
-"""Starts the engine of the server's own private host again when it ends."""
+"""Restarts the engine of the server's own private host when it ends."""
 
 import asyncio
 import logging
@@ -20,10 +20,11 @@ Listener = Callable[[], Awaitable[None]]
 
 
 class EngineKeeper:
-    """Keeps the engine of one private host running.
+    """Keeps the engine of one private host running. ``failed`` is true if the engine does not run and is not being
+    started; a user can then start it with ``start``.
 
-    ``failed``: it does not run and is not being started; a user can start it again. ``on_end`` is called when the
-    engine has ended or its state changes, ``on_back`` when it answers again and its containers run.
+    ``on_end`` is called when the engine has ended, and when a start begins or fails. ``on_back`` is called when the
+    engine answers again and its containers run.
     """
 
     def __init__(self, host: PrivateHost, clock: Callable[[], float]) -> None:
@@ -40,22 +41,22 @@ class EngineKeeper:
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Starts watching."""
+        """Starts watching the engine."""
         self._task = asyncio.get_running_loop().create_task(self._watch(), name="engine-keeper")
 
     async def close(self) -> None:
-        """Stops watching, and stops the host."""
+        """Stops watching the engine, and stops the private host."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await private_host.stop(self.host)
 
     def start(self) -> None:
-        """Starts the engine again after a failure, at a user's request."""
+        """Requests a new start of the engine after ``failed``, for a user."""
         self._start_requested.set()
 
     async def settled(self) -> None:
-        """Waits until the engine runs, or its start has failed."""
+        """Waits until the engine runs, or its start has failed. Returns at once if the engine has not ended."""
         await self._settled.wait()
 
     @property
@@ -64,7 +65,7 @@ class EngineKeeper:
         return not self._settled.is_set()
 
     def describe_loss(self) -> str:
-        """Why the engine does not answer, and what happens next."""
+        """Returns a sentence about when the engine ended and what happens next."""
         ended = f" at {datetime.fromtimestamp(self._ends[-1]).astimezone():%H:%M:%S}" if self._ends else ""
         if self.failed:
             return f"The engine of the private host exited{ended} and is not running: {self._problem}"
@@ -93,16 +94,16 @@ class EngineKeeper:
             await self._notify(self.on_back)
 
     def _keep_files(self) -> None:
-        """Records immediately that the host is being started again, so that a cleanup of ended hosts does not delete
-        its files."""
+        """Records at once that the host is being started again. Without the record, a cleanup of ended hosts would
+        delete its files."""
         try:
             note_starter(self.host)
         except OSError as error:
             log.warning("the record of the private host %s cannot be written: %s", self.host.id, error)
 
     async def _start_again(self) -> bool:
-        """Starts the engine, then the containers that ran when it ended. False if that fails, with the reason in
-        ``_problem``."""
+        """Starts the engine, and the containers that ran when it ended. Returns False if that fails, or if the engine
+        has ended too often; the reason is then in ``_problem``."""
         self._start_requested.clear()
         count = recent_exits(self._ends, self._clock())
         if count >= MAX_ENGINE_EXITS:
@@ -126,7 +127,7 @@ class EngineKeeper:
 
 
 async def _exit_of(pid: int) -> None:
-    """Waits until a process ends."""
+    """Waits until the process ends."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     try:

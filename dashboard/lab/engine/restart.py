@@ -1,4 +1,4 @@
-"""Starts a private host's engine again after it ended, with the containers that ran."""
+"""Restarts the engine of a private host after it has ended, with the containers that ran on it."""
 
 import asyncio
 import logging
@@ -31,9 +31,11 @@ async def start_with_containers(
     joined: PrivateHost | None = None,
     slot: AbstractAsyncContextManager[object] | None = None,
 ) -> PrivateHost:
-    """Starts the engine, then the containers that ran when it ended; a container that does not start is logged.
-    ``slot`` is held while the engine starts. For the other arguments and the errors, see
-    ``private_host.start_again``."""
+    """Starts the engine of a host again, then the containers that ran when it ended. Returns the host with the new
+    process. A container that does not start is only logged.
+
+    ``slot`` is held while the engine starts. For the other arguments and the errors, see ``private_host.start_again``.
+    """
     async with slot or nullcontext():
         containers = await asyncio.to_thread(note_left_running, host)
         started = await private_host.start_again(host, limits, ready_s, die_with_parent=die_with_parent, joined=joined)
@@ -42,7 +44,7 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """On running hosts, starts the containers that an earlier process was to start but had not started when it
+    """Starts containers on running hosts that an earlier process was going to start but had not started when it
     ended."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
@@ -50,8 +52,9 @@ async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
 
 
 async def _start_containers(host: PrivateHost, containers: Collection[str]) -> None:
-    """Starts containers, and records those without an answer, so that a later process starts them. Stops at the first
-    start that the engine does not answer, because each further one could take ``ANSWER_S``."""
+    """Starts containers on a host. Stops at the first start that the engine does not answer, because each further start
+    could take ``ANSWER_S`` seconds. Records the containers that were not started, so that a later process starts
+    them."""
     left, end = list(containers), 0.0
     if left:
         with suppress(EngineError):
@@ -65,9 +68,11 @@ async def _start_containers(host: PrivateHost, containers: Collection[str]) -> N
 
 
 async def _start_in_rounds(engine: DockerEngine, host: PrivateHost, left: list[str], end: float) -> None:
-    """Starts the containers in ``left``, and removes each from the list once the engine has started or refused it. A
-    refusal because of a missing network is tried again until ``end``, because an engine in a swarm knows its overlay
-    networks only some time after the election of the leader."""
+    """Starts the containers in ``left``, and removes each from the list once the engine has started or refused it.
+
+    If a container is refused because its network is missing, tries again until the time ``end``. An engine in a swarm
+    knows its overlay networks only some time after the election of the leader.
+    """
     waiting: dict[str, EngineError] = {}
     while left:
         for container in tuple(left):
@@ -84,7 +89,7 @@ async def _start_in_rounds(engine: DockerEngine, host: PrivateHost, left: list[s
 
 
 async def _start(engine: DockerEngine, container: str) -> EngineError | None:
-    """Starts a container; returns the engine's refusal. Raises EngineUnreachable."""
+    """Starts a container. Returns the engine's refusal, None if it was started. Raises EngineUnreachable."""
     try:
         await engine.start_container(container)
     except EngineUnreachable:

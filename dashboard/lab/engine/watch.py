@@ -1,11 +1,12 @@
-"""Whether an engine answers, and since when. The event stream shows at once that an engine has ended; a ping shows that
-it hangs."""
+"""Records whether an engine answers, and since when. The end of the event stream shows at once that an engine has
+ended; a ping shows that it hangs."""
 
 from collections.abc import Callable
 
 
 class EngineWatch:
-    """The current state of an engine: whether it ``answers``, ``since`` when, and the ``problem`` if it does not."""
+    """Whether an engine answers now (``answers``), since when (``since``), and the reason if it does not
+    (``problem``)."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -14,7 +15,7 @@ class EngineWatch:
         self.problem = ""
 
     def lost(self, reason: str) -> bool:
-        """Records that the engine does not answer. Returns whether it answered until now."""
+        """Records that the engine does not answer, and the reason. Returns whether it answered until now."""
         changed = self.answers
         if changed:
             self.since = self._clock()

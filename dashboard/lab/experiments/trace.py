@@ -186,7 +186,7 @@ class _TracedRequest:
         return tuple(listing.text.splitlines())
 
     async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
-        """Runs a program of this machine in the namespace ``near``. Returns its exit code, -1 if there is none, and the
+        """Runs a program of this machine in the namespace ``near``. Returns its exit code, -1 if it is unknown, and the
         lines of its output."""
         codes: list[int | None] = []
         output = run_inside(

@@ -1,1 +1,1 @@
-"""Named LANs of private hosts, which pages create and show."""
+"""The named LANs of private hosts: creates, follows and removes them for pages."""

@@ -1,4 +1,4 @@
-"""Starts the engines of a LAN again, with the containers that ran, and forms their swarm."""
+"""Restarts the engines of a LAN with the containers that ran on them, and forms their swarm."""
 
 import asyncio
 import logging
@@ -18,8 +18,8 @@ READY_S = 60.0
 
 
 async def start_again(data_dir: Path, lan: Lan) -> None:
-    """Starts the hosts of a LAN that have ended, with the containers that ran there. On running hosts, starts the
-    containers that an earlier process was to start but had not started when it ended. The errors are those of
+    """Starts the hosts of a LAN that have ended, with the containers that ran there. Also starts containers on running
+    hosts that an earlier process was going to start but had not started when it ended. Raises the errors of
     ``start_lan_again``."""
 
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
@@ -34,8 +34,8 @@ async def start_again(data_dir: Path, lan: Lan) -> None:
 
 
 async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
-    """Forms a new swarm of the running hosts of a LAN. An engine that still holds the port of its former swarm is first
-    started again, with its containers. Raises EngineError, PrivateHostError and OSError."""
+    """Forms a new swarm of the running hosts of a LAN. If an engine still listens on the port of its former swarm,
+    first starts it again, with its containers. Raises EngineError, PrivateHostError or OSError."""
     await leave_swarm(lan.hosts)
     kept = [host for host in lan.hosts if await asyncio.to_thread(keeps_port, host.pid)]
     for host in kept:
@@ -52,6 +52,7 @@ async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
 
 
 def _end(host: PrivateHost) -> None:
-    """Kills the engine before its containers, so that the engine does not record that they have ended."""
+    """Kills the engine of a host, then its containers. In this order the engine does not record that the containers
+    have ended."""
     kill([host.pid])
     kill_everything(host.name)

@@ -1,8 +1,8 @@
-"""The named LANs of this machine, which pages create, show and remove, and the labs of their hosts.
+"""The named LANs of this machine: creates, follows and removes them for pages, and opens the labs of their hosts.
 
 LANs are stored in the data folder, not in the database, because the command line also creates them. A LAN lasts until
-it is removed, even if the server stops. A host that has ended, for example because the machine was restarted, is
-started again with the containers that ran.
+it is removed, even if the server stops. If a host has ended, for example because the machine was restarted, the host
+and the containers that ran on it are started again.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OWN = "The engine of this host is the server's own now."
 
 
 class NamedLans:
-    """The LANs of a data folder. All methods run in the lab's loop."""
+    """The LANs of a data folder. ``labs`` holds the labs of their hosts. Call all methods in the lab's loop."""
 
     def __init__(self, context: Context, labs: GroupLabs) -> None:
         self._context = context
@@ -64,7 +64,8 @@ class NamedLans:
         self._lock = asyncio.Lock()
 
     async def open(self) -> None:
-        """Finds the existing LANs, and starts to follow which ones the command line creates and removes."""
+        """Finds the existing LANs. From then on, follows in the background which LANs the command line creates and
+        removes."""
         await self._pass()
         left = await self._context.database.run(unsettled.load_hosts)
         records = await self._context.database.run(group_host_store.load_all, self._context.clock())
@@ -79,7 +80,8 @@ class NamedLans:
         ]
 
     async def close(self, *, stop: bool) -> None:
-        """Stops this service. With ``stop``, also stops the experiments on the hosts. The LANs continue to run."""
+        """Stops following the LANs. If ``stop`` is true, also stops the experiments on their hosts. The LANs continue
+        to run."""
         tasks = [*self._loops, *self._tasks.values()]
         for task in tasks:
             task.cancel()
@@ -88,7 +90,7 @@ class NamedLans:
             await asyncio.gather(*map(self._labs.stop_all_of, self._known))
 
     async def _pass(self) -> None:
-        """Opens the labs of new hosts, closes those of removed ones, and starts ended hosts again."""
+        """Opens the labs of new hosts, closes those of removed hosts, and restarts hosts that have ended."""
         async with self._lock:
             found = await asyncio.to_thread(find_lans, self._context.data_dir)
             self._found = {name: lan for name, lan in found.items() if not self._is_in(LanStage.CREATING, name)}
@@ -134,7 +136,8 @@ class NamedLans:
             raise
 
     def start_again(self, name: str) -> None:
-        """Starts the ended hosts of a LAN again at a user's request, after an automatic start has failed."""
+        """Starts the ended hosts of a LAN again for a user, after an automatic start has failed. Does nothing if no
+        host has ended."""
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)
@@ -144,8 +147,8 @@ class NamedLans:
         return self._stages.get(name) is stage
 
     def _is_own(self, host: PrivateHost) -> bool:
-        """Whether the host's engine is the server's own, which has a lab already: two labs on one engine would remove
-        each other's containers."""
+        """Returns whether the host's engine is the server's own. This engine has a lab already, and two labs on one
+        engine would remove each other's containers."""
         info = self._context.info
         return host.endpoint == info.endpoint or host.pid == info.pid
 
@@ -155,8 +158,8 @@ class NamedLans:
         await self._labs.forget(identity, REMOVED)
 
     async def _ask_engines(self) -> None:
-        """Removes clients of ended experiments, and reads which LANs are swarms, because the docker command can change
-        that too. Skips LANs that are being changed."""
+        """Removes the client containers of ended experiments, and reads which LANs are swarms, because the docker
+        command can change that too. Skips LANs that are being changed."""
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:
@@ -180,7 +183,7 @@ class NamedLans:
             self._swarms.pop(lan.name, None)
 
     def states(self) -> tuple[LanState, ...]:
-        """The states of all LANs, ordered by name."""
+        """Returns the states of all LANs, ordered by name."""
         names = sorted({*self._found, *self._stages, *self._problems})
         return tuple(map(self._state, names))
 
@@ -200,12 +203,12 @@ class NamedLans:
         return LanState(name, stage, hosts, found.neighbours, swarm, problem, lan.missing, *links)
 
     def count_hosts(self) -> int:
-        """The number of hosts that run, have ended and are started again, or are being created."""
+        """Returns the number of hosts of all LANs, including those that have ended or are being created."""
         return sum(len(found.lan.all_hosts) for found in self._found.values()) + sum(self._creating.values())
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
-        """Starts creating a LAN with ``count`` hosts in the background. Returns the reason if that is not possible,
-        otherwise an empty text. ``available`` is the machine's capacity for more hosts with ``LIMITS``."""
+        """Starts creating a LAN with ``count`` hosts in the background. Returns an empty text, or the reason if that is
+        not possible. ``available`` is the machine's capacity for further hosts with ``LIMITS``."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:
@@ -233,8 +236,8 @@ class NamedLans:
             del self._creating[place.name]
 
     def remove(self, name: str) -> None:
-        """Starts removing a LAN with all its hosts in the background. For a LAN that could not be created, dismisses
-        the problem."""
+        """Starts removing a LAN with all its hosts in the background. If the LAN does not exist because it could not be
+        created, only dismisses the problem."""
         if found := self._found.get(name):
             self._start(name, LanStage.REMOVING, self._remove(found.lan))
         else:
@@ -246,7 +249,8 @@ class NamedLans:
         await remove_lan(self._context.data_dir, lan)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
-        """Starts forming a swarm of the hosts of a LAN, or ending it, in the background."""
+        """Starts changing whether the hosts of a LAN form a swarm, in the background. If ``wanted`` is true they form a
+        new swarm, otherwise they leave it."""
         if found := self._found.get(name):
             stage = LanStage.FORMING if wanted else LanStage.LEAVING
             self._start(name, stage, self._set_swarm(found.lan, wanted=wanted))

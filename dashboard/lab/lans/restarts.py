@@ -14,8 +14,8 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN, and the addresses of its neighbours. ``startable``: a host has ended, or containers of a host that an
-    interrupted process was starting do not run yet; and no process is starting a host now."""
+    """A LAN with the addresses of its neighbours. ``startable`` is true if a host has ended, or if containers that an
+    interrupted process was going to start do not run; but not while a process is starting an ended host."""
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
@@ -23,7 +23,7 @@ class FoundLan:
 
 
 def find_lans(data_dir: Path) -> dict[str, FoundLan]:
-    """The LANs of a data folder by name. Blocks."""
+    """Returns the LANs of a data folder by name. Blocks."""
     return {
         lan.name: FoundLan(
             lan,
@@ -36,8 +36,8 @@ def find_lans(data_dir: Path) -> dict[str, FoundLan]:
 
 
 class Restarts:
-    """Decides whether the ended hosts of a LAN are started again automatically. They are not started after a failed
-    start, or if their engines have ended too often within a short time; ``forget`` permits automatic starts again."""
+    """Decides whether the ended hosts of a LAN are started again automatically. They are not if the last start has
+    failed, or if hosts have ended too often within a short time. ``forget`` permits automatic starts again."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
@@ -45,8 +45,8 @@ class Restarts:
         self._failures: dict[str, str] = {}
 
     def refuse(self, name: str) -> str:
-        """The reason why the hosts are not started again; empty if they should be started now, and then this start is
-        counted."""
+        """Returns the reason why the ended hosts of a LAN must not be started automatically. If they may, counts the
+        start and returns an empty text."""
         if failure := self._failures.get(name):
             return failure
         now = self._clock()
@@ -59,14 +59,15 @@ class Restarts:
         return self._failures[name]
 
     def note_failure(self, name: str, problem: str) -> None:
-        """Records that the hosts could not be started, so that they are started only at a user's request."""
+        """Records that the hosts of a LAN could not be started. From then on they are started only at a user's
+        request."""
         self._failures[name] = f"{problem} {RETRY}"
 
     def forget_failure(self, name: str) -> bool:
-        """Forgets a failure, because the hosts run again. Returns whether a failure was recorded."""
+        """Forgets a failed start, because the hosts run again. Returns whether a failure was recorded."""
         return self._failures.pop(name, None) is not None
 
     def forget(self, name: str) -> None:
-        """Forgets the failure and the counted restarts of a LAN, because a user has started or removed its hosts."""
+        """Forgets the failure and the counted starts of a LAN, because a user has started or removed its hosts."""
         self._ends.pop(name, None)
         self._failures.pop(name, None)

@@ -1,11 +1,11 @@
-"""The states of LANs, as pages show them."""
+"""The states of LANs that pages show."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class LanStage(StrEnum):
-    """The current stage of a LAN."""
+    """What a LAN is doing: it is ready, or a change is in progress."""
 
     CREATING = "creating"
     READY = "ready"
@@ -17,7 +17,7 @@ class LanStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LanHost:
-    """A host of a LAN, with its two addresses. ``own``: its engine is the server's own; ``running``: its engine
+    """A host of a LAN, with its IPv4 and IPv6 address. ``own``: its engine is the server's own. ``running``: its engine
     runs."""
 
     id: str
@@ -28,9 +28,9 @@ class LanHost:
 
 @dataclass(frozen=True, slots=True)
 class LanState:
-    """The state of a LAN. ``problem`` is a sentence about the last failure, empty if nothing failed. ``swarm``: all
-    running hosts are in a swarm. ``missing`` is the number of hosts that are still being created, or were removed.
-    ``mtu`` (bytes), ``delay_ms`` and ``loss_percent`` apply to every link."""
+    """The state of a LAN. ``problem`` is a sentence about the last failure, empty if nothing has failed. ``swarm`` is
+    true if all running hosts are in a swarm. ``missing`` is the number of hosts that are still being created or were
+    removed. ``mtu`` (in bytes), ``delay_ms`` and ``loss_percent`` apply to every link of the LAN."""
 
     name: str
     stage: LanStage
