@@ -1,5 +1,4 @@
-"""Implements ``core.claims.testbed.Testbed`` on a real engine. Everything that a testbed creates has the labels of its
-claim."""
+"""Implements ``core.claims.testbed.Testbed`` on a real engine. Everything that it creates has the claim's labels."""
 
 from __future__ import annotations
 
@@ -29,8 +28,8 @@ from dashboard.netns.files import read_inside, write_inside
 
 
 class EngineTestbed(TestbedReader):
-    """The testbed of one claim. The names of its containers and networks start with ``prefix``. ``mutation`` maps words
-    in the claim's texts to their replacements."""
+    """The testbed of one claim. The names of its containers and networks on the engine start with ``prefix``.
+    ``mutation`` maps words in the claim's texts to their replacements."""
 
     def __init__(
         self,
@@ -57,8 +56,6 @@ class EngineTestbed(TestbedReader):
         self._engines = AsyncExitStack()
         self._others: list[EngineTestbed] = []
 
-    # Texts.
-
     def _text(self, text: str) -> str:
         mutated = mutate(text, self._mutation).replace("IMAGE", self._target.image)
         try:
@@ -69,9 +66,8 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """Returns the name that a container or network of the claim has on the engine, and stores it for later texts.
-        It contains ``prefix``, because other claims may use the same ``name``. If ``name`` is empty, returns a numbered
-        name."""
+        """Returns the name of a container or network on the engine, and stores it for later texts. It starts with
+        ``prefix``, because other claims may use the same ``name``. Without a ``name``, returns a numbered name."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -79,17 +75,14 @@ class EngineTestbed(TestbedReader):
         return self._names[name]
 
     async def _complete[T](self, work: Awaitable[T]) -> T:
-        """Awaits a call that creates something. Once started, the call completes even if the claim is cancelled, so
-        that ``close`` can remove what it has created."""
+        """Awaits a call that creates something. Once started, the call completes even if the claim is cancelled."""
         task = asyncio.ensure_future(work)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
         return await result_of(task)
 
-    # Containers and networks.
-
     async def run(self, line: str) -> Container:
-        """Creates and starts the container of a ``docker run`` line. Raises NotTestableError if the Engine refuses."""
+        """Creates and starts a container. Raises NotTestableError if the Engine refuses."""
         container = await self.try_run(line)
         if container.refused:
             reason = f"The Engine refused {container.line} at {container.refused_at}: {container.refused}"
@@ -97,8 +90,7 @@ class EngineTestbed(TestbedReader):
         return container
 
     async def try_run(self, line: str) -> Container:
-        """Creates and starts the container of a ``docker run`` line. If the Engine refuses, the message is in the
-        result's field ``refused``."""
+        """Creates and starts a container. If the Engine refuses, the message is in the result's field ``refused``."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)
         engine, config = self._target.engine, parsed.labelled(self._labels)
@@ -117,15 +109,13 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
 
     async def create_network(self, line: str) -> str:
-        """Creates the network of a ``docker network create`` line, and returns its name on the engine. Raises
-        NotTestableError if the line is invalid or the Engine refuses."""
+        """Creates a network and returns its name on the engine. Raises NotTestableError if that fails."""
         if refusal := await self.try_create_network(line):
             raise NotTestableError(f"The engine cannot create the network: {refusal}")
         return self._names[parse_network_create(self._text(line)).name]
 
     async def try_create_network(self, line: str) -> str:
-        """Creates the network of a ``docker network create`` line. Returns the Engine's refusal, empty if it was
-        created."""
+        """Creates a network. Returns the Engine's refusal, empty if the network was created."""
         parsed = parse_network_create(self._text(line))
         name = self._real_name(parsed.name)
 
@@ -136,7 +126,7 @@ class EngineTestbed(TestbedReader):
         return await _refusal(create())
 
     async def connect_network(self, network: str, container: Container) -> str:
-        """Connects the container to the network. Returns the Engine's refusal, empty if it was connected."""
+        """Connects the container to the network. Returns the Engine's refusal, empty if the call succeeded."""
         return await _refusal(self._target.engine.connect_network(self._text(network), container.id))
 
     async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
@@ -149,8 +139,8 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def stop(self, container: Container) -> Container:
-        """Stops the container, which has one second to exit by itself. If it was started with ``--rm``, also waits
-        until the Engine has removed it. Returns its state at the end."""
+        """Stops the container, with a grace period of one second. With ``--rm``, also waits until the Engine has
+        removed it. Returns its state at the end."""
         await self._target.engine.stop_container(container.id, grace_s=1)
         current = await self.inspect(container)
         if container.setting("HostConfig", "AutoRemove"):
@@ -162,17 +152,14 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def restart(self, container: Container) -> Container:
-        """Stops the container, which has one second to exit by itself, and starts it again. Returns its new state."""
+        """Stops the container, with a grace period of one second, and starts it again. Returns its new state."""
         engine = self._target.engine
         await engine.stop_container(container.id, grace_s=1)
         await self._complete(engine.start_container(container.id))
         return await self.inspect(container)
 
-    # The machine.
-
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs a command that changes the machine or LAN of a private host. ``close`` runs the command ``undo``. Raises
-        NotTestableError if the engine has no private host or the command fails."""
+        """Runs a command that changes the machine or LAN of a private host. ``close`` runs the command ``undo``."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
         if line.startswith("ip "):
@@ -184,7 +171,7 @@ class EngineTestbed(TestbedReader):
 
     async def start_engine(self, line: str, setup: str = "") -> EngineTestbed:
         """Starts another private host with the dockerd options in ``line``, and returns its testbed. ``close`` removes
-        the host. ``setup`` is as for ``start_private_engine``. Raises NotTestableError if the host cannot start."""
+        the host. ``setup`` is as for ``start_private_engine``."""
         if self._target.data_dir is None:
             raise NotTestableError("Private hosts cannot be started here.")
         options = daemon_options(shlex.split(self._text(line))[1:])
@@ -204,15 +191,13 @@ class EngineTestbed(TestbedReader):
         return tuple(other._target.title for other in self._others)
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
-        """Starts an HTTP server in the namespace of the neighbour or the router (``place``). Raises NotTestableError if
-        the kernel refuses the address."""
+        """Starts an HTTP server in the namespace of the LAN's neighbour or router, named by ``place``."""
         async with self._namespace(place) as namespace:
             if refusal := await self._servers.serve(namespace, self._text(address), port):
                 raise NotTestableError(f"The LAN has no server: {refusal}.")
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
-        """Starts a DNS server on the machine of a private host, at the address ``server``. It answers ``names``, a
-        mapping of names to addresses. Raises NotTestableError."""
+        """Starts a DNS server at the address ``server`` of a private host. ``names`` maps names to addresses."""
         if self._target.host is None:
             raise NotTestableError("A DNS server is started on private hosts only.")
         async with self._namespace(MACHINE) as namespace:
@@ -220,14 +205,13 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The machine has no DNS server: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
-        """Starts an HTTP server in the machine's network namespace. Returns the kernel's error, empty if the server has
+        """Starts an HTTP server in the machine's network namespace. Returns the kernel's error, empty if it has
         started."""
         async with self._namespace(MACHINE) as namespace:
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites a file of a private host in place, at the path at which the engine sees it. ``close`` restores the
-        content. Raises NotTestableError if the engine has no private host or the file cannot be written."""
+        """Overwrites a file of a private host in place, as the engine sees the file. ``close`` restores the content."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine are changed on private hosts only.")
         pid = self._target.pid
@@ -237,8 +221,8 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Returns the answer to a question about latencies to the containers of two ``docker run`` lines. The lines are
-        launched and measured once for all questions about them."""
+        """Returns the answer to a question about latencies to the containers of two ``docker run`` lines. The same two
+        lines are launched and measured only once for all questions."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]
@@ -249,11 +233,9 @@ class EngineTestbed(TestbedReader):
     async def _state_of(self, key: str, facts: ContainerFacts | None) -> NamespaceState:
         return await self.state(MACHINE if facts is None else Container("", facts.id, key))
 
-    # Cleanup.
-
     async def close(self) -> tuple[str, ...]:
         """Removes everything that the claim has created, and reverts its changes. Returns what could not be removed,
-        with the error."""
+        and why."""
         left: list[str] = []
         if self._calls:
             await asyncio.wait(self._calls)
@@ -307,8 +289,7 @@ async def open_testbed(
     timings: Timings | None = None,
     left: list[str] | None = None,
 ) -> AsyncIterator[EngineTestbed]:
-    """Yields a testbed that is closed at the end of the block, even after an error. What could not be removed is added
-    to ``left``."""
+    """Yields a testbed and closes it at the end of the block. Adds what could not be removed to ``left``."""
     testbed = EngineTestbed(target, labels, prefix, mutation=mutation, timings=timings)
     try:
         yield testbed

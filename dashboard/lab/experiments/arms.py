@@ -54,12 +54,8 @@ NOT_ISOLATED = "Not in host mode, but found in the machine's network namespace: 
 
 
 class Arms:
-    """The containers and networks of one round, that is, of one run of an experiment. Every outcome is recorded with
-    ``recorder``.
-
-    ``stopping`` returns whether the user has stopped the experiment. It is called before each container and network is
-    created; if it returns true, the launch ends.
-    """
+    """The containers and networks of one round (one run of an experiment), recorded with ``recorder``. ``stopping`` is
+    called before each of them is created; if it returns true, the launch ends."""
 
     def __init__(
         self, context: Context, record: Record, recorder: Recorder, observer: Observer, stopping: Callable[[], bool]
@@ -75,18 +71,14 @@ class Arms:
         self._machine: asyncio.Future[None]
 
     async def prepare_images(self, progress: Callable[[str, float | None], None]) -> str:
-        """Finds, pulls or builds the image of every arm. Returns a notice for the user, empty if there is nothing to
-        report. ``progress`` is called with a text and the completed fraction."""
+        """Finds or pulls every image. Returns a notice for the user, empty if there is nothing to report."""
         self._images, notice = await prepare_images(self._context, self._record.spec.arms, progress)
         return notice
 
     async def launch(self, actions: tuple[Action, ...], machine: asyncio.Future[None]) -> None:
-        """Creates the networks, and starts and observes all arms concurrently, except that an arm waits for another one
-        if it shares the other one's namespace. ``actions`` are what is missing for each arm.
-
-        ``machine`` completes when the machine's state has been read. Containers start only after that, so that the
-        journal records how they change the machine.
-        """
+        """Performs ``actions``: creates the networks, and starts and observes the arms, concurrently unless one needs
+        another. ``machine`` completes when the machine's state has been read. Containers start only after that, so that
+        the journal records how they change the machine."""
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
@@ -135,7 +127,7 @@ class Arms:
             await self._refused(arm, error)
 
     async def _refused(self, arm: ArmSpec, error: EngineError) -> None:
-        """Records the Engine's error in the arm's column. Removes the container if it was created but could not be
+        """Records the Engine's error in the arm's column. Removes a container that was created but could not be
         started."""
         missing = isinstance(error, MissingFeature)
         text = f"{arm.key} cannot be launched: {error}" if missing else f"The Engine refuses {arm.key}: {error}"
@@ -195,9 +187,9 @@ class Arms:
         )
 
     async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
-        """Reads the state of a container's namespaces, records it, and observes later changes. If the container has
-        exited, collects its exit code instead. If ``adopted`` is true, an earlier process may have recorded a state
-        already; then only the changes since then are recorded."""
+        """Reads the state of a container's namespaces, records it, and observes changes. If the container has exited,
+        collects its exit code instead. If ``adopted`` is true, an earlier process may have recorded a state: only
+        changes are recorded."""
         for _ in range(OBSERVATIONS):
             if await self._observe_once(arm, container, adopted=adopted):
                 return
@@ -243,8 +235,7 @@ class Arms:
         return True
 
     def _show_without_state(self, key: str, facts: ContainerFacts) -> None:
-        """Records what the Engine's API reports about a running arm, for an engine on another machine: the arm's
-        network stack cannot be read from here."""
+        """Records what the Engine's API reports about a running arm whose network stack cannot be read from here."""
         before = self._recorder.column(key)
         column = replace(running_column(before, facts), invisible=self._context.info.invisible)
         if column != before:
@@ -252,8 +243,7 @@ class Arms:
             self._recorder.show(column, Cause(Source.ENGINE, "start"), text)
 
     async def reread_networks(self, key: str, container: str) -> None:
-        """Asks the Engine again for the networks and published ports of a running arm, and records changes. Used after
-        a network was connected or disconnected."""
+        """Asks the Engine for the networks and published ports of a running arm, and records changes."""
         try:
             facts = await self._context.engine.inspect_container(container)
         except EngineUnreachable:
@@ -267,8 +257,8 @@ class Arms:
             )
 
     async def _collect_ended(self, key: str, container: str, pid: int) -> bool:
-        """Collects a container whose process ``pid`` has ended. Returns False if the container runs again in another
-        process. Asks the Engine repeatedly, because the kernel reports the end some milliseconds earlier."""
+        """Collects a container whose process ``pid`` has ended; False if it runs again in another process. Asks the
+        Engine repeatedly, because the kernel reports the end some milliseconds earlier."""
         for pause_s in EXIT_PAUSES_S:
             running = await self._collect(key, container)
             if running is None:
@@ -280,7 +270,7 @@ class Arms:
 
     async def collect_exited(self, key: str, container: str) -> bool:
         """If an arm's container has exited, records its exit code and last log lines, and removes it as ``--rm`` would.
-        If it no longer exists, records that. Returns False if the container still runs."""
+        If it no longer exists, records that. Returns False if it still runs."""
         return await self._collect(key, container) is None
 
     async def _collect(self, key: str, container: str) -> ContainerFacts | None:
