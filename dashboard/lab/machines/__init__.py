@@ -1,4 +1,4 @@
-"""Work between machines: requests and measurements from one machine for an experiment on another.
+"""Requests and measurements from one machine for an experiment on another.
 
 Labs do not communicate with each other. A web process calls both the lab of the experiment and the lab of the client.
 """

@@ -1,5 +1,5 @@
-"""Remote calls with which a web process carries blocks of a measurement from the experiment's lab to a client's lab,
-and the results back."""
+"""Remote calls for measurements with clients on other machines. A web process fetches each block from the experiment's
+lab, carries it to the client's lab, and carries the result back."""
 
 from functools import partial
 
@@ -11,8 +11,8 @@ from dashboard.lab.reconciler import Lab
 
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
-    """Makes the calling web process the one that carries the blocks of a run on this lab, unless another one does.
-    Returns whether the calling process carries them now."""
+    """Makes the web process ``carrier``, which is the caller, carry the blocks of a run on this lab, unless another web
+    process carries them. Returns whether ``carrier`` carries them now."""
     return lab.client_lines.carry(run, carrier)
 
 
@@ -24,17 +24,19 @@ async def next_block(
     number: int = 0,
     answer: RemoteAnswer | None = None,
 ) -> RemoteCommand:
-    """The next block of a run on this lab that a client on another machine must measure. ``answer`` is the answer to
-    the earlier block ``number``."""
+    """Returns the next block of a run on this lab that a client on another machine must measure. ``answer`` is the
+    result of the earlier block ``number``. ``clients`` are the machines of the clients, and ``carrier`` is the calling
+    web process."""
     return await lab.client_lines.next(run, carrier, clients, number, answer)
 
 
 async def measure_block(
     lab: Lab, run: str, carrier: str, block: RemoteBlock, arm: OverlayArm | None = None
 ) -> RemoteAnswer:
-    """Measures a block of another machine's run, for the web process that carries the run. The client runs in this
-    machine's network stack, or in that of an ``arm`` on this machine. ValueError with a message if the block cannot be
-    measured."""
+    """Measures a block for an experiment of another machine, and returns the result. ``carrier`` is the calling web
+    process. The client runs in this machine's network stack or, if the block asks for that, in the one of ``arm``.
+    Raises ValueError with a message if requests from the machine to the address are not permitted; for an arm, the
+    result contains the error."""
     if not block.from_arm:
         return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
     if arm is None:
@@ -47,6 +49,7 @@ async def measure_block(
 
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:
-    """Ends the client of another machine's run on this machine, unless another web process now carries the run."""
+    """Ends the client on this machine that measures for another machine's run, unless another web process than
+    ``carrier`` now carries the run."""
     await lab.lent_client.end(run, carrier)
     return True

@@ -1,5 +1,5 @@
-"""Blocks that clients on other machines measure: the run hands them out, and a web process carries them to the
-machines."""
+"""Queues of the blocks that clients on other machines must measure. The run adds blocks, and a web process carries them
+to the clients' machines."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ NO_CARRIER = "No web process relays the measurement to {0}. Start it again."
 
 
 class ClientLine:
-    """Hands out the blocks of one run for clients on other machines, one block at a time."""
+    """The queue of one run's blocks for clients on the machines ``names``. It holds at most one block at a time."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -29,16 +29,16 @@ class ClientLine:
         self._is_over = False
 
     async def clients(self) -> tuple[MachineClient, ...]:
-        """The machines of the clients, as the web process has reported them. If none calls within ``CARRIER_S``, each
-        machine has that as its problem."""
+        """Returns the machines of the clients, as the web process has reported them. If no web process calls within
+        ``CARRIER_S`` seconds, returns each machine with that as its ``problem``."""
         await asyncio.wait([self._clients], timeout=CARRIER_S)
         if self._clients.done():
             return self._clients.result()
         return tuple(MachineClient(name, problem=NO_CARRIER.format(name)) for name in self.names)
 
     async def next(self, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None) -> RemoteCommand:
-        """Takes the answer to block ``number``, and returns the next block. If no block is ready within ``POLL_S``,
-        returns a command with the number 0. A block that has no answer yet is returned again."""
+        """Takes the answer to block ``number``, and returns the next block. A block without an answer is returned
+        again. If no block is ready within ``POLL_S`` seconds, returns a command with the number 0."""
         if not self._clients.done():
             self._clients.set_result(tuple(client for client in clients if client.name in self.names))
         waiting = self._answer
@@ -52,8 +52,9 @@ class ClientLine:
         return RemoteCommand()
 
     async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
-        """Hands out a block for a client, and waits for the answer; returns a dict with ``error`` if none arrives in
-        time. Raises ClientLostError if the client will not answer any later blocks either."""
+        """Hands out a block for the client on ``machine``, and waits for the answer. If none arrives in time, returns a
+        dict with the key ``error``. Raises ClientLostError if the client will not answer later blocks either.
+        ``within_s`` is the time for the measurement of the block in seconds."""
         answer: asyncio.Future[RemoteAnswer] = asyncio.get_running_loop().create_future()
         self._answer = answer
         self._command = RemoteCommand(self._command.number + 1, machine, block)
@@ -72,14 +73,14 @@ class ClientLine:
         return result.fields
 
     def close(self) -> None:
-        """Tells the web process that the run is over, and ends its call."""
+        """Reports to the web process that the run is over, which ends its waiting call."""
         self._is_over = True
         self._is_new.set()
 
 
 class ClientLines:
-    """The lines of a lab's runs, and the web process that carries the blocks of each run: the first that calls. If it
-    has been silent for ``CARRIER_S``, another one can take over."""
+    """The queues (``ClientLine``) of a lab's runs. Also records which web process carries the blocks of each run: the
+    first that calls. If it has not called for ``CARRIER_S`` seconds, another web process can take over."""
 
     def __init__(self) -> None:
         self._lines: dict[str, ClientLine] = {}
@@ -87,21 +88,21 @@ class ClientLines:
         self._opened = asyncio.Event()
 
     def open(self, run: str, names: Sequence[str]) -> ClientLine:
-        """Opens the line of a run that is starting."""
+        """Opens the queue of a run that is starting."""
         line = self._lines[run] = ClientLine(names)
         self._opened.set()
         self._opened = asyncio.Event()
         return line
 
     def close(self, run: str) -> None:
-        """Closes the line of a run that has ended."""
+        """Closes the queue of a run that has ended."""
         self._carriers.pop(run, None)
         if (line := self._lines.pop(run, None)) is not None:
             line.close()
 
     def carry(self, run: str, carrier: str) -> bool:
-        """Makes ``carrier`` the web process that carries a run's blocks, unless another one does. Returns whether
-        ``carrier`` carries them now."""
+        """Makes ``carrier`` the web process that carries a run's blocks, unless another web process carries them.
+        Returns whether ``carrier`` carries them now."""
         now = asyncio.get_running_loop().time()
         self._carriers = {key: one for key, one in self._carriers.items() if now - one[1] < CARRIER_S}
         if self._carriers.get(run, (carrier, now))[0] != carrier:
@@ -112,8 +113,9 @@ class ClientLines:
     async def next(
         self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
     ) -> RemoteCommand:
-        """As ``ClientLine.next``, but also waits for a run that has not started. The web process learns from the
-        database when to stop calling."""
+        """Does the same as ``ClientLine.next`` for a run, which need not have started yet. If another web process
+        carries the run, returns the command to stop. When the run has ended, the web process learns this from the
+        database."""
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)
         if run not in self._lines:

@@ -1,4 +1,4 @@
-"""The client on this machine that measures for a run of another machine's experiment."""
+"""The client on this machine that measures for an experiment on another machine."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ BUSY = "Another measurement is running on this machine."
 
 
 class LentClient:
-    """The client processes of one run at a time. While they exist, nothing else is measured on this machine, because
-    two measurements would disturb each other. ``turn`` is the lock that all measurements of this machine share."""
+    """Holds the client processes of one run at a time. While they exist, nothing else is measured on this machine,
+    because two measurements would disturb each other. ``turn`` is the lock that all measurements on this machine
+    share."""
 
     def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn
@@ -43,9 +44,12 @@ class LentClient:
         self._lock = asyncio.Lock()
 
     async def measure(self, run: str, carrier: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
-        """Measures a block that the web process ``carrier`` brings. The first block of a run starts the client process.
-        ``open_namespace`` opens the network stack to measure from, or raises ValueError with a message if requests to
-        the address are not permitted there."""
+        """Measures a block that the web process ``carrier`` brings, and returns the result. The first block of a run
+        starts the client process. If another measurement is running, the field ``lost`` of the result states that.
+
+        ``open_namespace`` opens the network stack from which the block is measured. It raises ValueError with a message
+        if requests to the address are not permitted there.
+        """
         if problem := block_problem(block):
             return RemoteAnswer({}, problem)
         async with self._lock:
@@ -63,15 +67,15 @@ class LentClient:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
 
     def _needs_check(self, block: RemoteBlock) -> bool:
-        """Whether the address must be checked and the namespace opened for this block. For an arm, which may have been
-        restarted since its last block, always; for the machine only once per address, because reading routes takes
-        longer than a block."""
+        """Returns whether the block's address must be checked and the namespace opened. For an arm always, because it
+        may have been restarted since its last block. For the machine only once per address, because reading routes
+        takes longer than a block."""
         is_known = (False, block.address) in self._addresses and (False, block.conditions) in self._children
         return block.from_arm or not is_known
 
     async def _measure(self, block: RemoteBlock, namespace: Namespace | None) -> dict[str, Any]:
-        """Measures a block with the client process for its conditions. With a ``namespace``, first starts the process
-        in that namespace, unless it runs there already."""
+        """Measures a block with the client process for its conditions. If a ``namespace`` is given, first starts this
+        process there, unless it runs there already."""
         which = block.from_arm, block.conditions
         within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
         try:
@@ -91,7 +95,8 @@ class LentClient:
             raise
 
     async def _begin(self, run: str) -> bool:
-        """Takes the lock for measurements on this machine for a run; False if another measurement holds it."""
+        """Acquires the lock for measurements on this machine for a run. Returns False if another measurement holds
+        it."""
         if self._run:
             return False
         try:
@@ -103,7 +108,8 @@ class LentClient:
         return True
 
     async def end(self, run: str, carrier: str = "") -> None:
-        """Ends the processes of a run. With a ``carrier``, only if that web process brought the last block."""
+        """Ends the client processes of a run. If ``carrier`` is given, does so only if this web process brought the
+        last block."""
         async with self._lock:
             if run and run == self._run and carrier in {"", self._carrier}:
                 self._stop_idle()
@@ -114,7 +120,7 @@ class LentClient:
                     self._turn.release()
 
     async def close(self) -> None:
-        """Ends the processes of the current run."""
+        """Ends the client processes of the current run."""
         await self.end(self._run)
         await asyncio.gather(*self._ends, return_exceptions=True)
 
@@ -129,7 +135,7 @@ class LentClient:
         task.add_done_callback(self._ends.discard)
 
     async def _end_children(self, *some: tuple[bool, Conditions]) -> None:
-        """Ends all client processes, or only those with the keys ``some``."""
+        """Ends the client processes with these keys; without arguments, all of them."""
         for child, _inode in [self._children.pop(which) for which in some or tuple(self._children)]:
             with suppress(ChildEnded):
                 await child.end()

@@ -1,4 +1,5 @@
-"""Requests from one machine to another: this machine's lab sends them, and the lab of the experiment observes them."""
+"""Requests from one machine to another: the lab of the client's machine sends them, and the lab of the experiment
+observes which client addresses its servers see."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ MAX_SEEN = 1000
 
 
 async def view_machine(lab: Lab) -> NamespaceState:
-    """The interfaces and routes of this lab's machine. ValueError with a message if they cannot be read."""
+    """Returns the interfaces and routes of this lab's machine. Raises ValueError with a message if they cannot be
+    read."""
     info = lab.context.info
     if info.pid is None:
         raise ValueError(f"It sends no requests: {info.invisible}.")
@@ -56,8 +58,8 @@ async def view_machine(lab: Lab) -> NamespaceState:
 
 
 async def machine_namespace(lab: Lab, address: str) -> Namespace:
-    """Opens the network stack of this lab's machine, for requests to another machine. ValueError with a message if
-    requests to this address are not permitted."""
+    """Opens the network stack of this lab's machine, for requests to ``address`` on another machine. Raises ValueError
+    with a message if requests to it are not permitted."""
     if problem := address_problem(await view_machine(lab), address):
         raise ValueError(problem)
     info = lab.context.info
@@ -68,8 +70,8 @@ async def machine_namespace(lab: Lab, address: str) -> Namespace:
 
 
 async def request_address(lab: Lab, address: str, port: int) -> Reply:
-    """Sends one HTTP request from this machine to an address of another machine. ValueError with a message if the
-    request is not permitted."""
+    """Sends one HTTP request from this machine to an address of another machine. Raises ValueError with a message if
+    requests to it are not permitted."""
     with await machine_namespace(lab, address) as namespace:
         return await request(namespace, address, port, timeout_s=TIMEOUT_S, on_connected=_hold)
 
@@ -79,9 +81,12 @@ async def _hold(_client: str) -> None:
 
 
 async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) -> Namespace:
-    """Opens the network stack of an arm in overlay mode, for requests to another machine over the overlay network of
-    the whole experiment. ValueError with a message if requests to this address are not permitted. That is decided only
-    by this lab's own record and its own view of the arm: data from another lab is not trusted."""
+    """Opens the network stack of an arm in overlay mode, for requests to ``address`` on another machine over the
+    overlay network of the whole experiment. Raises ValueError with a message if requests to it are not permitted.
+
+    Only this lab's own record and its own view of the arm decide what is permitted: data from another lab is not
+    trusted.
+    """
     try:
         driver = running_driver(lab, experiment)
     except NotRunningError as error:
@@ -98,8 +103,8 @@ async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) ->
 
 
 async def request_from_arm(lab: Lab, experiment: str, column: str, address: str, port: int, name: str) -> Reply:
-    """As ``request_address``, but from an arm in overlay mode. If ``name`` is given, it must be the name of an arm of
-    the experiment; Docker's resolver in the arm must return ``address`` for it."""
+    """Sends one HTTP request as ``request_address`` does, but from an arm in overlay mode. If ``name`` is given, it
+    must be the name of an arm of the experiment, and Docker's resolver in the arm must return ``address`` for it."""
     with await arm_namespace(lab, experiment, column, address) as namespace:
         if name:
             if problem := name_problem(name, running_driver(lab, experiment).record.spec.names):
@@ -113,9 +118,9 @@ async def request_from_arm(lab: Lab, experiment: str, column: str, address: str,
 
 
 async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int], ...]) -> AsyncGenerator[str]:
-    """Watches new connections to servers of an experiment, given as pairs of column and port. Streams one line of JSON
-    for each: the column, and the client's address as the server sees it. NotRunningError if the experiment is not
-    running."""
+    """Watches for new connections to servers of an experiment, which are pairs of a column's key and a port. Streams
+    one line of JSON for each connection: the column's key, and the client's address as the server sees it. Ends after
+    ``WATCH_S`` seconds. Raises NotRunningError if the experiment is not running."""
     driver = running_driver(lab, experiment)
     opened: list[tuple[str, int, socket.socket]] = []
     with ExitStack() as stack:
@@ -153,5 +158,6 @@ def _peers(diag: socket.socket, port: int) -> list[str]:
 
 
 async def try_with(lab: Lab, experiment: str, multicast: bool, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """As ``actions.try_paths``; ``attempts`` are from other machines, and are stored with those of this machine."""
+    """Does the same as ``actions.try_paths``. ``attempts`` are results from other machines; they are stored and
+    returned together with the results from this machine."""
     return await try_all_paths(lab, experiment, multicast=multicast, others=attempts)

@@ -1,8 +1,8 @@
 """The membership of this machine's engine in the swarm of the machines. Labs do not communicate with each other: a web
-process calls each of them.
+process calls the lab of each machine.
 
-A file in the data folder stores the id of the node that the engine became when Netmodes let it join. If the engine is a
-different node, it is in a swarm that Netmodes did not form, and is left there.
+A file in the data folder stores the id of the node that the engine became when Netmodes made it join. If the engine is
+a different node, it is in a swarm that Netmodes did not form (a foreign swarm), and stays in it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """The id of the node that the engine became when this lab let it join, the id of the swarm, and the time of joining
-    in seconds since the epoch. ``node`` is empty while the engine is joining."""
+    """The engine's membership as stored in the file. ``node``: the id of its node, empty while it is joining.
+    ``cluster``: the id of the swarm. ``since``: the time of joining, in seconds since the epoch."""
 
     node: str
     cluster: str
@@ -60,9 +60,9 @@ def _write(data_dir: Path, member: _Member) -> None:
 
 
 async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) -> Membership:
-    """Whether a node is in no swarm, in the swarm of the machines, or in a foreign one. If the lab ended while its
-    engine was joining, the file does not contain the node's id; the ids of the swarms are then compared. Raises
-    EngineError."""
+    """Returns whether a node is in no swarm, in the swarm of the machines, or in a foreign swarm. If the lab ended
+    while its engine was joining, ``member`` does not contain the node's id; then the ids of the swarms are compared.
+    Raises EngineError."""
     if node.is_inactive:
         return Membership.NONE
     if member is None:
@@ -75,7 +75,8 @@ async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) ->
 
 
 async def view_swarm(lab: Lab) -> SwarmState:
-    """The engine's membership, its address in the swarm, and the reason if it cannot join. Raises EngineError."""
+    """Returns the engine's membership, its address in the swarm, and the reason if it cannot join one. Raises
+    EngineError."""
     context = lab.context
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
     membership = await _membership(context.info.endpoint, node, member)
@@ -91,15 +92,15 @@ async def view_swarm(lab: Lab) -> SwarmState:
 
 
 async def _keeps_port(context: Context) -> bool:
-    """Whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. Also False if
-    that is unknown because the engine is not a process of this machine."""
+    """Returns whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. Also
+    False if the engine is not a process of this machine, so that this is unknown."""
     pid = await asyncio.to_thread(find_daemon, context.info.endpoint, context.info.kind)
     return pid is not None and await asyncio.to_thread(swarm_node.keeps_port, pid)
 
 
 async def _require_own(context: Context) -> bool:
-    """Raises EngineError if the engine is in a foreign swarm. Otherwise returns whether it is in the swarm of the
-    machines; False if it is in none."""
+    """Returns whether the engine is in the swarm of the machines; False if it is in no swarm. Raises EngineError if it
+    is in a foreign swarm."""
     node = await swarm_node.read_node(context.info.endpoint)
     membership = await _membership(context.info.endpoint, node, _read(context.data_dir))
     if membership is Membership.FOREIGN:
@@ -108,8 +109,8 @@ async def _require_own(context: Context) -> bool:
 
 
 async def _may_enter(context: Context) -> bool:
-    """Whether the engine is in no swarm and may enter one. False if it is already in the swarm of the machines. Raises
-    EngineError if it cannot enter."""
+    """Returns True if the engine is in no swarm and can enter one, and False if it already is in the swarm of the
+    machines. Raises EngineError if it cannot enter one."""
     if await _require_own(context):
         return False
     if await _keeps_port(context):
@@ -131,8 +132,8 @@ async def _changing(lab: Lab) -> AsyncIterator[Context]:
 
 @asynccontextmanager
 async def _entering(context: Context) -> AsyncIterator[None]:
-    """The block makes the engine enter a swarm. If it fails, makes the engine leave again, because the Engine continues
-    to join even after its own timeout of 20 s (moby, daemon/cluster)."""
+    """Context manager for a block that makes the engine enter a swarm. If the block fails, makes the engine leave
+    again, because the Engine continues to join even after its own timeout of 20 s (moby, daemon/cluster)."""
     try:
         yield
     except BaseException:
@@ -148,8 +149,8 @@ async def _end_attempt(context: Context) -> None:
 
 
 async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
-    """Forms a new swarm at this address, of which the engine is the only member, unless it is in the swarm of the
-    machines already. Returns what other engines need to join. Raises EngineError."""
+    """Forms a new swarm at this address, of which the engine is the only member. Does nothing if the engine is in the
+    swarm of the machines already. Returns what other engines need to join. Raises EngineError."""
     async with _changing(lab) as context:
         if await _may_enter(context):
             async with _entering(context):
@@ -159,8 +160,8 @@ async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
 
 
 async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -> bool:
-    """Joins the swarm of the engine at the address ``member``; other engines reach this one at ``address``. Raises
-    EngineError."""
+    """Makes the engine join the swarm that ``ticket`` describes, through the member at the address ``member``. Other
+    engines reach this engine at ``address``. Always returns True. Raises EngineError."""
     async with _changing(lab) as context:
         if await _may_enter(context):
             async with _entering(context):
@@ -171,15 +172,16 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 
 
 async def wait_until_stored(lab: Lab) -> bool:
-    """Waits until the engine has stored the members of the swarm of the machines, for at most ``STORED_S`` seconds.
-    Raises EngineError."""
+    """Waits for at most ``STORED_S`` seconds until the engine has stored the members of the swarm of the machines.
+    Always returns True. Raises EngineError."""
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
     return True
 
 
 async def leave_swarm(lab: Lab) -> bool:
-    """Leaves the swarm of the machines, even if it has no leader. Raises EngineError."""
+    """Makes the engine leave the swarm of the machines, even if the swarm has no leader. Always returns True. Raises
+    EngineError."""
     async with _changing(lab) as context:
         found, at = _found.pop(lab, (None, 0.0))
         is_found = found is not None and found == _read(context.data_dir) and time.monotonic() < at + FOUND_S
@@ -191,8 +193,8 @@ async def leave_swarm(lab: Lab) -> bool:
 
 
 async def leave_without_lab(data_dir: Path, endpoint: str) -> bool:
-    """Leaves the swarm of the machines, on a machine where no lab runs; returns whether the engine was in it. Raises
-    EngineError."""
+    """Makes the engine leave the swarm of the machines, on a machine where no lab runs. Returns whether it was in the
+    swarm. Raises EngineError."""
     if (member := _read(data_dir)) is None:
         return False
     is_own = await _membership(endpoint, await swarm_node.read_node(endpoint), member) is Membership.OWN

@@ -1,1 +1,1 @@
-"""Runs measurements."""
+"""Runs the measurements that users have requested."""

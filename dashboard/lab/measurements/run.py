@@ -29,15 +29,16 @@ EXPIRED = f"The measurement waited for more than {client_store.WAIT_S / 3600:g} 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The series to measure; and the paths that are missing, or unsuitable for a probe, with the reason."""
+    """What a run measures. ``series``: the combinations of a path and a probe to measure. ``missing``: those that
+    cannot be measured, with the reason."""
 
     series: tuple[Series, ...]
     missing: tuple[tuple[Path, Probe, str], ...]
 
 
 def plan_series(run: ExperimentDriver, probes: Sequence[Probe], machines: Sequence[MachineClient] = ()) -> Plan:
-    """The plan for all current paths of the experiment, including those from other ``machines``, with all suitable
-    probes."""
+    """Returns the plan for all paths that the experiment has now, including those from clients on other ``machines``,
+    with each of the ``probes`` that suits the path."""
     view = run.view
     paths = measured_paths(view.columns, view.states, machines)
     request = [probe for probe in probes if probe is not Probe.DNS]
@@ -90,10 +91,11 @@ async def measure_paths(
     *,
     lines: ClientLines | None = None,
 ) -> None:
-    """Measures until the confidence intervals are narrow, the time is up, or the run is cancelled in the database.
+    """Measures the paths of an experiment until the confidence intervals are narrow, the time is up, or the run is
+    cancelled in the database.
 
-    Every block is stored before the next one starts. If the task is cancelled, the run is marked as cancelled. A run
-    with clients on other machines opens a line in ``lines``.
+    Stores every block before the next one starts. If the task is cancelled, marks the run as cancelled. If the run has
+    clients on other machines, their blocks are handed out through ``lines``.
     """
     database, identity, options, info = context.database, request.id, request.options, context.info
     await run.observer.settle()

@@ -1,4 +1,4 @@
-"""Starts requested measurements once their experiment runs, and stops experiments that were launched for them."""
+"""Starts requested measurements when their experiment runs, and stops experiments that were launched only for them."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 class MeasurementWorker:
     """Runs one measurement at a time, because two would disturb each other. ``turn`` is the lock for this, which the
-    labs of other hosts share."""
+    labs of other hosts in this process share."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class MeasurementWorker:
         self._looking = asyncio.Lock()
 
     async def look(self) -> None:
-        """Starts the oldest run whose experiment is running; fails runs that can never start. Concurrent calls, from
-        several wake-ups, wait for each other: otherwise two could start the same run."""
+        """Starts the oldest waiting run whose experiment is running, and marks runs that can never start as failed.
+        Concurrent calls wait for each other, because two could start the same run."""
         async with self._looking:
             await self._start_next()
 

@@ -1,1 +1,1 @@
-"""Calls and wake-ups between web processes and the lab."""
+"""Calls and wake-ups between web processes and labs."""

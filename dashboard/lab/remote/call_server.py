@@ -1,4 +1,4 @@
-"""Executes the calls that other processes send by name, over NATS or over the link."""
+"""Executes the calls that web processes send by name, over NATS or over the link."""
 
 import asyncio
 import logging
@@ -28,8 +28,8 @@ _DECODER = msgspec.json.Decoder(rpc.CallMessage)
 
 
 class CallServer:
-    """Executes the calls that arrive over a connection, and sends the replies. ``between_machines``: also those about
-    the swarm of the machines."""
+    """Executes the calls that arrive over a connection, and sends the replies. Accepts calls about the swarm of the
+    machines only if ``between_machines`` is true."""
 
     def __init__(self, supervisor: Supervisor, connection: Connection, *, between_machines: bool) -> None:
         self._supervisor = supervisor
@@ -40,12 +40,12 @@ class CallServer:
         self._refusals: set[asyncio.Task[None]] = set()
 
     async def listen(self, lab: str) -> None:
-        """Subscribes to the calls to a lab, and to their cancellations."""
+        """Subscribes to the calls to the lab with the name ``lab``, and to their cancellations."""
         await self._connection.listen(f"{LAB_CANCELS}.{lab}.*", self._on_cancel)
         await self._connection.listen(f"{LAB_CALLS}.{lab}.*", self._on_call)
 
     def cancel(self) -> list[asyncio.Task[None]]:
-        """Cancels all calls; returns their tasks."""
+        """Cancels all calls in progress and returns their tasks, for which the caller should wait."""
         tasks = [*self._calls.values(), *self._refusals]
         for task in tasks:
             task.cancel()
@@ -88,7 +88,7 @@ class CallServer:
 
 
 def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
-    """Decodes the arguments of a call. Raises ValueError if they do not match the function."""
+    """Decodes the arguments of a call. Raises ValueError if they do not match the function's signature."""
     try:
         return call.decode_arguments(text)
     except msgspec.MsgspecError as error:
@@ -96,9 +96,12 @@ def _decode(call: rpc.RemoteCall, text: str) -> tuple[Any, ...]:
 
 
 async def run_call(supervisor: Supervisor, message: rpc.CallMessage, write: Callable[[str], Awaitable[None]]) -> str:
-    """Executes a call and returns its result as JSON. If the call streams output, passes each piece to ``write``, the
-    first one empty as a sign that the call was accepted, and returns an empty text. Raises the function's errors, and
-    ValueError for invalid arguments."""
+    """Executes a call and returns its result as JSON. Raises the function's errors, LabUnavailableError for an unknown
+    function, and ValueError for invalid arguments.
+
+    If the call streams output, passes each piece to ``write`` and returns an empty text. The first piece is empty, as a
+    sign that the call was accepted.
+    """
     call = rpc.REMOTE_CALLS.get(message.name)
     if call is None:
         raise LabUnavailableError("The lab has no such call. Update lab and pages to the same version.")

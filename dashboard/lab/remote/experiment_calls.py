@@ -23,7 +23,7 @@ from dashboard.lab.training.hosts import GroupHosts, HostState
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """The choices of the launch form: modes, local images, and a free port to publish."""
+    """What the launch form offers: the availability of each mode, the local images, and a free port to publish."""
 
     modes: tuple[ModeReport, ...]
     images: tuple[str, ...]
@@ -31,7 +31,7 @@ class LaunchOptions:
 
 
 async def launch_options(lab: Lab) -> LaunchOptions:
-    """The current choices of the launch form. Raises EngineError if the engine does not answer."""
+    """Returns what the launch form offers now. Raises EngineError if the engine does not answer."""
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
@@ -41,12 +41,14 @@ async def launch_options(lab: Lab) -> LaunchOptions:
 
 
 async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
-    """As ``lab.engine.ports.port_holders``."""
+    """Returns which processes and containers hold the ports that ``arms`` need; see
+    ``lab.engine.ports.port_holders``."""
     return await ports.port_holders(lab, arms, experiment)
 
 
 async def start_engine(lab: Lab) -> bool:
-    """Starts the engine of the server's own private host again after a failure. False for any other engine."""
+    """Requests a new start of the engine of the server's own private host after it has failed. Returns False if the
+    engine is not on such a host."""
     if lab.context.keeper is None:
         return False
     lab.context.keeper.start()
@@ -54,7 +56,7 @@ async def start_engine(lab: Lab) -> bool:
 
 
 async def doctor(supervisor: Supervisor) -> Doctor:
-    """The report ``doctor/1``, even while no lab is open because no engine answers."""
+    """Returns the report ``doctor/1``, even if no lab is open because no engine answers."""
     if (context := supervisor.context) is not None:
         return await examine(context.engine, private=context.private)
     async with DockerEngine(endpoint()) as engine:
@@ -64,23 +66,25 @@ async def doctor(supervisor: Supervisor) -> Doctor:
 async def trace_paths(
     lab: Lab, experiment: str, key: str, beside: str = ""
 ) -> tuple[tuple[Trace, ...], dict[str, Path]]:
-    """The traces of the path ``key`` and of the one that it is compared with (``lab.experiments.trace.trace``); and all
-    traceable paths by ``request_key``. NotRunningError, or ValueError with a message for the user."""
+    """Traces the path ``key`` and the path with which it is compared; see ``lab.experiments.trace.trace``. Returns the
+    traces, and all traceable paths by ``request_key``. Raises NotRunningError, or ValueError with a message for the
+    user."""
     return await trace.trace(lab, experiment, key, beside), trace.traceable_paths(lab, experiment)
 
 
 async def host_state(hosts: GroupHosts, group: str) -> HostState:
-    """The current state of a group's host."""
+    """Returns the current state of a group's host."""
     return await hosts.state_of(group)
 
 
 async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
-    """The number of running hosts and of hosts that can be added, and whether they are isolated from the machine."""
+    """Returns how many private hosts run, how many more with these ``limits`` can be added, and whether they are
+    isolated from the machine."""
     isolated = suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE
     return replace(hosts.capacity(limits), isolated=isolated)
 
 
 async def expect_hosts(hosts: GroupHosts) -> bool:
-    """Prepares the template for the hosts of a new session, before the first host is requested."""
+    """Prepares the template for the hosts of a new session, before the first host is requested. Always returns True."""
     hosts.expect()
     return True

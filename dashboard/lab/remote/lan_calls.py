@@ -1,4 +1,4 @@
-"""The remote calls of the LANs page."""
+"""Remote calls of the page of LANs."""
 
 from dashboard.engine.hosts.registry import LanPlace
 from dashboard.lab.lans.named_lans import LIMITS
@@ -7,32 +7,32 @@ from dashboard.lab.supervisor import Supervisor
 
 
 async def lans(supervisor: Supervisor) -> tuple[LanState, ...]:
-    """The states of all LANs, ordered by name. Raises LabUnavailableError."""
+    """Returns the states of all LANs, ordered by name. Raises LabUnavailableError."""
     return supervisor.lans.states()
 
 
 async def create_lan(
     supervisor: Supervisor, name: str, hosts: int, neighbours: int, mtu: int, delay_ms: int, loss_percent: int
 ) -> str:
-    """Starts creating a LAN in the background. Returns the reason if that is not possible, otherwise an empty text. MTU
-    (bytes), delay (ms) and loss (%) apply to every link."""
+    """Starts creating a LAN in the background. Returns an empty text, or the reason if that is not possible. ``hosts``
+    and ``neighbours`` are numbers. ``mtu`` (in bytes), ``delay_ms`` and ``loss_percent`` apply to every link."""
     place = LanPlace(name, 1, neighbours, mtu, delay_ms, loss_percent)
     return await supervisor.lans.create(place, hosts, supervisor.class_hosts.capacity(LIMITS))
 
 
 async def remove_lan(supervisor: Supervisor, name: str) -> bool:
-    """Starts removing a LAN with all its hosts in the background."""
+    """Starts removing a LAN with all its hosts in the background. Always returns True."""
     supervisor.lans.remove(name)
     return True
 
 
 async def start_lan(supervisor: Supervisor, name: str) -> bool:
-    """Starts the ended hosts of a LAN again, after an automatic start has failed."""
+    """Starts the ended hosts of a LAN again, after an automatic start has failed. Always returns True."""
     supervisor.lans.start_again(name)
     return True
 
 
 async def set_swarm(supervisor: Supervisor, name: str, wanted: bool) -> bool:
-    """Starts forming a swarm of the hosts of a LAN, or ending it, in the background."""
+    """Starts changing whether the hosts of a LAN form a swarm (``wanted``), in the background. Always returns True."""
     supervisor.lans.set_swarm(name, wanted=wanted)
     return True

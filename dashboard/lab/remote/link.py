@@ -3,8 +3,8 @@ hold.
 
 It carries the same messages as NATS (``lab.remote.nats_connection``), and loses none while it is open. A message
 consists of its length in four bytes, followed by its subject, the subject for replies and the data. The lab trusts
-nothing that it receives: a message that is too long, has an unknown subject or that its handler cannot decode ends the
-connection.
+nothing that it receives: it closes the connection if a message is too long, has an unknown subject or cannot be decoded
+by its handler.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ _LENGTH = struct.Struct("!I")
 
 
 def _kind(subject: str) -> str:
-    """The part of a subject that states what a message is about, such as ``netmodes.lab.call``."""
+    """Returns the part of a subject that states what a message is about, such as ``netmodes.lab.call``."""
     return ".".join(subject.split(".", 3)[:3])
 
 
 class Link:
-    """One end of the socket. Everything runs in one loop. With ``is_guarded``, the other end may be under the control
-    of an attacker: it must read the replies to its messages before it can send more."""
+    """One end of the socket pair. Use it only in one event loop. If ``is_guarded`` is true, the other end may be under
+    the control of an attacker: it must read the replies to its messages before it can send more."""
 
     loses_messages = False
 
@@ -39,25 +39,25 @@ class Link:
         self._writer: asyncio.StreamWriter | None = None
 
     def is_set_up(self) -> bool:
-        """Whether there is another process: always."""
+        """Returns whether there is another process to communicate with: always True."""
         return True
 
     @property
     def is_open(self) -> bool:
-        """Whether messages can be sent."""
+        """Whether the connection is open, so that messages can be sent."""
         return self._writer is not None and not self._writer.is_closing()
 
     async def open(self, own: socket.socket) -> None:
-        """Connects to the other end of a socket. ``serve`` must follow."""
+        """Uses ``own`` as this end of the socket pair. Call ``serve`` afterwards to receive messages."""
         self._reader, self._writer = await asyncio.open_connection(sock=own)
 
     async def listen(self, subject: str, handle: Handler) -> None:
-        """Calls ``handle`` with the messages of a subject and of those below it."""
+        """Registers ``handle`` for the messages of a subject and of the subjects below it."""
         self._handlers[_kind(subject)] = handle
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
-        """Sends a message, in order, and waits until the other end has read most of those before it. Returns False if
-        the connection is closed. Raises ValueError if the message is too long."""
+        """Sends a message. Waits while the other end has not read most of the earlier messages. Returns False if the
+        connection is closed. Raises ValueError if the message is too long."""
         message = f"{subject}\n{reply}\n".encode() + data
         if len(message) > MAX_MESSAGE_BYTES:
             raise ValueError(f"A message between processes has at most {MAX_MESSAGE_BYTES:,} bytes.")
@@ -72,7 +72,8 @@ class Link:
         return True
 
     async def serve(self) -> None:
-        """Handles messages until the other end is closed or sends an invalid one, then closes the socket."""
+        """Handles messages until the other end closes the connection or sends an invalid message, then closes the
+        socket."""
         writer = self._writer
         if writer is None:
             return
@@ -102,7 +103,7 @@ class Link:
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Sends what waits if the other end reads it within ``CLOSE_S``, and closes the socket."""
+    """Closes the socket. First waits up to ``CLOSE_S`` seconds until the other end has read what was sent."""
     writer.close()
     try:
         with suppress(OSError):

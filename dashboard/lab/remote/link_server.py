@@ -25,7 +25,7 @@ FACTS_S, UNCHANGED_FACTS_S = 0.25, 1.0
 
 
 class LinkServer:
-    """Serves one web process at a time."""
+    """Serves one web process at a time over the link."""
 
     def __init__(self, supervisor: Supervisor, link: Link, wakeups: WakeupChannel) -> None:
         self._supervisor = supervisor
@@ -34,8 +34,8 @@ class LinkServer:
         self._calls = CallServer(supervisor, link, between_machines=False)
 
     async def serve(self, own: socket.socket, on_ready: Callable[[], None]) -> None:
-        """Serves until the web process closes its end, then ends its calls. ``on_ready`` is called when the process
-        serves pages."""
+        """Serves a web process until it closes its end of the connection, then cancels its calls. ``own`` is the lab's
+        end of the socket pair. ``on_ready`` is called when the web process serves pages."""
 
         def on_wakeup(wakeup: Wakeup) -> None:
             if wakeup[0] == "look":

@@ -35,8 +35,8 @@ WEB_REPLIES = "netmodes.web.reply"
 
 
 def subjects_of(machine: str) -> tuple[list[str], list[str]]:
-    """The subjects to which the lab of a machine may publish, and those to which it may subscribe. No other machine may
-    use these, except the subject of wake-ups, which state only that something has changed."""
+    """Returns the subjects to which the lab of a machine may publish, and those to which it may subscribe. No other
+    machine may use them, except the subject of wake-ups, which contain only that something has changed."""
     publish = [f"{WEB_HEARTBEATS}.{machine}", f"{WEB_JOURNALS}.{machine}", f"{WEB_REPLIES}.{machine}.>"]
     return publish, [f"{LAB_CALLS}.{machine}.>", f"{LAB_CANCELS}.{machine}.>", LAB_WAKEUPS]
 
@@ -52,8 +52,8 @@ MAX_MESSAGE_BYTES = 1_000_000
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A received message. ``reply`` is the subject for the answer. ``is_unheard``: NATS itself answers, because no
-    process is subscribed to the subject of a message."""
+    """A received message. ``reply`` is the subject for the answer. If ``is_unheard`` is true, NATS itself has sent the
+    message, because no process is subscribed to the subject of an earlier one."""
 
     subject: str
     data: bytes
@@ -73,8 +73,8 @@ async def _end(client: Client) -> None:
 
 
 async def _cancellable[T](work: Awaitable[T]) -> T:
-    """Awaits a method of the client and returns its result. Raises CancelledError if the task was cancelled meanwhile,
-    which the client ignores while it waits for the server to read."""
+    """Awaits a method of the client and returns its result. Raises CancelledError if the task was cancelled meanwhile.
+    This is necessary because the client ignores a cancellation while it waits for the server to read."""
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
     result = await work
@@ -87,10 +87,11 @@ type Handler = Callable[[Message], None]
 
 
 class NatsConnection:
-    """A connection to NATS that is reopened whenever it ends. Use it only in one event loop.
+    """A connection to NATS that is opened again whenever it ends. Use it only in one event loop.
 
-    ``problem`` is the reason why no connection is open, empty while one is. ``on_connect`` is called whenever a
-    connection has been opened, because earlier messages may have been lost; ``on_loss`` whenever it has ended.
+    ``problem`` is the reason why no connection is open, empty while one is open. The functions in ``on_connect`` are
+    called whenever a connection has been opened, because earlier messages may have been lost. Those in ``on_loss`` are
+    called whenever it has ended.
     """
 
     loses_messages = True
@@ -105,11 +106,11 @@ class NatsConnection:
         self._running: asyncio.Task[None] | None = None
 
     def is_set_up(self) -> bool:
-        """Whether the URL of a NATS server is configured."""
+        """Returns whether the URL of a NATS server is configured."""
         return bool(self._url)
 
     async def open(self) -> None:
-        """Starts connecting, and waits until the first attempt has ended."""
+        """Starts connecting in the background, and waits until the first attempt has succeeded or failed."""
         if not self.is_set_up():
             return
         attempted = asyncio.Event()
@@ -118,15 +119,15 @@ class NatsConnection:
             await asyncio.wait_for(attempted.wait(), CONNECT_S)
 
     async def close(self) -> None:
-        """Sends pending messages and disconnects."""
+        """Sends pending messages, disconnects, and does not connect again."""
         if self._running is not None:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
             self._running = None
 
     async def listen(self, subject: str, handle: Handler, queue: str = "") -> None:
-        """Subscribes to a subject, on this connection and on all later ones. Among the processes with the same
-        ``queue``, each message goes to only one."""
+        """Subscribes to a subject, on this connection and on all later ones. If several processes subscribe with the
+        same ``queue``, each message goes to only one of them."""
         self._listeners.append((subject, handle, queue))
         if self._client is not None:
             from nats.errors import Error
@@ -135,7 +136,7 @@ class NatsConnection:
                 await self._subscribe(self._client, subject, handle, queue)
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
-        """Sends a message; False if there is no connection. Raises ValueError if the message is too long."""
+        """Sends a message. Returns False if no connection is open. Raises ValueError if the message is too long."""
         if len(data) > MAX_MESSAGE_BYTES:
             raise ValueError(f"A message between processes has at most {MAX_MESSAGE_BYTES:,} bytes.")
         if self._client is None:

@@ -1,5 +1,4 @@
-"""The replies to a remote call: pieces of output, then the result or an error. ``Caller`` sends calls and reads the
-replies."""
+"""Sends remote calls (``Caller``) and encodes their replies: pieces of output, then the result or an error."""
 
 import asyncio
 import itertools
@@ -21,7 +20,7 @@ MAX_CHARACTERS = 100_000
 
 
 class Kind(bytes, Enum):
-    """The kind of a reply, sent as its first byte. After ``PART``, the next message continues the same text."""
+    """The kind of a reply, sent as its first byte. ``PART`` means that the next message continues the same text."""
 
     OUTPUT = b"o"
     PART = b"p"
@@ -30,7 +29,7 @@ class Kind(bytes, Enum):
 
 
 def encode_reply(kind: Kind, text: str) -> Iterator[bytes]:
-    """Encodes a reply as one or more messages of limited size."""
+    """Yields the messages of a reply. A text that is too long for one message is split."""
     last = max(0, len(text) - 1) // MAX_CHARACTERS * MAX_CHARACTERS
     for start in range(0, last, MAX_CHARACTERS):
         yield Kind.PART + text[start : start + MAX_CHARACTERS].encode()
@@ -38,23 +37,23 @@ def encode_reply(kind: Kind, text: str) -> Iterator[bytes]:
 
 
 def decode_reply(data: bytes) -> tuple[Kind, str]:
-    """The kind and the text of a message. Raises ValueError if it is invalid."""
+    """Returns the kind and the text of a message. Raises ValueError if the message is invalid."""
     return Kind(data[:1]), data[1:].decode()
 
 
 class CallOutput:
-    """Iterates over the output of a call. ``aclose`` ends the call even if nothing was read; an async generator around
-    ``replies`` could not do that, because closing it before the first item runs none of its code."""
+    """Iterates over the output of a call. ``aclose`` ends the call even if no output was read. An async generator could
+    not do that: if it is closed before its first item, none of its code runs."""
 
     def __init__(self, replies: AsyncGenerator[tuple[Kind, str]]) -> None:
         self._replies = replies
 
     def __aiter__(self) -> Self:
-        """Itself."""
+        """Returns itself."""
         return self
 
     async def __anext__(self) -> str:
-        """The next piece of output. An error of the call is returned as a piece as well."""
+        """Returns the next piece of output. If the call fails, returns the error as a piece of output."""
         try:
             kind, text = await anext(self._replies)
         except LabUnavailableError:
@@ -67,7 +66,9 @@ class CallOutput:
 
 
 class Caller(ABC):
-    """Calls a lab in another process. Use it only in the loop of the connection, unless a method states otherwise."""
+    """Calls a lab in another process. Use it only in the connection's loop, except methods that state otherwise.
+    ``machine`` names the lab's machine, and ``inbox`` the part of the subject for replies that belongs to this
+    process."""
 
     def __init__(self, connection: Connection, machine: str, inbox: str) -> None:
         self._connection = connection
@@ -81,26 +82,30 @@ class Caller(ABC):
 
     @abstractmethod
     def _require_lab(self) -> str:
-        """The name of the lab to which calls are sent now. Raises LabUnavailableError."""
+        """Returns the name of the lab to which calls are sent now. Raises LabUnavailableError if no lab runs."""
 
     def _unavailable(self, problem: str) -> LabUnavailableError:
         return LabUnavailableError(deployment.about(problem, self._machine))
 
     def end_calls(self, problem: str) -> None:
-        """Ends all calls in progress with LabUnavailableError."""
+        """Ends all calls in progress with a LabUnavailableError, with ``problem`` as the message."""
         for replies in self._replies.values():
             replies.put_nowait(self._unavailable(problem))
 
     def on_reply(self, message: Message) -> None:
-        """Handles a reply, or NATS's report that no process is subscribed to the call."""
+        """Handles a reply to a call, or NATS's report that no process has received the call."""
         replies = self._replies.get(message.subject)
         if replies is not None:
             problem = deployment.LAB_UNAVAILABLE
             replies.put_nowait(self._unavailable(problem) if message.is_unheard else decode_reply(message.data))
 
     async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
-        """Makes a call and returns its result or, if it streams output, a ``CallOutput`` as soon as the lab has
-        accepted it. Raises the lab's error, or LabUnavailableError. May be called from any event loop."""
+        """Calls a function of the lab and returns its result. ``host`` is the id of the private host whose lab is
+        called, empty for the server's own. May be called from any event loop.
+
+        If the function streams output, returns a ``CallOutput`` as soon as the lab has accepted the call. Raises the
+        lab's error, or LabUnavailableError.
+        """
         work = self._request(function, host, function.encode_arguments(*args, **kwargs))
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work
@@ -121,8 +126,8 @@ class Caller(ABC):
         return function.decode_result(text)
 
     async def _send_call(self, function: RemoteCall, host: str, arguments: str) -> AsyncGenerator[tuple[Kind, str]]:
-        """Sends a call, and yields its replies up to the result or the error. If the caller closes the generator before
-        that, cancels the call. Raises LabUnavailableError."""
+        """Sends a call and yields the replies, the last of which is the result or the error. If the generator is closed
+        earlier, cancels the call. Raises LabUnavailableError."""
         lab, call = self._require_lab(), msgspec.json.encode(CallMessage(function.name, host, arguments))
         subject = f"{self._inbox}.{next(self._numbers)}"
         queue = self._replies[subject] = asyncio.Queue()

@@ -1,9 +1,9 @@
-"""Functions of the lab that web processes call by name.
+"""The functions of the lab that web processes call by name, and how their arguments and results are encoded.
 
-If both are one process, they are called directly. Otherwise the name and the arguments are sent in messages
-(``lab.remote.replies``, ``lab.remote.call_server``), so msgspec must be able to encode every argument and result.
-The lab supplies the first argument: a ``Lab``, the ``GroupHosts``, the ``Terminals``, or the ``Supervisor`` that holds
-all of them.
+If lab and web process are one process, the functions are called directly. Otherwise the name and the arguments are sent
+in messages (``lab.remote.replies``, ``lab.remote.call_server``), so msgspec must be able to encode every argument and
+result. The lab supplies the first argument: a ``Lab``, the ``GroupHosts``, the ``Terminals``, or the ``Supervisor``
+that holds all of them.
 """
 
 import inspect
@@ -60,8 +60,8 @@ ERRORS: dict[str, type[Exception]] = {
 
 
 class CallMessage(msgspec.Struct, frozen=True, array_like=True):
-    """Calls a function by its name, with the arguments as JSON. ``host`` names the private host whose lab is called,
-    empty for the server's own."""
+    """The message that calls a function: its name, and its arguments as JSON. ``host`` is the id of the private host
+    whose lab is called, empty for the server's own lab."""
 
     name: str
     host: str
@@ -69,7 +69,7 @@ class CallMessage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class EncodedError(msgspec.Struct, frozen=True, array_like=True):
-    """An error, as it is encoded in a message."""
+    """An error in a message: the name of its class, its text and, for an EngineError, the HTTP status."""
 
     name: str
     text: str
@@ -86,7 +86,7 @@ class RemoteCall:
 
     @cached_property
     def name(self) -> str:
-        """The name of the call in messages: the module's last part and the function's name."""
+        """The name of the function in messages: the last part of its module's name, and its own name."""
         return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
 
     @cached_property
@@ -103,7 +103,7 @@ class RemoteCall:
 
     @cached_property
     def target(self) -> type:
-        """The type of the first argument, which the lab supplies. It is ``Terminals`` for methods."""
+        """The type of the first argument, which the lab supplies. For methods it is ``Terminals``."""
         target: type = self._hints.get(self._parameters[0], Terminals)
         return target
 
@@ -123,11 +123,12 @@ class RemoteCall:
 
     @cached_property
     def streams(self) -> bool:
-        """Whether the result is a stream of text."""
+        """Whether the function streams its output instead of returning a result."""
         return typing.get_origin(self._hints["return"]) is AsyncGenerator
 
     def encode_arguments(self, *args: Any, **kwargs: Any) -> str:
-        """The arguments, completed with the defaults, as JSON. Raises TypeError if they do not match the signature."""
+        """Returns the arguments as JSON, completed with the defaults. Raises TypeError if they do not match the
+        signature."""
         if kwargs or len(args) != len(self._parameters) - 1:  # to bind takes longer than to encode
             bound = self._signature.bind(None, *args, **kwargs)
             bound.apply_defaults()
@@ -135,22 +136,23 @@ class RemoteCall:
         return msgspec.json.encode(args).decode()
 
     def decode_arguments(self, text: str) -> tuple[Any, ...]:
-        """The arguments, without the first one, from JSON. Raises msgspec.ValidationError if they do not match the
-        signature."""
+        """Decodes the arguments, without the first one, from JSON. Raises msgspec.ValidationError if they do not match
+        the signature."""
         arguments: tuple[Any, ...] = self._arguments_decoder.decode(text)
         return arguments
 
     def encode_result(self, value: object) -> str:
-        """The result as JSON."""
+        """Returns the result as JSON."""
         return msgspec.json.encode(value).decode()
 
     def decode_result(self, text: str) -> Any:
-        """The result, decoded from JSON."""
+        """Decodes the result from JSON."""
         return self._result_decoder.decode(text)
 
 
 def encode_error(error: Exception) -> str:
-    """An error as JSON: as its nearest base class in ``ERRORS``, or as LabFailedError if it has none there."""
+    """Returns an error as JSON. If its class is not in ``ERRORS``, encodes it as the nearest base class in ``ERRORS``,
+    or as LabFailedError."""
     for error_type in type(error).__mro__:
         if error_type in ERRORS.values():
             status = error.status if isinstance(error, EngineError) else 0
@@ -160,7 +162,7 @@ def encode_error(error: Exception) -> str:
 
 
 def decode_error(text: str) -> Exception:
-    """The error that ``encode_error`` has encoded, to be raised in the caller's process."""
+    """Returns the error that ``encode_error`` has encoded, to be raised in the caller's process."""
     encoded = msgspec.json.decode(text, type=EncodedError)
     error_type = ERRORS.get(encoded.name, LabFailedError)
     if issubclass(error_type, EngineError):
@@ -227,13 +229,13 @@ BETWEEN_MACHINES = frozenset(name for name, call in REMOTE_CALLS.items() if call
 
 
 def find_call(function: Function) -> RemoteCall | None:
-    """The remote call of a function; None if it cannot be called remotely."""
+    """Returns the remote call of a function; None if the function cannot be called remotely."""
     return _BY_FUNCTION.get(function)
 
 
 async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") -> Any:
-    """The object that becomes the first argument of a call. ``host`` names the private host whose lab is called, empty
-    for the server's own lab. Raises LabUnavailableError or EngineError."""
+    """Returns the object that becomes the first argument of a call. ``host`` is the id of the private host whose lab is
+    called, empty for the server's own lab. Raises LabUnavailableError or EngineError."""
     if call.target is Supervisor:
         return supervisor
     if call.target is GroupHosts:

@@ -33,7 +33,8 @@ NOTE_S = 10.0
 
 
 class RpcServer:
-    """Executes the calls of web processes. ``on_lost`` is called when another lab has taken over this machine."""
+    """Serves the web processes of a team deployment over NATS. ``on_lost`` is called when another lab has taken over
+    this machine."""
 
     def __init__(
         self, supervisor: Supervisor, nats: NatsConnection, wakeups: WakeupChannel, on_lost: Callable[[], None]
@@ -54,13 +55,13 @@ class RpcServer:
 
     @property
     def _lab(self) -> str:
-        """This lab's name in heartbeats. It changes with each lost connection; calls to an earlier name are executed as
-        well."""
+        """The name of this lab in heartbeats. It changes whenever the connection was lost. Calls to earlier names are
+        executed as well."""
         return f"{self._start}.{self._losses}"
 
     def _on_loss(self) -> None:
-        """Takes a new name and cancels all calls, because replies may have been lost: web processes give up their calls
-        when a heartbeat has another name."""
+        """Takes a new name and cancels all calls, because replies may have been lost. When a heartbeat contains another
+        name, web processes give up their calls."""
         self._losses += 1
         self._calls.cancel()
 
@@ -86,7 +87,8 @@ class RpcServer:
         self._loops.append(loop.create_task(shared_clock.follow(self._database.run), name="database-clock"))
 
     async def close(self) -> None:
-        """Cancels all calls, and sends a last heartbeat which states that the lab was stopped."""
+        """Cancels all calls, and sends a last heartbeat with the message that the lab was stopped. Does nothing before
+        ``start``."""
         loops, self._loops = self._loops, []
         if not loops:
             return
@@ -124,14 +126,15 @@ class RpcServer:
         await self._nats.publish(f"{WEB_HEARTBEATS}.{self._machine}", msgspec.json.encode(message))
 
     async def _note_machine(self) -> None:
-        """Stores the current facts about this machine, if it has joined the installation."""
+        """Stores the current facts about this machine in the database, for a machine that has joined the
+        installation."""
         if not self._supervisor.waits:
             facts = await read_facts(self._supervisor)
             await self._database.run(machines.note_facts, self._machine, facts, shared_clock())
 
     async def _check_wanted(self) -> None:
-        """Starts a pass if the wanted state in the database has changed, since wake-ups may be lost. If it can be read,
-        the lab counts as healthy."""
+        """Starts a pass if the wanted state in the database has changed, because wake-ups may be lost. Then records
+        that the lab is healthy, because the database could be read."""
         wanted = await self._database.run(wanted_state)
         if wanted != self._wanted:
             self._wanted = wanted

@@ -12,8 +12,8 @@ MAX_CONTAINERS = 40
 
 @dataclass(frozen=True, slots=True)
 class HostContainer:
-    """A container on a group's host. ``since`` is its start in seconds since the epoch, 0 if it never ran.
-    ``experiment`` and ``arm`` are empty if a terminal or a workshop step created it."""
+    """A container on a group's host. ``since`` is the time of its start in seconds since the epoch, 0 if it never ran.
+    ``experiment`` and ``arm`` are empty if a terminal or a workshop step has created it."""
 
     name: str
     image: str
@@ -26,7 +26,7 @@ class HostContainer:
 
 
 async def containers(lab: Lab) -> tuple[HostContainer, ...]:
-    """The containers of the host, running ones first. Raises EngineError."""
+    """Returns the containers of the host, running ones first, at most ``MAX_CONTAINERS``. Raises EngineError."""
     engine = lab.context.engine
     drivers = {network.name: network.driver for network in await engine.networks({})}
     listed = [

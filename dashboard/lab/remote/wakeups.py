@@ -1,7 +1,8 @@
-"""Wake-ups between processes, sent over NATS or over the link.
+"""Wake-ups between processes, sent over NATS or over the link. A wake-up is a tuple of strings, its kind and its
+arguments, and reports that something in the database has changed.
 
-NATS may lose them: the state is in the database, which receivers also poll. A wake-up is a tuple of strings: its kind
-and its arguments. While a message is being sent, further wake-ups are collected for the next one.
+NATS may lose wake-ups, so receivers also poll the database. While a message is being sent, further wake-ups are
+collected for the next message.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ _DECODER = msgspec.json.Decoder(tuple[Wakeup, ...])
 
 
 class WakeupChannel:
-    """Sends and receives wake-ups. Does nothing if there is no other process."""
+    """Sends and receives wake-ups over a connection. If there is no other process, sends nothing."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -45,7 +46,7 @@ class WakeupChannel:
             self._sending = self._loop.create_task(self._send(), name="wakeups")
 
     async def close(self) -> None:
-        """Stops sending. Pending wake-ups have 50 ms to be sent."""
+        """Stops sending. Waits 50 ms for pending wake-ups."""
         if self._sending is not None:
             if self._has_pending.is_set():
                 await asyncio.sleep(0.05)
@@ -55,11 +56,12 @@ class WakeupChannel:
         self._loop = None
 
     async def listen(self, subject: str, receive: Callable[[Wakeup], None]) -> None:
-        """Calls ``receive`` with each wake-up on a subject."""
+        """Subscribes to a subject; ``receive`` is called with each wake-up on it."""
         await self.listen_by_subject(subject, lambda _subject, wakeup: receive(wakeup))
 
     async def listen_by_subject(self, subject: str, receive: Callable[[str, Wakeup], None]) -> None:
-        """Calls ``receive`` with the subject and the wake-up; ``subject`` may contain wildcards."""
+        """Subscribes to a subject, which may contain wildcards; ``receive`` is called with the subject and the
+        wake-up."""
 
         def handle(message: Message) -> None:
             for wakeup in _DECODER.decode(message.data):
@@ -68,8 +70,8 @@ class WakeupChannel:
         await self._connection.listen(subject, handle)
 
     def send(self, subject: str, *wakeup: str) -> None:
-        """Queues a wake-up for the other processes that listen to a subject. Returns at once; may be called from any
-        thread."""
+        """Queues a wake-up, which consists of ``wakeup``, for the other processes that subscribe to the subject.
+        Returns at once. May be called from any thread."""
         if self._loop is not None and self._sending is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, subject, wakeup)
 

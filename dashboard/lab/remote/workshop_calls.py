@@ -1,4 +1,4 @@
-"""Remote calls of workshop pages: actions in a step, the true answer to a question, and images."""
+"""Remote calls of workshop pages: what a user does in a step, the true answer to a question, images and diagrams."""
 
 import asyncio
 import time
@@ -25,15 +25,18 @@ _preparing: set[asyncio.Task[str]] = set()
 
 @cache
 def library() -> Library:
-    """The workshops of this installation."""
+    """Returns the workshops of this installation."""
     return Library(configuration.data_dir() / "workshops")
 
 
 @dataclass(frozen=True, slots=True)
 class StepAccess:
-    """Which steps a user may work on, and where. ``digest`` identifies the version of the workshop that the page shows.
-    With ``free`` all steps are open, otherwise those before the index ``until``. Commands run on the host of the
-    ``group``, or on the server's engine if it is empty."""
+    """Which steps of a workshop a person may work on, and where their commands run.
+
+    ``digest`` identifies the version of the workshop that the page shows. If ``free`` is true, steps are open even if
+    earlier ones are not done. Steps from the index ``until`` on are closed; None means no limit. Commands run on the
+    host of the ``group``, or on the server's engine if it is empty.
+    """
 
     person: str
     workshop: str
@@ -45,15 +48,15 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """The host, as a step shows it before the first check. ``picture`` contains the wide and the narrow diagram, None
-    if the machine could not be read."""
+    """What a step shows of the host before the first check: its images, and the wide and the narrow diagram
+    (``picture``), None if the machine could not be read."""
 
     images: tuple[str, ...] = ()
     picture: tuple[Picture, Picture] | None = None
 
 
 class StepAction(StrEnum):
-    """An action of a user in a step."""
+    """What a user can do in a step."""
 
     PREDICT = "predict"
     RUN = "run"
@@ -63,8 +66,9 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action. ``ran`` is the index of the command that was run; ``pressed``: the user pressed the
-    button that checks the step."""
+    """The result of an action: of the check (``checked``) and of the command (``done``), None if the action included
+    none. ``ran`` is the index of the command. ``pressed`` is true if the user has pressed the button that checks the
+    step."""
 
     checked: CheckResult | None = None
     done: CommandResult | None = None
@@ -73,7 +77,8 @@ class ActionResult:
 
 
 async def _workshop(slug: str, digest: str) -> Workshop:
-    """The workshop in the version that the page shows; StepLockedError if this lab does not have it in this version."""
+    """Returns the workshop in the version that the page shows. Raises StepLockedError if this lab does not have this
+    version."""
     workshop = await asyncio.to_thread(library().get, slug)
     if workshop is None or workshop.digest != digest:
         raise StepLockedError(
@@ -95,9 +100,9 @@ async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
 async def act(
     supervisor: Supervisor, access: StepAccess, action: StepAction, step: str, number: int = 0, pressed: bool = False
 ) -> ActionResult:
-    """Performs an action. ``number`` is the index of the choice, the command or the hint; ``pressed``: the user has
-    requested the check. Raises StepLockedError with what to do first, ValueError with a message for the user, or
-    EngineError."""
+    """Performs an action in a step. ``number`` is the index of the choice, the command or the hint. ``pressed``: the
+    user has requested the check with the button. Raises StepLockedError with what to do first, ValueError with a
+    message for the user, or EngineError."""
     context = supervisor.lab.context
     host = await _host(supervisor, access.group)
     workshop = await _workshop(access.workshop, access.digest)
@@ -126,14 +131,16 @@ async def act(
 
 
 async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
-    """The images and the diagram of the host on which the commands run. TimeoutError after ``VIEW_S`` seconds."""
+    """Returns the images and the diagrams of the host on which a step's commands run. Raises TimeoutError after
+    ``VIEW_S`` seconds."""
     async with asyncio.timeout(VIEW_S):
         observation = await observe_host(await _host(supervisor, group), time.time())
         return HostView(tuple(sorted(observation.images)), draw_engine(observation))
 
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
-    """Starts providing these images in the background, if that requires no download."""
+    """Starts making these images available in the background if the lab's engine is on a private host. On other
+    engines, where this may require a download, a step's commands do it."""
     task = asyncio.get_running_loop().create_task(pull_images(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)
@@ -146,14 +153,15 @@ def _prepared(task: asyncio.Task[str]) -> None:
 
 
 async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Picture] | None:
-    """The wide and the narrow diagram of the engine's current state; None if its machine cannot be read. Raises
-    StepLockedError or EngineError."""
+    """Returns the wide and the narrow diagram of the current state of the engine on which a step's commands run; None
+    if its machine cannot be read. Raises StepLockedError or EngineError."""
     host = await _host(supervisor, group)
     return draw_engine(await observe_host(host, time.time()))
 
 
 async def truth(lab: Lab, workshop: str, digest: str, step: str) -> str:
-    """The true answer to a step's question, which is read from the server's engine now; empty if it cannot be read."""
+    """Returns the true answer to a step's question, read from the server's engine now; empty if it cannot be read.
+    Raises StepLockedError or EngineError."""
     loaded = await _workshop(workshop, digest)
     number = loaded.index(step)
     asked = loaded.steps[number] if number is not None else None
