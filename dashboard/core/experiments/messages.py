@@ -133,10 +133,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the comparison, with a value for each column in ``cells``: None if there is none, and ``absent`` then
-    has the word to show. ``notes`` are short remarks on cells. ``why`` is the reason for a difference, one sentence.
-    ``normalised`` has the value that is compared, if it is not the cell's text. Rows with ``detail`` are hidden until
-    the user shows them."""
+    """One row of the comparison, with a value for each column in ``cells``. The value is None if there is nothing to
+    show; ``absent`` then has a word. ``notes`` are short remarks on cells. ``why`` is the reason for a difference, one
+    sentence. ``normalised`` has the value that is compared if it is not the cell's text. Rows with ``detail`` are
+    folded at first."""
 
     section: str
     key: str

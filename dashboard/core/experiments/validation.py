@@ -95,8 +95,7 @@ def parse_sysctls(text: str) -> dict[str, str]:
 
 
 def parse_add_host(text: str) -> tuple[str, ...]:
-    """Parses ``name:address`` and ``name:host-gateway`` lines, as ``--add-host`` takes them. Raises ValueError
-    otherwise."""
+    """Parses ``name:address`` or ``name:host-gateway`` lines of ``--add-host``. Raises ValueError for other lines."""
     entries = tuple(line.strip() for line in text.splitlines() if line.strip())
     for entry in entries:
         sentence = _add_host_problem(entry)
