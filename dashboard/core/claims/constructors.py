@@ -1,5 +1,5 @@
-"""Constructors of claims that differ only in their lines and in what they expect, and expectations for engines on which
-a claim cannot be tested."""
+"""Builds claims that differ only in their command lines and expected results, and defines expectations for engines on
+which a claim cannot be tested."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
@@ -34,14 +34,15 @@ ONE_NETWORK = Expectation(
 
 
 class Details(TypedDict, total=False):
-    """The fields of a claim that many claims leave out."""
+    """The optional fields of a claim, which the constructors pass on unchanged."""
 
     exact: str
     otherwise: tuple[Expectation, ...]
 
 
 def show_ask(ask: Ask) -> tuple[str, ...]:
-    """The lines that a person types to send the request. ``ADDRESS`` and ``GATEWAY`` stand for those of a container."""
+    """Returns the commands that a person types to send this request. In them ``ADDRESS`` and ``GATEWAY`` stand for the
+    address and the gateway of a container."""
     kind = ask.address.rpartition(".")[2]
     host = kind.upper() if kind in {"address", "gateway"} else bracket(ask.address)
     url = f"http://{host}/" if ask.port == 80 else f"http://{host}:{ask.port}/"
@@ -66,9 +67,12 @@ def exchange_claim(
     daemon: str = "",
     **details: Unpack[Details],
 ) -> Claim:
-    """A claim about requests that are sent after the lines, each with its expected result, and, unless ``matched`` is
-    None, about the packets that its rules matched. ``daemon`` is a line ``dockerd …``: the engine is started with these
-    options. The claim needs a private host unless ``needs`` states something else."""
+    """Builds a claim about HTTP requests, which are sent after ``lines`` have been executed.
+
+    ``asks`` maps each request to its expected result. ``matched``: whether the firewall rules among the lines must
+    match packets; None if the claim says nothing about them. ``daemon``: a line ``dockerd …``; if it is given, the
+    claim runs on an engine that is started with its options. By default, the claim needs a private host.
+    """
     observe = observe_exchanges_on(daemon, lines, *asks) if daemon else observe_exchanges(lines, *asks)
     shown = [line for ask in asks for line in show_ask(ask)]
     return Claim(

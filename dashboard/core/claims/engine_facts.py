@@ -1,4 +1,4 @@
-"""Facts about an engine when a claim is judged, and the conditions under which claims expect something else."""
+"""Facts about an engine, and the conditions on them under which a claim expects another result."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,8 +15,8 @@ GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv4"
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """Options of dockerd that no API response contains. None: unknown, because the daemon is not a local process.
-    ``gateway_mode`` is the IPv4 gateway mode of new bridge networks."""
+    """Options of dockerd that no API response contains. An option is None if it is unknown, because the daemon is not a
+    local process. ``gateway_mode`` is the IPv4 gateway mode of new bridge networks."""
 
     userland_proxy: bool | None = None
     iptables: bool | None = None
@@ -26,10 +26,12 @@ class DaemonOptions:
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """The facts about an engine that decide what claims expect. ``api`` is the version that requests use;
-    ``bridge_ipv6``: the default bridge has IPv6; ``rootless_network``: RootlessKit's network driver, empty for engines
-    that run as root or without RootlessKit; ``rootless``: an ordinary user runs it; ``firewalld``: it adds its bridges
-    to zones of firewalld."""
+    """The facts about an engine that decide what claims expect.
+
+    ``api`` is the API version that requests use. ``bridge_ipv6``: the default bridge has IPv6. ``rootless_network`` is
+    RootlessKit's network driver, empty for an engine that runs as root or without RootlessKit. ``rootless``: an
+    ordinary user runs the engine. ``firewalld``: the engine adds its bridges to zones of firewalld.
+    """
 
     version: Version = UNKNOWN_VERSION
     api: Version = UNKNOWN_VERSION
@@ -43,8 +45,9 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class EngineCondition:
-    """A set of engines: those that match every given field. An unknown fact matches nothing; versions
-    are those of Docker Engine."""
+    """A condition on the facts about an engine. ``kind`` and every other field that is not None must match; an unknown
+    fact matches nothing. ``before`` and ``before_api`` are exclusive upper limits of the versions of Docker Engine and
+    its API."""
 
     kind: EngineKind = EngineKind.DOCKER
     before: Version | None = None
@@ -59,7 +62,7 @@ class EngineCondition:
     firewalld: bool | None = None
 
     def matches(self, facts: EngineFacts) -> bool:
-        """Whether the engine belongs to the set."""
+        """Whether the facts fulfil the condition."""
         options = facts.options
         return facts.kind is self.kind and all(
             (
@@ -78,7 +81,7 @@ class EngineCondition:
 
     @property
     def text(self) -> str:
-        """The set in words: ``before Engine 25.0``, ``with userland-proxy=false``."""
+        """The condition in words, such as ``before Engine 25.0`` or ``with userland-proxy=false``."""
         options = {"userland-proxy": self.userland_proxy, "iptables": self.iptables, "icc": self.icc}
         parts = [
             f"with {'rootless ' * bool(self.rootless)}{ENGINE_NAMES[self.kind]}"
@@ -110,9 +113,10 @@ ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in its user's rootles
 
 
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
-    """The options of a running dockerd, from its command line and the text of its daemon.json (None: unreadable).
+    """Returns the options of a running dockerd. ``command`` is its command line; ``configuration`` is the text of its
+    daemon.json, None if the file cannot be read.
 
-    dockerd refuses an option that both contain. The boolean options are on by default (moby,
+    dockerd does not start if both contain the same option. The boolean options are on by default (moby,
     daemon/config/config_linux.go).
     """
     try:
@@ -129,7 +133,8 @@ def parse_daemon_options(command: Sequence[str], configuration: str | None) -> D
 
 
 def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
-    """The value of ``--default-network-opt bridge=com.docker.network.bridge.gateway_mode_ipv4=MODE``."""
+    """Returns MODE of ``--default-network-opt bridge=com.docker.network.bridge.gateway_mode_ipv4=MODE`` or of the same
+    setting in daemon.json; ``nat`` without either."""
     for word in command:
         if f"bridge={GATEWAY_MODE}=" in word:
             return word.rpartition("=")[2]
@@ -139,8 +144,8 @@ def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
 
 
 def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bool:
-    """The value of a boolean option. Go's flag parser accepts a value only after ``=``; a bare ``--name`` means
-    true."""
+    """Returns the value of a boolean option, True if it is not set. Go's flag parser accepts a value only after ``=``;
+    a bare ``--name`` means true."""
     for word in command:
         option, _, setting = word.partition("=")
         if option in {f"--{name}", f"-{name}"}:
@@ -160,7 +165,7 @@ def facts_of(
     rootless: bool = False,
     firewalld: bool = False,
 ) -> EngineFacts:
-    """The facts, from texts in an engine's responses."""
+    """Builds the facts; ``version`` and ``api`` are texts from an engine's responses."""
     return EngineFacts(
         parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network, rootless, firewalld
     )

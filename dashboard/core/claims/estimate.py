@@ -1,4 +1,4 @@
-"""How long a run of claims takes: from the durations of earlier runs, or else from what the claims need."""
+"""Estimates how long a run of claims takes: from the durations of earlier runs, or else from what the claims need."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -15,7 +15,8 @@ HOST_S = 3.0
 
 
 def claim_seconds(claim: Claim, recorded: Mapping[str, float]) -> float:
-    """How long one claim takes, without the start of a private host."""
+    """Returns the estimated seconds of one claim, without the start of a private host. ``recorded`` has the seconds of
+    earlier runs by claim id."""
     if claim.id in recorded:
         return recorded[claim.id]
     if Need.MEASURE in claim.needs:
@@ -24,8 +25,8 @@ def claim_seconds(claim: Claim, recorded: Mapping[str, float]) -> float:
 
 
 def run_seconds(claims: Sequence[Claim], recorded: Mapping[str, float], done: Collection[str] = ()) -> float:
-    """The remaining seconds of a run, without the ``done`` claims; until one is done, with the start of private
-    hosts."""
+    """Returns the estimated seconds until a run ends. ``done`` has the ids of the claims that have ended. Until the
+    first has ended, the estimate includes the start of private hosts."""
     plan = make_plan(claim for claim in claims if claim.id not in done)
     alone = _seconds(plan.alone, recorded)
     concurrent = [*_seconds(plan.harmless, recorded), *_seconds(plan.shared, recorded), *alone]
@@ -36,7 +37,8 @@ def run_seconds(claims: Sequence[Claim], recorded: Mapping[str, float], done: Co
 
 
 def describe_seconds(seconds: float) -> str:
-    """The duration as text: ``about 5 s``, ``about 40 s``, ``about 1.5 min``; as exact as an estimate is."""
+    """Formats an estimate, rounded up: ``about 5 s``, ``about 40 s``, ``about 1.5 min``. The longer it is, the coarser
+    the rounding."""
     if seconds < 55:
         step = 1 if seconds < 10 else 5
         return f"about {max(1, math.ceil(seconds / step) * step)} s"

@@ -1,4 +1,5 @@
-"""Observes requests: executes the lines of a claim in order, sends requests, and judges the responses."""
+"""Runs claims about HTTP requests: executes the lines of a claim in order, sends the requests, and judges the
+responses."""
 
 import re
 import shlex
@@ -25,9 +26,9 @@ _COUNTER = re.compile(r"\[(\d+):\d+\] .*--comment \"?([\w-]+)\"?(?: |$)", re.ASC
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GET. ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name; ``address`` an address, or
-    ``NAME.address`` or ``NAME.gateway`` of a container. ``routed``: the neighbour gets a route to the address via the
-    machine."""
+    """One GET request. ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name. ``address`` is an IP address, or
+    ``NAME.address`` or ``NAME.gateway`` for the address or gateway of the container NAME. ``routed``: the neighbour
+    gets a route to the address through the machine."""
 
     sender: str
     address: str
@@ -37,8 +38,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Exchanges:
-    """What was observed: the containers by name, the responses with a description of each request, and the number
-    of packets that each firewall rule matched."""
+    """The result of a claim's lines and requests: the containers by name, each request as text with its response, and
+    each firewall rule with the number of packets that it matched."""
 
     containers: Mapping[str, Container] = field(default_factory=dict)
     responses: tuple[tuple[str, Response], ...] = ()
@@ -46,29 +47,30 @@ class Exchanges:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """A line for each request and each rule."""
+        """One line for each request and for each rule."""
         return (
             *(f"{request}: {response.summary}" for request, response in self.responses),
             *(f"packets that the rule {rule} matched: {count}" for rule, count in self.packets),
         )
 
     def address(self, text: str) -> str:
-        """An address, or that of a container for ``NAME.address`` and ``NAME.gateway``."""
+        """Replaces ``NAME.address`` and ``NAME.gateway`` by the address or gateway of the container NAME; returns any
+        other text unchanged."""
         match = _OF_CONTAINER.fullmatch(text)
         return str(getattr(self.containers[match[1]], match[2])) if match and match[1] in self.containers else text
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The expected result of a request: a response, or no connection; and the client that the server sees, as an
-    address or as ``NAME.address`` or ``NAME.gateway``."""
+    """The expected result of a request: a response, or no connection. ``client`` is the client address that the server
+    must see, as an IP address, ``NAME.address`` or ``NAME.gateway``; empty if any address will do."""
 
     answered: bool
     client: str = ""
 
 
 def answers(client: str = "") -> Expected:
-    """Expects a response, sent to this client."""
+    """Expects a response, and that the server sees ``client`` as its client if one is given."""
     return Expected(answered=True, client=client)
 
 
@@ -76,10 +78,12 @@ NO_CONNECTION = Expected(answered=False)
 
 
 async def run_script(testbed: Testbed, lines: Sequence[str]) -> dict[str, Container]:
-    """Executes the lines as a person would type them, and waits until servers listen; returns the containers by name.
+    """Executes the lines as a person would type them, and waits until the started servers listen. Returns the
+    containers by name.
 
-    It executes ``docker network create``, ``docker run``, ``python3 -m http.server``, and commands of iptables(8) and
-    ip(8) that change the machine; these are undone when the claim ends. Other lines are only shown.
+    The commands that it executes are ``docker network create``, ``docker run``, ``python3 -m http.server``, and
+    commands of iptables(8) and ip(8) that change the machine, which are reverted when the claim ends. It ignores all
+    other lines.
     """
     containers: dict[str, Container] = {}
     for line in lines:
@@ -104,12 +108,13 @@ async def run_script(testbed: Testbed, lines: Sequence[str]) -> dict[str, Contai
 
 
 def place_of(line: str) -> str:
-    """Where a line is typed, by the comment at its end: ``MACHINE`` without one."""
+    """Returns where the line is typed, according to the comment at its end: ``MACHINE``, ``NEIGHBOUR`` or ``ROUTER``;
+    without such a comment ``MACHINE``."""
     return next((place for comment, place in ELSEWHERE.items() if line.endswith(comment)), MACHINE)
 
 
 def undo_line(line: str) -> str:
-    """The line that reverts a change; empty for a line that changes nothing."""
+    """Returns the command that reverts the line; empty if the line changes nothing."""
     words = shlex.split(line, comments=True)
     if words[0] in {"iptables", "ip6tables"}:
         return re.sub(r" -[IA] ", " -D ", line, count=1) if {"-I", "-A"} & set(words) else ""
@@ -123,7 +128,8 @@ def undo_line(line: str) -> str:
 
 
 async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """The text of each rule with a comment among the lines, and the number of packets that it matched."""
+    """Reads the counters of the firewall rules among the lines. Returns each rule that has a ``--comment``, without the
+    comment, and the number of packets that it matched."""
     rules = [line for line in lines if line.startswith(("iptables ", "ip6tables ")) and _COMMENT.search(line)]
     counts: dict[str, int] = {}
     for tool in sorted({rule.split()[0] for rule in rules}):
@@ -143,12 +149,13 @@ async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) 
 
 @prepared
 async def observe_exchanges_on(testbed: Testbed, daemon: str, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """As ``observe_exchanges``, on an engine that is started with the options of the line ``dockerd …``."""
+    """Does the same as ``observe_exchanges``, on an engine that is started with the options of the line ``dockerd
+    …``."""
     return await exchange(await testbed.start_engine(daemon), lines, *asks)
 
 
 async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Executes the lines, sends the requests and reads the counters."""
+    """Executes the lines, sends the requests in order and reads the counters of the rules."""
     containers = await run_script(testbed, lines)
     observed = Exchanges(containers)
     responses = []
@@ -170,8 +177,9 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
 
 @prepared
 def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
-    """Holds if each response is as expected and, unless ``matched`` is None, the rules matched packets (True) or none
-    (False). Not testable if a request that must get no connection was not sent: that proves nothing."""
+    """Holds if each response is as expected and, unless ``matched`` is None, every rule matched packets (True) or none
+    did (False). Not testable if a request was not sent although its expected result is no connection: nothing is proved
+    then."""
     for (request, response), wanted in zip(observed.responses, expected, strict=True):
         if reason := differs_from(request, response, wanted, observed):
             return differs(reason, *observed.evidence)
@@ -184,7 +192,7 @@ def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | No
 
 
 def differs_from(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
-    """How a response differs from what is expected; empty if it does not."""
+    """Returns a sentence about how the response differs from the expected result; empty if it does not."""
     if not wanted.answered:
         return f"{request}: the connection was accepted." if response.connected else ""
     if response.status != 200:

@@ -1,4 +1,4 @@
-"""The values that claims extract from an observation, and their format as evidence."""
+"""Extracts the values that claims use from an observation, and formats them as evidence."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,33 +10,34 @@ from dashboard.core.namespaces.state import Interface, Listener, NamespaceState,
 
 
 def interface_names(state: NamespaceState) -> tuple[str, ...]:
-    """The names of all interfaces."""
+    """Returns the names of all interfaces."""
     return tuple(interface.name for interface in state.interfaces)
 
 
 def find_interface(state: NamespaceState, name: str) -> Interface | None:
-    """An interface by its name, None if it does not exist."""
+    """Returns the interface with this name, None if it does not exist."""
     return next((interface for interface in state.interfaces if interface.name == name), None)
 
 
 def listeners_on(state: NamespaceState, port: int) -> tuple[Listener, ...]:
-    """The listeners on a TCP port."""
+    """Returns the listeners on a TCP port."""
     return tuple(found for found in state.listeners if found.protocol == Protocol.TCP and found.port == port)
 
 
 def describe_listeners(listeners: Iterable[Listener]) -> str:
-    """The listeners as evidence: ``0.0.0.0:80 docker-proxy, [::]:80 docker-proxy``."""
+    """Formats listeners as evidence: ``0.0.0.0:80 docker-proxy, [::]:80 docker-proxy``."""
     texts = [f"{bracket(found.address)}:{found.port} {found.process or 'unknown process'}" for found in listeners]
     return ", ".join(texts) or "no listener"
 
 
 def nameservers(resolv_conf: str) -> tuple[str, ...]:
-    """The name servers of a resolv.conf."""
+    """Returns the name servers in the text of a resolv.conf."""
     return parse_resolv_conf(resolv_conf).nameservers
 
 
 def host_entries(hosts: str) -> dict[str, str]:
-    """The IPv4 addresses of a hosts file by name, without the loopback entries that every container has."""
+    """Returns the IPv4 addresses in the text of a hosts file, by name. Loopback addresses, which every container has,
+    are left out."""
     return {
         name: entry.address
         for entry in parse_hosts(hosts)
@@ -46,17 +47,18 @@ def host_entries(hosts: str) -> dict[str, str]:
 
 
 def describe_list(texts: Iterable[str]) -> str:
-    """The texts, separated by semicolons; ``none`` without any."""
+    """Joins the texts with semicolons; ``none`` if there are no texts."""
     return "; ".join(texts) or "none"
 
 
 def describe_names(names: Mapping[str, str]) -> str:
-    """Names with their addresses as evidence: ``database is 192.0.2.77, other is 192.0.2.7``; ``none`` without any."""
+    """Formats names and their addresses as evidence: ``database is 192.0.2.77, other is 192.0.2.7``; ``none`` if there
+    are no names."""
     return ", ".join(f"{name} is {address}" for name, address in names.items()) or "none"
 
 
 def describe_ports(ports: Any) -> str:
-    """The Engine's map of ports as evidence: ``80/tcp at port 8080``; ``none`` without any."""
+    """Formats a map of ports from an inspect response as evidence: ``80/tcp at port 8080``; ``none`` if it is empty."""
     texts = []
     unbound: dict[str, str] = {}
     for inner, bindings in (ports or {}).items():
@@ -68,11 +70,12 @@ def describe_ports(ports: Any) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """A small file on one line, without its comments."""
+    """Joins the lines of a small file with semicolons, without its comments; ``empty`` if nothing remains."""
     rows = (" ".join(line.split()) for line in text.splitlines())
     return "; ".join(row for row in rows if row and not row.startswith("#")) or "empty"
 
 
 def describe_inodes(kind: str, places: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
-    """The inodes as evidence, a line for each place: ``net namespace of the container: 4026531840``."""
+    """Formats inodes as evidence, one line for each place: ``net namespace of the container: 4026531840``. ``places``
+    maps the name of a place to its inodes by namespace type; ``kind`` is the type to show."""
     return tuple(f"{kind} namespace of {name}: {inodes.get(kind, 'none')}" for name, inodes in places.items())

@@ -1,4 +1,5 @@
-"""Observes firewall programs: their commands, requests, and the counters of the rules that drop packets."""
+"""Runs claims about firewall programs: executes their commands, sends a request, and reads the counters of the rules
+that drop packets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,8 +16,8 @@ PROGRAMS = ("ufw ", "firewall-cmd ")
 
 @dataclass(frozen=True, slots=True)
 class FirewallExchange:
-    """A request while the firewall is active: the response, the rules that dropped packets meanwhile, and the state
-    that the program prints."""
+    """The result of a request while a firewall is active: the request with its response, the rules that dropped packets
+    while it was sent, and the state that the firewall program prints."""
 
     exchanges: Exchanges = field(default_factory=Exchanges)
     drops: tuple[Drop, ...] = ()
@@ -33,9 +34,13 @@ class FirewallExchange:
 async def observe_firewall(
     testbed: Testbed, daemon: str, lines: Sequence[str], status: str, ask: Ask, setup: str = ""
 ) -> FirewallExchange:
-    """Runs the lines on an engine that is started for them with the line ``daemon`` and the firewall ``setup``, so that
-    no rules of the firewall remain. Sends the request, reads the counters before and after it, and then runs
-    ``status``, a command of the firewall that prints its state."""
+    """Runs the lines, sends the request, and reads the counters before and after it. Then runs ``status``, a command
+    that prints the firewall's state.
+
+    All this happens on an engine that is started for the claim with the line ``daemon``, so that no firewall rules
+    remain. ``setup`` names a program that is started before the engine: firewalld. NotTestableError if a firewall
+    command fails.
+    """
     other = await testbed.start_engine(daemon, setup)
     containers: dict[str, Container] = {}
     for line in lines:
@@ -66,8 +71,8 @@ def _without_blanks(text: str) -> list[str]:
 def judge_firewall(
     observed: FirewallExchange, expected: Expected, dropping: str = "", *, matched: bool | None = None
 ) -> Judgement:
-    """Holds if the response is as expected; if, unless ``dropping`` is empty, a rule with this text dropped packets;
-    and if, unless ``matched`` is None, the rules with a comment matched packets (True) or none (False)."""
+    """Holds if the response is as expected. If ``dropping`` is given, a rule that contains this text must have dropped
+    packets. Unless ``matched`` is None, the rules with a comment must have matched packets (True) or none (False)."""
     for request, response in observed.exchanges.responses:
         if reason := differs_from(request, response, expected, observed.exchanges):
             return differs(reason, *observed.evidence)

@@ -16,7 +16,7 @@ _NEEDS_LAB_IMAGE = re.compile(r"NETMODES_|\bhttpd\b|\busleep\b")
 
 
 def mutate(text: str, mutation: Mapping[str, str]) -> str:
-    """``text`` with all words of the mutation replaced at once, so that two words can be swapped."""
+    """Replaces all words of the mutation at once, so that two words can be swapped."""
     if not mutation:
         return text
     words = "|".join(re.escape(word) for word in sorted(mutation, key=len, reverse=True))
@@ -24,19 +24,19 @@ def mutate(text: str, mutation: Mapping[str, str]) -> str:
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:
-    """The text with each ``{name}`` replaced by its value; KeyError for an unknown name."""
+    """Replaces each ``{name}`` by its value; KeyError for an unknown name."""
     return _PLACEHOLDER.sub(lambda match: names[match[1]], text)
 
 
 def show_line(line: str) -> str:
-    """A line as it is typed: with the image nginx, or the lab image if the line needs it."""
+    """Returns the line as a person types it: ``IMAGE`` becomes nginx, or the lab image if the line needs it."""
     image = "netmodes-lab:1" if _NEEDS_LAB_IMAGE.search(line) else "nginx"
     return _PLACEHOLDER.sub(lambda m: "MACHINE" if m[1] == MACHINE else m[1], line.replace("IMAGE", image))
 
 
 def daemon_options(words: Sequence[str]) -> dict[str, Any]:
-    """The members of a daemon.json for options of dockerd such as ``--userland-proxy=false`` and ``--bip=10.1.0.1/24``;
-    ValueError for any other word."""
+    """Converts options of dockerd, such as ``--userland-proxy=false`` and ``--bip=10.1.0.1/24``, to the members of a
+    daemon.json; ValueError for a word that is not an option with a value."""
     options: dict[str, Any] = {}
     for word in words:
         name, sign, value = word.removeprefix("--").partition("=")
@@ -54,8 +54,8 @@ def daemon_options(words: Sequence[str]) -> dict[str, Any]:
 
 
 def modes_of_lines(lines: Iterable[str]) -> frozenset[Mode]:
-    """The modes that ``docker run`` and ``docker network create`` lines use; an existing container or network adds
-    none."""
+    """Returns the network modes that ``docker run`` and ``docker network create`` lines use. Joining an existing
+    container or network adds no mode."""
     names = set()
     for line in lines:
         if line.startswith("docker run"):

@@ -1,4 +1,4 @@
-"""The table of all claims as Markdown: the list in docs/claims.md."""
+"""Formats all claims as Markdown: the list in docs/claims.md."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,8 @@ BEGIN, END = "<!-- the list: made by ./netmodes claims --list --markdown -->", "
 
 
 def catalogue_markdown(claims: Sequence[Claim], misconceptions: Sequence[Misconception]) -> str:
-    """Claims by topic, then the misconceptions, between ``BEGIN`` and ``END``. ◦ marks harmless claims."""
+    """Returns the table of the claims by topic and the list of misconceptions, between the lines ``BEGIN`` and ``END``.
+    ◦ marks harmless claims."""
     lines = [BEGIN, ""]
     for topic, group in by_topic(claims).items():
         lines += [f"### {topic}", "", "| claim | says | exactly |", "|---|---|---|"]

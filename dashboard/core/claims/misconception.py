@@ -8,10 +8,10 @@ from dashboard.core.reports.model import ClaimVerdict
 
 @dataclass(frozen=True, slots=True)
 class Misconception:
-    """One surprising setup. ``expected`` is what people think; ``question`` with ``choices`` asks for a prediction;
-    ``right`` is the index of the choice that is true where ``claim`` holds.
+    """One surprising setup. ``expected`` is what people think. ``question`` and ``choices`` ask for a prediction;
+    ``right`` is the index of the choice that is true on an engine where ``claim`` holds.
 
-    ``happened`` is the actual behaviour, ``why`` the cause, ``remedy`` the fix, ``remedy_lines`` what to type.
+    ``happened`` is the actual behaviour, ``why`` its cause, ``remedy`` the fix, and ``remedy_lines`` are its commands.
     """
 
     id: str
@@ -27,7 +27,8 @@ class Misconception:
     remedy_lines: tuple[str, ...] = ()
 
     def parse_choice(self, text: str) -> int:
-        """The index of a choice sent by a form. Raises ValueError with a message if the choice does not exist."""
+        """Returns the index of the choice that a form sent. Raises ValueError with a message if the choice does not
+        exist."""
         if not (text.isascii() and text.isdigit() and int(text) < len(self.choices)):
             raise ValueError("Choose one of the answers first.")
         return int(text)
@@ -35,8 +36,8 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """The result of a prediction. ``correct`` is None if this engine behaved differently, whether that was expected or
-    not: no prediction is then right or wrong."""
+    """The result of a prediction. ``predicted`` and ``outcome`` are texts of choices. ``correct`` is None, and
+    ``outcome`` empty, if the claim did not hold in its usual statement: no prediction is then right or wrong."""
 
     predicted: str
     outcome: str
@@ -46,8 +47,8 @@ class PredictionResult:
 def compare_prediction(
     misconception: Misconception, prediction: int, verdict: ClaimVerdict, condition: str = ""
 ) -> PredictionResult:
-    """Compares a prediction with the outcome. ``condition`` names the engines to which the judged statement applies,
-    and is empty for the usual statement of the claim."""
+    """Compares a prediction, the index of a choice, with the verdict of the claim. ``condition`` describes the engines
+    to which the judged statement applies, and is empty for the usual statement of the claim."""
     predicted = misconception.choices[prediction]
     if verdict is not ClaimVerdict.HOLDS or condition:
         return PredictionResult(predicted, "", None)

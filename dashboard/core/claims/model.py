@@ -1,7 +1,8 @@
-"""A claim: a sentence about a network mode that is executed, observed, and judged with evidence.
+"""A claim: a statement about a network mode that is executed, observed, and judged with evidence.
 
-A claim in ``core.claims.catalogue`` has its statement, what it launches and reads (``observe``), and what that proves
-(``judge``, a pure function). It uses an engine only through ``core.claims.testbed.Testbed``.
+A claim in ``core.claims.catalogue`` contains its statement, a function that launches containers and reads their state
+(``observe``), and a pure function that decides whether this proves the statement (``judge``). It uses an engine only
+through ``core.claims.testbed.Testbed``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dashboard.core.reports.model import ClaimVerdict
 
 
 class Topic(StrEnum):
-    """The six statements of the workshop, and two further topics."""
+    """The topics of claims: the six statements of the workshop, and two further topics."""
 
     ISOLATION = "isolation"
     PERFORMANCE = "performance"
@@ -32,7 +33,7 @@ class Topic(StrEnum):
 
 
 class Need(StrEnum):
-    """What a claim requires. Without any need it is harmless and runs on any engine."""
+    """What a claim needs. A claim without any need is harmless and runs on any engine."""
 
     ALONE = "alone"  # exclusive use of a private host: it changes files, or counts interfaces
     PORT_80 = "port-80"  # port 80 of a private host's machine
@@ -44,8 +45,8 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The outcome. ``evidence`` has the rows, inodes, rules or responses, one per line; ``reason`` is a sentence that
-    explains why the claim differs or cannot be tested."""
+    """The verdict of a claim. ``evidence`` has one line for each row, inode, rule or response that was observed.
+    ``reason`` is a sentence that explains why the claim differs or cannot be tested."""
 
     verdict: ClaimVerdict
     evidence: tuple[str, ...] = ()
@@ -53,29 +54,30 @@ class Judgement:
 
 
 def holds(*evidence: str) -> Judgement:
-    """The claim is true here."""
+    """Returns the judgement that the claim is true on this engine."""
     return Judgement(ClaimVerdict.HOLDS, evidence)
 
 
 def differs(reason: str, *evidence: str) -> Judgement:
-    """The engine or the kernel did something else."""
+    """Returns the judgement that the engine or the kernel did something else."""
     return Judgement(ClaimVerdict.DIFFERS, evidence, reason)
 
 
 def not_testable(reason: str, *evidence: str) -> Judgement:
-    """This machine lacks what the claim needs."""
+    """Returns the judgement that this machine lacks what the claim needs."""
     return Judgement(ClaimVerdict.NOT_TESTABLE, evidence, reason)
 
 
 def holds_if(proved: bool, otherwise: str, *evidence: str) -> Judgement:
-    """``holds`` if it is proved, else ``differs`` with the reason ``otherwise``."""
+    """Returns ``holds`` if ``proved`` is true, otherwise ``differs`` with the reason ``otherwise``."""
     return holds(*evidence) if proved else differs(otherwise, *evidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is expected instead on the engines that match ``on``: another statement with its judgement, or, with a
-    sentence in ``not_testable``, none. ``mutation`` and ``exact`` replace those of the claim if they are given."""
+    """What a claim expects on the engines that match the condition ``on``: another statement with its ``judge``
+    function, or no statement, with a sentence in ``not_testable`` that tells why. ``mutation`` and ``exact``, if given,
+    replace those of the claim."""
 
     on: EngineCondition
     statement: str = ""
@@ -86,7 +88,7 @@ class Expectation:
 
     @property
     def sentence(self) -> str:
-        """The statement with its condition: ``Before API 1.44: …``."""
+        """The statement after its condition: ``Before API 1.44: …``."""
         condition = self.on.text
         return f"{condition[:1].upper()}{condition[1:]}: {self.statement or 'not testable.'}"
 
@@ -95,11 +97,12 @@ class Expectation:
 class Claim:
     """One claim. ``statement`` is a whole sentence; ``source`` names where it is documented.
 
-    ``exact`` adds what the usual wording leaves out. ``lines`` are what a person would type to see it. ``mutation``
-    replaces words of the lines so that the claim must come out as ``differs``: the proof that it can fail.
+    ``exact`` adds what the usual wording leaves out. ``lines`` are the commands that show it. ``mutation`` replaces
+    words of the lines so that the verdict must be ``differs``: this proves that the claim can fail.
 
-    ``otherwise`` has the expectations of engines that behave differently; the first that matches counts. ``on`` applies
-    it: then ``condition`` tells which engines the statement is about, or ``not_testable`` why there is no statement.
+    ``otherwise`` has the expectations for engines that behave differently; the first that matches the engine applies.
+    The method ``on`` applies it, and sets ``condition``, which describes these engines, or ``not_testable``, the reason
+    why there is no statement about them.
     """
 
     id: str
@@ -117,7 +120,8 @@ class Claim:
     not_testable: str = ""
 
     def on(self, facts: EngineFacts) -> Claim:
-        """The claim with the first expectation of ``otherwise`` that matches this engine; unchanged if none matches."""
+        """Returns the claim with the first expectation of ``otherwise`` that matches this engine; unchanged if none
+        matches."""
         expected = next((expectation for expectation in self.otherwise if expectation.on.matches(facts)), None)
         if expected is None:
             return self
@@ -133,16 +137,16 @@ class Claim:
 
     @property
     def modes(self) -> frozenset[Mode]:
-        """The network modes that its lines use: an engine without one of them cannot run it."""
+        """The network modes that ``lines`` use. An engine that lacks one of them cannot run the claim."""
         return modes_of_lines(self.lines)
 
     @property
     def shown_lines(self) -> tuple[str, ...]:
-        """The lines as a person types them."""
+        """The lines as a person types them, without placeholders."""
         return tuple(show_line(line) for line in self.lines)
 
 
 def by_topic(claims: Sequence[Claim]) -> dict[Topic, tuple[Claim, ...]]:
-    """The claims of each topic that has any, in the order of the topics."""
+    """Groups claims by topic, in the order of the topics; topics without claims are left out."""
     groups = {topic: tuple(claim for claim in claims if claim.topic is topic) for topic in Topic}
     return {topic: group for topic, group in groups.items() if group}

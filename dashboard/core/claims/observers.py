@@ -1,4 +1,4 @@
-"""Observations that several claims share: each runs lines, then reads."""
+"""Observations that several claims share: each executes the lines of a claim, then reads what resulted."""
 
 from collections.abc import Mapping, Sequence
 
@@ -33,7 +33,7 @@ DnatRequest = tuple[int, int, Response, str]
 
 
 async def run_lines(testbed: Testbed, *lines: str) -> list[Container]:
-    """Executes ``docker network create`` and ``docker run`` lines in order; returns the containers."""
+    """Executes ``docker network create`` and ``docker run`` lines in order; returns the containers in this order."""
     containers = []
     for line in lines:
         if line.startswith("docker network create"):
@@ -45,35 +45,38 @@ async def run_lines(testbed: Testbed, *lines: str) -> list[Container]:
 
 @prepared
 async def observe_refusal(testbed: Testbed, *lines: str) -> Container:
-    """The container of the last line, which the Engine may refuse."""
+    """Runs the lines; returns the container of the last one, which the Engine may refuse."""
     await run_lines(testbed, *lines[:-1])
     return await testbed.try_run(lines[-1])
 
 
 @prepared
 async def observe_container(testbed: Testbed, *lines: str) -> Container:
-    """Runs the lines and observes the container that the last of them created."""
+    """Runs the lines; returns the container that the last one created."""
     return (await run_lines(testbed, *lines))[-1]
 
 
 @prepared
 async def observe_state(testbed: Testbed, *lines: str) -> NamespaceState:
-    """Runs the lines and observes the network state of the container that the last line created."""
+    """Runs the lines; returns the network state of the container that the last one created."""
     return await testbed.state((await run_lines(testbed, *lines))[-1])
 
 
 @prepared
 async def observe_states(testbed: Testbed, *lines: str) -> States:
-    """Runs the lines and observes the network states of the machine and of the container that the last line created."""
+    """Runs the lines; returns the network states of the machine and of the container that the last line created."""
     container = (await run_lines(testbed, *lines))[-1]
     return await testbed.state(MACHINE), await testbed.state(container)
 
 
 async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
-    """Waits until the container's program listens on the port or has exited: a slow engine takes seconds to notice an
-    exit. In host mode other programs listen in the same namespace, so the socket must belong to the container, by its
-    id or its pid. The pid differs from the one that the Engine reports if the Engine has its own pid namespace, as on
-    private hosts."""
+    """Waits until the container's program listens on the port or has exited. A slow engine takes seconds to notice an
+    exit.
+
+    In host mode other programs listen in the same namespace, so the socket must belong to the container, by its id or
+    its pid. The pid differs from the one that the Engine reports if the Engine has a pid namespace of its own, as on
+    private hosts.
+    """
     for _ in range(EXIT_TRIES):
         container = await testbed.wait_exited(container, within_s=1)
         if container.status != "running":
@@ -87,14 +90,15 @@ async def wait_served_or_exited(testbed: Testbed, container: Container, port: in
 
 @prepared
 async def observe_container_and_state(testbed: Testbed, *lines: str) -> ContainerState:
-    """The last container and its network state."""
+    """Runs the lines; returns the container that the last one created, and its network state."""
     container = (await run_lines(testbed, *lines))[-1]
     return container, await testbed.state(container)
 
 
 @prepared
 async def observe_proxies(testbed: Testbed, line: str, ports: range) -> Proxies:
-    """How many docker-proxy processes listen on ``ports`` once ``line`` has published them, and their memory."""
+    """Runs the line, which publishes ``ports``; returns the number of docker-proxy processes that listen on these
+    ports, and their memory."""
     await testbed.run(line)
     listeners = (await testbed.state(MACHINE)).listeners
     held = (one for one in listeners if one.port in ports and one.process == "docker-proxy")
@@ -104,7 +108,8 @@ async def observe_proxies(testbed: Testbed, line: str, ports: range) -> Proxies:
 
 @prepared
 async def observe_default_bridge(testbed: Testbed, *lines: str) -> BridgeStates:
-    """The network states of the machine and of the last container, and the name of the default bridge."""
+    """Runs the lines; returns the network states of the machine and of the last container, and the name of the default
+    bridge."""
     bridge = await testbed.default_bridge()
     machine, inside = await observe_states(*lines)(testbed)
     return machine, inside, bridge
@@ -112,20 +117,21 @@ async def observe_default_bridge(testbed: Testbed, *lines: str) -> BridgeStates:
 
 @prepared
 async def observe_namespaces(testbed: Testbed, line: str) -> Namespaces:
-    """The namespaces of the machine and of the container."""
+    """Runs the line; returns the namespaces of the machine and of the container."""
     container = await testbed.run(line)
     return await testbed.namespaces(MACHINE), await testbed.namespaces(container)
 
 
 @prepared
 async def observe_resolv_conf(testbed: Testbed, *lines: str) -> str:
-    """The resolv.conf of the last container."""
+    """Runs the lines; returns the resolv.conf of the last container."""
     return await testbed.read_file((await run_lines(testbed, *lines))[-1], "/etc/resolv.conf")
 
 
 @prepared
 async def observe_files(testbed: Testbed, path: str, text: str, line: str) -> Files:
-    """The machine's file, replaced by ``text``, and the file of a container launched after that."""
+    """Replaces the machine's file ``path`` by ``text``, then runs the line; returns the file of the machine and of the
+    container."""
     await testbed.write_file(path, text)
     container = await testbed.run(line)
     return await testbed.read_file(MACHINE, path), await testbed.read_file(container, path)
@@ -133,21 +139,23 @@ async def observe_files(testbed: Testbed, path: str, text: str, line: str) -> Fi
 
 @prepared
 async def observe_lookup(testbed: Testbed, name: str, *lines: str) -> AddressedLookup:
-    """A lookup of ``name`` in the second of two containers, and the address of the first."""
+    """Runs the lines, which create two containers, and resolves ``name`` in the second one; returns the lookup and the
+    address of the first container."""
     first, second = await run_lines(testbed, *lines)
     return await testbed.lookup(second, name), first.address
 
 
 @prepared
 async def observe_machine_server(testbed: Testbed, line: str, address: str, port: int = 0) -> Response:
-    """A request from the container to a server of the machine at this address."""
+    """Starts a server on the machine at this address, runs the line, and requests the server from the container."""
     await testbed.serve_on_machine(address, port)
     return await testbed.request(await testbed.run(line), address, port)
 
 
 @prepared
 async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> DnatRequest:
-    """A request to a published port, with the counter of its DNAT rule before and after."""
+    """Runs the line and requests the published port; returns the packets that its DNAT rule counted before and after
+    the request, the response, and the container's gateway."""
     container = await testbed.run(line)
     await testbed.wait_listening(container, 80)
     before = packets_to(await testbed.nat_rules(), port)
@@ -157,7 +165,7 @@ async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> 
 
 @prepared
 async def observe_timing(testbed: Testbed, line_a: str, line_b: str, question: str) -> Timing:
-    """A measurement that compares two paths."""
+    """Launches two containers and compares two paths to them (``Testbed.measure``)."""
     return await testbed.measure(line_a, line_b, question)
 
 
@@ -165,7 +173,8 @@ async def observe_timing(testbed: Testbed, line_a: str, line_b: str, question: s
 async def observe_datagram(
     testbed: Testbed, lines: Sequence[str], sender: str, receiver: str, address: str, port: int
 ) -> Datagram:
-    """A datagram from one place to a socket of another: ``MACHINE``, ``NEIGHBOUR`` or a container's name."""
+    """Runs the lines and sends a datagram from ``sender`` to a socket of ``receiver``. Each of the two is ``MACHINE``,
+    ``NEIGHBOUR`` or a container's name."""
     containers = await run_script(testbed, lines)
     outgoing: Place = containers.get(sender, sender)
     incoming: Place = containers.get(receiver, receiver)
@@ -176,22 +185,23 @@ async def observe_datagram(
 async def observe_transfers(
     testbed: Testbed, lines: Sequence[str], sender: str, port: int, *sizes: int
 ) -> tuple[Transfer, ...]:
-    """Transfers from a container to the neighbour, one of each size in bytes."""
+    """Runs the lines and sends data from the container ``sender`` to the neighbour, once for each of ``sizes`` in
+    bytes."""
     container = (await run_script(testbed, lines))[sender]
     return tuple([await testbed.transfer(container, NEIGHBOUR, NEIGHBOUR_ADDRESS, port, size) for size in sizes])
 
 
 @prepared
 async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *names: str) -> tuple[Lookup, ...]:
-    """Lookups of names in the container ``client``."""
+    """Runs the lines and resolves each name in the container ``client``."""
     container = (await run_script(testbed, lines))[client]
     return tuple([await testbed.lookup(container, name) for name in names])
 
 
 @prepared
 async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
-    """A lookup of ``wiki.vpn.example`` in a container. The machine has this resolv.conf, and a DNS server at 127.0.0.53
-    that knows the name, as systemd-resolved with a VPN."""
+    """Runs the lines and resolves ``wiki.vpn.example`` in the container of ``line``. The machine has the given
+    resolv.conf and a DNS server at 127.0.0.53 that knows the name, like systemd-resolved on a VPN."""
     await testbed.write_file("/etc/resolv.conf", resolv_conf)
     await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
     container = (await run_lines(testbed, *networks, line))[-1]

@@ -1,4 +1,4 @@
-"""Observations and judgements that take arguments in advance."""
+"""Lets observations and judgements take their arguments in advance."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,8 +6,8 @@ from typing import Concatenate
 
 
 def prepared[**P, S, T](function: Callable[Concatenate[S, P], T]) -> Callable[P, Callable[[S], T]]:
-    """Makes a function that is called in two steps: with all arguments but the first, and later with the first. A claim
-    has ``observe_state(LINE)``, which a run calls with its testbed."""
+    """Decorates a function so that it is called in two steps: first with all arguments but the first one, later with
+    the first one. So a claim contains ``observe_state(LINE)``, and a run calls the result with its testbed."""
 
     @wraps(function)
     def prepare(*args: P.args, **kwargs: P.kwargs) -> Callable[[S], T]:

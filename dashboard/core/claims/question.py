@@ -1,4 +1,5 @@
-"""A question about Docker's network modes as people ask it, the claims that answer it, and the search for it."""
+"""Questions about Docker's network modes as people ask them, the claims that answer them, and the search for a
+question."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ MAX_QUERY = 200
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page of another site. ``title`` is the page's title, or the sentence that is quoted from it."""
+    """A link to another site. ``title`` is the page's title, or a sentence quoted from the page."""
 
     title: str
     url: str
@@ -18,9 +19,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question. ``symptoms`` are messages and observations in the words that people search for; ``answer`` has two
-    sentences; ``claims`` are the ids of the claims that prove it, the most direct one first. ``documented`` quotes
-    Docker's documentation; ``asked`` are issues of GitHub where people asked it: ``OWNER/REPOSITORY#NUMBER: title``."""
+    """One question.
+
+    ``symptoms`` are messages and observations, in the words that people search for. ``answer`` consists of two
+    sentences. ``claims`` are the ids of the claims that prove the answer, the most direct one first. ``documented``
+    quotes Docker's documentation. ``asked`` lists GitHub issues in which people asked the question, as
+    ``OWNER/REPOSITORY#NUMBER: title``.
+    """
 
     id: str
     title: str
@@ -32,7 +37,7 @@ class Question:
 
     @property
     def issues(self) -> tuple[Link, ...]:
-        """``asked`` as links."""
+        """The issues of ``asked`` as links."""
         named = ((text, *text.partition(": ")[0].split("#")) for text in self.asked)
         return tuple(
             Link(text, f"https://github.com/{repository}/issues/{number}") for text, repository, number in named
@@ -40,18 +45,20 @@ class Question:
 
     @property
     def text(self) -> str:
-        """Everything that a search reads, in lower case."""
+        """The text that is searched, in lower case."""
         return " ".join((self.title, *self.symptoms, self.answer, *self.claims)).casefold()
 
 
 def search_words(query: str) -> tuple[str, ...]:
-    """The words of a query in lower case, each once, without quotation marks and punctuation around them."""
+    """Returns the words of a query in lower case, without duplicates and without quotation marks and punctuation around
+    them."""
     words = (word.strip(_AROUND) for word in query[:MAX_QUERY].casefold().split())
     return tuple(dict.fromkeys(word.rstrip(".") for word in words if word.rstrip(".")))
 
 
 def search[T](query: str, items: Sequence[T], text_of: Callable[[T], str]) -> tuple[T, ...]:
-    """The items with the most words of the query, in their order; all for an empty query, none if no item has any.
+    """Returns the items that contain the most words of the query, in their given order; all items for an empty query,
+    none if no item contains any of the words.
 
     ``static/dashboard/js/core/claims/search.js`` does the same while a person types.
     """

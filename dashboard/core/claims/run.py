@@ -1,4 +1,4 @@
-"""A run of claims: which claim runs where, the result of each, and the run as text for a terminal."""
+"""A run of claims: where each claim runs, its result, and the run as text for a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SYMBOLS = {ClaimVerdict.HOLDS: "✓", ClaimVerdict.DIFFERS: "≠", ClaimVerdict.
 
 
 class ClaimState(StrEnum):
-    """The progress of a claim in a run."""
+    """The state of a claim during a run."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -30,10 +30,12 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExecutedClaim:
-    """One executed claim with everything needed to read it later: ``claims/1`` is a list of these. ``engine`` is the
-    engine on which it ran; ``lines`` are the commands; ``left`` is what could not be removed, in the Engine's words.
-    ``condition`` tells which engines the statement is about if others behave differently, ``before Engine 25.0``; it is
-    empty for the usual statement."""
+    """One executed claim with everything needed to read its result later. A ``claims/1`` document is a list of these.
+
+    ``engine`` describes the engine on which the claim ran. ``lines`` are the commands. ``left`` lists what could not be
+    removed, in the Engine's words. ``condition`` describes the engines that the statement is about if others behave
+    differently, such as ``before Engine 25.0``; it is empty for the usual statement.
+    """
 
     id: str
     topic: Topic
@@ -53,7 +55,7 @@ class ExecutedClaim:
     def from_judgement(
         cls, claim: Claim, judgement: Judgement, *, engine: str = "", seconds: float = 0.0, left: Sequence[str] = ()
     ) -> ExecutedClaim:
-        """The claim with its judgement."""
+        """Combines a claim with its judgement."""
         return cls(
             id=claim.id,
             topic=claim.topic,
@@ -72,13 +74,13 @@ class ExecutedClaim:
 
     @property
     def result(self) -> ClaimResult:
-        """The result as reports store it."""
+        """The result in the form in which reports store it."""
         return ClaimResult(self.id, self.statement, self.source, self.verdict, self.evidence, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRun:
-    """The results of one run, in the order of the statements."""
+    """The results of one run, in the order of the claims."""
 
     results: tuple[ExecutedClaim, ...]
     seconds: float = 0.0
@@ -86,15 +88,18 @@ class ClaimsRun:
 
     @property
     def left(self) -> tuple[str, ...]:
-        """Everything that could not be removed."""
+        """Everything that could not be removed, of all claims."""
         return tuple(left for result in self.results for left in result.left)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where each claim runs: ``harmless`` claims on any engine or on a host of their own; ``shared`` ones concurrently
-    on a private host; ``quiet`` ones, which measure, on the same host after them, one at a time; ``alone`` ones on
-    another private host, one at a time."""
+    """Where each claim of a run is executed.
+
+    ``harmless`` claims run on any engine. ``shared`` ones run concurrently on a private host; ``quiet`` ones, which
+    measure, run on the same host after them, one at a time. ``alone`` ones run on another private host, one at a time.
+    A harmless claim that needs dockerd options starts a private host of its own.
+    """
 
     harmless: tuple[Claim, ...] = ()
     shared: tuple[Claim, ...] = ()
@@ -103,7 +108,7 @@ class Plan:
 
 
 def make_plan(claims: Iterable[Claim]) -> Plan:
-    """Groups claims by their needs."""
+    """Groups claims by their needs into a plan."""
     groups: dict[str, list[Claim]] = {"harmless": [], "shared": [], "alone": [], "quiet": []}
     for claim in claims:
         if Need.MEASURE in claim.needs:
@@ -116,13 +121,13 @@ def make_plan(claims: Iterable[Claim]) -> Plan:
 
 
 def exclusive_ports(claim: Claim) -> tuple[int, ...]:
-    """Ports of the machine that no other claim may use at the same time."""
+    """Returns the ports of the machine that no other claim may use while this one runs."""
     return (80,) if Need.PORT_80 in claim.needs else ()
 
 
 def choose(claims: Sequence[Claim], ids: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims with these ids; without ids all claims. Raises ValueError with the list of known ids for an unknown
-    id."""
+    """Returns the claims with these ids, or all claims if ``ids`` is empty. For an unknown id it raises ValueError with
+    the list of known ids."""
     known = {claim.id for claim in claims}
     unknown = [identity for identity in ids if identity not in known]
     if unknown:
@@ -141,7 +146,7 @@ class VerdictCount:
 
     @property
     def sentence(self) -> str:
-        """The counts in words: ``70 confirmed, 1 differs, 2 not testable here``."""
+        """The counts as text: ``70 confirmed, 1 differs, 2 not testable here``."""
         parts = [f"{self.holds} confirmed"]
         parts += [f"{self.differs} differ{'s' if self.differs == 1 else ''}"] if self.differs else []
         parts += [f"{self.not_testable} not testable here"] if self.not_testable else []
@@ -149,7 +154,7 @@ class VerdictCount:
 
 
 def count_verdicts(verdicts: Iterable[ClaimVerdict]) -> VerdictCount:
-    """Counts verdicts."""
+    """Counts the claims with each verdict."""
     given = list(verdicts)
     return VerdictCount(
         holds=given.count(ClaimVerdict.HOLDS),
@@ -159,7 +164,8 @@ def count_verdicts(verdicts: Iterable[ClaimVerdict]) -> VerdictCount:
 
 
 def run_text(run: ClaimsRun, *, everything: bool = False) -> str:
-    """The run for a terminal, by topic; with the evidence of claims that differ, or of all."""
+    """Formats a run for a terminal, by topic, with the evidence of the claims that differ. If ``everything`` is true,
+    each claim has its evidence, engine, duration and source."""
     return "\n".join(printable(line) for line in _text_lines(run, everything)) + "\n"
 
 

@@ -1,5 +1,5 @@
-"""The claims. A module has a ``CLAIM``, or the ``CLAIMS`` of one subject. A new module or entry adds a claim: nothing
-else changes."""
+"""The catalogue of claims. A module defines one ``CLAIM``, or the ``CLAIMS`` of one subject. A new module or list entry
+adds a claim: nothing else changes."""
 
 import pkgutil
 from functools import cache
@@ -10,7 +10,7 @@ from dashboard.core.claims.model import Claim, Topic
 
 @cache
 def all_claims() -> tuple[Claim, ...]:
-    """Every claim, by topic and then by id; ids are unique."""
+    """Returns every claim, sorted by topic and then by id. Ids are unique."""
     modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
     claims = [claim for module in modules for claim in getattr(module, "CLAIMS", ()) or (module.CLAIM,)]
     topics = list(Topic)
@@ -18,5 +18,5 @@ def all_claims() -> tuple[Claim, ...]:
 
 
 def find_claim(identity: str) -> Claim:
-    """The claim with this id; KeyError if it does not exist."""
+    """Returns the claim with this id; KeyError if it does not exist."""
     return {claim.id: claim for claim in all_claims()}[identity]

@@ -1,4 +1,4 @@
-"""Abstract unix sockets belong to the network namespace: host mode shares them."""
+"""Claims that abstract unix sockets belong to the network namespace, so that host mode shares them."""
 
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.observers import observe_machine_server
@@ -20,7 +20,7 @@ def judge_reached(response: Response) -> Judgement:
 
 
 def judge_unreachable(response: Response) -> Judgement:
-    """Holds if the connection is refused."""
+    """Holds if the connection to the machine's server is refused."""
     return holds_if(not response.connected, "The socket is reachable.", _evidence(NAME_IN_BRIDGE_MODE, response))
 
 

@@ -1,4 +1,4 @@
-"""Which subnets an engine that is started for the claim gives to its bridges and networks."""
+"""Claims about the subnets that an engine gives to its bridges and networks. The engine is started for the claim."""
 
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
@@ -17,7 +17,7 @@ ROUTED = "172.16.0.0/12"
 
 @prepared
 def judge_subnet(address: str, subnet: str, otherwise: str, *, inside: bool = True) -> Judgement:
-    """Holds if the container has an address inside the subnet; with ``inside`` False, outside it."""
+    """Holds if the container's address is inside the subnet, or outside it if ``inside`` is False."""
     proved = bool(address) and (ip_address(address) in ip_network(subnet)) is inside
     return holds_if(proved, otherwise, f"address of the container: {address or 'none'}")
 
@@ -33,7 +33,8 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """A claim about the address of the container ``app``. ``typed`` is the last line that is shown."""
+    """Builds a claim about the address of the container ``app`` on an engine that is started with the line ``daemon``.
+    ``typed`` is the last line that is shown."""
 
     async def observe(testbed: Testbed) -> str:
         return (await run_script(await testbed.start_engine(daemon), lines))["app"].address

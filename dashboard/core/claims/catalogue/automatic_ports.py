@@ -1,4 +1,4 @@
-"""Ports that the image exposes, and those that the Engine chooses for -P."""
+"""Claims about ports that the image exposes, and about those that the Engine chooses for -P."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import describe_ports
@@ -12,27 +12,27 @@ LINE = "docker run -d -P IMAGE sleep 60"
 
 
 def chosen_ports(container: Container) -> list[int]:
-    """The ports of the machine that lead to the container's port 80."""
+    """Returns the ports of the machine that lead to the container's port 80."""
     bindings = container.setting("NetworkSettings", "Ports", "80/tcp") or ()
     return [int(binding.get("HostPort") or 0) for binding in bindings]
 
 
 def judge_exposed(container: Container) -> Judgement:
-    """Holds if port 80 is listed without a port of the machine."""
+    """Holds if the inspect response lists port 80 without a port of the machine."""
     ports = container.setting("NetworkSettings", "Ports") or {}
     evidence = f"NetworkSettings.Ports: {describe_ports(ports)}"
     return holds_if("80/tcp" in ports and not ports["80/tcp"], "The port is published, or not listed.", evidence)
 
 
 async def observe_range(testbed: Testbed) -> tuple[Container, str]:
-    """The container, and the range of automatic ports."""
+    """Runs a container with -P; returns it and the kernel's range of automatic ports."""
     container = await testbed.run(LINE)
     _code, text = await testbed.execute(MACHINE, "cat /proc/sys/net/ipv4/ip_local_port_range")
     return container, text
 
 
 def judge_in_range(observed: tuple[Container, str]) -> Judgement:
-    """Holds if the port is in the range."""
+    """Holds if the port that the Engine chose is in the kernel's range."""
     container, text = observed
     first, last = (int(word) for word in text.split())
     evidence = (
@@ -45,13 +45,13 @@ def judge_in_range(observed: tuple[Container, str]) -> Judgement:
 
 
 async def observe_restart(testbed: Testbed) -> tuple[list[int], list[int]]:
-    """The ports of the machine before and after a restart."""
+    """Restarts a container; returns its ports of the machine before and after the restart."""
     container = await testbed.run(LINE)
     return chosen_ports(container), chosen_ports(await testbed.restart(container))
 
 
 def judge_changed(observed: tuple[list[int], list[int]]) -> Judgement:
-    """Holds if both ports exist and differ."""
+    """Holds if the container had a port before and after the restart, and the two ports differ."""
     before, after = (ports[0] if ports else 0 for ports in observed)
     evidence = (f"port before: {before or 'none'}", f"port after: {after or 'none'}")
     return holds_if(bool(before and after) and before != after, "The port is the same as before.", *evidence)

@@ -1,4 +1,4 @@
-"""The default bridge has no IPv6 unless it is enabled."""
+"""The claim that the default bridge has no IPv6 unless it is enabled."""
 
 from dashboard.core.claims.engine_facts import EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
@@ -22,12 +22,12 @@ def _evidence(inside: NamespaceState) -> str:
 
 
 def judge(inside: NamespaceState) -> Judgement:
-    """Holds if no interface has a global IPv6 address."""
+    """Holds if no interface of the container has a global IPv6 address."""
     return holds_if(not _addresses(inside), "The container has a global IPv6 address.", _evidence(inside))
 
 
 def judge_with_ipv6(inside: NamespaceState) -> Judgement:
-    """Holds if an interface has a global IPv6 address."""
+    """Holds if an interface of the container has a global IPv6 address."""
     return holds_if(bool(_addresses(inside)), "The container has no global IPv6 address.", _evidence(inside))
 
 

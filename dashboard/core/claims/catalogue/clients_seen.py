@@ -1,4 +1,4 @@
-"""The client address that a server sees."""
+"""Claims about the client address that a server sees."""
 
 from dashboard.core.claims.constructors import NO_RULES, ROOTLESSPORT, exchange_claim
 from dashboard.core.claims.engine_facts import (

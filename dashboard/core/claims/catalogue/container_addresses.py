@@ -1,4 +1,4 @@
-"""Requests from the machine and from another machine to a container's own address."""
+"""Claims about requests from the machine, and from another machine, to a container's own address."""
 
 from dashboard.core.claims.constructors import exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES, EngineCondition

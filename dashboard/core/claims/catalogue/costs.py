@@ -1,4 +1,4 @@
-"""Round trips over two paths, compared."""
+"""Claims that compare the round-trip times of two paths."""
 
 from typing import Unpack
 
@@ -23,12 +23,13 @@ NO_PROXY = Expectation(
 
 
 async def observe_proxy_and_rest(testbed: Testbed) -> tuple[Timing, Timing]:
-    """What docker-proxy adds to a round trip, and what the rest of the path adds."""
+    """Measures what docker-proxy adds to a round trip, and what the rest of the path adds; returns them in this
+    order."""
     return await testbed.measure(HOST, BRIDGE, PROXY), await testbed.measure(HOST, BRIDGE, DNAT)
 
 
 def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
-    """Holds if the interval of docker-proxy lies above that of the rest."""
+    """Holds if docker-proxy adds more than the rest of the path: its interval lies above that of the rest."""
     proxy, rest = timings
     evidence = (proxy.summary, rest.summary)
     if proxy.ci95_us is None or rest.ci95_us is None:
@@ -37,8 +38,8 @@ def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
 
 
 def _claim(claim_id: str, slow: str, fast: str, statement: str, source: str, **details: Unpack[Details]) -> Claim:
-    """The claim that a round trip over the path ``slow`` takes longer than one over ``fast``. The mutation exchanges
-    them."""
+    """Builds the claim that a round trip over the path ``slow`` takes longer than over ``fast``. The mutation swaps the
+    paths."""
     question = f"{slow} against {fast}"
     return Claim(
         id=claim_id,

@@ -1,4 +1,4 @@
-"""How a container is connected to the default bridge: the gateway, the MTU and the veth pair."""
+"""Claims about how a container is connected to the default bridge: its gateway, MTU and veth pair."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,7 +13,7 @@ LINE = "docker run -d --network bridge IMAGE sleep 60"
 
 
 def judge_gateway(states: BridgeStates) -> Judgement:
-    """Holds if the gateway is an address of the default bridge."""
+    """Holds if every default gateway of the container is an address of the default bridge."""
     machine, inside, name = states
     gateways = [route.gateway for route in inside.routes if route.destination == "default" and route.gateway]
     bridge = find_interface(machine, name)
@@ -26,7 +26,7 @@ def judge_gateway(states: BridgeStates) -> Judgement:
 
 
 def judge_mtu(states: BridgeStates) -> Judgement:
-    """Holds if the default bridge and eth0 have the same MTU."""
+    """Holds if the default bridge and the container's eth0 have the same MTU."""
     machine, inside, bridge = states
     outer, inner = find_interface(machine, bridge), find_interface(inside, "eth0")
     if outer is None or inner is None:
@@ -38,7 +38,7 @@ def judge_mtu(states: BridgeStates) -> Judgement:
 
 
 def judge_veth(states: BridgeStates) -> Judgement:
-    """Holds if the peer of eth0 is a port of the default bridge."""
+    """Holds if the peer of the container's eth0 is a port of the default bridge."""
     machine, inside, bridge = states
     inner = find_interface(inside, "eth0")
     if inner is None or inner.kind != "veth":
@@ -66,8 +66,8 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """A claim about a container on the default bridge: docker0, or podman0 with Podman. ``typed`` is the last line that
-    is shown; ``networks`` are for the mutation and are not shown."""
+    """Builds a claim about a container on the default bridge: docker0, or podman0 with Podman. ``typed`` is the last
+    line that is shown. The lines ``networks`` create networks for the mutation and are not shown."""
     return Claim(
         id=claim_id,
         topic=Topic.BRIDGE,

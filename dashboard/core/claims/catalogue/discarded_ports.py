@@ -1,4 +1,4 @@
-"""Host mode discards -p and -P. Only the response to create warns, and only about -p."""
+"""Claims that host mode discards -p and -P. The Engine warns only in its response to create, and only about -p."""
 
 import json
 
@@ -27,7 +27,7 @@ def _requested(container: Container) -> str:
 
 
 def judge_discarded(container: Container) -> Judgement:
-    """Holds if the create response has the warning and NetworkSettings has no port."""
+    """Holds if the create response contains the warning, and NetworkSettings has no published port."""
     evidence = (_warnings(container), _requested(container), _published(container))
     if container.setting("NetworkSettings", "Ports"):
         return differs("The Engine published the port.", *evidence)
@@ -35,7 +35,7 @@ def judge_discarded(container: Container) -> Judgement:
 
 
 def judge_kept(container: Container) -> Judgement:
-    """Holds if HostConfig has the mapping and NetworkSettings does not."""
+    """Holds if HostConfig has the requested port mapping, and NetworkSettings has no published port."""
     evidence = (_requested(container), _published(container))
     if container.setting("NetworkSettings", "Ports"):
         return differs("The port is published.", *evidence)
@@ -44,7 +44,7 @@ def judge_kept(container: Container) -> Judgement:
 
 
 def judge_silent(container: Container) -> Judgement:
-    """Holds if there is no port and no warning."""
+    """Holds if NetworkSettings has no published port, and the create response contains no warning."""
     evidence = (_warnings(container), _published(container))
     if container.setting("NetworkSettings", "Ports"):
         return differs("The Engine published ports.", *evidence)
@@ -52,7 +52,7 @@ def judge_silent(container: Container) -> Judgement:
 
 
 def judge_warned_once(container: Container) -> Judgement:
-    """Holds if the create response has the warning and inspect does not."""
+    """Holds if the create response contains the warning, and the inspect response does not."""
     inspected = WARNING in json.dumps(dict(container.inspected), default=str)
     evidence = (_warnings(container), f"docker inspect: the warning is {'there' if inspected else 'not there'}")
     if inspected:

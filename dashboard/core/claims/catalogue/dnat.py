@@ -1,4 +1,5 @@
-"""Requests to published ports of the machine: translated (DNAT) by the kernel, or served by docker-proxy."""
+"""Claims about requests to published ports of the machine: translated (DNAT) by the kernel, or served by
+docker-proxy."""
 
 from dashboard.core.claims.constructors import NOTHING_PUBLISHED
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
@@ -23,7 +24,7 @@ def _evidence(observed: DnatRequest) -> tuple[str, str]:
 
 
 def judge_proxied(observed: DnatRequest) -> Judgement:
-    """Holds if the rule counts no packet and the server sees the gateway."""
+    """Holds if the DNAT rule counted no packet and the server saw the gateway as its client."""
     before, after, response, gateway = observed
     if response.status != 200:
         return differs(NO_ANSWER, *_evidence(observed))
@@ -32,7 +33,7 @@ def judge_proxied(observed: DnatRequest) -> Judgement:
 
 
 def judge_translated(observed: DnatRequest) -> Judgement:
-    """Holds if the rule counts packets and the server answers."""
+    """Holds if the DNAT rule counted packets and the server answered."""
     before, after, response, _gateway = observed
     if response.status != 200:
         return differs(NO_ANSWER, *_evidence(observed))
@@ -40,21 +41,21 @@ def judge_translated(observed: DnatRequest) -> Judgement:
 
 
 def judge_masqueraded(observed: DnatRequest) -> Judgement:
-    """Holds if the rule counts packets and the server sees the gateway."""
+    """Holds if the DNAT rule counted packets and the server saw the gateway as its client."""
     before, after, response, gateway = observed
     proved = response.status == 200 and after > before and response.client_seen == gateway
     return holds_if(proved, "The request was not translated and masqueraded.", *_evidence(observed))
 
 
 def judge_slirp(observed: DnatRequest) -> Judgement:
-    """Holds if nothing answers and no rule counts packets."""
+    """Holds if there was no response and no DNAT rule counted packets."""
     before, after, response, _gateway = observed
     proved = response.status is None and before == after
     return holds_if(proved, "The port answered at the other address, or a rule counted packets.", *_evidence(observed))
 
 
 async def observe_without_proxy(testbed: Testbed) -> DnatRequest:
-    """A request with the counter of its rule, on an engine without docker-proxy."""
+    """Requests a published port on an engine without docker-proxy, and reads the counter of its DNAT rule."""
     engine = await testbed.start_engine(DAEMON)
     observed: DnatRequest = await observe_dnat(WITHOUT_PROXY, "127.0.0.1", 8194)(engine)
     return observed

@@ -1,4 +1,4 @@
-"""Rules in the chain DOCKER-USER, and what they stop."""
+"""Claims about rules in the chain DOCKER-USER, and which requests they block."""
 
 from dashboard.core.claims.constructors import NO_DOCKER_USER, PODMAN_HAS_NO_DOCKER_USER, exchange_claim
 from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE

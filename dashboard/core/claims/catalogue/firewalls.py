@@ -1,4 +1,4 @@
-"""Which requests to published ports and to host mode are blocked by ufw and firewalld."""
+"""Claims about ufw and firewalld: which requests to published ports and to host mode they block."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Unpack
@@ -27,8 +27,9 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """A claim about a request from another machine while the firewall is active, on an engine that is started for the
-    claim."""
+    """Builds a claim about a request from another machine while a firewall is active, on an engine that is started for
+    the claim. ``program`` is the command that prints the firewall's state, and the program to start before the
+    engine."""
     status, setup = program
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(

@@ -1,4 +1,4 @@
-"""The Engine sets the policy of FORWARD to DROP."""
+"""The claim that the Engine sets the policy of the chain FORWARD to DROP."""
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
@@ -9,7 +9,8 @@ LINES = ("dockerd --ip-forward=true",)
 
 
 async def observe(testbed: Testbed) -> str:
-    """The policy of FORWARD on an engine that was started with the option in ``LINES``."""
+    """Starts an engine with the option in ``LINES``; returns the policy of FORWARD as iptables-save prints it, or an
+    empty text."""
     engine = await testbed.start_engine(LINES[0])
     _code, rules = await engine.execute(MACHINE, "iptables-save -t filter")
     return next((rule for rule in rules.splitlines() if rule.startswith(":FORWARD")), "")

@@ -1,4 +1,4 @@
-"""Requests from containers to published ports at the machine's address."""
+"""Claims about requests from containers to published ports at the machine's address."""
 
 from dashboard.core.claims.constructors import NOTHING_PUBLISHED, exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, SLIRP4NETNS, SLIRP4NETNS_LOOPBACK, EngineCondition

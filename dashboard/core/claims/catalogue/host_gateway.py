@@ -1,4 +1,4 @@
-"""host-gateway is the default bridge's address, in host mode too."""
+"""The claim that host-gateway is the default bridge's address, in host mode too."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import host_entries
@@ -13,13 +13,13 @@ Observed = tuple[str, str]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The default bridge's gateway, and the hosts file."""
+    """Returns the default bridge's gateway and the container's hosts file."""
     neighbour, container = await run_lines(testbed, FIRST, LINE)
     return neighbour.gateway, await testbed.read_file(container, "/etc/hosts")
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the name has the gateway's address."""
+    """Holds if the hosts file gives the name the gateway's address."""
     gateway, hosts = observed
     address = host_entries(hosts).get("host.docker.internal", "nothing")
     evidence = f"host.docker.internal is {address}; the default bridge's gateway is {gateway}"

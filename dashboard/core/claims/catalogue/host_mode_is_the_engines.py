@@ -1,4 +1,4 @@
-"""Host mode uses the namespace of the Engine's process."""
+"""The claim that host mode uses the network namespace of the Engine's process."""
 
 from collections.abc import Mapping
 
@@ -13,14 +13,14 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], str]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The namespaces of the Engine and the container, and the address of the Engine's machine."""
+    """Returns the namespaces of the Engine and the container, and the address of eth0 as the container sees it."""
     container = await testbed.run(LINES[0])
     _code, addresses = await testbed.execute(container, "ip -4 -o address show eth0")
     return await testbed.namespaces(MACHINE), await testbed.namespaces(container), addresses.strip()
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the container is in the Engine's namespace and sees the address of the private host."""
+    """Holds if the container is in the Engine's network namespace and sees the address of the private host."""
     engine, inside, addresses = observed
     evidence = (
         *describe_inodes("net", {"the Engine": engine, "the container": inside}),

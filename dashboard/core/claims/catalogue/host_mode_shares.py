@@ -1,5 +1,5 @@
-"""What a container in host mode shares with the machine, and what it does not, compared with the stack of a bridge
-container. ``host_shares_netns.py`` has the main claim, which these explain."""
+"""Claims about what a container in host mode shares with the machine and what it does not, compared with a bridge
+container. They explain the main claim, which is in ``host_shares_netns.py``."""
 
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import describe_inodes, interface_names
@@ -17,7 +17,7 @@ SYSCTLS = ("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range")
 
 
 def judge_rest(namespaces: Namespaces) -> Judgement:
-    """Holds if all four inodes differ."""
+    """Holds if the mnt, pid, ipc and uts namespaces of the machine and the container differ."""
     machine, inside = namespaces
     evidence = tuple(f"{kind}: machine {machine[kind]}, container {inside[kind]}" for kind in KINDS)
     shared = [kind for kind in KINDS if machine[kind] == inside[kind]]
@@ -25,14 +25,14 @@ def judge_rest(namespaces: Namespaces) -> Judgement:
 
 
 def judge_uts(namespaces: Namespaces) -> Judgement:
-    """Holds if the uts inode is the same."""
+    """Holds if the machine and the container are in the same uts namespace."""
     machine, inside = namespaces
     evidence = describe_inodes("uts", {"the machine": machine, "the container": inside})
     return holds_if(machine["uts"] == inside["uts"], "The container has its own uts namespace.", *evidence)
 
 
 def judge_copied_hostname(states: States) -> Judgement:
-    """Holds if the name is the same in another uts namespace."""
+    """Holds if the container has the machine's host name, although it has a uts namespace of its own."""
     machine, inside = states
     evidence = tuple(
         f"{place}: host name {state.hostname}, uts namespace {state.namespaces.get('uts', 'unknown')}"
@@ -44,14 +44,14 @@ def judge_copied_hostname(states: States) -> Judgement:
 
 
 def judge_own_hostname(states: States) -> Judgement:
-    """Holds if the container has the name and the machine does not."""
+    """Holds if the container has the host name of the option and the machine does not."""
     machine, inside = states
     evidence = (f"host name in the container: {inside.hostname}", f"host name of the machine: {machine.hostname}")
     return holds_if(inside.hostname == "mine" != machine.hostname, "The option had no effect.", *evidence)
 
 
 def judge_sysctls(states: States) -> Judgement:
-    """Holds if the values are the same."""
+    """Holds if the machine and the container have the same values of these sysctls."""
     machine, inside = states
     evidence = tuple(
         f"{name}: machine {machine.sysctls.get(name, 'unknown')}, container {inside.sysctls.get(name, 'unknown')}"
@@ -62,7 +62,7 @@ def judge_sysctls(states: States) -> Judgement:
 
 
 def judge_interfaces(states: States) -> Judgement:
-    """Holds if the container sees bridges and veth ends."""
+    """Holds if the container sees bridges and veth interfaces."""
     machine, inside = states
     kinds = {link.kind for link in inside.interfaces}
     evidence = (
@@ -73,7 +73,7 @@ def judge_interfaces(states: States) -> Judgement:
 
 
 def judge_own_stack(states: States) -> Judgement:
-    """Holds if the inode differs and the interfaces are lo and eth0."""
+    """Holds if the container has a network namespace of its own, with the interfaces lo and eth0 only."""
     machine, inside = states
     evidence = (
         f"net namespaces: machine {machine.netns}, container {inside.netns}",
@@ -84,7 +84,7 @@ def judge_own_stack(states: States) -> Judgement:
 
 
 def judge_no_address(container: Container) -> Judgement:
-    """Holds if no network of the container has an address."""
+    """Holds if the Engine assigned the container no address on any network."""
     evidence = [
         f"NetworkSettings.Networks.{name}.IPAddress: {address or 'empty'}"
         for name, address in container.addresses.items()
@@ -100,14 +100,14 @@ def judge_sandbox(container: Container) -> Judgement:
 
 
 async def observe_launch(testbed: Testbed) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The machine's interfaces before and after a launch."""
+    """Launches a container; returns the names of the machine's interfaces before and after."""
     before = interface_names(await testbed.state(MACHINE))
     await testbed.run(LINE)
     return before, interface_names(await testbed.state(MACHINE))
 
 
 def judge_no_interface(names: tuple[tuple[str, ...], tuple[str, ...]]) -> Judgement:
-    """Holds if the names are the same."""
+    """Holds if the machine has the same interfaces before and after the launch."""
     before, after = names
     evidence = (f"before: {', '.join(before)}", f"after: {', '.join(after)}")
     new = ", ".join(name for name in after if name not in before)

@@ -1,4 +1,4 @@
-"""Host mode is the machine's network namespace: one inode."""
+"""The claim that a container in host mode is in the machine's network namespace: both have the same inode."""
 
 from dashboard.core.claims.extract import describe_inodes
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
@@ -8,7 +8,7 @@ LINE = "docker run -d --network host IMAGE sleep 60"
 
 
 def judge(namespaces: Namespaces) -> Judgement:
-    """Holds if both inodes are equal: the same inode is the same namespace."""
+    """Holds if the two inodes are equal. The same inode is the same namespace."""
     machine, inside = namespaces
     evidence = describe_inodes("net", {"the machine": machine, "the container": inside})
     return holds_if(machine["net"] == inside["net"], "The container has its own network namespace.", *evidence)

@@ -1,5 +1,5 @@
-"""The machine's /etc/hosts in host mode: the container inherits it, except with --add-host or with Podman behind
-Docker's API."""
+"""Claims about the machine's /etc/hosts in host mode: the container inherits it, except with --add-host or with Podman
+behind Docker's API."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.extract import describe_names, host_entries
@@ -18,13 +18,13 @@ def _evidence(files: Files) -> tuple[str, str]:
 
 
 def judge_inherited(files: Files) -> Judgement:
-    """Holds if the container has every name of the machine."""
+    """Holds if the container's hosts file has every name of the machine's."""
     machine, inside = map(host_entries, files)
     return holds_if(machine.items() <= inside.items(), "Names of the machine are missing.", *_evidence(files))
 
 
 def judge_separate(files: Files) -> Judgement:
-    """Holds if the machine has names, and the container has none of them."""
+    """Holds if the machine's hosts file has names, and the container's has none of them."""
     machine, inside = map(host_entries, files)
     if not machine:
         return differs("The machine has no names.", *_evidence(files))
@@ -32,7 +32,7 @@ def judge_separate(files: Files) -> Judgement:
 
 
 def judge_added(files: Files) -> Judgement:
-    """Holds if the container has the new name and none of the machine's names."""
+    """Holds if the container's hosts file has the added name and none of the machine's names."""
     machine, inside = map(host_entries, files)
     if kept := sorted(machine.keys() & inside.keys()):
         return differs(f"The machine's names are still there: {', '.join(kept)}.", *_evidence(files))

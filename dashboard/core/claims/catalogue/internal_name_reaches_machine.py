@@ -1,4 +1,4 @@
-"""host.docker.internal with host-gateway reaches the machine."""
+"""The claim that the name host.docker.internal with host-gateway reaches the machine."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import run_script
@@ -14,7 +14,7 @@ Observed = tuple[str, Response]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The address of host.docker.internal, and a request to it."""
+    """Resolves host.docker.internal and sends a request to its address."""
     client = (await run_script(testbed, LINES))["client"]
     found = await testbed.lookup(client, "host.docker.internal")
     address = next(iter(found.answers), "")
@@ -24,7 +24,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the machine answers."""
+    """Holds if a server of the machine answers."""
     address, response = observed
     evidence = (f"host.docker.internal: {address or 'no address'}", f"GET: {response.summary}")
     return holds_if(response.status == 200, "The service does not answer.", *evidence)

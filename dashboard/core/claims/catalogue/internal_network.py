@@ -1,4 +1,4 @@
-"""An internal network has no default route; before 25.0 only firewall rules isolate it."""
+"""The claim that an internal network has no default route; before 25.0 only firewall rules isolate it."""
 
 import re
 
@@ -18,7 +18,8 @@ Observed = tuple[NamespaceState, str, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The state and address of the container, and the filter rules if it has a default route."""
+    """Returns the state and address of a container on an internal network, and the filter rules if it has a default
+    route."""
     (container,) = await run_lines(testbed, NETWORK, LINE)
     inside = await testbed.state(container)
     rules = (await testbed.execute(MACHINE, "iptables-save -t filter"))[1] if _has_default(inside) else ""
@@ -39,13 +40,13 @@ def _evidence(inside: NamespaceState) -> str:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if there is no default route."""
+    """Holds if the container has no default route."""
     inside, _address, _rules = observed
     return holds_if(not _has_default(inside), "The container has a default route.", _evidence(inside))
 
 
 def judge_before_25(observed: Observed) -> Judgement:
-    """Holds if there is a default route, and rules drop packets that leave or enter the network."""
+    """Holds if the container has a default route, and rules drop packets that leave or enter the network."""
     inside, address, rules = observed
     subnet = re.escape(address.rpartition(".")[0])
     drops = [rule for rule in rules if re.search(rf"! -[sd] {subnet}\.\d+/\d+ .*-j DROP", rule)]

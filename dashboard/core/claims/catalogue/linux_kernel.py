@@ -1,4 +1,4 @@
-"""Host mode shares the network of the Linux kernel on which the Engine runs."""
+"""The claim that host mode shares the network of the Linux kernel on which the Engine runs."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,8 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], str]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The namespaces of the Engine and of the container, and the kernel's name."""
+    """Returns the namespaces of the Engine and of the container, and the kernel's name; NotTestableError if uname
+    fails."""
     container = await testbed.run(LINE)
     code, kernel = await testbed.execute(container, "uname -sr")
     if code != 0 or not kernel.strip():
@@ -22,7 +23,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the namespace is the Engine's, on Linux."""
+    """Holds if the container is in the Engine's network namespace and the kernel is Linux."""
     engine, inside, kernel = observed
     evidence = (
         f"kernel of the container: {kernel}",

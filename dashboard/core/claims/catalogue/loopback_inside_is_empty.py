@@ -1,4 +1,4 @@
-"""A program bound to 127.0.0.1 in a bridge container: a connection, then an empty response."""
+"""The claim that a request to a program bound to 127.0.0.1 in a bridge container connects but gets no response."""
 
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
@@ -13,7 +13,7 @@ Observed = tuple[Response, NamespaceState]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """A request to the published port, and the container's sockets."""
+    """Requests the published port; returns the response and the state of the container."""
     container = await testbed.run(LINE)
     await testbed.wait_listening(container, 80)
     return await testbed.request(MACHINE, "127.0.0.1", 8109), await testbed.state(container)
@@ -28,7 +28,7 @@ def _evidence(observed: Observed) -> tuple[str, str]:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if docker-proxy accepts and the program does not answer."""
+    """Holds if docker-proxy accepts the connection and there is no response."""
     response, _inside = observed
     evidence = _evidence(observed)
     if not response.connected:

@@ -1,4 +1,4 @@
-"""--mac-address in host mode has no effect; before API 1.44 it is refused."""
+"""The claim that --mac-address has no effect in host mode; before API 1.44 it is refused."""
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
@@ -10,7 +10,8 @@ Observed = tuple[Container, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The container, and the hardware addresses of its interfaces."""
+    """Returns the container and the hardware addresses of its interfaces; no addresses if the Engine refuses the
+    container."""
     container = await testbed.try_run(LINE)
     if container.refused:
         return container, ()
@@ -18,7 +19,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the option is accepted and no interface has the address."""
+    """Holds if the Engine accepts the option and no interface has its address."""
     container, macs = observed
     evidence = (f"docker run: {container.summary}", f"hardware addresses: {', '.join(macs) or 'none'}")
     if container.refused:

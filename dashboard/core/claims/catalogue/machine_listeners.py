@@ -1,4 +1,5 @@
-"""Who listens on the machine's ports: with and without -p, in host mode, and after a container has stopped."""
+"""Claims about the processes that listen on the machine's ports: with and without -p, in host mode, and after a
+container has stopped."""
 
 from dashboard.core.claims.engine_facts import ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import describe_listeners, listeners_on
@@ -23,14 +24,14 @@ def _on_port(port: int, state: NamespaceState) -> str:
 
 
 async def observe_container_address(testbed: Testbed) -> Requested:
-    """The machine's sockets, and a request to the container's own address."""
+    """Requests the container's own address; returns the machine's state and the response."""
     container = await testbed.run(IN_BRIDGE_MODE)
     await testbed.wait_listening(container, 80)
     return await testbed.state(MACHINE), await testbed.request(MACHINE, container.address, 80)
 
 
 def judge_only_inside(observed: Requested) -> Judgement:
-    """Holds if the machine's port is free and the container's address answers."""
+    """Holds if the machine's port is free and a server answers at the container's address."""
     machine, response = observed
     evidence = (
         f"the machine's port 80: {_on_port(80, machine)}",
@@ -42,14 +43,14 @@ def judge_only_inside(observed: Requested) -> Judgement:
 
 
 async def observe_machine_port(testbed: Testbed) -> Requested:
-    """The machine's sockets, and a request to its port 80."""
+    """Requests port 80 of the machine; returns the machine's state and the response."""
     await testbed.run(IN_HOST_MODE)
     await testbed.wait_listening(MACHINE, 80)
     return await testbed.state(MACHINE), await testbed.request(MACHINE, "127.0.0.1", 80)
 
 
 def judge_own_process(observed: Requested) -> Judgement:
-    """Holds if nginx itself listens and answers."""
+    """Holds if nginx itself listens on the machine's port and answers."""
     machine, response = observed
     evidence = (f"the machine's port 80: {_on_port(80, machine)}", f"GET http://127.0.0.1/: {response.summary}")
     if response.status != 200:
@@ -59,14 +60,14 @@ def judge_own_process(observed: Requested) -> Judgement:
 
 
 async def observe_netstat(testbed: Testbed) -> Listed:
-    """The output of netstat, and the machine's sockets."""
+    """Publishes a port; returns the output of netstat and the machine's state."""
     await testbed.run(PUBLISHED)
     _, output = await testbed.execute(MACHINE, "netstat -tln")
     return output, await testbed.state(MACHINE)
 
 
 def judge_grep(observed: Listed) -> Judgement:
-    """Holds if a line of the output matches although port 80 is free."""
+    """Holds if a line of netstat's output matches although the machine's port 80 is free."""
     output, machine = observed
     matched = [" ".join(line.split()) for line in output.splitlines() if ":80" in line]
     evidence = (
@@ -79,7 +80,8 @@ def judge_grep(observed: Listed) -> Judgement:
 
 
 async def observe_stop(testbed: Testbed) -> Stopped:
-    """The machine's sockets before and after the stop, and the next server on the port."""
+    """Stops a container and starts a server on its port; returns the machine's state before and after the stop, and the
+    kernel's refusal of the server, empty if it listens."""
     container = await testbed.run(STOPPED)
     await testbed.wait_listening(container, 8120)
     before = await testbed.state(MACHINE)
@@ -88,7 +90,7 @@ async def observe_stop(testbed: Testbed) -> Stopped:
 
 
 def judge_free(observed: Stopped) -> Judgement:
-    """Holds if the port is held before and free after."""
+    """Holds if the port is in use before the stop and free after it."""
     before, after, refusal = observed
     evidence = (
         f"port 8120 while it ran: {_on_port(8120, before)}",

@@ -1,4 +1,4 @@
-"""Rules in the machine's chains INPUT and OUTPUT, and what they stop."""
+"""Claims about rules in the machine's chains INPUT and OUTPUT, and which requests they block."""
 
 from dashboard.core.claims.constructors import NO_RULES, exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES, EngineCondition

@@ -1,4 +1,4 @@
-"""Containers on a macvlan network are on the LAN themselves."""
+"""Claims about containers on a macvlan network, which are on the LAN themselves."""
 
 from dashboard.core.claims.constructors import exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN

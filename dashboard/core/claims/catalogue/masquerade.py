@@ -1,4 +1,4 @@
-"""Packets that leave a bridge network get the machine's address."""
+"""The claim that packets that leave a bridge network get the machine's address."""
 
 from dashboard.core.claims.constructors import NO_RULES
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
@@ -14,13 +14,13 @@ Observed = tuple[str, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The container's address, and the nat rules."""
+    """Returns the container's address and the machine's nat rules."""
     (container,) = await run_lines(testbed, NETWORK, LINE)
     return container.address, await testbed.nat_rules()
 
 
 def _matching(observed: Observed) -> list[str]:
-    """The rules that masquerade the container's subnet."""
+    """Returns the rules that masquerade the container's subnet."""
     address, rules = observed
     subnet = address.rpartition(".")[0]
     return [rule.text for rule in read_masquerades(rules) if subnet and rule.source.rpartition(".")[0] == subnet]

@@ -1,4 +1,4 @@
-"""Transfers behind an uplink with a smaller MTU."""
+"""Claims about transfers over an uplink with a smaller MTU."""
 
 from collections.abc import Mapping
 from typing import Unpack
@@ -16,8 +16,8 @@ CLIENT = "docker run -d --name client --network bridge IMAGE sleep 60"
 def _claim(
     claim_id: str, statement: str, *lines: str, mutation: Mapping[str, str], **details: Unpack[Details]
 ) -> Claim:
-    """A claim about a small and a large transfer from the container ``client`` to another machine. Both complete,
-    except in ``mtu-stalls``."""
+    """Builds a claim about a small and a large transfer from the container ``client`` to another machine. Both must
+    complete, except in ``mtu-stalls``, where the large one must stall."""
     uplink_and_lines = ("ip link set eth0 mtu 1400", *lines)
     return Claim(
         id=claim_id,

@@ -1,4 +1,4 @@
-"""Multicast, broadcast and UDP: which datagrams reach a container, and which leave it."""
+"""Claims about multicast, broadcast and UDP: which datagrams reach a container, and which ones leave it."""
 
 from dashboard.core.claims.constructors import ROOTLESSPORT
 from dashboard.core.claims.engine_facts import FIREWALLD, FIREWALLD_ZONE, EngineCondition

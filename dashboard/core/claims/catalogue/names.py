@@ -1,4 +1,4 @@
-"""Which names of containers a container resolves."""
+"""Claims about which container names a container resolves."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
@@ -25,8 +25,8 @@ def _claim(
     typed: str = "",
     **details: Unpack[Details],
 ) -> Claim:
-    """A claim about lookups of names in the container ``client``. ``typed`` replaces ``nslookup`` in the lines that are
-    shown."""
+    """Builds a claim about lookups of names in the container ``client``. ``typed`` is a command that replaces
+    ``nslookup`` in the lines that are shown."""
     lookups = [f"nslookup {name.strip('{}')}" for name in names]
     return Claim(
         id=claim_id,

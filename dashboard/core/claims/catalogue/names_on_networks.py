@@ -1,4 +1,5 @@
-"""The name of a container, looked up in another one: the modes in which it resolves, and to which address."""
+"""Claims about the name of a container, looked up in another one: the modes in which it resolves, and to which
+address."""
 
 from dashboard.core.claims.judges import describe_lookup, judge_not_found, judge_resolved
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
@@ -31,20 +32,21 @@ Connected = tuple[Lookup, Lookup, str]
 
 
 async def observe_alias(testbed: Testbed) -> tuple[Lookup, set[str]]:
-    """The lookup, and the addresses of both containers."""
+    """Resolves an alias that two containers have; returns the lookup and the addresses of both containers."""
     first, second = await run_lines(testbed, *SEVERAL)
     return await testbed.lookup(second, "api"), {first.address, second.address}
 
 
 def judge_both(observed: tuple[Lookup, set[str]]) -> Judgement:
-    """Holds if the name has both addresses."""
+    """Holds if the alias resolves to the addresses of both containers."""
     lookup, addresses = observed
     evidence = (describe_lookup(lookup), f"addresses of the containers: {', '.join(sorted(addresses))}")
     return holds_if(set(lookup.answers) == addresses, "The answer does not contain both addresses.", *evidence)
 
 
 async def observe_connection(testbed: Testbed) -> Connected:
-    """A lookup before and after the connection."""
+    """Resolves a name before and after ``docker network connect``; returns both lookups and the Engine's refusal, if
+    any."""
     _web, client = await run_lines(testbed, *NOT_CONNECTED)
     before = await testbed.lookup(client, "{web}")
     refusal = await testbed.connect_network("{lab}", client)
@@ -52,7 +54,7 @@ async def observe_connection(testbed: Testbed) -> Connected:
 
 
 def judge_connected(observed: Connected) -> Judgement:
-    """Holds if the name resolves only after the connection."""
+    """Holds if the name resolves only after the container was connected to the network."""
     before, after, refusal = observed
     evidence = (
         f"before, {describe_lookup(before)}",

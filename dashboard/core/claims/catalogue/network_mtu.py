@@ -1,4 +1,4 @@
-"""The MTU of a network is set with an option of the network."""
+"""The claim that the MTU of a network is set with an option of the network."""
 
 from dashboard.core.claims.extract import find_interface
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if

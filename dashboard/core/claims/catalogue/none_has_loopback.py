@@ -1,4 +1,4 @@
-"""none has loopback and nothing else."""
+"""The claim that a container in the mode none has a loopback interface and nothing else."""
 
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if

@@ -1,4 +1,4 @@
-"""What a published range of ports costs: processes, memory, rules, time."""
+"""Claims about the cost of a published range of ports: processes, memory, rules and time."""
 
 import re
 
@@ -10,7 +10,8 @@ from dashboard.core.claims.testbed import Testbed
 
 
 def publish(ports: range, options: str = "") -> str:
-    """The line that publishes these ports of the machine."""
+    """Returns the ``docker run`` line that publishes these ports under the same numbers. ``options`` are added to
+    it."""
     whole = f"{ports[0]}-{ports[-1]}"
     return f"docker run -d{options} -p {whole}:{whole} IMAGE sleep 60"
 
@@ -37,26 +38,26 @@ def _proxies_evidence(observed: Proxies, ports: range) -> tuple[str, str]:
 
 
 def judge_processes(observed: Proxies) -> Judgement:
-    """Holds if there are 20 processes."""
+    """Holds if 20 docker-proxy processes run for the 10 ports."""
     return holds_if(
         observed[0] == 20, "The number of docker-proxy processes is not 20.", *_proxies_evidence(observed, PROCESSES)
     )
 
 
 def judge_memory(observed: Proxies) -> Judgement:
-    """Holds if a port costs more than 1024 KiB."""
+    """Holds if docker-proxy uses more than 1024 KiB for each port."""
     return holds_if(
         observed[1] > len(MEMORY) * 1024, "The processes hold less memory.", *_proxies_evidence(observed, MEMORY)
     )
 
 
 def judge_no_processes(observed: Proxies) -> Judgement:
-    """Holds if there is no process."""
+    """Holds if no docker-proxy process runs for the ports."""
     return holds_if(observed[0] == 0, "docker-proxy processes run.", *_proxies_evidence(observed, HOST_MODE))
 
 
 async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
-    """The DNAT rules for the ports of the range."""
+    """Publishes the range; returns the DNAT rules for its ports."""
     await run_lines(testbed, RULES_LINE)
     ports = "|".join(map(str, RULES))
     rules = await testbed.nat_rules()
@@ -64,20 +65,20 @@ async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
 
 
 def judge_rules(rules: tuple[str, ...]) -> Judgement:
-    """Holds if there are 10 rules."""
+    """Holds if there are 10 DNAT rules for the 10 ports."""
     evidence = (f"DNAT rules for 10 ports: {len(rules)}", *(f"rule: {rule}" for rule in rules[:2]))
     return holds_if(len(rules) == 10, "The number of DNAT rules is not 10.", *evidence)
 
 
 async def observe_start(testbed: Testbed) -> tuple[float, float]:
-    """The seconds that the Engine took to start a container with one port and with 20: the shorter time of two starts
-    each."""
+    """Returns the seconds that the Engine took to start a container with one port, and with 20 ports: each the shorter
+    time of two starts."""
     first, first_range, second, second_range = await run_lines(testbed, *TIMED)
     return min(first.start_s, second.start_s), min(first_range.start_s, second_range.start_s)
 
 
 def judge_start(observed: tuple[float, float]) -> Judgement:
-    """Holds if the range took more than twice as long."""
+    """Holds if the start with 20 ports took more than twice as long as with one."""
     single, whole = observed
     evidence = (f"start with one port: {single:.2f} s", f"start with the range: {whole:.2f} s")
     return holds_if(whole > 2 * single, "The start took less than twice as long.", *evidence)

@@ -1,4 +1,4 @@
-"""Ports that a program cannot bind: low ones without privileges, and those that another program holds."""
+"""Claims about ports that a program cannot bind: low ones without privileges, and those that another program uses."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.judges import judge_exit
@@ -15,7 +15,7 @@ LOW_IN_BRIDGE_MODE = "docker run -d --network bridge --user 1000:1000 --cap-drop
 
 
 async def observe_conflict(testbed: Testbed) -> ServerOutcome:
-    """The second of two servers in host mode."""
+    """Starts two servers in host mode on the same port; returns the second one."""
     first = await testbed.run(CONFLICT)
     await testbed.wait_listening(first, 8113)
     second = await testbed.try_run(CONFLICT)
@@ -23,7 +23,7 @@ async def observe_conflict(testbed: Testbed) -> ServerOutcome:
 
 
 def judge_conflict(outcome: ServerOutcome) -> Judgement:
-    """Holds if the Engine accepts the container and the kernel refuses the port."""
+    """Holds if the Engine accepts the second container and the kernel refuses its port."""
     second, _ = outcome
     evidence = (f"docker run: {'refused' if second.refused else 'accepted'}", f"afterwards: {second.summary}")
     if second.refused:
@@ -32,14 +32,14 @@ def judge_conflict(outcome: ServerOutcome) -> Judgement:
 
 
 def judge_refused_at_start(second: Container) -> Judgement:
-    """Holds if the second container is refused at start and stays created."""
+    """Holds if the Engine refuses to start the second container, which remains in the state created."""
     evidence = (f"docker run: {second.summary}", f"state of the second container: {second.status}")
     proved = second.refused_at == "start" and second.status == "created"
     return holds_if(proved, "The Engine did not refuse it at start.", *evidence)
 
 
 async def observe_two_servers(testbed: Testbed) -> tuple[Container, Container]:
-    """Two servers in bridge mode on one port number."""
+    """Starts two servers in bridge mode on the same port number; returns both containers."""
     first = await testbed.run(SAME_PORT)
     await testbed.wait_listening(first, 8117)
     second = await testbed.run(SAME_PORT)
@@ -48,44 +48,46 @@ async def observe_two_servers(testbed: Testbed) -> tuple[Container, Container]:
 
 
 def judge_both_run(pair: tuple[Container, Container]) -> Judgement:
-    """Holds if both run, each at its own address."""
+    """Holds if both containers run, each with an address of its own."""
     evidence = [f"{container.address or 'no address'}:8117: {container.summary}" for container in pair]
     addresses = {container.address for container in pair if container.status == "running" and container.address}
     return holds_if(len(addresses) == len(pair), "The servers do not both run, each at its own address.", *evidence)
 
 
 async def observe_taken(testbed: Testbed) -> str:
-    """The kernel's refusal when a service of the machine binds the same port."""
+    """Starts a container in host mode, then a service of the machine on the same port; returns the kernel's refusal of
+    the service, empty if it listens."""
     container = await testbed.run(TAKEN)
     await testbed.wait_listening(container, 8118)
     return await testbed.serve_on_machine("127.0.0.1", 8118)
 
 
 def judge_taken(refusal: str) -> Judgement:
-    """Holds if the kernel refuses the port."""
+    """Holds if the kernel refuses the port to the service of the machine."""
     evidence = f"the machine's own service on port 8118: {refusal or 'listens'}"
     return holds_if("in use" in refusal.lower(), "The machine's service got the port.", evidence)
 
 
 async def observe_low_in_host_mode(testbed: Testbed) -> ServerOutcome:
-    """The container once it serves or has exited."""
+    """Starts a server on port 81 in host mode without privileges; returns the container once it serves or has
+    exited."""
     return await wait_served_or_exited(testbed, await testbed.run(LOW_IN_HOST_MODE), 81)
 
 
 def judge_denied(outcome: ServerOutcome) -> Judgement:
-    """Holds if the program exited with the kernel's refusal."""
+    """Holds if the program exited because the kernel denied the port."""
     return judge_exit(outcome, "denied", "The program bound the port.", f"the container: {outcome[0].summary}")
 
 
 async def observe_low_in_bridge_mode(testbed: Testbed) -> ServerOutcome:
-    """The container's state, and whether the program listens."""
+    """Starts a server on port 81 in bridge mode without privileges; returns the container, and whether it listens."""
     container = await testbed.run(LOW_IN_BRIDGE_MODE)
     listens = await testbed.wait_listening(container, 81)
     return await testbed.inspect(container), listens
 
 
 def judge_bound(outcome: ServerOutcome) -> Judgement:
-    """Holds if the program listens."""
+    """Holds if the program listens on port 81."""
     container, listens = outcome
     evidence = (f"port 81: {'listening' if listens else 'not listening'}", f"the container: {container.summary}")
     return holds_if(listens and container.status == "running", "The program could not bind the port.", *evidence)

@@ -1,4 +1,5 @@
-"""The process that holds a published port on the machine: docker-proxy, one per address family, or dockerd."""
+"""Claims about the process that holds a published port on the machine: docker-proxy, once per address family, or
+dockerd."""
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on
@@ -14,20 +15,20 @@ DAEMON = "dockerd --userland-proxy=false"
 
 
 async def observe(testbed: Testbed) -> NamespaceState:
-    """The machine, after a container with a published port was started."""
+    """Starts a container with a published port; returns the machine's state."""
     await testbed.run(LINE)
     return await testbed.state(MACHINE)
 
 
 async def observe_without_proxy(testbed: Testbed) -> NamespaceState:
-    """The machine of an engine without docker-proxy."""
+    """Starts a container with a published port on an engine without docker-proxy; returns the state of its machine."""
     engine = await testbed.start_engine(DAEMON)
     await engine.run(WITHOUT_PROXY)
     return await engine.state(MACHINE)
 
 
 def judge_proxies(machine: NamespaceState) -> Judgement:
-    """Holds if docker-proxy listens for IPv4 and for IPv6."""
+    """Holds if one docker-proxy process listens on the port for IPv4 and another one for IPv6."""
     listeners = listeners_on(machine, 8103)
     evidence = f"the machine's port 8103: {describe_listeners(listeners)}"
     if not listeners or any(listener.process != "docker-proxy" for listener in listeners):
@@ -41,7 +42,7 @@ def judge_proxies(machine: NamespaceState) -> Judgement:
 
 @prepared
 def judge_dockerd(machine: NamespaceState, port: int) -> Judgement:
-    """Holds if only dockerd listens."""
+    """Holds if dockerd listens on the port, and no other process does."""
     listeners = listeners_on(machine, port)
     proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
     evidence = f"the machine's port {port}: {describe_listeners(listeners)}"

@@ -1,4 +1,4 @@
-"""The addresses at which a published port answers."""
+"""Claims about the addresses at which a published port answers."""
 
 from dashboard.core.claims.constructors import NOTHING_PUBLISHED, exchange_claim
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, SLIRP4NETNS, EngineCondition

@@ -1,4 +1,4 @@
-"""A port published from an IPv4-only bridge answers on IPv6 as well."""
+"""The claim that a port published from an IPv4-only bridge answers on IPv6 as well."""
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Need, Topic, holds_if
@@ -11,7 +11,7 @@ Observed = tuple[Response, str, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """A request to ::1, and the container's addresses."""
+    """Requests the port at ::1; returns the response, the container's gateway and its addresses."""
     container = await testbed.run(LINE)
     await testbed.wait_listening(container, 80)
     interfaces = (await testbed.state(container)).interfaces
@@ -25,19 +25,19 @@ def _evidence(observed: Observed) -> tuple[str, str]:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the response comes over IPv6 although the server sees an IPv4 client."""
+    """Holds if the server answers on IPv6 although it sees an IPv4 client, its gateway."""
     response, gateway, _own = observed
     proved = response.status == 200 and response.client_seen == gateway
     return holds_if(proved, "The port does not answer there through docker-proxy.", *_evidence(observed))
 
 
 def judge_without_proxy(observed: Observed) -> Judgement:
-    """Holds if nothing answers."""
+    """Holds if the connection to ::1 is refused."""
     return holds_if(not observed[0].connected, "The port accepts connections there.", *_evidence(observed))
 
 
 def judge_with_ipv6(observed: Observed) -> Judgement:
-    """Holds if the server sees an IPv6 client."""
+    """Holds if the server answers and sees an IPv6 client."""
     response, _gateway, _own = observed
     proved = response.status == 200 and ":" in response.client_seen
     return holds_if(proved, "The server does not see an IPv6 client there.", *_evidence(observed))

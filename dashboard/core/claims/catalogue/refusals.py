@@ -1,5 +1,5 @@
-"""What the Engine refuses: options in host mode and beside --network container:, another network for host mode, and
-overlapping subnets."""
+"""Claims about what the Engine refuses: options in host mode and with --network container:, another network for a
+container in host mode, and overlapping subnets."""
 
 from collections.abc import Mapping
 from typing import Unpack
@@ -29,7 +29,8 @@ def _claim(
     needs: frozenset[Need] = frozenset(),
     **details: Unpack[Details],
 ) -> Claim:
-    """The claim that the Engine refuses the last line. A network that only the mutation uses is not shown."""
+    """Builds the claim that the Engine refuses the last line. Lines that create a network for the mutation are not
+    shown."""
     return Claim(
         id=claim_id,
         topic=Topic.WHEN,
@@ -45,39 +46,41 @@ def _claim(
 
 
 async def observe_connection(testbed: Testbed) -> str:
-    """The Engine's refusal of docker network connect; empty if it accepts."""
+    """Runs ``docker network connect`` for a container in host mode; returns the Engine's refusal, empty if it
+    accepts."""
     (container,) = await run_lines(testbed, NETWORK, IN_HOST_MODE)
     return await testbed.connect_network("{lab}", container)
 
 
 def judge_connection(refusal: str) -> Judgement:
-    """Holds if the Engine refuses."""
+    """Holds if the Engine refuses to connect the container."""
     return holds_if(
         bool(refusal), "The Engine connected the container.", f"docker network connect: {refusal or 'done'}"
     )
 
 
 async def observe_guests(testbed: Testbed) -> Mapping[str, Container]:
-    """One container for each option."""
+    """Runs a container with --network container: for each option; returns the containers by option."""
     await testbed.run(OWNER)
     return {option: await testbed.try_run(GUEST.replace("OPTION", option)) for option in OPTIONS}
 
 
 def judge_guests(containers: Mapping[str, Container]) -> Judgement:
-    """Holds if all are refused."""
+    """Holds if the Engine refuses every container."""
     evidence = [f"{option}: {container.summary}" for option, container in containers.items()]
     accepted = [option for option, container in containers.items() if not container.refused]
     return holds_if(not accepted, f"Accepted: {', '.join(accepted)}.", *evidence)
 
 
 async def observe_overlap(testbed: Testbed) -> str:
-    """The Engine's refusal of the second network; empty if it accepts."""
+    """Creates two networks with overlapping subnets; returns the Engine's refusal of the second, empty if it
+    accepts."""
     await testbed.create_network(SUBNET)
     return await testbed.try_create_network(OVERLAPPING)
 
 
 def judge_overlap(refusal: str) -> Judgement:
-    """Holds if the second network is refused."""
+    """Holds if the Engine refuses the second network."""
     return holds_if(bool(refusal), "The Engine created the network.", f"docker network create: {refusal or 'accepted'}")
 
 

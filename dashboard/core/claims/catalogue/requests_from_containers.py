@@ -1,4 +1,5 @@
-"""What containers reach on the machine, on their own loopback, in a shared namespace and on another network."""
+"""Claims about what containers reach on the machine, on their own loopback, in a shared namespace and on another
+network."""
 
 from dashboard.core.claims.constructors import exchange_claim
 from dashboard.core.claims.engine_facts import (

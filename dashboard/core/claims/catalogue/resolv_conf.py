@@ -1,4 +1,5 @@
-"""The name servers in a container's resolv.conf: the machine's, Docker's own resolver, or those of an option."""
+"""Claims about the name servers in a container's resolv.conf: the machine's, Docker's own resolver, or those of an
+option."""
 
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN
 from dashboard.core.claims.extract import nameservers, on_one_line
@@ -27,20 +28,21 @@ def _evidence(files: Files) -> tuple[str, str]:
 
 
 def judge_copy(files: Files) -> Judgement:
-    """Holds if the servers are the same."""
+    """Holds if the container has the machine's name servers."""
     machine, inside = map(nameservers, files)
     return holds_if(machine == inside, "The container does not have the machine's servers.", *_evidence(files))
 
 
 def judge_fallback(files: Files) -> Judgement:
-    """Holds if the servers are not the machine's."""
+    """Holds if the container has name servers, none of them at a loopback address."""
     servers = nameservers(files[1])
     proved = bool(servers) and not any(server.startswith("127.") for server in servers)
     return holds_if(proved, "The container has the machine's servers, or none.", *_evidence(files))
 
 
 async def observe_edit(testbed: Testbed) -> Files:
-    """The resolv.conf of the machine and of the container, after an edit of the machine's."""
+    """Changes the machine's resolv.conf after a container was started; returns the resolv.conf of the machine and of
+    the container."""
     await testbed.write_file("/etc/resolv.conf", "nameserver 192.0.2.53\n")
     container = await testbed.run(HOST)
     await testbed.write_file("/etc/resolv.conf", "nameserver 192.0.2.54\n")
@@ -48,14 +50,14 @@ async def observe_edit(testbed: Testbed) -> Files:
 
 
 def judge_unedited(files: Files) -> Judgement:
-    """Holds if the servers differ."""
+    """Holds if the name servers of the machine and the container differ."""
     machine, inside = map(nameservers, files)
     return holds_if(machine != inside, "The container has the machine's current servers.", *_evidence(files))
 
 
 @prepared
 def judge_only(resolv_conf: str, server: str, otherwise: str, option: str = "") -> Judgement:
-    """Holds if the container's file names this server only, and has the option."""
+    """Holds if the container's resolv.conf names only this server and contains the text ``option``."""
     proved = nameservers(resolv_conf) == (server,) and option in resolv_conf
     return holds_if(proved, otherwise, f"resolv.conf in the container: {on_one_line(resolv_conf)}")
 

@@ -1,4 +1,4 @@
-"""Docker's resolver listens inside the namespace, on ports that it chooses."""
+"""The claim that Docker's resolver listens inside the container's namespace, on ports that it chooses."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if
@@ -10,7 +10,7 @@ LINE = "docker run -d --network {lab} IMAGE sleep 60"
 
 
 def judge(inside: NamespaceState) -> Judgement:
-    """Holds if there are sockets at 127.0.0.11, none of them on port 53."""
+    """Holds if there are listeners at 127.0.0.11, none of them on port 53."""
     sockets = [listener for listener in inside.listeners if listener.address == "127.0.0.11"]
     if not sockets:
         return differs("Nothing listens at 127.0.0.11.", f"sockets in the container: {len(inside.listeners)}")

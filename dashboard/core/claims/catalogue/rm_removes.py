@@ -1,4 +1,4 @@
-"""--rm removes the container when it stops."""
+"""The claim that --rm removes the container when it stops."""
 
 from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
 from dashboard.core.claims.testbed import Container, Testbed
@@ -7,12 +7,12 @@ LINE = "docker run -d --rm --network host IMAGE sleep 60"
 
 
 async def observe(testbed: Testbed) -> Container:
-    """The container after docker stop."""
+    """Runs a container with --rm and stops it; returns its state after docker stop."""
     return await testbed.stop(await testbed.run(LINE))
 
 
 def judge(container: Container) -> Judgement:
-    """Holds if the container is gone."""
+    """Holds if the container no longer exists."""
     proved = container.status == "gone"
     return holds_if(proved, "The container is still there.", f"after docker stop: {container.status}")
 

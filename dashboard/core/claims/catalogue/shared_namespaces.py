@@ -1,5 +1,5 @@
-"""A guest joins the namespace of its owner with --network container:. What they share, and what happens when one of
-them restarts."""
+"""Claims about a container (the guest) that joins the namespace of another (the owner) with --network container:. What
+they share, and what happens when one of them restarts."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,8 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int], Namesp
 
 @prepared
 async def observe_restart(testbed: Testbed, *, guest_too: bool) -> Observed:
-    """The guest's namespaces, those of the owner before and after its restart, and the guest's network state."""
+    """Restarts the owner, and then the guest if ``guest_too`` is true. Returns the guest's namespaces, the owner's
+    before and after its restart, and the guest's network state."""
     owner, guest = await run_lines(testbed, OWNER, GUEST)
     before = await testbed.namespaces(owner)
     owner = await testbed.restart(owner)
@@ -45,28 +46,28 @@ def _evidence(observed: Observed) -> tuple[str, ...]:
 
 
 def judge_lost(observed: Observed) -> Judgement:
-    """Holds if the guest stays in the old namespace, without interfaces."""
+    """Holds if the guest stays in the old network namespace and has no interface but lo."""
     guest, before, after, state = observed
     proved = guest["net"] == before["net"] != after["net"] and not _links(state)
     return holds_if(proved, "The guest still has a network.", *_evidence(observed))
 
 
 def judge_healed(observed: Observed) -> Judgement:
-    """Holds if the guest is in the owner's new namespace."""
+    """Holds if the guest is in the owner's new network namespace."""
     guest, before, after, _state = observed
     proved = guest["net"] == after["net"] != before["net"]
     return holds_if(proved, "Guest and owner have different namespaces.", *_evidence(observed))
 
 
 async def observe_without_owner(testbed: Testbed) -> Container:
-    """The guest, created after the owner was stopped."""
+    """Stops the owner and then creates the guest; returns the guest."""
     (owner,) = await run_lines(testbed, OWNER)
     await testbed.stop(owner)
     return await testbed.try_run(GUEST)
 
 
 async def observe_loopback(testbed: Testbed) -> tuple[Mapping[str, int], Mapping[str, int], Response]:
-    """Both namespaces, and a request from the guest to its loopback."""
+    """Requests 127.0.0.1 from the guest; returns the namespaces of the owner and of the guest, and the response."""
     owner, guest = await run_lines(testbed, SERVER, GUEST)
     await testbed.wait_listening(owner, 80)
     response = await testbed.request(guest, "127.0.0.1", 80)
@@ -74,7 +75,7 @@ async def observe_loopback(testbed: Testbed) -> tuple[Mapping[str, int], Mapping
 
 
 def judge_loopback(observed: tuple[Mapping[str, int], Mapping[str, int], Response]) -> Judgement:
-    """Holds if the inode is the same and the owner answers."""
+    """Holds if the guest is in the owner's network namespace and the owner's server answers."""
     owner, guest, response = observed
     inodes = describe_inodes("net", {"the owner": owner, "the guest": guest})
     proved = owner["net"] == guest["net"] and response.status == 200

@@ -1,4 +1,4 @@
-"""The network figures of docker stats, in host mode and in a shared namespace."""
+"""Claims about the network statistics of docker stats, in host mode and in a shared namespace."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ Networks = Mapping[str, Any]
 
 
 async def observe_networks(testbed: Testbed) -> Networks:
-    """The networks in one response of docker stats."""
+    """Returns the networks in one response of docker stats for a container in host mode."""
     return (await testbed.stats(await testbed.run(LINE))).get("networks") or {}
 
 
@@ -29,7 +29,8 @@ def judge_none(networks: Networks) -> Judgement:
 
 
 async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
-    """The counters of owner and guest after some traffic; read again if they changed in between."""
+    """Requests the owner; returns the network statistics of owner and guest. Reads them again, up to 10 times, until
+    they are equal, since they may change between two responses."""
     owner, guest = await run_lines(testbed, OWNER, GUEST)
     await testbed.wait_listening(owner, 80)
     await testbed.request(MACHINE, owner.address, 80)
@@ -44,7 +45,7 @@ async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
 
 
 def judge_same(networks: tuple[Networks, Networks]) -> Judgement:
-    """Holds if both count the same bytes."""
+    """Holds if docker stats counts the same bytes for the owner and the guest."""
     owner, guest = networks
     evidence = [
         f"{name}: {counters.get('eth0', {}).get('rx_bytes', 'unknown')} bytes received"

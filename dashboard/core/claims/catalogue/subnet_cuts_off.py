@@ -1,4 +1,4 @@
-"""A network with the subnet of a remote network cuts it off."""
+"""The claim that a Docker network with the subnet of a remote network cuts the machine off from that network."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import run_script
@@ -16,7 +16,8 @@ Observed = tuple[Response, Response]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """A request to the remote network before and after the Docker network exists."""
+    """Requests a server on the remote network before and after the Docker network is created; returns both
+    responses."""
     await run_script(testbed, LINES)
     before = await testbed.request(MACHINE, "198.51.100.1", 8192)
     await testbed.create_network(NETWORK)
@@ -24,7 +25,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the remote server answers only before the Docker network exists."""
+    """Holds if the remote server answers only before the Docker network is created."""
     before, after = observed
     evidence = (f"GET before: {before.summary}", f"GET after: {after.summary}")
     return holds_if(before.status == 200 and not after.connected, "The network made no difference.", *evidence)

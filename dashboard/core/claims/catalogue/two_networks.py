@@ -1,4 +1,5 @@
-"""A container on two networks: its interfaces, the network of its default route, and where its published port leads."""
+"""Claims about a container on two networks: its interfaces, the network of its default route, and where its published
+port leads."""
 
 from dashboard.core.claims.constructors import NO_RULES, ONE_NETWORK
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
@@ -26,7 +27,7 @@ WithRules = tuple[Container, tuple[str, ...]]
 
 @prepared
 def judge_routes(observed: ContainerState, expected: int, otherwise: str) -> Judgement:
-    """Holds if there are two interfaces with addresses and the expected number of default routes."""
+    """Holds if the container has two interfaces with addresses and the expected number of default routes."""
     container, state = observed
     links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
     defaults = [route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"]
@@ -39,13 +40,13 @@ def judge_routes(observed: ContainerState, expected: int, otherwise: str) -> Jud
 
 
 async def observe_rules(testbed: Testbed) -> WithRules:
-    """The container, and the nat rules of its published port."""
+    """Returns a container on two networks, and the DNAT rules of its published port."""
     container = (await run_lines(testbed, *PUBLISHED))[-1]
     return container, tuple(rule for rule in await testbed.nat_rules() if "8188" in rule and "DNAT" in rule)
 
 
 def judge_rules(observed: WithRules) -> Judgement:
-    """Holds if the rule names the address on the network alpha."""
+    """Holds if a DNAT rule names the container's address on the network alpha."""
     container, rules = observed
     addresses = {name.rpartition("-")[2]: address for name, address in container.addresses.items()}
     evidence = (

@@ -1,4 +1,4 @@
-"""Names on a VPN, on a machine with systemd-resolved."""
+"""Claims about names on a VPN, on a machine with systemd-resolved."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Unpack
@@ -21,7 +21,8 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """A claim about a lookup of a name on a VPN in the last container. The machine's only name server is 127.0.0.53."""
+    """Builds a claim about a name on a VPN, which the container of the last line looks up. The machine's only name
+    server is 127.0.0.53."""
     *networks, line = lines
     return Claim(
         id=claim_id,

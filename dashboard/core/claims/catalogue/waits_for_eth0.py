@@ -1,4 +1,4 @@
-"""A program waits for an interface that never appears."""
+"""The claim that a program waits for an interface that never appears."""
 
 from dashboard.core.claims.extract import interface_names
 from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
@@ -11,14 +11,15 @@ Observed = tuple[NamespaceState, bool, Container]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """The container, whether it serves within three seconds, and its state then."""
+    """Returns the network state of the container, whether it listens within three seconds, and the container after
+    that."""
     container = await testbed.run(LINE)
     state = await testbed.state(container)
     return state, await testbed.wait_listening(container, 80), await testbed.inspect(container)
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the container runs and does not serve."""
+    """Holds if the container runs and does not listen on port 80."""
     state, serves, container = observed
     evidence = (
         f"interfaces in the container: {', '.join(interface_names(state))}",

@@ -1,4 +1,4 @@
-"""Names and resolvers."""
+"""Misconceptions about names and resolvers."""
 
 from dashboard.core.claims.catalogue import find_claim
 from dashboard.core.claims.misconception import Misconception

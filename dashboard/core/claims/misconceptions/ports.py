@@ -1,4 +1,4 @@
-"""Ports: published, bound, taken."""
+"""Misconceptions about ports that are published, bound or in use."""
 
 from dashboard.core.claims.catalogue import find_claim
 from dashboard.core.claims.misconception import Misconception

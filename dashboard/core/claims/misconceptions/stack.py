@@ -1,4 +1,4 @@
-"""Options and counters of the network stack."""
+"""Misconceptions about options and counters of the network stack."""
 
 from dashboard.core.claims.catalogue import find_claim
 from dashboard.core.claims.misconception import Misconception

@@ -1,4 +1,4 @@
-"""Firewalls and routing."""
+"""Questions about firewalls and routing."""
 
 from dashboard.core.claims.question import Link, Question
 

@@ -1,4 +1,4 @@
-"""Host mode: its ports, where it works, and how it reaches bridges."""
+"""Questions about host mode: its ports, where it works, and how containers on bridges are reached from it."""
 
 from dashboard.core.claims.question import Link, Question
 

@@ -1,4 +1,4 @@
-"""Containers and their machine."""
+"""Questions about containers and their machine."""
 
 from dashboard.core.claims.question import Link, Question
 

@@ -1,4 +1,4 @@
-"""Name resolution."""
+"""Questions about name resolution."""
 
 from dashboard.core.claims.question import Link, Question
 

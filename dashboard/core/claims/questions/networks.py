@@ -1,4 +1,4 @@
-"""Networks: several, shared, multicast, MTU."""
+"""Questions about networks: several networks, shared namespaces, multicast, MTU."""
 
 from dashboard.core.claims.question import Link, Question
 

@@ -1,4 +1,4 @@
-"""Published ports."""
+"""Questions about published ports."""
 
 from dashboard.core.claims.question import Link, Question
 
