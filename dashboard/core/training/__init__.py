@@ -1,1 +1,1 @@
-"""Training sessions: joining, pacing, predictions, private hosts, capacity."""
+"""Training sessions: joining, pacing, predictions, private hosts and their capacity."""

@@ -1,6 +1,6 @@
-"""The number of private hosts that fit on a machine, the limits of each, and the queue for them. No clock.
+"""Computes how many private hosts fit on a machine; defines the limits of a host and the queue for hosts. No clock.
 
-Hosts are overcommitted: limits are maximums, so each host counts with a quarter of its limits, but at least with what
+Hosts are overcommitted. Limits are maximums, so each host counts with a quarter of its limits, but at least with what
 an idle engine needs. The kernel enforces the limits: a host that uses all of its memory takes none from another.
 """
 
@@ -33,8 +33,8 @@ MAX_CONTAINERS = 12
 
 @dataclass(frozen=True, slots=True)
 class HostLimits:
-    """The limits of a host: ``memory_mb`` and ``cpus`` (cores) for all of it, with its engine; ``pids`` (processes and
-    threads) for its containers and shells."""
+    """The limits of a private host. ``memory_mb`` and ``cpus`` (cores) apply to the whole host, including its engine;
+    ``pids`` (processes and threads) applies to its containers and shells."""
 
     memory_mb: int = 512
     pids: int = 512
@@ -42,31 +42,32 @@ class HostLimits:
 
     @property
     def workload_mb(self) -> int:
-        """Memory of containers and shells. The engine keeps its own share, so it always answers."""
+        """The memory that containers and shells may use. The rest is reserved for the engine, so that it always
+        responds."""
         return self.memory_mb - ENGINE_MB
 
     @property
     def total_pids(self) -> int:
-        """Processes and threads of containers, shells and engine."""
+        """The maximum number of processes and threads of containers, shells and engine."""
         return self.pids + ENGINE_PIDS
 
 
 def share(limits: HostLimits) -> Resources:
-    """The resources that are counted for a host with these limits: a part of its limits, because hosts are
+    """Returns the resources that are counted for a host with these limits: a part of the limits, because hosts are
     overcommitted."""
     return Resources(max(IDLE_MB, limits.memory_mb // OVERCOMMIT), max(IDLE_PIDS, limits.total_pids // OVERCOMMIT))
 
 
 def offered(hosts: int) -> Resources:
-    """The resources of a machine that can hold this many hosts with the default limits."""
+    """Returns the resources of a machine on which this many hosts with the default limits fit."""
     one = share(HostLimits())
     return Resources(hosts * one.memory_mb, hosts * one.pids, MAX_HOSTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The resources of a machine: ``memory_mb`` that is available now, while hosts run; ``pids`` that the kernel
-    allows; ``cores``."""
+    """The resources of a machine. ``memory_mb`` is the memory that is available now, while hosts run; ``pids`` is the
+    kernel's maximum."""
 
     memory_mb: int
     pids: int
@@ -75,10 +76,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is the
-    reason why this machine can run none. ``isolated``: root of a host is an ordinary user of the machine. ``machines``
-    is the number of machines that hold the hosts together. ``others`` is how many of the running ones belong to
-    LANs."""
+    """How many private hosts run, and how many ``more`` can be started. ``limited_by`` names the scarcest resource.
+    ``problem`` is the reason if no host can run, otherwise empty. ``isolated``: root of a host is an ordinary user of
+    the machine. ``machines`` is the number of machines that the figures cover. ``others`` counts the running hosts that
+    belong to LANs and not to groups."""
 
     running: int
     more: int
@@ -90,17 +91,17 @@ class Capacity:
 
     @property
     def for_groups(self) -> int:
-        """The number of group hosts that the machine can hold: those that it holds, and those that still fit."""
+        """The number of hosts of groups: those that run, and those that still fit."""
         return self.total - self.others
 
     @property
     def total(self) -> int:
-        """Hosts that run and hosts that still fit."""
+        """The number of hosts that run or still fit."""
         return self.running + self.more
 
     @property
     def sentence(self) -> str:
-        """The capacity, for an instructor who plans a session."""
+        """The capacity as a sentence, for an instructor who plans a session."""
         if self.problem:
             return self.problem
         running = f" {self.running} running now." if self.running else ""
@@ -109,7 +110,8 @@ class Capacity:
 
 
 def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = "") -> Capacity:
-    """The number of hosts with these limits that fit in addition to the ``running`` ones."""
+    """Computes how many hosts with these limits fit in addition to the ``running`` ones. ``problem`` is the reason if
+    no host can run on this machine."""
     if problem:
         return Capacity(running, 0, problem=problem)
     memory_mb = machine.memory_mb - RESERVED_MB + running * IDLE_MB
@@ -125,7 +127,8 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
 
 
 def combine(capacities: Iterable[Capacity]) -> Capacity:
-    """The capacity of several machines together; those that can run none count only if there are no others."""
+    """Adds up the capacity of several machines. Machines that can run no host are left out, unless there are no
+    others."""
     found = tuple(capacities)
     able = tuple(each for each in found if not each.problem) or found
     if len(able) == 1 or (able and able[0].problem):
@@ -143,7 +146,7 @@ def combine(capacities: Iterable[Capacity]) -> Capacity:
 
 
 def refuse_hosts(available: Capacity, count: int) -> str:
-    """Why this machine cannot run ``count`` more hosts; empty if it can."""
+    """Returns the reason why this machine cannot run ``count`` more hosts; empty if it can."""
     if available.problem or count <= available.more:
         return available.problem
     running = f", and {available.running} are running" if available.running else ""
@@ -152,8 +155,9 @@ def refuse_hosts(available: Capacity, count: int) -> str:
 
 
 def parallel_starts(cores: int) -> int:
-    """How many hosts start at the same time. A start takes 1.4 s, in which dockerd waits one second for its containerd
-    and uses a core for 0.25 s: four per core keep the cores busy, more only delay each other."""
+    """Returns how many hosts may start at the same time. A start takes 1.4 s: dockerd waits one second for its
+    containerd and uses a core for 0.25 s. Four starts per core keep the cores busy; more would only delay each
+    other."""
     return 4 * max(1, cores)
 
 
@@ -161,7 +165,7 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 
 
 def ordinal(number: int) -> str:
-    """The ordinal number as text: ``first`` … ``tenth``, then ``11th``, ``21st``."""
+    """Formats an ordinal number: ``first`` … ``tenth``, then ``11th``, ``21st``."""
     if 1 <= number <= len(ORDINALS):
         return ORDINALS[number - 1]
     ending = "th" if number % 100 in {11, 12, 13} else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
@@ -169,7 +173,8 @@ def ordinal(number: int) -> str:
 
 
 def describe_queue(position: int, running: int, *, full: bool) -> str:
-    """The position in the queue, which counts from 1, and when the host will start."""
+    """Returns a sentence about the position in the queue, which counts from 1, and about when the host will start.
+    ``running`` is the number of running hosts; ``full``: no other host fits now."""
     queued = f"You are {ordinal(position)} in the queue; "
     if not full:
         return queued + "your host starts in a few seconds."
@@ -180,12 +185,13 @@ def describe_queue(position: int, running: int, *, full: bool) -> str:
 
 
 def queue(waiting: Sequence[tuple[float, str]]) -> tuple[str, ...]:
-    """The waiting groups, given as (since, group), in order of arrival."""
+    """Returns the waiting groups in order of arrival. ``waiting`` contains (time of arrival, group)."""
     return tuple(group for _, group in sorted(waiting))
 
 
 def refuse_more(what: str, current: int, more: int, maximum: int) -> str | None:
-    """Why ``more`` do not fit in addition to the ``current`` ones; None if they do."""
+    """Returns the reason why ``more`` do not fit in addition to ``current`` ones; None if they do. ``what`` is the
+    plural noun in the sentence."""
     if current + more <= maximum:
         return None
     return f"A group's host has at most {maximum} {what}, and {current} exist. Remove one first."

@@ -1,4 +1,4 @@
-"""The form of a new session: its fields, their limits, and a sentence for each mistake."""
+"""Parses the form of a new session: its fields, their limits, and a message for each mistake."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,8 +22,8 @@ NUMBERS = {
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """The settings of a new session. ``memory_mb``, ``pids`` and ``cpus`` limit each private host, which is placed on a
-    machine with all ``machine_labels``."""
+    """The settings of a new session. ``memory_mb``, ``pids`` and ``cpus`` are the limits of each private host. A host
+    is placed on a machine that has all ``machine_labels``."""
 
     title: str = ""
     workshop: str = ""
@@ -43,7 +43,7 @@ class NewSession:
 
     @property
     def hosts_needed(self) -> int:
-        """How many private hosts a full session has."""
+        """The number of private hosts when all participants have joined."""
         return 0 if self.hosts is HostsFor.NONE else -(-self.max_participants // self.team_size)
 
 
@@ -82,7 +82,8 @@ class _Reader:
 
 
 def read_form(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[NewSession, dict[str, str]]:
-    """The settings, and a sentence for each field that is wrong."""
+    """Returns the settings, and a message for each field that is wrong. A wrong field has its default value in the
+    settings."""
     reader = _Reader(values)
     title = " ".join(values.get("title", "").split())
     if not 0 < len(title) <= MAX_TITLE or not title.isprintable():

@@ -1,4 +1,5 @@
-"""What a group may run on its host in addition to the workshop steps: how much, which images, which claims. No clock.
+"""Limits what a group may run on its host in addition to the workshop steps: the number of runs, images and claims. No
+clock.
 
 The limits protect the other groups: measurements and claim runs take turns over all hosts of a server.
 """
@@ -20,7 +21,7 @@ MAX_MEASUREMENT_S = 60.0
 
 
 class RunKind(StrEnum):
-    """The kinds of runs on a group's host."""
+    """What a group can run on its host."""
 
     EXPERIMENT = "experiment"
     MEASUREMENT = "measurement"
@@ -29,8 +30,9 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupLoad:
-    """What a group runs now: experiments that run or are about to, containers (including those of measurements), and
-    measurements and claim runs that wait or run. ``kept`` counts the runs of the requested kind, finished or not."""
+    """What a group runs now. ``experiments`` includes those about to start; ``containers`` includes those of
+    measurements; ``measurements`` and ``claim_runs`` wait or run. ``kept`` counts the stored runs of the requested
+    kind, finished or not."""
 
     experiments: int = 0
     containers: int = 0
@@ -46,7 +48,8 @@ def _refuse_kept(load: GroupLoad, what: str) -> str | None:
 
 
 def refuse_launch(load: GroupLoad, arms: int, *, new: bool = True) -> str | None:
-    """Why an experiment with this many arms cannot be launched now; None if it can. ``new``: not launched before."""
+    """Returns the reason why an experiment with this many arms cannot be launched now; None if it can. ``new``: it was
+    never launched before."""
     return (
         (_refuse_kept(load, "experiments") if new else None)
         or refuse_more("experiments", load.experiments, 1, MAX_EXPERIMENTS)
@@ -55,7 +58,8 @@ def refuse_launch(load: GroupLoad, arms: int, *, new: bool = True) -> str | None
 
 
 def refuse_measurement(load: GroupLoad, arms: int, seconds: float) -> str | None:
-    """Why a measurement of this length that launches this many arms cannot start; None if it can."""
+    """Returns the reason why a measurement cannot start; None if it can. ``arms`` is the number of containers that it
+    launches, ``seconds`` its length."""
     if seconds > MAX_MEASUREMENT_S:
         return (
             f"In a session a measurement takes at most {MAX_MEASUREMENT_S:g} s, not {seconds:g}, "
@@ -67,7 +71,7 @@ def refuse_measurement(load: GroupLoad, arms: int, seconds: float) -> str | None
 
 
 def refuse_claims(load: GroupLoad) -> str | None:
-    """Why claims cannot be run now; None if they can."""
+    """Returns the reason why no claims can be run now; None if they can."""
     if load.claim_runs:
         return "Your group already has a claim run that waits or runs. Wait for it, or cancel it."
     return _refuse_kept(load, "claim runs")
@@ -79,8 +83,8 @@ def _with_tag(reference: str) -> str:
 
 
 def missing_images(spec: ExperimentSpec, images: Collection[str]) -> tuple[Problem, ...]:
-    """A problem for each image of a specification that is not among the ``images`` of a host, which reaches no
-    registry."""
+    """Returns a problem for each image of the experiment that the host does not have. ``images`` are those that it has;
+    a group's host has no access to a registry."""
     available = {_with_tag(image) for image in images}
     names = ", ".join(sorted(image.removesuffix(":latest") for image in images)) or "none"
     used: list[tuple[str | None, str]] = [(arm.key, arm.image) for arm in spec.arms if arm.image != spec.image]
@@ -96,7 +100,7 @@ def missing_images(spec: ExperimentSpec, images: Collection[str]) -> tuple[Probl
 
 
 def refuse_claim(claim: Claim) -> str | None:
-    """Why a claim cannot be run on a group's host; None if it can."""
+    """Returns the reason why this claim cannot be run on a group's host; None if it can."""
     if Need.MEASURE not in claim.needs:
         return None
     return (
@@ -106,8 +110,8 @@ def refuse_claim(claim: Claim) -> str | None:
 
 
 def choose_claims(claims: Iterable[Claim], ids: Collection[str]) -> tuple[Claim, ...]:
-    """The claims with these ids, or without ids all that can be run in a session. Raises ValueError with a message for
-    the user."""
+    """Returns the claims with these ids; without ids, all claims that can be run in a session. Raises ValueError with a
+    message for the user if an id is unknown or its claim cannot be run."""
     chosen = choose(tuple(claims), tuple(ids))
     refused = [reason for claim in chosen if (reason := refuse_claim(claim))]
     if ids and refused:

@@ -1,4 +1,5 @@
-"""Plans the actions on private hosts of groups from their desired and observed state. No clock, no side effects."""
+"""Plans what to do with the private hosts of groups, from their desired and observed states. No clock, no side
+effects."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ ENGINE_EXITS_S = 120.0
 
 
 class DesiredState(StrEnum):
-    """The state that a group or the instructor wants for a host."""
+    """The state that a group or the instructor requests for a host."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -20,8 +21,8 @@ class DesiredState(StrEnum):
 
 
 class HostStage(StrEnum):
-    """The recorded state of a host. ``UNPLACED``: no machine has room for it, and no lab acts on it. ``UNREACHABLE`` is
-    only shown, never recorded: its machine does not respond."""
+    """The state of a host as the database records it. ``UNPLACED``: no machine has room for the host, and no lab acts
+    on it. ``UNREACHABLE`` is shown but never recorded: the host's machine does not respond."""
 
     UNPLACED = "unplaced"
     UNREACHABLE = "unreachable"
@@ -34,8 +35,9 @@ class HostStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostRecord:
-    """A group's host as recorded. ``host`` is its id, empty without one; ``over``: its session is closed or expired.
-    Times in seconds since the epoch, ``ttl_s`` and ``idle_s`` in seconds, 0 for no limit."""
+    """The recorded state of a group's host. ``host`` is its id, empty if it has not been created. ``over``: the session
+    is closed or expired. ``since`` and ``used_at`` are seconds since the epoch; ``ttl_s`` and ``idle_s`` are limits in
+    seconds, 0 for no limit."""
 
     group: str
     desired: DesiredState
@@ -58,15 +60,15 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class ObservedHost:
-    """A host with files on this machine: whether its engine runs, and when it was started, by the same clock as the
-    records."""
+    """A host that has files on this machine. ``running``: its engine runs. ``started`` is the time of the start, by the
+    same clock as the times of the records."""
 
     running: bool
     started: float
 
 
 class ActionKind(StrEnum):
-    """The actions on a host."""
+    """What the lab does with a host."""
 
     START = "start"
     RESTART = "restart"  # its engine exited: the same host with a new engine
@@ -78,7 +80,7 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostAction:
-    """One action for one group; participants are shown the ``reason``."""
+    """One action on the host of a group. ``reason`` is a sentence that participants see."""
 
     group: str
     kind: ActionKind
@@ -86,13 +88,13 @@ class HostAction:
 
 
 def format_duration(seconds: float) -> str:
-    """The duration as text: ``4 hours``, ``30 minutes``."""
+    """Formats a duration in hours or minutes: ``4 hours``, ``30 minutes``."""
     number, unit = (seconds / 3600, "hour") if seconds >= 3600 else (seconds / 60, "minute")
     return f"{number:.3g} {unit}{'' if number == 1 else 's'}"
 
 
 def recent_exits(exits: Iterable[float], now: float) -> int:
-    """How often an engine exited within the last ``ENGINE_EXITS_S``."""
+    """Counts the exits of an engine within the last ``ENGINE_EXITS_S`` seconds."""
     return sum(1 for at in exits if now - at <= ENGINE_EXITS_S)
 
 
@@ -106,8 +108,12 @@ def plan_actions(
     capacity: int,
     slots: int,
 ) -> tuple[HostAction, ...]:
-    """The actions to take now. ``busy`` groups are skipped; ``capacity`` more hosts fit, ``slots`` may start now.
-    Restarts come before new hosts."""
+    """Returns the actions to take now. ``observed`` has the hosts of this machine by id; ``engine_exits`` has the times
+    at which each group's engine exited.
+
+    Groups in ``busy`` are skipped. ``capacity`` is the number of hosts that still fit, ``slots`` the number that may
+    start now. Restarts take slots before new hosts do.
+    """
     actions: list[HostAction] = []
     restarts: list[HostAction] = []
     waiting: list[tuple[float, str]] = []
@@ -139,7 +145,7 @@ def plan_actions(
 
 
 def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> str:
-    """Why the host is to be stopped, empty if it is not."""
+    """Returns the reason why the host must be stopped; empty if it may run."""
     if record.over:
         return "The session is over."
     if record.desired is DesiredState.STOPPED:
@@ -152,7 +158,8 @@ def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> s
 
 
 def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[str]) -> tuple[HostStage, str]:
-    """The state of a host as pages show it, and the reason. ``absent`` are the machines that do not respond."""
+    """Returns the state of a host that pages show, and its reason. ``machine`` is the name of its machine; ``absent``
+    are the names of the machines that do not respond."""
     if machine not in absent or stage in {HostStage.STOPPED, HostStage.UNPLACED}:
         return stage, reason
     name = f"The machine “{machine}”" if machine else "The server's own machine"
@@ -162,6 +169,6 @@ def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[
 
 
 def queue_position(group: str, records: Sequence[HostRecord]) -> int:
-    """The position of a group in the queue: 1 is next, 0 is not waiting."""
+    """Returns the position of a group in the queue: 1 is the next one; 0 if the group does not wait."""
     order = queue([(record.since, record.group) for record in records if record.is_waiting])
     return order.index(group) + 1 if group in order else 0

@@ -1,4 +1,5 @@
-"""The address with which participants join: one that other devices can open, or what to do without one."""
+"""Chooses the address at which participants join: one that other devices can open, or a command that makes it
+available."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ _LOCAL_KINDS = frozenset({"loopback", "bridge", "veth", "dummy"})
 
 @dataclass(frozen=True, slots=True)
 class ServedAt:
-    """Where a server can be opened. ``listening``: the addresses of its sockets on ``port``; ``own``: those that other
-    devices can reach, the best first; ``allowed``: the host names that it accepts; ``origins``: those of its reverse
-    proxy; ``configured``: the allowed names that come from the setting."""
+    """The addresses of a server. ``listening``: the addresses of its sockets on ``port``. ``own``: the machine's
+    addresses that other devices can reach, the best one first. ``allowed``: the host names that the server accepts;
+    ``configured``: those of them that the setting contains. ``origins``: the origins of its reverse proxy."""
 
     port: int
     listening: tuple[str, ...]
@@ -28,9 +29,9 @@ class ServedAt:
 
 @dataclass(frozen=True, slots=True)
 class JoinAddress:
-    """Where participants join. ``origin`` is the beginning of the links. ``is_local``: only this machine can open it;
-    then ``command`` starts the server so that other devices can open ``others``. Both are empty if the machine has no
-    other address."""
+    """The address at which participants join. ``origin`` is the beginning of the links. ``is_local``: only this machine
+    can open it. ``command`` then starts the server so that other devices can open the origins in ``others``; both are
+    empty if the machine has no other address."""
 
     origin: str
     is_local: bool = False
@@ -39,12 +40,12 @@ class JoinAddress:
 
     @property
     def shown(self) -> str:
-        """The address to type: without the scheme, which browsers add."""
+        """The address to type, without the scheme, which browsers add."""
         return f"{self.origin.removeprefix('http://').removeprefix('https://')}/join/"
 
 
 def is_local(origin: str) -> bool:
-    """Whether an origin leads each device to itself."""
+    """Whether the origin leads every device to itself, like ``http://localhost``."""
     name = (urlsplit(origin).hostname or "").rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -56,8 +57,8 @@ def is_local(origin: str) -> bool:
 
 
 def reachable_addresses(state: NamespaceState) -> tuple[str, ...]:
-    """The machine's addresses that other devices may reach: those of the link with the default route first, then those
-    of other links that are not for containers."""
+    """Returns the machine's addresses that other devices may reach: first those of the link with the default route,
+    then those of other links that are not for containers."""
     others = (
         address.address
         for link in state.interfaces
@@ -74,8 +75,9 @@ def _listens(listening: Collection[str], address: str) -> bool:
 
 
 def choose_join_address(origin: str, server: ServedAt) -> JoinAddress:
-    """The address for participants of an instructor who opened ``origin``: the same if other devices can open it,
-    otherwise that of the reverse proxy, otherwise an address on which the server listens and that it accepts."""
+    """Returns the address for participants when the instructor has opened ``origin``: the same one if other devices can
+    open it, otherwise the reverse proxy's, otherwise an address on which the server listens and which it accepts. If
+    there is none, the result is local."""
     for each in (origin, *server.origins):
         if not is_local(each):
             return JoinAddress(each)
@@ -96,7 +98,7 @@ def _origin(address: str, port: int) -> str:
 
 
 def _command(addresses: Collection[str], server: ServedAt) -> str:
-    """The command that starts the server so that other devices can open these addresses."""
+    """Returns the command that starts the server so that other devices can open these addresses."""
     names = dict.fromkeys((*server.configured, *map(bracket, addresses)))
     host = "0.0.0.0" if all(":" not in address for address in addresses) else "::"  # noqa: S104 - for the user to type
     return f"NETMODES_ALLOWED_HOSTS='{','.join(names)}' ./netmodes up --host {host} --port {server.port}"

@@ -1,5 +1,5 @@
-"""Join codes: 8 symbols from an alphabet of 32 (40 bits), readable from the back of a room and easy to type on a
-phone."""
+"""Join codes: 8 symbols from an alphabet of 32 (40 bits). They can be read from the back of a room and are easy to type
+on a phone."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ MAX_TYPED = 40
 
 
 def code_from(random: bytes) -> str:
-    """Encodes five random bytes as a code. ValueError for another number of bytes."""
+    """Encodes five random bytes as a code; ValueError for another number of bytes."""
     if len(random) != RANDOM_BYTES:
         raise ValueError(f"A code is made of {RANDOM_BYTES} bytes.")
     number = int.from_bytes(random)
@@ -21,8 +21,8 @@ def code_from(random: bytes) -> str:
 
 
 def parse_code(typed: str) -> str:
-    """The code without blanks and hyphens, in capitals. Raises ValueError with a message for the user if it cannot be a
-    code."""
+    """Returns a typed code in capitals, without blanks and hyphens. Raises ValueError with a message for the user if
+    the text cannot be a code."""
     code = typed[:MAX_TYPED].upper().translate(_READ_AS) if len(typed) <= MAX_TYPED else ""
     if len(code) != LENGTH or any(symbol not in SYMBOLS for symbol in code):
         raise ValueError(f"A code has {LENGTH} letters and digits, such as 7K3M-9PQX. Check it and try again.")
@@ -30,10 +30,10 @@ def parse_code(typed: str) -> str:
 
 
 def format_code(code: str) -> str:
-    """The code in two groups of four characters: ``7K3M-9PQX``."""
+    """Formats a code in two groups of four symbols: ``7K3M-9PQX``."""
     return f"{code[: LENGTH // 2]}-{code[LENGTH // 2 :]}"
 
 
 def digest_of(secret: str) -> str:
-    """The SHA-256 of a code, token or key, which is what the database stores of it."""
+    """Returns the SHA-256 digest of a code, token or key. The database stores only the digest."""
     return hashlib.sha256(secret.encode()).hexdigest()

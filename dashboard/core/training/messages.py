@@ -1,4 +1,5 @@
-"""Messages of a session's websocket: one for all participants, and a small one for each. ``docs/api.md`` lists them.
+"""The messages of a session's websocket: one for all participants, and a small one for each participant.
+``docs/api.md`` lists them.
 
 Times are seconds since the epoch, 0 for never.
 """
@@ -12,7 +13,7 @@ from dashboard.core.training.predictions import Histogram
 
 @dataclass(frozen=True, slots=True)
 class SessionMessage:
-    """A hint or a question."""
+    """A hint of the instructor, or a question of a participant."""
 
     at: float
     text: str
@@ -22,9 +23,12 @@ class SessionMessage:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """The state that all participants may see. ``step`` and ``gate`` are slugs; ``open_until`` counts the open steps;
-    ``histogram`` is that of ``step``, once revealed; ``mirror``: the instructor shows a comparison, in which
-    ``pointer`` is the row that the instructor points at."""
+    """The state that all participants may see.
+
+    ``step`` and ``gate`` are slugs. ``open_until`` is the number of open steps. ``histogram`` has the predictions of
+    ``step`` once its answer is revealed. ``mirror``: the instructor shows a comparison to all; ``pointer`` is the row
+    at which the instructor points.
+    """
 
     title: str
     step: str
@@ -52,7 +56,8 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantState:
-    """The state for one participant. ``host`` is the stage of the group's private host, empty without hosts."""
+    """The state that only one participant may see. ``host`` is the stage of the group's private host, empty without
+    hosts."""
 
     name: str
     admitted: bool
@@ -66,7 +71,7 @@ class ParticipantState:
 
 @dataclass(frozen=True, slots=True)
 class ProgressChanged:
-    """The progress of the session has changed: the instructor's page fetches it."""
+    """Tells the instructor's page that the progress of the session has changed, so that it fetches the grid."""
 
     number: int
     type: Literal["progress"] = "progress"

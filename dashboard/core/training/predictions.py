@@ -1,4 +1,4 @@
-"""Predictions of a session's participants: their distribution, the observed truth, and scores."""
+"""The predictions of a session's participants: their distribution, the correct answer, and scores."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -10,7 +10,8 @@ from dashboard.core.workshops.progress import Records
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer and how many participants gave it. ``right`` is None until the truth is revealed and known."""
+    """One answer, and how many participants gave it. ``right`` is None until the correct answer is revealed, or if it
+    is unknown."""
 
     text: str
     count: int
@@ -19,8 +20,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The answers to the question of one step. ``truth`` in words, empty if it is unknown or not revealed; ``read``: it
-    was read from the kernel instead of being fixed by the workshop."""
+    """The answers to the question of one step. ``truth`` is the correct answer as text, empty if it is unknown or not
+    revealed. ``read``: it was read from the kernel, and is not fixed by the workshop."""
 
     step: str
     question: str
@@ -32,8 +33,8 @@ class Histogram:
 
 
 def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool) -> Histogram | None:
-    """The distribution of the predictions; None if the step asks nothing. ``truth`` is what was read from the kernel
-    (see ``session_truth``)."""
+    """Counts the predictions for each choice; None if the step asks no question. ``answers`` are indexes of choices;
+    ``truth`` is the reading of the kernel (see ``session_truth``)."""
     if step.predict is None:
         return None
     counts = Counter(answer for answer in answers if 0 <= answer < len(step.predict.choices))
@@ -54,21 +55,22 @@ def has_everyone_answered(people: Collection[str], answered: Collection[str]) ->
 
 
 def session_truth(readings: Iterable[str]) -> str:
-    """The most frequent reading of the kernel, the earliest of equally frequent ones; empty without readings."""
+    """Returns the most frequent reading of the kernel, the earliest one of equally frequent ones; empty without
+    readings."""
     counts = Counter(reading for reading in readings if reading)
     return counts.most_common(1)[0][0] if counts else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The number of right predictions, and of predictions with a known truth."""
+    """The number of right predictions (``right``) out of those whose correct answer is known (``of``)."""
 
     right: int
     of: int
 
 
 def score_of(steps: Iterable[Step], records: Records, revealed: frozenset[str]) -> Score:
-    """The score over the steps that are done or revealed."""
+    """Counts the right predictions in steps that are done or revealed."""
     right = of = 0
     for step in steps:
         record = records.get(step.slug)

@@ -1,8 +1,8 @@
-"""Rate limits: of wrong join codes per client and over all clients, of new participants per client, and of wrong
+"""Rate limits for wrong join codes per client and over all clients, for new participants per client, and for wrong
 passwords. No clock: times in seconds are arguments.
 
-A correct code does not count as a wrong one, so a whole class behind one address can join. A client over the limit is
-rejected even with the correct code, until its bucket has refilled.
+A correct code does not count against the limit, so a whole class behind one address can join. A client over the limit
+is rejected even with the correct code until its bucket has refilled.
 """
 
 from ipaddress import IPv6Address, ip_address
@@ -19,19 +19,20 @@ PASSWORDS, ACCOUNT_PASSWORDS = Rate(10, 1 / 60), Rate(50, 1 / 60)
 
 
 def charge(bucket: TokenBucket, now: float) -> None:
-    """Takes one token if any is left: a client that keeps trying does not go into debt."""
+    """Takes one token if any is left. The number of tokens never becomes negative, however often a client tries."""
     bucket.refill(now)
     bucket.tokens = max(0.0, bucket.tokens - 1.0)
 
 
 def refund(bucket: TokenBucket, now: float) -> None:
-    """Puts one token back, up to the burst."""
+    """Puts one token back, up to the maximum of the bucket."""
     bucket.refill(now)
     bucket.tokens = min(bucket.rate.burst, bucket.tokens + 1.0)
 
 
 def client_key(address: str) -> str:
-    """The key of a client's bucket: its IPv4 address, or its IPv6 /64, which a single machine usually gets."""
+    """Returns the key of a client's bucket: its IPv4 address, or the /64 prefix of its IPv6 address, which usually
+    belongs to a single machine."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -1,4 +1,5 @@
-"""Training sessions: who may join, groups, presence, the progress of participants, and who needs help. No clock."""
+"""Rules of training sessions: who may join, groups, presence, the progress of participants, and who needs help. No
+clock."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -21,7 +22,7 @@ MAX_TEAM_SIZE = 10
 
 
 class HostsFor(StrEnum):
-    """Which groups get a private host: none, each participant, or each team."""
+    """For whom the session has private hosts: nobody, each participant, or each team."""
 
     NONE = "none"
     PERSON = "person"
@@ -29,7 +30,7 @@ class HostsFor(StrEnum):
 
 
 class JoinStatus(StrEnum):
-    """Whether the join code admits newcomers."""
+    """Whether the join code admits new participants."""
 
     OPEN = "open"
     ADMISSION = "admission"  # newcomers wait until the instructor admits them
@@ -38,7 +39,7 @@ class JoinStatus(StrEnum):
 
 
 def join_status(closed_at: float, expires_at: float, now: float, *, admission_required: bool) -> JoinStatus:
-    """The status of a session for newcomers."""
+    """Returns the status of a session for new participants. ``closed_at`` is 0 while the session is open."""
     if closed_at:
         return JoinStatus.CLOSED
     if now >= expires_at:
@@ -47,7 +48,8 @@ def join_status(closed_at: float, expires_at: float, now: float, *, admission_re
 
 
 def parse_name(typed: str) -> str:
-    """A participant's name without extra blanks. Raises ValueError with a message for the user if it cannot be one."""
+    """Returns a participant's name without superfluous blanks. Raises ValueError with a message for the user if the
+    text cannot be a name."""
     name = " ".join(typed.split())
     if not name or not name.isprintable():
         raise ValueError("Enter the name by which the others know you.")
@@ -57,7 +59,8 @@ def parse_name(typed: str) -> str:
 
 
 def parse_text(typed: str) -> str:
-    """A hint or a question as one line. Raises ValueError with a message for the user if it is empty or too long."""
+    """Returns a hint or a question as one line. Raises ValueError with a message for the user if it is empty or too
+    long."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in typed).split())
     if not text:
         raise ValueError("Write something first.")
@@ -67,8 +70,9 @@ def parse_text(typed: str) -> str:
 
 
 def next_group(groups: Iterable[int], size: int, past: Collection[int] = ()) -> int:
-    """The group of the next participant: the first that is not full, counted from 1. The number of a ``past`` group
-    without members is not reused: its runs keep that number."""
+    """Returns the number of the group that a new participant joins: the first one with less than ``size`` members,
+    counted from 1. ``groups`` has the group of each participant. A group in ``past`` that has no members is not used
+    again, because its runs keep the number."""
     members = Counter(groups)
     number = 1
     while members[number] >= size or (members[number] == 0 and number in past):
@@ -77,22 +81,22 @@ def next_group(groups: Iterable[int], size: int, past: Collection[int] = ()) -> 
 
 
 def group_key(session: str, group: int) -> str:
-    """The key of a group and its host, ``SESSION-N``."""
+    """Returns the key of a group and of its host: ``SESSION-N``."""
     return f"{session}-{group}"
 
 
 def session_of_group(key: str) -> str:
-    """The session of a group's key."""
+    """Returns the session in the key of a group."""
     return key.rpartition("-")[0]
 
 
 def number_of_group(key: str) -> int:
-    """The number of a group within its session."""
+    """Returns the number in the key of a group."""
     return int(key.rpartition("-")[2])
 
 
 def is_present(connections: int, left_at: float, now: float) -> bool:
-    """Whether a participant counts as present; ``left_at`` is when the last connection was lost."""
+    """Whether a participant counts as present. ``left_at`` is the time at which the last connection was lost."""
     return connections > 0 or (left_at > 0 and now - left_at <= GRACE_S)
 
 
@@ -106,7 +110,8 @@ class HelpReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepCell:
-    """One participant in one step. ``seconds`` since it was opened, or until it was done; None if it was not opened."""
+    """The progress of one participant in one step. ``seconds`` counts from its opening until it was done, or until now;
+    None if it was not opened."""
 
     step: str
     stage: StepStage
@@ -119,8 +124,9 @@ class StepCell:
 
 @dataclass(frozen=True, slots=True)
 class ProgressRow:
-    """One participant in the instructor's grid. ``current`` is the number of the last opened step, ``done`` counts
-    steps; ``needs`` are the reasons to help, ``waits_s`` for how many seconds."""
+    """The progress of one participant in the instructor's grid. ``current`` is the index of the last opened step;
+    ``done`` is the number of finished steps. ``needs`` lists the reasons to help, and ``waits_s`` is the longest time
+    in seconds for which one of them has existed."""
 
     cells: tuple[StepCell, ...]
     current: int
@@ -130,7 +136,7 @@ class ProgressRow:
 
     @property
     def newest(self) -> StepCell:
-        """The last opened step, or the first one."""
+        """The cell of the last opened step; of the first one if none is open."""
         return self.cells[self.current]
 
 
@@ -149,8 +155,12 @@ def progress_row(
     until: int | None = None,
     free: bool = False,
 ) -> ProgressRow:
-    """The progress of a participant. Reasons to help: a raised hand; ``STUCK_FAILURES`` failed checks in a step that is
-    not done; more than ``STUCK_S`` in the step that was opened last, if that is not done."""
+    """Computes the progress of a participant at the time ``now``. Steps from the index ``until`` on are closed;
+    ``free``: open steps may be done in any order.
+
+    Reasons to help are a raised hand, ``STUCK_FAILURES`` failed checks in a step that is not done, and more than
+    ``STUCK_S`` seconds in the last opened step if it is not done.
+    """
     cells = []
     for number, step in enumerate(workshop.steps):
         record = records.get(step.slug, EMPTY)
@@ -183,7 +193,7 @@ def progress_row(
 
 
 def by_urgency(rows: Mapping[str, ProgressRow]) -> tuple[str, ...]:
-    """The participants who need help: raised hands first, then the longest wait."""
+    """Returns the participants who need help: raised hands first, then by the longest wait."""
     asking = [(key, row) for key, row in rows.items() if row.needs]
     return tuple(
         key for key, _ in sorted(asking, key=lambda item: (HelpReason.HAND not in item[1].needs, -item[1].waits_s))

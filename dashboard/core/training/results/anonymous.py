@@ -1,10 +1,10 @@
-"""The anonymous report of a session: no participant is in it, and no figure identifies one.
+"""Makes the report of a session anonymous: it contains no participant, and no figure that identifies one.
 
 Even a reader who knows the participants must not learn what one of them answered. So every count is rounded
 independently to the nearest multiple of 5: 0 means 0 to 2, 5 means 3 to 7, and the report does not show whether *all*
 gave the same answer or one did not. Shares are shown from 23 participants, averages from 8 (HESA, "Rounding and
-suppression to anonymise statistics"). A reading that is not one of the workshop's answers may be an address: it is left
-out. Times are reduced to the day.
+suppression to anonymise statistics"). A reading that is not one of the workshop's answers may be an address, so it is
+left out. Times are reduced to the day.
 """
 
 from collections.abc import Collection
@@ -31,7 +31,7 @@ SESSION_TIME_S = 300.0
 
 
 def rounded(count: int | None) -> int:
-    """The nearest multiple of ``BASE``."""
+    """Rounds to the nearest multiple of ``BASE``; None counts as 0."""
     return BASE * (((count or 0) + BASE // 2) // BASE)
 
 
@@ -40,8 +40,8 @@ def _nearest(seconds: float | None, step: float) -> float | None:
 
 
 def _share(part: int | None, whole: int | None) -> float | None:
-    """The share, from 0 to 1, of the rounded figures: it reveals no more than these do. None below
-    ``MIN_FOR_SHARES``."""
+    """Returns the share, from 0 to 1, of the rounded figures, which reveals no more than the figures do. None if
+    ``whole`` is below ``MIN_FOR_SHARES``."""
     if (whole or 0) < MIN_FOR_SHARES:
         return None
     share = share_of(rounded(part), rounded(whole))
@@ -85,8 +85,8 @@ def _step(step: StepReport) -> StepReport:
 
 
 def anonymous(report: SessionReport) -> SessionReport:
-    """The anonymous report. Only for a closed session: in an open one, a changing figure would reveal who has just
-    answered."""
+    """Returns the anonymous report. It is meant for closed sessions only: in an open one, a figure that changes would
+    reveal who has just answered."""
     return replace(
         report,
         id="",
@@ -101,7 +101,7 @@ def anonymous(report: SessionReport) -> SessionReport:
 
 
 def _unrevealed(step: StepReport) -> StepReport:
-    """A step without its truth and answers: the question only."""
+    """Removes the truth and the answers from a step; the question remains."""
     choices = tuple(ChoiceReport(choice.text, None, None, None) for choice in step.choices)
     return replace(
         step, choices=choices, known=None, right=None, share_right=None, truth="", source="", evidence=(), failing=()
@@ -114,8 +114,9 @@ def _own_cell(cell: CellReport, revealed: Collection[str]) -> CellReport:
 
 
 def report_for_participant(report: SessionReport, participant: str, revealed: Collection[str]) -> SessionReport:
-    """A participant's report: everything about themselves; about the others, exact figures of ``revealed`` steps and
-    rounded figures of the rest. While the session is open, it has nothing about unrevealed steps."""
+    """Returns the report that a participant may see. It contains everything about the participant. About the others, it
+    contains exact figures for steps in ``revealed`` and rounded figures for all other steps. While the session is open,
+    unrevealed steps have no figures about answers."""
     rounding = anonymous(report)
     over = bool(report.closed_at)
     visible = {step.slug for step in report.steps} if over else set(revealed)

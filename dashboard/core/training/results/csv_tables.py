@@ -1,6 +1,6 @@
-"""CSV tables of a session's report: one line per participant and step, or one line per step.
+"""Writes CSV tables of a session's report: one line per participant and step, or one line per step.
 
-Written as ``core.reports.csv_tables`` does: no cell is a formula. Durations are seconds, times ISO 8601 in UTC.
+Like in ``core.reports.csv_tables``, no cell is a formula. Durations are seconds, times ISO 8601 in UTC.
 """
 
 import csv
@@ -33,7 +33,7 @@ def _seconds(value: float | None) -> float | None:
 
 
 def people_csv(report: SessionReport) -> str:
-    """CSV with one line per participant and step, in the order of joining."""
+    """Returns CSV with one line per participant and step, with participants in the order of joining."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(PEOPLE)
@@ -54,7 +54,7 @@ def _choices(step: StepReport, columns: int) -> tuple[Cell, ...]:
 
 
 def steps_csv(report: SessionReport) -> str:
-    """CSV with one line per step: the figures, then each answer and how many gave it."""
+    """Returns CSV with one line per step: its figures, then each answer and how many participants gave it."""
     columns = max((len(step.choices) for step in report.steps), default=0)
     numbered = [name for number in range(1, columns + 1) for name in (f"choice_{number}", f"count_{number}")]
     table = io.StringIO(newline="")

@@ -1,4 +1,4 @@
-"""All events of a session, in order."""
+"""Puts all events of a session in order."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ INSTRUCTOR = -1
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """An event of the participant with the index ``who``, or of the ``INSTRUCTOR``. ``rank`` orders simultaneous
-    events."""
+    """An event of the participant with the index ``who``, or of the instructor if ``who`` is ``INSTRUCTOR``. ``rank``
+    orders events of the same time."""
 
     at: float
     rank: int
@@ -21,7 +21,8 @@ class TimelineEntry:
 
 
 def display_names(facts: SessionFacts, *, anonymous: bool) -> tuple[str, ...]:
-    """The participants' names in the order of joining; if ``anonymous``, ``Person 1``, ``Person 2`` and so on."""
+    """Returns the participants' names in the order of joining; if ``anonymous`` is true, ``Person 1``, ``Person 2`` and
+    so on."""
     return tuple(f"Person {n}" if anonymous else one.name for n, one in enumerate(facts.participants, 1))
 
 
@@ -37,7 +38,7 @@ def _of_participant(who: int, participant: ParticipantFacts) -> Iterator[Timelin
 
 
 def timeline(facts: SessionFacts) -> list[TimelineEntry]:
-    """All events in order."""
+    """Returns all events of the instructor and the participants, in order of time."""
     entries = [TimelineEntry(event.at, 1, INSTRUCTOR, event) for event in facts.events]
     for who, participant in enumerate(facts.participants):
         entries += _of_participant(who, participant)

@@ -1,4 +1,4 @@
-"""Everything recorded about a session: its report and its replay are built from this. No clock."""
+"""Everything that is recorded about a session. Its report and its replay are computed from this. No clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,8 @@ from dashboard.core.workshops.progress import EMPTY, Event, Records, StepRecord,
 
 @dataclass(frozen=True, slots=True)
 class ParticipantFacts:
-    """One participant. ``left_at`` is when it was removed, 0 for never."""
+    """What is recorded about one participant. ``left_at`` is the time at which the participant was removed, 0 for
+    never."""
 
     id: str
     name: str
@@ -24,7 +25,7 @@ class ParticipantFacts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A reading from a kernel in a step, and its time."""
+    """What was read from a kernel in a step, and when."""
 
     at: float
     reading: str
@@ -32,8 +33,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """A whole session. ``events`` are the instructor's, in order; ``readings`` those of each step. ``until`` is the
-    time of the query, for a session that is still open."""
+    """What is recorded about a session. ``events`` are the instructor's, in order of time. ``readings`` has the
+    readings by step. ``until`` is the time of the query, which counts as the end of a session that is still open."""
 
     id: str
     title: str
@@ -50,11 +51,11 @@ class SessionFacts:
 
     @property
     def ends_at(self) -> float:
-        """The time at which the session was closed, or the time of the query."""
+        """The time at which the session was closed, or the time of the query if it is open."""
         return self.closed_at or self.until
 
     def reveals(self) -> dict[str, float]:
-        """When the answer of each step was revealed."""
+        """Returns the times at which answers were revealed, by step."""
         revealed: dict[str, float] = {}
         for event in self.events:
             if event.kind == "revealed":
@@ -62,19 +63,19 @@ class SessionFacts:
         return revealed
 
     def truth(self, step: str, until: float | None = None) -> str:
-        """The correct answer of a step: the most frequent of its readings, up to the time ``until`` if given; empty
-        without readings."""
+        """Returns the most frequent reading of a step, which counts as its correct answer; empty without readings. If
+        ``until`` is given, later readings do not count."""
         readings = self.readings.get(step, ())
         return session_truth(reading.reading for reading in readings if until is None or reading.at <= until)
 
     def truths(self) -> dict[str, str]:
-        """The truth of each step."""
+        """Returns the most frequent reading of each step."""
         return {step: self.truth(step) for step in self.readings}
 
 
 def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: Mapping[str, str]) -> Records:
-    """A participant's records as the session counts them: in a session without hosts, a step is done for all present
-    participants once its answer is revealed."""
+    """Returns a participant's records as the session counts them. In a session without hosts, a step is done for all
+    present participants once its answer is revealed."""
     if facts.hosts != HostsFor.NONE:
         return participant.records
     counted: dict[str, StepRecord] = dict(participant.records)
@@ -87,7 +88,7 @@ def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: 
 
 
 def stage_of(step: Step, record: StepRecord) -> StepStage:
-    """The stage of a participant in a step; ``locked`` if it was never opened."""
+    """Returns the stage of a participant in a step; ``locked`` if the step was never opened."""
     if record.passed_at:
         return StepStage.DONE
     if not record.opened_at and record.prediction is None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChoiceReport:
-    """One answer: how many gave it, and their share of all answers. ``right`` None: the truth is unknown."""
+    """One answer: how many participants gave it, and their share of all answers, from 0 to 1. ``right`` is None if the
+    correct answer is unknown."""
 
     text: str
     count: int | None
@@ -19,8 +20,8 @@ class ChoiceReport:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A reading of kernels: what was read, the answer with the same meaning (may be empty), and how many
-    observations (``looks``) read it."""
+    """What was read from kernels: the reading, the answer with the same meaning (empty if there is none), and how many
+    observations (``looks``) gave this reading."""
 
     reading: str
     words: str
@@ -29,7 +30,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class FailingCheck:
-    """A failed check: its expectation, how often it failed, and for how many participants."""
+    """A failed check: the sentence that states its expectation, how often it failed, and for how many participants."""
 
     sentence: str
     count: int | None
@@ -38,10 +39,14 @@ class FailingCheck:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step. ``answered`` counts predictions, ``known`` those with a known truth, ``right`` the right ones.
-    ``source`` of the truth is ``kernel``, ``workshop`` or empty; ``about`` describes what was read. ``attempts`` counts
-    failed checks, ``hints`` opened hints, ``hands`` and ``questions`` requests for help. ``failing``: the most frequent
-    failures."""
+    """The figures of one step.
+
+    ``answered`` counts predictions, ``known`` those whose correct answer is known, ``right`` the right ones. ``truth``
+    is the correct answer; its ``source`` is ``kernel``, ``workshop`` or empty; ``about`` describes what was read.
+    ``opened`` and ``done`` count participants, and ``median_s`` and ``p90_s`` are the times that they took.
+    ``attempts`` counts failed checks, and ``failing`` has the most frequent ones. ``hints`` counts opened hints;
+    ``hands`` and ``questions`` count requests for help.
+    """
 
     slug: str
     number: int
@@ -70,9 +75,9 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class CellReport:
-    """One participant in one step. ``state``: locked (never opened), predict, run or done; ``seconds`` from opening to
-    finishing it. ``truth`` is the reading from this participant's host, otherwise the most frequent reading of all
-    participants."""
+    """One participant in one step. ``state`` is locked (never opened), predict, run or done. ``seconds`` is the time
+    from opening the step to finishing it. ``truth`` is the reading from this participant's host, otherwise the most
+    frequent reading of all participants."""
 
     step: str
     state: str
@@ -89,7 +94,7 @@ class CellReport:
 
 @dataclass(frozen=True, slots=True)
 class PersonReport:
-    """One participant; ``seat`` is the id."""
+    """One participant. ``seat`` is the participant's id."""
 
     seat: str
     name: str
@@ -109,8 +114,8 @@ class PersonReport:
 
 @dataclass(frozen=True, slots=True)
 class SessionReport:
-    """The document ``session-report/1``. ``took_s`` runs from the first joining to the end. ``anonymous``: without
-    participants, with rounded figures."""
+    """The document ``session-report/1``. ``took_s`` is the time from the first joining to the end of the session.
+    ``anonymous``: it has no participants, and its figures are rounded."""
 
     id: str
     title: str

@@ -1,12 +1,13 @@
-"""The replay of a session: entries that a browser plays one by one.
+"""Builds the replay of a session: a list of entries that a browser plays one by one.
 
-Each entry has a time, a sentence, and the slots that it sets. What is shown at a position is what the slots hold after
-all entries up to it (``static/dashboard/js/core/training/session_track.js``). Histograms and stages are computed by the
-functions of the live session.
+Each entry has a time, a sentence, and the slots that it sets. The state at a position is the value of each slot after
+all entries up to this position (``static/dashboard/js/core/training/session_track.js``). The functions of the live
+session compute histograms and stages.
 
-Slots: ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (to the question of the step), ``said``
-(the last hint to all), ``mirror`` (the comparison that is shown, and the row pointed at), ``p3`` (the fourth
-participant: present, hand), ``c3.1`` (the fourth participant in the second step: stage, failed checks).
+The slots are ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (to the question of the step),
+``said`` (the last hint to all), ``mirror`` (the comparison that is shown, and the row at which the instructor points),
+``p3`` (the fourth participant: present, hand) and ``c3.1`` (the fourth participant in the second step: stage, failed
+checks).
 """
 
 import re
@@ -35,8 +36,8 @@ Patch = list[Slot]
 
 @dataclass(frozen=True, slots=True)
 class MirroredExperiment:
-    """An experiment that was shown to all: its ``track`` as ``core.reports.replay.recording`` encodes it, or the
-    ``reason`` why it was left out."""
+    """An experiment that the instructor showed to all. ``track`` is its replay as ``core.reports.replay.recording``
+    encodes it; if it was left out, ``track`` is empty and ``reason`` tells why."""
 
     title: str
     track: bytes = b""
@@ -45,7 +46,7 @@ class MirroredExperiment:
 
 @dataclass(frozen=True, slots=True)
 class ReplayEntry:
-    """One entry of the replay."""
+    """One entry of the replay. ``patch`` contains the slots that it sets, with their new values."""
 
     at: float
     text: str
@@ -53,7 +54,8 @@ class ReplayEntry:
 
 
 class ReplayBuilder:
-    """The state of a session while its timeline is read entry by entry."""
+    """Converts the entries of a timeline to entries of the replay, one after the other, and keeps the state of the
+    session between them."""
 
     def __init__(
         self, facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], names: Sequence[str]
@@ -83,7 +85,7 @@ class ReplayBuilder:
         self._any_name = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
 
     def apply(self, entry: TimelineEntry) -> ReplayEntry:
-        """The entry of the replay for the next entry of the timeline."""
+        """Updates the state with the next entry of the timeline; returns the entry of the replay."""
         if entry.who == INSTRUCTOR:
             text, patch = self._on_session_event(entry.event)
         else:
@@ -91,7 +93,7 @@ class ReplayBuilder:
         return ReplayEntry(entry.at, text, patch)
 
     def _with_names(self, text: str) -> str:
-        """A text of the instructor, with participants named as in this replay."""
+        """Replaces the names of participants in a text of the instructor by the names that this replay shows."""
         if all(name == renamed for name, renamed in self._renamed.items()):
             return text
         return self._any_name.sub(lambda found: self._renamed[found[0]], text)
@@ -254,7 +256,8 @@ class ReplayBuilder:
 def replay_entries(
     facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], names: Sequence[str]
 ) -> Iterator[ReplayEntry]:
-    """The entries with a text or a change."""
+    """Yields the entries of the replay that have a text or set a slot. ``names`` are the names that it shows, in the
+    order of joining."""
     builder = ReplayBuilder(facts, workshop, mirrors, names)
     for recorded in timeline(facts):
         if (entry := builder.apply(recorded)).text or entry.patch:
@@ -264,8 +267,8 @@ def replay_entries(
 def build_replay(
     facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], *, anonymous: bool
 ) -> dict[str, object]:
-    """The whole replay, ready to be encoded. ``anonymous``: participants are numbers, and their questions are left
-    out."""
+    """Returns the whole replay, ready to be encoded as JSON. If ``anonymous`` is true, participants have numbers
+    instead of names, and their questions are left out."""
     names = display_names(facts, anonymous=anonymous)
     entries: list[ReplayEntry] = []
     truncated = False

@@ -1,5 +1,5 @@
-"""The report of a session: predictions, truth, times, failed checks and help, for each step and for each
-participant."""
+"""Builds the report of a session: predictions, correct answers, times, failed checks and requests for help, for each
+step and for each participant."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ NO_QUESTION = Histogram("", "", (), 0)
 
 
 def build_report(facts: SessionFacts, workshop: Workshop) -> SessionReport:
-    """The whole report. Steps that the workshop no longer has are not in it."""
+    """Returns the report of a session. Steps that the workshop no longer contains are left out."""
     truths = facts.truths()
     records = [counted_records(facts, participant, truths) for participant in facts.participants]
     people = tuple(
@@ -96,13 +96,13 @@ def _participant(
 
 
 def predicted_in(step: Step, record: StepRecord) -> str:
-    """The prediction in words; may be empty."""
+    """Returns the text of the predicted choice; empty if there is no prediction."""
     asked, number = step.predict, record.prediction
     return asked.choices[number] if asked is not None and number is not None and number < len(asked.choices) else ""
 
 
 def _took(record: StepRecord) -> float | None:
-    """Seconds from opening a step to finishing it; None if either time is unknown."""
+    """Returns the seconds from opening a step to finishing it; None if one of the times is unknown."""
     return record.passed_at - record.opened_at if 0 < record.opened_at <= record.passed_at else None
 
 
@@ -161,7 +161,7 @@ def _about(step: Step) -> str:
 
 
 def share_of(part: int, whole: int) -> float | None:
-    """A share from 0 to 1; None if ``whole`` is 0."""
+    """Returns ``part`` divided by ``whole``; None if ``whole`` is 0."""
     return part / whole if whole else None
 
 
