@@ -1,1 +1,1 @@
-"""Template filters and tags: thin wrappers around pure functions."""
+"""Template filters and tags, most of them thin wrappers around pure functions."""

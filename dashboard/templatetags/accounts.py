@@ -1,4 +1,4 @@
-"""The creator of an object."""
+"""``{% creator OWNER %}``: the name of the account that created an object."""
 
 from django import template
 from django.utils.html import format_html
@@ -10,6 +10,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def creator(context: template.Context, owner: int | None) -> SafeString | str:
-    """An element with “by NAME”; empty unless the context has ``creators``, because there are several accounts."""
+    """Returns an element with “by NAME”. It is empty if the context has no ``creators``, which is so with a single
+    account."""
     name = (context.get("creators") or {}).get(owner, "")
     return format_html('<span class="soft creator">{}</span>', _("by %(name)s") % {"name": name}) if name else ""

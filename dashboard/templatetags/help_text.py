@@ -1,4 +1,5 @@
-"""``{% what_is "KEY" %}``: the “What is this?” next to a heading. It needs no JavaScript; exported files omit it."""
+"""``{% what_is "KEY" %}``: the “What is this?” next to a heading. It works without JavaScript; exported files omit
+it."""
 
 import re
 from functools import lru_cache
@@ -18,7 +19,8 @@ _DOCUMENT = re.compile(r"\bdocs/([\w-]+)\.md\b")
 
 @register.simple_tag(takes_context=True)
 def what_is(context: dict[str, Any], key: str) -> str:
-    """The closed disclosure; nothing in an exported file, or for a section without a key (templates for JavaScript)."""
+    """Returns the help text as a closed ``<details>`` element. It is empty in an exported file, and for an unknown key,
+    which templates for JavaScript pass."""
     if context.get("one_file") or key not in HELP:
         return ""
     return _render(key, get_language() or "")
@@ -26,7 +28,7 @@ def what_is(context: dict[str, Any], key: str) -> str:
 
 @register.filter
 def with_documents(text: str) -> SafeString:
-    """The text as HTML, in which the name of each document (``docs/measuring.md``) is a link to its page."""
+    """Converts a text to HTML in which the name of each document, such as ``docs/measuring.md``, links to its page."""
     parts = _DOCUMENT.split(text)
     links = (format_html('<a href="/docs/{}/">docs/{}.md</a>', name, name) for name in parts[1::2])
     return format_html_join("", "{}{}", zip_longest(parts[::2], links, fillvalue=""))

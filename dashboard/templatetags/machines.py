@@ -1,4 +1,4 @@
-"""Filters about experiments on several machines."""
+"""Template filters for experiments on several machines."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,19 @@ register = template.Library()
 
 @register.filter
 def list_machines(columns: Sequence[Column]) -> tuple[table_presenter.MachineView, ...]:
-    """The machines of the columns; empty if all columns belong to one machine."""
+    """Returns the machines to which the columns belong; empty if there is only one."""
     return table_presenter.list_machines(columns)
 
 
 @register.filter
 def by_machine(attempts: Sequence[Attempt], columns: Sequence[Column]) -> tuple[tuple[str, tuple[Attempt, ...]], ...]:
-    """The attempts of each machine, with its name."""
+    """Groups attempts by machine; returns each machine's name with its attempts. The name is empty if there is only one
+    machine."""
     return group_attempts(attempts, columns)
 
 
 @register.filter
 def client_name(origin: str, columns: Sequence[Column]) -> str:
-    """The name of an attempt's client as users know it."""
+    """Returns the title of the column that sent an attempt, or the name of the other machine. ``origin`` is the key of
+    either."""
     return name_client(origin, columns)

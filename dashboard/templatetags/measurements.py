@@ -27,7 +27,8 @@ LIVE = frozenset({"waiting", "running"})
 
 @dataclass(frozen=True, slots=True)
 class ChoiceView:
-    """A probe or conditions that can be chosen. ``ours``: the probe is answered by our own responder."""
+    """One choice of the measurement form: a probe, or the conditions. ``ours``: Netmodes' own responder answers the
+    probe."""
 
     name: str
     about: str | Promise
@@ -37,7 +38,8 @@ class ChoiceView:
 
 @dataclass(frozen=True, slots=True)
 class FormView:
-    """The form with the submitted values or its defaults."""
+    """The measurement form with its values. ``unusual``: it has values that are not the defaults, so that its options
+    are shown."""
 
     probes: tuple[ChoiceView, ...]
     conditions: tuple[ChoiceView, ...]
@@ -49,7 +51,7 @@ class FormView:
 
 @register.simple_tag
 def measure_form(values: Any = None) -> FormView:
-    """The measurement form, with the submitted values or with the defaults."""
+    """Returns the measurement form with the submitted values, or with the defaults if ``values`` is empty."""
     typed: Mapping[str, Any] = values or {}
     chosen = set(typed.get("probe") or [Probe.TCP_RR])
     ranked = [one for one in Probe if one in ANSWERED_BY_US] + [one for one in Probe if one not in ANSWERED_BY_US]
@@ -69,7 +71,7 @@ def measure_form(values: Any = None) -> FormView:
 
 @register.simple_tag
 def share_of_time(measurement: Measurement) -> str:
-    """A sentence about how the time limit is divided among the series that are measured."""
+    """Returns a sentence about how the time limit is divided among the measured series."""
     measured = sum(not series.unavailable for series in measurement.series)
     return describe_share(measurement.options.seconds, measured)
 
@@ -82,73 +84,73 @@ def is_live(state: str) -> bool:
 
 @register.filter
 def time_us(value: float | None) -> str:
-    """Microseconds without their unit."""
+    """Formats microseconds without their unit."""
     return formatting.micros(value)
 
 
 @register.filter
 def seconds_text(value: float | None) -> str:
-    """Seconds without their unit, such as ``3.2``; empty if unknown."""
+    """Formats seconds without their unit, such as ``3.2``; empty if the value is unknown."""
     return "" if value is None else formatting.fixed(max(0.0, value), 1)
 
 
 @register.filter
 def dot(value: float | None) -> str:
-    """A number for an attribute, independent of the locale."""
+    """Formats a number for an attribute with three decimals, independent of the locale; None becomes ``0``."""
     return "0" if value is None else f"{value:.3f}"
 
 
 @register.filter
 def plain(value: float) -> str:
-    """A number for an attribute with all digits, independent of the locale."""
+    """Formats a number for an attribute with all its digits, independent of the locale."""
     return repr(float(value))
 
 
 @register.filter
 def mode_of(column: str, modes: Any = None) -> str:
-    """The mode of a column, from its key if ``modes`` is missing."""
+    """Returns the mode of a column. If ``modes`` is missing, the mode is inferred from the column's key."""
     return formatting.mode_of(column, modes or None)
 
 
 @register.simple_tag
 def view_measurement(found: Measurement, modes: Any = None) -> measurement_presenters.MeasurementView:
-    """The measurement prepared for the page."""
+    """Prepares a measurement for the page."""
     return measurement_presenters.view_measurement(found, modes or None)
 
 
 @register.simple_tag
 def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measurement_charts.Columns:
-    """The blocks by round, for the chart and for the browser."""
+    """Arranges the blocks of a run by round, for the chart and for the browser."""
     return measurement_charts.align_blocks(found, blocks or (), modes or None)
 
 
 @register.filter
 def length_is_small(series: Sequence[Any]) -> bool:
-    """Whether there are few enough series to distinguish their bands in one chart."""
+    """Whether there are so few series that their bands can be distinguished in one chart."""
     return len(series) <= MAX_BANDS
 
 
 @register.filter
 def as_data(value: Any) -> dict[str, Any]:
-    """A value as JSON data."""
+    """Converts a dataclass to a dictionary, to be output as JSON."""
     return asdict(value)
 
 
 @register.simple_tag
 def draw_blocks(columns: measurement_charts.Columns) -> measurement_charts.ChartView:
-    """A chart of the medians of the blocks over the time of the run."""
+    """Draws the chart of the blocks' medians over the time of the run."""
     return measurement_charts.draw_times(columns.x, columns.series, banded=length_is_small(columns.series))
 
 
 @register.simple_tag
 def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[measurement_charts.BlocksView, ...]:
-    """The figures of the blocks, a line of the table for each series."""
+    """Returns the figures of the blocks, one row of the table for each series."""
     return measurement_charts.count_blocks(found, blocks or (), modes or None)
 
 
 @register.simple_tag
 def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> measurement_charts.ChartView:
-    """A chart of the medians of a series over its runs, by date."""
+    """Draws the chart of a series' medians over its runs, by date. ``signature`` identifies the series."""
     dated = [(one["at"], one) for one in points if isinstance(one["at"], datetime)]
     if not dated:
         return measurement_charts.ChartView((), (), ())
@@ -179,13 +181,13 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
 
 @register.filter
 def environment_rows(environment: Environment) -> list[tuple[str, str]]:
-    """The known facts of the environment as text."""
+    """Returns the known facts of the environment as pairs of label and text."""
     return [(_(fact.label), fact.text) for fact in environment_facts(environment)]
 
 
 @register.simple_tag
 def measure_words() -> dict[str, Any]:
-    """Texts for the scripts of these pages, which fill in ``{…}``."""
+    """Returns the translated texts for the scripts of the measurement pages, which fill in ``{…}``."""
     return {
         "states": WORDS["run"],
         "left": _("{elapsed} s of {seconds} s · at most {left} s left"),

@@ -1,4 +1,4 @@
-"""The modules and style sheets of a page: ``{% load modules %}``."""
+"""``{% modules %}`` and ``{% stylesheets %}``: the JavaScript modules and style sheets of a page."""
 
 import re
 from functools import cache
@@ -21,7 +21,8 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[^"]+)";', re.MULTILINE)
 
 @cache
 def needed_by(name: str) -> tuple[str, ...]:
-    """The module (below ``FOLDER``) and all its static imports, without dynamic ones."""
+    """Returns the module and all modules that it imports, directly or not, without dynamic imports. Names are relative
+    to ``FOLDER``."""
     found: dict[Path, None] = {}
     waiting = [_ROOT / name]
     while waiting:
@@ -35,8 +36,8 @@ def needed_by(name: str) -> tuple[str, ...]:
 
 @register.simple_tag
 def modules(*names: str) -> SafeString:
-    """Links that preload the modules of a page (``ui/experiments/experiment.js``), so that they load in parallel.
-    Modules that every page loads are omitted."""
+    """Returns links that preload the named modules, such as ``ui/experiments/experiment.js``, and their imports, so
+    that the browser loads them in parallel. Modules that every page loads are left out."""
     always = needed_by(MAIN) if names != (MAIN,) else (MAIN,)
     wanted = dict.fromkeys(path for name in names for path in needed_by(name) if path not in always)
     return format_html_join(
@@ -46,7 +47,7 @@ def modules(*names: str) -> SafeString:
 
 @register.simple_tag
 def stylesheets(*names: str) -> SafeString:
-    """Links to style sheets such as ``base.css``."""
+    """Returns links to the named style sheets, such as ``base.css``."""
     return format_html_join(
         "\n", '<link rel="stylesheet" href="{}">', ((static(f"dashboard/css/{name}"),) for name in names)
     )

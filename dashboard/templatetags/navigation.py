@@ -1,4 +1,4 @@
-"""The entries of the header and the footer of every page."""
+"""``{% navigation PLACE %}``: the entries in the header and the footer of every page."""
 
 from django import template
 from django.utils.translation import gettext as _
@@ -34,8 +34,8 @@ _ACCOUNTS: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
 
 @register.simple_tag(takes_context=True)
 def navigation(context: template.Context, place: str) -> list[dict[str, str]]:
-    """The entries of the header (``pages``) or of the footer (``tools``). ``current`` is the value of aria-current:
-    ``page`` for the entry's own page, ``true`` for the pages below it."""
+    """Returns the entries of the header (``pages``) or of the footer (``tools``). The value ``current`` of an entry is
+    for aria-current: ``page`` on the entry's own page, ``true`` on pages below it, otherwise empty."""
     path = context["request"].path if "request" in context else ""
     entries = _NAVIGATION[place] + (_ACCOUNTS.get(str(context.get("role")), ()) if place == "tools" else ())
     return [

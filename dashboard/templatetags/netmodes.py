@@ -46,7 +46,7 @@ ACTIONS = {
 
 
 def phase_word(phase: str) -> str:
-    """The translated name of a phase."""
+    """Returns the translated name of a phase."""
     return {
         Phase.WAITING: _("waiting"),
         Phase.PREPARING: _("preparing"),
@@ -59,7 +59,8 @@ def phase_word(phase: str) -> str:
 
 
 def status_word(status: str) -> str:
-    """The translated status of an arm; empty in the template for JavaScript."""
+    """Returns the translated status of an arm. It is empty for an empty status, which the template for JavaScript
+    passes."""
     return (
         {
             ArmStatus.WAITING: _("waiting"),
@@ -84,7 +85,8 @@ register.filter("status_word", status_word)
 
 @register.simple_tag(takes_context=True)
 def checkpoint(context: template.Context) -> str:
-    """Calls ``check`` of the context, if there is one: its exception ends the rendering of a large page."""
+    """Calls the function ``check`` of the context, if there is one. An exception that it raises stops the rendering of
+    a large page."""
     if check := context.get("check"):
         check()
     return ""
@@ -92,26 +94,27 @@ def checkpoint(context: template.Context) -> str:
 
 @register.filter
 def needs_podman(report: ModeReport) -> bool:
-    """Whether the mode is unavailable because the engine is not Podman; one sentence is about all these modes."""
+    """Whether the mode is unavailable because the engine is not Podman. The page has one sentence about all these
+    modes."""
     return report.reason == ONLY_PODMAN
 
 
 @register.simple_tag
 def columns(*titles: str, role: str = "") -> SafeString:
-    """The header cells of a table's columns."""
+    """Returns the header cells of a table with these titles."""
     attributes = format_html('role="{}" ', role) if role else ""
     return format_html_join("", '<th {}scope="col">{}</th>', ((attributes, title) for title in titles))
 
 
 @register.filter
 def arguments(command: str) -> list[str]:
-    """The words of a command, so that lines break at spaces and not after hyphens."""
+    """Splits a command at its spaces, so that the page breaks lines there and not after hyphens."""
     return command.split(" ") if command else []
 
 
 @register.filter
 def relation_word(relation: Relation) -> str:
-    """The relation as text, for screen readers."""
+    """Returns the translated name of a relation, for screen readers."""
     words = {
         Relation.SAME: _("same"),
         Relation.DIFFERS: _("differs"),
@@ -123,34 +126,34 @@ def relation_word(relation: Relation) -> str:
 
 @register.filter
 def published(ports: Iterable[PublishedPort]) -> str:
-    """Port mappings, one per line."""
+    """Formats published ports, one mapping per line."""
     return "\n".join(table_presenter.format_published(port) for port in ports)
 
 
 @register.filter
 def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...]:
-    """The published ports that use a port of the machine; those of a routed network do not. Empty for None, which the
-    template for JavaScript passes."""
+    """Returns the published ports that use a port of the machine; those of a routed network do not. For None, which the
+    template for JavaScript passes, it returns none."""
     return tuple(port for port in ports or () if port.host_port)
 
 
 @register.simple_tag
 def shown_in(action: str, phase: str, always: object = False) -> SafeString:
-    """The attributes of an element that is shown only in the phases of ``action`` in ``ACTIONS``, or in all if
-    ``always``."""
+    """Returns the attributes of an element that is shown only in the phases that ``ACTIONS`` lists for ``action``, or
+    in all phases if ``always`` is true."""
     phases = tuple(Phase) if always else ACTIONS[action]
     return format_html('data-phases="{}"{}', " ".join(phases), "" if phase in phases else mark_safe(" hidden"))
 
 
 @register.filter
 def moment(seconds: float | None) -> datetime | None:
-    """Seconds since the epoch as an aware datetime."""
+    """Converts seconds since the epoch to an aware datetime."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 @register.filter
 def running_time(head: ExperimentHead) -> str:
-    """The running time of the experiment; empty before it started."""
+    """Formats the time for which the experiment has run; empty if it was not started."""
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else shared_clock()
@@ -159,43 +162,44 @@ def running_time(head: ExperimentHead) -> str:
 
 @register.filter
 def modes_by_column(columns: Iterable[Column]) -> dict[str, str]:
-    """The mode of each column by its key."""
+    """Returns the mode of each column by the column's key."""
     return {column.key: column.mode for column in columns}
 
 
 @register.filter
 def has_host_and_bridge(modes: Mapping[str, str]) -> bool:
-    """Whether these modes of columns include host mode and a bridge."""
+    """Whether the columns include host mode and a bridge mode. ``modes`` has the mode of each column."""
     return {Mode.HOST, Mode.BRIDGE} <= set(modes.values()) or {Mode.HOST, Mode.USER_BRIDGE} <= set(modes.values())
 
 
 @register.filter
 def lookup(mapping: Mapping[str, Any], key: str) -> Any:
-    """``mapping[key]``, or empty text."""
+    """Returns ``mapping[key]``, or an empty text if the key is missing."""
     return mapping.get(key, "")
 
 
 @register.filter
 def newest(items: tuple[TimelineItem, ...]) -> tuple[TimelineItem, ...]:
-    """The last entries of a timeline."""
+    """Returns the last entries of a timeline, as many as the page shows."""
     return items[-SHOWN_TIMELINE:]
 
 
 @register.filter
 def older_count(items: tuple[TimelineItem, ...]) -> int:
-    """The number of entries before those of ``newest``."""
+    """Returns the number of entries before those that ``newest`` returns."""
     return max(0, len(items) - SHOWN_TIMELINE)
 
 
 @register.simple_tag
 def list_sections(snapshot: Snapshot) -> tuple[table_presenter.SectionView, ...]:
-    """The sections of the comparison."""
+    """Prepares the sections of the comparison for the page."""
     return table_presenter.list_sections(snapshot.columns, snapshot.rows)
 
 
 @register.simple_tag
 def count_rows(sections: Iterable[table_presenter.SectionView] | table_presenter.SectionView) -> str:
-    """The numbers of rows by relation, such as ``31 differ · 58 same``, in one section or several."""
+    """Returns the number of rows that differ and that are the same, such as ``31 differ · 58 same``, in one section or
+    in several."""
     members = (sections,) if isinstance(sections, table_presenter.SectionView) else tuple(sections)
     counts = {"differ": sum(member.differ for member in members), "same": sum(member.same for member in members)}
     return _("%(differ)d differ · %(same)d same") % counts
@@ -203,19 +207,19 @@ def count_rows(sections: Iterable[table_presenter.SectionView] | table_presenter
 
 @register.simple_tag
 def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> picture_presenter.PictureView:
-    """The diagram with the positions of its texts, and the chosen path."""
+    """Prepares the diagram for the page: positions of its texts, and the chosen path."""
     return picture_presenter.lay_out(picture, chosen)
 
 
 @register.simple_tag
 def path_named(paths: Iterable[DrawnPath], key: str = "") -> DrawnPath | None:
-    """The path with this key, if there is one."""
+    """Returns the path with this key; None if it does not exist or has no hops."""
     return next((path for path in paths or () if path.key == key and path.hops), None)
 
 
 @register.filter
 def with_code(text: str) -> SafeString:
-    """Text with <code> elements for the parts between backticks."""
+    """Converts a text to HTML in which the parts between backticks are <code> elements."""
     parts = str(text).split("`")
     if len(parts) % 2 == 0:
         return format_html("{}", text)
@@ -226,14 +230,15 @@ def with_code(text: str) -> SafeString:
 
 @register.simple_tag
 def path_query(key: str, shown: str = "", at: str = "") -> str:
-    """The query of a path's link: this path on the diagram, or none if it is ``shown``."""
+    """Returns the query of a link that shows this path on the diagram. If the path is already shown, that is, it equals
+    ``shown``, the link hides it. ``at`` is the moment that the page shows."""
     wanted = {"at": at or "", "path": "" if key == shown else key or ""}
     return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 
 @register.simple_tag
 def interface_words() -> dict[str, Any]:
-    """Translated texts for JavaScript, which fills in ``{…}``."""
+    """Returns the translated texts for JavaScript, which fills in ``{…}``."""
     return {
         "phases": {phase.value: phase_word(phase) for phase in Phase},
         "engines": ENGINE_NAMES,

@@ -23,13 +23,14 @@ SHOWN_LINES = 200
 
 @register.filter
 def notes(text: str) -> SafeString:
-    """Markdown as safe HTML."""
+    """Converts the Markdown of notes to safe HTML."""
     return render_notes(text)
 
 
 @register.simple_tag
 def time_element(seconds: float, form: str = "") -> SafeString:
-    """A moment in seconds since the epoch as an HTML element, in the reader's time zone unless ``form`` is given."""
+    """Returns a ``<time>`` element for a moment in seconds since the epoch. It is shown in the reader's time zone,
+    unless ``form``, a date format of Django, is given."""
     moment = moment_of(seconds)
     local = "" if form else mark_safe(" data-local-time")
     return format_html(
@@ -39,7 +40,7 @@ def time_element(seconds: float, form: str = "") -> SafeString:
 
 @register.filter
 def evidence_rows(lines: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The subject of each line of evidence, and what was observed."""
+    """Splits each line of evidence into its subject and what was observed."""
     return tuple(split_evidence(line) for line in lines)
 
 
@@ -48,47 +49,47 @@ register.simple_tag(present_run, name="show_run")
 
 @register.filter
 def excluding(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
-    """The facts that ``others`` does not contain."""
+    """Returns the facts that are not in ``others``."""
     return [one for one in facts if one not in others]
 
 
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
-    """The line of the chart that belongs to a row of the table, None if it is not drawn."""
+    """Returns the line of the chart that belongs to a row of the table; None if the line is not drawn."""
     return next((line for line in chart.drawing.lines if line.words == row[0]), None)
 
 
 @register.filter
 def at(texts: Sequence[str], place: int) -> str:
-    """The text at this position."""
+    """Returns the text at this index."""
     return texts[place]
 
 
 @register.filter
 def last_lines(items: Sequence[TimelineItem]) -> Sequence[TimelineItem]:
-    """The last entries of a timeline, as many as a page shows."""
+    """Returns the last entries of a timeline, as many as a page shows."""
     return items[-SHOWN_LINES:]
 
 
 @register.filter
 def has_more_lines(items: Sequence[TimelineItem]) -> bool:
-    """Whether a timeline has more entries."""
+    """Whether a timeline has more entries than a page shows."""
     return len(items) > SHOWN_LINES
 
 
 @register.filter
 def as_lines(items: Iterable[TimelineItem]) -> str:
-    """A whole timeline as text, one line per entry, which is fast even for ten thousand entries."""
+    """Formats a whole timeline as text, one line per entry. This is fast even for ten thousand entries."""
     return "\n".join(f"{format_offset(item.offset_s):>9}  {item.text} ({item.cause})" for item in items)
 
 
 @register.filter
 def section_of(row: str) -> str:
-    """The section of a row by its id."""
+    """Returns the section in the id of a row."""
     return row.partition("/")[0]
 
 
 @register.filter
 def size_text(size: int) -> str:
-    """A size in bytes as text, such as ``812 kB`` or ``1.4 MB``."""
+    """Formats a size in bytes, such as ``812 kB`` or ``1.4 MB``."""
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

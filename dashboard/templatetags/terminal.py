@@ -16,7 +16,7 @@ LIBRARY = {
 
 @register.simple_tag
 def terminal_library() -> dict[str, str]:
-    """The URLs of the terminal library, empty if it is not installed."""
+    """Returns the URLs of the terminal library; empty if it is not installed."""
     if any(finders.find(name) is None for name in LIBRARY.values()):
         return {}
     return {key: static(name) for key, name in LIBRARY.items()}
@@ -24,7 +24,7 @@ def terminal_library() -> dict[str, str]:
 
 @register.simple_tag
 def terminal_words() -> dict[str, str]:
-    """The texts of the terminal's script, for pages with a terminal."""
+    """Returns the translated texts for the terminal's script."""
     return {
         "input": _("Terminal: input goes to the shell on your host"),
         "closed": _("closed"),

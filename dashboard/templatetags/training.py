@@ -1,4 +1,4 @@
-"""Filters for the pages of sessions: ``{% load training %}``."""
+"""Filters and texts for the pages of sessions: ``{% load training %}``."""
 
 from collections.abc import Iterator
 
@@ -14,43 +14,44 @@ register = template.Library()
 
 @register.filter
 def percent(part: int | None, whole: int | None) -> int:
-    """The width of a bar, 0 to 100."""
+    """Returns ``part`` of ``whole`` in percent, from 0 to 100: the width of a bar."""
     return min(100, round(100 * (part or 0) / whole)) if whole else 0
 
 
 @register.filter
 def as_percent(share: float) -> str:
-    """A share from 0 to 1 in percent."""
+    """Formats a share from 0 to 1 in percent."""
     return _("%(percent)d %%") % {"percent": round(100 * share)}
 
 
 @register.filter
 def figure(value: int | None) -> str:
-    """A count, or a dash where it is withheld."""
+    """Formats a count; a dash if it is withheld."""
     return NOTHING if value is None else str(value)
 
 
 @register.filter
 def asked_for_help(step: StepReport) -> str:
-    """The number of requests for help: raised hands and questions. A question raises the hand, too."""
+    """Returns the number of requests for help in a step: raised hands and questions. A question raises the hand, too,
+    so the larger number is shown."""
     return figure(None if step.hands is None else max(step.hands, step.questions or 0))
 
 
 @register.filter
 def cells_of(person: PersonReport, report: SessionReport) -> Iterator[tuple[CellReport, StepReport]]:
-    """The cells of a participant, each with its step."""
+    """Yields the cells of a participant, each with its step."""
     return zip(person.cells, report.steps, strict=True)
 
 
 @register.filter
 def row_name(row_id: str) -> str:
-    """A row's id as text: its section and its name."""
+    """Formats the id of a row as “section: name”."""
     section, _slash, rest = row_id.partition("/")
     return f"{section}: {rest.replace('/', ' ')}" if rest else row_id
 
 
 def session_words() -> dict[str, object]:
-    """The texts of the scripts of sessions."""
+    """Returns the translated texts for the scripts of sessions."""
     return {
         "lost": _("connection lost; reconnecting"),
         "true": _("true"),

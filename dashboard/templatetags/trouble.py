@@ -1,4 +1,4 @@
-"""Filters and a tag for containers that do not run: ``{% load trouble %}``."""
+"""Filters and a tag about containers of an experiment that do not run: ``{% load trouble %}``."""
 
 from django import template
 from django.utils.translation import gettext as _
@@ -10,14 +10,15 @@ register = template.Library()
 
 @register.filter
 def with_holders(answer: Answer) -> tuple[tuple[str, ExperimentRef | None], ...]:
-    """The sentences about containers that do not run, each with the experiment that holds the port, if one does."""
+    """Returns the sentences about containers that do not run. Each comes with the experiment that uses the port the
+    container needs, or None."""
     return tuple(zip(answer.trouble, answer.holders, strict=True))
 
 
 @register.simple_tag
 def running_trouble(head: ExperimentHead, answer: Answer) -> str:
-    """The text for the phase of a running experiment if the engine does not answer or an arm does not run; otherwise
-    empty. JavaScript: ``describePhase``."""
+    """Returns what to show instead of “running” if the engine does not answer or an arm does not run; otherwise empty.
+    The counterpart in JavaScript is ``describePhase``."""
     if head.phase is not Phase.RUNNING:
         return ""
     if head.engine_away:
@@ -27,5 +28,5 @@ def running_trouble(head: ExperimentHead, answer: Answer) -> str:
 
 @register.filter
 def severity(_answer: Answer, head: ExperimentHead) -> str:
-    """``bad`` if no arm runs, ``warn`` if at least one does."""
+    """Returns ``bad`` if no arm runs, ``warn`` if at least one does."""
     return "bad" if head.phase is Phase.FAILED else "warn"

@@ -1,4 +1,4 @@
-"""The words and symbols that pages show for values of ``core``: ``{{ run.state|word:"run" }}``, ``{{
+"""The words and symbols with which pages show values of ``core``: ``{{ run.state|word:"run" }}``, ``{{
 verdict|sign:"verdict" }}``."""
 
 from collections.abc import Mapping
@@ -159,11 +159,13 @@ CHART_WORDS = {
 
 @register.filter
 def word(value: str | None, subject: str) -> str | Promise:
-    """The translated word for a value, or the value itself if it has no word."""
+    """Returns the translated word for a value; the value itself if it has no word. ``subject`` is a key of
+    ``WORDS``."""
     return "" if value is None else WORDS[subject].get(value, value)
 
 
 @register.filter
 def sign(value: str, subject: str) -> str:
-    """The symbol for a value; a dot if it has none."""
+    """Returns the name of the symbol for a value; ``closed``, a dot, if it has none. ``subject`` is a key of
+    ``SIGNS``."""
     return SIGNS[subject].get(value, "closed")

@@ -32,13 +32,14 @@ _markdown = _Markdown("commonmark", {"html": False}, renderer_cls=_Renderer).dis
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """A step's Markdown as HTML: no raw HTML, no images, no headings, links to this site and https only."""
+    """Converts a step's Markdown to HTML. It allows no raw HTML, images or headings, and links only to this site and to
+    https."""
     return SafeString(_markdown.render(text))  # html is off: the renderer escapes all text  # nosec B703
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """A duration as text, such as ``40 s``, ``12 min`` or ``1 h 5 min``; a dash if it is unknown."""
+    """Formats a duration, such as ``40 s``, ``12 min`` or ``1 h 5 min``; a dash if it is unknown."""
     if seconds is None or seconds < 0:
         return "\N{EN DASH}"
     whole = round(seconds)

@@ -1,1 +1,1 @@
-"""The terminal in the browser: limits, frames, scrollback."""
+"""The terminal in the browser: limits, frames and scrollback."""

@@ -1,7 +1,7 @@
-"""Terminal output as lines of text, to read a recording without a terminal.
+"""Converts terminal output to lines of text, so that a recording can be read without a terminal.
 
-Interprets the control sequences with which a shell edits its line (move, insert, delete, erase). Full-screen programs
-are left out. Source: ECMA-48, xterm's control sequences.
+Interprets the control sequences with which a shell edits its line (move, insert, delete, erase). The output of
+full-screen programs is left out. Source: ECMA-48, xterm's control sequences.
 """
 
 import re
@@ -22,8 +22,8 @@ _ALTERNATE_SCREENS = {"?1049", "?1047", "?47"}
 
 
 class _Line:
-    """One line with the cursor. A long line wraps into several rows; ``start`` is where the cursor's row begins.
-    ``width`` 0: unknown, no wrapping."""
+    """A line of output with its cursor. A line longer than ``width`` wraps into several rows; ``start`` is the position
+    at which the cursor's row begins. If ``width`` is 0, the width is unknown and the line does not wrap."""
 
     def __init__(self, width: int) -> None:
         self.cells: list[str] = []
@@ -45,11 +45,11 @@ class _Line:
             self.cells += [" "] * (self.cursor - len(self.cells))
 
     def go(self, column: int) -> None:
-        """Moves the cursor within its row."""
+        """Moves the cursor to this column of its row."""
         self.cursor = self.start + min(max(column, 0), MAX_LINE)
 
     def up(self) -> None:
-        """Moves the cursor to the row above, if the line has one."""
+        """Moves the cursor to the row above, if the line has one there."""
         if self.start:
             self.start -= self.width
             self.cursor -= self.width
@@ -75,19 +75,19 @@ class _Line:
 
 
 def size_mark(cols: int, rows: int) -> bytes:
-    """The control sequence that marks a new window size in a recording (XTWINOPS 8)."""
+    """Returns the control sequence that marks a new window size in a recording (XTWINOPS 8)."""
     return b"\x1b[8;%d;%dt" % (rows, cols)
 
 
 def width_after(data: bytes, width: int) -> int:
-    """The last marked width in ``data``, or ``width`` without a mark."""
+    """Returns the window width that the last size mark in ``data`` states; ``width`` if there is no mark."""
     widths = _SIZE_MARK.findall(data)
     return int(widths[-1]) if widths else width
 
 
 def plain_text(data: bytes, width: int = 0) -> str:
-    """The lines, each with a newline; invalid UTF-8 is replaced. ``width`` is that of the window until another one is
-    marked, 0 if it is unknown: then lines do not wrap."""
+    """Returns the output as lines of text, each with a newline. Invalid UTF-8 is replaced. ``width`` is the width of
+    the window until a size mark changes it; if it is 0, lines do not wrap."""
     lines: list[str] = []
     line = _Line(width)
     full_screen = False

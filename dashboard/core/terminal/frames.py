@@ -1,6 +1,6 @@
-"""Frames of a terminal's websocket. Input and output are bytes: a character may be split between two frames.
+"""The frames of a terminal's websocket. Input and output are bytes: a character may be split between two frames.
 
-A browser sends binary frames (input, at most ``TYPED_BYTES``) and small JSON texts; it receives binary frames (the
+A browser sends binary frames (input, at most ``TYPED_BYTES``) and small JSON texts. It receives binary frames (the
 offset in eight bytes, then the output) and JSON texts. ``docs/api.md`` lists them.
 """
 
@@ -22,25 +22,25 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
 class FrameError(ValueError):
-    """A frame that no page of Netmodes sends; ``str()`` is a sentence."""
+    """Raised for a frame that no page of Netmodes sends; ``str()`` is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Keys, or a piece of pasted text."""
+    """Input: keys, or a piece of pasted text."""
 
     data: bytes
 
 
 class Resize(msgspec.Struct, frozen=True, tag="resize", forbid_unknown_fields=True):
-    """The size of this window."""
+    """Reports the size of the browser's window."""
 
     cols: Size
     rows: Size
 
 
 class Seen(msgspec.Struct, frozen=True, tag="seen", forbid_unknown_fields=True):
-    """The window has drawn the output up to this offset."""
+    """Reports that the window has drawn the output up to this offset."""
 
     at: Count
 
@@ -54,7 +54,7 @@ _decoder = msgspec.json.Decoder(Control)
 
 
 def read_frame(text: str | None, data: bytes | None) -> Typed | Control:
-    """Parses a frame of a browser. FrameError for anything else."""
+    """Parses a frame that a browser sent, a text or bytes; FrameError if it is invalid."""
     if data is not None:
         if not 0 < len(data) <= TYPED_BYTES:
             raise FrameError(f"Input must have from 1 to {TYPED_BYTES} bytes.")
@@ -71,14 +71,15 @@ def read_frame(text: str | None, data: bytes | None) -> Typed | Control:
 
 
 def output(offset: int, data: bytes) -> bytes:
-    """A frame with output that begins at this offset of everything the shell has printed."""
+    """Builds a frame with output. ``offset`` is its position in everything that the shell has printed."""
     return _OFFSET.pack(offset) + data
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalHello:
-    """The shell ``run``, from its beginning or from where the window stopped. Output begins at ``start``; output before
-    ``live`` was printed earlier."""
+    """The first message to a window: which shell it shows. ``run`` identifies the shell. Output begins at the offset
+    ``start``, which is where a window that reconnects had stopped. Output before the offset ``live`` was printed
+    earlier."""
 
     run: str
     start: int
@@ -102,7 +103,7 @@ class TerminalSize:
 
 @dataclass(frozen=True, slots=True)
 class TerminalTaken:
-    """The number of bytes from this window that the shell has read."""
+    """Reports how many bytes of this window's input the shell has read."""
 
     bytes: int
     type: Literal["taken"] = "taken"
@@ -111,7 +112,7 @@ class TerminalTaken:
 
 @dataclass(frozen=True, slots=True)
 class TerminalEnded:
-    """Why there is no shell. ``again``: a new one can be started."""
+    """Reports why there is no shell. ``again``: a new one can be started."""
 
     reason: str
     again: bool

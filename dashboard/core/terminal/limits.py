@@ -1,4 +1,5 @@
-"""Terminals of a session's participants: who may open one, its size, rate limits, and when it ends. No clock."""
+"""Limits of the terminals of a session's participants: who may open one, sizes, rates, and when a shell ends. No
+clock."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ MESSAGES = Rate(600, 200)
 
 
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
-    """Why a participant may have no terminal now; None if it may."""
+    """Returns the reason why a participant may not open a terminal now; None if it may."""
     if removed:
         return "You are no longer a participant of this session."
     if not terminal or not hosts:
@@ -52,19 +53,21 @@ def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, 
 
 
 def clamp_size(cols: int, rows: int) -> tuple[int, int]:
-    """The size, limited to ``COLS`` and ``ROWS``."""
+    """Returns the size, limited to ``COLS`` and ``ROWS``."""
     return min(max(cols, COLS[0]), COLS[1]), min(max(rows, ROWS[0]), ROWS[1])
 
 
 def common_size(sizes: Collection[tuple[int, int]]) -> tuple[int, int]:
-    """(cols, rows) of a shell that is shown in several windows: the largest size that fits into all of them."""
+    """Returns (cols, rows) of a shell that several windows show: the largest size that fits into all of them; the
+    default size without windows."""
     if not sizes:
         return DEFAULT_SIZE
     return clamp_size(min(cols for cols, _ in sizes), min(rows for _, rows in sizes))
 
 
 def end_reason(*, windows: int, seen_at: float, typed_at: float, now: float) -> str | None:
-    """Why an idle shell ends; None if it does not. ``seen_at`` is when the last window was closed."""
+    """Returns the reason why an idle shell must end; None if it may run. ``windows`` is the number of open windows;
+    ``seen_at`` is the time at which the last one was closed."""
     if not windows and now - seen_at > DETACHED_S:
         return f"It was ended after {DETACHED_S / 60:.0f} minutes without an open window."
     if now - typed_at > IDLE_S:
@@ -73,7 +76,7 @@ def end_reason(*, windows: int, seen_at: float, typed_at: float, now: float) -> 
 
 
 def describe_exit(status: int | None) -> str:
-    """How a shell ended; ``status`` is its exit status, None if it was killed."""
+    """Returns a sentence about how a shell ended. ``status`` is its exit status, None if it was killed."""
     if status is None:
         return "It was killed."
     return "It has ended." if status == 0 else f"It has ended with status {status}."
@@ -81,8 +84,8 @@ def describe_exit(status: int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TerminalOwner:
-    """The participant of a terminal and the group with its host. ``step`` is the step on the participant's page; with
-    ``record`` the output is recorded for the instructor."""
+    """The participant to whom a terminal belongs, and the group, on whose host it runs. ``step`` is the step that the
+    participant's page shows. ``record``: the output is recorded for the instructor."""
 
     participant: str
     session: str
@@ -93,9 +96,10 @@ class TerminalOwner:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Output of a terminal: ``data`` begins at ``offset`` of everything the shell ``run`` has printed, up to ``end``.
+    """Output of a terminal. ``data`` begins at ``offset`` of everything that the shell ``run`` has printed; ``end`` is
+    the offset of its end.
 
-    ``ended`` is the reason why there is no shell, empty while one runs; ``again``: a new one can be started. ``change``
+    ``ended`` is the reason why there is no shell, empty while one runs. ``again``: a new one can be started. ``change``
     counts changes other than output: a new size, a new shell, an end.
     """
 
@@ -111,7 +115,7 @@ class OutputChunk:
 
 
 class TerminalError(Exception):
-    """An operation on a terminal was refused; ``str()`` is a sentence."""
+    """Raised when an operation on a terminal is refused; ``str()`` is a sentence."""
 
 
 #: There is no such terminal: its participant was removed, or the server was restarted.

@@ -1,4 +1,5 @@
-"""The latest output of a terminal, by offset: a window that reconnects requests the output after its last byte."""
+"""Stores the latest output of a terminal, by offset. A window that reconnects requests the output after its last
+byte."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +9,8 @@ LINE_SEARCH_BYTES = 4096
 
 @dataclass(slots=True)
 class Scrollback:
-    """Keeps the last ``size`` bytes, and at most a quarter more. Offsets count all output ever appended."""
+    """Keeps the last ``size`` bytes of output, and at most a quarter more. An offset is a position in all output since
+    the start of the shell; ``start`` is the offset of the first byte that is kept."""
 
     size: int
     start: int = 0
@@ -16,11 +18,11 @@ class Scrollback:
 
     @property
     def end(self) -> int:
-        """The offset of the next byte."""
+        """The offset after the last byte."""
         return self.start + len(self._data)
 
     def append(self, data: bytes) -> None:
-        """Adds output."""
+        """Adds output, and drops the oldest output if there is too much."""
         self._data += data
         if len(self._data) > self.size + self.size // 4:
             cut = self._boundary(len(self._data) - self.size)
@@ -28,7 +30,8 @@ class Scrollback:
             self.start += cut
 
     def _boundary(self, cut: int) -> int:
-        """The position to cut at, so that the rest begins with a line, or at least with a whole character."""
+        """Returns the position at which to cut, so that the rest begins with a line, or at least with a whole
+        character."""
         line = self._data.find(b"\n", cut, cut + LINE_SEARCH_BYTES)
         if line >= 0:
             return line + 1
@@ -38,8 +41,8 @@ class Scrollback:
         return cut
 
     def read(self, offset: int, limit: int) -> tuple[int, bytes]:
-        """Up to ``limit`` bytes from ``offset``, with the offset of the first byte, which is later than requested if
-        earlier output is gone. No bytes for an offset in the future."""
+        """Returns up to ``limit`` bytes from ``offset``, and before them the offset of the first byte. That offset is
+        higher than requested if earlier output was dropped. For an offset in the future there are no bytes."""
         begin = min(max(offset, self.start), self.end)
         position = begin - self.start
         return begin, bytes(self._data[position : position + limit])

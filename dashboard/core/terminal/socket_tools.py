@@ -1,7 +1,7 @@
-"""Which ``netstat`` and ``ss`` commands of a terminal are run outside it, where process names are visible.
+"""Decides which ``netstat`` and ``ss`` commands of a terminal run outside it, where the names of processes are visible.
 
-A terminal has its own PID namespace and sees no programs of the host, so these two tools are run outside it, in the
-host's network namespace. Only listed options are accepted: no files, no other namespaces, no loops.
+A terminal has its own PID namespace and sees no programs of the host. So these two tools run outside it, in the host's
+network namespace. Only listed options are accepted: no files, no other namespaces, no loops.
 """
 
 import re
@@ -19,7 +19,8 @@ _FILTER = re.compile(r"[a-z0-9=!<>:.,*()\[\]/ |&-]{0,200}")
 
 
 def refuse_command(command: list[str]) -> str | None:
-    """Why this command, a tool with its arguments, is not run outside the terminal; None if it is."""
+    """Returns the reason why a command must not run outside the terminal; None if it may. ``command`` is the name of a
+    tool and its arguments."""
     if not command or command[0] not in _LETTERS:
         return "Only netstat and ss are allowed."
     tool, *arguments = command

@@ -1,1 +1,1 @@
-"""Workshops: steps, commands, checks, progress, advice."""
+"""Workshops: steps, commands, checks, progress and advice."""

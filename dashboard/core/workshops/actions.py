@@ -1,4 +1,4 @@
-"""The commands that buttons of a workshop perform, and the labels of their buttons."""
+"""The actions of a workshop's commands, and the labels of the buttons that perform them."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,8 @@ class Remove:
 
 @dataclass(frozen=True, slots=True)
 class CreateNetwork:
-    """``docker network create NAME``: a bridge or, with ``-d overlay``, a network that spans all hosts of a swarm."""
+    """The command ``docker network create NAME``. The network is a bridge, or with ``-d overlay`` one that spans all
+    hosts of a swarm."""
 
     name: str
     options: dict[str, str] = field(default_factory=dict)
@@ -38,7 +39,7 @@ class RemoveNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """``docker pull IMAGE``; if no registry answers, the lab image is built."""
+    """The command ``docker pull IMAGE``. If no registry answers, the lab image is built instead."""
 
     image: str
 
@@ -66,7 +67,8 @@ class ShowPorts:
 
 @dataclass(frozen=True, slots=True)
 class Curl:
-    """``curl [-i] URL`` on the machine or, with ``outside``, on another machine on the LAN of a private host."""
+    """The command ``curl [-i] URL``. It runs on the machine, or if ``outside`` is true, on another machine on the LAN
+    of a private host."""
 
     address: str
     port: int
@@ -76,15 +78,16 @@ class Curl:
 
 @dataclass(frozen=True, slots=True)
 class ChangeFirewall:
-    """A command of iptables(8) or ufw(8) that changes one rule of a private host, or switches ufw on or off."""
+    """A command of iptables(8) or ufw(8) on a private host: it changes one rule, switches ufw on or off, or shows its
+    status."""
 
     argv: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeSwarm:
-    """``docker swarm init [--advertise-addr ADDRESS]`` or ``docker swarm leave --force`` on a private host. ``address``
-    is empty if the Engine chooses it."""
+    """The command ``docker swarm init [--advertise-addr ADDRESS]``, or ``docker swarm leave --force`` if ``leave`` is
+    true, on a private host. If ``address`` is empty, the Engine chooses it."""
 
     address: str = ""
     leave: bool = False
@@ -92,7 +95,8 @@ class ChangeSwarm:
 
 @dataclass(frozen=True, slots=True)
 class Inspect:
-    """A command that only reads, in the machine's namespace or a container's. ``grep`` filters its lines."""
+    """A command that only reads. It runs in the namespace of the machine, or of ``container`` if one is given. ``grep``
+    filters the lines of its output."""
 
     argv: tuple[str, ...]
     container: str = ""
@@ -101,7 +105,7 @@ class Inspect:
 
 @dataclass(frozen=True, slots=True)
 class OnOtherHost:
-    """A command on the other private host of a LAN."""
+    """An action on the other private host of a LAN."""
 
     action: "Action"
 

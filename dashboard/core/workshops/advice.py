@@ -1,4 +1,5 @@
-"""Advice for a step that is not done: the most likely mistake, inferred from the observation, and how to correct it."""
+"""Advises participants whose step is not done: infers the most likely mistake from the observation, and tells how to
+correct it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,14 +37,15 @@ _OPTION = {
 
 @dataclass(frozen=True, slots=True)
 class KnownCommands:
-    """The step, and every command that the participant has seen: the step's own, then those of earlier steps, newest
-    first."""
+    """A step, and all commands that the participant has seen: first those of this step, then those of earlier steps,
+    the latest step first."""
 
     step: Step
     commands: tuple[Command, ...]
 
     def launch(self, check: Check) -> str:
-        """The line that launches what the check expects; empty without one, or in a challenge."""
+        """Returns the line that launches the container that the check expects. It is empty if there is no such line, or
+        if the step is a challenge."""
         if self.step.folded:
             return ""
         lines = (
@@ -66,8 +68,9 @@ def _launches(run: RunCommand, check: Check) -> bool:
 
 
 def advise(step: Step, observation: Observation, judgement: StepJudgement, before: Sequence[Step] = ()) -> str:
-    """The advice for a common mistake that was made, otherwise one or two sentences about the first failed check; empty
-    if all checks hold. ``before`` are the earlier steps."""
+    """Returns advice for a step, empty if all its checks hold. If the participant has made one of the step's common
+    mistakes, this is the mistake's advice; otherwise it is one or two sentences about the first failed check.
+    ``before`` are the earlier steps."""
     failing = judgement.failing
     if failing is None:
         return ""
@@ -114,7 +117,7 @@ def _running(check: Check, observation: Observation, known: KnownCommands) -> st
 
 
 def _wrong_mode(selector: ContainerSelector, observation: Observation) -> str:
-    """Advice if a matching container runs in another mode; empty if none does."""
+    """Returns advice if a container runs that matches the selector in everything but the mode; otherwise empty."""
     others = [
         container
         for container in running(observation, ContainerSelector(image=selector.image, name=selector.name))
@@ -239,7 +242,7 @@ def _removed(check: Check, observation: Observation, _known: KnownCommands) -> s
 
 
 def _mode(check: Check, observation: Observation, known: KnownCommands) -> str:
-    """Advice if no matching container runs, or none in the expected mode."""
+    """Returns advice if no matching container runs; otherwise empty."""
     if newest(observation, check.selector) is not None:
         return ""
     return _running(Check("container-running", check.arguments), observation, known)

@@ -1,6 +1,7 @@
-"""Parses the commands of a workshop: a button performs its line, and only the commands listed here are possible.
+"""Parses the commands of a workshop. A button performs its command, so only commands that this module knows are
+accepted.
 
-No shell is involved. A line that cannot be parsed raises ValueError with a message for the user.
+No shell is involved. For a line that cannot be parsed, ValueError is raised with a message for the user.
 """
 
 import re
@@ -151,7 +152,8 @@ def _curl(words: list[str]) -> Curl:
 
 
 def parse_command(line: str) -> Action:
-    """The action of one line."""
+    """Parses one line; returns its action. Raises ValueError with a message for the user if the command is not
+    supported."""
     if len(line) > MAX_CHARS or not line.isprintable():
         raise ValueError(f"A command must be one line of at most {MAX_CHARS} characters.")
     if line.endswith(OUTSIDE):
@@ -185,7 +187,8 @@ def parse_command(line: str) -> Action:
 
 
 def with_image(line: str, images: frozenset[str]) -> str:
-    """The line for an engine that has the lab image instead of nginx, so that it works when typed."""
+    """Replaces nginx by the lab image in a ``docker run`` line if the engine has the lab image only, so that the line
+    works when it is typed. ``images`` are the images of the engine."""
     if not line.startswith("docker run ") or any(image.partition(":")[0] == "nginx" for image in images):
         return line
     replacement = next((image for image in sorted(images) if is_image(image, "nginx")), None)

@@ -1,4 +1,4 @@
-"""Validation of the values in a workshop's files: each problem is collected with file and line."""
+"""Validates the values in the files of a workshop; collects the problems, each with file and line."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +8,8 @@ from dashboard.core.workshops.model import Problem
 
 
 class FieldReader:
-    """Reads the values of one file and collects problems. A ``path`` is the list of keys that leads to a value."""
+    """Reads the values of one file and collects problems. A ``path`` is the sequence of keys and indexes that leads to
+    a value."""
 
     def __init__(self, file: str, source: Source) -> None:
         self.file = file
@@ -16,11 +17,11 @@ class FieldReader:
         self.problems: list[Problem] = []
 
     def add_problem(self, sentence: str, *path: str | int) -> None:
-        """Adds a problem at the line of ``path``."""
+        """Adds a problem at the line of the value at ``path``."""
         self.problems.append(Problem(self.file, self.source.line(*path), sentence))
 
     def text(self, values: Mapping[str, Any], *path: str | int, max_chars: int = 200) -> str:
-        """A required text."""
+        """Returns a required text, without surrounding blanks. If it is missing or wrong, adds a problem."""
         key = str(path[-1])
         value = values.get(key)
         if not isinstance(value, str) or not value.strip():
@@ -35,7 +36,7 @@ class FieldReader:
     def texts(
         self, values: Mapping[str, Any], *path: str | int, max_items: int, max_chars: int = 400
     ) -> tuple[str, ...]:
-        """An optional list of texts."""
+        """Returns an optional list of texts, empty if it is missing. If it is wrong, adds a problem."""
         key = str(path[-1])
         value = values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
@@ -48,14 +49,14 @@ class FieldReader:
         return tuple(text.strip() for text in value)
 
     def reject_unknown(self, values: Mapping[str, Any], allowed: set[str], *path: str | int) -> None:
-        """Every unknown key is a problem: it may be a typo."""
+        """Adds a problem for each key that is not in ``allowed``, since it may be a typing error."""
         for key in values:
             if key not in allowed:
                 choices = ", ".join(sorted(allowed))
                 self.add_problem(f"“{key[:40]}” is unknown here: choose from {choices}.", *path, key)
 
     def tables(self, values: Mapping[str, Any], key: str, max_items: int) -> list[dict[str, Any]]:
-        """The ``[[key]]`` tables of a file; empty if the value is something else."""
+        """Returns the ``[[key]]`` tables of a file. If the value is something else, adds a problem and returns none."""
         tables = values.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self.add_problem(f"Write “{key}” as tables: [[{key}]].", key)
@@ -72,9 +73,12 @@ class FieldReader:
         *path: str | int,
         optional: frozenset[str] = frozenset(),
     ) -> T | None:
-        """Calls ``make`` with the ``kind`` of a table and the arguments that ``types`` requires for this kind, and
-        returns the result; None if there is a problem. The table may also have the keys ``optional``, which are not
-        arguments."""
+        """Reads a table that has a ``kind`` and the arguments of this kind; returns ``make(kind, arguments)``, or None
+        after adding a problem.
+
+        ``types`` maps each kind to its ``parameters`` and ``required`` arguments. The table may also have the keys
+        ``optional``, which are not arguments.
+        """
         kind = values.get("kind")
         if not isinstance(kind, str) or kind not in types:
             given = f"“{kind[:40]}”" if isinstance(kind, str) else "missing"
@@ -95,7 +99,8 @@ class FieldReader:
 
 
 def argument_problem(value: object, form: str) -> str:
-    """Why a value is not of this form (``text``, ``port``, ``number`` or ``a|b|c``); empty if it is."""
+    """Returns the problem with an argument; empty if it is valid. ``form`` is ``text``, ``port``, ``number`` or
+    ``a|b|c``."""
     if form in {"port", "number"}:
         low, high = (1, 65535) if form == "port" else (0, 100)
         valid = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

@@ -1,4 +1,4 @@
-"""A Markdown file with TOML front matter between two lines ``+++``, and the line of each key."""
+"""Parses Markdown files with TOML front matter between two lines ``+++``, and finds the line of each key."""
 
 import re
 import tomllib
@@ -12,7 +12,7 @@ _AT_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
 class SourceError(Exception):
-    """The file cannot be parsed; ``line`` counts from 1, 0 for the whole file."""
+    """Raised when a file cannot be parsed. ``line`` counts from 1; 0 means the whole file."""
 
     def __init__(self, line: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -21,17 +21,17 @@ class SourceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Parsed TOML: ``values``, its text, and the number of lines before it in the file."""
+    """Parsed TOML: its values and its text. ``before`` is the number of lines before the text in the file."""
 
     values: dict[str, Any]
     text: str
     before: int = 0
 
     def line(self, *path: str | int) -> int:
-        """The line of ``path``: a key, or the name of a table, its number among the tables of that name, and a key in
-        that table.
+        """Returns the line of a value. ``path`` is a key, or the name of a table, the index of the table among those of
+        this name, and a key in the table.
 
-        If the key is missing, the line of its table; if that is missing too, 1.
+        If the key is missing, it returns the line of the table; if the table is missing too, 1.
         """
         table = str(path[0]) if len(path) > 1 else ""
         number = next((part for part in path if isinstance(part, int)), 0)
@@ -57,7 +57,8 @@ class Source:
 
 
 def read_toml(text: str, before: int = 0) -> Source:
-    """Parses TOML; SourceError with the line of the error."""
+    """Parses TOML; SourceError with the line of the error. ``before`` is the number of lines before the text in its
+    file."""
     try:
         values = tomllib.loads(text.replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -70,7 +71,8 @@ def read_toml(text: str, before: int = 0) -> Source:
 
 
 def split(text: str) -> tuple[Source, str, int]:
-    """The TOML, the Markdown after it, and the line on which the Markdown starts."""
+    """Returns the parsed TOML, the Markdown after it, and the line number at which the Markdown starts. Raises
+    SourceError."""
     lines = text.replace("\r\n", "\n").split("\n")
     if lines[0].rstrip() != FENCE:
         raise SourceError(1, f"the first line must be {FENCE}: put the TOML between two such lines.")

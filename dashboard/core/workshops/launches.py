@@ -1,7 +1,7 @@
-"""The ``docker run`` lines of a workshop: those that a button performs, and those that must be typed.
+"""Parses the ``docker run`` lines of a workshop. Most get a button; some must be typed.
 
-The author of a workshop need not be trusted with the machine: a launch that gives a container rights beyond its own
-network has no button.
+The author of a workshop need not be trusted with the machine. So a launch that gives a container rights beyond its own
+network gets no button.
 """
 
 from collections.abc import Sequence
@@ -51,13 +51,13 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class TypedLine:
-    """A line without a button: it is typed in a terminal. ``reason`` is a sentence."""
+    """A line without a button, which participants type in a terminal. ``reason`` is a sentence that tells why."""
 
     reason: str
 
 
 def parse_launch(words: Sequence[str]) -> Launch | TypedLine:
-    """The action of ``docker run`` with these words after it. Raises ValueError with a message for the user."""
+    """Parses the words after ``docker run``; returns the action. Raises ValueError with a message for the user."""
     try:
         run = parse_run(words)
     except UnsupportedOptionError as error:

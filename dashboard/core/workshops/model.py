@@ -1,4 +1,5 @@
-"""A workshop: steps with a text, commands, a prediction and checks. ``docs/workshops.md`` documents the file format."""
+"""The data model of a workshop: steps with a text, commands, a prediction and checks. ``docs/workshops.md`` documents
+the file format."""
 
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from dashboard.core.workshops.truth_readings import Reading, read
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error in a workshop's folder. ``line`` counts from 1; 0 means the whole file."""
+    """An error in the folder of a workshop. ``line`` counts from 1; 0 means the whole file."""
 
     file: str
     line: int
@@ -26,14 +27,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One line to type, and the action of its button."""
+    """One line to type, and the action that its button performs."""
 
     line: str
     action: Action
 
     @property
     def label(self) -> str:
-        """The text of the button; empty if the command is typed."""
+        """The label of the button; empty if the command has no button."""
         action = self.action.action if isinstance(self.action, OnOtherHost) else self.action
         return LABELS.get(type(action), "")
 
@@ -45,8 +46,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A question before the run. The truth is either ``answer`` (an index), or the choice with the value in ``values``
-    that ``reading`` returns."""
+    """A question that is asked before the commands are run. The right choice is either the one with the index
+    ``answer``, or the one whose entry in ``values`` equals the result of ``reading``."""
 
     question: str
     choices: tuple[str, ...]
@@ -57,7 +58,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class CommonMistake:
-    """Advice to show if the check ``when`` holds and the step is not done."""
+    """Advice that is shown while the step is not done and the check ``when`` holds."""
 
     when: Check
     advice: str
@@ -65,9 +66,12 @@ class CommonMistake:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. ``text`` and ``reveal`` are Markdown; ``reveal`` is shown once the step is done. ``folded`` hides the
-    commands until the participant opens them: a challenge. ``measure`` are the modes whose paths the step's button
-    measures; empty for a step without one."""
+    """One step of a workshop.
+
+    ``text`` and ``reveal`` are Markdown; ``reveal`` is shown once the step is done. ``folded``: the step is a
+    challenge, and its commands are hidden until the participant opens them. ``measure`` are the modes whose paths the
+    step's button measures; it is empty if the step has no such button.
+    """
 
     slug: str
     title: str
@@ -83,7 +87,7 @@ class Step:
 
     @property
     def lookups(self) -> tuple[str, ...]:
-        """Names that an observation must look up to judge the step."""
+        """The names that an observation must look up so that the step can be judged."""
         arguments = [check.arguments for check in self._all_checks]
         if self.predict is not None and self.predict.reading is not None:
             arguments.append(self.predict.reading.arguments)
@@ -91,12 +95,12 @@ class Step:
 
     @property
     def reads_rules(self) -> bool:
-        """Whether a check needs the machine's rules."""
+        """Whether a check of the step needs the machine's firewall rules."""
         return any(check.kind in firewall.CHECK_TYPES for check in self._all_checks)
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Ports for which an observation must find requests."""
+        """The ports at which an observation must look for requests."""
         arguments = [check.arguments for check in self._all_checks if check.kind == "requested"]
         if self.predict is not None and self.predict.reading is not None and self.predict.reading.kind == "client-seen":
             arguments.append(self.predict.reading.arguments)
@@ -109,7 +113,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """A workshop. ``digest`` changes with any of its files; lists are sorted by ``order``."""
+    """One workshop. ``minutes`` is its length, 0 if not given. Lists of workshops are sorted by ``order``. ``digest``
+    changes with every change of a file."""
 
     slug: str
     title: str
@@ -120,20 +125,20 @@ class Workshop:
     digest: str = ""
 
     def index(self, slug: str) -> int | None:
-        """The index of a step, None if it does not exist."""
+        """Returns the index of the step with this slug, None if it does not exist."""
         return next((number for number, step in enumerate(self.steps) if step.slug == slug), None)
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The images that its commands launch."""
+        """The images that the commands of the workshop launch."""
         actions = (command.action for step in self.steps for command in step.run)
         return tuple(dict.fromkeys(action.run.image for action in actions if isinstance(action, Launch)))
 
 
 @dataclass(frozen=True, slots=True)
 class StepJudgement:
-    """The findings of a step's checks. ``noted`` has, by the number of the check, the events observed now or before;
-    ``truth`` is the reading of the prediction, empty if it is unknown."""
+    """The findings of all checks of a step. ``noted`` has the events that were observed now or before: by the index of
+    the check, what was observed. ``truth`` is the reading of the step's prediction, empty if it is unknown."""
 
     findings: tuple[Finding, ...]
     noted: dict[str, str]
@@ -146,12 +151,13 @@ class StepJudgement:
 
     @property
     def failing(self) -> int | None:
-        """The number of the first check that fails."""
+        """The index of the first check that fails; None if all hold."""
         return next((number for number, finding in enumerate(self.findings) if not finding.ok), None)
 
 
 def judge_step(step: Step, observation: Observation, noted: dict[str, str], truth: str = "") -> StepJudgement:
-    """Judges all checks of a step. ``noted`` and ``truth`` are the transient facts of earlier observations."""
+    """Judges all checks of a step. ``noted`` and ``truth`` are from the previous judgement: events stay true once they
+    were observed, and the last known reading is kept."""
     findings: list[Finding] = []
     kept = {number: text for number, text in noted.items() if number.isdigit() and int(number) < len(step.checks)}
     for number, check in enumerate(step.checks):
@@ -168,7 +174,8 @@ def judge_step(step: Step, observation: Observation, noted: dict[str, str], trut
 
 
 def correct_choice(prediction: Prediction, truth: str) -> int | None:
-    """The index of the true choice; None if no choice is true, or the truth is unknown."""
+    """Returns the index of the right choice; None if the truth is unknown or no choice matches it. ``truth`` is the
+    result of the prediction's reading."""
     if prediction.answer is not None:
         return prediction.answer
     return prediction.values.index(truth) if truth in prediction.values else None

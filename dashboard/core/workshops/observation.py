@@ -1,7 +1,7 @@
-"""An observation of a whole engine at one instant: all containers, however they were launched, and the machine.
+"""An observation of a whole engine at one instant: the machine, and all containers, however they were launched.
 
-Steps are judged by this alone, so a typed command counts the same as a button. Sources: Docker Engine API (inspect),
-namespaces(7), rtnetlink(7), sock_diag(7), resolv.conf(5).
+Steps are judged by the observation alone, so a typed command counts the same as a button. Sources: Docker Engine API
+(inspect), namespaces(7), rtnetlink(7), sock_diag(7), resolv.conf(5).
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _DRIVERS = {"macvlan": Mode.MACVLAN, "ipvlan": Mode.IPVLAN, "overlay": Mode.OVER
 class TcpConnection:
     """A TCP connection to ``server``:``port``, open now or closed within the last minute (TIME_WAIT, tcp(7)).
 
-    ``last_open_at`` is the last time it is known to have been open, in seconds since the epoch.
+    ``last_open_at`` is the latest time at which it is known to have been open, in seconds since the epoch.
     """
 
     server: str
@@ -31,9 +31,13 @@ class TcpConnection:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSnapshot:
-    """One container. ``started`` is in seconds since the epoch, 0 for never; ``target`` is the id of the container with
-    which it shares a network namespace; ``last_log_lines`` are set once it has exited; ``requested`` are the ports of
-    its ``-p`` options; ``state`` is None if it does not run or could not be read."""
+    """One container of an observation.
+
+    ``started`` is in seconds since the epoch, 0 for never. ``target`` is the id of the container whose network
+    namespace it shares. ``last_log_lines`` are empty until it has exited. ``requested`` are the ports of its ``-p``
+    options. ``networks`` maps names of networks to its addresses. ``state`` is None if it does not run or could not be
+    read.
+    """
 
     id: str
     name: str
@@ -54,15 +58,17 @@ class ContainerSnapshot:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses that the Engine assigned."""
+        """The addresses that the Engine assigned to it."""
         return tuple(address for address in self.networks.values() if address)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """An engine at the time ``at``, by the clock of its machine, like the times of containers. ``networks`` maps names
-    to drivers, without Docker's predefined three; ``connections`` are those of the machine's namespace; ``problem``
-    states what could not be read."""
+    """The state of an engine at the time ``at``, which is by the clock of its machine, like the times of containers.
+
+    ``networks`` maps names to drivers, without Docker's three predefined networks. ``connections`` are those in the
+    machine's namespace. ``problem`` is a sentence about what could not be read, otherwise empty.
+    """
 
     at: float
     machine: NamespaceState | None = None
@@ -81,12 +87,13 @@ class Observation:
         return tuple(sorted(found, key=lambda container: (-container.started, container.name)))
 
     def by_id(self, identity: str) -> ContainerSnapshot | None:
-        """A container by its full id."""
+        """Returns the container with this full id, None if it does not exist."""
         return next((container for container in self.containers if container.id == identity), None)
 
 
 def mode_of(network_mode: str, drivers: Mapping[str, str]) -> str:
-    """The mode of a container from ``HostConfig.NetworkMode`` and the drivers of all networks by name."""
+    """Returns the mode of a container. ``network_mode`` is its ``HostConfig.NetworkMode``; ``drivers`` has the driver
+    of each network by name."""
     if network_mode.startswith("container:"):
         return Mode.CONTAINER
     if network_mode in {"default", "bridge", ""}:
@@ -97,14 +104,15 @@ def mode_of(network_mode: str, drivers: Mapping[str, str]) -> str:
 
 
 def is_image(given: str, wanted: str) -> bool:
-    """Whether a container has this image; the lab image counts as nginx."""
+    """Whether ``given`` is the image ``wanted``, ignoring the tag ``latest``. If nginx is wanted, the lab image and
+    every tag of nginx count."""
     given, wanted = (image.removesuffix(":latest") for image in (given, wanted))
     return given == wanted or (wanted == "nginx" and given.partition(":")[0] in {STAND_IN, "nginx"})
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerSelector:
-    """Selects containers by mode, image and name; an empty value matches any."""
+    """Selects containers by mode, image and name. An empty value matches any."""
 
     mode: str = ""
     image: str = ""
@@ -119,7 +127,7 @@ class ContainerSelector:
         )
 
     def describe(self, article: str = "a container") -> str:
-        """For example ``a container of nginx in mode host named web``."""
+        """Describes the selected containers: ``a container of nginx in mode host named web``."""
         parts = (
             f"of {self.image}" if self.image else "",
             f"in mode {self.mode}" if self.mode else "",
@@ -129,27 +137,27 @@ class ContainerSelector:
 
 
 def matching(observation: Observation, selector: ContainerSelector) -> tuple[ContainerSnapshot, ...]:
-    """The containers that match, running or not."""
+    """Returns the containers that match the selector, running or not."""
     return tuple(container for container in observation.containers if selector.matches(container))
 
 
 def running(observation: Observation, selector: ContainerSelector) -> tuple[ContainerSnapshot, ...]:
-    """The running containers that match, newest first."""
+    """Returns the running containers that match the selector, newest first."""
     return tuple(container for container in observation.running if selector.matches(container))
 
 
 def newest(observation: Observation, selector: ContainerSelector) -> ContainerSnapshot | None:
-    """The running container that matches and was started last."""
+    """Returns the running container that matches the selector and was started last; None if no container matches."""
     return next(iter(running(observation, selector)), None)
 
 
 def listeners_on(state: NamespaceState | None, port: int, protocol: str = "tcp") -> tuple[Listener, ...]:
-    """The listeners on a port of a namespace."""
+    """Returns the listeners on a port of a namespace."""
     return tuple(x for x in (state.listeners if state else ()) if x.port == port and x.protocol == protocol)
 
 
 def describe_owner(observation: Observation, listener: Listener) -> str:
-    """The owner of a socket: ``nginx of container web``, ``docker-proxy of the machine``."""
+    """Describes the owner of a socket: ``nginx of container web``, ``docker-proxy of the machine``."""
     process = listener.process or "an unknown process"
     if listener.container is None:
         return f"{process} of the machine"
@@ -158,10 +166,10 @@ def describe_owner(observation: Observation, listener: Listener) -> str:
 
 
 def format_list(items: Iterable[str], empty: str = "") -> str:
-    """The items, each once, separated by commas; ``empty`` if there are none."""
+    """Joins the items with commas, each once; returns ``empty`` if there are no items."""
     return ", ".join(dict.fromkeys(items)) or empty
 
 
 def local_addresses(state: NamespaceState) -> frozenset[str]:
-    """Every address of a namespace, without its prefix."""
+    """Returns every address of a namespace, without prefix lengths."""
     return frozenset(address.address for link in state.interfaces for address in link.addresses)

@@ -1,4 +1,5 @@
-"""Parses a workshop's files. Every error is a problem with file and line; a workshop with a problem does not load."""
+"""Parses the files of a workshop. Every error is a problem with file and line. A workshop with a problem does not
+load."""
 
 import hashlib
 import re
@@ -39,7 +40,7 @@ _HEAD_KEYS = {"format", "title", "summary", "minutes", "order", "slug"}
 
 @dataclass(frozen=True, slots=True)
 class ParsedWorkshop:
-    """The workshop, or its problems."""
+    """The result of parsing: the workshop, or None and its problems."""
 
     workshop: Workshop | None
     problems: tuple[Problem, ...] = ()
@@ -125,7 +126,7 @@ def _body(reader: FieldReader, body: str, first_line: int) -> tuple[str, str]:
 
 
 def count_words(text: str) -> int:
-    """The number of words; each word of a command counts."""
+    """Counts the words of Markdown; each word of a command counts."""
     return len(re.findall(r"[^\s`*_#>]*\w[^\s`*_#>]*", text))
 
 
@@ -200,8 +201,8 @@ def _head(content: str | None) -> tuple[dict[str, Any], list[Problem]]:
 
 
 def parse_workshop(name: str, files: Mapping[str, str]) -> ParsedWorkshop:
-    """A workshop from the texts of its files, by file name. ``name`` is the name of its folder, which is the slug
-    unless the head has one."""
+    """Parses a workshop. ``name`` is the name of its folder, which becomes the slug unless ``workshop.toml`` has one.
+    ``files`` maps file names to texts."""
     head, problems = _head(files.get(HEAD))
     slug = str(head.get("slug", name))
     if "slug" not in head and not (_SLUG.fullmatch(name) and len(name) <= 40):

@@ -1,6 +1,6 @@
-"""Progress in a workshop: which steps are open, when a step is done, and the summary.
+"""Progress in a workshop: which steps are open, when a step is done, and the summary at the end.
 
-A step unlocks the next one when it is done; going back is always allowed. No clock: times are arguments.
+A finished step opens the next one; going back is always allowed. No clock: times are arguments.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,12 @@ from dashboard.core.workshops.model import Step, StepJudgement, Workshop, correc
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. ``kind`` of a participant: started, predicted, did, checked, hint, passed, finished,
-    hand, lowered, away, back, asked (a question), told (a hint to this participant); of the session: the kinds of the
-    model ``SessionEvent``, and told (a hint to all)."""
+    """Something that happened at the time ``at``.
+
+    The kinds of a participant's events are started, predicted, did, checked, hint, passed, finished, hand, lowered,
+    away, back, asked (a question) and told (a hint to this participant). The kinds of a session's events are those of
+    the model ``SessionEvent``, and told (a hint to all).
+    """
 
     at: float
     kind: str
@@ -24,11 +27,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """The progress of one person in one step. Times are in seconds since the epoch, 0 for never.
+    """The recorded progress of one person in one step. Times are seconds since the epoch, 0 for never.
 
-    ``prediction`` is the index of the choice; ``truth`` the reading; ``attempts`` counts presses of Check that failed;
-    ``unmet`` is true once a check has failed since the step was opened; ``noted`` has the observed events; ``failing``
-    is the last failing check, ``hints`` the number of opened hints."""
+    ``prediction`` is the index of a choice. ``truth`` is the reading from this person's host. ``attempts`` counts how
+    often Check was pressed and a check failed. ``unmet`` is true once a check has failed since the step was opened.
+    ``noted`` has the observed events by the index of their check. ``failing`` is the last failing check. ``hints`` is
+    the number of opened hints.
+    """
 
     opened_at: float = 0.0
     prediction: int | None = None
@@ -47,7 +52,7 @@ Records = Mapping[str, StepRecord]
 
 
 class StepStage(StrEnum):
-    """The stage of a step for a person."""
+    """The stage of a step for one person."""
 
     LOCKED = "locked"
     PREDICT = "predict"
@@ -56,9 +61,9 @@ class StepStage(StrEnum):
 
 
 def current_step(workshop: Workshop, records: Records, until: int | None = None) -> int:
-    """The index of the first step that is not done; the number of steps if all are done.
+    """Returns the index of the first step that is not done; the number of steps if all are done.
 
-    ``until`` is the instructor's gate: steps from this index on are closed.
+    ``until`` is the instructor's gate: steps from this index on are closed, so that the result is at most ``until``.
     """
     first = next(
         (number for number, step in enumerate(workshop.steps) if not records.get(step.slug, EMPTY).passed_at),
@@ -70,7 +75,8 @@ def current_step(workshop: Workshop, records: Records, until: int | None = None)
 def step_stage(
     workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False
 ) -> StepStage:
-    """The stage of a step. ``free``: it is open even if earlier steps are not done."""
+    """Returns the stage of the step with the index ``number``. Steps from the index ``until`` on are locked. ``free``:
+    a step is open even if earlier steps are not done."""
     step = workshop.steps[number]
     record = records.get(step.slug, EMPTY)
     if record.passed_at:
@@ -81,8 +87,11 @@ def step_stage(
 
 
 def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed: bool) -> bool:
-    """Whether a check completes the step. An automatic check completes it only after a failed one: if all checks hold
-    from the start, the participant reads the text first and presses Check."""
+    """Whether a check completes the step. ``pressed``: the participant pressed Check.
+
+    An automatic check completes a step only after one that failed. If all checks hold from the start, the participant
+    has to read the text and press Check.
+    """
     if step.predict is not None and record.prediction is None:
         return False
     return judgement.ok and (pressed or (record.unmet and bool(step.checks)))
@@ -90,7 +99,8 @@ def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """One step in the summary. ``right`` is None without a prediction or if the truth is unknown."""
+    """One step in the summary. ``right`` is None if there is no prediction, or if the right answer is unknown.
+    ``seconds`` is the time from opening the step to finishing it, None if it is unknown."""
 
     step: Step
     predicted: str
@@ -103,7 +113,8 @@ class SummaryLine:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The result of a workshop."""
+    """The result of a workshop. ``done`` counts finished steps. ``asked`` counts predictions whose right answer is
+    known, and ``right`` those that were right. ``finished_at`` is 0 until all steps are done."""
 
     lines: tuple[SummaryLine, ...]
     done: int
@@ -115,7 +126,8 @@ class Summary:
 
 
 def describe_truth(step: Step, truth: str) -> str:
-    """The true choice, or the reading if no choice matches it."""
+    """Returns the text of the right choice, or the reading itself if no choice matches it; empty if the step asks no
+    question."""
     if step.predict is None:
         return ""
     index = correct_choice(step.predict, truth)
@@ -123,7 +135,7 @@ def describe_truth(step: Step, truth: str) -> str:
 
 
 def summarise(workshop: Workshop, records: Records) -> Summary:
-    """Every step with the prediction and the true answer."""
+    """Computes the summary of a workshop from the records of its steps."""
     lines = []
     for step in workshop.steps:
         record = records.get(step.slug, EMPTY)

@@ -1,4 +1,5 @@
-"""The commands that bring a new host to the state of the previous one, as far as the steps recorded it."""
+"""Finds the commands that bring a new host to the state of the previous one, as far as the progress in the steps
+records it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,17 +23,18 @@ CHANGES = (Launch, Stop, Remove, CreateNetwork, RemoveNetwork, Pull, ChangeFirew
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What one person has done in a workshop: the record of each step, and the events, oldest first."""
+    """What one person has done in a workshop: the record of each step, and all events, the oldest one first."""
 
     records: Records
     events: Sequence[Event]
 
 
 def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tuple[Command, ...]:
-    """The commands of a group's steps that changed its host, in their order.
+    """Returns the commands of a workshop's steps that changed a group's host, in the order in which they were run.
 
-    These are the commands that were run with buttons. If all members completed a step without its buttons, they typed
-    its commands, or others with the same effect: the step's own commands are repeated at the time of completion.
+    These are the commands that the members ran with buttons. If they completed a step without its buttons, they have
+    typed its commands, or others with the same effect. The step's own commands are then repeated at the time of its
+    completion.
     """
     histories = tuple(histories)
     steps = {step.slug: step for step in workshop.steps}
@@ -55,5 +57,6 @@ def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tupl
 
 
 def _find(step: Step, line: str) -> Command | None:
-    """The command of a step with this line; None for a failed command, whose recorded line ends with the error."""
+    """Returns the command of a step with this line; None for a command that failed, since its recorded line ends with
+    the error."""
     return next((command for command in step.run if command.line == line), None)

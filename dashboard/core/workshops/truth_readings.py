@@ -1,4 +1,5 @@
-"""Readings: one word from an observation, with which a prediction is compared. ``docs/workshops.md`` documents them."""
+"""Reads from an observation the word that decides whether a prediction was right. ``docs/workshops.md`` documents the
+types of readings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ GONE = "gone"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of a step: its type and arguments."""
+    """What to read for a step's prediction: the type of the reading and its arguments."""
 
     kind: str
     arguments: Arguments
@@ -22,7 +23,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ReadingType:
-    """One entry of the vocabulary; ``values`` are the possible results, ``…`` for any text."""
+    """A type of reading. ``values`` are its possible results; ``…`` stands for any text. ``about`` is its
+    documentation. ``parameters`` maps the names of its arguments to their forms; those in ``required`` must be
+    given."""
 
     about: str
     parameters: Mapping[str, str]
@@ -141,5 +144,5 @@ READINGS: dict[str, ReadingType] = {
 
 
 def read(reading: Reading, observation: Observation) -> str:
-    """The result as one word, empty if it cannot be read now."""
+    """Returns the result as one word, empty if it cannot be read now."""
     return READINGS[reading.kind].read(reading.arguments, observation)

@@ -1,4 +1,4 @@
-"""The types of checks: what each expects as arguments, and how it turns an observation into a finding."""
+"""What a check is: its type, the arguments that the type expects, and its result."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ PLACE = {"place": "machine|container", **SELECTOR}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of a step: its type, its arguments, and a text to show if it fails."""
+    """One check of a step: its type, its arguments, and the advice to show if it fails (``otherwise``, may be
+    empty)."""
 
     kind: str
     arguments: Arguments
@@ -24,13 +25,13 @@ class Check:
 
     @property
     def selector(self) -> ContainerSelector:
-        """The containers that the check concerns."""
+        """Selects the containers that the check concerns."""
         return selector_of(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check, as texts for a table."""
+    """The result of a check. ``ok``: the check holds. ``expected`` and ``observed`` are texts for a table."""
 
     ok: bool
     expected: str
@@ -39,7 +40,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckType:
-    """One entry of the vocabulary. ``parameters`` map names to ``text``, ``port``, ``number`` or ``a|b|c``."""
+    """A type of check. ``about`` is its documentation. ``parameters`` maps the names of its arguments to ``text``,
+    ``port``, ``number`` or ``a|b|c``; those in ``required`` must be given. ``judge`` decides whether a check of this
+    type holds."""
 
     about: str
     parameters: Mapping[str, str]
@@ -48,18 +51,18 @@ class CheckType:
 
 
 def selector_of(arguments: Arguments) -> ContainerSelector:
-    """The selector with ``mode``, ``image`` and ``name`` of the arguments."""
+    """Returns a selector with the arguments ``mode``, ``image`` and ``name``."""
     return ContainerSelector(*(str(arguments.get(key, "")) for key in SELECTOR))
 
 
 def describe_container(container: ContainerSnapshot) -> str:
-    """Name, image, mode and status."""
+    """Formats a container as ``NAME (IMAGE, mode MODE) STATUS``."""
     status = "running" if container.running else container.status
     return f"{container.name} ({container.image}, mode {container.mode}) {status}"
 
 
 def no_match(observation: Observation, expected: str) -> Finding:
-    """The failure if no container matches: it lists what runs instead."""
+    """Returns the finding of a check for which no container matches. It lists the running containers instead."""
     others = map(describe_container, observation.running[:4])
     return Finding(False, expected, format_list(others, "no container runs"))
 
@@ -70,7 +73,8 @@ def judge_state(
     expected: str,
     judge: Callable[[ContainerSnapshot, NamespaceState], Finding],
 ) -> Finding:
-    """The finding of ``judge`` about the newest matching container and its state; a failure if no container matches."""
+    """Calls ``judge`` with the newest running container that matches and with its network state; returns the finding.
+    The check fails if no container matches or if its state could not be read."""
     container = newest(observation, selector_of(arguments))
     if container is None:
         return no_match(observation, expected)
@@ -80,7 +84,8 @@ def judge_state(
 
 
 def resolve_place(arguments: Arguments, observation: Observation) -> tuple[NamespaceState | None, str]:
-    """The namespace that ``place`` selects, and its name."""
+    """Returns the network state that the argument ``place`` selects, and the name of the place. The state is that of
+    the machine or of the newest running container that matches, None if it is unknown."""
     if arguments.get("place", "machine") == "machine":
         return observation.machine, "this machine"
     selector = selector_of(arguments)

@@ -1,4 +1,4 @@
-"""Checks of the machine's rules and their counters, as iptables-save(8) prints them on a private host."""
+"""Checks of the machine's firewall rules and their counters, as iptables-save(8) prints them on a private host."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ _DROPS = re.compile(r"-j (DROP|REJECT)\b")
 
 
 def _rules(arguments: Arguments, observation: Observation) -> Iterator[tuple[int, str]]:
-    """The packet count and the text of each rule in the chain that drops or rejects packets; if a port is given, only
-    of rules for that port."""
+    """Yields the packet count and the text of each rule in the chain that drops or rejects packets. If a port is given,
+    only rules for this port are included."""
     port = arguments.get("port")
     for line in observation.rules:
         match = _RULE.fullmatch(line.strip())

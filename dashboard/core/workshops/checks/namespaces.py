@@ -145,7 +145,8 @@ def _resolver(arguments: Arguments, observation: Observation) -> Finding:
 
 
 def looked_up(arguments: Arguments, observation: Observation) -> tuple[ContainerSnapshot | None, tuple[str, ...]]:
-    """The container in which a name was looked up, and the addresses found."""
+    """Returns the container in which the name of the check was looked up, and the addresses that were found; None if no
+    container matches."""
     container = newest(observation, selector_of(arguments))
     lookups = container.state.lookups if container and container.state else ()
     name = arguments["lookup"]
@@ -165,10 +166,11 @@ def _judge_lookup(arguments: Arguments, observation: Observation, *, resolves: b
 
 
 def connections_to(arguments: Arguments, observation: Observation) -> tuple[TcpConnection, ...]:
-    """Requests to a port that reached this place since the selected container started.
+    """Returns the TCP connections to a port of the machine or of the selected container, opened since this container
+    started. Each is a request that the check counts.
 
-    Only the end that closed a connection keeps it in TIME_WAIT, so a connection seen in another namespace counts if its
-    server address belongs to this one.
+    Only the end that closed a connection keeps it in TIME_WAIT. So a connection seen in another namespace also counts,
+    if its server address belongs to the selected namespace.
     """
     port, selector = int(arguments["port"]), selector_of(arguments)
     container = newest(observation, selector)

@@ -1,6 +1,6 @@
-"""The vocabulary of checks that a step of a workshop may use. ``docs/workshops.md`` documents it.
+"""All types of checks that a step of a workshop may use. ``docs/workshops.md`` documents them.
 
-Every check is a pure function of an observation of kernel and Engine; none reads the output of a command.
+A check is a pure function of an observation of the kernel and the Engine. No check reads the output of a command.
 """
 
 from collections.abc import Mapping
@@ -21,5 +21,5 @@ EVENTS = frozenset({"requested", "rule-dropped"})
 
 
 def judge(check: Check, observation: Observation) -> Finding:
-    """The finding of one check."""
+    """Decides whether a check holds for this observation."""
     return VOCABULARY[check.kind].judge(check.arguments, observation)
