@@ -147,15 +147,16 @@ async def observe_lookup(testbed: Testbed, name: str, *lines: str) -> AddressedL
 
 @prepared
 async def observe_machine_server(testbed: Testbed, line: str, address: str, port: int = 0) -> Response:
-    """Starts a server on the machine at this address, runs the line, and requests the server from the container."""
+    """Starts a server on the machine at this address, runs the line, and sends a request from the container to the
+    server."""
     await testbed.serve_on_machine(address, port)
     return await testbed.request(await testbed.run(line), address, port)
 
 
 @prepared
 async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> DnatRequest:
-    """Runs the line and requests the published port; returns the packets that its DNAT rule counted before and after
-    the request, the response, and the container's gateway."""
+    """Runs the line and sends a request to the published port; returns the packets that its DNAT rule counted before
+    and after the request, the response, and the container's gateway."""
     container = await testbed.run(line)
     await testbed.wait_listening(container, 80)
     before = packets_to(await testbed.nat_rules(), port)

@@ -70,8 +70,8 @@ class Container:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The IPv4 address that the Engine assigned on each network, empty if there is no address. Some versions return
-        ``invalid IP``, which means that there is none."""
+        """The IPv4 address that the Engine assigned on each network, empty if the container has no address there. Some
+        versions return ``invalid IP`` in this case."""
         networks = self.setting("NetworkSettings", "Networks") or {}
         given = {name: str((network or {}).get("IPAddress") or "") for name, network in networks.items()}
         return {name: "" if address == "invalid IP" else address for name, address in given.items()}

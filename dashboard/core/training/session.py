@@ -125,8 +125,8 @@ class StepCell:
 @dataclass(frozen=True, slots=True)
 class ProgressRow:
     """The progress of one participant in the instructor's grid. ``current`` is the index of the last opened step;
-    ``done`` is the number of finished steps. ``needs`` lists the reasons to help, and ``waits_s`` is the longest time
-    in seconds for which one of them has existed."""
+    ``done`` is the number of finished steps. ``needs`` lists the reasons to help; ``waits_s`` is the age of the oldest
+    of these reasons in seconds."""
 
     cells: tuple[StepCell, ...]
     current: int

@@ -55,7 +55,8 @@ def judge_slirp(observed: DnatRequest) -> Judgement:
 
 
 async def observe_without_proxy(testbed: Testbed) -> DnatRequest:
-    """Requests a published port on an engine without docker-proxy, and reads the counter of its DNAT rule."""
+    """Sends a request to a published port on an engine without docker-proxy, and reads the counter of the port's DNAT
+    rule."""
     engine = await testbed.start_engine(DAEMON)
     observed: DnatRequest = await observe_dnat(WITHOUT_PROXY, "127.0.0.1", 8194)(engine)
     return observed

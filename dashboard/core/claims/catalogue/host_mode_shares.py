@@ -51,7 +51,7 @@ def judge_own_hostname(states: States) -> Judgement:
 
 
 def judge_sysctls(states: States) -> Judgement:
-    """Holds if the machine and the container have the same values of these sysctls."""
+    """Holds if the machine and the container have the same values of the sysctls in ``SYSCTLS``."""
     machine, inside = states
     evidence = tuple(
         f"{name}: machine {machine.sysctls.get(name, 'unknown')}, container {inside.sysctls.get(name, 'unknown')}"

@@ -13,7 +13,7 @@ Observed = tuple[Response, NamespaceState]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Requests the published port; returns the response and the state of the container."""
+    """Sends a request to the published port; returns the response and the state of the container."""
     container = await testbed.run(LINE)
     await testbed.wait_listening(container, 80)
     return await testbed.request(MACHINE, "127.0.0.1", 8109), await testbed.state(container)

@@ -24,7 +24,7 @@ def _on_port(port: int, state: NamespaceState) -> str:
 
 
 async def observe_container_address(testbed: Testbed) -> Requested:
-    """Requests the container's own address; returns the machine's state and the response."""
+    """Sends a request to a container's own address; returns the machine's state and the response."""
     container = await testbed.run(IN_BRIDGE_MODE)
     await testbed.wait_listening(container, 80)
     return await testbed.state(MACHINE), await testbed.request(MACHINE, container.address, 80)
@@ -43,7 +43,7 @@ def judge_only_inside(observed: Requested) -> Judgement:
 
 
 async def observe_machine_port(testbed: Testbed) -> Requested:
-    """Requests port 80 of the machine; returns the machine's state and the response."""
+    """Sends a request to port 80 of the machine; returns the machine's state and the response."""
     await testbed.run(IN_HOST_MODE)
     await testbed.wait_listening(MACHINE, 80)
     return await testbed.state(MACHINE), await testbed.request(MACHINE, "127.0.0.1", 80)

@@ -11,7 +11,7 @@ Observed = tuple[Response, str, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Requests the port at ::1; returns the response, the container's gateway and its addresses."""
+    """Sends a request to the port at ::1; returns the response, the container's gateway and its addresses."""
     container = await testbed.run(LINE)
     await testbed.wait_listening(container, 80)
     interfaces = (await testbed.state(container)).interfaces

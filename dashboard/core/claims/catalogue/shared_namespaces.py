@@ -67,7 +67,8 @@ async def observe_without_owner(testbed: Testbed) -> Container:
 
 
 async def observe_loopback(testbed: Testbed) -> tuple[Mapping[str, int], Mapping[str, int], Response]:
-    """Requests 127.0.0.1 from the guest; returns the namespaces of the owner and of the guest, and the response."""
+    """Sends a request from the guest to 127.0.0.1; returns the namespaces of the owner and of the guest, and the
+    response."""
     owner, guest = await run_lines(testbed, SERVER, GUEST)
     await testbed.wait_listening(owner, 80)
     response = await testbed.request(guest, "127.0.0.1", 80)

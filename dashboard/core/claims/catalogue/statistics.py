@@ -29,8 +29,8 @@ def judge_none(networks: Networks) -> Judgement:
 
 
 async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
-    """Requests the owner; returns the network statistics of owner and guest. Reads them again, up to 10 times, until
-    they are equal, since they may change between two responses."""
+    """Sends a request to the owner, then returns the network statistics of owner and guest. Reads them again, up to 10
+    times, until they are equal, since they may change between two responses."""
     owner, guest = await run_lines(testbed, OWNER, GUEST)
     await testbed.wait_listening(owner, 80)
     await testbed.request(MACHINE, owner.address, 80)

@@ -16,7 +16,7 @@ Observed = tuple[Response, Response]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Requests a server on the remote network before and after the Docker network is created; returns both
+    """Sends a request to a server on the remote network before and after the Docker network is created; returns both
     responses."""
     await run_script(testbed, LINES)
     before = await testbed.request(MACHINE, "198.51.100.1", 8192)

@@ -20,8 +20,8 @@ class ChoiceReport:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was read from kernels: the reading, the answer with the same meaning (empty if there is none), and how many
-    observations (``looks``) gave this reading."""
+    """What was read from kernels: the reading, the answer with the same meaning (empty if no answer has it), and how
+    many observations (``looks``) gave this reading."""
 
     reading: str
     words: str
