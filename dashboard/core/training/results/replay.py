@@ -54,8 +54,7 @@ class ReplayEntry:
 
 
 class ReplayBuilder:
-    """Converts the entries of a timeline to entries of the replay, one after the other, and keeps the state of the
-    session between them."""
+    """Converts a timeline, entry by entry, to a replay, and keeps the state of the session between the entries."""
 
     def __init__(
         self, facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], names: Sequence[str]
