@@ -68,9 +68,8 @@ def _launches(run: RunCommand, check: Check) -> bool:
 
 
 def advise(step: Step, observation: Observation, judgement: StepJudgement, before: Sequence[Step] = ()) -> str:
-    """Returns advice for a step, empty if all its checks hold. If the participant has made one of the step's common
-    mistakes, this is the mistake's advice; otherwise it is one or two sentences about the first failed check.
-    ``before`` are the earlier steps."""
+    """Returns advice for a step; empty if all its checks hold. It is the advice of a common mistake that was made,
+    otherwise one or two sentences about the first failed check. ``before`` are the earlier steps."""
     failing = judgement.failing
     if failing is None:
         return ""
