@@ -1,1 +1,1 @@
-"""Pages and API of claims and misconceptions."""
+"""Pages and API of claims, questions and misconceptions."""

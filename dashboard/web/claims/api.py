@@ -1,4 +1,4 @@
-"""Claims and misconceptions over HTTP: list, run, follow, cancel."""
+"""The HTTP API of claims and misconceptions: lists and runs them, returns and cancels runs."""
 
 from typing import Any
 
@@ -19,14 +19,14 @@ NO_RUN = "This run of claims does not exist."
 
 
 class RunIn(Schema):
-    """The ids of the claims to run; without ids, all claims run."""
+    """The ids of the claims to run. Without ids, all claims run."""
 
     model_config = ConfigDict(extra="forbid")
     ids: list[str] = Field(default_factory=list, max_length=1000)
 
 
 class PredictionIn(Schema):
-    """The index of the predicted choice, from 0."""
+    """The prediction: the index of the predicted choice, from 0."""
 
     model_config = ConfigDict(extra="forbid")
     prediction: int
@@ -34,14 +34,15 @@ class PredictionIn(Schema):
 
 @router.get("/claims", summary="Every claim, with its newest outcome")
 def listing(request: HttpRequest) -> HttpResponse:
-    """Each claim with its statement, source and lines, and with verdict and evidence if it has run."""
+    """Lists each claim with its statement, source and command lines. A claim that has run also has a verdict and
+    evidence."""
     return json_response(show_catalogue(claim_runs.newest_outcomes()))
 
 
 @router.get("/claims/runs", summary="The newest runs of claims")
 def runs(request: HttpRequest, session: str = "") -> HttpResponse:
-    """The newest runs without their outcomes: those on the server's own engine or, with ``session``, those of your
-    training session."""
+    """Lists the newest runs without their outcomes: those on the server's own engine or, with ``session``, those of
+    your training session."""
     if session:
         group_filter(session, request.user)
         return json_response([run for _group, _claim, run in claim_runs.session_runs(session)])
@@ -64,7 +65,7 @@ def create(request: HttpRequest, body: RunIn) -> Any:
 
 @router.get("/claims/runs/{identity}", response={404: Refusal}, summary="A run: its progress, and claims/1")
 def one_run(request: HttpRequest, identity: str) -> Any:
-    """A run; ``claims`` contains those that have been executed."""
+    """Returns a run and its progress. ``claims`` contains the claims that have been executed so far."""
     found = claim_runs.load_run(identity)
     if found is None:
         return Status(404, {"detail": NO_RUN})
@@ -78,7 +79,7 @@ def one_run(request: HttpRequest, identity: str) -> Any:
     "/claims/runs/{identity}/cancel", response={202: dict, 404: Refusal}, summary="Cancel a run; its results are kept"
 )
 def cancel(request: HttpRequest, identity: str) -> Any:
-    """Cancels the run within a second or two. Everything that it created is removed."""
+    """Cancels the run within a second or two, and removes everything that it created."""
     if not claim_runs.exists(identity):
         return Status(404, {"detail": NO_RUN})
     wanted = claim_runs.request_cancel(identity)
@@ -88,7 +89,7 @@ def cancel(request: HttpRequest, identity: str) -> Any:
 
 @router.get("/misconceptions", summary="Every misconception: expectation and question")
 def misconceptions(request: HttpRequest) -> HttpResponse:
-    """All misconceptions: what people expect, the question, and the choices. Run one to see what happens."""
+    """Lists all misconceptions: what people expect, the question, and the choices. Run one to see what happens."""
     names = ("id", "title", "expected", "question", "choices")
     return json_response(
         [

@@ -12,9 +12,13 @@ from dashboard.store.claim_runs import Outcome
 
 @dataclass(frozen=True, slots=True)
 class ShownClaim:
-    """A claim with its outcome. ``private``: it runs on a private host; ``unavailable`` is the reason why it cannot be
-    run from this page. After a run, ``statement`` is the judged statement, and ``condition`` names the engines that it
-    is about; before a run, ``elsewhere`` contains the results expected of other engines."""
+    """A claim with its newest outcome, as pages show it.
+
+    ``private``: it runs on a private host. ``step``: the state of the run (``ClaimState``), empty before a run.
+    ``unavailable``: why it cannot be run from this page. Before a run, ``elsewhere`` contains the results that are
+    expected on other engines. After a run, ``statement`` is the statement that was judged, and ``condition`` names the
+    engines to which it applies.
+    """
 
     id: str
     topic: Topic
@@ -37,12 +41,12 @@ class ShownClaim:
 
     @property
     def stamp(self) -> str:
-        """A text with the run, the step and the verdict, which changes whenever there is something new to show."""
+        """A text that changes when the claim's run, step or verdict changes."""
         return f"{self.run}-{self.step}-{self.verdict}"
 
     @property
     def working(self) -> bool:
-        """Whether the claim waits or is being executed."""
+        """Whether the claim waits for its execution or is being executed."""
         return self.step in {ClaimState.WAITING, ClaimState.RUNNING}
 
 
@@ -89,19 +93,21 @@ def _with_outcome(shown: ShownClaim, outcome: Outcome) -> ShownClaim:
 
 
 def group_by_topic(shown: list[ShownClaim]) -> tuple[Group, ...]:
-    """The claims of each topic that has any, in the order of the topics."""
+    """Groups claims by topic, in the order of the topics. Topics without claims are omitted."""
     groups = [Group(topic, tuple(claim for claim in shown if claim.topic is topic)) for topic in Topic]
     return tuple(group for group in groups if group.claims)
 
 
 def show_catalogue(newest: Mapping[str, Outcome]) -> list[ShownClaim]:
-    """Every claim with its newest outcome."""
+    """Returns all claims. ``newest`` contains the newest outcomes by claim id."""
     return [_shown(claim, newest.get(claim.id)) for claim in all_claims()]
 
 
 def show_run(outcomes: tuple[Outcome, ...]) -> list[ShownClaim]:
-    """The claims of one run with their outcomes. A claim that this version does not know is shown as the run has
-    recorded it."""
+    """Returns the claims of one run with their outcomes.
+
+    A claim that this version does not know is shown as the run has recorded it; it is omitted if it was not executed.
+    """
     known = {claim.id: claim for claim in all_claims()}
     shown = []
     for outcome in outcomes:

@@ -1,4 +1,4 @@
-"""The page of questions: searches them, and runs the claims that answer them."""
+"""The page of questions: searches questions, and runs the claims that answer them."""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -35,8 +35,11 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class ShownQuestion:
-    """A question with the newest outcomes of its claims. ``open``: its claims are shown; ``found``: it matches the
-    search; ``text`` is the text that is searched, including the claims' statements."""
+    """A question with the newest outcomes of its claims.
+
+    ``text``: the text that is searched, including the claims' statements. ``open``: the page shows its claims.
+    ``found``: it matches the search.
+    """
 
     question: Question
     claims: tuple[ShownClaim, ...]
@@ -51,31 +54,37 @@ class ShownQuestion:
 
     @property
     def verdict(self) -> str:
-        """The most important verdict among the claims: ``differs``, then ``holds``, then ``not-testable``; empty before
-        a run."""
+        """The most important verdict among the question's claims: ``differs``, then ``holds``, then ``not-testable``.
+
+        Empty before a run.
+        """
         verdicts = {claim.verdict for claim in self.claims}
         order = (ClaimVerdict.DIFFERS, ClaimVerdict.HOLDS, ClaimVerdict.NOT_TESTABLE)
         return next((str(verdict) for verdict in order if verdict in verdicts), "")
 
     @property
     def working(self) -> bool:
-        """Whether a claim of this question waits or runs."""
+        """Whether one of the question's claims waits for its execution or is being executed."""
         return any(claim.working for claim in self.claims)
 
     @property
     def summary(self) -> str:
-        """How many claims have which verdict, such as ``3 confirmed, 1 not testable here``; empty before a run."""
+        """The number of claims with each verdict, such as ``3 confirmed, 1 not testable here``; empty before a run."""
         verdicts = [ClaimVerdict(claim.verdict) for claim in self.claims if claim.verdict]
         return count_verdicts(verdicts).sentence if verdicts else ""
 
     @property
     def stamp(self) -> str:
-        """A text that changes with each new outcome of a claim."""
+        """A text that changes with each new outcome of one of the question's claims."""
         return " ".join(claim.stamp for claim in self.claims)
 
 
 def show_questions(query: str, opened: str) -> list[ShownQuestion]:
-    """All questions, those that match ``query`` first. ``opened`` is the id of a question whose claims are shown."""
+    """Returns all questions, those that match ``query`` first.
+
+    The claims of the question with the id ``opened`` are shown. If only few questions match, their claims are shown
+    too.
+    """
     shown = {claim.id: claim for claim in show_catalogue(claim_runs.newest_outcomes())}
     texts = {
         question.id: " ".join((question.text, *(shown[claim].statement.casefold() for claim in question.claims)))
@@ -98,8 +107,8 @@ def show_questions(query: str, opened: str) -> list[ShownQuestion]:
 
 @require_GET
 def questions(request: HttpRequest) -> HttpResponse:
-    """The page with the questions that match ``q``, or all. ``open`` is the id of the question whose claims are
-    shown."""
+    """Renders the page with the questions that match ``q``, or all. It shows the claims of the question with the id
+    ``open``."""
     query = request.GET.get("q", "")[:MAX_QUERY]
     shown = show_questions(query, request.GET.get("open", ""))
     live = claim_runs.live_run("")
@@ -119,7 +128,7 @@ def questions(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def run_question(request: HttpRequest, name: str) -> HttpResponse:
-    """Queues a run of all claims of the question, or of the single claim in the form."""
+    """Queues a run of all claims of a question, or of the single claim that the form names."""
     question = find_question(name)
     if question is None:
         return refuse(

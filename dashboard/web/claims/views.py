@@ -1,4 +1,4 @@
-"""Pages of claims and misconceptions: reads, runs, follows, cancels and saves them."""
+"""Pages of claims and misconceptions, and the commands on them: run, cancel and save."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,8 +27,10 @@ HISTORY = 20
 
 
 def start_run(ids: Sequence[str], owner_id: int | None) -> str:
-    """Queues a run of these claims, or of all if ``ids`` is empty, and returns its id. ValueError with a sentence for
-    an unknown claim, LabUnavailableError without a lab."""
+    """Queues a run of these claims, or of all if ``ids`` is empty, and returns its id.
+
+    Raises ValueError with a sentence for an unknown claim, and LabUnavailableError if no lab is available.
+    """
     claims = choose(all_claims(), ids)
     service.require()
     run_id = claim_runs.create_run([claim.id for claim in claims], owner_id)
@@ -37,8 +39,10 @@ def start_run(ids: Sequence[str], owner_id: int | None) -> str:
 
 
 def start_misconception(misconception: Misconception, prediction: str, owner_id: int | None) -> str:
-    """Queues a run of a misconception and returns its id. ``prediction`` is the index of a choice as text; ValueError
-    if it is invalid. LabUnavailableError without a lab."""
+    """Queues a run of a misconception and returns its id. ``prediction`` is the index of a choice, as text.
+
+    Raises ValueError if ``prediction`` is invalid, and LabUnavailableError if no lab is available.
+    """
     choice = misconception.parse_choice(prediction)
     service.require()
     run_id = claim_runs.create_run(
@@ -49,7 +53,7 @@ def start_misconception(misconception: Misconception, prediction: str, owner_id:
 
 
 def require_run(identity: str) -> RunSummary:
-    """The run with this id. Raises Http404."""
+    """Returns the run of claims with this id. Raises Http404 if it does not exist."""
     found = claim_runs.load_run(identity)
     if found is None:
         raise Http404(_("This run of claims does not exist."))
@@ -57,7 +61,7 @@ def require_run(identity: str) -> RunSummary:
 
 
 def require_misconception(name: str) -> Misconception:
-    """The misconception with this name. Raises Http404."""
+    """Returns the misconception with this id. Raises Http404 if it does not exist."""
     found = find_misconception(name)
     if found is None:
         raise Http404(_("There is no misconception with this name."))
@@ -65,8 +69,11 @@ def require_misconception(name: str) -> Misconception:
 
 
 def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any]:
-    """The template context of the page that lists all claims. ``group``: the group of a training session whose runs are
-    shown, empty for those on the server's own engine."""
+    """Returns the template variables of the page that lists all claims.
+
+    ``group``: the key of the group in a training session whose runs are shown, empty for runs on the server's own
+    engine.
+    """
     live = claim_runs.live_run(group)
     recorded = claim_runs.recorded_seconds()
     runnable = {claim.id for claim in shown if not claim.unavailable}
@@ -83,7 +90,7 @@ def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any
 
 
 def run_context(run: RunSummary) -> dict[str, Any]:
-    """The template context of the page of one run."""
+    """Returns the template variables of the page of one run."""
     shown = show_run(claim_runs.outcomes(run.id))
     return {
         "groups": group_by_topic(shown),
@@ -96,8 +103,10 @@ def run_context(run: RunSummary) -> dict[str, Any]:
 
 
 def _remaining(run: RunSummary | None, recorded: Mapping[str, float]) -> str:
-    """The estimated remaining time of a run as text; empty if no run is given or it has ended. ``recorded`` are the
-    seconds that each claim took last."""
+    """Returns the estimated remaining time of a run as text; empty if ``run`` is None or has ended.
+
+    ``recorded``: the seconds that each claim took when it last ran.
+    """
     if run is None or not run.live:
         return ""
     outcomes = claim_runs.outcomes(run.id)
@@ -107,7 +116,7 @@ def _remaining(run: RunSummary | None, recorded: Mapping[str, float]) -> str:
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """The page of all claims with their newest outcomes, and the progress of the current run."""
+    """Renders the page of all claims with their newest outcomes, and the progress of the current run."""
     context = catalogue_context(show_catalogue(claim_runs.newest_outcomes()))
     heartbeat = service.heartbeat()
     more = {
@@ -120,7 +129,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def one_run(request: HttpRequest, identity: str) -> HttpResponse:
-    """The page of a run."""
+    """Renders the page of a run of claims."""
     found = require_run(identity)
     if found.misconception:
         return redirect(f"/misconceptions/{found.misconception}/?run={found.id}")
@@ -129,7 +138,7 @@ def one_run(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def run(request: HttpRequest) -> HttpResponse:
-    """Queues a run of the claims in the form, or of all."""
+    """Queues a run of the claims that the form selects, or of all claims."""
     ids = request.POST.getlist("claim")[:1000]
     try:
         identity = start_run(ids, request.user.pk)
@@ -142,7 +151,7 @@ def run(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def cancel(request: HttpRequest, identity: str) -> HttpResponse:
-    """Cancels a run; its results are kept."""
+    """Cancels a run of claims. Results so far are kept."""
     found = require_run(identity)
     claim_runs.request_cancel(identity)
     service.wake()
@@ -153,7 +162,7 @@ def cancel(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def save(request: HttpRequest, identity: str) -> HttpResponse:
-    """Saves a run as a report."""
+    """Saves a run of claims as a report."""
     require_run(identity)
     try:
         report = saved_reports.save_claims(identity, saved_reports.ReportDetails(owner_id=request.user.pk))
@@ -164,15 +173,17 @@ def save(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_GET
 def gallery(request: HttpRequest) -> HttpResponse:
-    """The page of all misconceptions."""
+    """Renders the page of all misconceptions."""
     context = {"misconceptions": all_misconceptions(), "tried": claim_runs.misconceptions_tried()}
     return render(request, "claims/misconceptions.html", context)
 
 
 @require_GET
 def one_misconception(request: HttpRequest, name: str) -> HttpResponse:
-    """The page of a misconception: what people expect and the form for the prediction; after the run, the result, its
-    reason, and the fix."""
+    """Renders the page of a misconception: what people expect, and the form for the prediction.
+
+    After the run, it shows the result, the reason and the fix.
+    """
     return _show_misconception(request, require_misconception(name), request.GET.get("run", ""))
 
 

@@ -23,13 +23,13 @@ POINTS = 200
 
 
 class InvalidMeasurement(Refusal):
-    """Why a measurement was refused. ``problems`` contains a sentence for each problem."""
+    """Why a measurement was refused. ``problems`` contains one sentence for each problem."""
 
     problems: list[str] = Field(default_factory=list)
 
 
 class MeasurementIn(Schema):
-    """The experiment's id, and the fields of the form that starts a measurement."""
+    """The id of the experiment to measure, and the fields of the form that starts a measurement."""
 
     model_config = ConfigDict(extra="forbid")
     experiment: str
@@ -47,7 +47,8 @@ class MeasurementIn(Schema):
 
 @router.get("/measurements", summary="The newest 200 runs")
 def listing(request: HttpRequest, session: str = "") -> HttpResponse:
-    """Running and past runs: those on the server's own engine or, with ``session``, those of your training session."""
+    """Lists running and past runs: those on the server's own engine or, with ``session``, those of your training
+    session."""
     rows = MeasurementRun.objects.filter(**group_filter(session, request.user)).order_by("-created_at")
     return json_response([describe_run(row) for row in rows[:200]])
 
@@ -58,7 +59,7 @@ def listing(request: HttpRequest, session: str = "") -> HttpResponse:
     summary="Measure an experiment's paths",
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:
-    """Returns at once. Follow the run at ``/api/measurements/ID`` or over the websocket."""
+    """Queues the run and returns at once. Follow the run at ``/api/measurements/ID`` or over the websocket."""
     if not experiment_store.exists(body.experiment) or not may_open(RunKind.EXPERIMENT, body.experiment, request.user):
         return Status(404, {"detail": "No experiment has this id."})
     try:
@@ -70,7 +71,7 @@ def create(request: HttpRequest, body: MeasurementIn) -> Any:
 
 @router.get("/measurements/{identity}", response={404: Refusal}, summary="A run with its figures (measurement/1)")
 def measurement(request: HttpRequest, identity: str) -> Any:
-    """The run, and its figures as ``measurement/1``."""
+    """Returns the run, and its figures as ``measurement/1``."""
     shown = show_run(identity)
     if shown is None:
         return Status(404, {"detail": "No measurement has this id."})
@@ -79,7 +80,7 @@ def measurement(request: HttpRequest, identity: str) -> Any:
 
 @router.get("/measurements/{identity}/distribution", response={404: Refusal}, summary="The distribution of each series")
 def distribution(request: HttpRequest, identity: str) -> Any:
-    """For each series, the cumulative share of requests by duration in microseconds, at most 200 points."""
+    """Returns for each series the cumulative share of requests by duration in microseconds, with at most 200 points."""
     if not measurement_store.exists(identity):
         return Status(404, {"detail": "No measurement has this id."})
     series, blocks = measurement_store.load_blocks(identity)
@@ -97,7 +98,7 @@ def distribution(request: HttpRequest, identity: str) -> Any:
     summary="Cancel a run; finished blocks are kept",
 )
 def cancel(request: HttpRequest, identity: str) -> Any:
-    """Cancels the run within a second."""
+    """Cancels the run within a second. Finished blocks are kept."""
     if not measurement_store.exists(identity):
         return Status(404, {"detail": "No measurement has this id."})
     wanted = measurement_store.want_cancelled(identity)

@@ -1,7 +1,8 @@
-"""Carries the blocks of measurements between the lab of the experiment and the labs of clients on other machines.
+"""Transfers the blocks of measurements between the lab of the experiment and the labs of clients on other machines.
 
-The lab of the experiment hands out one block at a time; the lab of the client measures it. Labs do not communicate, so
-a web process calls both in turn. Each run is carried by one web process; another one takes over if that process ends.
+The lab of the experiment hands out one block at a time, and the lab of the client measures it. Labs do not communicate
+with each other, so a web process calls both in turn: it carries the run. Each run is carried by one web process.
+Another process takes over if that process ends.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ RENEW_S = 4.0
 
 
 class BlockCarriers:
-    """The tasks with which this web process carries runs. Use it only in the server's loop."""
+    """Carries measurement runs between labs, in one task per run. Use it only in the server's event loop."""
 
     def __init__(self, served: Service) -> None:
         self._service = served
@@ -43,7 +44,7 @@ class BlockCarriers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def look(self) -> None:
-        """Starts a task for each run with clients on other machines that has none yet."""
+        """Starts a task for each run with clients on other machines that does not have a task yet."""
         for run in await to_db_thread(client_store.load_carried):
             if run.id not in self._tasks:
                 task = asyncio.get_running_loop().create_task(self._carry(run), name=f"carry-{run.id}")
@@ -51,15 +52,18 @@ class BlockCarriers:
                 task.add_done_callback(lambda _task, key=run.id: self._tasks.pop(key, None))  # type: ignore[misc]
 
     async def close(self) -> None:
-        """Stops carrying, and ends the clients."""
+        """Cancels all tasks and ends the clients on other machines."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _carry(self, run: CarriedRun) -> None:
-        """Carries the blocks of a run until it has ended. Returns after ``PAUSE_S`` if another web process carries it,
-        or its lab does not respond."""
+        """Carries the blocks of a run until the run has ended.
+
+        If another web process carries the run, or its lab does not respond, returns after ``PAUSE_S``; ``look`` then
+        starts a new task.
+        """
         try:
             if await self._service.ask_on(run.machine, "", blocks.carry_blocks, run.id, self._name):
                 await self._carry_blocks(run)
@@ -95,8 +99,8 @@ class BlockCarriers:
             await asyncio.shield(asyncio.gather(*(self._end(name, run.id) for name in run.clients)))
 
     async def _while_carrying[T](self, run: CarriedRun, work: Awaitable[T]) -> T:
-        """Awaits ``work`` and returns its result; meanwhile reports to the lab of the run that this process carries
-        it."""
+        """Awaits ``work`` and returns its result. Meanwhile tells the lab of the run regularly that this process
+        carries it."""
         task = asyncio.ensure_future(work)
         try:
             while not (await asyncio.wait({task}, timeout=RENEW_S))[0]:
@@ -109,8 +113,11 @@ class BlockCarriers:
     async def _measure(
         self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str], arms: Mapping[str, OverlayArm]
     ) -> RemoteAnswer | None:
-        """Has a client measure the block of a command, and returns the answer; None if the command contains no
-        block."""
+        """Makes a client measure the block in ``command``, and returns the client's answer; None if there is no block
+        to measure.
+
+        ``drained``: the names of machines that accept no new work.
+        """
         if command.block is None or command.machine not in run.clients:
             return None
         if command.machine in drained:
@@ -134,7 +141,8 @@ class BlockCarriers:
         return answer
 
     async def _end(self, name: str, run: str) -> None:
-        """Ends the client on a machine. If the machine does not respond, its lab ends the client after a timeout."""
+        """Ends the client on the machine ``name``. If the machine does not respond, its lab ends the client after a
+        timeout."""
         try:
             await self._service.ask_on(row_of(name), "", blocks.end_client, run, self._name)
         except (LabUnavailableError, TimeoutError) as error:

@@ -7,7 +7,7 @@ from dashboard.web.measurements.hub import hub
 
 
 class MeasurementConsumer(FeedConsumer):
-    """Sends the whole run, then its new blocks."""
+    """Websocket that sends all data of a measurement run, then its new blocks."""
 
     hub = hub
     exists = staticmethod(measurement_store.exists)

@@ -1,4 +1,4 @@
-"""Follows measurement runs: a client receives the whole run, then new blocks."""
+"""Sends live updates of measurement runs: a client receives all data of the run, then new blocks."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ GATHER_S = 0.25
 
 @dataclass(slots=True)
 class RunFeed(Feed):
-    """The state of one run, as its clients see it. ``newest`` is the row id of the newest block."""
+    """The feed of one measurement run. ``newest`` is the row id of the newest block that was read."""
 
     shown: Shown | None = None
     blocks: tuple[dict[str, object], ...] = ()
@@ -27,7 +27,7 @@ class RunFeed(Feed):
 
 
 class MeasurementHub(FeedHub[RunFeed]):
-    """The feeds of measurement runs, by run."""
+    """The feeds of measurement runs, by the id of the run."""
 
     def _new_feed(self, key: str) -> RunFeed:
         return RunFeed(key)
@@ -39,7 +39,7 @@ class MeasurementHub(FeedHub[RunFeed]):
                 feed.dirty.set()
 
     async def _run_feed(self, feed: RunFeed) -> None:
-        """Sends new blocks, or the whole run whenever its state changes."""
+        """Sends new blocks, or all data of the run when its state changes. Repeats until cancelled."""
         while True:
             await feed.dirty.wait()
             feed.dirty.clear()

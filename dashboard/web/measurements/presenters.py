@@ -1,4 +1,4 @@
-"""Prepares a measurement for its page: texts and positions, which the browser uses unchanged.
+"""Prepares the results of a measurement for its page: texts and positions, which the browser uses unchanged.
 
 Positions along an axis are percentages, so that a chart fits every width and its texts keep their size.
 """
@@ -18,8 +18,13 @@ from dashboard.core.measurements.series_labels import label_series
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One path. ``low``, ``at`` and ``high`` are the positions of its difference and confidence interval on the axis,
-    empty if it has none."""
+    """The results of one path, as texts.
+
+    ``low``, ``at`` and ``high`` are the positions of its confidence interval and its difference on the axis; empty if
+    it has no difference. ``against`` is the difference from the baseline, ``tail`` the difference at p99, ``n`` the
+    number of requests. ``missing`` is the reason why the path was not measured. ``mark``, ``words`` and ``dash`` are as
+    in ``SeriesLabel``, ``cut`` as in ``DifferenceAxis.cut``.
+    """
 
     key: str
     label: str
@@ -52,7 +57,10 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """All paths of one probe with their results, as a page shows them."""
+    """The results of all paths with one probe, as a page shows them. ``about`` describes the options.
+
+    ``rated`` is true if a path has a transfer rate.
+    """
 
     probe: str
     headline: Headline
@@ -66,7 +74,7 @@ class GroupView:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementView:
-    """The figures of a measurement as a page shows them."""
+    """The results of a measurement as a page shows them, one group per probe."""
 
     groups: tuple[GroupView, ...]
 
@@ -114,8 +122,10 @@ def _series_row(
 
 
 def describe_options(options: Options, probe: Probe, pairs: int) -> str:
-    """A description such as ``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``, with all options that
-    are not the default. ``pairs`` is the number of paired blocks."""
+    """Describes the options, as in ``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``.
+
+    Of the remaining options, only those that are not the default are named. ``pairs`` is the number of paired blocks.
+    """
     parts = [str(probe)]
     if probe not in {Probe.HTTP, Probe.DNS}:
         parts.append(f"{options.payload_of(probe)} B")
@@ -134,7 +144,8 @@ def describe_options(options: Options, probe: Probe, pairs: int) -> str:
 
 
 def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None) -> GroupView:
-    """The rows of one probe, placed on one axis that contains zero. ``modes`` are the modes by column."""
+    """Returns the results of one probe, placed on one axis that contains zero. ``modes``: the mode of each column, by
+    key."""
     compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baseline = next((one.baseline for one in compared.values()), "")
     own = [one for one in measurement.series if one.probe is probe]
@@ -176,5 +187,6 @@ def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, axis: Di
 
 
 def view_measurement(measurement: Measurement, modes: Mapping[str, str] | None = None) -> MeasurementView:
-    """All figures that change during a run, as texts and positions. ``modes`` are the modes by column."""
+    """Returns all figures that change during a run, as texts and positions. ``modes``: the mode of each column, by
+    key."""
     return MeasurementView(tuple(view_group(measurement, probe, modes) for probe in probes_of(measurement)))

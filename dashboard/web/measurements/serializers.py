@@ -1,4 +1,4 @@
-"""Encodes a measurement run as data for pages and the API."""
+"""Converts measurement runs to data for pages and the API."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run's data (``describe_run``), and its ``measurement/1`` so far."""
+    """The data about a run (``describe_run``), and its figures so far (``measurement/1``)."""
 
     run: dict[str, Any]
     measurement: Measurement | None
 
 
 def describe_run(row: MeasurementRun) -> dict[str, Any]:
-    """The data about a run that its page shows above the figures. Durations are in seconds."""
+    """Returns the data that the page of a run shows above the figures. Durations are in seconds."""
     options = msgspec.json.decode(row.options, type=Options)
     elapsed = row.elapsed_s
     remaining = None
@@ -51,8 +51,8 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
 
 
 def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) -> list[dict[str, Any]]:
-    """The runs as entries of a list. ``verdict_line`` is the headline or, without one, the reason why the run
-    stopped."""
+    """Returns the runs as entries of a list. ``verdict_line`` is the headline or, if it is empty, the reason why the
+    run stopped."""
     return [
         {**describe_run(row), "url": scope.measurement(row.pk), "verdict_line": row.headline or row.stop_reason}
         for row in rows
@@ -60,8 +60,10 @@ def list_runs(rows: Iterable[MeasurementRun], scope: UrlScope = SERVER_SCOPE) ->
 
 
 def show_run(identity: str, before: Shown | None = None) -> Shown | None:
-    """The current state of a run; None if it does not exist. The figures of ``before`` are reused while the state of
-    the run is the same."""
+    """Returns the current state of a run; None if the run does not exist.
+
+    If the run has the same state as in ``before``, the figures of ``before`` are reused.
+    """
     row = MeasurementRun.objects.filter(pk=identity).first()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Pages of measurements: starts, follows, cancels and lists them, and shows a series over time."""
+"""Pages of measurements: starts, shows, cancels and lists them, and shows a series over time."""
 
 import random
 from typing import Any
@@ -36,7 +36,7 @@ FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions", "machine"
 
 
 class InvalidOptionsError(Exception):
-    """The options are invalid; ``sentences`` state what to change."""
+    """The options of a measurement are invalid. ``sentences`` state what to change."""
 
     def __init__(self, sentences: tuple[str, ...]) -> None:
         super().__init__(" ".join(sentences))
@@ -54,7 +54,10 @@ def _number(text: str, what: str, found: list[str]) -> float | None:
 
 
 def _whole(text: str, what: str, found: list[str]) -> int:
-    """The whole number in a field; 0 if the text is empty or invalid. Adds a sentence to ``found`` if it is invalid."""
+    """Parses the whole number in the field ``what``. If it is invalid, adds a sentence to ``found``.
+
+    Returns 0 if the text is empty or invalid.
+    """
     try:
         return int(text.strip() or 0)
     except ValueError:
@@ -63,8 +66,10 @@ def _whole(text: str, what: str, found: list[str]) -> int:
 
 
 def _conditions(text: str, found: list[str]) -> Conditions:
-    """The conditions in a field; quiet if the text is empty or invalid. Adds a sentence to ``found`` if it is
-    invalid."""
+    """Parses the conditions of a measurement. If the text is invalid, adds a sentence to ``found``.
+
+    Returns the quiet conditions if the text is empty or invalid.
+    """
     try:
         return parse_conditions(text.strip() or Conditions.QUIET)
     except ValueError as error:
@@ -78,7 +83,10 @@ def _text(values: dict[str, Any], name: str) -> str:
 
 
 def read_options(values: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
-    """Probes and options from a form or from JSON. Raises InvalidOptionsError with a sentence for each problem."""
+    """Returns the probes and options in the fields of a form or a JSON body.
+
+    Raises InvalidOptionsError with a sentence for each problem.
+    """
     found: list[str] = []
     probes: list[Probe] = []
     for text in values.get("probe") or ["tcp-rr"]:
@@ -110,8 +118,11 @@ def read_options(values: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
 
 
 def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> tuple[str, ...]:
-    """The names of the other machines from which to measure. Raises InvalidOptionsError with a sentence for each
-    problem."""
+    """Returns the names of the other machines from which to measure.
+
+    ``values`` are the fields of the form, ``row`` is the experiment. Raises InvalidOptionsError with a sentence for
+    each problem.
+    """
     names = tuple(dict.fromkeys(str(name) for name in values.get("from_machine") or ()))
     if not names:
         return ()
@@ -131,8 +142,11 @@ def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> 
 
 
 def start_run(identity: str, values: dict[str, Any], owner_id: int | None) -> str:
-    """Requests a run, wakes the lab, and returns the run's id. An experiment on several machines is measured on the
-    machine that the field ``machine`` names. Raises Http404, InvalidOptionsError or MachineClosedError."""
+    """Requests a measurement run of the experiment ``identity``, wakes the lab, and returns the run's id.
+
+    ``values`` are the fields of the form. An experiment on several machines is measured on the machine in the field
+    ``machine``. Raises Http404, InvalidOptionsError or MachineClosedError.
+    """
     row = Experiment.objects.filter(pk=identity).first()
     if row is not None and row.parts:
         ids = parts.ids_of(row.parts)
@@ -179,8 +193,10 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 @require_POST
 def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Requests a measurement. If it is refused, or the disk is full, shows the form again with its input and the
-    problems."""
+    """Requests a measurement run of an experiment.
+
+    If it is refused, or the disk is full, shows the form again with its input and the problems.
+    """
     values = _typed(request.POST)
     try:
         run = start_run(identity, values, request.user.pk)
@@ -203,7 +219,7 @@ def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -
 
 @require_GET
 def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """The page of one run, with all its current figures."""
+    """Renders the page of one run, with all its current figures."""
     shown = show_run(identity)
     if shown is None or shown.measurement is None:
         raise Http404(_("No measurement has this id."))
@@ -229,7 +245,7 @@ def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
 
 @require_POST
 def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Cancels a run; finished blocks are kept."""
+    """Cancels a run. Finished blocks are kept."""
     if not measurement_store.exists(identity):
         raise Http404(_("No measurement has this id."))
     measurement_store.want_cancelled(identity)
@@ -239,7 +255,7 @@ def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) 
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """The page of the newest runs and of all measured series."""
+    """Renders the page of the newest runs and of all measured series."""
     creators = creators_of(request)
     rows = creators.filter(MeasurementRun.objects.filter(group="")).order_by("-created_at")[:SHOWN]
     series = measurement_history.signatures()
@@ -251,7 +267,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def history(request: HttpRequest) -> HttpResponse:
-    """The page that shows one series over time."""
+    """Renders the page that shows one series over time."""
     signature = request.GET.get("signature", "")[:200]
     points = measurement_history.history(signature)
     if not points:

@@ -1,1 +1,1 @@
-"""Health, metrics, engine status, API documentation, other processes."""
+"""Health checks, metrics, engine status, documentation, and access to other processes and machines."""

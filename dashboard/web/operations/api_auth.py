@@ -1,4 +1,4 @@
-"""Authentication of requests to the API."""
+"""Authentication of requests to the HTTP API."""
 
 from typing import Any
 
@@ -8,17 +8,19 @@ from ninja.security import APIKeyCookie
 
 
 class SessionCookie(APIKeyCookie):
-    """Authenticates by the session cookie of the pages. Writing requests also need the header X-CSRFToken and a JSON
-    body.
+    """Authenticates requests by the session cookie of the pages.
 
-    A form on another site can send neither, because HTML forms are limited to three content types.
+    Requests that change something also need the header X-CSRFToken and a JSON body. A form on another site can send
+    neither, because HTML forms are limited to three content types.
     """
 
     param_name = "sessionid"
 
     def __call__(self, request: HttpRequest) -> Any:
-        """The signed-in user, or None. Raises HttpError: 403 without the CSRF token, 415 for a body that is not
-        JSON."""
+        """Returns the signed-in user; None if no user is signed in.
+
+        Raises HttpError: 403 without the CSRF token, 415 for a body that is not JSON.
+        """
         try:
             user = super().__call__(request)
         except HttpError:
@@ -28,10 +30,10 @@ class SessionCookie(APIKeyCookie):
         return user
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
-        """The signed-in user, or None."""
+        """Returns the signed-in user; None if no user is signed in."""
         return request.user if request.user.is_authenticated else None
 
 
 def _has_json_body(request: HttpRequest) -> bool:
-    """Whether the body is JSON, or there is neither a body nor a content type."""
+    """Returns whether the body is JSON. Also returns True if the request has neither a body nor a content type."""
     return request.content_type == "application/json" or not (request.content_type or request.body)

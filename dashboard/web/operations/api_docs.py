@@ -1,5 +1,7 @@
-"""The page about the HTTP API. It is rendered from the OpenAPI document without scripts, under the same security policy
-as all pages."""
+"""The documentation page of the HTTP API.
+
+It is rendered from the OpenAPI document without scripts, under the same security policy as all pages.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +21,9 @@ _TYPE_NAMES = {"null": "nothing", "string": "text", "boolean": "true or false"}
 @dataclass(frozen=True, slots=True)
 class Field:
     """A parameter of an operation, or a property of an object. ``location`` is path or query, empty for a property.
-    ``schema`` is the name of the schema that ``type`` refers to, empty if it refers to none."""
+
+    ``schema`` is the name of the schema to which ``type`` refers, empty if it refers to none.
+    """
 
     name: str
     location: str
@@ -31,7 +35,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A status with which an operation responds."""
+    """A response of an operation: its HTTP status, meaning and type."""
 
     status: str
     meaning: str
@@ -41,7 +45,8 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation of the API. ``body`` is the name of its body's schema, empty without a body."""
+    """An operation of the API. ``body`` is the name of the schema of the request body, empty if the operation has no
+    body."""
 
     id: str
     method: str
@@ -54,7 +59,7 @@ class Operation:
 
 
 def describe_type(schema: Schema) -> tuple[str, str]:
-    """A type in words, and the name of the schema that it refers to, empty if it refers to none."""
+    """Returns a type in words, and the name of the schema to which it refers (empty if it refers to none)."""
     if (reference := str(schema.get("$ref", ""))).startswith(_REFERENCE):
         name = reference.removeprefix(_REFERENCE)
         return name, name
@@ -72,7 +77,7 @@ def describe_type(schema: Schema) -> tuple[str, str]:
 
 
 def read_fields(schema: Schema) -> tuple[Field, ...]:
-    """The properties of an object, in the order of the schema."""
+    """Returns the properties of an object schema, in the order of the schema."""
     required = set(schema.get("required", ()))
     return tuple(
         _field(name, "", value, required=name in required) for name, value in schema.get("properties", {}).items()
@@ -96,7 +101,8 @@ def _response(status: str, response: Schema) -> Response:
 
 
 def _operation(path: str, method: str, operation: Schema) -> Operation:
-    """Converts an operation of the document. Code in its texts is marked with one backtick instead of two."""
+    """Converts an operation of the OpenAPI document. Replaces the double backticks around code in its texts by single
+    ones."""
     parameters = operation.get("parameters", ())
     responses = {str(status): response for status, response in operation.get("responses", {}).items()}
     return Operation(
@@ -115,7 +121,7 @@ def _operation(path: str, method: str, operation: Schema) -> Operation:
 
 
 def read_operations(document: Schema) -> Iterator[tuple[str, Operation]]:
-    """All operations, each with its tag, in the order of the document."""
+    """Yields all operations of an OpenAPI document, each with its tag, in the order of the document."""
     for path, methods in document["paths"].items():
         for method in METHODS:
             if operation := methods.get(method):
@@ -123,12 +129,12 @@ def read_operations(document: Schema) -> Iterator[tuple[str, Operation]]:
 
 
 class Documentation(DocsBase):
-    """Renders the page ``/api/docs``."""
+    """Renders the page ``/api/docs`` from the OpenAPI document."""
 
     _context: dict[str, Any] | None = None
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_kwargs: Any) -> HttpResponse:
-        """The whole documentation on one page."""
+        """Renders the whole documentation on one page."""
         if self._context is None:  # The routes do not change while the server runs.
             document = api.get_openapi_schema()
             groups: dict[str, list[Operation]] = {}

@@ -1,6 +1,6 @@
 """Serves the documents of this version at ``/docs/``, without any external connection.
 
-The documents are part of the program and public, so their HTML is trusted, and reading them requires no sign-in.
+The documents are part of the program and public. So their HTML is trusted, and no sign-in is required.
 """
 
 import re
@@ -34,7 +34,7 @@ _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document, rendered as HTML."""
+    """A document, rendered as HTML. ``name`` is its file name without the ending."""
 
     name: str
     title: str
@@ -43,12 +43,13 @@ class Document:
 
 @cache
 def names() -> frozenset[str]:
-    """The names of all documents."""
+    """Returns the names of all documents."""
     return frozenset(path.stem for path in FOLDER.glob("*.md"))
 
 
 def url_of(target: str) -> str:
-    """The URL for the target of a link in a document; empty for a target that is not served, such as a source file."""
+    """Returns the URL for the target of a link in a document; empty for a target that is not served, such as a source
+    file."""
     if target.startswith(("https://", "http://", "#")):
         return target
     match = _DOCUMENT.fullmatch(target)
@@ -58,13 +59,13 @@ def url_of(target: str) -> str:
 
 
 def _file(name: str) -> Path | None:
-    """The path of a file that documents may link to; None if there is no such file."""
+    """Returns the path of a file that documents may link to; None if there is no such file."""
     path = FOLDER / name
     return path if path.parent == FOLDER and path.suffix in FILES and path.is_file() else None
 
 
 class _Renderer(RendererHTML):
-    """Renders Markdown: gives headings ids, resolves links to served files, and makes wide tables scroll."""
+    """Renders Markdown. Gives headings ids, resolves links to files that are served, and makes wide tables scroll."""
 
     def heading_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         identity = slugify(re.sub(r"[^\w\s-]", "", tokens[index + 1].content))
@@ -110,7 +111,7 @@ _markdown = MarkdownIt("commonmark", {"html": True}, renderer_cls=_Renderer).ena
 
 
 def load(name: str) -> Document | None:
-    """The document with this name; None if it does not exist."""
+    """Returns the document with this name; None if it does not exist."""
     return _render(name) if name in names() else None
 
 
@@ -124,7 +125,7 @@ def _render(name: str) -> Document:
 @require_GET
 @cache_control(private=True, no_cache=True)
 def document(request: HttpRequest, name: str = FIRST) -> HttpResponse:
-    """The page of a document."""
+    """Renders the page of a document."""
     found = load(name)
     if found is None or (name == FIRST and request.path != "/docs/"):
         raise Http404(_("There is no document with this name."))
@@ -134,7 +135,7 @@ def document(request: HttpRequest, name: str = FIRST) -> HttpResponse:
 @require_GET
 @cache_control(private=True, no_cache=True)
 def document_file(_request: HttpRequest, name: str) -> HttpResponse:
-    """A picture or configuration file that documents link to."""
+    """Returns a picture or configuration file that a document links to."""
     path = _file(name)
     if path is None:
         raise Http404(_("There is no document with this name."))

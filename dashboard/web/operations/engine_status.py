@@ -1,4 +1,4 @@
-"""The badge in the header of every page that shows the state of the engine."""
+"""The badge in the header of every page, which shows the state of the engine."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,8 @@ from dashboard.web.service import service
 
 @dataclass(frozen=True, slots=True)
 class EngineBadge:
-    """The state of the engine, as the header shows it. ``startable``: a user can ask Netmodes to start it."""
+    """The state of the engine, as the header shows it. ``startable``: the page offers a button that starts the
+    engine."""
 
     text: str
     ok: bool
@@ -24,12 +25,13 @@ class EngineBadge:
 
 
 def _in_place_of_own_lab() -> int:
-    """The number of connected machines if the installation's own lab does not respond; 0 if it does."""
+    """Returns the number of connected machines if the installation's own lab does not respond; 0 if the lab
+    responds."""
     return len(connected_machines()) if Part.LAB in part_names(own_lab_missing()) else 0
 
 
 def engine_badge(_request: HttpRequest) -> dict[str, EngineBadge]:
-    """A context processor that adds the engine badge."""
+    """Context processor that adds the engine badge."""
     heartbeat, missing = service.heartbeat(), part_names(lab_missing())
     if Part.LAB in missing:
         return {"engine_badge": EngineBadge(_("Lab unavailable"), ok=False, private=False)}

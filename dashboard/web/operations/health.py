@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``. Neither requires sign-in, so they reveal nothing about the machine."""
+"""The health checks ``/healthz`` and ``/readyz``. They require no sign-in, so they reveal nothing about the machine."""
 
 import asyncio
 import time
@@ -21,14 +21,16 @@ DATABASE_TIMEOUT_S = 3.0
 
 
 class HealthCheck:
-    """An ASGI layer that answers ``/healthz`` with 200 while the process runs, and checks nothing else. It uses neither
-    Django nor a thread, so slow pages do not delay the answer."""
+    """ASGI layer that answers ``/healthz`` with 200 while the process runs. It checks nothing else.
+
+    It uses neither Django nor a thread, so slow pages do not delay the answer.
+    """
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers ``/healthz``; passes all other requests on."""
+        """Answers ``/healthz``. Passes all other requests on."""
         if scope["type"] != "http" or scope["path"] != "/healthz":
             await self._application(scope, receive, send)
         elif scope["method"] in {"GET", "HEAD"}:
@@ -44,7 +46,7 @@ def _select() -> None:
 
 
 async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | None:
-    """The seconds until the database has answered a query; None if it does not answer within ``timeout_s``."""
+    """Returns the seconds until the database answers a query; None if it does not answer within ``timeout_s``."""
     started = time.monotonic()
     try:
         async with asyncio.timeout(timeout_s):
@@ -55,31 +57,35 @@ async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | Non
 
 
 def own_lab_missing() -> tuple[Missing, ...]:
-    """The parts of the installation's own machine that do not respond: the lab or the engine; empty if both respond."""
+    """Returns what does not respond on the installation's own machine: the lab or the engine; empty if both respond."""
     without = Part.ENGINE if service.role.drives else Part.LAB
     return missing_parts(service.heartbeat(), shared_clock(), without=without)
 
 
 def connected_machines() -> tuple[str, ...]:
-    """The names of the machines that have joined and accept calls. May be called from any thread."""
+    """Returns the names of the machines that have joined and accept calls. May be called from any thread."""
     return service.labs.connected_machines() if service.labs is not None else ()
 
 
 def has_own_lab() -> bool:
-    """Whether the installation has a lab of its own: it runs in this process, or has ever sent a message to it. May be
-    called from any thread."""
+    """Returns whether the installation has a lab on its own machine. May be called from any thread.
+
+    It has one if the lab runs in this process, or if the lab has ever sent a heartbeat to this process.
+    """
     has_sent = service.labs is not None and service.labs.server.silent_s is not None
     return has_sent or service.role.drives or service.heartbeat() is not None
 
 
 def lab_missing() -> tuple[Missing, ...]:
-    """As ``own_lab_missing``, but empty if the installation has no lab of its own and another machine's lab responds.
-    Other labs do not replace an own lab that has failed, because nothing else drives its experiments."""
+    """Returns the result of ``own_lab_missing``, but nothing if there is no own lab and another machine's lab responds.
+
+    Other labs do not replace an own lab that has failed, because nothing else drives its experiments.
+    """
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 
 
 async def missing_now() -> tuple[Missing, ...]:
-    """The parts of the deployment that do not respond now."""
+    """Returns the parts of the deployment that do not respond now."""
     missing = lab_missing()
     if await database_latency() is None:
         return (Missing(Part.DATABASE, "The database does not answer."), *missing)
@@ -91,13 +97,15 @@ def _since(missing: Missing) -> str | None:
 
 
 def degradation() -> str:
-    """The reason why pages are slow but available; empty if none is known."""
+    """Returns why pages are slow although they are available; empty if no reason is known."""
     return "NATS does not answer: pages update about a second later, and show no lab." if service.nats.problem else ""
 
 
 def _own_lab_note() -> str:
-    """A sentence which states that only other machines run experiments; empty unless they replace the installation's
-    own lab."""
+    """Returns a sentence which states that only other machines run experiments.
+
+    Empty unless they replace the installation's own lab.
+    """
     if lab_missing() or not own_lab_missing():
         return ""
     return "No lab of the installation's own machine has started: only other machines run experiments."
@@ -113,7 +121,8 @@ def _text(missing: Sequence[Missing]) -> str:
 
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """Answers 200 if the database, the lab and the engine respond; otherwise 503 with what is missing and since when.
+    """Answers 200 if the database, the lab and the engine respond. Otherwise answers 503 with what is missing and since
+    when.
 
     The answer is text, or JSON if the client accepts only that: ``{"ready": false, "missing": [{"part", "reason",
     "since"}]}``.

@@ -25,7 +25,10 @@ def exit_now() -> None:
 
 
 class LinkedLab(Caller):
-    """The lab at the other end of the link. Use it only in the server's loop, unless a method states otherwise."""
+    """The lab that has started this process. ``on_lost`` is called when the connection ends.
+
+    Use it only in the server's event loop, unless a method states otherwise.
+    """
 
     def __init__(self, link: Link, on_lost: Callable[[], None]) -> None:
         super().__init__(link, SERVER, "link")
@@ -37,11 +40,11 @@ class LinkedLab(Caller):
         self.facts = LabFacts()
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the lab; None without a lab. May be called from any thread."""
+        """Returns the state and counters of the lab; None if no lab is open. May be called from any thread."""
         return self.facts.heartbeat
 
     async def start(self, own: socket.socket) -> None:
-        """Connects, and waits for the first facts about the lab."""
+        """Connects over the socket ``own``, and waits for the first facts about the lab."""
         self._loop = asyncio.get_running_loop()
         await self._link.listen(WEB_HEARTBEATS, self._on_facts)
         await self._link.listen(WEB_REPLIES, self.on_reply)
@@ -50,7 +53,7 @@ class LinkedLab(Caller):
         await self._first_facts.wait()
 
     async def close(self) -> None:
-        """Disconnects."""
+        """Closes the connection to the lab."""
         if self._serving is not None:
             self._serving.cancel()
             await asyncio.gather(self._serving, return_exceptions=True)

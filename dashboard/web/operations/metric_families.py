@@ -1,4 +1,4 @@
-"""The metric families of ``/metrics``, which docs/operating.md describes."""
+"""Defines the metric families of ``/metrics``, which docs/operating.md describes."""
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,8 @@ LabelledValues = Iterable[tuple[Sequence[str], float]]
 
 @dataclass(frozen=True, slots=True)
 class HubMetrics:
-    """The counters of one hub of this process, and its current number of browsers."""
+    """The counters of one websocket hub of this process (``FeedHub``), and the number of browsers now. ``page`` is its
+    label."""
 
     page: str
     browsers: int
@@ -45,7 +46,7 @@ class HubMetrics:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseMetrics:
-    """The size, rows and latency of the database. ``latency_s`` is the time to read one row."""
+    """The size, latency and numbers of rows of the database. ``latency_s`` is the time to read one row."""
 
     vendor: str
     latency_s: float
@@ -59,9 +60,12 @@ class DatabaseMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """All values at one time. ``heartbeat`` is that of the installation's lab, None without one; ``database`` is None
-    if the database does not answer. ``machines`` contains, for each machine that has joined: its name, whether its lab
-    is connected, whether its engine answers, and the seconds since its last heartbeat."""
+    """The values of all metrics at one time.
+
+    ``heartbeat`` is the heartbeat of the installation's lab; None if no lab responds. ``database`` is None if the
+    database does not answer. ``machines`` contains, for each machine that has joined: its name, whether its lab is
+    connected, whether its engine answers, and the seconds since its last heartbeat.
+    """
 
     at: float
     role: str
@@ -95,7 +99,8 @@ def _simple(
     values: LabelledValues | float,
     *labels: str,
 ) -> Metric:
-    """A family with one value per combination of label values, or with a single value without labels."""
+    """Returns a family with a value for each combination of label values. If ``values`` is a number, it is the only
+    value."""
     family = family_type(name, text, labels=labels)
     for label_values, value in [([], values)] if isinstance(values, int | float) else values:
         family.add_metric(label_values, float(value))
@@ -106,7 +111,7 @@ _gauge, _counter = partial(_simple, GaugeMetricFamily), partial(_simple, Counter
 
 
 def _with_zeros(names: Iterable[str], values: Mapping[str, int]) -> LabelledValues:
-    """A value for every name, 0 by default, because alerts need series that exist."""
+    """Returns a value for every name, 0 by default, because alerts need series that exist."""
     return [([name], values.get(name, 0)) for name in dict.fromkeys((*names, *sorted(values)))]
 
 
@@ -213,7 +218,10 @@ class _FamilyCollector(Collector):
 
 
 def exposition(scrape: Scrape) -> bytes:
-    """All metrics in the text format of Prometheus, including those of the process (memory, processor, descriptors)."""
+    """Returns all metrics in the text format of Prometheus.
+
+    They include the metrics of this process: memory, processor time, descriptors.
+    """
     registry = CollectorRegistry()
     registry.register(_FamilyCollector(families(scrape)))
     ProcessCollector(registry=registry)

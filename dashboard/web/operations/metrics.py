@@ -1,4 +1,4 @@
-"""``/metrics``, for Prometheus with the token and for signed-in users."""
+"""The view ``/metrics``, for Prometheus with a token and for signed-in users."""
 
 import secrets
 from contextlib import suppress
@@ -32,7 +32,7 @@ BEARER = "Bearer "
 
 
 def _read_hub(page: str, hub: FeedHub[Any]) -> HubMetrics:
-    """The current counters of a hub. Call this in the hub's loop, so that they do not change while they are read."""
+    """Returns the current counters of a hub. Call it in the hub's event loop, so that they do not change meanwhile."""
     return HubMetrics(
         page,
         hub.browsers,
@@ -61,7 +61,7 @@ def _size_bytes() -> int:
 
 
 def read_database(latency_s: float, now: float) -> DatabaseMetrics:
-    """The numbers of rows and the size of the database. Raises DatabaseError."""
+    """Reads the numbers of rows and the size of the database. Raises DatabaseError."""
     stages = GroupHost.objects.order_by().values_list("state").annotate(number=Count("pk"))
     return DatabaseMetrics(
         vendor=connection.vendor,
@@ -76,7 +76,7 @@ def read_database(latency_s: float, now: float) -> DatabaseMetrics:
 
 
 def read_machines() -> tuple[tuple[str, bool, bool, float], ...]:
-    """The values of ``Scrape.machines``. Raises DatabaseError."""
+    """Returns the values of ``Scrape.machines``. Queries the database; raises DatabaseError."""
     if (labs := service.labs) is None:
         return ()
     found = []
@@ -89,7 +89,7 @@ def read_machines() -> tuple[tuple[str, bool, bool, float], ...]:
 
 
 async def gather() -> Scrape:
-    """The current values of all metrics."""
+    """Returns the current values of all metrics."""
     now = shared_clock()
     pages = (("experiment", experiments), ("run", measurements), ("class", sessions))
     missing = part_names(own_lab_missing())
@@ -116,7 +116,7 @@ async def gather() -> Scrape:
 
 
 def _has_token(request: HttpRequest) -> bool:
-    """Whether the request contains the configured token; False if none is configured."""
+    """Returns whether the request contains the configured token; False if no token is configured."""
     given = request.headers.get("Authorization", "")
     token = settings.METRICS_TOKEN
     if not token or not given.startswith(BEARER):
@@ -133,8 +133,10 @@ def _refuse(status: int, message: str) -> HttpResponse:
 
 @require_safe
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics in the text format of Prometheus. Answers 401 without the token or a session, 403 to participants of
-    a training session."""
+    """Returns the metrics in the text format of Prometheus.
+
+    Answers 401 without the token or a sign-in, and 403 to participants of a training session.
+    """
     if not _has_token(request):
         user = await request.auser()
         if not user.is_authenticated:

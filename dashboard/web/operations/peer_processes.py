@@ -1,5 +1,4 @@
-"""Other web processes, as the hub of training sessions sees them: wake-ups to them, and the participants connected to
-them."""
+"""The other web processes: sends wake-ups to them, and stores which participants are connected to them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,30 +11,36 @@ type Participants = Mapping[str, frozenset[str]]
 
 
 def _ignore(*_wakeup: str) -> None:
-    """Does nothing, because a single process has no peers."""
+    """Discards a wake-up, because a single process has no peers."""
 
 
 @dataclass(slots=True)
 class PeerProcesses:
-    """The other web processes. ``tell`` sends them a wake-up. ``reports`` contains, for each process, the time of its
-    last report and the participants connected to it, by session."""
+    """The other web processes of this installation.
+
+    ``tell`` sends a wake-up to all of them. ``reports`` contains, for each process, the time of its last report and the
+    participants connected to it, by session.
+    """
 
     tell: Callable[..., None] = _ignore
     reports: Mapping[str, tuple[float, Participants]] = field(default_factory=dict)
 
     def participants(self, session: str) -> frozenset[str]:
-        """The participants of a session who are connected to other processes. May be called from any thread."""
+        """Returns the participants of a session who are connected to other processes. May be called from any thread."""
         present = (sessions.get(session, frozenset()) for _at, sessions in self.reports.values())
         return frozenset().union(*present)
 
     def report(self, process: str, sessions: Participants, now: float) -> frozenset[str]:
-        """Records which participants are connected to a process. Returns the sessions for which that has changed."""
+        """Stores a report: ``sessions`` are the participants who are connected to ``process``, by session.
+
+        Returns the sessions whose participants have changed since the last report.
+        """
         before = self.reports.get(process, (now, {}))[1]
         self.reports = {**self.reports, process: (now, sessions)}
         return _changed(before, sessions)
 
     def renew(self, now: float) -> None:
-        """Makes all reports valid from ``now`` again, after a period in which none could arrive."""
+        """Makes all reports valid from ``now`` again. Call it after a period in which no report could arrive."""
         self.reports = {process: (now, sessions) for process, (_at, sessions) in self.reports.items()}
 
     def expire(self, now: float) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """Keeps several web processes synchronized, even if wake-ups are lost.
 
 Wake-ups are sent over NATS (``lab.remote.wakeups``). In addition, every process polls the database for the objects that
-its browsers show, and reports to the other processes which participants are connected to it."""
+its browsers show. It also reports to the other processes which participants are connected to it.
+"""
 
 import asyncio
 import logging
@@ -44,7 +45,7 @@ PRESENCE_S = 3.0
 
 
 class PeerSync:
-    """Synchronizes this web process with the other web processes. Use it only in the server's loop."""
+    """Synchronizes this web process with the other web processes. Use it only in the server's event loop."""
 
     def __init__(
         self, served: Service, experiments: ExperimentHub, measurements: MeasurementHub, sessions: SessionHub
@@ -59,7 +60,7 @@ class PeerSync:
         self._reported_at = 0.0
 
     async def start(self) -> None:
-        """Starts the synchronization, if other processes may exist."""
+        """Starts the synchronization. Does nothing if no other processes may exist."""
         if not self._service.has_peers:
             return
         self._check_now = asyncio.Event()
@@ -97,7 +98,7 @@ class PeerSync:
             await asyncio.sleep(MIN_PAUSE_S)
 
     def receive(self, wakeup: Wakeup) -> None:
-        """Handles a wake-up from another process."""
+        """Handles a wake-up from another process. ``wakeup`` is the kind of the change, then its arguments."""
         match wakeup:
             case ("experiment", experiment):
                 self._experiments.wake(experiment)
@@ -126,7 +127,10 @@ class PeerSync:
                 now.set()
 
     async def check(self) -> None:
-        """Checks all experiments that browsers show, with one query, and the measurements that are running."""
+        """Checks the database for changes that no wake-up has announced, and makes the hubs read them.
+
+        Checks all experiments that browsers show with one query, and the measurements that are running.
+        """
         shown = self._experiments.followed()
         newest = await to_db_thread(experiment_store.newest, list(shown)) if shown else {}
         for experiment, seq in shown.items():
@@ -143,7 +147,10 @@ class PeerSync:
             await self._carriers.look()
 
     async def check_sessions(self) -> None:
-        """Checks the version of each session that has clients, and whether mirrored experiments are still mirrored."""
+        """Checks whether sessions with clients have changed, and makes the hub send the changes.
+
+        Also closes connections to shared comparisons that the instructor no longer shows.
+        """
         loop = asyncio.get_running_loop()
         for feed in self._sessions.feeds():
             before, feed.version = feed.version, await to_db_thread(version_of, feed.key)
@@ -166,8 +173,10 @@ class PeerSync:
                 self._sessions.disconnect_here(feed.key, participant, before=before_at)
 
     async def sync_presence(self) -> None:
-        """Reports which participants are connected to this process, if that has changed or the last report is old; and
-        forgets processes that no longer report."""
+        """Reports which participants are connected to this process, if that has changed or if the last report is old.
+
+        Also removes processes that no longer report.
+        """
         here = {feed.key: " ".join(sorted(feed.present(shared_clock()))) for feed in self._sessions.feeds()}
         now = time.monotonic()
         if here != self._reported or (here and now - self._reported_at >= PRESENCE_S):

@@ -23,7 +23,7 @@ FIRST_HEARTBEAT_S = 1.0
 
 
 class RemoteLab(Caller):
-    """The lab of one machine, as this web process sees it."""
+    """The lab of one machine, as this web process knows it from heartbeats. Calls are sent over NATS."""
 
     def __init__(self, nats: NatsConnection, machine: str, inbox: str) -> None:
         super().__init__(nats, machine, inbox)
@@ -45,34 +45,38 @@ class RemoteLab(Caller):
 
     @property
     def silent_s(self) -> float | None:
-        """The seconds since the last heartbeat, None without one. May be called from any thread."""
+        """The seconds since the last heartbeat; None if none has arrived. May be called from any thread."""
         return None if self._last is None else time.monotonic() - self._last.at
 
     @property
     def accepts_calls(self) -> bool:
-        """Whether calls are sent to the lab: it sends heartbeats, its version fits, and its machine is not revoked. May
-        be called from any thread."""
+        """Whether calls can be sent to the lab. May be called from any thread.
+
+        The lab must send heartbeats and have a suitable version, and its machine must not be revoked.
+        """
         return self.is_connected and not self.version_problem and not self._is_revoked
 
     @property
     def version(self) -> str:
-        """The version of Netmodes in the last heartbeat, empty without one. May be called from any thread."""
+        """The version of Netmodes in the last heartbeat; empty if none has arrived. May be called from any thread."""
         return self._last.message.version if self._last is not None else ""
 
     @property
     def version_problem(self) -> str:
-        """Why the lab's version does not fit, so that no calls are sent to it; empty if it fits. May be called from any
-        thread."""
+        """Why the lab's version is not suitable, so that no calls are sent to it; empty if it is suitable.
+
+        May be called from any thread.
+        """
         return version_problem(__version__, self.version) or ""
 
     @property
     def capacity(self) -> int:
-        """The number of groups' hosts that the machine can hold, from the last heartbeat. May be called from any
-        thread."""
+        """The number of private hosts of groups that fit on the machine, from the last heartbeat. May be called from
+        any thread."""
         return self._last.message.capacity if self._last is not None else 0
 
     def heartbeat(self) -> Heartbeat | None:
-        """The last heartbeat, None if the lab is silent. May be called from any thread."""
+        """Returns the last heartbeat; None if the lab is silent. May be called from any thread."""
         return deployment.local_heartbeat(self._last, time.monotonic(), shared_clock())
 
     def start(self) -> None:
@@ -88,8 +92,10 @@ class RemoteLab(Caller):
                 await asyncio.wait_for(self._first_heartbeat.wait(), FIRST_HEARTBEAT_S)
 
     def on_heartbeat(self, message: Message) -> None:
-        """Handles a heartbeat of this machine. ValueError if it names a lab of another machine, to which calls must not
-        be sent."""
+        """Stores a heartbeat that came from this machine.
+
+        Raises ValueError if it names a lab of another machine, because calls must not be sent there.
+        """
         received = msgspec.json.decode(message.data, type=HeartbeatMessage)
         if not received.lab.startswith(f"{self._machine}."):
             raise ValueError(f"a heartbeat of {self._machine} names the lab {received.lab[:80]}")
@@ -106,7 +112,7 @@ class RemoteLab(Caller):
             self.end_calls(self.facts.problem)
 
     def note_revoked(self, *, is_revoked: bool) -> None:
-        """Notes whether the machine is revoked. If so, ends the calls in progress, and sends no more."""
+        """Stores whether the machine is revoked. If it is, ends the calls in progress, and sends no more."""
         self._is_revoked = is_revoked
         if is_revoked:
             self.end_calls(deployment.REVOKED)
@@ -122,7 +128,10 @@ class RemoteLab(Caller):
 
 
 class RemoteLabs:
-    """All labs, as this web process sees them. Use them only in the server's loop, unless a method states otherwise."""
+    """The labs of all machines, as this web process knows them.
+
+    Use it only in the server's event loop, unless a method states otherwise.
+    """
 
     def __init__(self, nats: NatsConnection) -> None:
         self._nats = nats
@@ -135,19 +144,21 @@ class RemoteLabs:
         self.server = self.of(None)
 
     def of(self, machine: str | None) -> RemoteLab:
-        """The lab of a machine, even if it is not connected; None means the installation's own. May be called from any
-        thread."""
+        """Returns the lab of a machine, even if it is not connected. ``machine`` is None for the installation's own.
+
+        May be called from any thread.
+        """
         name = machine or SERVER
         lab = self._labs.get(name)
         return lab if lab is not None else self._labs.setdefault(name, RemoteLab(self._nats, name, self._inbox))
 
     def connected_machines(self) -> tuple[str, ...]:
-        """The names of the machines that have joined and accept calls. May be called from any thread."""
+        """Returns the names of the machines that have joined and accept calls. May be called from any thread."""
         labs = sorted(self._labs.items())
         return tuple(name for name, lab in labs if lab is not self.server and lab.accepts_calls)
 
     async def start(self) -> None:
-        """Starts receiving heartbeats and replies."""
+        """Starts to receive heartbeats and replies, and to check for silent labs."""
         await self._nats.listen(f"{WEB_HEARTBEATS}.*", self._on_heartbeat)
         await self._nats.listen(f"{WEB_REPLIES}.*.{self._inbox}.*", self._on_reply)
         self._nats.on_loss.append(self._on_loss)
@@ -163,7 +174,7 @@ class RemoteLabs:
             self._watching = None
 
     def refuse(self, revoked: frozenset[str]) -> None:
-        """Sends calls to all machines except the ``revoked`` ones."""
+        """Stops calls to the ``revoked`` machines, and permits calls to all others."""
         for name in revoked.union(self._labs):
             self.of(name).note_revoked(is_revoked=name in revoked)
 

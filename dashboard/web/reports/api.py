@@ -41,7 +41,7 @@ MAX_DAYS = 3650
 
 class SaveIn(Schema):
     """The id of the experiment or of the measurement to save. ``runs`` are the measurements to include with an
-    experiment; default: all that have ended."""
+    experiment, by default all that have ended."""
 
     model_config = ConfigDict(extra="forbid")
     experiment: str = ""
@@ -53,8 +53,8 @@ class SaveIn(Schema):
 
 
 class Saved(Schema):
-    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: a report with
-    the content of the imported file existed already, and nothing was stored."""
+    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: a report
+    already had the content of the imported file, and nothing was stored."""
 
     id: str
     url: str
@@ -67,7 +67,7 @@ class Saved(Schema):
 
 
 class ImportQuery(Schema):
-    """``file`` is the name of the file; with ``copy``, content that a report already has is stored again."""
+    """``file`` is the name of the file. With ``copy``, content that a report already has is stored again."""
 
     file: str = Field(default="", max_length=1000)
     copy_existing: bool = Field(default=False, alias="copy")
@@ -81,8 +81,8 @@ class RemarkIn(Schema):
 
 
 class ShareIn(Schema):
-    """A link that expires after ``days`` (null: never). It shows the report without details of the machine, unless
-    ``scrub`` is false."""
+    """A link that expires after ``days`` (null: never). Unless ``scrub`` is false, it shows the report without details
+    of the machine."""
 
     model_config = ConfigDict(extra="forbid")
     days: int | None = Field(default=30, ge=1, le=MAX_DAYS)
@@ -90,7 +90,7 @@ class ShareIn(Schema):
 
 
 class ReportQuery(Schema):
-    """A search for every word of ``query`` and every ``tag``. ``deleted``: the deleted reports, without a search."""
+    """A search for every word of ``query`` and every ``tag``. ``deleted``: list deleted reports, without a search."""
 
     query: str = Field(default="", max_length=1000)
     tag: list[str] = Field(default_factory=list, max_length=12)
@@ -109,7 +109,7 @@ def _saved(row: ListedReport) -> dict[str, Any]:
 
 @router.get("/reports", summary="List saved reports, newest first, 50 per page")
 def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
-    """A page of reports, their total number, and all tags in use."""
+    """Returns a page of reports, their total number, and all tags in use."""
     if search.deleted:
         return json_response(report_listing.find_deleted(search.page))
     owner = request.user.pk if search.mine else None
@@ -150,7 +150,7 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     summary="Import a report (report/1 as the body)",
 )
 async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> Any:
-    """Validates the file, then stores it. 200 if a report already has this content; ``copy=true`` stores it again."""
+    """Validates and stores the file. 200 if a report already has this content; ``copy=true`` stores it again."""
     data = request.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         return Status(413, {"detail": f"A report has at most {MAX_BYTES:,} bytes. Save a smaller one."})
@@ -173,7 +173,7 @@ async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> An
     summary="The figures of one experiment over time, oldest first",
 )
 def trend(request: HttpRequest, signature: str) -> Any:
-    """The newest 100 reports with this signature, with their latencies and verdicts."""
+    """Returns the newest 100 reports with this signature, with their latencies and verdicts."""
     page = report_listing.find_reports(signature=signature) if signature else None
     if page is None or not page.total:
         return Status(404, {"detail": "There is no report of this experiment."})
@@ -201,7 +201,7 @@ def _point(row: ListedReport) -> dict[str, object]:
 
 @router.get("/reports/{identity}", response={404: Refusal}, summary="The saved report (report/1)")
 def report(request: HttpRequest, identity: str) -> HttpResponse:
-    """The report in the canonical format, which can be imported."""
+    """Returns the report in its canonical format, which can be imported."""
     response = HttpResponse(frame(report_reading.content_bytes(identity)), content_type="application/json")
     response["Cache-Control"] = "private, no-cache"
     return response
@@ -209,7 +209,7 @@ def report(request: HttpRequest, identity: str) -> HttpResponse:
 
 @router.get("/reports/{identity}/about", response={404: Refusal}, summary="A report as in the list, with its remarks")
 def about(request: HttpRequest, identity: str) -> HttpResponse:
-    """The title, author, tags, hash and remarks of a report."""
+    """Returns the title, author, tags, hash and remarks of a report."""
     row = report_listing.get_report(identity)
     remarks = [
         {"id": one.pk, "author": one.author, "at": one.at, "text": one.text} for one in saved_reports.remarks(identity)
@@ -223,7 +223,7 @@ def about(request: HttpRequest, identity: str) -> HttpResponse:
     summary="html, pdf, json, csv, md or histograms.csv",
 )
 async def export(request: HttpRequest, identity: str, ending: str) -> Any:
-    """The report as a download. If the client disconnects, the export is cancelled."""
+    """Returns the report as a download. If the client disconnects, the export is cancelled."""
     if ending not in set(Format):
         return Status(404, {"detail": f"There is no export as “{ending[:20]}”. Choose from {', '.join(Format)}."})
 
@@ -239,7 +239,7 @@ async def export(request: HttpRequest, identity: str, ending: str) -> Any:
 
 @router.get("/reports/{identity}/removed", response={404: Refusal}, summary="What anonymising a report replaces")
 def removed(request: HttpRequest, identity: str) -> HttpResponse:
-    """The details of the machine that anonymising replaces, each with its pseudonym."""
+    """Lists the details of the machine that anonymising replaces, each with its pseudonym."""
     return json_response({"removed": list_replacements(identity)})
 
 
@@ -253,7 +253,7 @@ def annotate(request: HttpRequest, identity: str, body: RemarkIn) -> Any:
 
 @router.get("/reports/{identity}/shares", response={404: Refusal}, summary="List the share links of a report")
 def shares(request: HttpRequest, identity: str) -> HttpResponse:
-    """The links of a report, without the tokens, which are shown only once."""
+    """Lists the share links of a report, without the tokens, which are shown only once."""
     report_listing.get_report(identity)
     return json_response({"shares": report_shares.shares_of(identity)})
 
@@ -264,7 +264,7 @@ def shares(request: HttpRequest, identity: str) -> HttpResponse:
     summary="Create a link that shows a report without sign-in",
 )
 async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
-    """Creates a link. Its ``url`` is returned only here."""
+    """Creates a share link. Only this response contains its ``url``."""
     expires_at = None if body.days is None else shared_now() + timedelta(days=body.days)
 
     def make() -> str:
@@ -280,7 +280,7 @@ async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
 
 @router.post("/reports/{identity}/shares/{number}/revoke", response={200: dict, 404: Refusal}, summary="Revoke a link")
 def revoke(request: HttpRequest, identity: str, number: int) -> Any:
-    """Ends a link. 404 if the report has no active link with this number."""
+    """Revokes a share link. Returns 404 if the report has no active link with this number."""
     report_listing.get_report(identity)
     if not 0 <= number < 2**63 or not report_shares.revoke(number, identity):
         return Status(404, {"detail": "This link does not exist or is already revoked."})

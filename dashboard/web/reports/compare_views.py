@@ -14,8 +14,10 @@ from dashboard.web.reports.presenters import describe_changes, group_by_section,
 
 
 def _selected(request: HttpRequest) -> list[ListedReport]:
-    """The selected reports without duplicates: first the baseline, then the rest by the time of saving. Raises
-    ReportNotFoundError."""
+    """Returns the selected reports without duplicates: first the baseline, then the rest by the time of saving.
+
+    Raises ReportNotFoundError if a report does not exist.
+    """
     selected = dict.fromkeys(identity for identity in request.GET.getlist("report")[: 4 * MAX_REPORTS] if identity)
     rows = [get_report(identity) for identity in selected]
     baseline = request.GET.get("baseline", "")
@@ -29,7 +31,8 @@ def _baseline_url(rows: list[ListedReport], baseline: str) -> str:
 
 @require_GET
 def compare(request: HttpRequest) -> HttpResponse:
-    """The page that compares the selected reports, or states how many to select."""
+    """Renders the page that compares the selected reports. If too few or too many are selected, it states how many to
+    select."""
     try:
         rows = _selected(request)
     except ReportNotFoundError:
@@ -70,7 +73,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def trend(request: HttpRequest, signature: str) -> HttpResponse:
-    """The page that shows the reports of one experiment over time."""
+    """Renders the page that shows the reports of one experiment over time."""
     loaded = report_comparing.load_trend(signature)
     if loaded is None:
         raise Http404(_("There is no report of this experiment."))

@@ -1,4 +1,4 @@
-"""Renders a report as one file, complete or anonymised."""
+"""Renders a report as one HTML file, complete or anonymised."""
 
 from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import canonical, digest_of
@@ -8,8 +8,10 @@ from dashboard.store.reports.reading import derive, load_content, load_derived
 
 
 def render_report(identity: str, *, anonymised: bool = False) -> bytes:
-    """The HTML file of a report. An anonymised one has different content, and thus another hash. Raises
-    ReportNotFoundError."""
+    """Returns the HTML file of a report. Raises ReportNotFoundError.
+
+    An anonymised report has different content, and thus another hash.
+    """
     content = load_content(identity)
     if not anonymised:
         return render_file(content, load_derived(identity), digest=get_report(identity).digest)
@@ -18,5 +20,5 @@ def render_report(identity: str, *, anonymised: bool = False) -> bytes:
 
 
 def list_replacements(identity: str) -> tuple[Replacement, ...]:
-    """The details that anonymising a report replaces. Raises ReportNotFoundError."""
+    """Returns the details that anonymising a report replaces, with their pseudonyms. Raises ReportNotFoundError."""
     return anonymise(load_content(identity))[1]

@@ -16,7 +16,7 @@ from dashboard.web.reports.report_views import get_report_or_404
 
 
 async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Yields the parts of a large file as soon as they are computed, in a thread."""
+    """Yields the parts of a large file as soon as they are computed. Computes them in a thread."""
     take = sync_to_async(lambda: next(parts, None), thread_sensitive=False)
     while (part := await take()) is not None:
         yield part
@@ -31,8 +31,10 @@ def _refuse_pdf(request: HttpRequest, sentence: str) -> HttpResponse:
 @require_safe
 @cancellable
 def export(request: HttpRequest, check: Check, identity: str, ending: str) -> HttpResponseBase:
-    """A report as a download. Browsers must not show it as a page, because its content may come from another
-    installation. If the client disconnects, the export is cancelled."""
+    """Returns a report as a download. If the client disconnects, the export is cancelled.
+
+    Browsers must not show the file as a page, because its content may come from another installation.
+    """
     row = get_report_or_404(identity)
     if ending not in set(Format):
         raise Http404(_("Reports have no export in this format."))

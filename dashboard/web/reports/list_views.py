@@ -1,4 +1,4 @@
-"""The list of reports with search and filters, the form that imports a report, and the list of deleted reports."""
+"""The list of reports with search and filters, the import of reports, and the list of deleted reports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHOWN_TAGS = 40
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """The search, the filters and the page of the list."""
+    """The search, the filters and the page number of the list."""
 
     query: str
     tags: tuple[str, ...]
@@ -51,7 +51,8 @@ class ListQuery:
         return bool(self.query or self.tags or self.origin or self.mine or self.archived)
 
     def url(self, tags: tuple[str, ...] | None = None, page: int = 0) -> str:
-        """The URL of the list, with other ``tags`` or another ``page`` if these are given."""
+        """Returns the URL of the list with this search. ``tags`` replaces the tags; ``page`` is the page number, 0 for
+        the first."""
         values = {
             "q": self.query,
             "origin": self.origin,
@@ -78,7 +79,7 @@ def _read_query(get: QueryDict) -> ListQuery:
 
 
 def _list_tags(page: ReportPage, query: ListQuery) -> list[dict[str, Any]]:
-    """The tags of the list, chosen ones first. Each tag's URL adds the tag to the filters or removes it."""
+    """Returns the tags of the list, selected ones first. The URL of each tag adds it to the filters or removes it."""
     tags = []
     for tag, count in sorted(page.tags[:SHOWN_TAGS], key=lambda item: item[0] not in query.tags):
         chosen = tag in query.tags
@@ -111,7 +112,8 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
 
 
 def _deleted_report(identity: str) -> ListedReport | None:
-    """The report that was just deleted, so that the page can offer to restore it; None without one."""
+    """Returns the report that was just deleted, so that the page can offer to restore it; None if there is no such
+    report."""
     try:
         report = get_report(identity, deleted=True) if identity else None
     except ReportNotFoundError:
@@ -121,12 +123,12 @@ def _deleted_report(identity: str) -> ListedReport | None:
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """The page of the list."""
+    """Renders the list of reports."""
     return _render_list(request)
 
 
 def _read_upload(file: UploadedFile[bytes]) -> bytes:
-    """The content of the uploaded file, read in pieces. InvalidReportError if it exceeds ``MAX_BYTES``."""
+    """Reads the content of the uploaded file in pieces. Raises InvalidReportError if it exceeds ``MAX_BYTES``."""
     parts: list[bytes] = []
     left = MAX_BYTES
     for part in file.chunks():
@@ -138,7 +140,8 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
 
 
 def _existing_report(identity: str) -> ListedReport | None:
-    """The existing report with the same content as the file that was just imported; None without one."""
+    """Returns the report that already has the content of the file that was just imported; None if there is no such
+    report."""
     try:
         return get_report(identity) if identity else None
     except ReportNotFoundError:
@@ -148,8 +151,11 @@ def _existing_report(identity: str) -> ListedReport | None:
 @require_POST
 @cancellable
 def import_report(request: HttpRequest, check: Check) -> HttpResponse:
-    """Imports a report. If the file is invalid, shows the form again with the reason; if a report has this content
-    already, leads to that report. If the client disconnects, the import is cancelled, and nothing is stored."""
+    """Imports a report from an uploaded file. If the client disconnects, the import is cancelled and nothing is stored.
+
+    If the file is invalid, shows the form again with the reason. If a report already has this content, redirects to the
+    list, which shows that report.
+    """
     file = request.FILES.get("file")
     if not isinstance(file, UploadedFile):
         return _refuse_import(request, _("Choose the JSON export of a report."))
@@ -173,7 +179,7 @@ def _refuse_import(request: HttpRequest, problem: str) -> HttpResponse:
 @require_POST
 @threaded
 def import_copy(request: HttpRequest, identity: str) -> HttpResponse:
-    """Imports the content of a report again, as a new report."""
+    """Stores the content of an existing report again, as a new report."""
     file_name = request.POST.get("file", "")
     try:
         copy = saved_reports.import_copy(identity, request.user.pk, file_name=file_name)
@@ -184,7 +190,7 @@ def import_copy(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_GET
 def deleted(request: HttpRequest) -> HttpResponse:
-    """The page of the deleted reports that can still be restored."""
+    """Renders the list of deleted reports that can still be restored."""
     page = find_deleted(_read_query(request.GET).page)
     removal = timedelta(days=UNDO_DAYS).total_seconds()
     context = {

@@ -1,4 +1,4 @@
-"""Prepares measurements and comparisons of reports for their templates."""
+"""Prepares the measurements in reports, and comparisons of reports, for their templates."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from dashboard.web.measurements.presenters import GroupView, view_measurement
 
 @dataclass(frozen=True, slots=True)
 class ProbeView:
-    """One probe of a run: its figures, and its charts, each with a table."""
+    """The results of one probe in a measurement run: its figures, and its charts, each of which has a table."""
 
     group: GroupView
     times: LineChart
@@ -26,7 +26,10 @@ class ProbeView:
 
 
 def present_run(run: RunView, modes: Mapping[str, str] | None = None) -> tuple[ProbeView, ...]:
-    """The probes of a run, with the same figures as on the measurement's page. ``modes`` are the modes by column."""
+    """Returns the results of a run, one entry per probe, with the same figures as on the measurement's page.
+
+    ``modes``: the mode of each column, by key.
+    """
     groups = view_measurement(run.measurement, modes).groups
     return tuple(
         ProbeView(group, times_chart(run, Probe(group.probe)), ecdf_chart(run, Probe(group.probe))) for group in groups
@@ -35,7 +38,7 @@ def present_run(run: RunView, modes: Mapping[str, str] | None = None) -> tuple[P
 
 @dataclass(frozen=True, slots=True)
 class ChangedSection:
-    """The changed rows in one section of the comparison."""
+    """The changed rows in one section of the comparison table."""
 
     key: str
     title: str
@@ -43,7 +46,7 @@ class ChangedSection:
 
 
 def group_by_section(rows: Iterable[ChangedRow]) -> list[ChangedSection]:
-    """Groups the rows by section, in the order of the rows."""
+    """Groups rows by section. Sections and rows keep their order."""
     rows_of: dict[str, list[ChangedRow]] = {}
     for row in rows:
         rows_of.setdefault(row.section, []).append(row)
@@ -52,7 +55,7 @@ def group_by_section(rows: Iterable[ChangedRow]) -> list[ChangedSection]:
 
 
 def describe_changes(comparison: ReportComparison) -> str:
-    """One sentence about the changes between the baseline and the other reports."""
+    """Returns a sentence about the changes between the baseline and the other reports."""
     verdicts = [change.verdict for row in comparison.latency for change in row.changes]
     flipped = sum(claim.flipped for claim in comparison.claims)
     differing = [row.label for row in comparison.environment if row.differs]
@@ -80,7 +83,7 @@ def describe_changes(comparison: ReportComparison) -> str:
 
 
 def order_parts(comparison: ReportComparison) -> tuple[str, ...]:
-    """The names of the templates for the parts of a comparison, those with changes first."""
+    """Returns the names of the templates for the parts of a comparison. Parts with changes come first."""
     verdicts = {change.verdict for row in comparison.latency for change in row.changes}
     parts = [
         ("facts", bool(comparison.changes), True),

@@ -1,4 +1,4 @@
-"""The page of one report and its commands, and the example report."""
+"""The page of one report, the commands on it, and the example report."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ from dashboard.web.service import service
 
 
 def get_report_or_404(identity: str) -> ListedReport:
-    """The report, as shown in lists. Raises Http404."""
+    """Returns the report as lists show it. Raises Http404 if it does not exist."""
     try:
         return get_report(identity)
     except ReportNotFoundError:
@@ -34,8 +34,10 @@ def get_report_or_404(identity: str) -> ListedReport:
 
 
 def _source(report: ListedReport) -> dict[str, str]:
-    """Template context with a link to the experiment or measurement from which the report was saved; empty if it no
-    longer exists, or the report was imported."""
+    """Returns template variables with a link to the experiment or measurement from which the report was saved.
+
+    Empty if that no longer exists, or if the report was imported.
+    """
     if report.imported_from or not report.source:
         return {}
     if MeasurementRun.objects.filter(pk=report.source).exists():
@@ -46,7 +48,7 @@ def _source(report: ListedReport) -> dict[str, str]:
 
 
 def _report_context(view: ReportView, digest: str, name: str, *, all_lines: bool = False) -> dict[str, Any]:
-    """The template context of ``reports/report.html`` for a report or the example; ``name`` is its part of the URL."""
+    """Returns the variables of the template ``reports/report.html``. ``name`` is the report's part of the URL."""
     return {
         "view": view,
         "digest": digest,
@@ -67,20 +69,20 @@ def _render_report(request: HttpRequest, identity: str, status: int = 200, **ext
 
 @require_GET
 def report(request: HttpRequest, identity: str) -> HttpResponse:
-    """The page of a report, complete without JavaScript."""
+    """Renders the page of a report. It is complete without JavaScript."""
     return _render_report(request, identity)
 
 
 @require_GET
 def recording(_request: HttpRequest, identity: str) -> HttpResponse:
-    """The recording from which a browser replays a report, as JSON."""
+    """Returns the recording from which a browser replays a report, as JSON."""
     get_report_or_404(identity)
     return HttpResponse(load_derived(identity).recording or b"{}", content_type="application/json")
 
 
 @require_POST
 def annotate(request: HttpRequest, identity: str) -> HttpResponse:
-    """Adds a remark. If it is invalid, shows the page again with the entered text."""
+    """Adds a remark to a report. If the remark is invalid, shows the page again with the entered text."""
     get_report_or_404(identity)
     text = request.POST.get("text", "")
     try:
@@ -100,13 +102,13 @@ def _change(identity: str, change: Callable[[str], None]) -> HttpResponse:
 
 @require_POST
 def archive(request: HttpRequest, identity: str) -> HttpResponse:
-    """Hides a report from the list, or shows it again."""
+    """Archives a report, which hides it from the list. With ``archived=no``, shows it in the list again."""
     return _change(identity, saved_reports.unarchive if request.POST.get("archived") == "no" else saved_reports.archive)
 
 
 @require_POST
 def delete(_request: HttpRequest, identity: str) -> HttpResponse:
-    """Deletes a report, and leads to a page that offers to restore it."""
+    """Deletes a report, and redirects to the list, which offers to restore it."""
     _change(identity, saved_reports.delete)
     return redirect(f"/reports/?{urlencode({'deleted': identity})}")
 
@@ -121,8 +123,10 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 @threaded
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
     """Launches the experiment of a report again on the current engine. A report of the new experiment continues the
-    trend. If the experiment ran on machines that cannot be chosen now, as in an anonymised report, the user chooses
-    others."""
+    trend.
+
+    If the experiment ran on machines that cannot be selected now, as in an anonymised report, the user selects others.
+    """
     get_report_or_404(identity)
     frozen = load_content(identity).experiment
     if frozen is None:
@@ -146,7 +150,7 @@ def _require_example() -> None:
 
 @require_GET
 def example(request: HttpRequest) -> HttpResponse:
-    """The page of the example report, which is part of Netmodes and can be read without Docker."""
+    """Renders the example report, which is part of Netmodes and can be read without Docker."""
     _require_example()
     derived, digest = example_report.load()
     context = _report_context(derived.view, digest, "example") | {"example": True}
@@ -155,6 +159,6 @@ def example(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def example_recording(_request: HttpRequest) -> HttpResponse:
-    """The recording from which a browser replays the example, as JSON."""
+    """Returns the recording from which a browser replays the example report, as JSON."""
     _require_example()
     return HttpResponse(example_report.load()[0].recording, content_type="application/json")

@@ -1,4 +1,4 @@
-"""Saves experiments and measurements as reports."""
+"""Views that save experiments and measurements as reports."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,10 @@ from dashboard.web.service import service
 
 
 def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, EngineRef | None], str]) -> HttpResponse:
-    """Calls ``save`` with the form's values and leads to the new report. If that fails, shows the reason and the
-    entered values."""
+    """Calls ``save`` with the form's values and redirects to the new report.
+
+    If that fails, shows the reason and the entered values. ``back_url`` is the page that this response links to.
+    """
     values = {name: request.POST.get(name, "") for name in ("title", "tags", "notes")}
     details = ReportDetails(
         values["title"], values["notes"], tuple(values["tags"].split(",")), owner_id=request.user.pk

@@ -25,14 +25,14 @@ SHOWN_REPLACEMENTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """How long a link is valid, in ``days``; 0 means until it is revoked."""
+    """A lifetime of a share link that the form offers: ``days``, or 0 if the link is valid until it is revoked."""
 
     days: int
     text: str
 
 
 def durations() -> list[Duration]:
-    """The durations that the form offers."""
+    """Returns the lifetimes that the form offers."""
     limited = [Duration(days, _("%(count)d days") % {"count": days} if days > 1 else _("1 day")) for days in DAYS]
     return [*limited, Duration(0, _("never"))]
 
@@ -58,8 +58,10 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @threaded
 def share(request: HttpRequest, identity: str) -> HttpResponse:
-    """The page with the links of a report and the details that anonymising it would replace. POST creates a link, and
-    shows it once."""
+    """Renders the page with the share links of a report and the details that anonymising it replaces.
+
+    POST creates a link, and shows it once.
+    """
     if request.method != "POST":
         return _page(request, identity)
     get_report_or_404(identity)
@@ -78,7 +80,7 @@ def share(request: HttpRequest, identity: str) -> HttpResponse:
 
 @require_POST
 def revoke(_request: HttpRequest, identity: str, number: str) -> HttpResponse:
-    """Ends a link permanently."""
+    """Revokes a share link permanently. ``number`` is the id of the link."""
     get_report_or_404(identity)
     known = {str(one.id): one.id for one in report_shares.shares_of(identity)}
     if number not in known or not report_shares.revoke(known[number], identity):
@@ -87,8 +89,10 @@ def revoke(_request: HttpRequest, identity: str, number: str) -> HttpResponse:
 
 
 def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
-    """A response with a document that may load nothing, sends no referrer, and is not cached. ``policy`` is added to
-    its content security policy."""
+    """Returns a response with a document that may load nothing, sends no referrer, and is not cached.
+
+    ``policy`` is added to its content security policy.
+    """
     response = HttpResponse(document, status=status)
     # No allow-same-origin: the page gets an opaque origin, without cookies, storage or authenticated requests.
     response["Content-Security-Policy"] = f"sandbox allow-scripts; {policy}"
@@ -100,12 +104,13 @@ def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
 
 
 def guarded_file(document: bytes) -> HttpResponse:
-    """The response with a file that ``dashboard.export`` has rendered, under the policy that the file contains."""
+    """Returns a response with a file that ``dashboard.export`` has rendered, under the policy that the file
+    contains."""
     return _guarded(document, f"{policy_of(document)}; frame-ancestors 'none'", 200)
 
 
 def _invalid_link() -> HttpResponse:
-    """The response for an invalid token, whatever the reason."""
+    """Returns the response for a token without an active link. It does not state the reason."""
     style = styles("base.css")
     page = render_to_string("reports/share/gone.html", {"style": style})
     response = _guarded(page.encode(), plain_policy(style), 404)
@@ -116,6 +121,6 @@ def _invalid_link() -> HttpResponse:
 
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponse:
-    """The file of a link, which was rendered when the link was created. Only GET counts as a view."""
+    """Returns the file of a share link, which was rendered when the link was created. Only GET counts as a view."""
     document = report_shares.open_share(token, count=request.method == "GET")
     return _invalid_link() if document is None else guarded_file(document)

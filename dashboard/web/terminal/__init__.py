@@ -1,1 +1,1 @@
-"""The websocket of terminals, and the pages of their recordings."""
+"""The websocket of terminals, and the pages with recordings of terminals."""

@@ -1,7 +1,7 @@
 """The websocket of a terminal, for the participant who owns it. It is the only websocket that accepts input.
 
-Flow control works in both directions: a window that does not acknowledge drawing gets no more output, and input waits
-until the shell reads it. Permission is checked again every ``CHECK_S`` seconds, because another process may remove a
+Flow control works in both directions. A browser window that does not acknowledge output gets no more output. Input
+waits until the shell reads it. Access is checked every ``CHECK_S`` seconds, because another process may remove a
 participant.
 """
 
@@ -46,8 +46,8 @@ NO_PARTICIPANT = "This device is not a participant of this session."
 
 
 def owner_of(scope: Any, session: str, step: str) -> limits.TerminalOwner | str:
-    """The participant of a browser as owner of a terminal, or the reason why they may not have one. Queries the
-    database."""
+    """Returns the participant of a browser as the owner of a terminal, or the reason why they may not have one.
+    ``session`` is the id of the training session, ``step`` the slug of the step. Queries the database."""
     token = tokens_of(scope.get("session")).get(session, "")
     ref = participants.by_token(session, str(token))
     row = Participant.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
@@ -66,7 +66,7 @@ def _number(text: str, default: int) -> int:
 
 
 class TerminalConsumer(AsyncConsumer):
-    """The websocket of one window of a terminal."""
+    """The websocket of one browser window that shows a terminal."""
 
     client: Client | None = None
     hub = hub
@@ -84,11 +84,11 @@ class TerminalConsumer(AsyncConsumer):
 
     @property
     def identity(self) -> str:
-        """The id of the session, from the URL."""
+        """The id of the training session, from the URL."""
         return str(self.scope["url_route"]["kwargs"]["identity"])
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Attaches a window to the terminal, or sends the reason for a refusal and closes."""
+        """Accepts the connection and attaches the window to the terminal. On a refusal, sends the reason and closes."""
         parsed = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         query = {key: values[-1] for key, values in parsed.items()}
         self.step = query.get("step", "")[:60]
@@ -131,7 +131,7 @@ class TerminalConsumer(AsyncConsumer):
     async def _try_to_ask[**P](
         self, method: Callable[Concatenate[Terminals, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """As ``_ask``. If no lab is available, does nothing, because the window's next read reports that."""
+        """Calls ``_ask``. If no lab is available, does nothing, because the window's next read reports that."""
         with suppress(LabUnavailableError):
             await self._ask(method, *args, **kwargs)
 
@@ -165,8 +165,8 @@ class TerminalConsumer(AsyncConsumer):
     # Output.
 
     async def _show(self, participant: str, run: str, offset: int) -> None:
-        """Sends new output until the terminal ends. Before each piece, waits until the window has drawn enough of the
-        earlier ones."""
+        """Sends output from ``offset`` of the shell ``run`` on, until the terminal ends. Before each piece, waits until
+        the window has drawn enough of the earlier output."""
         known, change, size, ended = "?", -1, (0, 0), ""
         while True:
             chunk = await self._ask(Terminals.read_from, participant, self.window, run, offset, change, WAIT_S)
@@ -204,7 +204,8 @@ class TerminalConsumer(AsyncConsumer):
             raise OSError("the browser does not draw") from None
 
     async def _is_refused(self) -> bool:
-        """Whether the participant may no longer have the terminal. If so, sends the reason and closes the window."""
+        """Returns whether the participant may no longer have the terminal. Then sends the reason and closes the
+        window."""
         if time.monotonic() - self.checked_at < CHECK_S:
             return False
         owner = await self._authorise()
@@ -266,7 +267,7 @@ class TerminalConsumer(AsyncConsumer):
         self.type_task = self._task(self._type(participant))
 
     async def _type(self, participant: str) -> None:
-        """Passes input to the shell as fast as the shell reads it, and acknowledges it."""
+        """Passes input to the shell as fast as the shell reads it, and acknowledges it to the window."""
         pending = self.input
         while True:
             data = await pending.get()
@@ -282,7 +283,7 @@ class TerminalConsumer(AsyncConsumer):
             await self._send_message(frames.TerminalTaken(self.taken))
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
-        """Detaches the window from the terminal."""
+        """Detaches the window from the terminal, after the connection has ended."""
         owner, client = self.owner, self.client
         if owner is not None and client is not None:
             client.closing = True

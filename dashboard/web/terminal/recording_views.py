@@ -1,4 +1,4 @@
-"""Recordings of terminals for the instructor. In sessions that record them, participants see that."""
+"""The instructor's page with recordings of terminals. Participants are informed if a session records terminals."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,8 @@ from dashboard.web.training.step_context import workshop_in
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The recording of one step, with the step's title."""
+    """The recording of a participant's terminal in one step. ``step`` is the step's slug, ``title`` its number and
+    title."""
 
     step: str
     title: str
@@ -49,7 +50,7 @@ def _read(row: TrainingSession, key: str, step: str | None) -> dict[str, Any]:
 @require_GET
 @for_instructor
 async def recording(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
-    """The page with the recording of one participant in one step, as text."""
+    """Renders the page with the recording of one participant's terminal in one step, as text."""
     step = request.GET.get("step")
     context = await to_db_thread(_read, row, participant, step[:60] if step is not None else None)
     return await private_page(request, "terminal/recording.html", context)

@@ -1,4 +1,4 @@
-"""A step of a workshop, alone or in a training session. Every change is a POST; the response is the updated step."""
+"""Shows a step of a workshop and performs its actions, for users who work alone and for participants of a session."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,12 +41,12 @@ PART_HEADER = "X-Netmodes-Part"
 
 @dataclass(frozen=True, slots=True)
 class WorkshopPlace:
-    """The place where a user works on a workshop: the person, the URLs, the host, and the steps that are open.
+    """Where and with which permissions a person works on a workshop: URLs, host, and open steps.
 
     ``home`` is the URL of the overview, ``front`` the prefix of the steps' URLs, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
-    only watches. ``until`` and ``free`` are as in ``StepRunner``. ``closed`` is the reason why the user cannot work on
-    steps now. ``owner`` is the user who owns everything that a step launches. ``records`` reads the records from the
+    only watches. ``until`` and ``free`` are as in ``StepRunner``. ``closed`` is the reason why the person cannot work
+    on steps now. ``owner`` is the user who owns everything that a step launches. ``records`` returns the records in the
     progress.
     """
 
@@ -65,27 +65,27 @@ class WorkshopPlace:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def address(self, step: str) -> str:
-        """The URL of a step."""
+        """Returns the URL of a step."""
         return f"{self.front}{step}/"
 
     def stage(self, workshop: Workshop, records: Records, number: int) -> StepStage:
-        """The stage of the step with the index ``number``: locked, predict, run or done."""
+        """Returns the stage of the step with the index ``number``: locked, predict, run or done."""
         return step_stage(workshop, records, number, self.until, free=self.free)
 
     def is_locked(self, workshop: Workshop, progress: Progress, step: Step) -> bool:
-        """Whether the step is locked for this person. May query the database."""
+        """Returns whether the step is locked for this person. May query the database."""
         return self.stage(workshop, self.records(progress), workshop.index(step.slug) or 0) is StepStage.LOCKED
 
 
 async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
-    """The place of a user who works alone."""
+    """Returns the ``WorkshopPlace`` of a signed-in user who works alone."""
     home = f"/workshop/{workshop}/"
     return WorkshopPlace(await person_of(request), home, home, f"{home}result/", owner=(await request.auser()).pk)
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """The diagram, and the engine's images, with which the commands on the page can be typed as shown. Both are empty
-    if the engine does not answer."""
+    """Returns the diagram, and the images of the engine, which commands on the page use. Both are empty if the engine
+    does not answer."""
     if not place.runs:
         return HostView()
     try:
@@ -95,8 +95,8 @@ async def _view_host(place: WorkshopPlace) -> HostView:
 
 
 def _enter_line(place: WorkshopPlace) -> str:
-    """The command line that opens a shell on the server's private host; empty for a group, and if the engine is not a
-    private host."""
+    """Returns the command line that opens a shell on the server's private host; empty for a group, and if the engine is
+    not a private host."""
     engine = service.engine
     if place.group or not place.runs or engine is None or not engine.private:
         return ""
@@ -113,7 +113,7 @@ async def render_step(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The page of a step in its current state, with the ``result`` of an action."""
+    """Renders the page of a step in its current state. ``result`` is the result of an action."""
     progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
@@ -170,14 +170,14 @@ def _choice_text(step: Step, record: StepRecord) -> str:
 
 
 def _is_correct(step: Step, record: StepRecord) -> bool | None:
-    """Whether the prediction was true; None without a prediction, or if the truth is unknown."""
+    """Returns whether the prediction was correct; None without a prediction, or if the correct answer is unknown."""
     if step.predict is None or record.prediction is None or (step.predict.reading is not None and not record.truth):
         return None
     return _choice_text(step, record) == describe_truth(step, record.truth)
 
 
 def find_step(workshop: Workshop, slug: str) -> Step:
-    """The step with this slug. Raises Http404."""
+    """Returns the step with this slug. Raises Http404 if it does not exist."""
     number = workshop.index(slug)
     if number is None:
         raise Http404(_("There is no step with this name."))
@@ -185,7 +185,7 @@ def find_step(workshop: Workshop, slug: str) -> Step:
 
 
 async def require_step(workshop: str, slug: str) -> tuple[Workshop, Step]:
-    """The workshop and the step with these slugs. Raises Http404."""
+    """Returns the workshop and the step with these slugs. Raises Http404 if one of them does not exist."""
     found = await require_workshop(workshop)
     return found, find_step(found, slug)
 
@@ -193,8 +193,8 @@ async def require_step(workshop: str, slug: str) -> tuple[Workshop, Step]:
 async def refuse_locked(
     request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step
 ) -> HttpResponse | None:
-    """A page that states why the step is locked for the person; a redirect if they have not started the workshop; None
-    if the step is open."""
+    """Returns a page that states why the step is locked for the person, or a redirect if they have not started the
+    workshop; None if the step is open."""
     progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
@@ -214,8 +214,8 @@ async def refuse_locked(
 
 @dataclass(frozen=True, slots=True)
 class StepForm:
-    """A submitted form of a step. ``number`` is the index of the chosen answer, command or hint; ``pressed`` is False
-    for an automatic check."""
+    """A submitted form of a step. ``number`` is the index of the selected answer, command or hint. ``pressed`` is False
+    for an automatic check by the page's script."""
 
     action: StepAction
     number: int = 0
@@ -225,7 +225,7 @@ class StepForm:
 async def perform(
     request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step, form: StepForm
 ) -> HttpResponse:
-    """Performs the form's action in a step, and renders the updated step."""
+    """Performs the action of a form in a step, and returns the updated step."""
     refusal = await refuse_locked(request, place, workshop, step)
     if refusal is not None:
         return refusal
@@ -254,7 +254,7 @@ async def perform(
 
 
 async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step) -> HttpResponse:
-    """Requests the measurement of a step, and renders the updated step."""
+    """Requests the measurement of a step, and returns the updated step."""
     refusal = await refuse_locked(request, place, workshop, step)
     if refusal is not None:
         return refusal
@@ -275,7 +275,7 @@ async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop
 
 
 def parse_number(request: HttpRequest, name: str) -> int:
-    """A number below 1000 from a form field; -1 for anything else, which is then refused."""
+    """Returns the number below 1000 in a form field; -1 for anything else, which callers refuse."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 
@@ -291,10 +291,10 @@ def run_form(request: HttpRequest) -> StepForm:
 
 
 def check_form(request: HttpRequest) -> StepForm:
-    """Reads the form that checks the step; its field ``auto`` marks an automatic check by the page."""
+    """Reads the form that checks the step. Its field ``auto`` marks an automatic check."""
     return StepForm(StepAction.CHECK, pressed="auto" not in request.POST)
 
 
 def hint_form(request: HttpRequest) -> StepForm:
-    """Reads the form that records that a hint was opened."""
+    """Reads the form that records that the user has opened a hint."""
     return StepForm(StepAction.HINT, parse_number(request, "number"))

@@ -1,4 +1,5 @@
-"""The measurement of a step that makes a statement about speed. A button requests it, and the step shows it."""
+"""The measurement in a workshop step that makes a statement about speed. A button requests it; the step shows the
+result."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class StepMeasurement:
-    """The newest measurement of a step: its headline, or the reason if it failed. ``live``: it has not ended."""
+    """The newest measurement of a step: its headline or, if it failed, the reason. ``live`` is true if it has not
+    ended."""
 
     url: str
     live: bool
@@ -31,13 +33,15 @@ class StepMeasurement:
 
 
 def title_of(workshop: Workshop, step: Step) -> str:
-    """The title by which the measurements of a step are found."""
+    """Returns the title of a step's measurements, by which they are found."""
     return f"{workshop.title}: {step.title}"
 
 
 def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
-    """Requests a measurement and returns its id; if an earlier one has not ended, returns the id of that one. Raises
-    NoHostError or QuotaError."""
+    """Requests a measurement and returns its id. If an earlier measurement has not ended, returns its id instead.
+
+    Raises NoHostError or QuotaError.
+    """
     arms = tuple(ArmSpec(mode.value, mode) for mode in step.measure)
     spec, options = ExperimentSpec(title_of(workshop, step), "nginx", 80, arms), Options(seconds=SECONDS)
     if place.group:
@@ -46,8 +50,10 @@ def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
 
 
 def show(place: WorkshopPlace, workshop: Workshop, step: Step) -> StepMeasurement | None:
-    """The newest measurement of the step. None without one, and in a session without hosts, whose participants must not
-    see the instructor's own."""
+    """Returns the newest measurement of the step; None if it was not measured.
+
+    Also returns None in a session without hosts, because participants must not see the instructor's own measurements.
+    """
     if not step.measure or not place.runs:
         return None
     run = step_measurements.newest_run(title_of(workshop, step), place.owner, place.group)

@@ -23,12 +23,12 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def library() -> Library:
-    """The workshops of this installation."""
+    """Returns the library of the workshops of this installation."""
     return workshop_calls.library()
 
 
 async def require_workshop(slug: str) -> Workshop:
-    """The workshop with this slug. Raises Http404."""
+    """Returns the workshop with this slug. Raises Http404 if it does not exist."""
     workshop = await sync_to_async(library().get, thread_sensitive=False)(slug)
     if workshop is None:
         raise Http404(_("There is no workshop with this name."))
@@ -36,12 +36,12 @@ async def require_workshop(slug: str) -> Workshop:
 
 
 async def person_of(request: HttpRequest) -> str:
-    """The key under which the progress of the signed-in user is stored."""
+    """Returns the key under which the progress of the signed-in user is stored."""
     return store.user_person(int((await request.auser()).pk or 0))
 
 
 async def render_page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """Renders a template outside the event loop."""
+    """Renders a template in a thread, outside the event loop."""
     response: HttpResponse = await sync_to_async(render)(request, template, context, status=status)
     return response
 
@@ -49,8 +49,10 @@ async def render_page(request: HttpRequest, template: str, context: dict[str, An
 def list_steps(
     workshop: Workshop, records: Records, front: str = "", until: int | None = None, *, free: bool = False
 ) -> list[dict[str, Any]]:
-    """The steps for the navigation. ``front`` is the prefix of the steps' URLs; ``until`` and ``free`` are as in
-    ``StepRunner``."""
+    """Returns the steps as entries of the navigation.
+
+    ``front`` is the prefix of the steps' URLs. ``until`` and ``free`` are as in ``StepRunner``.
+    """
     front = front or f"/workshop/{workshop.slug}/"
     return [
         {
@@ -65,7 +67,7 @@ def list_steps(
 
 
 def _describe_progress(workshop: Workshop, progress: Progress | None) -> dict[str, Any]:
-    """Template context with the number of completed steps, and the URL at which to continue."""
+    """Returns template variables: the number of completed steps, and the URL at which to continue."""
     records = progress.records if progress else {}
     done = sum(1 for step in workshop.steps if records.get(step.slug, EMPTY).passed_at)
     complete = done == len(workshop.steps)
@@ -76,7 +78,7 @@ def _describe_progress(workshop: Workshop, progress: Progress | None) -> dict[st
 
 @require_GET
 async def workshops(request: HttpRequest) -> HttpResponse:
-    """The page of all workshops, with the user's progress."""
+    """Renders the page of all workshops, with the user's progress."""
     progress = await to_db_thread(store.load_all_progress, await person_of(request))
     entries = await sync_to_async(library().all, thread_sensitive=False)()
     usable = [
@@ -94,7 +96,7 @@ async def workshops(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
-    """The page of a workshop, with its steps."""
+    """Renders the page of a workshop, with its steps."""
     found = await require_workshop(workshop)
     progress = await to_db_thread(store.load_progress, await person_of(request), found.slug)
     context = {
@@ -109,7 +111,7 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
 
 @require_POST
 async def start(request: HttpRequest, workshop: str) -> HttpResponse:
-    """Starts a workshop or continues it, and leads to the current step."""
+    """Starts a workshop or continues it, and redirects to the current step."""
     found = await require_workshop(workshop)
     progress = await to_db_thread(store.start, await person_of(request), found.slug, found.digest, shared_clock())
 
@@ -128,7 +130,7 @@ async def again(request: HttpRequest, workshop: str) -> HttpResponse:
 
 @require_GET
 async def result(request: HttpRequest, workshop: str) -> HttpResponse:
-    """The page of the user's result, for printing."""
+    """Renders the page of the user's result, for printing."""
     found = await require_workshop(workshop)
     progress = await to_db_thread(store.load_progress, await person_of(request), found.slug)
     if progress is None:

@@ -1,1 +1,1 @@
-"""Accounts: what each request may do, the audit trail, and the pages of both."""
+"""Accounts: what the role of an account permits, the audit trail, and their pages."""

@@ -1,4 +1,4 @@
-"""The page of accounts for owners, and the page of the user's own account."""
+"""The page of all accounts for owners, and the page of the user's own account."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +44,7 @@ def _role(request: HttpRequest) -> Role:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def accounts_page(request: HttpRequest) -> HttpResponse:
-    """The page of all accounts. POST invites one, and shows its sign-in link once."""
+    """Renders the page of all accounts. POST invites an account, and shows its sign-in link once."""
     if request.method != "POST":
         return _page(request)
     typed = {field: request.POST.get(field, "").strip()[:200] for field in ("name", "email", "role")}
@@ -84,7 +84,8 @@ CHANGES: dict[str, Callable[[HttpRequest, int], None]] = {
 
 @require_POST
 def change(request: HttpRequest, account: int, what: str) -> HttpResponse:
-    """Changes an account: its role, a new sign-in link, deactivation, activation, or the end of its sessions."""
+    """Changes an account. ``what``: role, link (a new sign-in link), deactivate, activate, or sign-out (in all
+    browsers)."""
     row = next((row for row in accounts.listed() if row.id == account), None)
     if row is None or (what != "link" and what not in CHANGES):
         raise Http404(_("This account or command does not exist."))
@@ -101,8 +102,10 @@ def change(request: HttpRequest, account: int, what: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @threaded
 def own_account(request: HttpRequest) -> HttpResponse:
-    """The page of the user's own account, with a form to set or change the password. A change signs out all other
-    browsers."""
+    """Renders the page of the user's own account, with a form that sets or changes the password.
+
+    A new password signs the user out in all other browsers.
+    """
     user = User.objects.get(pk=request.user.pk or 0)
     kind = PasswordChangeForm if user.password and user.has_usable_password() else SetPasswordForm
     if request.method != "POST":

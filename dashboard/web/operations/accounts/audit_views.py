@@ -1,4 +1,4 @@
-"""The audit trail for the owner: a page with filters, and exports."""
+"""The audit trail for owners: a page with filters, and exports."""
 
 from urllib.parse import urlencode
 
@@ -22,7 +22,7 @@ def _filter(request: HttpRequest) -> AuditFilter:
 
 @require_safe
 def trail(request: HttpRequest) -> HttpResponse:
-    """A page of the audit trail, newest entries first."""
+    """Renders a page of the audit trail, newest entries first."""
     chosen = _filter(request)
     total = audit.count(chosen)
     pages = Paginator(range(total), PER_PAGE)
@@ -45,7 +45,7 @@ def trail(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def export(request: HttpRequest, ending: str) -> HttpResponse:
-    """The chosen entries as a file; ``ending`` is ``json`` (audit/1) or ``csv``."""
+    """Returns the entries that match the filters as a file. ``ending`` is ``json`` (audit/1) or ``csv``."""
     entries = audit.read(_filter(request))
     if ending == "json":
         response = json_response(entries)

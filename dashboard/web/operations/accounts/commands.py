@@ -1,4 +1,4 @@
-"""All commands of the pages and the API: their names in the audit trail, and the actions that the role must allow."""
+"""All commands of the pages and the API: their names in the audit trail, and the actions that the role must permit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from dashboard.core.operations.roles import Action, OwnedKind
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A POST route. ``kind`` is the kind of object that the id in its URL identifies, None if no account can own it.
-    ``named_by`` are the parts of the URL that the audit trail shows."""
+    """A command, which a POST route executes. ``kind`` is the kind of object that the id in its URL identifies.
+
+    ``kind`` is None if no account can own the object. ``named_by`` are the parts of the URL that the audit trail shows.
+    """
 
     name: str
     action: Action
@@ -155,11 +157,14 @@ PAGES: Mapping[str, Action] = {
 
 
 def is_participants(route: str) -> bool:
-    """Whether the views themselves check access for this route, because participants or clients without an account use
-    it."""
+    """Returns whether the views of this route check access themselves, because users without an account use it.
+
+    These users are participants, and clients such as machines that join.
+    """
     return route in NOT_RECORDED or route.startswith(PARTICIPANT_PREFIXES)
 
 
 def command_at(route: str, values: Mapping[str, object]) -> Command | None:
-    """The command of a POST request; None if the route has none."""
+    """Returns the command of a POST request; None if its route has no command. ``values`` are the parameters in the
+    URL."""
     return COMMANDS.get(route.replace("<action>", str(values.get("action", "")))) or COMMANDS.get(route)

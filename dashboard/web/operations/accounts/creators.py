@@ -1,4 +1,4 @@
-"""The creators of objects in lists, and the filter “mine”. Both are shown only if more than one account exists."""
+"""The creators of objects in lists, and the filter “mine”. Pages show both only if more than one account exists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,17 @@ from dashboard.store.operations import accounts
 
 @dataclass(frozen=True, slots=True)
 class Creators:
-    """The names of accounts by id, empty with a single account. ``ids`` are the creators whose objects are shown, None
-    for all."""
+    """The accounts whose objects a list shows. ``names`` are the names of all accounts by id, empty with a single
+    account.
+
+    ``ids`` are the accounts whose objects are shown, None for all. The id None stands for objects without an owner.
+    """
 
     names: Mapping[int | None, str]
     ids: frozenset[int | None] | None
 
     def filter[M: Model](self, rows: QuerySet[M]) -> QuerySet[M]:
-        """Restricts rows to objects of the shown creators."""
+        """Restricts rows to the objects of the accounts in ``ids``."""
         if self.ids is None:
             return rows
         unowned = Q(owner=None) if None in self.ids else Q(pk__in=())
@@ -27,12 +30,13 @@ class Creators:
 
     @property
     def context(self) -> dict[str, Any]:
-        """The template context for ``{% creator %}`` and ``operations/accounts/_owner_filter.html``."""
+        """The template variables for ``{% creator %}`` and ``operations/accounts/_owner_filter.html``."""
         return {"creators": self.names, "mine": self.ids is not None}
 
 
 def creators_of(request: HttpRequest) -> Creators:
-    """The creators for a list; ``?owner=me`` restricts it to the user's own objects. Queries the database."""
+    """Returns the creators for a list. ``?owner=me`` restricts the list to the user's own objects. Queries the
+    database."""
     names = accounts.creator_names()
     if not names or request.GET.get("owner") != "me":
         return Creators(names, None)

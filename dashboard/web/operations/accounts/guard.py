@@ -1,4 +1,4 @@
-"""Checks before each request what the role of the account allows, and writes the audit trail."""
+"""Checks for each request what the role of the account permits, and writes the audit trail."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -27,15 +27,17 @@ WITHOUT_ACCOUNT = frozenset({"/readyz", "/metrics"})
 
 
 def role_in(request: HttpRequest) -> Role | None:
-    """The role of the account that sends a request; None without an account."""
+    """Returns the role of the account that sends a request; None without an account."""
     return getattr(request, "role", None)
 
 
 def refusal_of(
     request: HttpRequest, action: Action, kind: OwnedKind | None = None, identity: str = ""
 ) -> Refusal | None:
-    """Why the account that sends the request may not perform this action, or not on this object; None if it may.
-    Queries the database."""
+    """Returns why the account that sends the request may not perform this action; None if it may. Queries the database.
+
+    ``kind`` and ``identity``: the object that the action changes, if there is one.
+    """
     role = role_in(request)
     if role is None:
         return Refusal(_("Sign in first."))
@@ -44,7 +46,7 @@ def refusal_of(
 
 
 def refuse_account(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    """The response 403 with the reason: a page, or JSON under /api/."""
+    """Returns a 403 response with the reason: a page, or JSON under /api/."""
     if request.path_info.startswith("/api/"):
         return JsonResponse({"detail": refusal.sentence}, status=403)
     context = {"status": 403, "title": _("Your account cannot do this"), "sentence": refusal.sentence}
@@ -64,8 +66,10 @@ def _new_entry(request: HttpRequest) -> audit.PendingEntry:
 
 
 def _name_hidden(request: HttpRequest, entry: audit.PendingEntry) -> None:
-    """Adds the command's name to the audit entry of a request that other middleware refused, because the object is
-    hidden from the account."""
+    """Adds the command's name to the audit entry of a request that other middleware has refused.
+
+    Other middleware refuses requests about objects that are hidden from the account.
+    """
     with suppress(Resolver404):
         match = resolve(request.path_info)
         if (command := command_at(match.route, match.kwargs)) is not None:
@@ -81,15 +85,17 @@ def _store(entry: audit.PendingEntry, outcome: str) -> None:
 
 
 class AccountMiddleware:
-    """Refuses requests that the role of the account does not allow, and records each command in the audit trail. If the
-    store records a command, this happens in the command's own transaction; otherwise after the response, with the
-    outcome."""
+    """Refuses requests that the role of the account does not permit, and records each command in the audit trail.
+
+    If the store records a command, this happens in the command's own transaction. Otherwise it happens after the
+    response, with the outcome.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Sets ``request.role`` for views and templates; stores the audit entry after the response."""
+        """Sets ``request.role`` for views and templates. Stores the audit entry after the response."""
         if request.path_info in WITHOUT_ACCOUNT or LINK_PATH.fullmatch(request.path_info):
             return self.get_response(request)
         entry = request.audit = _new_entry(request)  # type: ignore[attr-defined]
@@ -103,7 +109,8 @@ class AccountMiddleware:
         return response
 
     def process_view(self, request: HttpRequest, _view: Any, _args: Any, values: dict[str, Any]) -> HttpResponse | None:
-        """Answers 403 if the role does not allow the command or the page; None lets the view answer."""
+        """Answers 403 if the role does not permit the command or the page. Otherwise returns None, so that the view
+        answers."""
         role, match = role_in(request), request.resolver_match
         if role is None or match is None or is_participants(match.route):
             return None
@@ -136,5 +143,5 @@ class AccountMiddleware:
 
 
 def account_context(request: HttpRequest) -> dict[str, str]:
-    """A context processor that adds the role of the account, empty without one."""
+    """Context processor that adds the role of the account, empty without an account."""
     return {"role": str(role_in(request) or "")}

@@ -32,12 +32,14 @@ class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
     possible."""
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
-        """Always False, because signing up is not possible."""
+        """Returns False, because signing up is not possible."""
         return False
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Signs the person in, or refuses. In both cases it raises ImmediateHttpResponse, which ends django-allauth's
-        own handling."""
+        """Signs the person in, or refuses.
+
+        In both cases raises ImmediateHttpResponse, which ends django-allauth's own handling.
+        """
         raise ImmediateHttpResponse(_enter(request, sociallogin))
 
     def on_authentication_error(self, request: HttpRequest, *_args: Any, error: Any = None, **_context: Any) -> None:
@@ -50,7 +52,8 @@ class InvitedOnlyAdapter(DefaultSocialAccountAdapter):
 
 
 def _invited(sociallogin: SocialLogin) -> User | None:
-    """The active account that belongs to this person; None if no account does, or the address matches several."""
+    """Returns the active account of this person; None if no account matches, or if the address belongs to several
+    accounts."""
     if sociallogin.is_existing:
         known = sociallogin.user
         return known if isinstance(known, User) and known.is_active else None
@@ -76,8 +79,11 @@ def _enter(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
 @require_POST
 @threaded
 def start(request: HttpRequest) -> HttpResponseBase:
-    """Sends the browser to the provider, by a page instead of a redirect: browsers apply ``form-action`` of the content
-    security policy also to redirects after a form, and a provider may redirect further."""
+    """Sends the browser to the provider, with a page instead of a redirect.
+
+    Browsers apply ``form-action`` of the content security policy also to redirects after a form, and a provider may
+    redirect further.
+    """
     try:
         provider = social_adapter().get_provider(request, PROVIDER)
         answer: HttpResponse = provider.redirect_from_request(request)
@@ -96,5 +102,5 @@ def start(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 @threaded
 def callback(request: HttpRequest, provider_id: str) -> HttpResponseBase:
-    """Handles the provider's answer, a code that django-allauth exchanges for the person's id and address."""
+    """Handles the provider's answer: a code that django-allauth exchanges for the person's id and address."""
     return keep_secret(finish(request, provider_id))

@@ -1,1 +1,1 @@
-"""Machines that have joined: their page, the request to join, and their access to NATS."""
+"""Machines that have joined: their page, the request to join, their swarm, and their access to NATS."""

@@ -1,4 +1,4 @@
-"""Other machines as clients of an experiment's paths, described by their labs."""
+"""Other machines as clients that send requests over the paths of an experiment."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,11 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 
 @dataclass(frozen=True, slots=True)
 class ClientChoice:
-    """A machine in the form that starts a measurement, with the reason if it cannot be chosen. ``part`` is the number
-    of the experiment's part on this machine, 0 without one; a measurement on that part cannot use the machine as a
-    client on another machine."""
+    """A machine in the form that starts a measurement. ``problem`` is the reason if it cannot be selected.
+
+    ``part`` is the number of the experiment's part on this machine, 0 if it has none. A measurement of that part cannot
+    use the machine, because a client must be another machine.
+    """
 
     name: str
     problem: str = ""
@@ -37,14 +39,16 @@ class ClientChoice:
 
 
 def row_of(name: str) -> str | None:
-    """The value of the column ``machine`` for this name: None for the installation's own machine."""
+    """Returns the value of the database column ``machine`` for a name: None for the installation's own machine."""
     return None if name == SERVER else name
 
 
 def other_machines(machine: str | None) -> dict[str, str]:
-    """All machines other than ``machine`` by name, with the reason if they cannot send requests, otherwise an empty
-    text. The installation's own machine is called ``server``, and is omitted while its lab has no engine. Call this in
-    a thread."""
+    """Returns all machines other than ``machine``, by name, with the reason if they cannot send requests (otherwise
+    empty).
+
+    The installation's own machine is called ``server``. It is omitted while its lab has no engine. Call it in a thread.
+    """
     labs = service.labs
     if labs is None:
         return {}
@@ -61,13 +65,13 @@ def other_machines(machine: str | None) -> dict[str, str]:
 
 
 def _installation_machine() -> dict[str, str]:
-    """The name of the installation's own machine with an empty problem; an empty dict while its lab has no engine."""
+    """Returns the installation's own machine in the format of ``other_machines``; empty while its lab has no engine."""
     labs = service.labs
     return {SERVER: ""} if labs is not None and labs.server.accepts_calls and labs.server.facts.engine else {}
 
 
 def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
-    """The machines from which the paths of an experiment can be measured. Call this in a thread."""
+    """Returns the machines from which the paths of an experiment can be measured. Call it in a thread."""
     record = experiment_store.load(experiment) if service.labs is not None else None
     if record is None or record.host:
         return ()
@@ -77,8 +81,10 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
 
 
 def arm_names(experiment: str) -> frozenset[str]:
-    """The keys of a part's arms, read from the row of the experiment to which it belongs, because no lab can write that
-    row. Call this in a thread."""
+    """Returns the keys of the arms of a part. Call it in a thread.
+
+    They are read from the row of the whole experiment, because no lab can write that row.
+    """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
     found = parts.parts_of(whole) if whole is not None else ()
@@ -86,8 +92,10 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """For a part of an experiment: an arm of each other part that is on the experiment's overlay network, by machine.
-    Call this in a thread."""
+    """Returns for a part of an experiment, by machine, an arm of each other part that is on their overlay network.
+
+    Call it in a thread.
+    """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
     found: dict[str, OverlayArm] = {}
@@ -105,8 +113,10 @@ def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
 async def view_clients(
     names: Sequence[str], problems: dict[str, str], arms: Mapping[str, OverlayArm]
 ) -> tuple[MachineClient, ...]:
-    """Reads the interfaces and routes of these machines now. ``problems`` states why some cannot be clients; ``arms``
-    are their arms of the same experiment."""
+    """Reads the current interfaces and routes of machines. ``problems`` states why some of them cannot be clients.
+
+    ``arms``: an arm of the same experiment on each machine, by its name.
+    """
     usable = [name for name in names if not problems.get(name)]
     shown = await asyncio.gather(*(_view(name, arms.get(name)) for name in usable[:MAX_CLIENTS]))
     missing = [MachineClient(name, problem=problems[name]) for name in names if problems.get(name)]
@@ -122,6 +132,6 @@ async def _view(name: str, arm: OverlayArm | None) -> MachineClient:
 
 
 async def find_clients(machine: str | None, experiment: str) -> tuple[MachineClient, ...]:
-    """All machines other than ``machine``, as clients of an experiment on ``machine``."""
+    """Returns all machines other than ``machine``, as clients of an experiment that runs on ``machine``."""
     problems = await to_db_thread(other_machines, machine)
     return await view_clients(tuple(problems), problems, await to_db_thread(overlay_arms, experiment))

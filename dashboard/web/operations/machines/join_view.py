@@ -1,4 +1,7 @@
-"""``POST /machines/join/``: a machine exchanges its token for credentials. The request is not sent by an account."""
+"""The view ``POST /machines/join/``, with which a machine exchanges its join token for credentials.
+
+No account sends this request.
+"""
 
 import math
 
@@ -20,7 +23,7 @@ MAX_BYTES = 16_384
 
 
 class JoinRequest(msgspec.Struct, frozen=True):
-    """The body of the request of a machine that joins."""
+    """The body of the request with which a machine joins."""
 
     token: str
     name: str
@@ -36,8 +39,10 @@ def _refuse(status: int, sentence: str) -> HttpResponse:
 @require_POST
 @threaded
 def join(request: HttpRequest) -> HttpResponse:
-    """Returns the credentials as JSON, or a sentence as ``problem``. Requests from browsers are refused, because there
-    is no CSRF token."""
+    """Returns the credentials as JSON, or a JSON object in which ``problem`` is the reason of the refusal.
+
+    Refuses requests from browsers, because the view has no CSRF protection.
+    """
     if request.COOKIES or "Origin" in request.headers:
         return _refuse(403, _("Only ./netmodes join sends this request."))
     try:

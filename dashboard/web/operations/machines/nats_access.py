@@ -1,6 +1,6 @@
 """Admits machines to NATS with permissions for their own subjects, and closes the connections of revoked machines.
 
-NATS sends a request (auth callout) whenever a client connects as a user that ``nats.conf`` does not contain; a queue
+NATS sends a request (auth callout) whenever a client connects as a user that ``nats.conf`` does not contain. A queue
 group selects one web process to answer. So no file must be written or reloaded, and a revoked machine is refused at
 once.
 """
@@ -30,8 +30,11 @@ PASS_S = 5.0
 
 
 class NatsAccess:
-    """Answers authorization requests of NATS servers, in the server's loop. ``refuse`` is called with the names of the
-    revoked machines."""
+    """Answers authorization requests of NATS servers, in the server's event loop.
+
+    ``refuse`` is called with the names of all revoked machines. ``has_key`` returns whether a machine has a key;
+    ``list_revoked`` returns the revoked machines.
+    """
 
     def __init__(
         self,
@@ -50,13 +53,13 @@ class NatsAccess:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Starts answering requests, and closing connections of revoked machines."""
+        """Starts to answer requests, and to close the connections of revoked machines."""
         await self._nats.listen(AUTH, lambda message: self._run(self._answer(message)), AUTH_QUEUE)
         await self._nats.listen(self._inbox, lambda message: self._run(self._kick(message)))
         self._run(self._watch())
 
     async def close(self) -> None:
-        """Stops answering and closing."""
+        """Stops all tasks of this object."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -85,8 +88,10 @@ class NatsAccess:
             await asyncio.sleep(PASS_S)
 
     async def end_revoked(self) -> None:
-        """Stops calls to revoked machines, and asks the NATS servers for their connections, so that ``_kick`` can close
-        those of revoked machines."""
+        """Stops calls to revoked machines, and asks the NATS servers for their connections.
+
+        ``_kick`` receives these lists and closes the connections of revoked machines.
+        """
         try:
             self._revoked = await to_db_thread(self._list_revoked)
         except DatabaseError as error:

@@ -1,4 +1,4 @@
-"""Prepares machines for their page."""
+"""Prepares machines for the page of all machines."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -27,9 +27,11 @@ _OWN = MachineRecord(SERVER, MachineFacts(), {}, False, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True)
 class MachineLine:
-    """One line of the page. ``engine`` is the engine's name and version; ``lag_s`` is the number of seconds since the
-    last heartbeat, None without one. ``problem`` is the reason for a state that needs attention, or states what still
-    runs on a drained machine."""
+    """A machine as a line of the page. ``engine`` is the engine's name and version.
+
+    ``lag_s`` is the number of seconds since the last heartbeat; None if none has arrived. ``problem`` is the reason for
+    a state that needs attention, or states what still runs on a drained machine.
+    """
 
     record: MachineRecord
     state: MachineState
@@ -49,7 +51,7 @@ class MachineLine:
 
     @property
     def is_usable(self) -> bool:
-        """Whether experiments and hosts on the machine can be used."""
+        """Whether experiments and private hosts on the machine can be used."""
         return self.state in {MachineState.CONNECTED, MachineState.DRAINING, MachineState.NO_LAB}
 
     @property
@@ -100,7 +102,7 @@ def _describe_drain(machine: str) -> str:
 
 
 def _own_line() -> MachineLine | None:
-    """The line of the installation's own machine; None in an installation that machines cannot join."""
+    """Returns the line of the installation's own machine; None in an installation that machines cannot join."""
     if service.labs is None:
         return None
     lab = service.labs.server
@@ -115,13 +117,13 @@ def _own_line() -> MachineLine | None:
 
 
 def list_lines() -> tuple[MachineLine, ...]:
-    """The lines of all machines: first the installation's own, last the revoked ones."""
+    """Returns the lines of all machines: first the installation's own, last the revoked ones."""
     own, lines = _own_line(), [_line(record) for record in machines.list_machines()]
     joined = sorted(lines, key=lambda line: (line.record.is_revoked, line.record.name))
     return (*([own] if own is not None else []), *joined)
 
 
 def stamp_of(lines: tuple[MachineLine, ...]) -> str:
-    """A text that changes with everything in the lines except the times of heartbeats."""
+    """Returns a hash of everything in the lines except the times of heartbeats. The page changes if it changes."""
     shown = [(line.state, line.problem, line.is_connected, replace(line.record, seen_at=0.0)) for line in lines]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

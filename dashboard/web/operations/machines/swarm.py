@@ -1,7 +1,7 @@
 """The page of the swarm of machines: its members, and the commands that form and end it.
 
-Labs do not communicate with each other: a web process calls them one after the other, and carries the token of the
-first one to the rest.
+Labs do not communicate with each other. A web process calls them one after the other, and passes the token of the first
+one to the rest.
 """
 
 import asyncio
@@ -42,8 +42,10 @@ WAIT_S = 60.0
 
 
 def _names() -> tuple[str, ...]:
-    """The names of the machines to call, including the installation's own if it has an engine. Call this in a
-    thread."""
+    """Returns the names of the machines to call. Call it in a thread.
+
+    They include the installation's own machine if it has an engine.
+    """
     labs = service.labs
     if labs is None:
         return ()
@@ -52,7 +54,7 @@ def _names() -> tuple[str, ...]:
 
 
 async def read_machines() -> tuple[SwarmMachine, ...]:
-    """The machines with their current state in the swarm, as their labs report it."""
+    """Returns the machines with their current state in the swarm, as their labs report it."""
     return tuple(await asyncio.gather(*map(_read, await to_db_thread(_names))))
 
 
@@ -67,8 +69,10 @@ async def _read(name: str) -> SwarmMachine:
 
 
 async def form(plan: SwarmPlan) -> None:
-    """Forms the swarm, or lets further machines join it. If a machine fails, the machines that have joined leave again,
-    and SwarmRefusedError names it."""
+    """Forms the swarm, or makes further machines join it.
+
+    If a machine fails, the machines that have joined leave again, and SwarmRefusedError names the machine.
+    """
     first, member = plan.first, plan.addresses[plan.first]
     entered = [first] if plan.is_new else []
     name = first
@@ -91,8 +95,10 @@ async def form(plan: SwarmPlan) -> None:
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
     """Makes machines leave the swarm, one after the other, because each must inform the rest (``engine.lans.swarm``).
-    Returns the reasons of those that have not left. Reads all states first, because the Engine answers slowly once too
-    few machines are left to elect a leader."""
+
+    Returns a sentence for each machine that has not left. Reads all states first, because the Engine answers slowly
+    once too few machines are left to elect a leader.
+    """
     problems, left = [], []
     for one in await asyncio.gather(*map(_read, names)):
         if one.swarm.membership is Membership.FOREIGN:  # it stays in the foreign swarm
@@ -111,8 +117,10 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
 
 
 async def end_everywhere() -> bool:
-    """Ends the swarm on all machines, because one of its managers is no longer trusted. Returns whether all have left
-    it; the page names those that have not."""
+    """Ends the swarm on all machines, because one of its managers is no longer trusted.
+
+    Returns whether all machines have left the swarm. The page names those that have not.
+    """
     lock = SwarmLock()
     is_alone = await to_db_thread(lock.acquire, WAIT_S)
     try:
@@ -123,7 +131,7 @@ async def end_everywhere() -> bool:
 
 @asynccontextmanager
 async def _alone() -> AsyncIterator[None]:
-    """Holds the lock of the swarm during the block. Raises SwarmRefusedError if another request holds it."""
+    """Context manager that holds the lock of the swarm. Raises SwarmRefusedError if another request holds the lock."""
     lock = SwarmLock()
     if not await to_db_thread(lock.acquire):
         raise SwarmRefusedError(_("Another request is changing the swarm. Wait until it has ended."))
@@ -134,8 +142,11 @@ async def _alone() -> AsyncIterator[None]:
 
 
 def _known() -> tuple[dict[str, float], dict[str, float]]:
-    """When each revoked machine was revoked, and when each machine entered the swarm, in seconds since the epoch by
-    name."""
+    """Returns two dictionaries by name: when each machine was revoked, and when it entered the swarm, in seconds since
+    the epoch.
+
+    The first contains only machines that were revoked.
+    """
     records = machines.list_machines()
     revoked = {record.name: record.last_revoked_at for record in records if record.last_revoked_at}
     return revoked, {record.name: record.swarm_since for record in records}
@@ -163,7 +174,7 @@ def _name_in_audit(request: HttpRequest, what: str, names: Sequence[str]) -> Non
 
 
 async def _change(request: HttpRequest, what: str) -> None:
-    """Forms or ends the swarm, as the form requests. Raises SwarmRefusedError."""
+    """Forms or ends the swarm, as the form requests. Raises SwarmRefusedError with a sentence for the user."""
     found, chosen = await read_machines(), request.POST.getlist("machine")
     names = [one.name for one in found if (one.is_member if what == "end" else one.name in chosen)]
     _name_in_audit(request, what, names)
@@ -180,7 +191,7 @@ async def _change(request: HttpRequest, what: str) -> None:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 async def page(request: HttpRequest) -> HttpResponse:
-    """The page of the swarm. POST forms the swarm with the chosen machines, or ends it."""
+    """Renders the page of the swarm. POST forms the swarm with the selected machines, or ends it."""
     if request.method != "POST":
         return await _page(request)
     what = request.POST.get("what", "")

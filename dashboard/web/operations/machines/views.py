@@ -1,4 +1,4 @@
-"""The page Machines: all machines that have joined, with the state of their labs, and the owner's commands."""
+"""The page of all machines, with the state of their labs, and the owner's commands."""
 
 from typing import Any
 
@@ -41,14 +41,14 @@ def _page(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse
 @require_safe
 @threaded
 def listing(request: HttpRequest) -> HttpResponse:
-    """The page of all machines. It reloads its content every second."""
+    """Renders the page of all machines, which reloads its content every second."""
     return _page(request)
 
 
 @require_POST
 @threaded
 def create_token(request: HttpRequest) -> HttpResponse:
-    """Creates a token, and shows the command that contains it once."""
+    """Creates a join token, and shows the command that contains it once."""
     address = request.POST.get("address", "").strip().rstrip("/")
     if problem := joining.installation_problem() or address_problem(address):
         return _page(request, 400, problem=problem, address=address)
@@ -59,7 +59,7 @@ def create_token(request: HttpRequest) -> HttpResponse:
 @require_POST
 @threaded
 def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
-    """Invalidates an unused token."""
+    """Revokes an unused join token."""
     if not join_tokens.revoke(token):
         raise Http404(_("This token does not exist, or can no longer be used."))
     return redirect("/machines/")
@@ -74,8 +74,10 @@ def _change(name: str, what: str) -> bool:
 
 @require_POST
 async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Drains a machine, makes a drained machine available again, or revokes a machine. After a revocation, all other
-    machines leave the swarm, because the revoked machine may be a manager of it."""
+    """Changes a machine. ``what``: drain, undrain (make it available again) or revoke.
+
+    After a revocation, all other machines leave the swarm, because the revoked machine may be a manager of it.
+    """
     if not await to_db_thread(_change, name, what):
         raise Http404(_("This machine or command does not exist."))
     if what == "revoke":
