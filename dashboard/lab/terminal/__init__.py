@@ -1,1 +1,1 @@
-"""Shells on private hosts, which terminals in the browser use."""
+"""Terminals in the browser: their shells on private hosts."""

@@ -1,8 +1,8 @@
-"""Runs ``netstat`` and ``ss`` for a terminal in the host's network namespace but outside its other namespaces, so that
+"""Runs ``netstat`` and ``ss`` for a terminal: in the host's network namespace but outside its other namespaces, so that
 they can name processes.
 
-In the terminal, both commands are small scripts that use curl to send their command line to a Unix socket, which only
-this terminal has. ``core.terminal.socket_tools`` lists the permitted options.
+In the terminal, both commands are small scripts that use curl to send their command line to a unix socket, which only
+this terminal has. ``core.terminal.socket_tools`` determines which options are permitted.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ RUN_TIMEOUT_S = 10.0
 
 
 class SocketToolServer:
-    """Serves ``netstat`` and ``ss`` on the Unix socket of one terminal."""
+    """Runs ``netstat`` and ``ss`` for one terminal. Receives their command lines at a unix socket and answers with
+    their output."""
 
     def __init__(self, host: PrivateHost) -> None:
         self._host = host
@@ -32,7 +33,7 @@ class SocketToolServer:
         self._slots = asyncio.Semaphore(MAX_PARALLEL)
 
     async def open(self) -> Path:
-        """Starts listening, and returns the path of the socket."""
+        """Starts listening. Returns the path of the socket."""
         self._server = await asyncio.start_unix_server(self._answer, self._path)
         os.chown(self._path, self._host.owner, self._host.owner)  # the shell is root of the host
         return self._path
@@ -80,7 +81,8 @@ def _head(status: str) -> bytes:
 
 
 async def _read_command(reader: asyncio.StreamReader) -> list[str]:
-    """The command line in the body of a request, split into arguments. ValueError if it is missing or too long."""
+    """Returns the command line in the body of an HTTP request, split into arguments. Raises ValueError if it is missing
+    or too long."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     fields = dict(line.split(":", 1) for line in head.splitlines()[1:] if ":" in line)
     length = int(fields.get("content-length", "0"))

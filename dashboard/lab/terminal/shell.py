@@ -1,8 +1,7 @@
-"""One terminal: its shell, its latest output, and the windows that show it.
+"""One terminal: its shell, its latest output, and the browser windows that show it.
 
-All methods run in the lab's event loop; a shell is started and ended in a thread. Flow control: while no window keeps
-up with the output, or the output exceeds its rate limit, nothing is read from the shell, so that the printing program
-blocks.
+All methods run in the lab's event loop; a shell is started and ended in a thread. Flow control: output is not read from
+the shell while all windows are too far behind, or while it exceeds its rate limit. The program that prints then blocks.
 """
 
 import asyncio
@@ -22,8 +21,8 @@ READS_PER_EVENT = 4
 
 @dataclass(slots=True)
 class Window:
-    """A window that shows the terminal. ``read_to`` is the offset up to which it has read the output; ``requested_at``
-    is when it last requested output, in seconds by the loop's clock."""
+    """A browser window that shows the terminal. ``read_to`` is the offset up to which it has read the output.
+    ``requested_at`` is the time at which it last requested output, in seconds by the loop's clock."""
 
     size: tuple[int, int]
     step: str = ""
@@ -33,11 +32,13 @@ class Window:
 
 @dataclass(eq=False, slots=True)
 class Terminal:
-    """The terminal of one participant. ``on_output`` is called with the output, and ``on_exit`` when the shell has
+    """The terminal of one participant. ``on_output`` is called with new output, and ``on_exit`` when the shell has
     ended.
 
-    ``run`` identifies the shell; ``ended`` and ``can_restart`` are as in ``OutputChunk``. ``step`` is the workshop step
-    in which the latest input was typed."""
+    ``run`` identifies the shell. ``ended`` and ``can_restart`` are as in ``OutputChunk``. ``change`` counts the changes
+    that windows must show other than output, such as a new size. ``step`` is the workshop step in which the latest
+    input was typed.
+    """
 
     owner: limits.TerminalOwner
     on_output: Callable[[bytes], None]
@@ -62,7 +63,7 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """The largest size that fits all windows, in columns and rows."""
+        """The largest size that fits into all windows, in columns and rows."""
         return limits.common_size([window.size for window in self.windows.values()])
 
     def _wake_readers(self) -> None:
@@ -91,8 +92,8 @@ class Terminal:
         can_restart: bool = True,
         describe: Callable[[int | None], Awaitable[str]] | None = None,
     ) -> None:
-        """Ends the shell, if it runs. Participants see ``reason`` or, if it is empty, what ``describe`` returns for the
-        shell's exit status."""
+        """Ends the shell if it runs. Participants see ``reason`` or, if it is empty, the sentence that ``describe``
+        returns for the shell's exit status. ``can_restart``: whether participants may start a new shell."""
         shell = self.shell
         if shell is None:
             if reason and (reason != self.ended or can_restart != self.can_restart):
@@ -129,8 +130,8 @@ class Terminal:
         self._reading = False
 
     def _is_ahead(self) -> bool:
-        """Whether the output is too far ahead of all windows. False without windows: old output is then dropped
-        instead."""
+        """Returns whether the output is too far ahead of all windows. If no window is open, returns False; then old
+        output is dropped."""
         if not self.windows:
             return False
         return self.scrollback.end - max(window.read_to for window in self.windows.values()) > limits.WINDOW_BYTES
@@ -166,34 +167,39 @@ class Terminal:
     # The windows.
 
     def open_window(self, key: str, cols: int, rows: int, step: str) -> None:
-        """Adds a window."""
+        """Adds the window ``key`` and adapts the size of the terminal. ``step`` is the workshop step that the window
+        shows."""
         self.windows[key] = Window(limits.clamp_size(cols, rows), step, requested_at=asyncio.get_running_loop().time())
         self.step = step
         self.fit()
 
     def close_window(self, key: str, now: float) -> None:
-        """Removes a window."""
+        """Removes the window ``key``, if it is open. ``now`` is in seconds since the epoch."""
         if self.windows.pop(key, None) is not None:
             self.seen_at = now
             self.fit()
             self._resume_if_read()
 
     def close_lost(self, now: float) -> None:
-        """Removes windows that no longer request output, because their web process was killed."""
+        """Removes windows that no longer request output, because the web process that served them was killed. ``now``
+        is in seconds since the epoch."""
         loop_time = asyncio.get_running_loop().time()
         for key in [key for key, window in self.windows.items() if loop_time - window.requested_at > limits.LOST_S]:
             self.close_window(key, now)
 
     def fit(self) -> None:
-        """Sets the size of the shell's terminal to the common size of its windows."""
+        """Sets the size of the shell's terminal to ``size``, and makes waiting windows show it."""
         if self.windows and self.shell is not None:
             self.shell.resize(*self.size)
         self._count_change()
 
     async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
-        """The output after ``offset``; from the start of the scrollback if the shell is not ``run``. If there is no new
-        output, waits for it up to ``wait_s`` seconds. Returns earlier if another shell starts, or if the counter of
-        other changes (sizes, end) is not ``change``."""
+        """Returns the output after ``offset`` for the window ``key``. If the shell is no longer ``run``, returns the
+        output of the current shell from the start of the scrollback.
+
+        If there is no new output, waits for it up to ``wait_s`` seconds. Returns earlier if another shell starts, or if
+        the counter of other changes (``Terminal.change``) differs from ``change``.
+        """
         if key in self.windows:
             self.windows[key].requested_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):
@@ -211,7 +217,7 @@ class Terminal:
     # Input.
 
     async def write(self, data: bytes) -> None:
-        """Sends input to the shell; returns when the shell has read all of it or has ended."""
+        """Sends input to the shell. Returns when the shell has read all of it or has ended."""
         async with self._write_lock:
             run = self.run
             while data and self.shell is not None and self.run == run:

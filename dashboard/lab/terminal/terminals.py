@@ -1,8 +1,8 @@
-"""The terminals of participants. Each participant has one, on the private host of the group, shown in any number of
-windows up to a limit.
+"""The terminals of participants. Each participant has one terminal, on the private host of the group. It can be shown
+in several windows.
 
-The methods that web processes use take and return plain values, and run in the lab's event loop. A terminal ends with
-its host, its session or its participant, or when it is idle.
+The methods that web processes call have plain arguments and results. All methods run in the lab's event loop. A
+terminal ends with its host, its session or its participant, or when it is idle.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ RECORDED = "The output of this terminal is recorded: your instructor can read it
 
 
 class Terminals:
-    """All terminals of this lab, by participant."""
+    """The terminals of this lab, by participant."""
 
     def __init__(self, context: Context, hosts: GroupHosts) -> None:
         self._context = context
@@ -48,11 +48,11 @@ class Terminals:
 
     @property
     def running(self) -> int:
-        """The number of running shells."""
+        """The number of shells that run."""
         return sum(terminal.shell is not None for terminal in self._terminals.values())
 
     async def open(self) -> None:
-        """Ends the shells that an earlier server left running on hosts."""
+        """Ends shells that an earlier server has left running on hosts."""
 
         def end() -> None:
             for host in group_hosts(self._context.data_dir):
@@ -63,8 +63,8 @@ class Terminals:
     # Requests of the web processes.
 
     async def attach(self, owner: limits.TerminalOwner, window: str, cols: int, rows: int) -> limits.OutputChunk:
-        """Opens a window of a participant's terminal, and returns its current state; starts a shell if none was ever
-        started. Raises TerminalError if the participant has too many windows."""
+        """Opens a window of a participant's terminal, and starts a shell if the terminal never had one. Returns the
+        current state of the terminal without output. Raises TerminalError if the participant has too many windows."""
         terminal = self._terminals.get(owner.participant)
         if terminal is None:
             terminal = self._terminals[owner.participant] = self._create(owner)
@@ -81,7 +81,7 @@ class Terminals:
         return await terminal.read_from(window, terminal.run, terminal.scrollback.end, terminal.change, 0.0)
 
     async def start(self, participant: str) -> None:
-        """Starts a new shell if the last one has ended and may be started again."""
+        """Starts a new shell for a participant if the last one has ended and may be started again."""
         terminal = self._terminals.get(participant)
         if terminal is not None and terminal.can_restart:
             await self._start(terminal)
@@ -89,37 +89,38 @@ class Terminals:
     async def read_from(
         self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
     ) -> limits.OutputChunk:
-        """Waits up to ``wait_s`` seconds for output of the shell ``run`` after ``offset``, or another change, and
-        returns it."""
+        """Returns the output of a participant's terminal, and waits for it if necessary; see ``Terminal.read_from``.
+        Returns ``NO_TERMINAL`` if the participant has no terminal."""
         terminal = self._terminals.get(participant)
         return limits.NO_TERMINAL if terminal is None else await terminal.read_from(window, run, offset, change, wait_s)
 
     async def write(self, participant: str, window: str, data: bytes) -> None:
-        """Sends input to the shell; returns when the shell has read it."""
+        """Sends input to the shell of a participant. Returns when the shell has read it."""
         if (terminal := self._terminals.get(participant)) is not None:
             self._note_input(terminal, window)
             await terminal.write(data)
 
     async def interrupt(self, participant: str, window: str) -> None:
-        """Sends Ctrl-C to the shell."""
+        """Sends Ctrl-C to the shell of a participant."""
         if (terminal := self._terminals.get(participant)) is not None:
             self._note_input(terminal, window)
             terminal.interrupt()
 
     async def resize(self, participant: str, window: str, cols: int, rows: int) -> None:
-        """Changes the size of a window."""
+        """Changes the size of a window, and of the terminal if necessary."""
         terminal = self._terminals.get(participant)
         if terminal is not None and window in terminal.windows:
             terminal.windows[window].size = limits.clamp_size(cols, rows)
             terminal.fit()
 
     async def detach(self, participant: str, window: str) -> None:
-        """Closes a window. Without windows, the shell continues to run for ``DETACHED_S``."""
+        """Closes a window. After the last window is closed, the shell runs for ``DETACHED_S`` more seconds."""
         if (terminal := self._terminals.get(participant)) is not None:
             terminal.close_window(window, self._context.clock())
 
     async def end(self, participant: str, reason: str, *, can_restart: bool = False) -> None:
-        """Ends the participant's shell; its windows show ``reason``."""
+        """Ends a participant's shell. Its windows show ``reason``. ``can_restart``: whether the participant may start a
+        new shell."""
         if (terminal := self._terminals.get(participant)) is not None:
             async with terminal.lock:
                 await terminal.finish(reason, can_restart=can_restart)
@@ -211,8 +212,8 @@ class Terminals:
         await self._close_socket_tools(participant)
 
     async def _describe_exit(self, host: PrivateHost | None, status: int | None) -> str:
-        """A sentence about how a shell has ended. A killed shell may end a moment before its host's engine, so this
-        waits up to ``HOST_STOP_S`` to find out whether the host was stopped."""
+        """Returns a sentence about how a shell has ended. If it was killed, waits up to ``HOST_STOP_S`` seconds to find
+        out whether its host was stopped, because the host's engine may end a moment later."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + HOST_STOP_S
         while status is None and host is not None and loop.time() < deadline:
@@ -230,7 +231,7 @@ class Terminals:
                 log.exception("terminals could not be checked; the next check tries again")
 
     async def _end_refused_and_idle(self) -> None:
-        """Ends the shells of participants who may no longer have a terminal, and idle shells."""
+        """Ends shells that are idle, and those of participants who may no longer have a terminal."""
         now = self._context.clock()
         refused = await self._context.database.run(terminal_recordings.refusals, tuple(self._terminals), now)
         for participant, terminal in list(self._terminals.items()):

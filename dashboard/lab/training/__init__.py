@@ -1,1 +1,1 @@
-"""Private hosts of the groups in training sessions."""
+"""The private hosts of groups in training sessions, and their labs."""

@@ -1,4 +1,5 @@
-"""The labs of private hosts. A lab is opened when something is started on its host, and closed with the host."""
+"""The labs of private hosts. A lab is opened when an experiment, a measurement or a run of claims is wanted on its
+host, and closed with the host."""
 
 import asyncio
 import contextlib
@@ -23,13 +24,13 @@ log = logging.getLogger(__name__)
 
 
 class HostUnavailableError(Exception):
-    """A private host does not run; ``str()`` is a sentence for the user."""
+    """A private host does not run. ``str()`` is a message for the user."""
 
 
 @dataclass(slots=True)
 class _OpenHost:
-    """A running host and, once they are opened, its context and lab. ``lock`` is held while they are opened or
-    closed."""
+    """A running host with its context and lab, which are None until they are needed. ``lock`` is held while they are
+    opened or closed."""
 
     host: PrivateHost
     lock: asyncio.Lock
@@ -39,7 +40,8 @@ class _OpenHost:
 
 
 class GroupLabs:
-    """The contexts and labs of the running private hosts. All methods run in the server's event loop."""
+    """The contexts and labs of the running private hosts, opened on demand. Call all methods in the server's event
+    loop."""
 
     def __init__(self, base: Context, locks: WorkLocks) -> None:
         self._base = base
@@ -49,7 +51,8 @@ class GroupLabs:
         self._wake_again = False
 
     def add(self, host: PrivateHost) -> None:
-        """Adds a host that is ready, or updates it after its engine was restarted."""
+        """Adds a host whose engine answers. If the host is known, stores its new process after its engine was
+        restarted."""
         known = self._open.get(host.id)
         if known is None:
             self._open[host.id] = _OpenHost(host, asyncio.Lock())
@@ -58,14 +61,14 @@ class GroupLabs:
         self.wake()
 
     async def context_of(self, host: str) -> Context:
-        """The context of a host. HostUnavailableError if the host does not run, or EngineError if its engine does not
-        answer."""
+        """Returns the context of the host with this id. Raises HostUnavailableError if the host does not run, or
+        EngineError if its engine does not answer."""
         opened = self._known(host)
         async with opened.lock:
             return await self._context(opened)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab that drives experiments on a host. Raises HostUnavailableError or EngineError."""
+        """Returns the lab of the host with this id. Raises HostUnavailableError or EngineError."""
         opened = self._known(host)
         async with opened.lock:
             if opened.lab is None:
@@ -108,8 +111,8 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """Wakes the labs of the hosts that have unsettled experiments or waiting runs, and opens these labs if
-        needed."""
+        """Requests a pass of each lab whose host has unsettled experiments or waiting runs. Opens these labs if
+        necessary."""
         self._wake_again = True
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")
@@ -134,18 +137,20 @@ class GroupLabs:
             await opened.lab.stop_all()
 
     async def reread(self, host: str) -> None:
-        """Reads the facts of a host's engine again after a change, if its context is open."""
+        """Reads the facts of a host's engine again because they have changed, if its context is open."""
         opened = self._open.get(host)
         if opened is not None and opened.context is not None:
             opened.context.info = await opened.context.engine.info()
 
     async def forget(self, host: str, reason: str) -> None:
-        """Closes the lab of a host that is removed, and marks its experiments and runs as stopped."""
+        """Closes the lab of a host that is being removed, and records that its experiments and runs have stopped.
+        ``reason`` is a sentence for the user."""
         await self._close(host)
         await self.mark_stopped(host, reason)
 
     async def mark_stopped(self, host: str, reason: str) -> None:
-        """Records that all experiments on this host have stopped, and cancels the runs that wait for it."""
+        """Records that all experiments on a host have stopped, and cancels the runs that wait for the host. Does
+        nothing if ``host`` is empty."""
         if not host:
             return
         for record in await self._base.database.run(experiment_store.load_unsettled, host):
@@ -162,7 +167,7 @@ class GroupLabs:
                     opened.stack = opened.context = opened.lab = None
 
     async def close(self) -> None:
-        """Closes all labs; everything on the hosts continues to run."""
+        """Closes all labs. Everything on the hosts continues to run."""
         if self._waking is not None:
             self._waking.cancel()
             await asyncio.gather(self._waking, return_exceptions=True)

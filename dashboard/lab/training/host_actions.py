@@ -1,4 +1,4 @@
-"""Performs actions on private hosts of groups (start, restart, adopt, stop, give up, reset), and records the
+"""Performs actions on the private hosts of groups (start, restart, adopt, stop, give up, reset), and records the
 results."""
 
 import asyncio
@@ -35,8 +35,8 @@ SERVER_STOPPED = "The server was stopped."
 
 
 class HostActions:
-    """Holds the private hosts of groups on this machine by id, and performs actions on them. ``engine_exits`` contains
-    the times at which each group's engine has exited."""
+    """Holds the private hosts of groups on this machine by id (``hosts``), and performs actions on them.
+    ``engine_exits`` contains the times at which each group's engine has ended."""
 
     def __init__(self, context: Context, labs: GroupLabs, cores: int) -> None:
         self._context = context
@@ -49,11 +49,11 @@ class HostActions:
 
     @property
     def has_template(self) -> bool:
-        """Whether the template from which hosts are started is already prepared."""
+        """Whether the template from which hosts are started has been prepared."""
         return self._template is not None
 
     async def adopt_all(self, recorded: set[str]) -> None:
-        """Adopts the hosts that an earlier server left, if their ids are ``recorded`` in the database, and removes all
+        """Adopts the hosts that an earlier server has left and whose ids are ``recorded`` in the database. Removes all
         others."""
         await private_host.adopt(self._context.data_dir)
         unknown = []
@@ -67,7 +67,7 @@ class HostActions:
         await asyncio.gather(*map(self.remove, unknown))
 
     async def stop_all(self) -> None:
-        """Stops all hosts, and requests them again, so that the next server starts them."""
+        """Stops all hosts, and records them as queued, so that the next server starts them again."""
         await asyncio.gather(*map(self.remove, list(self.hosts.values())))
         try:
             records = await self._context.database.run(group_host_store.load_all, self._context.clock())
@@ -79,17 +79,19 @@ class HostActions:
             log.warning("the end of the private hosts could not be recorded: %s", error)
 
     def observe(self) -> dict[str, ObservedHost]:
-        """The hosts whose folders still exist, by id; forgets the rest."""
+        """Returns what is observed of each host whose folder still exists, by host id. Forgets hosts without a
+        folder."""
         self.hosts = {key: host for key, host in self.hosts.items() if host.folder.exists()}
         return {host.id: ObservedHost(host.is_running(), host.started) for host in self.hosts.values()}
 
     async def prepare_template(self) -> None:
-        """Prepares the template from which hosts are started; ignores a failure."""
+        """Prepares the template from which hosts are started. A failure is ignored: the start of a host tries again."""
         with contextlib.suppress(PrivateHostError, EngineError):
             await self._get_template()
 
     async def perform(self, action: HostAction, record: HostRecord) -> None:
-        """Performs one action. A failure is recorded in the host's state."""
+        """Performs one action on a group's host. ``record`` is the host's record in the database. A failure is stored
+        there, not raised."""
         try:
             match action.kind:
                 case ActionKind.START:
@@ -124,7 +126,7 @@ class HostActions:
             await self._note(record.group, state=HostStage.FAILED, reason=f"Internal error: {error}."[:400])
 
     async def remove(self, host: PrivateHost) -> None:
-        """Stops a host and removes its files, even if the database cannot be updated."""
+        """Stops a host and removes its files, even if its end cannot be recorded in the database."""
         try:
             await self._labs.forget(host.id, "Its private host was stopped.")
         finally:
@@ -166,8 +168,8 @@ class HostActions:
         await self._note_ready(host, record, await self._repeat_steps(host, record) if record.is_moved else "")
 
     async def _repeat_steps(self, host: PrivateHost, record: HostRecord) -> str:
-        """Repeats the group's workshop steps on a host that was moved to this machine; returns a sentence about the
-        result."""
+        """Repeats the group's workshop steps on a host that replaces one on another machine. Returns a sentence about
+        the result."""
         self.hosts[host.id] = host
         self._labs.add(host)
         await self._note(record.group, reason="Your steps are being repeated on the new host.")

@@ -1,8 +1,9 @@
-"""Private hosts of groups: one per participant or team, started on request, stopped with the session.
+"""The private hosts of groups. Each participant or team has one, which is started on request and stopped with the
+session.
 
-The desired state is stored in the database. This module compares it with the hosts on the machine and acts, so a
-restarted server continues with the existing hosts, even if the earlier one was killed. The decisions are made in
-``core.training.host_plan`` and ``core.training.capacity``.
+The desired state is stored in the database. This module compares it with the hosts on the machine in passes, and acts.
+So a restarted server continues with the existing hosts, even if the earlier server was killed. The decisions are made
+in ``core.training.host_plan`` and ``core.training.capacity``.
 """
 
 import asyncio
@@ -42,8 +43,8 @@ TOUCH_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """The state of a group's host, as participants see it. ``message`` is a sentence, or empty; ``position`` is the
-    place in the queue, counted from 1, or 0 if the host does not wait; ``host`` is the host's id, empty without one."""
+    """The state of a group's host that participants see. ``message``: a sentence, or empty. ``position``: the place in
+    the queue from 1 on, 0 if the host does not wait. ``host``: the id of the host, empty if there is no host yet."""
 
     group: str
     stage: HostStage
@@ -53,13 +54,14 @@ class HostState:
 
 
 def read_machine() -> Machine:
-    """The resources of this machine that are available now."""
+    """Reads the resources of this machine that are available now."""
     pids = int(Path("/proc/sys/kernel/pid_max").read_text())
     return Machine(psutil.virtual_memory().available >> 20, pids, psutil.cpu_count() or 1)
 
 
 class GroupHosts:
-    """Drives the private hosts of all groups to their desired state."""
+    """Brings the private hosts of all groups to their desired state. ``labs`` holds their labs. ``count_others``
+    returns the number of other hosts on this machine, which are those of LANs."""
 
     def __init__(
         self,
@@ -87,7 +89,7 @@ class GroupHosts:
     # Requests of the web processes.
 
     async def state_of(self, group: str) -> HostState:
-        """The state of the group's host; stopped if it was never requested."""
+        """Returns the state of a group's host. A host that was never requested is "stopped"."""
         found = await self._database.run(group_host_store.find, group)
         if found is None:
             return HostState(group, HostStage.STOPPED)
@@ -101,33 +103,35 @@ class GroupHosts:
         return HostState(group, found.stage, message, position, found.host)
 
     def expect(self) -> None:
-        """Prepares the template in the next pass, because hosts of a new session, which this lab cannot see yet, may be
-        placed on this machine."""
+        """Makes the next pass prepare the template from which hosts are started. Called because hosts of a new session,
+        which this lab cannot see yet, may be placed on this machine."""
         self._is_expecting = True
         self.wake()
 
     async def stop(self, group: str) -> None:
-        """Requests that the group's host be stopped and removed."""
+        """Requests that a group's host be stopped and removed."""
         await self._database.run(group_host_store.set_desired, group, DesiredState.STOPPED)
         self.wake()
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
-        """The number of running hosts, including those of LANs, and the number of further hosts with these limits that
-        fit."""
+        """Returns the number of running hosts, including those of LANs, and the number of further hosts with these
+        ``limits`` that the machine can hold."""
         others = self._count_others()
         running = len(self._actions.hosts) + len(self._starting) + others
         return replace(capacity(self._machine(), limits or HostLimits(), running, self._problem), others=others)
 
     async def context_of(self, group: str) -> Context:
-        """The context of the group's host. HostUnavailableError if the host is not ready, or EngineError."""
+        """Returns the context of a group's host. Raises HostUnavailableError if the host is not ready, or
+        EngineError."""
         return await self._labs.context_of(await self._ready(group))
 
     async def workshop_host_of(self, group: str) -> WorkshopHost:
-        """The group's host, as the host of workshop commands. Raises HostUnavailableError or EngineError."""
+        """Returns a group's host as the host on which workshop commands run. Raises HostUnavailableError or
+        EngineError."""
         return replace(workshop_host(await self.context_of(group)), max_containers=MAX_CONTAINERS)
 
     async def private_host_of(self, group: str) -> PrivateHost:
-        """The ``PrivateHost`` of the group; HostUnavailableError if it is not ready."""
+        """Returns the ``PrivateHost`` of a group. Raises HostUnavailableError if the host is not ready."""
         return self._actions.hosts[await self._ready(group)]
 
     async def _ready(self, group: str) -> str:
@@ -138,17 +142,17 @@ class GroupHosts:
         return state.host
 
     def touch(self, group: str) -> None:
-        """Notes that the group's host is in use now, so that it does not count as idle."""
+        """Records that a group's host is in use now, so that it is not stopped as idle."""
         self._used[group] = self._context.clock()
 
     def wake(self) -> None:
-        """Starts a pass now."""
+        """Requests a pass now."""
         self._awake.set()
 
     # Passes and actions.
 
     async def open(self) -> None:
-        """Adopts the hosts that an earlier server left, removes those that belong to no session, and starts making
+        """Adopts the hosts that an earlier server has left, removes those that belong to no session, and starts making
         passes."""
         self._problem = await asyncio.to_thread(missing_requirement, engine_root()) or ""
         records = await self._database.run(group_host_store.load_all, self._context.clock())
@@ -156,7 +160,7 @@ class GroupHosts:
         self._loop = asyncio.get_running_loop().create_task(self._run(), name="group-hosts")
 
     async def close(self, *, stop_hosts: bool) -> None:
-        """Stops this service. With ``stop_hosts``, also stops all hosts, and requests them again for the next
+        """Stops making passes. If ``stop_hosts`` is true, also stops all hosts, and records them as queued for the next
         server."""
         tasks = [task for task in (self._loop, self._template_task, *self._busy.values()) if task is not None]
         for task in tasks:

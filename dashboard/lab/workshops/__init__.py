@@ -1,1 +1,1 @@
-"""Runs the steps of workshops on a host."""
+"""Runs and checks the steps of workshops on a host."""

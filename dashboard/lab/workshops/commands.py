@@ -1,4 +1,4 @@
-"""Runs the commands of workshops on their host, and returns the output."""
+"""Runs the commands of workshops on a host, and returns their output."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ REMOTE_ENGINE = "The engine is not a process of this machine: run the command in
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of a command. ``failed`` is the error of the Engine or of Netmodes; ``warnings`` are the Engine's."""
+    """The result of a command line. ``failed`` is the error, empty if it succeeded. ``warnings`` are the Engine's."""
 
     line: str
     output: str = ""
@@ -51,12 +51,13 @@ class CommandResult:
 
 
 def workshop_host(context: Context) -> WorkshopHost:
-    """The host of workshop commands on this context's engine."""
+    """Returns this context's engine as a host on which workshop commands run."""
     return WorkshopHost.of(context, {LABEL: context.installation, LABEL_WORKSHOP: "yes"})
 
 
 async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> CommandResult:
-    """Runs a command. A refusal is returned in the result; EngineUnreachable if the engine does not answer."""
+    """Runs a command. The result contains errors of the command. Raises EngineUnreachable if the engine does not
+    answer."""
     try:
         match action:
             case Launch():
@@ -82,8 +83,8 @@ async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> 
 
 
 async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
-    """Pulls the images of a workshop on a private host; on other hosts, commands do that. Returns notes for the user,
-    empty if there are none."""
+    """Makes the images of a workshop available on a private host; on other hosts, commands do that. Returns messages
+    for the user, empty if there are no problems."""
     notes = []
     for image in images if host.private else ():
         try:
@@ -96,7 +97,7 @@ async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
 
 
 async def clean_up(host: WorkshopHost) -> int:
-    """Removes what buttons created on this host, nothing that was typed. Returns the number of containers."""
+    """Removes what buttons have created on this host, but nothing that was typed. Returns the number of containers."""
     containers = await host.engine.containers(dict(host.labels))
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(_remove(host.engine.remove_container, container) for container in wave))
@@ -141,8 +142,8 @@ async def _launch(host: WorkshopHost, line: str, action: Launch) -> CommandResul
 
 
 async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
-    """Why a button may not share the namespace of a container that no button launched; empty if it may. On a private
-    host it always may, because all containers belong to the host's user."""
+    """Returns why a button may not share the namespace of a container that no button launched; empty if it may. On a
+    private host it always may, because all containers belong to the host's user."""
     mode, _, target = network.partition(":")
     if host.private or mode != "container":
         return ""
@@ -153,7 +154,8 @@ async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
 
 
 async def _wait_listening(host: WorkshopHost, container: str) -> None:
-    """Waits up to ``WAIT_S`` seconds until the program listens, so that the next command can connect to it."""
+    """Waits up to ``WAIT_S`` seconds until the container's program listens, so that the next command can connect to
+    it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_S
     while loop.time() < end:
@@ -291,7 +293,7 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """A table of containers as in ``docker ps``, with the network mode; ``show_all`` includes those that do not run."""
+    """Returns a table of containers as in ``docker ps``, with the mode. ``show_all``: include those that do not run."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

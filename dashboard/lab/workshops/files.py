@@ -1,6 +1,6 @@
-"""Workshops on disk: the built-in ones and those of this installation. A folder is loaded completely or not at all.
+"""Loads workshops from folders: the built-in ones and those of this installation. A folder with problems is not loaded.
 
-Only regular files directly in the folder are read, up to a maximum size; links are not followed.
+Only regular files directly in the folder are read, up to a maximum size. Links are not followed.
 """
 
 import errno
@@ -22,7 +22,7 @@ MAX_WORKSHOPS = 100
 
 @dataclass(frozen=True, slots=True)
 class LibraryEntry:
-    """A workshop's folder with the result of parsing it. ``own`` is False for built-in workshops."""
+    """The folder of a workshop with the result of parsing it. ``own`` is False for a built-in workshop."""
 
     name: str
     parsed: ParsedWorkshop
@@ -30,13 +30,13 @@ class LibraryEntry:
 
     @property
     def workshop(self) -> Workshop | None:
-        """The workshop; None if it has problems."""
+        """The workshop; None if the folder has problems."""
         return self.parsed.workshop
 
 
 def read_folder(path: Path, *, follow: bool = True) -> ParsedWorkshop:
-    """Parses a workshop's folder. Errors are returned as problems, not raised. ``follow`` permits ``path`` itself to be
-    a link."""
+    """Parses the folder of a workshop. Errors are returned as problems, not raised. If ``follow`` is true, ``path``
+    itself may be a link."""
     files: dict[str, str] = {}
     problems: list[Problem] = []
     try:
@@ -66,7 +66,8 @@ def _invalid(sentence: str, file: str = HEAD) -> ParsedWorkshop:
 
 
 def printable(name: str) -> str:
-    """The name of a file for display: a name may contain arbitrary bytes."""
+    """Returns a file's name without characters that cannot be displayed, cut to 100 characters. A name may contain
+    arbitrary bytes."""
     return "".join(char if char.isprintable() and not "\ud800" <= char <= "\udfff" else "�" for char in name)[:100]
 
 
@@ -102,15 +103,16 @@ def _read(folder: int, name: str) -> str | Problem:
 
 
 class Library:
-    """All workshops of an installation. A folder is parsed again only after it has changed."""
+    """Finds all workshops of an installation. A folder is parsed again only after it has changed. ``own`` and
+    ``built_in`` are the folders that contain the workshops' folders."""
 
     def __init__(self, own: Path, built_in: Path = BUILT_IN) -> None:
         self._folders = ((built_in, False), (own, True))
         self._cache: dict[Path, tuple[tuple[object, ...], ParsedWorkshop]] = {}
 
     def all(self) -> tuple[LibraryEntry, ...]:
-        """All workshops, in their order. If two have the same slug, the second one is shown with a problem; built-in
-        workshops come first."""
+        """Returns all workshops in the order in which pages list them. If two have the same slug, the second one gets a
+        problem; built-in workshops count as first."""
         entries: list[LibraryEntry] = []
         slugs: set[str] = set()
         for parent, own in self._folders:
@@ -124,7 +126,7 @@ class Library:
         return tuple(sorted(entries, key=lambda entry: (entry.workshop.order if entry.workshop else 1000, entry.name)))
 
     def get(self, slug: str) -> Workshop | None:
-        """The workshop with this slug; None if it does not exist or has problems."""
+        """Returns the workshop with this slug; None if it does not exist or has problems."""
         workshops = (entry.workshop for entry in self.all())
         return next((workshop for workshop in workshops if workshop is not None and workshop.slug == slug), None)
 

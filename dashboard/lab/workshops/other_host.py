@@ -25,7 +25,8 @@ NO_OTHER_HOST = (
 
 
 async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> CommandResult:
-    """Runs a command on this host or, if the line names it, on the other one. Raises EngineUnreachable."""
+    """Runs a command on ``host`` or, if the command line says so, on another host of its LAN. Raises
+    EngineUnreachable."""
     if not isinstance(action, OnOtherHost):
         return await run_command(host, line, action)
     others = await asyncio.to_thread(_find, host)
@@ -36,8 +37,8 @@ async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> Command
 
 
 async def clean_up_everywhere(host: WorkshopHost) -> int:
-    """Removes everything that buttons created on this host and on the other hosts of its LAN. Returns the number of
-    containers."""
+    """Removes everything that buttons have created on this host and on the other hosts of its LAN. Returns the number
+    of containers."""
     removed = 0
     for each in await asyncio.to_thread(_find, host):
         try:

@@ -1,7 +1,7 @@
-"""Observes a whole engine: all its containers, however they were launched, the machine, and recent connections to
-ports.
+"""Observes a host of workshop commands: the machine, all containers of the engine, even those that Netmodes did not
+launch, and recent connections to ports.
 
-At most ``MAX_CONTAINERS`` containers are entered, the newest first. All namespaces are released at the end.
+At most ``MAX_CONTAINERS`` containers are observed, the newest first. All namespaces are released at the end.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ PREDEFINED_NETWORKS = frozenset({"bridge", "host", "none"})
 class WorkshopHost:
     """The Docker host on which a workshop's commands run: this server's engine, or a private host.
 
-    ``labels`` are added to everything that a button creates. ``pid`` is the engine's process. A button launches no
-    container if ``max_containers`` exist already; 0 means no limit.
+    ``pid`` is the pid of the engine, None if it is not a process of this machine. ``labels`` are set on everything that
+    a button creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
     """
 
     engine: Engine
@@ -52,7 +52,7 @@ class WorkshopHost:
 
     @classmethod
     def of(cls, context: Context, labels: Mapping[str, str]) -> WorkshopHost:
-        """The workshop host on this context's engine."""
+        """Returns this context's engine as a workshop host with these ``labels``."""
         info = context.info
         return cls(
             context.engine,
@@ -66,7 +66,7 @@ class WorkshopHost:
 
     @property
     def neighbour(self) -> str:
-        """The path of the neighbour's namespace as the engine sees it; empty if the host is not a private host."""
+        """The path of the neighbour's namespace as the engine sees it; empty if this is not a private host."""
         return neighbour_path(self.endpoint) if self.private and self.pid is not None else ""
 
 
@@ -78,10 +78,12 @@ async def observe_host(
     *,
     rules: bool = False,
 ) -> Observation:
-    """The current state of the host. ``lookups`` are names to resolve inside every container; recent connections to
-    ``ports`` are included, and with ``rules`` the machine's firewall rules with their counters.
+    """Observes the host and returns its state at the time ``now``. ``lookups`` are names to resolve inside every
+    container. If ``ports`` are given, includes recent connections to them. If ``rules`` is true, includes the machine's
+    firewall rules with their counters.
 
-    EngineUnreachable if the engine does not answer. If something else cannot be read, the reason is in ``problem``.
+    Raises EngineUnreachable if the engine does not answer. If something else cannot be read, ``problem`` of the result
+    is the reason.
     """
     facts, networks, images = await asyncio.gather(
         host.engine.containers({}), host.engine.networks({}), host.engine.images()
@@ -114,7 +116,7 @@ async def observe_host(
 
 
 async def _rules(host: WorkshopHost, states: Mapping[str, NamespaceState]) -> tuple[str, ...]:
-    """The firewall rules of a private host with their counters, one per line; empty for any other host."""
+    """Returns the firewall rules of a private host with their counters, one per line; empty for any other host."""
     machine = states.get(MACHINE)
     namespace = host.watches.namespace(machine.netns) if machine is not None and host.private else None
     if namespace is None:
@@ -143,7 +145,8 @@ def _snapshot(facts: ContainerFacts, drivers: Mapping[str, str]) -> ContainerSna
 
 
 def timestamp(text: str) -> float:
-    """A time from the Engine's API in seconds since the epoch; 0 for “never” and for an invalid time."""
+    """Converts a time from the Engine's API to seconds since the epoch. Returns 0 for "never" and for an invalid
+    time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -189,8 +192,8 @@ async def _states(
 
 
 async def _observe(observer: Observer, target: ObservationTarget) -> str:
-    """Starts to observe a target. Returns the reason if its namespaces cannot be read; empty if they can, or if the
-    container has exited."""
+    """Starts to observe a target. Returns the reason if its namespaces cannot be read. Returns an empty text if they
+    can, or if the container has exited."""
     try:
         await observer.add(target)
     except NamespaceGone:
@@ -203,7 +206,7 @@ async def _observe(observer: Observer, target: ObservationTarget) -> str:
 async def _connections(
     host: WorkshopHost, states: Mapping[str, NamespaceState], ports: Sequence[int], now: float
 ) -> dict[int, tuple[TcpConnection, ...]]:
-    """Recent connections to these ports by the inode of the network namespace; each namespace is read once."""
+    """Returns recent connections to these ports, by the inode of the network namespace."""
     connections: dict[int, tuple[TcpConnection, ...]] = {}
     for inode in {state.netns for state in states.values()}:
         namespace = host.watches.namespace(inode)
@@ -230,8 +233,8 @@ def _past_connections(namespace: Namespace, ports: Sequence[int]) -> tuple[PastC
 
 
 def connection_to(port: int, connection: PastConnection, now: float) -> TcpConnection:
-    """The connection seen from the server, whose port is ``port``; ``connection`` may have been observed at either
-    end."""
+    """Returns a connection as the server sees it, whose port is ``port``. ``connection`` may have been observed at the
+    client's or the server's end."""
     server, client, client_port = connection.local, connection.peer, connection.peer_port
     if connection.local_port != port:
         server, client, client_port = connection.peer, connection.local, connection.local_port

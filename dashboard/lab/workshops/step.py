@@ -1,4 +1,4 @@
-"""Predicts, runs and checks a step of a workshop, alone or in a training session."""
+"""Works on a step of a workshop, alone or in a training session: records the prediction, runs commands, and checks."""
 
 import asyncio
 import time
@@ -22,14 +22,14 @@ from dashboard.store.database import DatabaseThread
 
 
 class StepLockedError(Exception):
-    """The step cannot be worked on now; ``str()`` is a sentence that states what to do first."""
+    """The step cannot be worked on now. ``str()`` is a sentence that states what to do first."""
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of checking a step. ``advice`` states what to do if the step is not done; ``passed``: the step is done
-    now; ``images`` are those of the engine; ``picture`` contains the wide and the narrow diagram, None if the machine
-    could not be read."""
+    """The result of checking a step. ``passed``: the step is done. ``advice``: what to do if it is not. ``problem``:
+    what could not be observed. ``images``: the images on the engine. ``picture``: the wide and the narrow diagram, None
+    if the machine could not be read."""
 
     judgement: StepJudgement
     record: StepRecord
@@ -42,7 +42,7 @@ class CheckResult:
 
 @dataclass(slots=True)
 class SharedObservations:
-    """Shares observations between automatic checks: concurrent checks of the same step on the same engine use one
+    """Shares observations between automatic checks. Concurrent checks of the same step on the same engine use one
     observation."""
 
     _running: dict[tuple[int, tuple[str, ...], tuple[int, ...], bool], asyncio.Task[Observation]] = field(
@@ -50,7 +50,7 @@ class SharedObservations:
     )
 
     async def observe(self, host: WorkshopHost, step: Step) -> Observation:
-        """An observation of the host for this step: one that is already in progress, or a new one."""
+        """Returns an observation of the host for this step. Waits for one that is in progress, or starts one."""
         key = (id(host.engine), step.lookups, step.ports, step.reads_rules)
         task = self._running.get(key)
         if task is None:
@@ -63,8 +63,8 @@ class SharedObservations:
 
 @dataclass(slots=True)
 class StepRunner:
-    """Works on the steps of a workshop on a host, for one person. ``until`` is the index of the instructor's gate, None
-    without one; ``free``: steps are open even if earlier ones are not done."""
+    """Works on the steps of a workshop on a host, for one person. Steps from the index ``until`` on are closed by the
+    instructor; None means none are. If ``free`` is true, steps are open even if earlier ones are not done."""
 
     host: WorkshopHost
     database: DatabaseThread
@@ -76,7 +76,7 @@ class StepRunner:
     free: bool = False
 
     async def open(self, slug: str) -> tuple[Step, StepStage, StepRecord]:
-        """The step with its stage and record; StepLockedError if an earlier step must be done first."""
+        """Returns the step with its stage and record. Raises StepLockedError if an earlier step must be done first."""
         number = self.workshop.index(slug)
         progress = await self.database.run(store.load_progress, self.person, self.workshop.slug)
         if number is None or progress is None:
@@ -88,8 +88,8 @@ class StepRunner:
         return self.workshop.steps[number], stage, progress.records.get(slug, StepRecord())
 
     async def predict(self, slug: str, choice: int) -> StepRecord:
-        """Records a prediction, unless one exists already, and the current state of the host. Raises ValueError if the
-        choice does not exist."""
+        """Records a prediction and the current state of the host, and returns the step's record. An earlier prediction
+        is kept. Raises ValueError if the choice does not exist, or StepLockedError."""
         step, _, _ = await self.open(slug)
         if step.predict is None or not 0 <= choice < len(step.predict.choices):
             raise ValueError("Choose one of the answers.")
@@ -107,8 +107,8 @@ class StepRunner:
         return record
 
     async def run(self, slug: str, number: int) -> CommandResult:
-        """Runs the command with the index ``number``. StepLockedError if the prediction is missing; ValueError if the
-        step has no such command, or it must be typed in a terminal."""
+        """Runs the command with the index ``number`` and returns its result. Raises StepLockedError if the prediction
+        is missing. Raises ValueError if the step has no such command, or if it must be typed in a terminal."""
         step, stage, _ = await self.open(slug)
         if stage is StepStage.PREDICT:
             raise StepLockedError("Predict first, then run it.")
@@ -123,8 +123,9 @@ class StepRunner:
         return result
 
     async def check(self, slug: str, *, pressed: bool, fresh: bool = False) -> CheckResult:
-        """Observes the host, judges the step, and records the result. ``pressed`` is False for an automatic check;
-        ``fresh`` requires a new observation instead of one that is already in progress."""
+        """Observes the host, judges the step, and records the result. ``pressed`` is true if the user has requested the
+        check, and false for an automatic check. If ``fresh`` is true, does not use an observation that is already in
+        progress. Raises StepLockedError or EngineUnreachable."""
         step, stage, before = await self.open(slug)
         observation = await self._observe(step, fresh=pressed or fresh)
         judgement = judge_step(step, observation, dict(before.noted), before.truth)
@@ -157,7 +158,7 @@ class StepRunner:
         return CheckResult(judgement, record, advice, passed, observation.problem, observation.images, picture)
 
     async def hint(self, slug: str, number: int) -> None:
-        """Records that the step's hints up to ``number`` were opened."""
+        """Records that the user has opened the step's hints up to ``number``. Raises StepLockedError."""
         step, _, _ = await self.open(slug)
         opened = min(max(number, 0), len(step.hints))
         event = Event(self.clock(), "hint", slug, str(opened))
