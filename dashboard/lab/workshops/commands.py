@@ -56,8 +56,7 @@ def workshop_host(context: Context) -> WorkshopHost:
 
 
 async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> CommandResult:
-    """Runs a command. The result contains errors of the command. Raises EngineUnreachable if the engine does not
-    answer."""
+    """Runs a command. Its errors are in the result. Raises EngineUnreachable if the engine does not answer."""
     try:
         match action:
             case Launch():
@@ -154,8 +153,7 @@ async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
 
 
 async def _wait_listening(host: WorkshopHost, container: str) -> None:
-    """Waits up to ``WAIT_S`` seconds until the container's program listens, so that the next command can connect to
-    it."""
+    """Waits up to ``WAIT_S`` seconds until the program listens, so that the next command can connect to it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_S
     while loop.time() < end:
@@ -293,7 +291,8 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """Returns a table of containers as in ``docker ps``, with the mode. ``show_all``: include those that do not run."""
+    """Returns a table of containers as in ``docker ps``, with the mode. If not ``show_all``, omits those that do not
+    run."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

@@ -25,7 +25,7 @@ NO_OTHER_HOST = (
 
 
 async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> CommandResult:
-    """Runs a command on ``host`` or, if the command line says so, on another host of its LAN. Raises
+    """Runs a command on ``host`` or, if it is an ``OnOtherHost`` action, on another host of its LAN. Raises
     EngineUnreachable."""
     if not isinstance(action, OnOtherHost):
         return await run_command(host, line, action)

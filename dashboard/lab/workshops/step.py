@@ -63,8 +63,8 @@ class SharedObservations:
 
 @dataclass(slots=True)
 class StepRunner:
-    """Works on the steps of a workshop on a host, for one person. Steps from the index ``until`` on are closed by the
-    instructor; None means none are. If ``free`` is true, steps are open even if earlier ones are not done."""
+    """Works on the steps of a workshop on a host, for one person. The instructor has closed the steps from the index
+    ``until`` on; None if no step is closed. If ``free`` is true, steps are open even if earlier ones are not done."""
 
     host: WorkshopHost
     database: DatabaseThread
