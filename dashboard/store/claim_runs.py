@@ -1,4 +1,4 @@
-"""Runs of claims in the database, from the request to the stored results."""
+"""Queries of claim runs, from the request to the stored results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ MAX_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class QueuedRun:
-    """A run that has not started, with the ids of its claims in the order requested."""
+    """A claim run that has not started. ``claims`` are the ids of its claims, in the order requested."""
 
     id: str
     claims: tuple[str, ...]
@@ -33,8 +33,8 @@ class QueuedRun:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A claim in a run, with its result once it is done. ``at`` is when the run was created; ``live``: the run waits or
-    runs, so its remaining claims will still be executed."""
+    """The state of one claim in a run, with its result once it is done. ``at`` is when the run was created. ``live`` is
+    true while the run waits or runs: its remaining claims will still be executed."""
 
     claim: str
     run: str
@@ -46,7 +46,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A run without its outcomes, for a list."""
+    """A claim run without the results of its claims, for lists. ``asked``: number of claims; ``done``: number of
+    executed claims; ``count``: number of claims by verdict. ``wanted`` is ``cancelled`` after a request to cancel the
+    run."""
 
     id: str
     state: str
@@ -80,8 +82,13 @@ def create_run(
     group: str = "",
     machine: str | None = None,
 ) -> str:
-    """Queues a run of these claims and returns its id. ``driven``: this process executes it; ``host``, ``group``: of a
-    training session, empty for the server's own engine; ``machine``: None means the machine of this process."""
+    """Queues a run of these claims and returns its id. If ``driven`` is true, this process executes it. ``host`` and
+    ``group`` are a private host of a training session and its group; both are empty for the server's own engine.
+    ``machine`` defaults to the machine of this process. ``misconception`` is the id of the misconception that the run
+    tests, ``prediction`` the index of the predicted choice.
+
+    Also deletes the oldest ended runs outside training sessions, except the newest ``MAX_KEPT``.
+    """
     with transaction.atomic():
         # Runs of a training session are deleted with the session.
         over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)
@@ -119,12 +126,12 @@ def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
 
 
 def mark_running(run: str) -> None:
-    """Records that this process drives the run."""
+    """Sets the state ``running`` and records that this process drives the run."""
     ClaimRun.objects.filter(pk=run).update(state=RUNNING, driver=this_process())
 
 
 def record_state(run: str, claim: str, state: ClaimState, executed: ExecutedClaim | None) -> None:
-    """Records the state of a claim, with its result once it is done."""
+    """Stores the state of a claim in a run. ``executed`` is its result, None until it is done."""
     ClaimOutcome.objects.filter(run_id=run, claim=claim).update(
         step=str(state),
         verdict=str(executed.verdict) if executed is not None else "",
@@ -133,7 +140,8 @@ def record_state(run: str, claim: str, state: ClaimState, executed: ExecutedClai
 
 
 def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), problem: str = "") -> None:
-    """Records how a run ended; claims that never ran keep their state."""
+    """Stores how a run ended: its final state, duration, engines and problem. Claims that were not executed keep their
+    state."""
     ClaimRun.objects.filter(pk=run).update(
         state=state,
         driver="",
@@ -145,12 +153,12 @@ def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), 
 
 @audited
 def request_cancel(run: str) -> bool:
-    """Requests that a run be cancelled; False if it neither waits nor runs."""
+    """Requests the cancellation of a run. Returns False if the run neither waits nor runs."""
     return ClaimRun.objects.filter(pk=run, state__in=LIVE).update(wanted=CANCELLED) == 1
 
 
 def is_cancelled(run: str) -> bool:
-    """Whether cancelling was requested."""
+    """Whether the cancellation of the run was requested."""
     return ClaimRun.objects.filter(pk=run, wanted=CANCELLED).exists()
 
 
@@ -160,10 +168,10 @@ def exists(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for runs of this machine whose process has died; returns their number."""
+    """Sets the state ``incomplete`` for runs of this machine that a dead process drove; returns their number."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     dead = [row.pk for row in driven if not is_alive(row.driver)]
-    problem = "The process that executed it ended too early."
+    problem = "The process that executed this run ended unexpectedly."
     return ClaimRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", problem=problem)
 
 
@@ -186,9 +194,9 @@ def outcomes(run: str) -> tuple[Outcome, ...]:
 
 
 def newest_outcomes(group: str = "") -> dict[str, Outcome]:
-    """The newest outcome of each claim that has been executed, or is part of a queued or running run, by claim id.
-    Counts the runs of one ``group`` of a training session, by default those on the server's own engine; runs of
-    misconceptions are omitted."""
+    """Returns the newest outcome of each claim, by claim id. Only claims that were executed, or belong to a queued or
+    running run, have one. ``group`` selects the runs of a group of a training session; if it is empty, those outside
+    training sessions. Runs of misconceptions are omitted."""
     candidates = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
     relevant = candidates.filter(Q(step=ClaimState.DONE) | Q(run__state__in=LIVE))
     newest = relevant.values("claim").annotate(last=Max("pk"))
@@ -197,7 +205,7 @@ def newest_outcomes(group: str = "") -> dict[str, Outcome]:
 
 
 def recorded_seconds() -> dict[str, float]:
-    """The duration in seconds of the last execution of each claim, by claim id."""
+    """The duration in seconds of the newest execution of each claim, by claim id."""
     done = ClaimOutcome.objects.filter(step=ClaimState.DONE).exclude(executed="")
     newest = [row["last"] for row in done.values("claim").annotate(last=Max("pk"))]
     rows = ClaimOutcome.objects.filter(pk__in=newest).values_list("claim", "executed")
@@ -205,18 +213,19 @@ def recorded_seconds() -> dict[str, float]:
 
 
 def results(run: str) -> tuple[ClaimResult, ...]:
-    """The results of a run as a report stores them."""
+    """The results of the executed claims of a run, in the form in which a report stores them."""
     return tuple(outcome.executed.result for outcome in outcomes(run) if outcome.executed is not None)
 
 
 def load_run(run: str) -> RunSummary | None:
-    """One run, None if it does not exist."""
+    """The summary of a run; None if the run does not exist."""
     row = _with_counts().filter(pk=run).first()
     return None if row is None else _summary(row)
 
 
 def _with_counts() -> QuerySet[ClaimRun]:
-    """A query for runs with the counts of their outcomes, so that a list does not read the results themselves."""
+    """A query for runs, each annotated with the number of its claims, of executed claims and of each verdict. So a list
+    need not read the results."""
     verdicts = {
         verdict.name.lower(): Count("outcomes", filter=Q(outcomes__verdict=verdict)) for verdict in ClaimVerdict
     }
@@ -225,8 +234,9 @@ def _with_counts() -> QuerySet[ClaimRun]:
 
 
 def list_runs(limit: int = 20, misconception: str | None = "", group: str = "") -> tuple[RunSummary, ...]:
-    """The newest runs. ``misconception``: only runs of this one; empty: only runs of claims; None: both. ``group``:
-    only runs of this group of a training session; empty: only those outside sessions."""
+    """Returns the newest runs, newest first. ``misconception``: the id of a misconception whose runs are listed; empty
+    for runs of claims, None for both. ``group``: the group of a training session whose runs are listed; empty for runs
+    outside training sessions."""
     rows = _with_counts().filter(group=group).order_by("-created_at")
     if misconception is not None:
         rows = rows.filter(misconception=misconception)
@@ -239,14 +249,15 @@ def misconceptions_tried() -> set[str]:
 
 
 def live_run(group: str = "") -> RunSummary | None:
-    """The oldest run of claims that is queued or running; None if no run is. ``group``: as for ``list_runs``."""
+    """The oldest run of claims that is queued or running; None if no run is. ``group``: a group of a training session;
+    empty for runs outside training sessions."""
     row = _with_counts().filter(state__in=LIVE, misconception="", group=group).order_by("created_at").first()
     return None if row is None else _summary(row)
 
 
 def session_runs(session: str) -> tuple[tuple[str, str, RunSummary], ...]:
-    """The runs of a training session's groups, oldest first, each as the group's key, the claim's id (empty unless the
-    run has exactly one claim), and the run."""
+    """Returns the runs of a training session's groups, oldest first. Each tuple contains the group's key, a claim id
+    and the run. The claim id is empty unless the run has exactly one claim."""
     rows: list[Any] = list(_with_counts().filter(group__startswith=f"{session}-").order_by("created_at"))
     single = [row.pk for row in rows if row.asked == 1]
     claims = dict(ClaimOutcome.objects.filter(run_id__in=single).values_list("run_id", "claim"))

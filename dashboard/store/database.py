@@ -22,7 +22,8 @@ PAGE_WAIT_S, LAB_WAIT_S = 2.5, 5.0
 
 
 def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
-    """Limits how long a new connection waits for other writers; a receiver of the signal ``connection_created``."""
+    """Sets how long a new connection waits for other writers of SQLite's file: ``LAB_WAIT_S`` in a lab's database
+    thread, otherwise ``PAGE_WAIT_S``. A receiver of the signal ``connection_created``."""
     if connection.vendor == "sqlite":
         wait_s = LAB_WAIT_S if threading.current_thread().name.startswith(THREAD) else PAGE_WAIT_S
         with connection.cursor() as cursor:
@@ -30,8 +31,9 @@ def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
 
 
 def _has_received() -> bool:
-    """Whether this thread's connection is closed or has received data since its last query. A server that closes a
-    connection first sends the reason; the kernel then reports the end of the stream."""
+    """Whether the server has closed this thread's connection or sent data since the last query. False without a
+    connection. Before a server closes a connection, it sends the reason; the kernel then reports the end of the
+    stream."""
     opened = connection.connection
     if opened is None:
         return False
@@ -43,15 +45,15 @@ def _has_received() -> bool:
 
 
 class DatabaseThread:
-    """Runs functions of the store, one at a time, in its own thread."""
+    """Runs functions of the store in one thread of its own, one function at a time."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=THREAD)
         self._used_at = 0.0
 
     def _check_connection(self) -> None:
-        """Replaces a connection that the server may have closed since the last call. Skips SQLite: no server can close
-        its connection, and reopening the file takes 1 ms."""
+        """Replaces this thread's connection if the server may have closed it since the last call. Does nothing on
+        SQLite, because no server can close its connection, and reopening the file takes 1 ms."""
         if connection.vendor == "sqlite":
             return
         is_old = time.monotonic() >= self._used_at + FRESH_S
@@ -59,7 +61,8 @@ class DatabaseThread:
             close_old_connections()
 
     async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Calls ``function`` in the thread and returns its result; database errors propagate."""
+        """Calls ``function`` in the thread, after the calls that are waiting, and returns its result. Exceptions
+        propagate."""
 
         def call() -> T:
             self._check_connection()
@@ -75,8 +78,8 @@ class DatabaseThread:
             telemetry.database_s.add(time.monotonic() - began)
 
     def close(self) -> None:
-        """Closes the connection and ends the thread, after at most ``LAB_WAIT_S`` if a query still waits for another
-        process."""
+        """Closes the connection and ends the thread. Waits at most ``LAB_WAIT_S`` for a query that still waits for
+        another process."""
         closing = self._pool.submit(connections.close_all)
         with suppress(TimeoutError):
             closing.result(LAB_WAIT_S)

@@ -36,7 +36,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row of Experiment as a value."""
+    """A row of ``Experiment`` as an immutable value. ``launched`` maps arms to the ids of their containers."""
 
     id: str
     title: str
@@ -56,12 +56,12 @@ class Record:
 
 
 def this_process() -> str:
-    """Identifies this process by pid and start time, because pids are reused."""
+    """Returns ``PID:START``: the pid and start time that identify this process, because pids are reused."""
     return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
 def is_alive(driver: str) -> bool:
-    """Whether the process that ``this_process`` identified still runs."""
+    """Whether the process with this identity, as returned by ``this_process``, still runs."""
     pid, _, started = driver.partition(":")
     try:
         return f"{psutil.Process(int(pid)).create_time():.2f}" == started
@@ -99,8 +99,9 @@ def create_experiment(
     machine: str | None = None,
     parent: str | None = None,
 ) -> str:
-    """Writes the wanted experiment, or with ``parent`` a part of that experiment, with its arms, and returns its id. It
-    runs on ``machine``, by default on the machine of this process. NoSpaceError if the disk is too full."""
+    """Stores an experiment with its arms and returns its id. ``machine`` defaults to that of this process. ``driver``
+    is the process of a command that drives it, empty for the lab. With ``parent``, it is a part of that experiment.
+    Raises NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -122,9 +123,9 @@ def create_experiment(
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
-    removed. Raises NoSpaceError or MachineClosedError if no new round can start. If an experiment on a revoked machine
-    is to be removed, deletes its row here, because no lab would."""
+    """Stores the wanted state of an experiment; if ``again`` is true, for a new round. Returns False if it does not
+    exist or is being removed. Raises NoSpaceError or MachineClosedError if no new round can start. If an experiment on
+    a revoked machine is to be removed, deletes its row, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():
@@ -150,8 +151,8 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def rename(experiment: str, title: str) -> str | None:
-    """Writes the name, which later reports use, and returns it; an empty one restores the default. None if the
-    experiment does not exist or is being removed."""
+    """Changes the name of an experiment, which later reports use, and returns the new name. An empty ``title`` restores
+    the default name. Returns None if the experiment does not exist or is being removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is None:
@@ -165,7 +166,7 @@ def rename(experiment: str, title: str) -> str | None:
 
 
 def lan_host(experiment: str) -> str:
-    """The host of a LAN on which an experiment runs or ran; empty if it has none."""
+    """The id of the private host on a LAN on which an experiment runs or ran; empty if it uses no such host."""
     rows = Experiment.objects.filter(pk=experiment, group="", machine=None)
     return rows.values_list("host", flat=True).first() or ""
 
@@ -176,39 +177,39 @@ def exists(experiment: str) -> bool:
 
 
 def load(experiment: str) -> Record | None:
-    """One experiment, or None."""
+    """The experiment with this id; None if it does not exist."""
     return next(iter(load_all((experiment,))), None)
 
 
 def load_all(experiments: Collection[str]) -> tuple[Record, ...]:
-    """The experiments with these ids, as far as they exist."""
+    """The experiments with these ids. Ids without an experiment are ignored."""
     return tuple(_record(row) for row in Experiment.objects.filter(pk__in=experiments).prefetch_related("arms"))
 
 
 def waiting_head(record: Record) -> ExperimentHead:
-    """The head of an experiment whose journal is still empty."""
+    """The ``ExperimentHead`` (title, phase, times) of an experiment whose journal is still empty."""
     spec = record.spec
     return ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
 
 
 def waiting_view(record: Record) -> View:
-    """The view of an experiment whose journal is still empty."""
+    """The ``View`` (head and columns) of an experiment whose journal is still empty."""
     return View(0, waiting_head(record), initial_columns(record.id, record.spec.arms))
 
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
-    """Experiments that run, should run, or are not cleaned up yet, on a machine or, with None, on the installation's
-    own."""
+    """A query for the unsettled experiments of a machine: those that run, should run, or are not cleaned up yet. None
+    is the installation's own machine. Of an experiment on several machines it selects the parts."""
     return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=ENDED)
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
-    """The unsettled experiments of one host of this machine."""
+    """The unsettled experiments of a private host of this machine or, if ``host`` is empty, of its own engine."""
     return load_unsettled_of(here(), host)
 
 
 def load_unsettled_of(machine: str | None, host: str) -> tuple[Record, ...]:
-    """The unsettled experiments of one host of a machine."""
+    """Like ``load_unsettled``, for another ``machine``. None is the installation's own machine."""
     return tuple(_record(row) for row in unsettled(machine).filter(host=host).prefetch_related("arms"))
 
 
@@ -218,8 +219,8 @@ def remember_container(experiment: str, arm: str, container: str) -> None:
 
 
 def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
-    """Stores the head in the row, so that lists need no replay. ``shown_seq`` is the number of the entry that an ended
-    experiment shows; None leaves it unchanged."""
+    """Stores the head in the experiment's row, so that lists need not replay the journal. ``shown_seq`` is the number
+    of the journal entry that an ended experiment shows; None leaves it unchanged."""
     fields: dict[str, object] = {"head": msgspec.json.encode(head).decode(), "phase": str(head.phase)}
     if shown_seq is not None:
         fields["shown_seq"] = shown_seq
@@ -227,7 +228,7 @@ def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = Non
 
 
 def release(experiment: str) -> None:
-    """Records that no command drives the experiment."""
+    """Records that no command drives the experiment any longer, so that the lab does."""
     Experiment.objects.filter(pk=experiment).update(driver="")
 
 
@@ -238,13 +239,13 @@ def delete(experiment: str) -> None:
 
 
 def entry_of(row: JournalEntry) -> Entry:
-    """The entry that a row stores."""
+    """Decodes the journal entry that is stored in a row."""
     cause = Cause(Source(row.source), row.detail, row.actor)
     return Entry(row.seq, row.at, cause, decode_facts(row.facts), row.text, tuple(row.about.split()))
 
 
 def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] = ()) -> None:
-    """Writes entries in one transaction. Deletes the entries with the numbers ``replaced``."""
+    """Stores journal entries and deletes those with the numbers ``replaced``, in one transaction."""
     sizes = [entry_size(entry) for entry in entries]
     with transaction.atomic():
         old = JournalEntry.objects.filter(experiment_id=experiment, seq__in=replaced)
@@ -273,7 +274,7 @@ def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] 
 
 
 def entries(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> tuple[Entry, ...]:
-    """Entries with ``after < seq <= until``, in order, at most ``limit``."""
+    """The journal entries with ``after < seq <= until``, in order, at most ``limit``. None means no upper limit."""
     rows = JournalEntry.objects.filter(experiment_id=experiment, seq__gt=after)
     if until is not None:
         rows = rows.filter(seq__lte=until)
@@ -281,20 +282,19 @@ def entries(experiment: str, after: int = 0, until: int | None = None, limit: in
 
 
 def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[Entry]:
-    """As ``entries`` without a limit, read in pages, so that a long journal is never in memory in full."""
+    """Yields the journal entries with ``after < seq <= until``, in order; at most ``PAGE`` at a time are in memory."""
     while page := entries(experiment, after, until, PAGE):
         yield from page
         after = page[-1].seq
 
 
 def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """The number of the newest entry (0 if none) and the title, by id, of each of these experiments that exists, in one
-    query."""
+    """The number of the newest journal entry (0 without entries) and the title, by experiment id; in one query."""
     last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
     return {key: (seq or 0, title) for key, seq, title in rows.values_list("pk", "newest", "title").order_by()}
 
 
 def view(experiment: str, until: int | None = None) -> View:
-    """The view of the experiment after entry ``until``, by default the newest."""
+    """Replays the journal up to entry ``until``, by default the newest, and returns the resulting view."""
     return replay(read(experiment, until=until))

@@ -1,4 +1,4 @@
-"""This installation: its id, and the version that has migrated its database."""
+"""The id of this installation, and the version of Netmodes that has migrated its database."""
 
 from dashboard.models import Installation
 
@@ -15,5 +15,5 @@ def stored_version() -> str:
 
 
 def note_version(version: str) -> None:
-    """Stores the version of the server, for the labs of machines that have joined."""
+    """Stores the server's version of Netmodes, which the labs of machines that have joined compare with theirs."""
     Installation.objects.filter(pk=installation_id()).exclude(version=version).update(version=version)

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable
 
 
 class LogOnce:
-    """Runs a job repeatedly; of consecutive failures only the first is logged."""
+    """Runs a job that may fail, one call at a time. Of consecutive failures, only the first is logged."""
 
     def __init__(self, log: logging.Logger, message: str) -> None:
         self._log, self._message = log, message
         self._failed = False
 
     async def run(self, job: Callable[[], Awaitable[None]]) -> bool:
-        """Runs the job once; False if it failed."""
+        """Runs the job once. Returns False if it failed; its exception does not propagate."""
         try:
             await job()
         except Exception as error:  # noqa: BLE001 - for example an unavailable database; the caller tries again

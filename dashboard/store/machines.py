@@ -1,4 +1,4 @@
-"""Machines with a lab of their own. Every function is one short transaction."""
+"""Queries of machines with a lab of their own. Every function is one short transaction, unless it requires one."""
 
 import json
 import secrets
@@ -15,8 +15,8 @@ from dashboard.store.operations.database_clock import shared_clock
 
 
 def here() -> str | None:
-    """The name of this process's machine: rows with this value belong to its lab. None for the lab of the
-    installation."""
+    """The name of the machine on which this process runs: the value of ``machine`` in the rows that its lab drives.
+    None for the installation's own machine."""
     return settings.MACHINE or None
 
 
@@ -32,7 +32,7 @@ def list_machines() -> tuple[MachineRecord, ...]:
 
 
 def list_labels() -> tuple[str, ...]:
-    """The labels of all machines that may connect, each once."""
+    """The labels of all machines that are not revoked, as sorted ``KEY=VALUE`` texts without duplicates."""
     return tuple(
         sorted(
             {
@@ -46,28 +46,30 @@ def list_labels() -> tuple[str, ...]:
 
 
 def list_revoked() -> frozenset[str]:
-    """The names of the machines that may not connect."""
+    """The names of the revoked machines, which may not connect."""
     return frozenset(Machine.objects.filter(revoked_at__gt=0.0).values_list("pk", flat=True))
 
 
 def find(name: str) -> MachineRecord | None:
-    """The machine with this name, or None."""
+    """The machine with this name; None if it has never joined."""
     row = Machine.objects.filter(pk=name).first()
     return None if row is None else _record(row)
 
 
 class MachineClosedError(Exception):
-    """Nothing new may start on this machine; ``str()`` is a sentence."""
+    """Nothing new may start on a machine, because it is revoked or drained. ``str()`` is a sentence for the user."""
 
 
 def is_revoked(name: str | None) -> bool:
-    """Whether the machine was revoked, so that no lab acts on its rows."""
+    """Whether this machine is revoked, so that no lab acts on its rows. False for None, the installation's own
+    machine."""
     return name is not None and Machine.objects.filter(pk=name, revoked_at__gt=0.0).exists()
 
 
 def require_open(name: str | None, *, for_group: bool = False) -> None:
-    """Raises MachineClosedError if nothing new may start on this machine. On a drained machine, groups continue to use
-    their hosts until these are moved."""
+    """Raises MachineClosedError if this machine is revoked or drained. If ``for_group`` is true, a drained machine is
+    accepted: groups continue to use their private hosts until these are moved. Always accepts None, the installation's
+    own machine."""
     record = find(name) if name is not None else None
     if record is None or record.accepts_work or (for_group and not record.is_revoked):
         return
@@ -79,8 +81,8 @@ def require_open(name: str | None, *, for_group: bool = False) -> None:
 
 
 def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
-    """Adds a machine, or readmits one that was revoked, and returns its new key. ValueError if the name is in use.
-    Requires a transaction."""
+    """Adds a machine, or readmits one that was revoked, and returns its new key for NATS. Raises ValueError if a
+    machine with this name has joined and is not revoked. Requires a transaction."""
     row = Machine.objects.select_for_update().filter(pk=name).first()
     if row is not None and not row.revoked_at:
         raise ValueError(
@@ -95,30 +97,32 @@ def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
 
 
 def has_key(name: str, key: str) -> bool:
-    """Whether a machine may connect with this key."""
+    """Whether this is the valid key of a machine for NATS. A revoked machine has none."""
     stored = Machine.objects.filter(pk=name, revoked_at=0.0).values_list("key_digest", flat=True).first()
     return bool(stored) and secrets.compare_digest(stored or "", digest_of(key))
 
 
 def note_facts(name: str, facts: MachineFacts, now: float) -> None:
-    """Records the facts that the lab of a machine reports, and ``now`` as the time of the report."""
+    """Stores the facts that the lab of a machine reports. ``now`` is the time of the report, in seconds since the
+    epoch."""
     Machine.objects.filter(pk=name).update(**asdict(facts), seen_at=now)  # the machine's role may write no others
 
 
 def note_swarm(names: Collection[str], since: float) -> None:
-    """Stores ``since``, the time at which these machines were asked to enter the swarm, in seconds since the epoch; 0
-    if they have left it."""
+    """Stores when these machines were asked to enter the swarm. ``since`` is in seconds since the epoch, 0 if they have
+    left the swarm."""
     Machine.objects.filter(pk__in=names).update(swarm_since=since)
 
 
 @audited
 def set_draining(name: str, *, draining: bool) -> bool:
-    """Excludes a machine from new work, or includes it again; False if it does not exist or was revoked."""
+    """Drains a machine, so that nothing new starts on it, or, if ``draining`` is false, resumes it. Returns False if it
+    does not exist or was revoked."""
     return Machine.objects.filter(pk=name, revoked_at=0.0).update(is_draining=draining) == 1
 
 
 def revoke(name: str) -> bool:
-    """Makes the key of a machine invalid; ``store.operations.joining`` also ends its access to the database. False if
-    it does not exist or was revoked before."""
+    """Marks a machine as revoked and invalidates its key for NATS. Returns False if it does not exist or was revoked
+    before. ``store.operations.joining.revoke`` also ends its access to the database."""
     rows, now = Machine.objects.filter(pk=name, revoked_at=0.0), shared_clock()
     return rows.update(revoked_at=now, last_revoked_at=now, key_digest="") == 1

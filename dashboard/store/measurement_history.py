@@ -10,8 +10,9 @@ from dashboard.models import MeasurementBlock, MeasurementSeries
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """The newest ``most`` runs of one series, oldest first, each with the medians of its blocks' p50 and p99 and the
-    number of requests. Runs of training sessions are omitted, because their machine is not idle."""
+    """Returns the newest ``most`` runs of the series with this signature, oldest first. Each contains the medians, over
+    the blocks of the run, of p50 and p99, and the number of requests. Runs without a successful block are omitted, as
+    are those of training sessions, because their machine is not idle."""
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")
@@ -42,8 +43,8 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
 
 
 def signatures() -> tuple[dict[str, object], ...]:
-    """Every measured series with its number of runs and the median of the newest run's blocks, without runs of training
-    sessions."""
+    """Returns every series that was measured, each with its number of runs and the median p50 of its newest run. Runs
+    of training sessions are omitted."""
     counted = (
         MeasurementSeries.objects.filter(run__group="")
         .values("signature")

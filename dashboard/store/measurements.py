@@ -1,4 +1,4 @@
-"""Queries of measurements: runs, series, and blocks."""
+"""Queries of measurements. A twin is an experiment that is launched only to be measured, often in place of another."""
 
 import contextlib
 from collections import defaultdict
@@ -38,7 +38,7 @@ Missing = tuple[tuple[Path, Probe, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """The path of a series as stored in its row."""
+    """The path and the delay of the responder of a series, as stored in its row as JSON."""
 
     path: Path
     busy_wait_ns: int = 0
@@ -56,7 +56,7 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Requests a run on the experiment's host and returns its id. ``twin``: the experiment stands in for ``source``."""
+    """Queues a measurement on the experiment's host and returns its id. A twin replaces the experiment ``source``."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -76,7 +76,7 @@ def create_run(
 def begin_run(
     run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
 ) -> None:
-    """Marks the run as started by this process, and stores its series, the ``missing`` ones and the environment."""
+    """Marks the run as started by this process. Stores its series, the ``missing`` paths, and the environment."""
     with transaction.atomic():
         row = MeasurementRun.objects.get(pk=run)
         row.state = RUNNING
@@ -102,7 +102,7 @@ def begin_run(
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A requested run. ``twin``: the experiment stands in for ``source``, which is otherwise empty."""
+    """A waiting measurement. ``experiment`` is empty if it was removed, ``source`` unless a twin replaces it."""
 
     id: str
     experiment: str
@@ -114,13 +114,13 @@ class RequestedRun:
 
 
 def hosts_waiting() -> frozenset[str]:
-    """The private hosts of this machine on which a run waits to start."""
+    """The ids of the private hosts of this machine on which a measurement waits to start."""
     rows = MeasurementRun.objects.filter(machine=here(), state=WAITING).values_list("host", flat=True)
     return frozenset(rows) - {""}
 
 
 def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
-    """The runs of one host that have not started, oldest first; ``experiment`` is empty after its removal."""
+    """The waiting measurements of a private host or, if ``host`` is empty, of the machine's engine, oldest first."""
     rows = MeasurementRun.objects.filter(machine=here(), host=host, state=WAITING).order_by("created_at")
     return tuple(
         RequestedRun(
@@ -137,12 +137,12 @@ def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
 
 
 def fail_run(run: str, reason: str, state: str = FAILED) -> None:
-    """Ends a run that cannot start or continue, with this state and reason."""
+    """Ends a run that cannot start or continue: stores ``state`` and ``reason``."""
     MeasurementRun.objects.filter(pk=run).update(state=state, driver="", stop_reason=reason)
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column: from the column's series or, if it has none, from the experiment's arm."""
+    """The mode of each column, by column key. It is read from the column's series or else from the experiment's arm."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -152,13 +152,13 @@ def column_modes(run: str) -> dict[str, str]:
 
 
 def chosen_experiment(run: str) -> str:
-    """The experiment that was chosen, even if a twin was measured instead. Empty if it was removed."""
+    """The id of the experiment that the user chose, even if a twin was measured. Empty if it was removed."""
     found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
     return "" if found is None else found[0] or found[1] or ""
 
 
 def runs_of(experiment: str) -> QuerySet[MeasurementRun]:
-    """The newest ``MAX_LISTED`` measurements of an experiment and of its parts, including those of a twin."""
+    """A query for the newest ``MAX_LISTED`` measurements of an experiment, of its parts and of their twins."""
     ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
     return MeasurementRun.objects.filter(Q(experiment__in=ids) | Q(source__in=ids)).order_by("-created_at")[:MAX_LISTED]
 
@@ -177,7 +177,7 @@ def add_block(run: str, block: Block) -> None:
 def finish_run(
     run: str, stopped: Stop, reason: str, elapsed_s: float, environment: Environment, refused: Mapping[str, str]
 ) -> None:
-    """Stores how a run ended."""
+    """Stores how a run ended. ``refused`` maps the keys of abandoned series to the reasons."""
     MeasurementRun.objects.filter(pk=run).update(
         state=_STATES[stopped],
         stopped=str(stopped),
@@ -191,7 +191,7 @@ def finish_run(
 
 
 def save_headline(run: str) -> None:
-    """Computes and stores the headline, so that lists of runs need not compute it again."""
+    """Computes and stores the headline, a sentence with the result, so that lists of runs need not compute it."""
     found = load_measurement(run)
     if found is not None:
         headline = with_conditions(write_headline(found).sentence, found.options.conditions)
@@ -199,29 +199,29 @@ def save_headline(run: str) -> None:
 
 
 def load_headline(run: str) -> str:
-    """The stored headline; empty if the run has not finished or was deleted."""
+    """The stored headline of a run; empty if the run has not finished or was deleted."""
     return MeasurementRun.objects.filter(pk=run).values_list("headline", flat=True).first() or ""
 
 
 def is_inconclusive(run: str) -> bool:
-    """Whether the headline of a run states no proven difference, or the run does not exist."""
+    """Whether the headline of a run states no proven difference. True if the run does not exist."""
     found = load_measurement(run)
     return found is None or not write_headline(found).decided
 
 
 @audited
 def want_cancelled(run: str) -> bool:
-    """Requests the cancellation of a run; False if it neither waits nor runs."""
+    """Requests the cancellation of a run. Returns False if the run neither waits nor runs."""
     return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1
 
 
 def is_cancelled(run: str) -> bool:
-    """Whether cancellation was requested."""
+    """Whether the cancellation of the run was requested."""
     return MeasurementRun.objects.filter(pk=run, wanted=CANCELLED).exists()
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for runs of this machine whose process has died; returns their number."""
+    """Sets the state ``incomplete`` for runs of this machine that a dead process drove; returns their number."""
     running = MeasurementRun.objects.filter(machine=here(), state=RUNNING).values_list("pk", "driver")
     dead = [run for run, driver in running if not is_alive(driver)]
     reason = "The measuring process ended unexpectedly."
@@ -229,8 +229,8 @@ def mark_incomplete() -> int:
 
 
 def load_measurement(run: str) -> Measurement | None:
-    """The ``measurement/1`` of a run, None if the run does not exist. It is built from the blocks; after the run has
-    ended, the result is stored and read from then on."""
+    """The result of a run in the schema ``measurement/1``; None if the run does not exist. It is computed from the
+    blocks. Once the run has ended, it is stored, and later calls read it."""
     row = MeasurementRun.objects.filter(pk=run).first()
     if row is None:
         return None
@@ -262,7 +262,7 @@ def _build(row: MeasurementRun) -> Measurement:
 
 
 def load_blocks(run: str, after: int = 0) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
-    """The series of a run, and their blocks with row ids above ``after``, by key and in the order of the rounds."""
+    """The series of a run, and by series key its blocks with row ids above ``after``, in the order of their rounds."""
     series, keys = _series_of(run)
     blocks: dict[str, list[Block]] = defaultdict(list)
     found = MeasurementBlock.objects.filter(series_id__in=keys, pk__gt=after).order_by("round")
@@ -283,7 +283,7 @@ def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
 
 
 def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
-    """The blocks with row ids above ``after``, without histograms, for a chart; and the newest row id."""
+    """The blocks with row ids above ``after``, without histograms, for a chart; and the newest row id, or ``after``."""
     names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
     rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
     newest = max((row["pk"] for row in rows), default=after)
@@ -295,6 +295,6 @@ def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...
 
 
 def measured_s(run: str) -> float:
-    """The seconds of a run up to the end of its newest block, on the run's monotonic clock."""
+    """The seconds until the end of a run's newest block, by the run's monotonic clock; 0 without blocks."""
     newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
     return sum(newest.first() or (0.0,))

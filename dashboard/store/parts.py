@@ -1,6 +1,7 @@
-"""Experiments with arms on several machines: one row for what a user sees, and a part for the lab of each machine.
+"""Experiments with arms on several machines. Users see one row; the lab of each machine drives a part, a row with the
+arms of its machine.
 
-The functions accept any experiment: for one on a single machine they read only its own journal.
+The functions accept any experiment. For one on a single machine, they read only its own journal.
 """
 
 import json
@@ -40,8 +41,9 @@ MAX_TIME = 32503680000.0
 
 @creates
 def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", machine: str | None = None) -> str:
-    """Writes the wanted experiment and returns its id. If its arms are on several machines, also writes a part for each
-    of them. Arms that name no machine run on ``machine``. NoSpaceError if the disk is too full."""
+    """Stores an experiment that is to be launched, and returns its id. If its arms are on several machines, also stores
+    a part for each machine. Arms that name no machine run on ``machine``. Raises NoSpaceError if the disk is too
+    full."""
     specs = divide(spec, machine)
     if len(specs) < 2:
         ((only, single),) = specs.items() if specs else ((machine, spec),)
@@ -65,12 +67,14 @@ def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", ma
 
 
 def ids_of(parts: str) -> dict[str, str]:
-    """The ids of an experiment's parts by machine name. ``parts`` is the value of ``Experiment.parts``."""
+    """Decodes ``Experiment.parts``: the ids of an experiment's parts by machine name. Empty if it runs on one
+    machine."""
     return msgspec.json.decode(parts, type=dict[str, str]) if parts else {}
 
 
 def ids_by_place(experiment: str) -> dict[str, str]:
-    """The ids of an experiment's parts by place (``core.operations.machines.split_place``)."""
+    """The ids of an experiment's parts by place (``core.operations.machines.split_place``). Empty if it runs on one
+    machine."""
     record = experiment_store.load(experiment)
     ids = ids_of(record.parts) if record is not None else {}
     return {place_of(None if machine == SERVER_NAME else machine, ""): part for machine, part in ids.items()}
@@ -96,8 +100,9 @@ def count_entries(record: Record) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlace:
-    """The part that contains a column, and the column's key in that part. ``number`` is the part's number, 0 if the
-    experiment runs on one machine."""
+    """Where a column is observed. ``experiment`` is the id of the part that contains the column, ``column`` the
+    column's key in that part, ``number`` the number of the part. If the experiment runs on one machine, ``number`` is 0
+    and the other fields are those of the experiment itself."""
 
     experiment: str
     column: str
@@ -105,7 +110,8 @@ class ColumnPlace:
 
 
 def find_column(experiment: str, column: str) -> ColumnPlace:
-    """The part in which a column of an experiment is observed."""
+    """Finds the part in which a column of an experiment is observed. For an experiment on one machine, returns the
+    column as given."""
     record = experiment_store.load(experiment)
     number = machine_number(column) if is_observer(column) else 0
     for part in parts_of(record) if record is not None else ():
@@ -115,24 +121,25 @@ def find_column(experiment: str, column: str) -> ColumnPlace:
 
 
 def find_request(experiment: str, key: str) -> ColumnPlace:
-    """The part in which a path is requested, and the key of the request in that part."""
+    """Finds the part in which a path is requested. ``column`` of the result is the key of the request in that part."""
     column, slash, rest = key.partition("/")
     place = find_column(experiment, column)
     return replace(place, column=f"{place.column}{slash}{rest}")
 
 
 class PartError(Exception):
-    """A part cannot be removed alone; ``whole`` is the id of its experiment."""
+    """A part of an experiment cannot be removed alone. ``whole`` is the id of the experiment."""
 
     def __init__(self, whole: str) -> None:
-        super().__init__(f"This is a part of the experiment {whole} on several machines. Remove that one.")
+        super().__init__(f"This is a part of the experiment {whole} on several machines. Remove that experiment.")
         self.whole = whole
 
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """As ``experiments.set_wanted``, for an experiment and all its parts. A new round starts on every machine that
-    allows it; MachineClosedError if no machine does. PartError if a part alone is to be removed."""
+    """Stores the wanted state of an experiment and all its parts, like ``experiments.set_wanted``. A new round starts
+    on every machine that allows it. Raises MachineClosedError if no machine does, and PartError if a part alone is to
+    be removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
@@ -161,33 +168,34 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def _is_running(ids: Collection[str]) -> bool:
-    """Whether one of these parts runs or waits to start and is not to be stopped."""
+    """Whether any of these parts should run and has not ended."""
     return Experiment.objects.filter(pk__in=ids, wanted=Wanted.RUNNING).exclude(phase__in=ENDED).exists()
 
 
 def has_ended() -> Q:
-    """The query condition for experiments that have ended on all their machines. A part that never started, and is not
-    to start, counts as ended."""
+    """A query condition that selects experiments that have ended on all their machines. A part that never started, and
+    is not to start, counts as ended."""
     live = Experiment.objects.filter(parent=OuterRef("pk")).exclude(phase__in=ENDED)
     live = live.exclude(~Q(wanted=Wanted.RUNNING), phase=Phase.WAITING)
     return Q(parts="", phase__in=ENDED) | Q(~Q(parts=""), ~Exists(live))
 
 
 def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts by experiment, with a stop counted as soon as it is requested. Experiments without parts,
-    and parts whose lab has written an invalid phase, are omitted."""
+    """The phases of the parts of each experiment, by experiment id. A requested stop counts as done. Experiments
+    without parts are omitted, as are parts whose lab has written an invalid phase."""
     return _read_phases(experiments)[0]
 
 
 def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """As ``phases_of``, only for experiments none of whose parts is to run. These phases are needed because the
-    journals lack the stop until each lab has performed it."""
+    """The phases of the parts of each experiment, like ``phases_of``, if all parts are to be stopped or removed; other
+    experiments are omitted. The phases are needed because the journals lack the stop until each lab has performed
+    it."""
     phases, running = _read_phases(experiments)
     return {key: found for key, found in phases.items() if key not in running}
 
 
 def _read_phases(experiments: Collection[str]) -> tuple[dict[str, tuple[Phase, ...]], set[str]]:
-    """The result of ``phases_of``, and the ids of the experiments with a part that is to run."""
+    """Returns the result of ``phases_of``, and the ids of the experiments with a part that should run."""
     found: dict[str, tuple[Phase, ...]] = {}
     running = set()
     rows = Experiment.objects.filter(parent__in=experiments).exclude(parent__parts="")
@@ -200,7 +208,7 @@ def _read_phases(experiments: Collection[str]) -> tuple[dict[str, tuple[Phase, .
 
 
 def count_by_phase() -> dict[str, int]:
-    """The number of experiments in each phase. One on several machines counts once."""
+    """The number of experiments in each phase. An experiment on several machines counts once."""
     single = Experiment.objects.filter(parts="", parent=None).order_by().values_list("phase")
     found: Counter[str] = Counter(dict(single.annotate(number=Count("pk"))))
     wholes = list(Experiment.objects.exclude(parts="").values_list("pk", flat=True))
@@ -209,15 +217,16 @@ def count_by_phase() -> dict[str, int]:
 
 
 def merged_journal(record: Record) -> MergedJournal:
-    """An empty merged journal for an experiment on several machines."""
+    """Returns an empty merged journal for an experiment on several machines."""
     phases = requested_phases((record.id,)).get(record.id, ())
     return MergedJournal(experiment_store.waiting_head(record), parts_of(record), requested=phases)
 
 
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:
-    """The entries of parts with numbers above ``seen``, and at most ``until``, by part; each with the id of its part,
-    in the order stored. Each page is selected by the last number read of each part, so an entry is not skipped if it
-    becomes visible after a later one of another part."""
+    """Yields journal entries of several parts, each with the id of its part, in the order in which they were stored.
+    ``seen`` maps the ids of the parts to the last numbers already read, ``until`` to the last numbers to read (None:
+    all). Each page is selected by the last number read of each part. So an entry that becomes visible after a later one
+    of another part is not skipped."""
     seen = dict(seen)
     while seen:
         condition = Q()
@@ -232,8 +241,8 @@ def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Ite
 
 
 def _readable(row: JournalEntry) -> Entry:
-    """The entry, or a replacement which states that it cannot be read, so that an invalid entry of one lab does not
-    hide the entries of other labs."""
+    """The entry that a row stores. If the entry is invalid, returns a replacement, which states that it cannot be read,
+    so that it does not hide the entries of other labs."""
     with suppress(msgspec.MsgspecError, ValueError):
         entry = experiment_store.entry_of(row)
         head = entry.facts.head
@@ -246,7 +255,7 @@ def _readable(row: JournalEntry) -> Entry:
 
 
 def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[Entry]:
-    """The entries of an experiment with ``after < seq <= until``, merged from all its machines."""
+    """Yields the journal entries of an experiment with ``after < seq <= until``, merged from all its machines."""
     if not record.parts:
         yield from experiment_store.read(record.id, after, until)
         return
@@ -258,14 +267,15 @@ def read(record: Record, after: int = 0, until: int | None = None) -> Iterator[E
 
 
 def read_journal(journal: MergedJournal) -> Iterator[Entry]:
-    """Reads all entries of an experiment on several machines into its empty merged journal, and yields them."""
+    """Reads all entries of an experiment on several machines into ``journal``, which must be empty, and yields them."""
     yield journal.first()
     yield from journal.extend(read_parts(dict(journal.seen)))
 
 
 def fold(read: Callable[[], Iterable[Entry]], before: View, last: int) -> tuple[View, tuple[Entry, ...], float | None]:
-    """Applies all entries to the view ``before``. Returns the final view, the ``last`` newest entries with a text, and
-    the time of the first entry. A long journal is never in memory in full."""
+    """Applies the entries from ``read`` to the view ``before``. Returns the resulting view, the ``last`` newest entries
+    that have a text, and the time of the first entry (None without entries). A long journal is never completely in
+    memory."""
     first_at: float | None = None
     shown: deque[Entry] = deque(maxlen=last)
     for entry in read():
@@ -277,14 +287,14 @@ def fold(read: Callable[[], Iterable[Entry]], before: View, last: int) -> tuple[
 
 
 def view(record: Record, until: int | None = None) -> View:
-    """The view of an experiment after entry ``until``, by default the newest."""
+    """The view of an experiment after journal entry ``until``, by default the newest."""
     return replay_entries(read(record, until=until))
 
 
 def shown_number(record: Record, shown_seq: int) -> int:
-    """The number of the entry that an ended experiment shows, 0 if it has not ended; ``shown_seq`` is the number stored
-    in its row. With several machines, the experiment shows the newest entry at the stop or, if the parts were stopped
-    one by one, the last entry before the last part was stopped."""
+    """The number of the journal entry that an ended experiment shows; 0 if it has not ended. ``shown_seq`` is the
+    number that its row stores. On several machines, it is the newest entry at the time of the stop. If the parts were
+    stopped one by one, it is the last entry before the last part was stopped."""
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

@@ -1,4 +1,4 @@
-"""The ports that experiments publish, and their containers."""
+"""The ports that experiments publish, and the containers that use them."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ from dashboard.store.parts import ids_of
 
 
 def other_port_users(experiment: str) -> tuple[PortUser, ...]:
-    """The containers of all other experiments on this experiment's host, or on its machines, with the ports that they
-    publish."""
+    """The containers of other unsettled experiments on the same host, each with the ports that it publishes. For an
+    experiment on several machines, those on the hosts of all its parts."""
     divided = Experiment.objects.filter(pk=experiment).values_list("parts", flat=True).first()
     if divided:
         return tuple(

@@ -1,4 +1,4 @@
-"""The newest journal entries of the experiments that this process drives, so that readers need no query."""
+"""A cache of the newest journal entries of the experiments that this process drives, so that readers need no query."""
 
 from collections import deque
 from collections.abc import Collection, Iterable
@@ -20,7 +20,8 @@ _rings: dict[str, _Ring] = {}
 
 
 def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Collection[int]) -> None:
-    """Adds committed entries, each with its size in bytes. Drops those with the numbers ``replaced``."""
+    """Adds committed entries, each with its size in bytes, to the cache. Removes the entries with the numbers
+    ``replaced``."""
     ring = _rings.setdefault(experiment, _Ring())
     if replaced:
         kept = [one for one in ring.entries if one[0].seq not in replaced]
@@ -33,7 +34,7 @@ def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Co
 
 
 def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
-    """Entries with numbers above ``after``; None if this process no longer has all of them."""
+    """The cached entries with numbers above ``after``; None if some of them are no longer in the cache."""
     ring = _rings.get(experiment)
     kept = list(ring.entries) if ring is not None else []
     if not kept or kept[0][0].seq > after + 1:
@@ -42,5 +43,5 @@ def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
 
 
 def forget(experiment: str) -> None:
-    """Drops the entries of an experiment that this process no longer drives."""
+    """Removes all entries of an experiment, which this process no longer drives, from the cache."""
     _rings.pop(experiment, None)

@@ -1,4 +1,4 @@
-"""Measurements that a step of a workshop requests. Their experiment is launched for them alone and ends with them."""
+"""Measurements that steps of workshops request. For each, an experiment is launched that ends with the measurement."""
 
 import secrets
 
@@ -22,7 +22,8 @@ def request_run(
     group: str = "",
     machine: str | None = None,
 ) -> str:
-    """Requests a run and returns its id; it starts once its experiment runs."""
+    """Stores an experiment to be launched, queues its measurement and returns the id of the run, which starts once the
+    experiment runs."""
     responder = responder_experiment(spec)
     twin = experiment_store.create_experiment(responder, owner_id, host=host, group=group, machine=machine)
     seed = secrets.randbits(32)
@@ -30,8 +31,8 @@ def request_run(
 
 
 def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None) -> str:
-    """Requests a run on the server's own engine and returns its id. If the owner has a run that has not ended, returns
-    the id of that run instead, even if several requests arrive at once."""
+    """Requests a run like ``request_run``, on the server's own engine. If an earlier run of the same title has not
+    ended for this owner, returns its id instead, even if several requests arrive at once."""
     with writing():
         if owner_id is not None:
             get_user_model()._default_manager.select_for_update().filter(pk=owner_id).first()
@@ -39,13 +40,15 @@ def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None
 
 
 def live_run(title: str, owner_id: int | None, group: str = "") -> str:
-    """The id of the newest run of this title if it has not ended; otherwise empty."""
+    """The id of the newest run with this title, if it has not ended; otherwise empty. ``group`` is a group of a
+    training session; if it is empty, the run is one of the owner."""
     newest = newest_run(title, owner_id, group)
     return str(newest.pk) if newest is not None and newest.state in measurement_store.LIVE else ""
 
 
 def newest_run(title: str, owner_id: int | None, group: str = "") -> MeasurementRun | None:
-    """The newest run of this title that was requested for the owner or the group; None without one."""
+    """The newest run with this title that was requested for the group of a training session or, if ``group`` is empty,
+    for the owner. None without one."""
     rows = MeasurementRun.objects.filter(title=title[:200], twin=True, source=None, group=group)
     if not group:
         rows = rows.filter(experiment__owner_id=owner_id)

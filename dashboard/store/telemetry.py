@@ -1,4 +1,4 @@
-"""Counters of the labs in this process. Counting adds to an integer, without locks or messages."""
+"""Counters of all labs in this process. Counting adds to an integer, without locks or messages."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -13,7 +13,7 @@ LAUNCH_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
 class Histogram:
-    """A cumulative histogram. Only the event loop's thread adds; any thread may read."""
+    """A histogram of durations in seconds. Only the event loop's thread adds values; any thread may read them."""
 
     __slots__ = ("_bounds", "_counts", "_total")
 
@@ -23,19 +23,19 @@ class Histogram:
         self._total = 0.0
 
     def add(self, value: float) -> None:
-        """Adds a value; a negative one, from a clock that was set back, counts as 0."""
+        """Adds a value. A negative one, from a clock that was set back, counts as 0."""
         value = max(value, 0.0)
         self._counts[bisect_left(self._bounds, value)] += 1
         self._total += value
 
     def now(self) -> Distribution:
-        """The current distribution."""
+        """Returns the current distribution."""
         return Distribution(self._bounds, tuple(self._counts), self._total)
 
 
 @dataclass(slots=True)
 class Telemetry:
-    """The current values of ``LabMetrics``."""
+    """The counters and histograms from which ``LabMetrics`` are made."""
 
     entries_appended: int = 0
     entries_written: int = 0
@@ -49,7 +49,7 @@ class Telemetry:
     wakeups: Counter[str] = field(default_factory=Counter)
 
     def record_launch(self, mode: str, outcome: str, seconds: float) -> None:
-        """Counts the launch of an arm."""
+        """Counts the launch of an arm, which took ``seconds``."""
         self.launches.setdefault((mode, outcome), Histogram(LAUNCH_BOUNDS_S)).add(seconds)
 
     def metrics(self) -> LabMetrics:

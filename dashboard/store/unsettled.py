@@ -1,5 +1,5 @@
-"""The unsettled experiments of this machine, on all its hosts: those that run, should run, or are not cleaned up
-yet."""
+"""The unsettled experiments of this machine, on its own engine and on all private hosts. An experiment is unsettled if
+it runs, should run, or is not cleaned up yet."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -21,18 +21,20 @@ def load_hosts() -> frozenset[str]:
 
 
 def load_owners(hosts: Collection[str]) -> frozenset[int | None]:
-    """The ids of the accounts with unsettled experiments on these hosts; None stands for experiments without an
+    """The ids of the accounts with unsettled experiments on these hosts. None stands for experiments without an
     owner."""
     return frozenset(unsettled(here()).filter(host__in=hosts).values_list("owner_id", flat=True))
 
 
 def count_by_host() -> Counter[str]:
-    """The number of unsettled experiments on each private host; on the machine's own engine, by an empty text."""
+    """The number of unsettled experiments by the id of their private host. The key for the machine's own engine is
+    empty."""
     return Counter(unsettled(here()).values_list("host", flat=True))
 
 
 def count_running(machine: str) -> int:
-    """The number of unsettled experiments, measurements and claim runs on a machine."""
+    """The number of experiments on a machine that are unsettled, and of measurements and claim runs that wait or
+    run."""
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
     return unsettled(machine).count() + runs.count() + claims.count()

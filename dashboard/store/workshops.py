@@ -1,4 +1,4 @@
-"""Progress in workshops, in the database. Every function is one short transaction."""
+"""Queries of progress in workshops. Every function is one short transaction."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -52,26 +52,26 @@ def _record(row: WorkshopStep) -> StepRecord:
 
 
 def progress_from_row(row: WorkshopProgress) -> Progress:
-    """The progress that is stored in a row and its steps."""
+    """The progress that a row and its steps store."""
     records = {step.step: _record(step) for step in row.steps.all()}
     return Progress(row.id, row.person, row.workshop, row.step, row.started_at, row.finished_at, records)
 
 
 def load_progress(person: str, workshop: str) -> Progress | None:
-    """The person's progress, None if they have not started."""
+    """The person's progress in a workshop; None if they have not started it."""
     rows = WorkshopProgress.objects.prefetch_related("steps")
     row = rows.filter(person=person, workshop=workshop).first()
     return None if row is None else progress_from_row(row)
 
 
 def load_all_progress(person: str) -> dict[str, Progress]:
-    """The person's progress by workshop."""
+    """The person's progress in every workshop that they have started, by workshop."""
     rows = WorkshopProgress.objects.prefetch_related("steps").filter(person=person)
     return {row.workshop: progress_from_row(row) for row in rows}
 
 
 def start(person: str, workshop: str, digest: str, at: float) -> Progress:
-    """Returns the person's progress in a workshop; creates it if they have not started."""
+    """Returns the person's progress in a workshop. Creates it if they have not started."""
     row, created = WorkshopProgress.objects.get_or_create(
         person=person, workshop=workshop, defaults={"digest": digest, "started_at": at}
     )
@@ -81,15 +81,15 @@ def start(person: str, workshop: str, digest: str, at: float) -> Progress:
 
 
 def delete_progress(person: str, workshop: str) -> None:
-    """Deletes the person's progress, so that they can start over."""
+    """Deletes the person's progress in a workshop, so that they can start over."""
     WorkshopProgress.objects.filter(person=person, workshop=workshop).delete()
 
 
 def update_step(
     person: str, workshop: str, step: str, decide: Callable[[StepRecord], StepRecord], *events: Event
 ) -> StepRecord:
-    """Replaces a step's record with the result of ``decide``, makes the step the current one, and adds the events, in
-    one transaction. Returns the new record."""
+    """Replaces a step's record with the result of ``decide``, makes the step the current one, and adds the events, all
+    in one transaction. Returns the new record."""
     with transaction.atomic():
         progress = WorkshopProgress.objects.select_for_update().get(person=person, workshop=workshop)
         row = WorkshopStep.objects.filter(progress=progress, step=step).first()
@@ -132,13 +132,13 @@ def _add_events(progress: WorkshopProgress, events: tuple[Event, ...]) -> None:
 
 
 def record_events(person: str, *events: Event) -> None:
-    """Records events that change no step, in all progress of this person."""
+    """Records events that change no step, in every workshop that the person has started."""
     for progress in WorkshopProgress.objects.filter(person=person):
         _add_events(progress, events)
 
 
 def mark_finished(person: str, workshop: str, at: float) -> None:
-    """Records that all steps are done, unless that is recorded already."""
+    """Records that the person has done all steps, unless that is already recorded."""
     row = WorkshopProgress.objects.filter(person=person, workshop=workshop, finished_at=0.0).first()
     if row is not None:
         row.finished_at = at
@@ -147,6 +147,6 @@ def mark_finished(person: str, workshop: str, at: float) -> None:
 
 
 def load_events(person: str, workshop: str) -> tuple[Event, ...]:
-    """The events of the person's progress, oldest first."""
+    """The events of the person's progress in a workshop, oldest first."""
     rows = WorkshopEvent.objects.filter(progress__person=person, progress__workshop=workshop)
     return tuple(Event(row.at, row.kind, row.step, row.detail) for row in rows)

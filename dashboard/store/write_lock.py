@@ -1,8 +1,8 @@
-"""Allows one write transaction at a time in this process on SQLite. Without this, writers poll for SQLite's lock, and
-some of them time out under contention.
+"""Allows one write transaction at a time in this process on SQLite. Without this lock, writers poll for SQLite's lock,
+and some of them time out under contention.
 
-PostgreSQL locks rows and does not need this. Measured with 500 participants who join at a rate of 33 per second:
-without this lock, 67 of them failed with "database is locked" after 20 s.
+PostgreSQL locks rows and does not need it. Measured with 500 participants who join at a rate of 33 per second: without
+this lock, 67 of them failed with "database is locked" after 20 s.
 """
 
 import threading
@@ -16,6 +16,6 @@ _lock = threading.RLock()
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """A transaction; on SQLite it waits for other ``writing()`` blocks of this process first."""
+    """Context manager: a transaction. On SQLite, it first waits for other ``writing()`` blocks of this process."""
     with _lock if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
         yield

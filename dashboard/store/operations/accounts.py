@@ -1,4 +1,4 @@
-"""Accounts: roles, ownership, invitations, sign-in links, and the end of browser sessions."""
+"""Queries of accounts: roles, ownership, invitations, sign-in links, and the end of browser sessions."""
 
 import secrets
 from collections.abc import Iterable
@@ -38,13 +38,13 @@ _TABLES: dict[OwnedKind, type[Experiment | MeasurementRun | ClaimRun | Report]] 
 
 
 class AccountError(ValueError):
-    """Why an account cannot be created or changed, as a sentence."""
+    """An account cannot be created or changed. ``str()`` is the reason, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedAccount:
-    """An account in the list. ``last_active`` is its last sign-in or command in seconds since the epoch, 0 if it has
-    not signed in yet."""
+    """An account as lists show it. ``last_active`` is the time of its last sign-in or recorded command, in seconds
+    since the epoch, 0 if it has neither. ``password`` is true if it can sign in with a password."""
 
     id: int
     name: str
@@ -56,8 +56,8 @@ class ListedAccount:
 
 
 def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
-    """The role of a user. A user without an account can only read, apart from the first owner before the first
-    sign-in."""
+    """The role of a user. A user without an account is a reader. The exception is the user “owner” before the first
+    sign-in, who is an owner."""
     role = Account.objects.filter(user_id=user.pk or 0).values_list("role", flat=True).first()
     if role is None:
         return Role.OWNER if user.get_username() == OWNER_NAME else Role.READER
@@ -65,14 +65,15 @@ def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
 
 
 def belongs_to(kind: OwnedKind, identity: str, user: int) -> bool:
-    """Whether an object belongs to an account. True if it does not exist, so that the page itself can respond."""
+    """Whether the object with the id ``identity`` belongs to the account ``user``. True if the object does not exist,
+    so that its page can report that it is missing."""
     row = _TABLES[kind].objects.filter(pk=identity).values_list("owner_id", flat=True)
     return user in row or not row
 
 
 def creator_names() -> dict[int | None, str]:
-    """The names to show as creators; empty with a single account. Objects created without an account (None) belong to
-    the owner."""
+    """The names to show as creators, by account id; empty if only one account exists. The key None stands for objects
+    that were created without an account: they belong to ``the_owner``."""
     found: dict[int | None, str] = dict(User.objects.values_list("pk", "username"))
     if len(found) < 2:
         return {}
@@ -81,8 +82,8 @@ def creator_names() -> dict[int | None, str]:
 
 
 def the_owner() -> User:
-    """The account to which links of ``./netmodes up`` and ``link`` belong: the one named “owner” if it is an owner,
-    otherwise the first active owner. It is created if there is no owner."""
+    """The account to which the links of ``./netmodes up`` and ``link`` sign in. It is the active owner named “owner”,
+    otherwise the oldest active owner. Without an active owner, the account “owner” is created or activated."""
     owners = User.objects.filter(account__role=Role.OWNER, is_active=True).order_by("pk")
     first = owners.filter(username=OWNER_NAME).first() or owners.first()
     if first is not None:
@@ -111,13 +112,13 @@ def _listed(row: User, last_commands: dict[int | None, float]) -> ListedAccount:
 
 
 def listed(users: QuerySet[User] | None = None) -> tuple[ListedAccount, ...]:
-    """These accounts, or all, oldest first."""
+    """The accounts in ``users``, or all accounts if it is None, oldest first."""
     rows = (User.objects.all() if users is None else users).annotate(last_command=Max("auditentry__at"))
     return tuple(_listed(row, {row.pk: row.last_command or 0.0}) for row in rows.order_by("pk"))
 
 
 def find(name: str) -> ListedAccount:
-    """The account with this name. AccountError if it does not exist."""
+    """The account with this name. Raises AccountError if it does not exist."""
     found = listed(User.objects.filter(username=name))
     if not found:
         raise AccountError(_("No account is named “%(name)s”.") % {"name": name[:MAX_NAME]})
@@ -131,8 +132,10 @@ def _require_valid(name: str, email: str) -> None:
             validate_email(email)
     except ValidationError as error:
         raise AccountError(" ".join(map(str, error.messages))) from None
-    if len(name) > MAX_NAME or len(email) > MAX_EMAIL:
+    if len(name) > MAX_NAME:
         raise AccountError(_("A name has at most %(limit)d characters.") % {"limit": MAX_NAME})
+    if len(email) > MAX_EMAIL:
+        raise AccountError(_("An email address has at most %(limit)d characters.") % {"limit": MAX_EMAIL})
     if User.objects.filter(username__iexact=name).exists():
         raise AccountError(_("An account named “%(name)s” already exists.") % {"name": name})
     if email and User.objects.filter(email__iexact=email).exists():
@@ -142,8 +145,8 @@ def _require_valid(name: str, email: str) -> None:
 
 
 def invite(name: str, email: str, role: Role) -> str:
-    """Creates an account and returns the token of its first sign-in link. AccountError if the name or address is
-    invalid or taken."""
+    """Creates an account and returns the token of its first sign-in link. Raises AccountError if the name or address is
+    invalid or taken, or if there are too many accounts."""
     name, email = name.strip(), email.strip()
     the_owner()
     try:
@@ -159,7 +162,7 @@ def invite(name: str, email: str, role: Role) -> str:
 
 @audited
 def new_link(account: int) -> str:
-    """The token of a new sign-in link. AccountError if the account is not active."""
+    """Creates a sign-in link for an account and returns its token. Raises AccountError if the account is not active."""
     if not User.objects.filter(pk=account, is_active=True).exists():
         raise AccountError(_("This account is deactivated. Activate it first."))
     return make_token(account)
@@ -182,7 +185,7 @@ def _require_change(user: User, before: AccountStatus, after: AccountStatus) -> 
 @transaction.atomic
 def change_role(account: int, role: Role) -> tuple[str, ...]:
     """Changes the role of an account and returns the keys of its browser sessions, which continue with the new role.
-    Raises AccountError if it is the only owner."""
+    Raises AccountError if no active owner would remain."""
     user, before = _locked(account)
     _require_change(user, before, AccountStatus(role, before.active))
     Account.objects.update_or_create(user=user, defaults={"role": str(role)})
@@ -190,15 +193,15 @@ def change_role(account: int, role: Role) -> tuple[str, ...]:
 
 
 def roles_of(users: Iterable[int]) -> dict[int, str]:
-    """The stored roles of these users."""
+    """The stored roles of these users, by user id. Users without an account are omitted."""
     return dict(Account.objects.filter(user_id__in=users).values_list("user_id", "role"))
 
 
 @audited
 @transaction.atomic
 def set_active(account: int, *, active: bool) -> tuple[str, ...]:
-    """Deactivates an account, or activates it again. Deactivation voids its links and ends its browser sessions: their
-    keys are returned. AccountError if it is the only owner."""
+    """Deactivates an account, or activates it again. Deactivating invalidates its sign-in links, ends its browser
+    sessions and returns their keys. Raises AccountError if no active owner would remain."""
     user, before = _locked(account)
     _require_change(user, before, AccountStatus(before.role, active))
     User.objects.filter(pk=account).update(is_active=active)
@@ -208,7 +211,7 @@ def set_active(account: int, *, active: bool) -> tuple[str, ...]:
 @audited
 @transaction.atomic
 def sign_out(account: int) -> tuple[str, ...]:
-    """Ends all browser sessions of an account, voids its links, and returns the keys of the sessions."""
+    """Ends all browser sessions of an account and returns their keys. Also invalidates its sign-in links."""
     return _end_sessions(account)
 
 
@@ -232,13 +235,13 @@ def has_passwords() -> bool:
 
 @audited
 def save_password(form: SetPasswordForm[User]) -> User:
-    """Stores the password of a valid form."""
+    """Stores the password of a valid form and returns the user."""
     return form.save()
 
 
 def make_token(user: int | None = None) -> str:
-    """The token of a new link, 256 random bits, for an account; None: for the installation's owner. Deletes expired
-    links."""
+    """Creates a sign-in link and returns its token of 256 random bits. ``user`` is the id of its account; None stands
+    for ``the_owner``. Also deletes expired links."""
     token = secrets.token_urlsafe(32)
     now = shared_clock()
     SignInLink.objects.filter(expires_at__lt=now).delete()
@@ -247,7 +250,8 @@ def make_token(user: int | None = None) -> str:
 
 
 def redeem(token: str) -> SignInLink | None:
-    """Uses up a token and returns its link; None if it is unknown, used or expired."""
+    """Marks the sign-in link with this token as used and returns it. Returns None if the token is unknown, used or
+    expired."""
     now = shared_clock()
     with transaction.atomic():
         links = SignInLink.objects.filter(digest=digest_of(token), used_at__isnull=True, expires_at__gte=now)

@@ -1,8 +1,9 @@
-"""Locks of PostgreSQL, held while a connection lives: one lab per machine, one migration and one change of the swarm at
-a time.
+"""Locks of PostgreSQL that are held as long as a connection exists. They ensure that each machine has one lab, and that
+one process at a time migrates the database or changes the swarm.
 
-The role of a machine may take any advisory lock, so it can delay another lab. For migrations and the swarm, table locks
-are used that such a role cannot take; with an advisory lock it could prevent an owner from ending the swarm.
+The role of a machine may take any advisory lock, so it can delay another lab. The locks for migrations and for the
+swarm are table locks, which such a role cannot take: with an advisory lock, it could prevent an owner from ending the
+swarm.
 """
 
 import os
@@ -34,17 +35,18 @@ ANSWER_S = 3
 
 
 def lab_of(machine: str | None) -> int:
-    """The number of the lock for a machine's lab."""
+    """The number of the advisory lock for the lab of a machine. None is the installation's own machine."""
     return LAB if machine is None else LAB << 32 | zlib.crc32(machine.encode())
 
 
 def is_shared() -> bool:
-    """Whether several machines can use this database."""
+    """Whether several machines can use this database. True for PostgreSQL."""
     return connection.vendor == "postgresql"
 
 
 def _connect(**more: Any) -> Any:
-    """Opens a separate connection, outside the pool and without statement timeouts. Raises OperationalError."""
+    """Opens a separate connection, outside the pool and without statement timeouts. ``more`` are further connection
+    parameters. Raises OperationalError."""
     import psycopg
 
     parameters = connection.get_connection_params()
@@ -60,9 +62,9 @@ def _connect(**more: Any) -> Any:
 
 
 @contextmanager
-def _answers(connected: Any) -> Iterator[None]:
-    """Shuts down a connection if the block takes longer than ``ANSWER_S``, so that its statement fails: a server that
-    has lost its network sends nothing, not even the end of the connection."""
+def _answer_timeout(connected: Any) -> Iterator[None]:
+    """Context manager that shuts down the connection if the block takes longer than ``ANSWER_S``, so that its statement
+    fails. A server that has lost its network sends nothing, not even the end of the connection."""
     with socket.socket(fileno=os.dup(connected.fileno())) as copy:
 
         def shut_down() -> None:
@@ -80,7 +82,8 @@ def _answers(connected: Any) -> Iterator[None]:
 
 
 class AdvisoryLock:
-    """A lock that ends with its connection. Its methods block, for a few seconds at most: call them in a thread."""
+    """An advisory lock with a connection of its own. It ends with the connection. The methods block for a few seconds
+    at most: call them in a thread."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -90,16 +93,18 @@ class AdvisoryLock:
         self.since = 0.0
 
     def acquire(self) -> bool:
-        """Tries to take the lock; False if another process holds it. OperationalError without a database.
+        """Tries once to take the lock. Returns False if another process holds it. Raises OperationalError if the
+        database does not answer.
 
-        Ends earlier connections of this object on the server: one that lost its network may still hold the lock.
+        First ends earlier connections of this object on the server, because one that lost its network may still hold
+        the lock.
         """
         import psycopg
 
         self.release()
         connected = _connect(application_name=self._name, connect_timeout=ANSWER_S)
         try:
-            with _answers(connected):
+            with _answer_timeout(connected):
                 connected.execute(
                     "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity "
                     "WHERE application_name = %s AND pid <> pg_backend_pid()",
@@ -117,32 +122,33 @@ class AdvisoryLock:
         return True
 
     def holds(self) -> bool:
-        """Whether the lock is held; takes it again after a lost connection. OperationalError without a database."""
+        """Whether this object holds the lock. If the connection was lost, tries to take the lock again. Raises
+        OperationalError if the database does not answer."""
         import psycopg
 
         if self._connection is not None:
-            with suppress(psycopg.Error, OSError), _answers(self._connection):
+            with suppress(psycopg.Error, OSError), _answer_timeout(self._connection):
                 self._connection.execute("SELECT 1")
                 return True
         return self.acquire()
 
     def release(self) -> None:
-        """Releases the lock."""
+        """Releases the lock, if it is held."""
         connected, self._connection = self._connection, None
         if connected is not None:
             connected.close()
 
 
 class SwarmLock:
-    """The lock of the web process that changes the swarm of machines. SQLite needs none, because the installation has
-    one machine. Its methods block: call them in a thread."""
+    """A table lock for the web process that changes the swarm of machines. With SQLite, ``acquire`` always succeeds,
+    because the installation has one machine. The methods block: call them in a thread."""
 
     def __init__(self) -> None:
         self._connection: Any = None
 
     def acquire(self, wait_s: float = 0.0) -> bool:
-        """Takes the lock; False if another process still holds it after ``wait_s`` seconds. OperationalError without a
-        database."""
+        """Takes the lock. Returns False if another process still holds it after ``wait_s`` seconds. Raises
+        OperationalError if the database does not answer."""
         if not is_shared():
             return True
         import psycopg
@@ -170,8 +176,8 @@ class SwarmLock:
 
 @contextmanager
 def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
-    """Holds the migration lock during the block, after other processes have finished migrating; does nothing on
-    SQLite."""
+    """Context manager that holds the migration lock. First waits until other processes have finished migrating; ``say``
+    receives a message if it has to wait. Does nothing on SQLite."""
     if not is_shared():
         yield
         return
@@ -190,8 +196,8 @@ def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _create_migrations_table(connected: Any) -> None:
-    """Creates the table of migrations in an empty database. An advisory lock is safe here, because no machine has
-    joined that could hold it."""
+    """Creates the table ``django_migrations`` if the database is empty. An advisory lock is safe here, because no
+    machine has joined that could hold it."""
     exists = "SELECT to_regclass('django_migrations') IS NOT NULL"
     if not connected.execute(exists).fetchone()[0]:
         with connected.transaction():
@@ -201,7 +207,8 @@ def _create_migrations_table(connected: Any) -> None:
 
 
 def wait_for_database(timeout_s: float, say: Callable[[str], None]) -> None:
-    """Waits until a database server answers; OperationalError after the timeout."""
+    """Waits until the database server answers. ``say`` receives a message if it has to wait. Raises OperationalError
+    after ``timeout_s`` seconds. Does nothing on SQLite."""
     if not is_shared():
         return
     end, announced = time.monotonic() + timeout_s, False
@@ -221,7 +228,8 @@ def wait_for_database(timeout_s: float, say: Callable[[str], None]) -> None:
 
 @contextmanager
 def without_timeout() -> Iterator[None]:
-    """Disables the statement and lock timeouts of this thread's connection during the block."""
+    """Context manager that disables the statement and lock timeouts of this thread's connection. Does nothing on
+    SQLite."""
     if not is_shared():
         yield
         return

@@ -1,4 +1,4 @@
-"""The audit trail: entries are written in the transaction of the command that they record."""
+"""The audit trail. An entry is written in the transaction of the command that it records."""
 
 import csv
 import io
@@ -24,8 +24,8 @@ MAX_EXPORTED = 100_000
 
 @dataclass(slots=True)
 class PendingEntry:
-    """The entry of the command that is being executed; ``action`` is empty if none is. ``stored`` is the id of its
-    row."""
+    """The audit entry of the command that is being executed. ``action`` is empty if no command is; then nothing is
+    written. ``stored`` is the id of the entry's row, empty until it is written."""
 
     user: int | None = None
     account: str = ""
@@ -35,7 +35,8 @@ class PendingEntry:
     stored: str = ""
 
     def store(self, outcome: str) -> None:
-        """Writes the entry, unless its row exists. A rollback may have removed the row since it was written."""
+        """Writes the entry with this outcome, unless its row already exists. A row that was written earlier may have
+        been removed by a rollback."""
         if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
             return
         self.stored = record(
@@ -48,7 +49,7 @@ _pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default
 
 @contextmanager
 def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
-    """Within the block, audited store commands record this entry."""
+    """Context manager in which audited store commands write ``entry``."""
     token = _pending.set(entry)
     try:
         yield entry
@@ -58,8 +59,8 @@ def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
 
 
 def note(what: object = "") -> None:
-    """Records, in the current transaction, that the current command was done. ``what`` is the id of the object that it
-    created."""
+    """Writes the current command's entry, with the outcome “done”, in the current transaction. ``what`` is the id of
+    the object that the command created. Does nothing outside ``pending``."""
     entry = _pending.get()
     if entry is not None:
         entry.object = entry.object or str(what)[:120]
@@ -67,13 +68,14 @@ def note(what: object = "") -> None:
 
 
 def audited[**P, T](command: Callable[P, T]) -> Callable[P, T]:
-    """Wraps a store command so that one transaction contains its changes and the entry of the audit trail. A result of
-    False means that nothing was done, and nothing is recorded."""
+    """Decorates a store command, so that one transaction contains its changes and the entry of the audit trail. If the
+    command returns False, it has done nothing, and no entry is written."""
     return _in_transaction(command, lambda _result: "")
 
 
 def creates[**P, T](command: Callable[P, T]) -> Callable[P, T]:
-    """As ``audited``, for a command that returns the id or the row of the object that it created."""
+    """Decorates a store command like ``audited``. The command returns the id or the row of an object that it created;
+    the entry contains that id."""
     return _in_transaction(command, lambda result: getattr(result, "pk", result))
 
 
@@ -95,14 +97,15 @@ def _in_transaction[**P, T](command: Callable[P, T], created: Callable[[T], obje
 def record(
     action: str, what: str, outcome: str, *, user: int | None = None, account: str = COMMAND_LINE, address: str = ""
 ) -> str:
-    """Writes an entry and returns its id."""
+    """Writes an entry of the audit trail and returns its id. ``what`` is the object of the action, ``address`` that of
+    the client."""
     fields = {"action": action[:60], "object": what[:120], "outcome": outcome, "address": address[:64]}
     return AuditEntry.objects.create(at=shared_clock(), user_id=user, account=account[:150], **fields).pk
 
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """An entry as pages and exports show it; ``at`` in UTC."""
+    """An entry as pages and exports show it. ``at`` is an ISO 8601 time in UTC."""
 
     at: str
     account: str
@@ -114,7 +117,8 @@ class AuditLine:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Selects entries: by account, action and outcome; ``text`` is part of the object or address."""
+    """Selects entries with this account, action and outcome, and with ``text`` in the object or address. Empty fields
+    select every value."""
 
     account: str = ""
     action: str = ""
@@ -124,7 +128,7 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditTrail:
-    """``audit/1``: entries, newest first."""
+    """Entries of the audit trail, newest first, in the schema ``audit/1``."""
 
     entries: tuple[AuditLine, ...]
     schema: str = "audit/1"
@@ -142,7 +146,7 @@ def _line(row: AuditEntry) -> AuditLine:
 
 
 def read(chosen: AuditFilter = AuditFilter(), limit: int = MAX_EXPORTED, skip: int = 0) -> AuditTrail:
-    """The chosen entries, newest first, at most ``limit`` after the first ``skip``."""
+    """The entries that the filter selects, newest first: at most ``limit``, after the first ``skip``."""
     return AuditTrail(tuple(_line(row) for row in _rows(chosen)[skip : skip + limit]))
 
 
@@ -157,7 +161,7 @@ def values(field: str) -> tuple[str, ...]:
 
 
 def as_csv(trail: AuditTrail) -> str:
-    """The entries as CSV. A cell that a spreadsheet could take for a formula starts with an apostrophe."""
+    """The entries as CSV. A cell that a spreadsheet could take for a formula is prefixed with an apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(AuditLine.__dataclass_fields__)

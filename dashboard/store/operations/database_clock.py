@@ -1,8 +1,9 @@
 """The time of the installation: the clock of the database, since the clock of a machine may be wrong.
 
-Times that are stored in the database or compared with it are by this clock, in labs, web processes and commands. A
-machine an hour ahead would otherwise end sessions an hour early. A database in a file is used by one machine, so the
-machine's clock is used."""
+Labs, web processes and commands use it for all times that are stored in the database or compared with stored times. On
+a machine whose clock is an hour ahead, sessions would otherwise end an hour early. With SQLite, one machine uses the
+database, and its clock is the clock of the installation.
+"""
 
 import asyncio
 import logging
@@ -24,7 +25,7 @@ MAX_QUERY_S = 0.5
 
 
 def read_clock() -> float | None:
-    """The time of the database server in seconds since the epoch; None for a database in a file, which has no clock."""
+    """The time of the database server in seconds since the epoch; None for SQLite, which has no clock."""
     if not is_shared():
         return None
     with connection.cursor() as cursor:
@@ -33,8 +34,8 @@ def read_clock() -> float | None:
 
 
 class DatabaseClock:
-    """The database's time at the last ``synchronize``, advanced by this machine's monotonic clock. If the database has
-    no clock, or it has not been read yet, this machine's time."""
+    """A clock that shows the database's time: the time at the last ``synchronize``, advanced by this machine's
+    monotonic clock. Without a database server, or before its clock was read, it shows this machine's time."""
 
     def __init__(self, read: Callable[[], float | None] = read_clock) -> None:
         self._read = read
@@ -44,16 +45,17 @@ class DatabaseClock:
         self._is_exact = False
 
     def __call__(self) -> float:
-        """Seconds since the epoch. The first call in a thread reads the database's clock."""
+        """The current time in seconds since the epoch. If the database's clock has not been read yet, reads it, except
+        in a thread with an event loop."""
         if self._offset is None and not _is_in_loop():
             with suppress(DatabaseError):
                 self.synchronize()
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Reads the database's clock. The answer is taken as the time at the middle of the query, so a query that had
-        to wait for a connection is repeated once. If the second one waits too, the offset is changed only as far as it
-        contradicts the times at which that query began and ended."""
+        """Reads the database's clock and takes the result as the time in the middle of the query. A query that is
+        slower than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If the second query is slow,
+        too, the offset is changed only as far as it contradicts the times at which that query began and ended."""
         for _ in range(2):
             began = time.monotonic()
             now = self._read()
@@ -69,8 +71,9 @@ class DatabaseClock:
             self._offset = min(max(self._offset, now - ended), now - began)
 
     async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
-        """Reads the database's clock again and again until cancelled, because a machine's clock drifts, and stops while
-        the machine is suspended. ``run`` calls a function in a thread that may query the database."""
+        """Reads the database's clock periodically until cancelled, because a machine's clock drifts and stops while the
+        machine is suspended. ``run`` must call its argument in a thread that may query the database. Returns at once
+        for SQLite."""
         log_once = LogOnce(log, "the clock of the database cannot be read")
         while is_shared():
             await log_once.run(lambda: run(self.synchronize))
@@ -78,7 +81,7 @@ class DatabaseClock:
 
 
 def _is_in_loop() -> bool:
-    """Whether this thread runs an event loop, which must not wait for a query."""
+    """Whether this thread runs an event loop, which a query must not block."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

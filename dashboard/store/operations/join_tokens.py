@@ -13,12 +13,12 @@ from dashboard.store.operations.database_clock import shared_clock
 
 
 class TokenError(ValueError):
-    """Why a token cannot be used, as a sentence."""
+    """A token cannot be used. ``str()`` is the reason, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedToken:
-    """A token that can still be used. Times in seconds since the epoch."""
+    """A token that can still be used. Times are in seconds since the epoch."""
 
     id: str
     created_at: float
@@ -27,7 +27,7 @@ class ListedToken:
 
 @audited
 def create(owner: int | None) -> str:
-    """A new token, 256 random bits. Only its digest is stored."""
+    """Creates a token of 256 random bits and returns it. Only its digest is stored."""
     token, now = secrets.token_urlsafe(32), shared_clock()
     row = JoinToken.objects.create(
         digest=digest_of(token), owner_id=owner, created_at=now, expires_at=now + TOKEN_LIFETIME_S
@@ -49,7 +49,8 @@ def revoke(token: str) -> bool:
 
 
 def check(token: str) -> JoinToken:
-    """The row of a valid token. Raises TokenError for any other token."""
+    """Returns the row of a token that can be used. Raises TokenError if the token is unknown, revoked, used or
+    expired."""
     row = JoinToken.objects.filter(digest=digest_of(token)).first()
     if row is None:
         raise TokenError(_("This token is not valid. Copy the whole command from the Machines page."))
@@ -63,8 +64,8 @@ def check(token: str) -> JoinToken:
 
 
 def use(token: str, machine: str) -> None:
-    """Marks a token as used by an existing machine. Requires a transaction that has called ``machine_roles.take_turn``.
-    Raises TokenError if the token is not valid."""
+    """Marks a token as used by ``machine``, whose row must exist. Requires a transaction that has called
+    ``machine_roles.take_turn``. Raises TokenError if the token cannot be used."""
     row = check(token)
     row.used_at, row.machine_id = shared_clock(), machine
     row.save(update_fields=["used_at", "machine"])

@@ -1,4 +1,5 @@
-"""How a machine joins: one transaction uses up its token and creates its row and its role in PostgreSQL."""
+"""Adds machines to the installation and revokes them. One transaction uses up the token of a machine and creates its
+row and its role in PostgreSQL."""
 
 import logging
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class JoinError(ValueError):
-    """Why a machine cannot join, as a sentence."""
+    """A machine cannot join. ``str()`` is the reason, as a sentence."""
 
 
 class NotAddedError(JoinError):
@@ -26,8 +27,8 @@ class NotAddedError(JoinError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The credentials that a machine receives: its name, the URLs of PostgreSQL and NATS with the machine's users and
-    passwords, and the installation's id, which labels of containers and networks contain."""
+    """What a machine receives when it joins: its name, the URLs of PostgreSQL and NATS with user name and password, and
+    the installation's id, which is part of the labels of containers and networks."""
 
     machine: str
     database: str
@@ -48,9 +49,9 @@ def addresses() -> tuple[str, str]:
 
 
 def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, address: str) -> Credentials:
-    """Adds a machine and returns its credentials, which are not stored. Raises TokenError if the token is not valid,
-    and JoinError if the machine cannot join for another reason; the token then remains valid. Without a valid token,
-    nothing is changed."""
+    """Adds a machine and returns its credentials. The passwords are not stored. Raises TokenError if the token cannot
+    be used, and JoinError if the machine cannot join for another reason. Then nothing is changed, and a valid token
+    remains valid. ``address`` is that of the client, for the audit trail."""
     if missing := installation_problem():
         raise JoinError(missing)
     join_tokens.check(token)
@@ -80,8 +81,8 @@ def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, 
 @audit.audited
 @transaction.atomic
 def revoke(name: str) -> bool:
-    """Ends the access of a machine to the database, and invalidates its key for NATS; False if it does not exist or was
-    revoked before."""
+    """Ends the access of a machine to the database and invalidates its key for NATS. Returns False if the machine does
+    not exist or was revoked before."""
     machine_roles.take_turn()
     if not machines.revoke(name):
         return False

@@ -1,9 +1,9 @@
-"""A PostgreSQL role for each machine that has joined, which can read and write only the rows of its machine.
+"""A PostgreSQL role for each machine that has joined. The role can read and write only the rows of its machine.
 
-Row-level security is used instead of writes through a web process: a lab keeps its queries, transactions and journal
-unchanged, works while no web process runs, and the database itself refuses everything else. The owner of the tables,
-which web processes and the installation's lab use, is not restricted. The policies are created when the first machine
-joins.
+Row-level security makes this possible without a web process that writes for the labs. A lab keeps its queries,
+transactions and journal unchanged and works while no web process runs; the database itself refuses everything else. The
+owner of the tables, which web processes and the installation's lab use, is not restricted. The policies are created
+when the first machine joins.
 """
 
 import hashlib
@@ -109,7 +109,7 @@ LOCK_S, RETRY_S = 5.0, 0.05
 
 
 def is_supported() -> bool:
-    """Whether this database has roles."""
+    """Whether this database has roles. True for PostgreSQL."""
     return connection.vendor == "postgresql"
 
 
@@ -148,14 +148,15 @@ def _exists(role: str) -> bool:
 
 
 def take_turn() -> None:
-    """Waits until no other transaction changes machines or their roles. Requires a transaction. Uses a table lock that
-    machines have no permission to take; they could hold an advisory lock forever."""
+    """Waits until no other transaction changes machines or their roles, and keeps others waiting until this transaction
+    ends. Requires a transaction. Uses a table lock that machines have no permission to take; they could hold an
+    advisory lock forever."""
     if connection.vendor == "postgresql":
         _execute("LOCK TABLE dashboard_jointoken IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _statements() -> list[str]:
-    """The SQL statements that grant permissions to the group of all machines."""
+    """The SQL statements that create the policies and grant the permissions to the group role of all machines."""
     group, start = _group(), len(_prefix()) + 1
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_schema()")
@@ -192,8 +193,9 @@ def _statements() -> list[str]:
 
 
 def _is_prepared(digest: str) -> bool:
-    """Whether the permissions are those of this version. The comment alone does not prove it: a restored database has
-    the comment without permissions, and one that was migrated back and forth lacks policies."""
+    """Whether the database has the permissions of this version. ``digest`` is that of the statements; ``prepare``
+    stores it as a comment. The comment alone is no proof: a restored database has it without the permissions, and one
+    that was migrated back and forth lacks policies."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT obj_description(to_regprocedure('netmodes_is_here(text)'), 'pg_proc') = %s"
@@ -205,9 +207,9 @@ def _is_prepared(digest: str) -> bool:
 
 
 def _lock_tables() -> None:
-    """Locks all tables with policies, or none: a transaction that waits for one table while it holds another would
-    block all users of that table, and could end in a deadlock with a lab. OperationalError if they remain in use, for
-    example by a backup."""
+    """Locks all tables with policies at once. A transaction that waits for one table while it holds another would block
+    all users of that table, and could end in a deadlock with a lab. Raises OperationalError if a table remains in use
+    for ``LOCK_S``, for example by a backup."""
     tables, end = ", ".join(f"dashboard_{table}" for table in _POLICIES), time.monotonic() + LOCK_S
     while True:
         try:
@@ -220,8 +222,8 @@ def _lock_tables() -> None:
 
 
 def prepare() -> None:
-    """Creates the group of all machines with its permissions and policies, or updates them if they differ. Requires a
-    transaction."""
+    """Creates the group role of all machines with its permissions and policies, or updates them if they differ.
+    Requires a transaction."""
     if not _exists(_group_role()):
         _execute(f"CREATE ROLE {_group()} NOLOGIN")
     statements = _statements()
@@ -232,7 +234,8 @@ def prepare() -> None:
 
 
 def update() -> None:
-    """Updates the permissions after a migration, a change of this module or a restore, if any machine has joined."""
+    """Updates the permissions if any machine has joined. Needed after a migration, a restore, or a change of this
+    module."""
     if is_supported() and Machine.objects.exists() and Installation.objects.exists():
         with transaction.atomic():
             take_turn()
@@ -240,8 +243,8 @@ def update() -> None:
 
 
 def create(machine: str) -> tuple[str, str]:
-    """Creates the role of a machine and returns its name and password. Requires a transaction. DatabaseError if the
-    current role may not create roles."""
+    """Creates the role of a machine and returns its name and its new password. An existing role gets the new password.
+    Requires a transaction. Raises DatabaseError if the current role may not create roles."""
     prepare()
     role, password = role_of(machine), secrets.token_urlsafe(32)
     name, attributes = _quote(role), f"LOGIN CONNECTION LIMIT {MAX_CONNECTIONS} PASSWORD '{_verifier(role, password)}'"

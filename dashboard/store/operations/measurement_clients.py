@@ -1,6 +1,7 @@
-"""The other machines from which a run measures, as written by a web process, and for how long.
+"""The other machines from which a run measures (its clients), and for how long they may. Web processes write them.
 
-All times are by the clock of the database."""
+All times are by the clock of the database.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,9 @@ EXTRA_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class CarriedRun:
-    """A run with clients on other machines that has not ended, driven by the lab of ``machine``. ``experiment`` is the
-    one that the user chose, even if a twin is measured in its place; empty if its row is gone. ``seconds`` is the time
-    limit of its blocks."""
+    """A queued or running measurement with clients on other machines. ``machine`` is the one whose lab drives it, None
+    for the installation's own. ``experiment`` is the one that the user chose, even if a twin is measured in its place;
+    empty if it was deleted. ``seconds`` is the time limit of its blocks."""
 
     id: str
     machine: str | None
@@ -43,8 +44,8 @@ def create_run(
     *arguments: Any,
     **further: Any,
 ) -> str:
-    """As ``measurements.create_run``, with clients also on the machines ``names``. Labs have no permission to add
-    clients, so no lab can make another machine measure."""
+    """Queues a measurement with clients on the machines ``names``, and returns its id. All other arguments are those of
+    ``measurements.create_run``. Labs have no permission to add clients, so no lab can make another machine measure."""
     seconds = options.seconds + EXTRA_S
     valid_until = Now() + timedelta(seconds=WAIT_S + seconds)
     with transaction.atomic():
@@ -61,13 +62,13 @@ def load_clients(run: str) -> tuple[str, ...]:
 
 
 def are_valid(run: str) -> bool:
-    """Whether the time during which the other machines may measure for the run has not ended."""
+    """Whether the other machines may still measure for the run. False if it has no clients, or their time is over."""
     return MeasurementClient.objects.filter(run_id=run, valid_until__gt=Now()).exists()
 
 
 def load_carried() -> tuple[CarriedRun, ...]:
-    """The queued and running runs with clients on other machines. First deletes the clients of ended runs, because the
-    lab of such a run could mark it as running again."""
+    """The queued and running measurements with clients that may still measure. First deletes the clients of ended runs,
+    because the lab that drives a run could mark it as running again."""
     MeasurementClient.objects.exclude(run__state__in=LIVE).delete()
     rows = MeasurementClient.objects.filter(run__state__in=LIVE, valid_until__gt=Now()).order_by("run_id", "machine")
     found: dict[str, CarriedRun] = {}
@@ -79,13 +80,14 @@ def load_carried() -> tuple[CarriedRun, ...]:
 
 
 def begin_blocks(run: str, seconds: float) -> None:
-    """Limits a run to ``seconds`` from now, at its first block. A second call cannot extend that."""
+    """Limits the measuring time of a run's clients to ``seconds`` from now. It is called at the first block; a second
+    call cannot extend the limit."""
     end = Now() + timedelta(seconds=seconds)
     MeasurementClient.objects.filter(run_id=run).update(valid_until=Least(F("valid_until"), end))
 
 
 def load_drained(run: str) -> frozenset[str] | None:
-    """The drained machines among the clients of a run; None if the run has ended or its time is up."""
+    """The names of the run's clients that are drained. None if the run has ended or the time of its clients is over."""
     rows = MeasurementClient.objects.filter(run_id=run, run__state__in=LIVE, valid_until__gt=Now())
     drained = Exists(Machine.objects.filter(pk=OuterRef("machine"), is_draining=True))
     found = dict(rows.values_list("machine", drained))

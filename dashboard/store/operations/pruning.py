@@ -22,9 +22,10 @@ KINDS = (MEASUREMENTS, *DELETERS)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """``prune/1``: what was deleted, or would be with ``dry_run``. ``experiments`` were launched for these ``runs``
-    only; ``others`` is data other than measurements. ``freed_bytes`` is the number of bytes by which the file shrank;
-    None if it did not, with the reason in ``room``."""
+    """The result of ``prune``, in the schema ``prune/1``: what was deleted or, with ``dry_run``, would be. ``before``
+    is the time limit. ``experiments`` counts those that were launched only for the deleted ``runs``; ``others`` counts
+    data other than measurements. ``freed_bytes`` is the number of bytes by which the database file shrank; None if it
+    did not, with the reason in ``room`` if that was requested."""
 
     before: str
     dry_run: bool
@@ -38,8 +39,9 @@ class Pruned:
 
 
 def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS, shrink: bool = True) -> Pruned:
-    """Deletes ended data older than this; the age of measurements counts from their creation. Without ``shrink`` the
-    file keeps its size, and later data uses the free space."""
+    """Deletes ended data that is older than ``older_than_s`` seconds. The age of a measurement counts from its
+    creation. If ``dry_run`` is true, nothing is deleted, only counted. If ``shrink`` is false, the database file keeps
+    its size, and later data uses the free space."""
     limit = datetime.fromtimestamp(shared_clock() - older_than_s, UTC)
     runs, blocks, twins = _measurements(limit) if MEASUREMENTS in kinds else ([], 0, [])
     if not dry_run:
@@ -53,8 +55,9 @@ def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] 
 
 
 def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
-    """Ended runs from before ``limit``, the number of their blocks, and the experiments that were launched only for
-    them. These must be on the same machine, since a machine's lab can write any id into its runs."""
+    """Returns the ids of the ended measurements that were created before ``limit``, the number of their blocks, and the
+    ids of the experiments that were launched only for them. Such an experiment counts only if it is on the same machine
+    as its measurement, because a machine's lab can write any id into its runs."""
     live = [measurement_store.WAITING, measurement_store.RUNNING]
     old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=live)
     runs = list(old.values_list("pk", flat=True))
@@ -72,7 +75,7 @@ def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
 
 
 def _delete(runs: Sequence[str], twins: Sequence[str]) -> None:
-    """Deletes in batches, so that the server can write in between."""
+    """Deletes measurements and experiments in batches, so that the server can write in between."""
     for rows, ids in ((MeasurementRun.objects, runs), (Experiment.objects, twins)):
         for some in batched(ids, BATCH):
             with transaction.atomic():

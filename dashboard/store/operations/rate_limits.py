@@ -1,5 +1,5 @@
-"""Rate limits in the database: of wrong join codes, tokens of machines and passwords, and of new participants. All web
-processes share them, and a restart does not reset them (``core.training.rate_limit``)."""
+"""Rate limits in the database: of wrong join codes, wrong join tokens of machines, wrong passwords, and new
+participants. All web processes share them, and a restart does not reset them (``core.training.rate_limit``)."""
 
 import hashlib
 import logging
@@ -30,29 +30,30 @@ MAX_BUCKETS = 50_000
 
 
 def wrong_codes(address: str) -> dict[str, Rate]:
-    """The limits of wrong join codes, for all clients together and for this client, by the key of the bucket."""
+    """The limits of wrong join codes by bucket key: one for all clients together, and one for the client at
+    ``address``."""
     return {ALL_CLIENTS: OVERALL, client_key(address)[:64]: PER_CLIENT}
 
 
 def new_participants(address: str) -> dict[str, Rate]:
-    """The limit of participants who join from this client, by the key of the bucket."""
+    """The limit of participants who join from the client at ``address``, by bucket key."""
     return {f"join {client_key(address)}"[:64]: JOINS}
 
 
 def wrong_tokens(address: str) -> dict[str, Rate]:
-    """The limit of wrong join tokens of machines from this client, by the key of the bucket."""
+    """The limit of wrong join tokens of machines from the client at ``address``, by bucket key."""
     return {f"machine {client_key(address)}"[:64]: PER_CLIENT}
 
 
 def wrong_passwords(address: str, account: str) -> dict[str, Rate]:
-    """The limits of wrong passwords, for this client and for this account, by the key of the bucket."""
+    """The limits of wrong passwords by bucket key: one for the client at ``address``, and one for ``account``."""
     account_key = hashlib.sha256(account.casefold().encode()).hexdigest()[:40]
     return {f"password {client_key(address)}"[:64]: PASSWORDS, f"account {account_key}": ACCOUNT_PASSWORDS}
 
 
 def take(limits: Mapping[str, Rate], now: float) -> float:
-    """Counts an attempt before it is made and returns 0. If a limit is reached, stores nothing and returns the seconds
-    to wait. Locks the rows, so that concurrent requests cannot all pass."""
+    """Counts an attempt and returns 0. If a limit is reached, counts nothing and returns the seconds to wait. Call it
+    before the attempt is checked. It locks the rows, so that concurrent requests cannot exceed a limit together."""
     if wait_s := _wait_s(GuessBucket.objects.filter(key__in=limits), limits, now):
         return wait_s  # without a transaction, so that refused attempts do not delay other writers
     with writing():
@@ -65,8 +66,8 @@ def take(limits: Mapping[str, Rate], now: float) -> float:
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Reverts the count of an attempt that was correct or stored nothing. If the database fails, only logs a warning:
-    the attempt stays counted, but is not refused."""
+    """Takes back the count of an attempt that was correct or stored nothing. If the database fails, the attempt stays
+    counted; this is logged, and no exception is raised."""
     try:
         with writing():
             _change(_locked(limits, now), limits, refund, now)
@@ -100,8 +101,8 @@ def _change(
 
 
 def delete_old(now: float) -> None:
-    """Deletes the buckets of clients without recent attempts. If more than ``MAX_BUCKETS`` remain, also deletes those
-    with the oldest attempts."""
+    """Deletes the buckets that have had no attempt for ``RETENTION_S``. If more than ``MAX_BUCKETS`` remain, also
+    deletes those with the oldest attempts."""
     with writing():
         GuessBucket.objects.filter(at__lt=now - RETENTION_S).delete()
         oldest = GuessBucket.objects.order_by("-at").values_list("at", flat=True)[MAX_BUCKETS : MAX_BUCKETS + 1]

@@ -1,5 +1,5 @@
-"""Deletes old data other than measurements: experiments with journals, claim runs, training sessions, links,
-sign-ins."""
+"""Deletes old data other than measurements: experiments with their journals, claim runs, training sessions, share
+links, sign-ins and entries of the audit trail."""
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
@@ -25,9 +25,9 @@ BATCH, JOURNALS_BATCH = 500, 20
 
 @dataclass(frozen=True, slots=True)
 class DeletedRows:
-    """Numbers of deleted rows. ``entries``: of the experiments' journals; ``classes``: training sessions; ``links``:
-    ended links of shared reports; ``logins``: expired browser sessions and sign-in links; ``audit``: entries of the
-    audit trail."""
+    """Numbers of deleted rows. ``comparisons``: experiments; ``entries``: entries of their journals; ``claims``: claim
+    runs; ``classes``: training sessions; ``links``: share links; ``logins``: expired browser sessions and sign-in
+    links; ``audit``: entries of the audit trail."""
 
     comparisons: int = 0
     entries: int = 0
@@ -44,9 +44,10 @@ class DeletedRows:
 
 
 def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes ended experiments and their journals if nothing was written to the journal since ``limit``.
+    """Deletes ended experiments and their journals, if they were created and their journals last written before
+    ``limit``. If ``dry_run`` is true, only counts them.
 
-    Reports and measurements stay; an experiment launched for a measurement is deleted with it.
+    Reports and measurements stay. An experiment that was launched for a measurement is deleted with that measurement.
     """
     rows = _ended().filter(created_at__lt=limit)
     end = limit.timestamp()
@@ -61,8 +62,8 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_over_budget(max_size: int) -> int:
-    """Deletes the oldest ended experiments of the owners with the largest journals until all journals together have at
-    most this size; returns their number.
+    """Deletes ended experiments until all journals together have at most ``max_size`` bytes: the oldest ones of the
+    owners with the largest journals. Returns the number of deleted experiments.
 
     Reports and measurements stay.
     """
@@ -84,8 +85,8 @@ def delete_over_budget(max_size: int) -> int:
 
 
 def _ended() -> QuerySet[models.Experiment]:
-    """Experiments that have ended, on all their machines. Parts are omitted, because they are deleted with their
-    experiment."""
+    """A query for experiments that have ended on all their machines. Omits parts, which are deleted with their
+    experiment, and experiments that were launched for a measurement."""
     single = Q(Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED), driver="")
     live = models.Experiment.objects.filter(parent=OuterRef("pk")).exclude(single)
     rows = models.Experiment.objects.filter(Q(parts="") & single | ~Q(parts="") & ~Exists(live), parent=None)
@@ -99,13 +100,13 @@ def _entries(experiments: Collection[str]) -> QuerySet[models.JournalEntry]:
 
 
 def _owner(user: int | None, group: str) -> str:
-    """The key under which the size of an experiment's journal is counted: the group, or the user's id."""
+    """The key under which ``delete_over_budget`` adds up the sizes of journals: the group, or the user's id."""
     return group or str(user)
 
 
 def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) -> int:
-    """Deletes the chosen experiments that are still among ``rows``: one may have been launched again in the
-    meantime."""
+    """Deletes the ``chosen`` experiments that still match ``rows``, and returns their number. One of them may have been
+    launched again in the meantime."""
     with transaction.atomic():
         # Locks experiments before their parts, in the same order as the commands.
         for condition in (Q(pk__in=chosen), Q(parent__in=chosen)):
@@ -117,13 +118,14 @@ def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) ->
 
 
 def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes ended runs of claims and misconceptions."""
+    """Deletes ended runs of claims and misconceptions that were created before ``limit``."""
     rows = models.ClaimRun.objects.filter(created_at__lt=limit).exclude(state__in=claim_runs.LIVE)
     return DeletedRows(claims=_delete(rows, dry_run=dry_run))
 
 
 def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes closed or expired training sessions that have no hosts, and their participants with all progress."""
+    """Deletes training sessions that were closed or expired before ``limit`` and have no private hosts, with their
+    participants and all progress."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
     with_hosts = models.GroupHost.objects.exclude(host="").values("session")
@@ -138,13 +140,13 @@ def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_links(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes links of shared reports that expired or were revoked."""
+    """Deletes share links that expired or were revoked before ``limit``."""
     rows = models.Share.objects.filter(Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
     return DeletedRows(links=_delete(rows, dry_run=dry_run))
 
 
 def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes expired browser sessions and sign-in links of any age."""
+    """Deletes all expired browser sessions and sign-in links, independent of ``_limit``."""
     now = shared_now()
     expired = (
         Session.objects.filter(expire_date__lt=now),
@@ -154,7 +156,7 @@ def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_audit(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes old entries of the audit trail."""
+    """Deletes entries of the audit trail from before ``limit``."""
     rows = models.AuditEntry.objects.filter(at__lt=limit.timestamp())
     return DeletedRows(audit=_delete(rows, dry_run=dry_run))
 
@@ -179,6 +181,7 @@ DELETERS: dict[str, Callable[..., DeletedRows]] = {
 
 
 def delete_old(limit: datetime, kinds: Collection[str], *, dry_run: bool) -> DeletedRows:
-    """Deletes data of these kinds from before ``limit``."""
+    """Deletes data from before ``limit`` of the chosen kinds, which are keys of ``DELETERS``. If ``dry_run`` is true,
+    only counts it."""
     parts = [asdict(delete(limit, dry_run=dry_run)) for kind, delete in DELETERS.items() if kind in kinds]
     return DeletedRows(**{name: sum(part[name] for part in parts) for name in asdict(DeletedRows())})

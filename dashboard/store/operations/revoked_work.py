@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 
 def end_work(machine: str) -> None:
-    """Records that everything on a revoked machine has ended, and deletes the experiments that were to be removed. An
-    experiment is skipped if the database refuses the change: the machine is revoked in any case."""
+    """Records that everything on a revoked machine has ended, and deletes the experiments that were to be removed. If
+    the database refuses the change of an experiment, logs this and continues: the machine is revoked in any case."""
     reason = f"The machine “{machine}” was revoked."
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     runs.update(state=measurements.CANCELLED, driver="", stop_reason=reason)

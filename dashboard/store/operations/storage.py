@@ -14,11 +14,11 @@ from dashboard.models import Experiment
 
 
 class NoSpaceError(Exception):
-    """No new experiment may be launched; ``str()`` tells why and what to do."""
+    """No new experiment may be launched, because the disk is too full. ``str()`` states the reason and what to do."""
 
 
 def disk_usage() -> DiskUsage:
-    """The disk of SQLite's file, or of the data folder."""
+    """The usage of the disk that holds SQLite's file or, with PostgreSQL, the data folder."""
     name = str(connection.settings_dict["NAME"]) if connection.vendor == "sqlite" else ""
     # The file itself, because its folder may be on another file system (in the sandbox of the web process).
     path = Path(name) if name.startswith("/") else Path(settings.DATA_DIR)
@@ -34,14 +34,16 @@ def require_space() -> None:
 
 
 def journals() -> Journals:
-    """The size of the journals of all experiments. An experiment on several machines counts once."""
+    """The number of experiments, and the number and the size of all their journal entries. An experiment on several
+    machines counts once."""
     number = Count("pk", filter=Q(parent=None))
     found = Experiment.objects.aggregate(number=number, entries=Sum("journal_entries"), size=Sum("journal_bytes"))
     return Journals(found["number"], found["entries"] or 0, found["size"] or 0)
 
 
 def add_storage(doctor: Doctor) -> Doctor:
-    """The report with checks of the disk and the journals; unchanged without a database."""
+    """Returns the report of the doctor with checks of the disk and the journals added. Returns it unchanged if the
+    database cannot be read."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and name.startswith("/") and not Path(name).exists():
         return doctor

@@ -6,8 +6,7 @@ from dashboard.store.machines import here
 
 
 def wanted_state() -> object:
-    """A value to compare with an earlier one: it differs if the wanted state of anything on this machine has
-    changed."""
+    """Returns a value that changes whenever the wanted state of anything on this machine changes."""
     unsettled = experiment_store.unsettled(here())
     live = {"machine": here(), "state__in": ["waiting", "running"]}
     runs = (model.objects.filter(**live) for model in (MeasurementRun, ClaimRun))

@@ -1,4 +1,4 @@
-"""Compares saved reports: chosen ones, or those of one experiment over time."""
+"""Compares saved reports with each other, and follows the reports of one experiment over time."""
 
 import zlib
 from collections.abc import Sequence
@@ -11,19 +11,19 @@ from dashboard.store.reports.reading import content_bytes, load_derived
 
 
 def load_figures(report: str) -> ReportFigures:
-    """The figures of a report. Raises ReportNotFoundError."""
+    """Decodes the parts of a report that comparisons and trends need. Raises ReportNotFoundError."""
     return decode_figures(content_bytes(report))
 
 
 def compare(reports: Sequence[str]) -> ReportComparison:
-    """Compares two to eight reports, the first with each of the rest. Raises ReportNotFoundError, or ValueError for
+    """Compares the first of two to eight reports with each of the others. Raises ReportNotFoundError, or ValueError for
     another number of reports."""
     return compare_reports([ComparedReport(load_derived(report).view, load_figures(report)) for report in reports])
 
 
 def load_trend(signature: str) -> Trend | None:
-    """The trend over the newest reports with this signature (``core.reports.model.experiment_signature``), including
-    archived ones; None if no report has it."""
+    """The trend over the newest reports with this signature, including archived ones. Reports of the same experiment
+    have the same signature (``core.reports.model.experiment_signature``). None if no report has it."""
     rows = Report.objects.filter(signature=signature, deleted_at=None).exclude(signature="").order_by("-saved_at", "pk")
     bodies = rows.values_list("pk", "body")[:MAX_REPORTS]
     reports = [TrendReport(str(pk), decode_figures(zlib.decompress(body))) for pk, body in bodies]

@@ -16,14 +16,15 @@ _LARGE = ("body", "view", "track", "words")
 
 
 class ReportNotFoundError(LookupError):
-    """The report does not exist, or is deleted."""
+    """The report does not exist or is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedReport:
-    """A report in a list. Times are in seconds since the epoch. ``imported_from`` is the other installation, empty for
-    a report of this one; ``imported_at`` and ``deleted_at`` are None for a report that is not imported or deleted, and
-    ``imported_file`` is empty if the name of the file is unknown."""
+    """A report as shown in lists. Times are in seconds since the epoch. ``imported_from`` is the id of the installation
+    that exported the report, empty for a report of this installation. ``imported_at`` and ``deleted_at`` are None if
+    the report is not imported or not deleted. ``imported_file`` is the name of the imported file, empty if it is
+    unknown."""
 
     id: str
     title: str
@@ -48,8 +49,8 @@ class ListedReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportPage:
-    """One page of a search. ``total`` is the number of reports on all pages; ``tags`` has every tag in use with the
-    number of its reports."""
+    """One page of a list of reports. ``total`` is the number of reports on all pages. ``tags`` contains every tag in
+    use with the number of its reports."""
 
     reports: tuple[ListedReport, ...]
     total: int
@@ -59,8 +60,8 @@ class ReportPage:
 
 
 def get_report(report: str, *, deleted: bool = False) -> ListedReport:
-    """A report as shown in lists; with ``deleted`` also a deleted one that can be restored. Raises
-    ReportNotFoundError."""
+    """A report as shown in lists. If ``deleted`` is true, also finds a deleted report that can still be restored.
+    Raises ReportNotFoundError."""
     rows = Report.objects.filter(pk=report)
     row = (rows if deleted else rows.filter(deleted_at=None)).prefetch_related("tag_rows").defer(*_LARGE).first()
     if row is None:
@@ -102,8 +103,9 @@ def find_reports(
     signature: str = "",
     page: int = 1,
 ) -> ReportPage:
-    """A page of the reports that contain every word of ``query`` and have every tag, newest first, without deleted
-    ones."""
+    """Returns a page of the reports that contain every word of ``query``, have every tag of ``tags`` and match the
+    other filters, newest first. Empty filters match every report. Lists either archived reports or, by default, those
+    that are not archived; never deleted ones."""
     rows = Report.objects.filter(deleted_at=None, archived_at__isnull=not archived)
     for word in query.casefold().replace("\0", "").split()[:MAX_WORDS]:
         rows = rows.filter(words__contains=word)
@@ -126,7 +128,7 @@ def _to_page(rows: QuerySet[Report], page: int) -> tuple[ListedReport, ...]:
 
 
 def find_deleted(page: int = 1) -> ReportPage:
-    """A page of the deleted reports that can still be restored, the last deleted first."""
+    """Returns a page of the deleted reports that can still be restored, the last deleted first."""
     rows = Report.objects.exclude(deleted_at=None).order_by("-deleted_at", "pk")
     total = rows.count()
     pages = max(1, -(-total // PAGE))
@@ -140,7 +142,7 @@ def count_deleted() -> int:
 
 
 def find_same(digest: str) -> ListedReport | None:
-    """The oldest report with this content that is not deleted."""
+    """The oldest report whose content has this digest and that is not deleted; None without one."""
     rows = Report.objects.filter(digest=digest, deleted_at=None).order_by("created_at", "pk")
     row = rows.prefetch_related("tag_rows").defer(*_LARGE).first()
     return None if row is None else _to_listed(row)

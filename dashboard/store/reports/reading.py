@@ -1,4 +1,4 @@
-"""Reads reports: their content, and the view and the replay recording that are derived from it."""
+"""Reads reports: their content, and the view and the recording for the replay that are derived from it."""
 
 import zlib
 from dataclasses import dataclass
@@ -16,14 +16,15 @@ DERIVED_VERSION = 100 * VERSION + RECORDING_VERSION
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Data that is computed once from a report. ``recording`` is JSON, empty without a journal."""
+    """What is computed once from the content of a report. ``recording`` is JSON for the replay, empty without a
+    journal."""
 
     view: ReportView
     recording: bytes
 
 
 def content_bytes(report: str) -> bytes:
-    """The canonical bytes of the content, from which ``core.reports.model.frame`` makes a file. Raises
+    """The content of a report as canonical JSON, from which ``core.reports.model.frame`` makes a file. Raises
     ReportNotFoundError."""
     return zlib.decompress(_row(report, "body").body)
 
@@ -34,7 +35,8 @@ def load_content(report: str) -> ReportContent:
 
 
 def load_derived(report: str) -> Derived:
-    """The view and the recording, computed again if another version derived them. Raises ReportNotFoundError."""
+    """The view and the recording of a report. Computes and stores them again if they are not of the current version.
+    Raises ReportNotFoundError."""
     row = _row(report, "view", "track", "derived")
     if row.derived == DERIVED_VERSION:
         return Derived(decode_view(zlib.decompress(row.view)), zlib.decompress(row.track))
@@ -44,7 +46,7 @@ def load_derived(report: str) -> Derived:
 
 
 def derive(content: ReportContent) -> Derived:
-    """The view and the recording of a content; InvalidReportError if they cannot be computed."""
+    """Computes the view and the recording of a report's content. Raises InvalidReportError if that fails."""
     journal = content.experiment.journal if content.experiment is not None else ()
     try:
         return Derived(build_view(content), encode_recording(build_recording(journal)) if journal else b"")
@@ -55,7 +57,7 @@ def derive(content: ReportContent) -> Derived:
 
 
 def derived_columns(derived: Derived) -> dict[str, bytes | int]:
-    """The derived data as values of the columns of a report's row."""
+    """The values of the columns of a report's row that store the derived data."""
     view = zlib.compress(encode_view(derived.view), 6)
     return {"view": view, "track": zlib.compress(derived.recording, 6), "derived": DERIVED_VERSION}
 

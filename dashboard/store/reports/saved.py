@@ -1,4 +1,4 @@
-"""Saves and imports reports, archives and deletes them, and keeps remarks. The content of a report never changes."""
+"""Saves and imports reports, archives and deletes them, and stores remarks. The content of a report never changes."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -41,8 +41,8 @@ MAX_FILE_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class ReportDetails:
-    """The details of a new report. The title defaults to that of the source, the author to the owner's name;
-    ``owner_id`` is the id of a user, None from the command line."""
+    """The details of a new report. The title defaults to that of its source, the author to the owner's name.
+    ``owner_id`` is the id of a user; None for the command line."""
 
     title: str = ""
     notes: str = ""
@@ -56,7 +56,8 @@ NO_DETAILS = ReportDetails()
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """The report with the content of an imported file. ``existing``: it was there before, and nothing was stored."""
+    """The report that has the content of an imported file. If ``existing`` is true, it already existed, and nothing was
+    stored."""
 
     report: ListedReport
     existing: bool
@@ -70,9 +71,9 @@ def save_experiment(
     engine: EngineRef | None = None,
     machine: Environment | None = None,
 ) -> str:
-    """Saves an experiment up to its newest entry, with the measurements ``runs`` (default: all that have ended).
-    ``engine`` is the engine that answers now, ``machine`` the environment (kernel, tools) of the machine that it runs
-    on. Returns the report's id; raises NotSavedError."""
+    """Saves a report of an experiment up to its newest journal entry, and returns the report's id. ``runs`` are the
+    measurements to include, by default all that have ended. ``engine`` is the engine that answers now, ``machine`` the
+    environment (kernel, tools) of its machine. Raises NotSavedError."""
     frozen = report_snapshot.freeze_experiment(experiment, engine)
     frozen_runs = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
     environment = report_snapshot.environment_of(frozen_runs, frozen.engine, machine)
@@ -82,8 +83,8 @@ def save_experiment(
 
 
 def save_measurement(run: str, details: ReportDetails = NO_DETAILS, *, engine: EngineRef | None = None) -> str:
-    """Saves one measurement, with its experiment unless that was removed. Returns the report's id. Raises
-    NotSavedError."""
+    """Saves a report of one measurement, and returns the report's id. It includes the experiment, unless that was
+    removed. ``engine`` is the engine that answers now. Raises NotSavedError."""
     frozen_runs = report_snapshot.freeze_runs([run])
     experiment = report_snapshot.experiment_of(run)
     frozen = report_snapshot.freeze_experiment(experiment, engine) if experiment else None
@@ -94,7 +95,8 @@ def save_measurement(run: str, details: ReportDetails = NO_DETAILS, *, engine: E
 
 
 def save_claims(run: str, details: ReportDetails = NO_DETAILS) -> str:
-    """Saves the results of a run of claims. Returns the report's id; raises NotSavedError if it has none."""
+    """Saves a report of the results of a claim run, and returns the report's id. Raises NotSavedError if there are no
+    results."""
     results = claim_runs.results(run)
     if not results:
         raise NotSavedError("This run has no results yet. Run claims first.")
@@ -103,7 +105,7 @@ def save_claims(run: str, details: ReportDetails = NO_DETAILS) -> str:
 
 
 def _author_name(author: str, owner_id: int | None) -> str:
-    """The author in one line; the owner's name if no author is given."""
+    """The author's name in one line, by default that of the owner."""
     if not author and owner_id is not None:
         user = get_user_model().objects.filter(pk=owner_id).first()
         author = "" if user is None else str(user.get_full_name() or user.get_username())
@@ -124,8 +126,8 @@ def _new_content(details: ReportDetails, origin: Origin, title: str) -> ReportCo
 
 
 def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
-    """Stores a report of this installation after the same validation as an import, so that its export can be
-    imported."""
+    """Stores a report of this installation and returns its id. It is validated like an import, so that its export can
+    be imported. Raises NotSavedError."""
     try:
         content, body = validate_file(frame(canonical(content)))
         return insert_report(content, body, owner_id, source=source)
@@ -136,16 +138,18 @@ def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
 def import_file(
     data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
 ) -> str:
-    """Validates an exported file and stores it, marked as imported if it is from another installation or has a
-    ``file_name``. Returns the report's id; raises InvalidReportError if the file is not valid, or the exception of
-    ``check``, and then writes nothing. Importing the same content twice creates two reports."""
+    """Validates an exported file, stores its content as a new report and returns the report's id. The report is marked
+    as imported if it is from another installation or has a ``file_name``. ``check`` may raise an exception to prevent
+    the import. Raises InvalidReportError if the file is not valid. Importing the same content twice creates two
+    reports."""
     return _insert_imported(*validate_file(data), owner_id, file_name, check)
 
 
 def import_once(
     data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
 ) -> ImportResult:
-    """As ``import_file``, but if a report has this content already, nothing is stored."""
+    """Imports a file like ``import_file``. If a report with the same content exists, returns that report and stores
+    nothing."""
     content, body = validate_file(data)
     same = find_same(digest_of(body))
     if same is not None:
@@ -154,7 +158,7 @@ def import_once(
 
 
 def import_copy(report: str, owner_id: int | None = None, *, file_name: str = "") -> str:
-    """Imports the content of a report again. Returns the id of the copy; raises ReportNotFoundError."""
+    """Imports the content of a saved report as a new report, and returns its id. Raises ReportNotFoundError."""
     return import_file(frame(content_bytes(report)), owner_id, file_name=file_name)
 
 
@@ -174,7 +178,7 @@ def _insert_imported(
 
 
 def _clean_file_name(name: str) -> str:
-    """The name in one line, without its folder."""
+    """The name of a file without its folder and unprintable characters, in one line."""
     base = name.replace("\\", "/").rpartition("/")[2]
     return " ".join("".join(char if char.isprintable() else " " for char in base).split())[:MAX_FILE_NAME]
 
@@ -189,8 +193,8 @@ def insert_report(
     imported_file: str = "",
     check: Callable[[], None] = lambda: None,
 ) -> str:
-    """Stores validated content with the data derived from it; ``body`` is its canonical bytes. Nothing is stored if
-    ``check`` raises."""
+    """Stores validated content, and the data derived from it, as a new report, and returns its id. ``body`` is the
+    content as canonical JSON. ``check`` may raise an exception; then nothing is stored."""
     derived = derive(content)
     with transaction.atomic():
         row = Report.objects.create(
@@ -217,7 +221,7 @@ def insert_report(
 
 
 def _searched_text(content: ReportContent) -> str:
-    """Title, author, notes, tags, modes and images, case-folded."""
+    """The text that a search for reports looks through: title, author, notes, tags, modes and images, case-folded."""
     arms = content.experiment.spec.arms if content.experiment else ()
     words = [content.title, content.author, content.notes, *content.tags]
     words += [text for arm in arms for text in (str(arm.mode), arm.image)]
@@ -272,8 +276,8 @@ def purge_deleted(now: float) -> int:
 
 @audited
 def annotate(report: str, text: str, *, owner_id: int | None = None, author: str = "") -> int:
-    """Adds a remark to a report and returns its number. Raises NotSavedError if it is empty or too
-    long, or ReportNotFoundError."""
+    """Adds a remark to a report and returns the remark's id. Raises NotSavedError if the text is empty or too long, and
+    ReportNotFoundError."""
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
     if not text:
         raise NotSavedError("The remark is empty. Enter a text.")

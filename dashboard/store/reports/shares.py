@@ -1,6 +1,6 @@
-"""Share links of reports and of the anonymous results of training sessions.
+"""Links that share reports, and the anonymous results of training sessions.
 
-A link holds a token of 128 random bits, of which only the SHA-256 is stored.
+A link contains a token of 128 random bits, of which only the SHA-256 is stored.
 """
 
 import hmac
@@ -23,7 +23,8 @@ TOKEN_LENGTH = 22  # characters of 16 bytes in URL-safe base64
 
 @dataclass(frozen=True, slots=True)
 class SharedLink:
-    """A link as its owner sees it, without the token. ``live``: it still opens."""
+    """A link as its owner sees it, without the token. ``scrubbed`` is true if the shared document is anonymised,
+    ``live`` if the link can still be opened."""
 
     id: int
     created_at: datetime
@@ -35,14 +36,16 @@ class SharedLink:
 
 
 def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbed: bool) -> str:
-    """Creates a link that shows ``document``. Returns the token, which is not stored; raises ReportNotFoundError."""
+    """Creates a link that shows ``document``, and returns its token, which is not stored. ``scrubbed`` is true if the
+    document is anonymised; ``expires_at`` is None for a link that does not expire. Raises ReportNotFoundError."""
     if not Report.objects.filter(pk=report, deleted_at=None).exists():
         raise ReportNotFoundError(NOT_FOUND)
     return _create(document, report_id=report, expires_at=expires_at, scrubbed=scrubbed)
 
 
 def create_for_session(session: str, document: bytes, *, expires_at: datetime | None) -> str:
-    """Creates a link to the anonymous results of a training session; returns its token."""
+    """Creates a link to the anonymous results of a training session, and returns its token. ``expires_at`` is None for
+    a link that does not expire."""
     return _create(document, session_id=session, expires_at=expires_at, scrubbed=True)
 
 
@@ -54,8 +57,9 @@ def _create(document: bytes, **fields: object) -> str:
 
 
 def open_share(token: str, *, count: bool = True) -> bytes | None:
-    """The document of a token, with ``count`` counted as a view; None if the token is unknown, revoked or expired, or
-    its report is deleted. The lookup is by the token's SHA-256, so its duration reveals nothing about the token."""
+    """Returns the document of the link with this token. None if the token is unknown, revoked or expired, or its report
+    is deleted. If ``count`` is true, the views of the link increase by one. The lookup is by the token's SHA-256, so
+    its duration reveals nothing about the token."""
     digest = digest_of(token if len(token) == TOKEN_LENGTH else "")
     # The document is read only when it is shown, so that every other token takes the same time.
     row = Share.objects.filter(digest=digest, report__deleted_at=None).defer("document").first()
@@ -72,8 +76,8 @@ def _is_live(row: Share) -> bool:
 
 @audited
 def revoke(share_id: int, report: str | None = None, *, session: str | None = None) -> bool:
-    """Ends a link permanently; False if no such link is live. With ``report`` or ``session``, only a link that belongs
-    to it."""
+    """Ends a link permanently and deletes its document. Returns False if the link does not exist or was revoked before.
+    With ``report`` or ``session``, only a link of that report or session is revoked."""
     rows = Share.objects.filter(pk=share_id, revoked_at=None)
     if report is not None:
         rows = rows.filter(report_id=report)
@@ -83,12 +87,12 @@ def revoke(share_id: int, report: str | None = None, *, session: str | None = No
 
 
 def shares_of(report: str) -> tuple[SharedLink, ...]:
-    """Every link of a report, newest first."""
+    """All links of a report, newest first."""
     return _to_links(Share.objects.filter(report_id=report))
 
 
 def shares_of_session(session: str) -> tuple[SharedLink, ...]:
-    """Every link to the results of a training session, newest first."""
+    """All links to the results of a training session, newest first."""
     return _to_links(Share.objects.filter(session_id=session))
 
 

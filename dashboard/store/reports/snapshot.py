@@ -1,4 +1,4 @@
-"""Freezes experiments and measurements for a report."""
+"""Copies experiments and measurements from the database in the form in which a report stores them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,12 +28,12 @@ _ENDED = (
 
 
 class NotSavedError(ValueError):
-    """A report cannot be saved; the text is a sentence for the user."""
+    """A report cannot be saved. ``str()`` is a sentence for the user."""
 
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
-    """An experiment up to its newest committed entry. ``engine`` is the one that answers now; the report describes it
-    if the experiment ran on the same version. NotSavedError if the experiment does not exist."""
+    """Copies an experiment with its journal up to the newest entry. ``engine`` is the engine that answers now; the copy
+    contains its facts if the experiment ran on that version. Raises NotSavedError if the experiment does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:
@@ -55,7 +55,8 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
 
 
 def runs_of(experiment: str) -> tuple[str, ...]:
-    """The measurements of an experiment (or of its twins) that have ended and have blocks, oldest first."""
+    """The ids of an experiment's measurements that have ended and have blocks, oldest first. Includes measurements of
+    an experiment that was launched only to be measured in its place."""
     ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
     own = Q(experiment_id__in=ids) | Q(source_id__in=ids)
     rows = MeasurementRun.objects.filter(own, state__in=_ENDED, series__blocks__isnull=False)
@@ -63,7 +64,7 @@ def runs_of(experiment: str) -> tuple[str, ...]:
 
 
 def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
-    """Measurements with every block; NotSavedError for one that does not exist or has not ended."""
+    """Copies measurements with all their blocks. Raises NotSavedError for one that does not exist or has not ended."""
     frozen = []
     for run in runs:
         row = MeasurementRun.objects.filter(pk=run).first()
@@ -79,7 +80,7 @@ def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
 
 
 def experiment_of(run: str) -> str:
-    """The experiment that was measured, empty if it was removed."""
+    """The id of the experiment that a run measured; empty if it was removed."""
     rows = MeasurementRun.objects.filter(pk=run).exclude(experiment__wanted=Wanted.REMOVED)
     return rows.values_list("experiment_id", flat=True).first() or ""
 
@@ -87,7 +88,8 @@ def experiment_of(run: str) -> str:
 def environment_of(
     runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
 ) -> Environment:
-    """The environment of the newest measurement; without one, what is known about the engine and ``machine``."""
+    """The environment of the newest of these measurements. Without measurements, ``machine`` with the facts of
+    ``engine``."""
     if runs:
         return runs[-1].measurement.environment
     environment = machine or Environment()

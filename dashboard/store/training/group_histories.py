@@ -1,4 +1,4 @@
-"""The work of a group's participants in the workshop of their session."""
+"""Reads what the participants of a group have done in the workshop of their session."""
 
 from dashboard.core.training.session import number_of_group, session_of_group
 from dashboard.core.workshops.repetition import History
@@ -8,7 +8,8 @@ from dashboard.store.training.participants import person_of
 
 
 def load(group: str) -> tuple[str, str, tuple[History, ...]]:
-    """The slug and the digest of the workshop, and the history of each participant who has started it."""
+    """Returns the slug and the digest of the workshop, and the history of each current participant of the group who has
+    started it."""
     session = session_of_group(group)
     slug, digest = TrainingSession.objects.values_list("workshop", "digest").get(pk=session)
     members = Participant.objects.filter(session=session, group=number_of_group(group), removed_at=0.0)

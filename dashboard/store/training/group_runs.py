@@ -1,6 +1,6 @@
-"""Experiments, measurements and claim runs of groups on their own hosts, started within the group's quota.
+"""Starts experiments, measurements and claim runs of groups on their private hosts, within the group's quota.
 
-After the host is gone they remain in the database, recorded as stopped.
+When a host is removed, its runs remain in the database, recorded as stopped.
 """
 
 import secrets
@@ -46,15 +46,15 @@ STARTING = "Your private host is starting. Wait a moment."
 
 
 def group_of(kind: RunKind, identity: str) -> str | None:
-    """The key of the group that started a run; empty if no group did, None if the run does not exist."""
+    """The key of the group that started this run; empty if no group did, None if the run does not exist."""
     rows = _MODELS[kind]._default_manager.filter(pk=identity)
     group: str | None = rows.values_list("group", flat=True).first()
     return group
 
 
 def ready_place(group: str) -> str:
-    """The place (``core.operations.machines.split_place``) of the group's host; NoHostError with a sentence if it is
-    not ready."""
+    """The place of the group's host (``core.operations.machines.split_place``). Raises NoHostError if it is not
+    ready."""
     row = _ready(group)
     return place_of(row.machine_id, row.host)
 
@@ -77,8 +77,8 @@ def mark_used(group: str) -> None:
 
 @contextmanager
 def _locked_host(group: str) -> Iterator[str]:
-    """A transaction that locks the group, because all members may start runs at once. Yields the id of its ready
-    host."""
+    """Context manager: a transaction that locks the row of the group's host, because all members may start runs at
+    once. Yields the id of the host. Raises NoHostError if it is not ready, and MachineClosedError."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
         row = _ready(group)
@@ -143,7 +143,7 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
     with _locked_host(group) as host:
         row = Experiment.objects.get(pk=experiment, group=group)
         if row.host != host:
-            raise QuotaError("The host on which the experiment ran is gone. Launch it again first.")
+            raise QuotaError("The host on which the experiment ran is gone. Launch the experiment again first.")
         spec, twin = msgspec.json.decode(row.spec, type=ExperimentSpec), needs_responder_experiment(tuple(probes))
         load = _with_kept(_load(host), RunKind.MEASUREMENT, group)
         _check(refuse_measurement(load, len(spec.arms) if twin else 0, options.seconds))
@@ -160,8 +160,8 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
 
 
 def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:
-    """Queues the measurement of a workshop's step and returns its id; if an earlier one has not ended, returns the id
-    of that one instead. Raises NoHostError or QuotaError."""
+    """Queues the measurement that a workshop's step requests, and returns its id. If an earlier one has not ended,
+    returns the id of that one. Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
         if live := step_measurements.live_run(spec.title, owner_id, group):
             return live
@@ -172,8 +172,8 @@ def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: i
 
 
 def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
-    """Queues a run of these claims and returns its id; if ``claims`` is empty, all claims that can run in a session.
-    Raises ValueError if one of them cannot, NoHostError or QuotaError."""
+    """Queues a claim run on the group's host and returns its id. If ``claims`` is empty, runs all claims that can run
+    in a session. Raises ValueError if one of ``claims`` cannot, and NoHostError or QuotaError."""
     chosen = choose_claims(all_claims(), claims)
     with _locked_host(group) as host:
         _check(refuse_claims(_with_kept(_load(host), RunKind.CLAIMS, group)))
@@ -182,8 +182,9 @@ def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
 
 
 def end_host(host: str, reason: str) -> tuple[str, ...]:
-    """Cancels the measurements and claim runs that wait for a host that is gone, records the end of experiments there
-    that are to stop, and deletes those that are to be removed. Returns the ids of the cancelled measurements."""
+    """Ends what waits for a private host that was removed. Cancels its waiting measurements and claim runs with
+    ``reason``. Marks experiments that are to stop as stopped, and deletes those that are to be removed. Returns the ids
+    of the cancelled measurements."""
     waiting = MeasurementRun.objects.filter(host=host, state=measurement_store.WAITING)
     cancelled = tuple(waiting.values_list("pk", flat=True))
     for run in cancelled:
@@ -197,17 +198,17 @@ def end_host(host: str, reason: str) -> tuple[str, ...]:
 
 
 def experiments_of(group: str, limit: int) -> tuple[Experiment, ...]:
-    """A group's experiments, newest first, without the twins that measurements launch."""
+    """A group's newest experiments, newest first, without those that were launched only for a measurement."""
     rows = Experiment.objects.filter(group=group).exclude(wanted=Wanted.REMOVED).exclude(measurements__twin=True)
     return tuple(rows.order_by("-created_at")[:limit])
 
 
 def measurements_of(group: str, limit: int) -> tuple[MeasurementRun, ...]:
-    """A group's measurements, newest first."""
+    """A group's newest measurements, newest first."""
     return tuple(MeasurementRun.objects.filter(group=group).order_by("-created_at")[:limit])
 
 
 def delete_runs(session: str) -> None:
-    """Deletes everything that the groups of a session ran."""
+    """Deletes all experiments, measurements and claim runs of a session's groups."""
     for model in (MeasurementRun, ClaimRun, Experiment):
         model._default_manager.filter(group__startswith=f"{session}-").delete()

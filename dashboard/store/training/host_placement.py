@@ -1,5 +1,5 @@
-"""Chooses the machine of each group's host. Web processes place hosts one at a time, so that they do not overcommit a
-machine."""
+"""Chooses the machine of each group's private host. Web processes do this one at a time, so that together they do not
+overcommit a machine."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -22,21 +22,21 @@ MOVING = "Your host is being created again on another machine; your steps are th
 
 @dataclass(frozen=True, slots=True)
 class MovedHosts:
-    """How many hosts were moved to another machine; ``refused`` is the reason why the remaining hosts were not moved,
-    empty if all were."""
+    """The number of hosts that were moved to another machine. ``refused`` is the reason why the remaining hosts were
+    not moved, empty if all were."""
 
     count: int
     refused: str = ""
 
 
 def take_turn() -> None:
-    """Waits until no other process places hosts, and holds the lock until the transaction ends. Requires a
+    """Waits until no other process places hosts, and keeps others waiting until this transaction ends. Requires a
     transaction."""
     Installation.objects.select_for_update().first()
 
 
 def _held() -> QuerySet[GroupHost]:
-    """The hosts that occupy capacity of a machine, even if they do not run yet."""
+    """A query for the hosts that occupy capacity of a machine, whether they run already or not."""
     ended = Q(state__in=[HostStage.STOPPED, HostStage.FAILED], host="")
     return GroupHost.objects.exclude(ended).exclude(state=HostStage.UNPLACED).select_related("session")
 
@@ -54,14 +54,14 @@ def _unplaced(now: float) -> QuerySet[GroupHost]:
 
 
 def _kept(offers: Sequence[MachineOffer], without: Collection[str] = ()) -> list[Demand]:
-    """The demands of hosts on responding machines, except those of the groups ``without``."""
+    """The demands of the hosts on machines that respond. Omits the hosts of the groups in ``without``."""
     present = {offer.name for offer in offers if offer.present}
     return [_demand(row) for row in _held() if (row.machine_id or "") in present and row.group not in without]
 
 
 def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
-    """Gives a machine to the hosts that wait for one, in order of arrival; returns how many got one. For a host that
-    got none, stores the reason."""
+    """Assigns machines to the hosts that wait for one, in order of arrival, and returns how many hosts got one. For the
+    other hosts, stores the reason."""
     if not _unplaced(now).exists():
         return 0
     with writing():
@@ -75,8 +75,8 @@ def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
 
 
 def _store(rows: Sequence[GroupHost], placement: Placement, reason: str, now: float, **more: Any) -> None:
-    """Stores the new machine of each placed host, with ``reason`` and the further columns ``more``; for each host
-    without a machine, stores why it has none."""
+    """Stores the new machine of each placed host, with ``reason`` and further columns (``more``). For each other host,
+    stores why it has no machine."""
     placed = defaultdict[str, list[str]](list)
     refused = defaultdict[str, list[str]](list)
     for row in rows:
@@ -94,11 +94,12 @@ def _store(rows: Sequence[GroupHost], placement: Placement, reason: str, now: fl
 
 @audited
 def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence[MachineOffer]) -> MovedHosts:
-    """Moves a session's hosts from one machine to others: they are created anew there, and the runs on them are
-    recorded as stopped. A host that fits nowhere stays where it is. Raises ValueError if none is moved."""
+    """Moves a session's hosts from ``machine`` to others, where they are created anew. The runs on them are recorded as
+    stopped. A host that fits on no other machine stays. Raises ValueError if none is moved, or if ``machine`` responds
+    and is not drained."""
     source = next((offer for offer in offers if offer.name == machine), None)
     if source is not None and source.present and not source.draining:
-        raise ValueError("This machine responds and is not drained: its hosts stay where they are.")
+        raise ValueError("This machine responds and is not drained. Drain it before you move its hosts.")
     with writing():
         take_turn()
         here = GroupHost.objects.filter(session=session, session__owner_id=owner_id, session__closed_at=0.0)
@@ -121,9 +122,9 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
 
 
 def _hand_over(row: GroupHost, machine: str) -> None:
-    """Assigns the unfinished runs of a host to its new ``machine``, whose lab records that they have stopped. Ended
-    runs stay with the machine on which they ran. Selects the runs also by group and machine, because a machine's lab
-    can write any id to ``row.host``."""
+    """Assigns the unfinished runs of a host to its new ``machine``, whose lab then records that they have stopped.
+    Ended runs stay assigned to the machine on which they ran. Runs are selected by host, group and machine, because a
+    machine's lab can write any id to ``row.host``."""
     if not row.host:
         return
     on_host = Q(machine=row.machine_id, host=row.host, group=row.group)
@@ -135,14 +136,15 @@ def _hand_over(row: GroupHost, machine: str) -> None:
 
 
 def assign_measurements(experiments: Collection[str], machine: str | None) -> None:
-    """Assigns the measurements of these experiments to the experiments' machine, because a lab that deletes an
+    """Assigns the measurements of these experiments to ``machine``, that of the experiments. A lab that deletes an
     experiment must be able to change all rows that refer to it."""
     rows = MeasurementRun.objects.filter(Q(experiment__in=experiments) | Q(source__in=experiments))
     rows.exclude(machine=machine).update(machine=machine)
 
 
 def groups_by_machine(session: str) -> dict[str, list[str]]:
-    """The groups of a session that have a host, by machine. The name of the installation's own machine is empty."""
+    """The groups of a session that have a host, by machine name. The name of the installation's own machine is
+    empty."""
     groups: dict[str, list[str]] = {}
     rows = _held().filter(session=session).exclude(wanted=DesiredState.STOPPED)
     for name, group in rows.order_by("machine", "since", "group").values_list("machine_id", "group"):

@@ -1,4 +1,5 @@
-"""Private hosts of groups: their desired and recorded state. Every function is one short transaction."""
+"""Private hosts of groups: their desired state, and the state that the lab records. Every function is one short
+transaction."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from dashboard.store.write_lock import writing
 
 
 class NoHostError(Exception):
-    """This group cannot have a host; ``str()`` is a sentence."""
+    """A group cannot have a private host, or its host is not ready. ``str()`` is a sentence for the user."""
 
 
 class QuotaError(Exception):
-    """The group's host is at its limits; ``str()`` is a sentence."""
+    """The group's quota does not allow this run. ``str()`` is a sentence for the user."""
 
 
 def is_over(session: TrainingSession, now: float) -> bool:
@@ -44,7 +45,7 @@ _COLUMNS = (
 
 
 def _record(row: Sequence[Any], now: float) -> HostRecord:
-    """A row with the columns ``_COLUMNS`` as a HostRecord."""
+    """Converts a row with the columns ``_COLUMNS`` to a HostRecord."""
     group, wanted, state, host, since, used_at, is_moved, *session = row
     closed_at, expires_at, ttl_s, idle_s, memory_mb, pids, cpus = session
     return HostRecord(
@@ -63,7 +64,7 @@ def _record(row: Sequence[Any], now: float) -> HostRecord:
 
 
 def load_all(now: float) -> tuple[HostRecord, ...]:
-    """The records of all hosts of this machine, except those that are stopped as requested."""
+    """The records of all hosts of this machine. Omits hosts that were to be stopped and are."""
     rows = GroupHost.objects.filter(machine=here()).exclude(
         wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
     )
@@ -72,7 +73,8 @@ def load_all(now: float) -> tuple[HostRecord, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FoundHost:
-    """The state of a group's host, and its reason. ``host`` is its id, empty without one."""
+    """The desired and the current state of a group's host. ``reason`` explains the current one. ``host`` is the id of
+    the host, empty if none exists."""
 
     desired: DesiredState
     stage: HostStage
@@ -82,14 +84,14 @@ class FoundHost:
 
 @cache
 def _statement_to_find() -> str:
-    """The SQL of ``find``, compiled once: compiling takes more processor time than the query, and pages call ``find``
-    often."""
+    """The SQL of ``find``. It is compiled once, because compiling takes more processor time than the query, and pages
+    call ``find`` often."""
     rows = GroupHost.objects.filter(pk="").values_list("wanted", "state", "host", "reason")
     return rows.query.sql_with_params()[0]
 
 
 def find(group: str) -> FoundHost | None:
-    """A group's host, None if it was never requested."""
+    """The group's host; None if it was never requested."""
     with connection.cursor() as cursor:
         cursor.execute(_statement_to_find(), (group,))
         row = cursor.fetchone()
@@ -100,8 +102,8 @@ def find(group: str) -> FoundHost | None:
 
 
 def has_open_sessions(now: float) -> bool:
-    """Whether an open session uses private hosts. The host template should then exist before the first host is
-    requested. On a machine that has joined, only sessions with a host on it count."""
+    """Whether an open session uses private hosts, so that the host template should exist before a host is requested. On
+    a machine that has joined, only sessions with a host on that machine count."""
     sessions = TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now)
     if here() is not None:  # a machine that has joined gets hosts only when they are requested
         sessions = sessions.filter(group_hosts__machine=here())
@@ -114,15 +116,15 @@ def machine_of_group(group: str) -> str | None:
 
 
 def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
-    """Requests a host for the group; a failed one stays failed until it is reset. Raises NoHostError if it cannot have
-    one. ``offers`` are the machines to choose from, empty in an installation with one machine. Returns whether the host
-    waits for a machine (``host_placement.place_waiting``)."""
+    """Requests a host for the group. Returns whether the host waits for a machine (``host_placement.place_waiting``). A
+    failed host stays failed until it is reset. ``offers`` are the machines to choose from, empty in an installation
+    with one machine. Raises NoHostError if the group cannot have a host."""
     with writing():
         return _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED) == HostStage.UNPLACED
 
 
 def _request(group: str, now: float, first: HostStage) -> str:
-    """Stores the request, and returns the state of the host. ``first`` is the state of a host that is not on a machine
+    """Stores the request and returns the state of the host. ``first`` is the state of a host that does not exist
     yet."""
     session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
     if session is None or session.hosts == HostsFor.NONE:
@@ -140,7 +142,7 @@ def _request(group: str, now: float, first: HostStage) -> str:
 
 
 def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
-    """Requests a new host in place of the group's current one. Raises NoHostError if it cannot have one."""
+    """Requests that the group's host is replaced with a new one. Raises NoHostError if the group cannot have a host."""
     with writing():
         if offers:
             host_placement.take_turn()
@@ -161,8 +163,8 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
 
 
 def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
-    """As ``request``, for a group whose current participants have not had a host; does nothing and returns False for
-    any other group.
+    """Requests a host like ``request``, if none of the group's current participants has had one. Otherwise does nothing
+    and returns False.
 
     A group's number is reused after its participants are removed and their host is stopped.
     """
@@ -176,40 +178,39 @@ def _is_stopped(row: GroupHost) -> bool:
 
 
 def _has_user_of(row: GroupHost) -> bool:
-    """Whether a current participant of the group had already joined when its host was last used."""
+    """Whether a current participant of the group had already joined when the host was last used."""
     group = Participant.objects.filter(session=row.session_id, group=number_of_group(row.group), removed_at=0.0)
     return group.filter(joined_at__lte=row.used_at).exists()
 
 
 def set_desired(group: str, desired: DesiredState) -> bool:
-    """Writes the desired state; False if the group has no host."""
+    """Stores the desired state of a group's host. Returns False if the group has no host."""
     return GroupHost.objects.filter(pk=group).update(wanted=str(desired)) > 0
 
 
 def note(group: str, **fields: Any) -> None:
-    """Writes these columns of the group's host, unless it was moved to another machine in the meantime."""
+    """Sets these columns of the group's host, unless it was moved to another machine in the meantime."""
     GroupHost.objects.filter(pk=group, machine=here()).update(**fields)
 
 
 def note_end(group: str, was: DesiredState, stage: HostStage, desired: DesiredState, reason: str, now: float) -> None:
-    """Records that the host is gone, with its ``stage`` and ``reason``. Replaces the desired state by ``desired`` only
-    if it is still ``was``."""
+    """Records that a group's host is gone, with ``stage`` and ``reason``. If the desired state is still ``was``,
+    replaces it with ``desired``."""
     with transaction.atomic():
         note(group, state=str(stage), host="", socket="", reason=reason, since=now)
         GroupHost.objects.filter(pk=group, machine=here(), wanted=was).update(wanted=str(desired))
 
 
 def touch(used: Mapping[str, float]) -> None:
-    """Records the times at which the hosts of these groups were last used; an earlier time than the stored one is
-    ignored."""
+    """Stores when the hosts of these groups were last used. A time before the stored one is ignored."""
     with transaction.atomic():
         for group, at in used.items():
             GroupHost.objects.filter(pk=group, used_at__lt=at).update(used_at=at)
 
 
 def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """The state and reason of each host of a session, by group. Both can change without a command of the instructor.
-    ``absent`` are the machines that do not respond."""
+    """The state of each host of a session, and its reason, by group. They can change without a command of the
+    instructor. ``absent`` are the names of machines that do not respond."""
     rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason", "machine_id")
     return {
         group: shown_state(HostStage(state), reason, machine or "", absent) for group, state, reason, machine in rows
@@ -217,8 +218,8 @@ def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str
 
 
 def state_of(group: str, absent: Collection[str] = ()) -> tuple[HostStage, str]:
-    """The state and reason of a group's host; stopped if it was never requested. ``absent`` are the machines that do
-    not respond."""
+    """The state of a group's host, and its reason. The state is ``stopped`` if the host was never requested. ``absent``
+    are the names of machines that do not respond."""
     row = GroupHost.objects.filter(pk=group).first()
     if row is None:
         return HostStage.STOPPED, ""

@@ -1,4 +1,4 @@
-"""Participants of sessions: joining, tokens and links, names, raised hands, presence."""
+"""Participants of training sessions: joining, tokens and links, names, raised hands, presence."""
 
 import secrets
 from collections.abc import Collection, Mapping
@@ -22,12 +22,12 @@ MAX_PRESENCE_EVENTS = 500
 
 
 class JoinRefusedError(Exception):
-    """The participant cannot join, or cannot have this name; ``str()`` is a message with what to do."""
+    """A participant cannot join, or cannot have this name. ``str()`` is a message that states what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantRef:
-    """The participant who sends a request. ``admitted`` is False while the participant waits for the instructor."""
+    """The participant who sent a request. ``admitted`` is False while the participant waits for the instructor."""
 
     id: str
     session: str
@@ -37,7 +37,7 @@ class ParticipantRef:
 
     @property
     def person(self) -> str:
-        """The key of the participant's workshop progress."""
+        """The key under which the participant's workshop progress is stored."""
         return person_of(self.id)
 
 
@@ -55,7 +55,7 @@ def _active(session: str, participant: str) -> QuerySet[Participant]:
 
 
 def _by_digest(field: str, token: str, **filters: str) -> ParticipantRef | None:
-    """The participant, not removed, for whom the column ``field`` contains the digest of this token."""
+    """The current participant whose column ``field`` contains the digest of this token; None without one."""
     if len(token) != TOKEN_LENGTH:
         return None
     row = Participant.objects.filter(removed_at=0.0, **{field: digest_of(token)}, **filters).first()
@@ -69,11 +69,8 @@ REFUSALS = {
 
 
 def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
-    """Adds a participant and returns the participant with their token, of which only the digest is stored. Raises
-    JoinRefusedError.
-
-    If admission is required, the participant waits for the instructor.
-    """
+    """Adds a participant to a session. Returns the participant and a new token, of which only the digest is stored. If
+    admission is required, the participant waits for the instructor. Raises JoinRefusedError."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with writing():
         row = TrainingSession.objects.select_for_update().filter(pk=session).first()
@@ -105,7 +102,7 @@ def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
 
 
 def by_token(session: str, token: str) -> ParticipantRef | None:
-    """The participant of this session with this token; None if the token is not, or no longer, valid."""
+    """The participant of this session with this token; None if the token is not valid, or no longer."""
     return _by_digest("token_digest", token, session_id=session)
 
 
@@ -135,7 +132,7 @@ def rename(session: str, participant: str, name: str) -> None:
 
 def remove(session: str, chosen: Collection[str], now: float) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Removes participants: their tokens and links become invalid, their answers stay. Returns the ids of the removed
-    participants, and the numbers of the groups that have become empty."""
+    participants, and the numbers of the groups that are now empty."""
     changes = {"removed_at": now, "resume_digest": "", "results_digest": "", "hand_raised_at": 0.0}
     with writing():
         active = Participant.objects.filter(session_id=session, removed_at=0.0)
@@ -148,7 +145,7 @@ def remove(session: str, chosen: Collection[str], now: float) -> tuple[tuple[str
 
 @audited
 def admit(session: str, participant: str, now: float) -> bool:
-    """Admits a participant who waits."""
+    """Admits a participant who waits. Returns False if the participant does not wait."""
     return bool(Participant.objects.filter(session_id=session, pk=participant, admitted_at=0.0).update(admitted_at=now))
 
 
@@ -164,8 +161,8 @@ def admit_all(session: str, now: float) -> tuple[str, ...]:
 
 @audited
 def make_link(session: str, participant: str) -> str | None:
-    """Creates a link that moves the participant to another device, and returns its token; voids the previous link. None
-    if the participant does not exist."""
+    """Creates a link that moves the participant to another device, and returns its token. The previous link becomes
+    invalid. None if the participant does not exist."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     return token if _active(session, participant).update(resume_digest=digest_of(token)) else None
 
@@ -176,8 +173,8 @@ def by_link(token: str) -> ParticipantRef | None:
 
 
 def resume(link: str, now: float) -> tuple[ParticipantRef, str] | None:
-    """Moves a participant to the device that has the link: returns a new token and voids the old one and the link. None
-    for an invalid link."""
+    """Moves a participant to another device. ``link`` is the token of the link; it becomes invalid, and so does the
+    token of the old device. Returns the participant and a new token; None if the link is not valid."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with transaction.atomic():
         participant = _by_digest("resume_digest", link)
@@ -189,8 +186,8 @@ def resume(link: str, now: float) -> tuple[ParticipantRef, str] | None:
 
 
 def make_results_link(session: str, participant: str) -> str | None:
-    """Creates a link to the participant's own results, and returns its token; voids the previous one. None if the
-    participant does not exist or is not admitted."""
+    """Creates a link to the participant's own results, and returns its token. The previous link becomes invalid. None
+    if the participant does not exist or is not admitted."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     rows = _active(session, participant).exclude(admitted_at=0.0)
     return token if rows.update(results_digest=digest_of(token)) else None
@@ -219,8 +216,8 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 
 
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
-    """Records an event for each participant who went away (``left``: since when) or came back. A participant who was
-    not away cannot come back."""
+    """Records an event for each participant in ``came`` who has come back, and in ``left`` who has gone away; ``left``
+    contains the time of that. Only a change is recorded: a participant who was not away cannot come back."""
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

@@ -1,4 +1,4 @@
-"""Everything recorded about a session, as ``core.training.results.facts`` defines it, and its report."""
+"""Reads everything that is recorded about a training session, and builds its report."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ def _messages(session: str) -> tuple[dict[str, list[Event]], list[Event]]:
 
 
 def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tuple[ParticipantFacts, ...]:
-    """All admitted participants, including those removed later, because their answers count."""
+    """The facts about all admitted participants. Includes those who were removed later, because their answers count."""
     by_person = {
         person_of(participant.id): participant
         for participant in Participant.objects.filter(session=row).exclude(admitted_at=0.0)
@@ -73,7 +73,7 @@ def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tup
 
 
 def load_facts(row: TrainingSession, workshop: Workshop, now: float) -> SessionFacts:
-    """Everything recorded about a session. ``now`` counts as the end of a session that is still open."""
+    """Reads everything that is recorded about a session. ``now`` counts as the end of a session that is still open."""
     messages, to_all = _messages(row.id)
     events = [Event(one.at, one.kind, "", one.detail) for one in row.events.all()]
     revealed_at = dict(row.revealed_steps.values_list("step", "at"))
@@ -98,13 +98,13 @@ def load_facts(row: TrainingSession, workshop: Workshop, now: float) -> SessionF
 
 
 def report_of(row: TrainingSession, workshop: Workshop, now: float) -> SessionReport:
-    """The whole report, for the instructor."""
+    """Builds the report of a session, with the names of participants, for the instructor."""
     return build_report(load_facts(row, workshop, now), workshop)
 
 
 def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExperiment]:
-    """The experiments that were shown to all participants, by id. If ``included``, with their tracks, up to the
-    limits."""
+    """The experiments that were shown to all participants, by id. If ``included`` is true, each has a recording for the
+    replay, as far as the limits allow; otherwise, and beyond the limits, it has a reason instead."""
     mirrored = dict.fromkeys(event.detail for event in facts.events if event.kind == "mirror" and event.detail)
     mirrors: dict[str, MirroredExperiment] = {}
     free_bytes = MAX_TRACKS_BYTES

@@ -1,4 +1,4 @@
-"""The state of a session: answers, messages, what participants may see, and the instructor's progress grid."""
+"""The state of a training session: answers, messages, what participants may see, and the instructor's progress grid."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -26,13 +26,13 @@ MAX_MESSAGES = 200
 
 
 def pacing(row: TrainingSession, workshop: Workshop) -> Pacing:
-    """The pacing of the session: which steps are open now."""
+    """The pacing of the session, which determines the steps that are open now."""
     return pacing_of(workshop, row.pace, row.step, row.gate, locked=row.locked)
 
 
 def answer(row: TrainingSession, participant: str, step: str, choice: int, text: str, now: float) -> int:
-    """Stores a participant's prediction and records it in their progress, in one transaction. Does not
-    replace an existing prediction. Returns the stored choice."""
+    """Stores a participant's prediction, and records it in their progress, in one transaction. An existing prediction
+    is not replaced. Returns the stored choice."""
 
     def decide(record: StepRecord) -> StepRecord:
         return replace(record, prediction=choice, predicted_at=now, opened_at=record.opened_at or now)
@@ -48,7 +48,7 @@ def answer(row: TrainingSession, participant: str, step: str, choice: int, text:
 
 
 def mark_opened(row: TrainingSession, participant: str, step: str, now: float) -> None:
-    """Records when a participant opened a step for the first time."""
+    """Records when a participant opened a step. Only the first time is stored."""
 
     def decide(record: StepRecord) -> StepRecord:
         return record if record.opened_at else replace(record, opened_at=now)
@@ -60,8 +60,8 @@ def mark_opened(row: TrainingSession, participant: str, step: str, now: float) -
 def add_message(
     session: str, participant: str | None, step: str, text: str, now: float, *, from_instructor: bool
 ) -> bool:
-    """Stores a message from the instructor or a question of a participant. Without ``participant`` it is a hint to all.
-    False if ``MAX_MESSAGES`` are stored for the participant (or for all) already."""
+    """Stores a message from the instructor or a question of a participant. A message without ``participant`` is a hint
+    to all. Returns False if ``MAX_MESSAGES`` are already stored for the participant (or for all)."""
     if Message.objects.filter(session_id=session, participant_id=participant).count() >= MAX_MESSAGES:
         return False
     Message.objects.create(
@@ -75,21 +75,22 @@ def _message(row: Message) -> SessionMessage:
 
 
 def messages_of(session: str, participant: str) -> tuple[SessionMessage, ...]:
-    """The newest messages that a participant sees, oldest first: their own questions, and messages to them or to
-    all."""
+    """The newest messages that a participant sees, oldest first: the participant's questions, and the messages to the
+    participant or to all."""
     rows = Message.objects.filter(Q(participant_id=participant) | Q(participant_id=None), session_id=session)
     return tuple(map(_message, reversed(rows.order_by("-pk")[:SHOWN_MESSAGES])))
 
 
 def questions(session: str) -> tuple[Message, ...]:
-    """The newest questions of participants, newest first. The rows contain the participant without a further query."""
+    """The newest questions of participants, newest first. Each row contains its participant, so that no further query
+    is needed."""
     rows = Message.objects.filter(session_id=session, from_instructor=False, participant__removed_at=0.0)
     return tuple(rows.select_related("participant").order_by("-pk")[:SHOWN_MESSAGES])
 
 
 def participant_state(session: str, participant: str, absent: Collection[str] = ()) -> ParticipantState | None:
-    """The state that this participant's page shows; None if the participant was removed. ``absent`` are the machines
-    that do not respond."""
+    """The state that this participant's page shows; None if the participant was removed. ``absent`` are the names of
+    machines that do not respond."""
     rows = Participant.objects.filter(session_id=session, pk=participant, removed_at=0.0)
     row = rows.select_related("session").first()
     if row is None:
@@ -100,8 +101,8 @@ def participant_state(session: str, participant: str, absent: Collection[str] = 
 
 
 def participant_states(session: str, ids: Collection[str], absent: Collection[str] = ()) -> dict[str, ParticipantState]:
-    """As ``participant_state``, for several participants by id, without removed ones. The number of queries does not
-    grow with the number of participants."""
+    """The states of several participants, like ``participant_state``, by id. Removed participants are omitted. The
+    number of queries does not grow with the number of participants."""
     if len(ids) == 1:
         (participant,) = ids
         state = participant_state(session, participant, absent)
@@ -147,9 +148,9 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 
 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
-    """The readings from the kernel by step, each with the time at which the participant finished the step, in seconds
-    since the epoch (0 for a reading at the reveal). Includes readings of current participants, of the instructor and of
-    reveals."""
+    """Returns the true answers that were read from the kernel, by step. Each is a tuple of a time and the answer. The
+    time is when the participant finished the step, in seconds since the epoch; 0 if the answer was read when the
+    instructor revealed it. Contains the answers read for current participants, for the instructor and at reveals."""
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(
@@ -162,13 +163,13 @@ def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tup
 
 
 def truths(row: TrainingSession, steps: Collection[str]) -> dict[str, str]:
-    """The true answer of each of these steps that has one, by step, derived from the readings."""
+    """The true answer of each of these steps, derived from ``readings``. Steps without a reading are omitted."""
     return {step: session_truth(truth for _, truth in read) for step, read in readings(row, steps).items()}
 
 
 def histogram_of(row: TrainingSession, workshop: Workshop, slug: str, *, peek: bool = False) -> Histogram | None:
-    """The histogram of the answers to a step's question; None for an unknown step. It contains the true answer if the
-    step is revealed, or with ``peek``, for the instructor."""
+    """The histogram of the answers to the question of the step ``slug``; None if the step does not exist. It contains
+    the true answer if the step is revealed, or if ``peek`` is true (for the instructor)."""
     number = workshop.index(slug)
     if number is None:
         return None
@@ -209,8 +210,8 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
 
 
 def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Records:
-    """A participant's progress as the session counts it. In a session without private hosts, every revealed step counts
-    as done."""
+    """A participant's step records as the session counts them. ``walk`` is the stored progress, None before the start.
+    In a session without private hosts, every revealed step counts as done."""
     records: Records = walk.records if walk else {}
     revealed = row.revealed() if row.hosts == HostsFor.NONE else ()
     return with_revealed(records, revealed, truths(row, revealed), now) if revealed else records
@@ -218,7 +219,8 @@ def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Recor
 
 @dataclass(frozen=True, slots=True)
 class ParticipantProgress:
-    """One row of the instructor's progress grid."""
+    """One row of the instructor's progress grid. ``score`` is None if the session has no scores; ``present`` is true
+    while the participant is connected."""
 
     participant: Participant
     row: ProgressRow
@@ -228,8 +230,8 @@ class ParticipantProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProgressGrid:
-    """The instructor's progress grid. ``people`` are the admitted participants; those in ``asking`` need help, the most
-    urgent first; those in ``waiting`` are not admitted yet."""
+    """The instructor's progress grid. ``people`` are the admitted participants, ``asking`` those of them who need help,
+    the most urgent first. The participants in ``waiting`` are not admitted yet."""
 
     people: tuple[ParticipantProgress, ...]
     asking: tuple[ParticipantProgress, ...]
@@ -237,7 +239,7 @@ class ProgressGrid:
 
     @property
     def by_urgency(self) -> tuple[ParticipantProgress, ...]:
-        """All admitted participants: first those who need help, then the rest in the order of joining."""
+        """All admitted participants: first those who need help, then the others in the order of joining."""
         return (*self.asking, *(person for person in self.people if not person.row.needs))
 
 
@@ -247,7 +249,7 @@ def _records_by_person(people: Iterable[str], workshop: str) -> dict[str, Record
 
 
 def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present: Collection[str]) -> ProgressGrid:
-    """The progress of all participants. ``present`` are the ids of those who are connected."""
+    """Builds the progress grid of all participants. ``present`` are the ids of those who are connected."""
     everybody = list(row.participants.filter(removed_at=0.0))
     admitted = [participant for participant in everybody if participant.admitted_at]
     stored = _records_by_person((person_of(participant.id) for participant in admitted), row.workshop)

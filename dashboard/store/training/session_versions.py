@@ -1,5 +1,5 @@
-"""Markers that change whenever a session's browsers must receive something new. Comparing them detects lost
-wake-ups."""
+"""Versions of a training session: values that change whenever its browsers must receive something new. Comparing them
+detects lost wake-ups."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,8 +16,9 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class SessionVersion:
-    """``shared`` changes with the state that all participants see. ``participants`` contains, by participant, a marker
-    that changes with the participant's own state and messages; ``tokens`` the digest of the participant's token."""
+    """Values to compare with earlier ones. ``shared`` changes with the state that all participants see.
+    ``participants`` contains a value for each participant that changes with the participant's own state and messages.
+    ``tokens`` contains the digest of each participant's token."""
 
     shared: object = None
     participants: dict[str, object] | None = None
@@ -25,7 +26,7 @@ class SessionVersion:
 
 
 def version_of(session: str) -> SessionVersion:
-    """The current markers, empty if the session does not exist."""
+    """The current version of a session. Its fields are None if the session does not exist."""
     row = TrainingSession.objects.filter(pk=session).values_list("workshop", *FIELDS).first()
     if row is None:
         return SessionVersion()
@@ -50,5 +51,6 @@ def version_of(session: str) -> SessionVersion:
 
 
 def mirrors_of(sessions: Iterable[str]) -> dict[str, str]:
-    """The shared experiment of each of these sessions that mirrors one, by session."""
+    """The id of the experiment that each of these sessions shows to all participants, by session. Sessions that show
+    none are omitted."""
     return dict(TrainingSession.objects.filter(pk__in=sessions, mirror__isnull=False).values_list("pk", "mirror_id"))

@@ -1,4 +1,4 @@
-"""Training sessions: creates, finds, controls, closes and deletes them. Every function is one short transaction."""
+"""Training sessions: creates, finds, changes, closes and deletes them. Every function is one short transaction."""
 
 import secrets
 from dataclasses import asdict, replace
@@ -40,7 +40,7 @@ MAX_EVENTS = 5000
 
 @creates
 def create(owner: int, settings: NewSession, workshop: Workshop, now: float) -> TrainingSession:
-    """Creates a session with a code that no other session has or had."""
+    """Creates a session with a join code that no other session has or had."""
     fields = asdict(settings)
     hours, idle_minutes = fields.pop("hours"), fields.pop("idle_minutes")
     first = workshop.steps[0].slug
@@ -72,7 +72,7 @@ def create(owner: int, settings: NewSession, workshop: Workshop, now: float) -> 
 
 
 def visible(user: AbstractBaseUser | AnonymousUser) -> tuple[TrainingSession, ...]:
-    """The newest sessions that a user may lead, newest first."""
+    """The newest sessions that a user may lead, newest first, at most 100."""
     rows = TrainingSession.objects.order_by("-created_at")
     if may(role_of(user), Action.LEAD, owned=False) is not None:
         rows = rows.filter(owner_id=user.pk)
@@ -80,12 +80,13 @@ def visible(user: AbstractBaseUser | AnonymousUser) -> tuple[TrainingSession, ..
 
 
 def get(session: str) -> TrainingSession | None:
-    """A session, without a check of permissions."""
+    """The session with this id, without a check of permissions; None if it does not exist."""
     return TrainingSession.objects.filter(pk=session).first()
 
 
 def led_by(session: str, user: AbstractBaseUser | AnonymousUser) -> TrainingSession | None:
-    """A session that a user may lead: an instructor only their own, an owner any."""
+    """The session with this id, if the user may lead it; otherwise None. An instructor may lead their own sessions, an
+    owner all."""
     row = get(session) if user.is_authenticated else None
     if row is None or may(role_of(user), Action.LEAD, owned=row.owner_id == user.pk) is not None:
         return None
@@ -104,8 +105,8 @@ def _record(session: str, now: float, kind: str, detail: str) -> None:
 
 @audited
 def change(session: str, owner: int, now: float, **fields: str | bool | float) -> bool:
-    """Sets fields of a session and records the events. False unless the session is open and belongs to ``owner``.
-    ValueError for a field that is not in ``EVENT_KINDS``."""
+    """Sets fields of a session and records an event for each. Returns False if the session is not open or does not
+    belong to ``owner``. Raises ValueError for a field that is not in ``EVENT_KINDS``."""
     if unknown := fields.keys() - EVENT_KINDS:
         raise ValueError(f"These fields cannot be set: {', '.join(sorted(unknown))}.")
     with transaction.atomic():
@@ -118,25 +119,27 @@ def change(session: str, owner: int, now: float, **fields: str | bool | float) -
 
 
 def go_to(session: str, owner: int, now: float, step: str) -> bool:
-    """Changes the instructor's step and ends the timer. False in the same cases as ``change``."""
+    """Sets the instructor's current step and ends the timer. Returns False if the session is not open or does not
+    belong to ``owner``."""
     return change(session, owner, now, step=step, timer_ends_at=0.0)
 
 
 def set_pace(session: str, owner: int, now: float, pace: Pace, gate: str) -> bool:
-    """Changes the pace and the gate. False in the same cases as ``change``."""
+    """Sets the pace and the gate, the last step that is open. Returns False if the session is not open or does not
+    belong to ``owner``."""
     return change(session, owner, now, pace=str(pace), gate=gate)
 
 
 @audited
 def write_notes(session: str, owner: int, notes: str) -> bool:
-    """Stores the instructor's private notes."""
+    """Stores the instructor's private notes. Returns False if the session does not belong to ``owner``."""
     return bool(TrainingSession.objects.filter(pk=session, owner_id=owner).update(notes=notes[:20_000]))
 
 
 @audited
 def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
-    """Shows an experiment to all participants, or none if ``experiment`` is empty. False if the instructor may not show
-    it, or the session is not open."""
+    """Shows an experiment to all participants, or none if ``experiment`` is empty. Returns False if the instructor may
+    not show the experiment, or the session is not open."""
     # An experiment without an owner was started by a command: any account may show it. Experiments of groups may not be
     # shown.
     allowed = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), pk=experiment, group="")
@@ -153,7 +156,7 @@ def mirror(session: str, owner: int, now: float, experiment: str) -> bool:
 @audited
 def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> bool:
     """Reveals the answer of a step to all participants. ``truth`` is the answer that was just read from the kernel,
-    empty if none was read."""
+    empty if none was read. Returns False if the session is not open or does not belong to ``owner``."""
     with transaction.atomic():
         row = TrainingSession.objects.select_for_update().filter(pk=session, owner_id=owner, closed_at=0.0).first()
         if row is None:
@@ -166,7 +169,8 @@ def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> 
 
 
 def person_of_session(session: str) -> str:
-    """The key of the workshop progress in which the readings for a whole session are stored."""
+    """The key under which the workshop progress of a session itself is stored: the answers that were read at
+    reveals."""
     return f"class:{session}"
 
 
@@ -179,7 +183,8 @@ def store_truth(row: TrainingSession, step: str, truth: str, now: float) -> None
 
 @audited
 def close(session: str, owner: int, now: float) -> bool:
-    """Closes a session permanently; its timer ends and its hosts stop. False if it is not open."""
+    """Closes a session permanently. Its timer ends and its private hosts stop. Returns False if the session is not
+    open."""
     with transaction.atomic():
         rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
         if not rows.update(closed_at=now, timer_ends_at=0.0):
@@ -191,15 +196,15 @@ def close(session: str, owner: int, now: float) -> bool:
 
 @audited
 def extend(session: str, owner: int, now: float, hours: int) -> bool:
-    """Lets an open session expire ``hours`` from now. False if it is not open."""
+    """Sets the end of an open session to ``hours`` after ``now``. Returns False if the session is not open."""
     rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
     return bool(rows.update(expires_at=now + hours * 3600))
 
 
 @audited
 def delete(session: str, owner: int) -> bool:
-    """Deletes a closed session with its participants, their progress and everything that its groups ran. False if it
-    does not exist or is not closed."""
+    """Deletes a closed session with its participants, their progress and everything that its groups ran. Returns False
+    if it does not exist or is not closed."""
     row = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at__gt=0).first()
     if row is None:
         return False

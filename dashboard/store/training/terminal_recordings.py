@@ -1,4 +1,5 @@
-"""Recordings of terminals for the instructor, in sessions that record them: by participant and step, bounded."""
+"""Recordings of the participants' terminals for the instructor, in sessions that record them. Each participant has one
+recording of limited size for each step."""
 
 import asyncio
 import logging
@@ -31,7 +32,8 @@ _SESSION_COLUMNS = ("terminal", "hosts", "closed_at", "expires_at")
 
 
 def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
-    """The reason for each of these participants who may not, or no longer, have a terminal, by participant."""
+    """The reasons why participants may not, or no longer, have a terminal, by participant. Omits participants who
+    may."""
     columns = ("admitted_at", "removed_at", *(f"session__{name}" for name in _SESSION_COLUMNS))
     found = Participant.objects.filter(pk__in=participants).select_related("session").only(*columns)
     rows = {row.id: row for row in found}
@@ -40,7 +42,7 @@ def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
 
 
 def refusal_of(row: Participant, now: float) -> str | None:
-    """The reason why this participant may not have a terminal now; None if they may."""
+    """The reason why this participant may not have a terminal now; None if the participant may."""
     session = row.session
     return refuse_terminal(
         terminal=session.terminal,
@@ -52,7 +54,8 @@ def refusal_of(row: Participant, now: float) -> str | None:
 
 
 def store(participant: str, step: str, at: float, data: bytes) -> bool:
-    """Stores one piece of a terminal's output; False if the recording of this step has reached its maximum size."""
+    """Stores a piece of a terminal's output. Returns False if the recording of this step has reached its maximum
+    size."""
     with writing():
         size = TerminalRecord.objects.filter(participant_id=participant, step=step).aggregate(
             pieces=Count("pk"), bytes=Sum(Length("data"), default=0)
@@ -68,7 +71,7 @@ def store(participant: str, step: str, at: float, data: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A summary of the recording of one participant in one step, without its output."""
+    """A summary of the recording of one participant in one step, without the output itself."""
 
     step: str
     began_at: float
@@ -84,7 +87,7 @@ def recordings(participant: str) -> tuple[Recording, ...]:
 
 
 def pieces_of(participant: str, step: str) -> tuple[tuple[float, bytes], ...]:
-    """The recorded pieces of one step with their times, in order. Damaged pieces are omitted."""
+    """The stored pieces of a recording with their times, in order. Damaged pieces are omitted."""
     rows = TerminalRecord.objects.filter(participant_id=participant, step=step).values_list("at", "data")
     pieces = []
     for at, data in rows[:RECORD_PIECES]:
@@ -96,7 +99,7 @@ def pieces_of(participant: str, step: str) -> tuple[tuple[float, bytes], ...]:
 
 
 def lines_of(participant: str, step: str) -> tuple[tuple[float, str], ...]:
-    """A recording as text: for each piece that completes lines, its time and these lines."""
+    """A recording as text. For each stored piece that completes one or more lines, returns its time and these lines."""
     lines: list[tuple[float, str]] = []
     unfinished, last_at, width = b"", 0.0, 0
     for at, data in pieces_of(participant, step):
@@ -121,7 +124,7 @@ class Recorder:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, participant: str, step: str, data: bytes) -> None:
-        """Buffers output, or drops it while the buffer is full, so that a slow database never slows down a terminal."""
+        """Buffers output. Drops it while the buffer is full, so that a slow database never slows down a terminal."""
         key = (participant, step)
         if key in self._full or len(self._buffers[key]) > 4 * BUFFER_BYTES:
             return

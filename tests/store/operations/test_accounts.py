@@ -55,6 +55,13 @@ def test_an_invitation_is_a_link_for_this_account() -> None:
     assert redeem(token) is None
 
 
+def test_a_refusal_names_the_field_that_is_too_long() -> None:
+    with pytest.raises(AccountError, match=r"^An email address has at most 150 characters\.$"):
+        accounts.invite("ada", f"ada@{'.'.join(['example'] * 19)}.org", Role.READER)
+    with pytest.raises(AccountError, match=r"^A name has at most 40 characters\.$"):
+        accounts.invite("x" * 41, "", Role.READER)
+
+
 @pytest.mark.parametrize(
     ("name", "email"),
     [("", ""), ("a b", ""), ("<b>", ""), ("x" * 41, ""), ("ADA", ""), ("eve", "nonsense"), ("eve", "ADA@example.org")],
