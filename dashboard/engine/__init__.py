@@ -1,1 +1,2 @@
-"""The Docker Engine: a protocol in Netmodes' own terms, and its implementation; one file imports the SDK."""
+"""Talks to the Docker Engine. ``protocol`` declares the operations that Netmodes uses, ``docker_engine`` implements
+them, and only ``docker_connection`` imports the Docker SDK."""

@@ -1,4 +1,4 @@
-"""The version of the Engine's API, and what depends on it."""
+"""Chooses the version of the Engine's API, and adapts requests to it."""
 
 from typing import Any
 
@@ -12,9 +12,10 @@ MAX_API = (1, 52)
 
 
 def negotiated_api(answer: object, endpoint: str) -> str:
-    """The API version to use, from ``GET /version``: the newest that both sides know.
+    """Returns the API version to use: the newest one that both the engine and Netmodes support. ``answer`` is the
+    answer to ``GET /version``; ``endpoint`` appears in error messages.
 
-    EngineError if this is not a Docker Engine, or if its API is too old or too new.
+    Raises EngineError if the server is not a Docker Engine, or if its API is too old or too new.
     """
     top = mapping(answer)
     newest, oldest = (_api(text(top.get(name), 16)) for name in ("ApiVersion", "MinAPIVersion"))
@@ -46,8 +47,9 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def create_body(config: dict[str, Any], api: str) -> dict[str, Any]:
-    """The body of ``POST /containers/create`` for this API: since 1.44 the MAC address belongs to the endpoint, and
-    1.52 refuses one on the container (Docker Engine API, version history)."""
+    """Returns the body of ``POST /containers/create`` for the API version ``api``. Since 1.44 the MAC address belongs
+    to the endpoint, and 1.52 refuses one on the container (Docker Engine API, version history): from 1.44 on it is
+    removed."""
     if (_api(api) or MIN_API) < (1, 44):
         return config
     return {name: value for name, value in config.items() if name != "MacAddress"}

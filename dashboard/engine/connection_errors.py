@@ -1,4 +1,4 @@
-"""Describes connection errors of the Engine in sentences with what to do."""
+"""Explains failed connections to an engine in sentences that say what to do."""
 
 import socket
 import ssl
@@ -12,11 +12,12 @@ WRONG_NAME = "CertificateError"
 
 
 class SshError(OSError):
-    """ssh ended; ``str()`` is its last message."""
+    """The program ssh failed; ``str()`` is the last line that it printed."""
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, its causes, and the errors in its arguments, each once."""
+    """Yields the error and the exceptions that led to it: its causes, and those in its arguments. Each is yielded once,
+    at most 50 in total."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting and len(seen) < 50:
@@ -32,7 +33,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def describe_timeout(endpoint: str, deadline_s: float) -> str:
-    """The sentence for a call that exceeded its deadline."""
+    """Returns the sentence for a call that the engine at ``endpoint`` did not answer within ``deadline_s``."""
     return (
         f"The Docker Engine at {endpoint} did not answer within {deadline_s:g} s: it hangs or is overloaded. "
         "Read its log (journalctl -u docker) or restart it (sudo systemctl restart docker)."
@@ -40,12 +41,13 @@ def describe_timeout(endpoint: str, deadline_s: float) -> str:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether the error means that the deadline of a call or the timeout of a socket has passed."""
+    """Returns whether the error means that the deadline of a call or the timeout of a socket has passed."""
     return any(isinstance(cause, TimeoutError) or type(cause).__name__ in TIMEOUTS for cause in causes(error))
 
 
 def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | None:
-    """The sentence for a failed connection; None for other errors."""
+    """Returns the sentence that explains a failed connection to the engine at ``endpoint``; None if the error is not a
+    connection error. ``deadline_s`` is the deadline of the call, which the sentence for a timeout contains."""
     chain = list(causes(error))
     if endpoint.partition("://")[0] in {"ssh", "tcp", "http", "https"}:
         return _explain_remote(chain, error, endpoint, deadline_s)
@@ -70,7 +72,7 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
 
 
 def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: str, deadline_s: float) -> str | None:
-    """``explain`` for an engine that is reached over SSH or TCP."""
+    """Like ``explain``, for an engine that is reached over SSH or TCP. ``chain`` is the result of ``causes(error)``."""
     for one in chain:
         if isinstance(one, SshError):
             return (
@@ -127,5 +129,6 @@ NO_REGISTRY = (
 
 
 def is_silent_registry(words: str) -> bool:
-    """Whether the Engine's message means that no registry answers, as opposed to an image that does not exist."""
+    """Returns whether the Engine's message ``words`` means that no registry answers. It is false if the registry
+    answers that the image does not exist."""
     return any(sign in words.lower() for sign in NO_REGISTRY)

@@ -1,4 +1,4 @@
-"""The process of the Engine on this machine; host mode shares its network namespace."""
+"""Finds the Engine's process on this machine. Containers in host mode share its network namespace."""
 
 import socket
 import struct
@@ -26,9 +26,9 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Whether this is Podman's service, or the systemd that started it or starts it on demand, in the same network
-    namespace. Without root, the service re-executes itself as /proc/self/exe (podman, pkg/rootless); then only its
-    first argument names it."""
+    """Returns whether the process is Podman's service, or the systemd that starts the service on demand in its own
+    network namespace. A rootless service re-executes itself as /proc/self/exe (podman, pkg/rootless); then only its
+    first argument contains the name podman."""
     return _comm(pid) == "systemd" or _is_named_podman(pid)
 
 
@@ -43,9 +43,12 @@ def _is_named_podman(pid: int) -> bool:
 
 
 def _before_reexecution(pid: int) -> int:
-    """The process that re-executed Podman's service, or the service itself. Without root, threads of the service enter
-    the namespaces of its networks (rootless-netns), and its first thread may remain there (setns(2)), so that /proc/PID
-    shows the namespaces of the networks. Its parent, which waits for it, remains in the machine's namespaces."""
+    """Returns the process that re-executed itself as Podman's service ``pid``, or ``pid`` if no process did.
+
+    Threads of a rootless service enter the namespaces of its networks (rootless-netns). Its first thread may remain
+    there (setns(2)); /proc/PID then shows the namespaces of the networks. The parent, which waits for the service,
+    remains in the machine's namespaces.
+    """
     try:
         parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
     except (OSError, ValueError, IndexError):
@@ -54,7 +57,7 @@ def _before_reexecution(pid: int) -> int:
 
 
 def _pid_from_file() -> int:
-    """The pid in the first readable file, or 0."""
+    """Returns the pid from the first pid file that can be read, or 0."""
     for file in PID_FILES:
         try:
             return int(file.read_text())
@@ -64,8 +67,9 @@ def _pid_from_file() -> int:
 
 
 def detached_namespace(pid: int | None) -> str:
-    """The path, as the daemon sees it, of the network namespace that RootlessKit has created for containers while the
-    daemon itself stays in the machine's (``--detach-netns``; Moby, pkg/rootless); empty for other daemons."""
+    """Returns the path of the network namespace that RootlessKit has created for containers while the daemon itself
+    stays in the machine's namespace (``--detach-netns``; Moby, pkg/rootless). The path is valid in the file system that
+    the daemon with this pid sees. Empty for other daemons."""
     if pid is None:
         return ""
     try:
@@ -78,11 +82,13 @@ def detached_namespace(pid: int | None) -> str:
 
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:
-    """The network namespace with the bridges of a rootless Podman (containers/common, rootlessnetns), as the id of a
-    thread and a path in the thread's mount namespace; None while no container is on a bridge. ``pid`` is Podman's
-    service, or the process that re-executed it. Blocks.
+    """Finds the network namespace that contains the bridges of a rootless Podman (containers/common, rootlessnetns).
+    Returns the id of a thread, and the path of the namespace in the mount namespace of this thread; None while no
+    container is on a bridge. ``pid`` is Podman's service, or the process that re-executed it. Blocks.
 
-    Threads may be in different mount namespaces: the first thread may remain in that of an earlier rootless-netns."""
+    The service's threads may be in different mount namespaces: the first thread may remain in that of an earlier
+    rootless-netns.
+    """
     children: list[int] = []
     for file in (PROC / str(pid) / "task").glob("*/children"):
         with suppress(OSError):
@@ -98,7 +104,8 @@ def rootless_netns(pid: int) -> tuple[int, str] | None:
 
 
 def running_daemon() -> int | None:
-    """The pid of the machine's dockerd: from its pid file, otherwise the only process of that name."""
+    """Returns the pid of the machine's dockerd: the one in its pid file, otherwise the only process of that name. None
+    if there is no such process, or several."""
     pid = _pid_from_file()
     if pid > 0 and _comm(pid) in DAEMONS:
         return pid
@@ -107,11 +114,12 @@ def running_daemon() -> int | None:
 
 
 def find_daemon(endpoint: str, kind: EngineKind = EngineKind.DOCKER, timeout_s: float = 2.0) -> int | None:
-    """The pid of the daemon behind a unix socket (SO_PEERCRED, unix(7)); None if it is not a process of this machine.
-    Blocks.
+    """Returns the pid of the daemon behind the unix socket ``endpoint`` (SO_PEERCRED, unix(7)). None if the daemon is
+    not a process of this machine, or if the socket does not accept a connection within ``timeout_s``. Blocks.
 
-    The credentials are those of the process that called listen(2): with systemd's socket activation this is systemd.
-    Then dockerd is found by its name; for Podman the pid is systemd's, because its service exits when it is idle.
+    The kernel reports the process that called listen(2): with systemd's socket activation this is systemd. Then dockerd
+    is found with ``running_daemon``. For Podman the pid of systemd is returned, because Podman's service exits when it
+    is idle.
     """
     if not endpoint.startswith("unix://"):
         return None

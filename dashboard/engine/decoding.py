@@ -1,5 +1,5 @@
 """Decodes the Engine's JSON answers into values. Nothing is trusted: missing or invalid fields become empty or zero,
-huge ones are truncated. Source of the shapes: Docker Engine API reference, 1.44 to 1.52."""
+huge ones are truncated. The formats are documented in the Docker Engine API reference, 1.44 to 1.52."""
 
 import json
 import math
@@ -23,26 +23,26 @@ MAX_ITEMS = 1024
 
 
 def text(value: object, limit: int = MAX_TEXT) -> str:
-    """A string without NUL, cut at ``limit`` characters; empty for other values."""
+    """Returns ``value`` without NUL and cut at ``limit`` characters if it is a string; otherwise an empty string."""
     if not isinstance(value, str):
         return ""
     return value[:limit].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """An object, cut at MAX_ITEMS members; empty for other values."""
+    """Returns ``value`` cut at MAX_ITEMS members if it is a JSON object; otherwise an empty object."""
     if not isinstance(value, dict):
         return {}
     return {text(key): value[key] for key in list(value)[:MAX_ITEMS]}
 
 
 def sequence(value: object) -> list[Any]:
-    """An array, cut at MAX_ITEMS items; empty for other values."""
+    """Returns ``value`` cut at MAX_ITEMS items if it is a JSON array; otherwise an empty list."""
     return value[:MAX_ITEMS] if isinstance(value, list) else []
 
 
 def integer(value: object, default: int = 0) -> int:
-    """A number that fits in 64 bits; ``default`` for other values."""
+    """Returns ``value``, a number or a string of digits, as an integer if it fits in 64 bits; otherwise ``default``."""
     if isinstance(value, bool):
         return default
     if isinstance(value, str) and len(value) <= 20 and value.isascii():
@@ -53,19 +53,20 @@ def integer(value: object, default: int = 0) -> int:
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """The strings of an array."""
+    """Returns the strings in the array ``value``; other items are omitted."""
     return tuple(text(one) for one in sequence(value) if isinstance(one, str))
 
 
 def labels(value: object) -> dict[str, str]:
-    """An object of strings; other values are omitted."""
+    """Returns the members of the object ``value`` that are strings; others are omitted."""
     return {key: text(one) for key, one in mapping(value).items() if isinstance(one, str)}
 
 
 def ports(value: object) -> tuple[PublishedPort, ...]:
-    """``NetworkSettings.Ports`` or ``HostConfig.PortBindings``: ``{"80/tcp": [{HostIp, HostPort}]}``.
+    """Decodes ``NetworkSettings.Ports`` or ``HostConfig.PortBindings``, such as ``{"80/tcp": [{HostIp, HostPort}]}``.
+    Returns the bindings in the order of their container ports.
 
-    Bindings without a container port between 1 and 65535 are omitted.
+    Bindings without a container port between 1 and 65535 are omitted; an invalid host port becomes 0.
     """
     found: list[PublishedPort] = []
     for key, bindings in mapping(value).items():
@@ -122,8 +123,8 @@ def container_facts(answer: object) -> ContainerFacts:
 
 
 def network_facts(answer: object) -> NetworkFacts:
-    """Decodes one member of the answer to ``GET /networks``. The bridge's Linux name follows Docker's rule:
-    ``com.docker.network.bridge.name``, otherwise ``br-`` and the first 12 digits of the id."""
+    """Decodes one member of the answer to ``GET /networks``. The Linux name of a bridge follows Docker's rule: the
+    option ``com.docker.network.bridge.name``, otherwise ``br-`` and the first 12 digits of the network's id."""
     top = mapping(answer)
     identity, driver = text(top.get("Id"), 128), text(top.get("Driver"), 64)
     pools = sequence(mapping(top.get("IPAM")).get("Config"))
@@ -151,13 +152,14 @@ def image_facts(answer: object) -> ImageFacts:
 
 
 def engine_kind(version: object) -> EngineKind:
-    """The kind of the engine, from ``GET /version``: Podman names itself as a component of the engine."""
+    """Returns the kind of the engine, from the answer to ``GET /version``: Podman lists itself there as a component."""
     components = {text(mapping(one).get("Name"), 64) for one in sequence(mapping(version).get("Components"))}
     return EngineKind.PODMAN if "Podman Engine" in components else EngineKind.DOCKER
 
 
 def podman_programs(answer: object) -> tuple[str, ...]:
-    """The programs that Podman uses for networks, with versions where it names them: ``GET /libpod/info``."""
+    """Returns the programs that Podman uses for networks, from the answer to ``GET /libpod/info``. Each is its name,
+    with the version if Podman reports one (``netavark 1.14.0``)."""
     host = mapping(mapping(answer).get("host"))
     backend = mapping(host.get("networkBackendInfo"))
     versions = (text(backend.get("version"), 64), text(mapping(backend.get("dns")).get("version"), 64))
@@ -166,7 +168,7 @@ def podman_programs(answer: object) -> tuple[str, ...]:
 
 
 def podman_bridges(answer: object) -> dict[str, str]:
-    """The Linux names of bridges by network id: ``GET /libpod/networks/json``."""
+    """Returns the Linux names of bridges by network id, from the answer to ``GET /libpod/networks/json``."""
     networks = [mapping(one) for one in sequence(answer)]
     return {
         text(network.get("id"), 128): text(network.get("network_interface"), 64)
@@ -176,9 +178,12 @@ def podman_bridges(answer: object) -> dict[str, str]:
 
 
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """Decodes the answers to ``GET /version`` and ``GET /info``. A Docker Engine that does not name a firewall backend
-    (API before 1.49) uses iptables; Podman names none, and the backend stays unknown (empty). Since 29.5 the details of
-    the backend tell whether docker-proxy is used."""
+    """Decodes the answers to ``GET /version`` and ``GET /info``. ``api`` is the negotiated API version and ``pid`` that
+    of the daemon.
+
+    A Docker Engine that does not report a firewall backend (API before 1.49) uses iptables. Podman reports none: its
+    backend is unknown (empty). Since 29.5 the details of the backend tell whether docker-proxy is used.
+    """
     one, two, kind = mapping(version), mapping(info), engine_kind(version)
     options = texts(two.get("SecurityOptions"))
     names = {part for option in options for part in option.split(",") if part.startswith("name=")}
@@ -218,7 +223,8 @@ def _rootlesskit(version: dict[str, Any]) -> RootlessKit | None:
 
 
 def engine_event(line: bytes) -> EngineEvent | None:
-    """Decodes one line of ``GET /events``; None if it is not an event. A record separator (RFC 7464) is ignored."""
+    """Decodes one line of ``GET /events``; returns None if it is not an event. A record separator (RFC 7464) is
+    ignored."""
     try:
         top = mapping(json.loads(line.strip(b"\x1e")))
     except (ValueError, RecursionError):
@@ -232,7 +238,8 @@ def engine_event(line: bytes) -> EngineEvent | None:
 
 
 def progress_step(line: bytes) -> PullProgress | None:
-    """Decodes one line of a pull or import; None if it is not a step. Raises EngineError with Docker's message."""
+    """Decodes one line of the progress of a pull or import; returns None if it contains no step. Raises EngineError
+    with Docker's message if the line reports an error."""
     try:
         top = mapping(json.loads(line))
     except (ValueError, RecursionError):
@@ -249,8 +256,8 @@ def progress_step(line: bytes) -> PullProgress | None:
 
 
 def log_lines(data: bytes, lines: int, limit: int = 500) -> tuple[str, ...]:
-    """The last ``lines`` lines of a container's output, decoded with replacement, each cut at
-    ``limit`` characters."""
+    """Returns the last ``lines`` lines of a container's output, each cut at ``limit`` characters. Invalid UTF-8 is
+    replaced."""
     rows = data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     if rows and not rows[-1]:
         rows.pop()
@@ -258,7 +265,8 @@ def log_lines(data: bytes, lines: int, limit: int = 500) -> tuple[str, ...]:
 
 
 def refusal(status: int, body: bytes) -> EngineError:
-    """The error for an answer with an error status, with Docker's message unchanged."""
+    """Returns the error for an answer with an error status: Docker's message unchanged, or ``describe_status`` if the
+    answer has no message."""
     try:
         words = text(mapping(json.loads(body)).get("message")).strip()
     except (ValueError, RecursionError):
@@ -267,6 +275,6 @@ def refusal(status: int, body: bytes) -> EngineError:
 
 
 def describe_status(status: int) -> str:
-    """The sentence for an answer with an error status and no message."""
+    """Returns the sentence for an answer that has an error status but no message."""
     log = ": read its log (journalctl -u docker)" if status >= 500 else ""
     return f"The Engine answered with status {status}{log}."

@@ -1,4 +1,4 @@
-"""Calls to a Docker Engine through the Docker SDK for Python: the only file that imports it."""
+"""Calls a Docker Engine through the Docker SDK for Python. This is the only file that imports the SDK."""
 
 import asyncio
 import time
@@ -34,9 +34,9 @@ STREAMS = 4
 
 
 class Client(docker.APIClient):
-    """The SDK's client with bodies limited in size and time, and without redirects.
+    """The SDK's client, without redirects and with limits on the size of a body and on the time to read it.
 
-    The library ``requests`` limits neither: its timeout is per read, so an engine that sends slowly would block a
+    The library ``requests`` has neither limit: its timeout is per read, so an engine that sends slowly would block a
     thread forever.
     """
 
@@ -47,23 +47,25 @@ class Client(docker.APIClient):
         super().__init__(base_url="unix:///ssh" if self._ssh else endpoint, **options)
 
     def _retrieve_server_version(self) -> str:
-        """The negotiated API version. The SDK would take the engine's newest without checking it, and hide errors."""
+        """Returns the negotiated API version. The SDK's own method would return the engine's newest version without
+        checking it, and would hide errors."""
         return negotiated_api(self.version(api_version=False), self.endpoint)
 
     def start_within(self, container: str, timeout_s: float) -> None:
-        """``start`` with its own timeout; the SDK's method uses the client's."""
+        """Starts a container with the timeout ``timeout_s``; the SDK's ``start`` uses the client's timeout."""
         sdk: Any = self
         answer = sdk._post(sdk._url("/containers/{0}/start", container), timeout=timeout_s)
         sdk._raise_for_status(answer)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """The request, without the proxies, certificates and .netrc of the environment. This also applies to the first
-        request, which the constructor sends."""
+        """Prepares the request without the proxies, certificates and .netrc of the environment. This also applies to
+        the first request, which the constructor sends."""
         self.trust_env = False
         return super().prepare_request(request)
 
     def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
-        """The adapters for unix sockets, ssh and TLS that replace the SDK's."""
+        """Returns the adapter for ``url``. The adapters of ``transports`` replace the SDK's for unix sockets, ssh and
+        TLS."""
         adapter = super().get_adapter(url)
         if isinstance(adapter, docker.transport.UnixHTTPAdapter):
             adapter.close()
@@ -80,7 +82,8 @@ class Client(docker.APIClient):
         return adapter
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        """The response; its body is read here unless it is streamed. EngineError if the body is too large."""
+        """Sends the request and returns the response. Reads the whole body unless ``options`` ask for a stream. Raises
+        EngineError if the body is too large, TimeoutError if it does not arrive in time."""
         streamed = options.get("stream", False)
         options.update(stream=True, allow_redirects=False, timeout=options.get("timeout") or self.timeout)
         response = super().send(request, **options)
@@ -102,10 +105,12 @@ class Client(docker.APIClient):
 
 
 class DockerConnection:
-    """The connection to the engine at ``endpoint``. Nothing is sent before the first call. Every call runs in one of
-    this object's threads and ends within ``timeout_s`` with a result, EngineError or EngineUnreachable.
-    ``describe_loss`` is the sentence for a connection that fails, instead of the advice for an engine that runs as a
-    service."""
+    """A connection to the engine at ``endpoint``. It sends nothing before the first call.
+
+    ``call`` uses the threads of this object, and ends within ``timeout_s`` with a result, EngineError or
+    EngineUnreachable. If the connection fails, ``describe_loss`` returns the message of the error. If it is None, the
+    message is the advice for an engine that runs as a service.
+    """
 
     def __init__(self, endpoint: str, timeout_s: float, describe_loss: Callable[[], str] | None) -> None:
         self.endpoint = endpoint
@@ -117,7 +122,8 @@ class DockerConnection:
         self._closed = False
 
     def _connected(self) -> Client:
-        """The client, its API version negotiated once per connection to an engine. Blocks."""
+        """Returns the client. If this connection has no client yet, creates one, which negotiates the API version.
+        Raises EngineUnreachable if this connection is closed. Blocks."""
         if self._client is not None:
             return self._client
         options: dict[str, Any] = {}
@@ -135,14 +141,16 @@ class DockerConnection:
         return current
 
     def forget(self) -> None:
-        """Drop the client after a lost connection: the next engine may have another API version."""
+        """Closes the client after a lost connection, so that the next call creates a new one: the next engine may have
+        another API version."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
             client.close()
 
     def translated(self, error: Exception, deadline_s: float | None = None) -> EngineError:
-        """Docker's message, or the reason why there was no answer within ``deadline_s``, by default ``timeout_s``."""
+        """Returns ``error`` as an EngineError with Docker's message, or with the reason why the engine did not answer
+        within ``deadline_s`` (default: ``timeout_s``). If the connection was lost, also calls ``forget``."""
         if isinstance(error, EngineError):
             return error
         if isinstance(error, docker.errors.APIError):
@@ -166,7 +174,8 @@ class DockerConnection:
         return EngineError(f"What answers at {self.endpoint} does not speak Docker's API ({type(error).__name__}).")
 
     def ask(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Make one blocking call and translate its errors."""
+        """Returns the result of ``ask``, which is called with the client. Raises errors as ``translated`` returns them;
+        ``deadline_s`` only appears in their messages. Blocks."""
         client: Client | None = None
         try:
             client = self._connected()
@@ -179,7 +188,8 @@ class DockerConnection:
                 client.close()
 
     async def call(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Run ``ask`` in a thread with a deadline. Translates its errors."""
+        """Returns the result of ``ask``, which is called with the client in a thread. Raises errors as ``translated``
+        returns them, and EngineUnreachable after ``deadline_s`` (default: ``timeout_s``)."""
         limit = self.timeout_s if deadline_s is None else deadline_s
         try:
             future = asyncio.get_running_loop().run_in_executor(self.threads, self.ask, ask, deadline_s)
@@ -192,21 +202,22 @@ class DockerConnection:
             raise EngineUnreachable(describe_timeout(self.endpoint, limit), 503) from None
 
     async def close(self) -> None:
-        """Drop queued calls and close the connections. Idempotent."""
+        """Cancels queued calls and closes the connection. Idempotent."""
         self._closed = True
         self.threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self.forget)  # ending ssh blocks
 
 
 def credentials(client: Client, repository: str) -> dict[str, bytes]:
-    """The header with the user's credentials for the repository's registry, from the docker command's configuration;
-    empty without any."""
+    """Returns the HTTP header with the user's credentials for the registry of ``repository``, from the docker command's
+    configuration. Empty if there are none."""
     registry, _ = docker.auth.resolve_repository_name(repository)
     header = docker.auth.get_config_header(client, registry)
     return {"X-Registry-Auth": header} if header else {}
 
 
 def split_reference(reference: str) -> tuple[str, str]:
-    """``host:5000/name:tag`` → repository and tag; the default tag is ``latest``, as with docker."""
+    """Splits an image reference, such as ``host:5000/name:tag``, into repository and tag. The default tag is
+    ``latest``, as with docker."""
     repository, tag = docker.utils.parse_repository_tag(reference)
     return repository, tag or "latest"

@@ -1,4 +1,4 @@
-"""``protocol.Engine`` for a Docker Engine: what each operation requests of its API."""
+"""Implements ``protocol.Engine`` with requests to the API of a Docker Engine."""
 
 import asyncio
 import json
@@ -42,7 +42,8 @@ PING_DEADLINE_S = 5.0
 
 
 def default_endpoint() -> str:
-    """DOCKER_HOST, otherwise the machine's socket, otherwise that of a rootless engine (Docker's documentation)."""
+    """Returns DOCKER_HOST if it is set. Otherwise returns the machine's socket, or the socket of a rootless engine if
+    only that one exists (Docker's documentation)."""
     given = os.environ.get("DOCKER_HOST")
     if given:
         return given
@@ -56,8 +57,9 @@ class DockerEngine:
     """``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
 
     Nothing is sent before the first call. Every call runs in one of this object's threads and ends within ``timeout_s``
-    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable. ``describe_loss`` is the sentence
-    for a connection that fails, instead of the advice for an engine that runs as a service.
+    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable. If the connection fails,
+    ``describe_loss`` returns the message of the error. If it is None, the message is the advice for an engine that runs
+    as a service.
     """
 
     def __init__(
@@ -76,7 +78,7 @@ class DockerEngine:
         await self.close()
 
     async def close(self) -> None:
-        """End event streams, drop queued calls and close the connections. Idempotent."""
+        """Ends event streams and pulls, cancels queued calls and closes the connections. Idempotent."""
         for stream in list(self._streams):
             stream.stop()
         for pull in list(self._pulls):
@@ -86,7 +88,7 @@ class DockerEngine:
     # -- the engine ---------------------------------------------------------------------------
 
     async def info(self) -> EngineInfo:
-        """The engine's version, configuration and process."""
+        """Returns the engine's version, configuration and process."""
 
         def ask(client: Client) -> EngineInfo:
             version = client.version()
@@ -105,11 +107,12 @@ class DockerEngine:
         return await self._connection.call(ask)
 
     async def ping(self) -> None:
-        """Return if the Engine answers."""
+        """Returns if the engine answers within PING_DEADLINE_S; otherwise raises EngineError."""
         await self._connection.call(lambda client: client.ping(), deadline_s=PING_DEADLINE_S)
 
     def events(self) -> AsyncIterator[EngineEvent]:
-        """Container and network events; ``stream`` events are ``connected`` and ``lost`` (with a reason)."""
+        """Yields events of containers, networks and the daemon, and the ``stream`` events that ``EngineEvent``
+        describes."""
         return self._events()
 
     async def _events(self) -> AsyncIterator[EngineEvent]:
@@ -143,7 +146,8 @@ class DockerEngine:
     # -- containers ---------------------------------------------------------------------------
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Create a container from the unchanged body; the SDK's HostConfig builder refuses host mode with ports."""
+        """Creates a container from the body of ``POST /containers/create``. The SDK's HostConfig builder is not used:
+        it refuses host mode with ports."""
 
         def ask(client: Client) -> object:
             body = create_body(config, client.api_version)
@@ -156,13 +160,14 @@ class DockerEngine:
         return Created(identity, decoding.texts(answer.get("Warnings")))
 
     async def start_container(self, container: str, deadline_s: float | None = None) -> None:
-        """Start a container, within ``deadline_s`` instead of ``timeout_s`` if it is given. Raises EngineError with
-        Docker's message if it refuses."""
+        """Starts a container within ``deadline_s`` (default: ``timeout_s``). Raises EngineError with Docker's message
+        if it refuses."""
         limit = self._connection.timeout_s if deadline_s is None else deadline_s
         await self._connection.call(lambda client: client.start_within(container, limit), deadline_s=limit)
 
     async def inspect_container(self, container: str) -> ContainerFacts:
-        """The current facts of a container. Raises EngineError with status 404 if it does not exist."""
+        """Returns the current facts of a container; the pid is that on this machine. Raises EngineError with status 404
+        if the container does not exist."""
 
         def ask(client: Client) -> ContainerFacts:
             facts = decoding.container_facts(client.inspect_container(container))
@@ -175,11 +180,12 @@ class DockerEngine:
         return await self._connection.call(ask)
 
     async def inspect(self, container: str) -> dict[str, Any]:
-        """The complete inspect answer as JSON values."""
+        """Returns the complete answer of ``docker inspect`` as JSON values."""
         return decoding.mapping(await self._connection.call(lambda client: client.inspect_container(container)))
 
     async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
-        """``docker exec``: exit code and output (stdout and stderr), decoded with replacement."""
+        """Runs a command with ``docker exec``. Returns the exit code (-1 if unknown), and stdout and stderr as one text
+        in which invalid UTF-8 is replaced."""
 
         def ask(client: Client) -> tuple[object, object]:
             started = decoding.text(decoding.mapping(client.exec_create(container, list(argv))).get("Id"), 128)
@@ -191,19 +197,20 @@ class DockerEngine:
         return decoding.integer(code, -1), text
 
     async def statistics(self, container: str) -> dict[str, Any]:
-        """One answer of ``GET /containers/ID/stats`` as JSON values."""
+        """Returns one answer of ``GET /containers/ID/stats`` as JSON values."""
         return decoding.mapping(
             await self._connection.call(lambda client: _untyped(client).stats(container, stream=False, one_shot=True))
         )
 
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
-        """Send the image's stop signal, then SIGKILL after ``grace_s``; no error if it does not run."""
+        """Sends the image's stop signal, then SIGKILL after ``grace_s``. No error if the container does not run."""
         await self._connection.call(
             lambda client: client.stop(container, timeout=grace_s), deadline_s=self._connection.timeout_s + grace_s
         )
 
     async def remove_container(self, container: str) -> None:
-        """Kill and remove a container with its volumes; no error if it is gone or being removed."""
+        """Kills and removes a container with its anonymous volumes. No error if it does not exist or is being
+        removed."""
         if self._kind is EngineKind.PODMAN:
             # Podman's removal would send the stop signal first and wait ten seconds.
             with suppress(EngineError):
@@ -215,14 +222,16 @@ class DockerEngine:
                 raise
 
     async def container_logs(self, container: str, lines: int = 20) -> tuple[str, ...]:
-        """The last lines of stdout and stderr, decoded with replacement, each at most 500 characters."""
+        """Returns the last ``lines`` lines of stdout and stderr, each cut at 500 characters. Invalid UTF-8 is
+        replaced."""
         data = await self._connection.call(
             lambda client: client.logs(container, stdout=True, stderr=True, stream=False, tail=max(lines, 0))
         )
         return decoding.log_lines(data if isinstance(data, bytes) else b"", lines)
 
     async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
-        """All containers with these labels, including stopped ones; those removed meanwhile are omitted."""
+        """Returns all containers with these labels, including stopped ones. Containers that are removed meanwhile are
+        omitted."""
         found = await self._connection.call(
             lambda client: client.containers(all=True, filters={"label": _label_filter(labels)})
         )
@@ -240,8 +249,8 @@ class DockerEngine:
     # -- networks -----------------------------------------------------------------------------
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Create a network and return its id. ``options``: see ``network_body``. A name that exists is refused with
-        status 409."""
+        """Creates a network and returns its id. ``options`` are those of ``network_body``. Raises EngineError with
+        status 409 if a network of this name exists."""
         body = network_body(name, driver, labels, options)
 
         def ask(client: Client) -> object:
@@ -257,11 +266,12 @@ class DockerEngine:
         return identity
 
     async def connect_network(self, network: str, container: str) -> None:
-        """``docker network connect``. Raises EngineError with Docker's message if it refuses."""
+        """Connects a container to a network (``docker network connect``). Raises EngineError with Docker's message if
+        it refuses."""
         await self._connection.call(lambda client: client.connect_container_to_network(container, network))
 
     async def remove_network(self, network: str) -> None:
-        """Remove a network; no error if it does not exist."""
+        """Removes a network. No error if it does not exist."""
         try:
             await self._connection.call(lambda client: client.remove_network(network))
         except EngineError as error:
@@ -269,7 +279,7 @@ class DockerEngine:
                 raise
 
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
-        """All networks with these labels."""
+        """Returns all networks with these labels."""
 
         def ask(client: Client) -> tuple[NetworkFacts, ...]:
             listed = client.networks(filters={"label": _label_filter(labels)})
@@ -285,7 +295,7 @@ class DockerEngine:
     # -- images -------------------------------------------------------------------------------
 
     async def images(self) -> tuple[ImageFacts, ...]:
-        """The local images that have a name."""
+        """Returns the local images that have a name."""
         found = await self._connection.call(lambda client: client.images())
         names = [
             decoding.text(decoding.mapping(one).get("Id"), 128)
@@ -296,7 +306,7 @@ class DockerEngine:
         return tuple(one for one in facts if one is not None)
 
     async def image(self, reference: str) -> ImageFacts | None:
-        """A local image, or None if it does not exist."""
+        """Returns a local image; None if it does not exist."""
         try:
             return decoding.image_facts(
                 await self._connection.call(lambda client: _untyped(client).inspect_image(reference))
@@ -307,12 +317,13 @@ class DockerEngine:
             raise
 
     async def tag_image(self, image: str, reference: str) -> None:
-        """Give a local image another name."""
+        """Gives the local image ``image`` the additional name ``reference``."""
         repository, tag = split_reference(reference)
         await self._connection.call(lambda client: client.tag(image, repository, tag))
 
     async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
-        """``docker import FILE``: create an image from the archive of a root file system; returns its id."""
+        """Creates an image named ``reference`` from the archive of a root file system (``docker import``); returns the
+        image's id. ``changes`` are Dockerfile instructions, such as CMD."""
         repository, tag = split_reference(reference)
 
         def ask(client: Client) -> str:
@@ -336,8 +347,8 @@ class DockerEngine:
         return await self._connection.call(ask, deadline_s=150.0)
 
     async def pull(self, reference: str, wait_s: float = 8.0) -> AsyncIterator[PullProgress]:
-        """Pull an image. Raises EngineUnreachable if no registry answers within ``wait_s``, EngineError if one
-        refuses."""
+        """Pulls an image and yields its progress. Raises EngineUnreachable if no registry answers within ``wait_s``,
+        EngineError if one refuses."""
         repository, tag = split_reference(reference)
 
         def begin(client: Client) -> StreamedAnswer:
@@ -380,8 +391,8 @@ class DockerEngine:
 
 
 def _identities(answer: object, kind: str) -> list[str]:
-    """The ids in a list of containers or networks. Raises EngineError for another answer than a list, and for a member
-    without an id: it would be taken as removed."""
+    """Returns the ids in the engine's list of containers or networks; ``kind`` names them in errors. Raises EngineError
+    if ``answer`` is not a list, or if a member has no id: callers would conclude that it was removed."""
     if not isinstance(answer, list | None):
         raise EngineError(f"The Engine did not answer with a list of {kind}s.")
     found = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(answer)]
@@ -391,7 +402,8 @@ def _identities(answer: object, kind: str) -> list[str]:
 
 
 def _libpod(client: Client, path: str) -> object:
-    """An answer of Podman's own API, for facts that Docker's lacks; None if it refuses."""
+    """Returns the answer of Podman's own API to a GET request below ``/libpod/``, for facts that Docker's API lacks.
+    None if Podman refuses."""
     response = client.get(f"{client.base_url}/v4.0.0/libpod/{path}")
     try:
         return json.loads(response.content) if response.status_code == HTTPStatus.OK else None
@@ -404,5 +416,5 @@ def _label_filter(labels: dict[str, str]) -> list[str]:
 
 
 def _untyped(client: Client) -> Any:
-    """The client as an untyped value, for methods that its stubs lack."""
+    """Returns the client as ``Any``, for methods that the type stubs of the SDK lack."""
     return client

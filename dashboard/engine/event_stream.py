@@ -1,4 +1,5 @@
-"""The Engine's event stream: read in a thread, reconnected indefinitely, delivered to asyncio."""
+"""Reads the Engine's events in a thread, reconnects whenever the connection ends, and delivers the events to
+asyncio."""
 
 import asyncio
 import threading
@@ -17,21 +18,24 @@ WAITING_LIMIT = 10_000
 
 
 class OpenStream(Protocol):
-    """A connected stream: ``chunks`` blocks its thread, ``shutdown`` wakes it from any other thread."""
+    """A connected event stream. ``chunks`` blocks its thread while it waits for data; ``shutdown``, called from another
+    thread, ends that."""
 
     def chunks(self) -> Iterator[bytes]:
-        """The received bytes, until the end. Raises EngineError if the connection breaks."""
+        """Yields the received bytes until the stream ends. Raises EngineError if the connection breaks."""
 
     def shutdown(self) -> None:
-        """End ``chunks`` while it waits."""
+        """Ends ``chunks`` while it waits."""
 
 
 class EventStream:
-    """One subscription. ``connect`` blocks until the Engine accepts it, or raises EngineError.
+    """A subscription to the Engine's events that reconnects by itself. ``connect`` opens a stream: it blocks until the
+    Engine accepts, or raises EngineError.
 
     The Engine drops events for a reader that stalls (Moby, ``daemon/events``: 100 ms), so the thread only reads. The
-    queue for a slow consumer is bounded; when it overflows, the consumer receives another ``connected`` event and must
-    list everything again."""
+    queue for a slow consumer is bounded. When it overflows, it is cleared, and the consumer receives another
+    ``connected`` event: the consumer must list everything again.
+    """
 
     def __init__(self, connect: Callable[[], OpenStream]) -> None:
         self._connect = connect
@@ -44,7 +48,7 @@ class EventStream:
         self._thread = threading.Thread(target=self._run, name="netmodes-engine-events", daemon=True)
 
     async def events(self) -> AsyncIterator[EngineEvent]:
-        """Yield events until cancelled or stopped."""
+        """Yields events until ``stop`` is called or the caller is cancelled. Call it only once."""
         self._thread.start()
         try:
             while not self._stopped.is_set():
@@ -56,7 +60,7 @@ class EventStream:
             self.stop()
 
     def stop(self) -> None:
-        """End the stream at once; may be called from any thread, repeatedly."""
+        """Ends the stream at once. May be called from any thread, and more than once."""
         self._stopped.set()
         with self._lock:
             stream = self._open

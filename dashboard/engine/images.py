@@ -1,4 +1,4 @@
-"""Provides the image that an arm requests: local, from a registry, or the lab image."""
+"""Provides the image that an arm requests: from the engine, from a registry, or the lab image."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ Progress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class ImageChoice:
-    """The reference to run, its facts, and a notice if it is not the requested image."""
+    """The image to run. ``sentence`` is a notice for the user if it is not the requested image, otherwise empty."""
 
     reference: str
     facts: ImageFacts
@@ -43,7 +43,8 @@ class ImageChoice:
 async def ensure_image(
     engine: Engine, reference: str, data_dir: Path, progress: Progress, *, private: bool = False
 ) -> ImageChoice:
-    """The image for ``reference``: local (milliseconds), otherwise pulled, otherwise the lab image.
+    """Returns the image for ``reference``: the engine's own (in milliseconds), otherwise pulled, otherwise the lab
+    image. ``progress`` is called with a text and a fraction (None if unknown).
 
     The lab image replaces ``nginx`` only. On a private host (``private``), which reaches no registry, it is tagged
     ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice has a notice about it.
@@ -77,8 +78,8 @@ async def ensure_image(
 
 
 async def _replacement(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageChoice:
-    """Chooses the lab image in place of ``reference``. The lab image keeps its own name, so that no tag on the user's
-    engine changes."""
+    """Returns the lab image in place of ``reference``, with a notice. The lab image keeps its own name, so that no tag
+    on the user's engine changes."""
     lab = await _lab_image(engine, LAB_REFERENCE, data_dir, progress)
     sentence = (
         f"{reference} cannot be pulled here, so the lab image {LAB_REFERENCE} runs instead: "
@@ -98,7 +99,8 @@ async def _pulled(engine: Engine, reference: str, progress: Progress) -> ImageFa
 
 
 async def _lab_image(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageFacts:
-    """The lab image under LAB_REFERENCE and ``reference``, imported unless the engine has one of this recipe."""
+    """Returns the lab image, tagged both LAB_REFERENCE and ``reference``. Imports it unless the engine has one that was
+    built with the current recipe."""
     facts = await engine.image(LAB_REFERENCE)
     if facts is None or facts.labels.get(RECIPE_LABEL) != recipe():
         loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""The lab image: nginx and busybox from the distribution's packages, FROM scratch, without a registry.
+"""Builds the lab image: nginx and busybox from the distribution's packages, FROM scratch, without a registry.
 
 Building it needs apt and dpkg-deb, but neither root nor an installation: packages are downloaded and read, and nothing
 is unpacked onto the machine."""
@@ -52,7 +52,7 @@ class LabImageUnavailableError(Exception):
 
 @cache
 def recipe() -> str:
-    """Twelve hexadecimal digits that identify our own content of the image."""
+    """Returns twelve hexadecimal digits that change with everything in the image except the versions of packages."""
     digest = hashlib.sha256("\n".join((platform.machine(), WANTED.pattern, *SEEDS, *CHANGES, FORMAT)).encode())
     for path in sorted(one for one in ROOT.rglob("*") if one.is_file()):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
@@ -60,16 +60,15 @@ def recipe() -> str:
 
 
 def changes() -> tuple[str, ...]:
-    """The arguments of ``docker import --change``."""
+    """Returns the Dockerfile instructions for ``docker import --change``."""
     return (*CHANGES, f"LABEL {RECIPE_LABEL}={recipe()}")
 
 
 def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], None] | None = None) -> Path:
-    """The root file system as a tar archive: shipped with Netmodes' images, or built once per recipe and kept in
-    ``data_dir/cache``.
+    """Returns the path of the image's root file system, a tar archive. It is shipped with Netmodes' images, or built
+    once per recipe and kept in ``data_dir/cache``. ``progress`` is called with a text and a fraction (None if unknown).
 
-    Blocks for some seconds the first time. Raises LabImageUnavailableError if it cannot be built.
-    """
+    Blocks for some seconds the first time. Raises LabImageUnavailableError if it cannot be built."""
     cache = data_dir / "cache"
     archive = cache / f"lab-image-{recipe()}.tar"
     if (carried := CARRIED / archive.name).exists():
@@ -99,14 +98,15 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
 
 @contextmanager
 def build_lock(cache: Path) -> Iterator[None]:
-    """Allow one build at a time among all threads and processes that share the folder and its package lists."""
+    """Holds a lock during the block: only one thread or process at a time builds in the folder ``cache``."""
     with _building, (cache / ".lab-image.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """The stdout of a command. Raises LabImageUnavailableError with its last line if it fails."""
+    """Runs a command in ``folder`` and returns its stdout. If it fails, raises LabImageUnavailableError with the last
+    line of its stderr."""
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
@@ -121,7 +121,8 @@ def _run(command: list[str], folder: Path) -> str:
 
 
 def download_packages(names: list[str], folder: Path, cache: Path) -> list[Path]:
-    """Download packages by name into ``folder``. Raises LabImageUnavailableError if the archive does not answer."""
+    """Downloads packages by name into ``folder`` and returns their files. Stores package lists in ``cache`` if those of
+    the machine cannot be used. Raises LabImageUnavailableError if that fails."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise LabImageUnavailableError(f"{', '.join(names)}: apt-get and dpkg-deb are needed to get the package.")
 
@@ -133,7 +134,7 @@ def download_packages(names: list[str], folder: Path, cache: Path) -> list[Path]
 
 
 def unpack(package: Path, folder: Path) -> None:
-    """Unpack a package into a folder. Raises LabImageUnavailableError."""
+    """Unpacks a package into a folder. Raises LabImageUnavailableError if that fails."""
     _run(["dpkg-deb", "-x", str(package), str(folder)], package.parent)
 
 
@@ -148,8 +149,8 @@ def _with_lists(
     fetch: Callable[[list[str]], list[Path]],
     progress: Callable[[str, float | None], None],
 ) -> list[Path]:
-    """Download packages with the machine's package lists or, if these are missing or old, with new ones. ``fetch``
-    receives the options for apt."""
+    """Returns what ``fetch`` downloads; it receives options for apt. If it fails with the machine's package lists,
+    because they are missing or old, it is called again with new lists below ``cache``."""
     options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
     try:
         return fetch(options)
@@ -180,7 +181,7 @@ def _fetch(folder: Path, options: list[str], progress: Callable[[str, float | No
 
 
 def _closure(folder: Path, options: list[str]) -> list[str]:
-    """The seeds and every library package that they depend on."""
+    """Returns SEEDS and every library package that they need, directly or indirectly. ``options`` are for apt."""
     quiet = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
     listing = _run(["apt-cache", *options, "depends", "--recurse", *quiet, *SEEDS], folder)
     needs = parse_depends(listing)
@@ -190,7 +191,7 @@ def _closure(folder: Path, options: list[str]) -> list[str]:
 
 
 def parse_depends(listing: str) -> dict[str, list[str]]:
-    """``apt-cache depends --recurse``: package → its dependencies."""
+    """Parses the output of ``apt-cache depends --recurse``. Returns the dependencies of each package."""
     needs: dict[str, list[str]] = {}
     current: list[str] = []
     for line in listing.splitlines():
@@ -203,7 +204,8 @@ def parse_depends(listing: str) -> dict[str, list[str]]:
 
 
 def parse_sections(listing: str) -> dict[str, str]:
-    """``apt-cache show``: package → section, without the archive area (``universe/libs`` → ``libs``)."""
+    """Returns the sections of packages in the output of ``apt-cache show``: ``libs`` for both libs and
+    universe/libs."""
     sections: dict[str, str] = {}
     package = ""
     for line in listing.splitlines():
@@ -216,7 +218,7 @@ def parse_sections(listing: str) -> dict[str, str]:
 
 
 def library_closure(seeds: Iterable[str], needs: dict[str, list[str]], sections: dict[str, str]) -> list[str]:
-    """The packages reachable from the seeds through packages of section ``libs``."""
+    """Returns ``seeds`` and the packages of section ``libs`` that they need, directly or through other libraries."""
     found: list[str] = []
     waiting = list(seeds)
     while waiting:
@@ -254,7 +256,8 @@ def _merged(name: str) -> str:
 
 
 def _copy(target: tarfile.TarFile, package: Path, taken: set[str]) -> None:
-    """Copy the wanted files of one package from its archive into ours, owned by root."""
+    """Copies the files that match WANTED from a package into the archive ``target``, owned by root. Skips the paths in
+    ``taken`` and adds the copied ones to it."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as reader:
         with tarfile.open(fileobj=reader.stdout, mode="r|") as source:
             for member in source:
@@ -288,7 +291,8 @@ def _add(
 
 
 def _applets(packages: list[Path]) -> list[str]:
-    """The applets of this busybox, listed by running it: it is static and built for this machine."""
+    """Returns the names of busybox's applets. Runs the packaged busybox to list them, which works because it is static
+    and built for this machine."""
     package = next(one for one in packages if one.name.startswith("busybox"))
     with tempfile.TemporaryDirectory(prefix="busybox-", dir=package.parent) as folder:
         _run(["dpkg-deb", "-x", str(package), folder], package.parent)

@@ -1,7 +1,8 @@
-"""Translates the process ids that an engine reports to those of this machine: an engine in a pid namespace of its own
-reports those of that namespace.
+"""Translates the process ids that an engine reports to those of this machine. They differ if the engine runs in a pid
+namespace of its own.
 
-Sources: pid_namespaces(7), proc_pid_status(5) (NSpid), NS_GET_PID_FROM_PIDNS (ioctl_nsfs(2), Linux 6.11)."""
+Sources: pid_namespaces(7), proc_pid_status(5) (NSpid), NS_GET_PID_FROM_PIDNS (ioctl_nsfs(2), Linux 6.11).
+"""
 
 import errno
 import fcntl
@@ -17,8 +18,8 @@ PROC = Path("/proc")
 
 
 def machine_pid(pid: int, daemon: int | None) -> int:
-    """The pid on this machine of the process that the engine with the process ``daemon`` calls ``pid``; 0 if it has
-    ended. Blocks."""
+    """Returns the pid on this machine of the process that an engine reports as ``pid``; 0 if that process has ended.
+    ``daemon`` is the pid of the engine's daemon; if it is None, ``pid`` is returned unchanged. Blocks."""
     if pid <= 0 or daemon is None:
         return pid
     try:
@@ -43,8 +44,8 @@ def _translate(pid: int, space: int) -> int:
 
 
 def _search(pid: int, space: int) -> int:
-    """``_translate`` on a kernel before 6.11: searches for the process with the number ``pid`` in the namespace
-    ``space``. The process is in that namespace or in one below it."""
+    """``_translate`` for kernels before 6.11. Returns the pid on this machine of the process that has the number
+    ``pid`` in the namespace with the inode ``space``, or 0. The process is in that namespace or in one below it."""
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
             numbers = _numbers(folder)
@@ -55,11 +56,12 @@ def _search(pid: int, space: int) -> int:
     return 0
 
 
-def _is_at(folder: Path, above: int, space: int) -> bool:
-    """Whether the namespace that is ``above`` levels above that of the process is ``space``."""
+def _is_at(folder: Path, levels: int, space: int) -> bool:
+    """Returns whether ``space`` is the inode of a certain ancestor of a process's pid namespace: the one ``levels``
+    levels above it. ``folder`` is the process's folder in /proc."""
     descriptor = os.open(folder / "ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        for _ in range(above):
+        for _ in range(levels):
             parent = fcntl.ioctl(descriptor, NS_GET_PARENT)
             os.close(descriptor)
             descriptor = parent
@@ -69,7 +71,8 @@ def _is_at(folder: Path, above: int, space: int) -> bool:
 
 
 def _numbers(folder: Path) -> list[int]:
-    """The pids of a process, one for each namespace, from this machine's to the innermost."""
+    """Returns the pids of a process, one for each of its pid namespaces, from this machine's to the innermost.
+    ``folder`` is its folder in /proc."""
     for line in (folder / "status").read_bytes().splitlines():
         if line.startswith(b"NSpid:"):
             return [int(one) for one in line.split()[1:]]

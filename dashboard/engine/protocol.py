@@ -1,4 +1,4 @@
-"""The operations of a Docker Engine that Netmodes uses. ``docker_engine`` implements them."""
+"""Declares the operations of a Docker Engine that Netmodes uses. ``docker_engine`` implements them."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ from dashboard.core.namespaces.visibility import (
 
 
 class EngineError(Exception):
-    """The Engine refused; ``str()`` is Docker's message, ``status`` the HTTP status."""
+    """The Engine refused a request, or its answer cannot be used. ``str()`` is Docker's message or a sentence of
+    Netmodes, ``status`` the HTTP status."""
 
     def __init__(self, message: str, status: int = 500) -> None:
         super().__init__(message)
@@ -30,8 +31,9 @@ class EngineUnreachable(EngineError):  # noqa: N818 - names the state, not a fau
 
 @dataclass(frozen=True, slots=True)
 class RootlessKit:
-    """The program whose namespaces a rootless engine runs in, from /version: the drivers of its network and of
-    published ports (slirp4netns, pasta; builtin, slirp4netns, implicit)."""
+    """RootlessKit, in whose namespaces a rootless engine runs, as /version reports it. ``network_driver`` connects the
+    namespaces to the network (slirp4netns, pasta); ``port_driver`` forwards published ports (builtin, slirp4netns,
+    implicit)."""
 
     network_driver: str
     port_driver: str
@@ -39,9 +41,11 @@ class RootlessKit:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """The engine, from /version, /info and the socket's peer. ``pid`` is the daemon's (SO_PEERCRED), None if the daemon
-    is not a process of this machine (Docker Desktop, TCP). ``userland_proxy``: whether it starts docker-proxy; None
-    before Engine 29.5, which does not report it."""
+    """Facts about an engine, from /version, /info and the peer of its socket.
+
+    ``pid`` is the daemon's (SO_PEERCRED); None if the daemon is not a process of this machine (Docker Desktop, TCP).
+    ``userland_proxy`` tells whether the engine starts docker-proxy; None if it does not report it (before Engine 29.5).
+    """
 
     version: str
     api: str
@@ -70,14 +74,15 @@ class EngineInfo:
 
     @property
     def machine_title(self) -> str:
-        """The title of the column for the engine's machine."""
+        """The title of the column that shows the engine's machine."""
         if self.rootless and self.kind is EngineKind.DOCKER:
             return ROOTLESS_TITLE
         return INVISIBLE_TITLE if self.invisible else MACHINE_TITLE
 
     @property
     def notice(self) -> str:
-        """What a user must know to read the columns: what stands in for the machine, and what is not visible."""
+        """Sentences that a user must know to read the columns: what takes the place of the machine, and what is not
+        visible. May be empty."""
         kit = self.rootlesskit or RootlessKit("", "")
         rootless = rootless_notice(kit.network_driver, kit.port_driver) if self.machine_title == ROOTLESS_TITLE else ""
         return " ".join(part for part in (engine_notice(self.kind), rootless, invisible_notice(self.invisible)) if part)
@@ -95,7 +100,7 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The answer to a create request, the only one that contains ``warnings``."""
+    """The answer to a create request. No other answer contains the Engine's ``warnings``."""
 
     id: str
     warnings: tuple[str, ...]
@@ -103,8 +108,9 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
-    """A container as inspected. ``pid`` is 0 if it does not run. Ports as published and as requested. ``networks`` maps
-    network names to the addresses that the Engine assigned (may be empty; the IPv6 address if there is no other)."""
+    """The facts that ``docker inspect`` reports of a container. ``pid`` is 0 if it does not run. ``published`` are the
+    ports that are published, ``asked`` those that were requested. ``networks`` maps the names of its networks to its
+    addresses there: the IPv6 address if it has no IPv4 address, empty without either."""
 
     id: str
     name: str
@@ -127,8 +133,8 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """A network with its labels and its first IPAM subnet, if any. ``bridge`` is the Linux name of its
-    bridge (docker0, br-<id>), None for other drivers. ``ipv6``: it has IPv6."""
+    """A network with its labels and its first IPAM subnet, if any. ``bridge`` is the Linux name of its bridge (docker0,
+    br-<id>), None for other drivers. ``ipv6`` tells whether IPv6 is enabled."""
 
     id: str
     name: str
@@ -150,7 +156,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """One step of a pull; ``fraction`` is None if the size is unknown."""
+    """One step of a pull. ``fraction`` is the completed part of it, from 0 to 1; None if the size is unknown."""
 
     text: str
     fraction: float | None
@@ -158,10 +164,13 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """One event: ``kind`` is container, network or ``daemon``; ``labels`` are those of the object. After every connect
-    a stream starts with kind ``stream``, action ``connected``: the caller must then list everything again. When the
-    connection is lost, kind ``stream``, action ``lost`` has the reason in ``attributes["reason"]``; it repeats for
-    failed retries."""
+    """An event. ``kind`` is ``container``, ``network`` or ``daemon``, and ``labels`` are those of the object; or
+    ``kind`` is ``stream`` for an event about the connection itself.
+
+    After every connect, a stream begins with the action ``connected``: the caller must then list everything again. When
+    the connection is lost, and after each failed retry, the action is ``lost``, with the reason in
+    ``attributes["reason"]``.
+    """
 
     kind: str
     action: str
@@ -171,74 +180,79 @@ class EngineEvent:
 
 
 class Engine(Protocol):
-    """One Docker Engine. Every call has a deadline and raises EngineError or EngineUnreachable."""
+    """A Docker Engine. Every call has a deadline, and raises EngineError or EngineUnreachable if it fails."""
 
     async def info(self) -> EngineInfo:
-        """The engine's version and capabilities."""
+        """Returns the engine's version and capabilities."""
 
     async def ping(self) -> None:
-        """Return if the engine answers, otherwise raise; the cheapest request."""
+        """Returns if the engine answers, otherwise raises EngineError. This is the cheapest request."""
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Create a container. ``config`` is the body of POST /containers/create (``container_config``)."""
+        """Creates a container. ``config`` is the body of ``POST /containers/create``."""
 
     async def start_container(self, container: str, deadline_s: float | None = None) -> None:
-        """Start a container; refusals that occur only at start (a port in use, a sysctl) are raised here. With
-        ``deadline_s`` this call has a deadline of its own."""
+        """Starts a container. Raises refusals that occur only at start, such as a port in use or a sysctl.
+        ``deadline_s`` replaces the default deadline."""
 
     async def inspect_container(self, container: str) -> ContainerFacts:
-        """The current facts of a container. Raises EngineError with status 404 if it does not exist."""
+        """Returns the current facts of a container. Raises EngineError with status 404 if it does not exist."""
 
     async def inspect(self, container: str) -> dict[str, Any]:
-        """The complete inspect answer as JSON values."""
+        """Returns the complete answer of ``docker inspect`` as JSON values."""
 
     async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
-        """``docker exec``: exit code and output (stdout and stderr), decoded with replacement."""
+        """Runs a command with ``docker exec``. Returns the exit code, and stdout and stderr as one text in which
+        invalid UTF-8 is replaced."""
 
     async def statistics(self, container: str) -> dict[str, Any]:
-        """One answer of ``GET /containers/ID/stats`` as JSON values."""
+        """Returns one answer of ``GET /containers/ID/stats`` as JSON values."""
 
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
-        """Stop a container, kill it after ``grace_s``; no error if it does not run."""
+        """Stops a container, and kills it after ``grace_s``. No error if it does not run."""
 
     async def remove_container(self, container: str) -> None:
-        """Kill a container and remove it with its volumes; no error if it does not exist."""
+        """Kills and removes a container with its anonymous volumes. No error if it does not exist."""
 
     async def container_logs(self, container: str, lines: int = 20) -> tuple[str, ...]:
-        """The last lines of stdout and stderr, decoded with replacement, each at most 500 characters."""
+        """Returns the last ``lines`` lines of stdout and stderr, each cut at 500 characters. Invalid UTF-8 is
+        replaced."""
 
     async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
-        """All containers with these labels, including stopped ones."""
+        """Returns all containers with these labels, including stopped ones."""
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Create a network and return its id. ``options``: see ``core.experiments.networks.network_body``."""
+        """Creates a network and returns its id. ``options`` are those of ``core.experiments.networks.network_body``."""
 
     async def connect_network(self, network: str, container: str) -> None:
-        """``docker network connect``; raises EngineError with Docker's message if it refuses."""
+        """Connects a container to a network (``docker network connect``). Raises EngineError with Docker's message if
+        it refuses."""
 
     async def remove_network(self, network: str) -> None:
-        """Remove a network; no error if it does not exist."""
+        """Removes a network. No error if it does not exist."""
 
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
-        """All networks with these labels."""
+        """Returns all networks with these labels."""
 
     async def images(self) -> tuple[ImageFacts, ...]:
-        """The local images that have a name."""
+        """Returns the local images that have a name."""
 
     async def image(self, reference: str) -> ImageFacts | None:
-        """A local image, or None if it does not exist."""
+        """Returns a local image; None if it does not exist."""
 
     async def tag_image(self, image: str, reference: str) -> None:
-        """Give a local image another name."""
+        """Gives the local image ``image`` the additional name ``reference``."""
 
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
-        """Pull an image; raises EngineUnreachable if no registry answers."""
+        """Pulls an image and yields its progress. Raises EngineUnreachable if no registry answers."""
 
     async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
-        """``docker import FILE``: create an image from the archive of a root file system; returns its id."""
+        """Creates an image named ``reference`` from the archive of a root file system (``docker import``); returns the
+        image's id. ``changes`` are Dockerfile instructions, such as CMD."""
 
     def events(self) -> AsyncIterator[EngineEvent]:
-        """Yield events until cancelled; reconnects with a back-off of at most 5 s."""
+        """Yields events until cancelled. After a lost connection it reconnects, with a pause of at most 5 s between
+        attempts."""
 
     async def close(self) -> None:
-        """Close streams and connections."""
+        """Closes streams and connections."""

@@ -1,4 +1,4 @@
-"""A streamed response: read in one thread, shut down from any thread."""
+"""A response that is read while it arrives. One thread reads it; any thread can shut it down."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,20 +11,22 @@ LINE_LIMIT_BYTES = 1 << 20
 
 
 class StreamedAnswer:
-    """A response of requests, sent with ``stream=True``; ``translate`` converts its errors."""
+    """A response of the library ``requests``, sent with ``stream=True``. ``translate`` converts its errors to the
+    EngineError that is raised."""
 
     def __init__(self, response: requests.Response, translate: Callable[[Exception], EngineError]) -> None:
         self._response = response
         self._translate = translate
 
     def wait_at_most(self, seconds: float | None) -> None:
-        """Set the timeout of each read; None waits forever, as an event stream may be silent for any time."""
+        """Sets the timeout of each read in seconds. None means no timeout: an event stream may be silent for any
+        time."""
         connection = self._response.raw.connection
         if connection is not None and connection.sock is not None:
             connection.sock.settimeout(seconds)
 
     def chunks(self) -> Iterator[bytes]:
-        """The received bytes as they arrive, until the end."""
+        """Yields the received bytes as they arrive, until the end."""
         try:
             yield from self._response.raw.stream(1 << 16, decode_content=True)
         except Exception as error:
@@ -33,7 +35,7 @@ class StreamedAnswer:
             self._response.close()
 
     def lines(self) -> Iterator[bytes]:
-        """The received bytes as lines of at most 1 MB."""
+        """Yields the received bytes as lines. Raises EngineError for a line of more than 1 MB."""
         rest = b""
         for chunk in self.chunks():
             *lines, rest = (rest + chunk).split(b"\n")
@@ -44,6 +46,6 @@ class StreamedAnswer:
             yield rest
 
     def shutdown(self) -> None:
-        """End a waiting read; no effect if the response is complete."""
+        """Ends a read that waits. Has no effect if the response is complete."""
         with suppress(ValueError, RuntimeError, OSError):
             self._response.raw.shutdown()

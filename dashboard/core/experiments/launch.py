@@ -1,4 +1,4 @@
-"""Translates an arm into a container: the body of the create request, and the equivalent ``docker run`` line.
+"""How an arm becomes a container: the body of the create request, and the equivalent ``docker run`` line.
 
 Sources: Docker Engine API reference (``POST /containers/create``), docker-run(1).
 """
@@ -16,8 +16,7 @@ MEGABYTE = 1 << 20
 
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
-    """Returns the value of ``--network`` for an arm. ``network`` is the name of the network that its mode needs,
-    ``target`` the container whose namespace it shares. Raises ValueError if the one that the mode needs is missing."""
+    """The value of ``--network``; ValueError if the network or the target is missing."""
     if arm.mode is Mode.CONTAINER:
         if not target:
             raise ValueError(f"Arm {arm.key} shares a container's namespace: set the container.")
@@ -32,7 +31,7 @@ def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
 
 
 def limits() -> dict[str, Any]:
-    """Returns the fields of HostConfig that limit the resources and rights of a container."""
+    """The part of the HostConfig that limits a container's resources and rights."""
     return {
         "AutoRemove": False,
         "SecurityOpt": ["no-new-privileges"],
@@ -54,8 +53,7 @@ def _bindings(publish: Iterable[Publish]) -> dict[str, list[dict[str, str]]]:
 
 
 def extra_host(entry: str) -> str:
-    """Returns a ``--add-host`` entry as the Docker CLI sends it: ``name=[::1]`` becomes ``name:::1`` (docker/cli,
-    ``opts/hosts.go``)."""
+    """The entry as the Docker CLI sends it: ``name:::1`` for ``name=[::1]`` (docker/cli, ``opts/hosts.go``)."""
     name, _, address = entry.partition("=" if "=" in entry else ":")
     if address.startswith("[") and address.endswith("]"):
         address = address[1:-1]
@@ -72,13 +70,12 @@ def container_config(
     target_container: str | None = None,
     cpus: float = 0.0,
 ) -> dict[str, Any]:
-    """Returns the body of ``POST /containers/create`` for an arm. Every container of an arm is created with it.
+    """The body of ``POST /containers/create``; the only function that makes a HostConfig.
 
     Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
-    off, so that the exit code can be read before the container is removed. On networks of the experiment the arm's key
-    is an alias, so that arms find each other by key. ``attached`` are the networks in addition to the one of the mode,
-    by name. ``cpus`` is the CPU limit of the private host, 0 without one: in version 1 of cgroups, a container may not
-    have a higher quota than its parent.
+    off, so that the exit code can be read before the container is removed. ``cpus`` is the limit of its private host,
+    0 without one: a cgroup of version 1 may not have a higher quota than its parent. On networks of the experiment the
+    arm's key is an alias, so that arms find each other by key; ``attached`` are further networks.
     """
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {
@@ -113,15 +110,14 @@ def container_config(
 
 
 def requested_ports(arm: ArmSpec) -> tuple[PublishedPort, ...]:
-    """The ports that the arm asks to publish. They come from the arm, because Podman's HostConfig omits them in modes
-    that do not publish ports."""
+    """The ports that the arm asks to publish. Podman's HostConfig omits them where the mode has no use for them."""
     return tuple(
         PublishedPort(port.container_port, port.protocol, port.host_address, port.host_port) for port in arm.publish
     )
 
 
 def format_publish(publish: Publish) -> str:
-    """Returns the argument of ``-p`` in the form ``[address:][host port:]port[/udp]``."""
+    """The argument of ``-p``: ``[address:][host port:]port[/udp]``."""
     address = bracket(publish.host_address)
     host_port = str(publish.host_port or "")
     front = f"{address}:{host_port}:" if address else (f"{host_port}:" if host_port else "")
@@ -137,8 +133,7 @@ def run_arguments(
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_name: str | None = None,
 ) -> tuple[str, ...]:
-    """Returns the arguments that follow ``docker run --rm -d`` or ``docker create``: options, image and command. The
-    parameters are as for ``run_line``."""
+    """The arguments after ``docker run --rm -d`` (or ``docker create``): options, image, command."""
     mode = network_mode(arm, network, target_name)
     words: list[str] = []
     if name:
@@ -171,13 +166,10 @@ def run_line(
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_name: str | None = None,
 ) -> str:
-    """Returns the ``docker run`` line of an arm, quoted for a POSIX shell, or ``podman run`` in a mode that only Podman
-    has.
+    """The ``docker run`` line of this arm, quoted for a POSIX shell; ``podman run`` in a mode that only Podman has.
 
-    ``name`` is needed only if another arm or a network refers to the container. ``network`` is the network of the arm's
-    mode, ``attached`` the additional networks by name, ``target_name`` the container whose namespace the arm shares.
-    The container is that of ``container_config``, without labels, the alias, and the limits on memory, processes, CPU
-    and logs.
+    ``name`` only if another arm refers to it. The line is equivalent to ``container_config``, without labels, the
+    alias, and the limits on memory, processes, CPU and logs.
     """
     arguments = run_arguments(arm, name=name, network=network, attached=attached, target_name=target_name)
     program = "podman" if arm.mode in PODMAN_MODES else "docker"
@@ -189,5 +181,5 @@ _LIMIT_WARNINGS = ("swap limit", "memory limit", "pids limit", "cpu cfs", "memor
 
 
 def warnings_about_the_arm(warnings: Iterable[str]) -> tuple[str, ...]:
-    """Returns the Engine's warnings without those about limits that Netmodes adds."""
+    """The Engine's warnings without those about the limits that Netmodes adds."""
     return tuple(text for text in warnings if not any(part in text.lower() for part in _LIMIT_WARNINGS))

@@ -1,4 +1,4 @@
-"""The multicast datagrams of “Try”: over which links the machine sends them, and which containers receive them.
+"""The multicast datagrams of “Try”: the links over which the machine sends them, and the result at each container.
 
 The group is that of mDNS (RFC 6762): routers never forward 224.0.0.0/24, and bridges flood it (RFC 4541). The port is
 another one, so that no mDNS program receives the datagram.
@@ -30,7 +30,7 @@ NOT_SENT = Attempt(
 
 
 def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Column, ...]:
-    """Returns the running containers that can receive, one for each network stack."""
+    """The running containers that can be a receiver: one for each network stack."""
     stacks: dict[int, Column] = {}
     for column in columns:
         if column.key not in OBSERVERS and column.status is ArmStatus.RUNNING and column.key in states:
@@ -39,8 +39,7 @@ def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceS
 
 
 def sending_links(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Interface, ...]:
-    """Returns the machine's links over which datagrams are sent: that of the default route, and the bridge of each
-    receiver."""
+    """The machine's links to send over: that of the default route, and each bridge of a receiver."""
     machine = states.get(MACHINE)
     if machine is None:
         return ()
@@ -54,8 +53,8 @@ def sending_links(columns: Sequence[Column], states: Mapping[str, NamespaceState
 
 
 def joining_link(state: NamespaceState) -> Interface | None:
-    """Returns the link on which a program joins a group if it does not choose one: that of the default route, otherwise
-    the first with an IPv4 address. None if there is only loopback."""
+    """The link on which a program joins a group unless it chooses another: that of the default route, otherwise the
+    first with an IPv4 address; None if there is loopback only."""
     others = (link for link in state.interfaces if link.kind != "loopback" and _has_ipv4(link))
     return _default_link(state) or next(others, None)
 
@@ -70,8 +69,8 @@ def _has_ipv4(link: Interface) -> bool:
 
 
 def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> dict[str, str]:
-    """Returns why a datagram over ``link`` of the machine cannot reach a column, by the key of the column. Columns that
-    it can reach are left out."""
+    """Why a datagram over ``link`` of the machine does not reach a column, by column; columns that it reaches are
+    omitted."""
     machine = states.get(MACHINE)
     if machine is None:
         return {}
@@ -80,9 +79,8 @@ def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[
 
 
 def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -> str:
-    """Returns why a column receives no datagram that the machine sends over ``link``. Empty if a program in the
-    column's namespace joins the group where the datagram arrives: on ``link`` itself, or behind a veth pair of that
-    bridge."""
+    """Why a column receives no datagram. Empty if a program joins the group where the datagram arrives: on ``link``, or
+    behind a veth pair on it."""
     joined = joining_link(state)
     if joined is None:
         return "has no link with an IPv4 address, on which it could join the group"
@@ -97,7 +95,7 @@ def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -
 
 
 def link_of(attempt: Attempt) -> str:
-    """Returns the name of the machine's link over which a datagram was sent. It is the zone in the attempt's URL."""
+    """The machine's link over which a datagram was sent, from the zone in its URL."""
     return attempt.url.partition("%")[2].rpartition(":")[0]
 
 
@@ -108,9 +106,8 @@ def multicast_attempts(
     errors: Mapping[str, str],
     losses: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Attempt]:
-    """Yields the results of one datagram, one for each column. By the key of the column, ``senders`` has the source
-    address that the receiver saw, ``errors`` the reason why a column could not take part, and ``losses`` the reasons
-    from ``expected_losses``. An expected loss is not a failure."""
+    """The results of one datagram. ``senders`` has its source as each receiver saw it, by column; ``errors`` why a
+    column could not take part; ``losses`` the ``expected_losses``, which are not failures."""
     for column in columns:
         seen, error, loss = (texts.get(column.key, "") for texts in (senders, errors, losses))
         missing = f"The datagram did not arrive in {column.title}"

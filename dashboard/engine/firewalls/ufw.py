@@ -1,8 +1,9 @@
-"""ufw from the distribution's package, for one private host.
+"""Runs ufw, from the distribution's package, on one private host.
 
-The package is unpacked into the cache and copied for each host, because ufw keeps its rules beside its program. It
+The package is unpacked into the cache and copied for each host, because ufw keeps its rules beside its program. ufw
 runs with the machine's Python and iptables in the host's network namespace (ufw(8), ``--rootdir`` and ``--datadir``);
-nothing is installed on the machine."""
+nothing is installed on the machine.
+"""
 
 import shutil
 import sys
@@ -19,7 +20,8 @@ RULES = ("before", "before6", "after", "after6", "user", "user6")
 
 
 def unpacked_package(cache: Path) -> Path:
-    """The unpacked package in ``cache``, downloaded once. Blocks. Raises LabImageUnavailableError."""
+    """Returns the folder in ``cache`` with the unpacked package. Downloads the package the first time. Blocks. Raises
+    LabImageUnavailableError if the package cannot be downloaded."""
     place = cache / PACKAGE
     if place.exists():
         return place
@@ -44,7 +46,7 @@ def _configure(tree: Path) -> None:
 
 
 def _copy_package(package: Path, place: Path, cache: Path) -> None:
-    """Copies the package completely, or not at all."""
+    """Copies the unpacked package to ``place``, completely or not at all."""
     with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=place.parent) as folder:
         if not place.exists():
             tree = Path(folder) / "tree"
@@ -53,8 +55,9 @@ def _copy_package(package: Path, place: Path, cache: Path) -> None:
 
 
 def ufw_command(place: Path, cache: Path, arguments: Sequence[str]) -> list[str]:
-    """The command that runs ufw with the rules in ``place``, which is prepared if it does not exist. Blocks. Raises
-    LabImageUnavailableError if the package cannot be downloaded."""
+    """Returns the command that runs ufw with these arguments. The folder ``place`` holds the host's rules; it is
+    created from the package if it does not exist. Blocks. Raises LabImageUnavailableError if the package cannot be
+    downloaded."""
     if not place.exists():
         _copy_package(unpacked_package(cache), place, cache)
     modules = f"PYTHONPATH={place / PYTHON_MODULES}"

@@ -24,9 +24,9 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def start_ticks(pid: int) -> int | None:
-    """The start of a process in clock ticks after boot; None if it has ended or is a zombie.
+    """Returns the start time of a process in clock ticks after boot; None if the process has ended or is a zombie.
 
-    Together with the pid this identifies the process (proc(5), field 22 of stat).
+    The pid and this time together identify a process (proc(5), field 22 of stat).
     """
     try:
         fields = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
@@ -36,18 +36,19 @@ def start_ticks(pid: int) -> int | None:
 
 
 def is_running(pid: int, ticks: int) -> bool:
-    """Whether the process with this pid and start still runs."""
+    """Returns whether the process ``pid`` that started at ``ticks`` (``start_ticks``) still runs."""
     return pid > 0 and start_ticks(pid) == ticks
 
 
 def reap(pid: int) -> None:
-    """Collect the exit status of ``pid`` if it is an ended child of this process."""
+    """Collects the exit status of ``pid`` if it is an ended child of this process. Does not wait."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
 
 def reap_ended(pid: int, deadline_s: float = 2.0) -> None:
-    """Collect the exit status of a child of this process that has been killed or is about to end."""
+    """Collects the exit status of ``pid``, a child of this process that has been killed or is about to end. Waits for
+    its end, at most ``deadline_s``."""
     end = time.monotonic() + deadline_s
     with suppress(ChildProcessError):
         while pid > 0 and os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < end:
@@ -62,8 +63,8 @@ def _read(path: Path) -> bytes:
 
 
 class _MarkedProcesses:
-    """All processes with the marker, by host. Concurrent callers share one scan: otherwise a hundred hosts that stop at
-    once would read every environment a hundred times."""
+    """Finds the processes with MARKER in their environment, by host. Concurrent callers share one scan; otherwise a
+    hundred hosts that stop at once would read every environment a hundred times."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -71,7 +72,7 @@ class _MarkedProcesses:
         self._found: dict[bytes, list[int]] = {}
 
     def of(self, name: str) -> list[int]:
-        """The processes of one host, from a scan that started after the call."""
+        """Returns the pids of the processes of the host ``name``, from a scan that started after the call."""
         asked = time.monotonic()
         with self._lock:
             if self._began < asked:
@@ -94,25 +95,26 @@ _marked = _MarkedProcesses()
 
 
 def engine_processes(name: str) -> list[int]:
-    """dockerd, containerd, shims and proxies of the host, by the inherited marker."""
+    """Returns the pids of the host's dockerd, containerd, shims and proxies: all inherit MARKER."""
     return _marked.of(name)
 
 
 def container_processes(name: str) -> list[int]:
-    """The processes in the host's containers, whatever their environment."""
+    """Returns the pids of the processes in the host's containers, whatever their environment."""
     return host_limits.processes(name, "containers")
 
 
 def kill(pids: list[int]) -> None:
-    """Send SIGKILL to each process that still exists."""
+    """Sends SIGKILL to each process that still exists."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def kill_everything(name: str, deadline_s: float = 10.0) -> None:
-    """Kill until no process of the host remains: a process may fork during a scan. Reading every environment is slow
-    with many processes, so it is done only when the cgroups are empty."""
+    """Kills all processes of the host, again and again until none remains, because a process may fork during a scan.
+    Reading every environment is slow with many processes, so it is done only when the cgroups are empty. Raises OSError
+    if some processes remain after ``deadline_s``."""
     end = time.monotonic() + deadline_s
     while left := host_limits.processes(name) or engine_processes(name):
         kill(left)
@@ -124,13 +126,15 @@ def kill_everything(name: str, deadline_s: float = 10.0) -> None:
 
 
 def cgroup_folders(name: str) -> list[Path]:
-    """The host's cgroup in the unified hierarchy, or in every hierarchy of version 1."""
+    """Returns the folders of the host's existing cgroups: one in the unified hierarchy, or one in each hierarchy of
+    version 1."""
     places = [CGROUPS / name, *CGROUPS.glob(f"*/{name}")]
     return [place for place in places if place.is_dir()]
 
 
 def remove_cgroups(name: str, deadline_s: float = 5.0) -> None:
-    """Remove the host's cgroups from the leaves up; a cgroup is busy until the kernel has released its last process."""
+    """Removes the host's cgroups, the innermost first. A cgroup is busy until the kernel has released its last process:
+    raises OSError if one is still busy after ``deadline_s``."""
     end = time.monotonic() + deadline_s
     while True:
         for top in cgroup_folders(name):
@@ -147,7 +151,7 @@ def remove_cgroups(name: str, deadline_s: float = 5.0) -> None:
 
 
 def mounts_below(folders: list[Path]) -> list[str]:
-    """The mount points of this namespace below the folders, deepest first."""
+    """Returns the mount points at or below the folders in this mount namespace, deepest first."""
     tops = [f"{folder}/" for folder in folders]
     found = []
     for line in (PROC / "self/mountinfo").read_text(errors="replace").splitlines():
@@ -158,7 +162,8 @@ def mounts_below(folders: list[Path]) -> list[str]:
 
 
 def remove_everything(name: str, folders: list[Path]) -> None:
-    """Kill all processes, then remove cgroups, mounts and files. Raises OSError if something remains."""
+    """Kills all processes of the host ``name``, then removes its cgroups, the mounts below ``folders``, and the folders
+    with their claims of ids. Raises OSError if something remains."""
     kill_everything(name)
     remove_cgroups(name)
     # The host's mounts are in its own namespace and end with it; this is for machines that share mounts.
@@ -172,8 +177,9 @@ def remove_everything(name: str, folders: list[Path]) -> None:
 
 
 def remove_foreign(folder: Path, kept: str) -> None:
-    """Removes all files that do not belong to the machine's root, apart from the file ``kept``. The folder itself must
-    belong to root. Raises OSError if that fails, for example because a process adds more in the meantime."""
+    """Removes all files in ``folder`` that do not belong to the machine's root, except the file named ``kept``. The
+    folder itself must belong to root. Raises OSError if that fails, for example because a process adds files in the
+    meantime."""
     with os.scandir(folder) as entries:
         foreign = [entry for entry in entries if entry.name != kept and entry.stat(follow_symlinks=False).st_uid]
     for entry in foreign:

@@ -1,7 +1,8 @@
-"""Root file systems of Debian releases, each with the Docker Engine of that release, created once by mmdebstrap and
-kept.
+"""Creates root file systems of Debian releases, each with the Docker Engine of its release. Each is created once, by
+mmdebstrap, and kept.
 
-All functions block."""
+All functions block.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +25,12 @@ TIMEOUT_S = 600
 
 
 class DebianRootError(Exception):
-    """A root cannot be created; ``str()`` tells why and what to do."""
+    """A root file system cannot be created; ``str()`` tells why and what to do."""
 
 
 def debian_root(suite: str, data_dir: Path, say: Callable[[str], None], more: tuple[str, ...] = ()) -> Path:
-    """The root of this release with ``more`` packages, created in about half a minute if it is missing. Raises
+    """Returns the folder with the root file system of the Debian release ``suite``, which also contains the packages
+    ``more``. Creates it if it is missing, which takes about half a minute and is announced with ``say``. Raises
     DebianRootError."""
     folder = data_dir.absolute() / "engines" / "-".join((suite, *more[:1]))
     packages = (*PACKAGES, *([] if suite in CONTAINS_CLIENT else [CLIENT]), *more)

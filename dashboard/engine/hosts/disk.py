@@ -1,10 +1,11 @@
 """The disk of a private host: a sparse file with a file system of limited size, which only the host mounts.
 
-Where this machine refuses loop devices (``probe``), hosts write into their folder, without a limit. All functions
-block. Sources: mkfs.ext4(8), e2fsck(8), loop(4), mount(8).
+If this machine refuses loop devices (``probe``), hosts write into their folder, without a limit. All functions block.
+Sources: mkfs.ext4(8), e2fsck(8), loop(4), mount(8).
 
-The file system has no journal: when a host is killed, the kernel unmounts its disk cleanly, and after a crash of the
-machine ``check`` repairs it. A journal would save none of the last writes."""
+The file system has no journal. When a host is killed, the kernel unmounts its disk cleanly; after a crash of the
+machine, ``check`` repairs it. A journal would save none of the last writes.
+"""
 
 from __future__ import annotations
 
@@ -48,17 +49,19 @@ DETACH_S = 10.0
 
 
 class DiskError(OSError):
-    """A program refused to create, check or mount a disk. ``status`` is its exit status."""
+    """A program failed to create, check or mount a disk. ``status`` is its exit status, 0 if it could not be
+    started."""
 
     status = 0
 
 
 class DamagedDiskError(DiskError):
-    """A disk cannot be repaired."""
+    """A disk is damaged and cannot be repaired."""
 
 
 def size_mb() -> int:
-    """The size of each host's disk; 0 for no limit. Raises ValueError with a sentence."""
+    """Returns the size of each host's disk in MB (NETMODES_HOST_DISK_MB); 0 means no limit. Raises ValueError with a
+    sentence for the user if the setting is invalid."""
     text = configuration.value(VARIABLE) or str(DEFAULT_MB)
     if not text.isascii() or not text.isdigit() or 0 < int(text) < MIN_MB:
         raise ValueError(f"{VARIABLE} is {text}: use a number of MB, at least {MIN_MB}, or 0 for no limit.")
@@ -66,7 +69,7 @@ def size_mb() -> int:
 
 
 def refusal(folder: Path) -> str:
-    """Why the disks of hosts below this folder are not limited; empty if they are."""
+    """Returns the reason why the disks of hosts below this folder have no limit; empty if they have one."""
     try:
         return probe(folder) if size_mb() else f"{VARIABLE} is 0"
     except (OSError, ValueError) as error:
@@ -74,8 +77,8 @@ def refusal(folder: Path) -> str:
 
 
 def probe(folder: Path) -> str:
-    """Why this machine refuses disks below this folder; empty if it permits them. Raises OSError if that cannot be
-    determined, because the folder is full or a program does not end."""
+    """Returns the reason why this machine does not permit disks below this folder; empty if it does. Raises OSError if
+    that cannot be determined, because the folder is full or a program does not end."""
     try:
         _probe(folder)
     except DiskError as error:
@@ -85,7 +88,7 @@ def probe(folder: Path) -> str:
 
 @functools.cache
 def _probe(folder: Path) -> None:
-    """Mounts a small disk. Only a success is cached: an exception is not. Raises DiskError."""
+    """Creates and mounts a small disk below the folder. Raises DiskError if that fails. Only a success is cached."""
     with tempfile.TemporaryDirectory(prefix=".probe.", dir=folder) as place:
         data, image = Path(place, "data"), Path(place, "disk")
         data.mkdir()
@@ -94,7 +97,8 @@ def _probe(folder: Path) -> None:
 
 
 def _run(*command: str, accepted: int = 0, timeout_s: float | None = None) -> None:
-    """Runs a program. ``accepted`` are the bits of its exit status that do not mean an error."""
+    """Runs a program. ``accepted`` are the bits of its exit status that do not mean an error. Raises DiskError if the
+    program fails, TimeoutError if it does not end within ``timeout_s`` (default: TIMEOUT_S)."""
     timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
     try:
@@ -116,7 +120,7 @@ def _run(*command: str, accepted: int = 0, timeout_s: float | None = None) -> No
 
 
 def make(data: Path, image: Path, megabytes: int) -> None:
-    """Moves the content of ``data`` to a new disk. Raises OSError."""
+    """Creates the disk ``image`` with the content of the folder ``data``, and empties the folder. Raises OSError."""
     with image.open("xb") as file:
         image.chmod(0o600)
         file.truncate(megabytes << 20)
@@ -126,8 +130,8 @@ def make(data: Path, image: Path, megabytes: int) -> None:
 
 
 def check(image: Path) -> None:
-    """Checks a disk that is not mounted, and repairs what a crash of the machine left. Raises DamagedDiskError if it is
-    damaged beyond that, and OSError if the check itself fails."""
+    """Checks the disk ``image``, which must not be mounted, and repairs what a crash of the machine left. Does nothing
+    if there is no disk. Raises DamagedDiskError if the disk cannot be repaired, OSError if the check itself fails."""
     if not image.exists():
         return
     try:
@@ -140,8 +144,9 @@ def check(image: Path) -> None:
 
 
 def on_disk[T](image: Path, data: Path, work: Callable[[], T]) -> T:
-    """The result of ``work``, which runs with the disk mounted at ``data``, in this thread only. The host must not run.
-    Without a disk, ``data`` is the plain folder. Raises DiskError."""
+    """Calls ``work`` while the disk ``image`` is mounted at ``data``, and returns its result. ``work`` runs in a new
+    thread, and only this thread sees the mount. The host must not run. If there is no disk, ``work`` is called
+    directly: ``data`` is then a plain folder. Raises DiskError if the disk cannot be mounted."""
     if not image.exists():
         return work()
     wait_until_detached(image)
@@ -169,19 +174,21 @@ def on_disk[T](image: Path, data: Path, work: Callable[[], T]) -> T:
 
 
 def wait_until_detached(image: Path) -> None:
-    """Waits until the kernel has released the loop device of a disk; it does so soon after the last mount is gone."""
+    """Waits until the kernel has released the loop device of the disk, which happens soon after the last mount is gone.
+    Waits at most DETACH_S."""
     end = time.monotonic() + DETACH_S
     while is_attached(image) and time.monotonic() < end:
         time.sleep(0.01)
 
 
 def is_attached(image: Path) -> bool:
-    """Whether a loop device has this disk."""
+    """Returns whether a loop device uses the file ``image``."""
     return any(_backing(file) == str(image) for file in BLOCK.glob("loop*/loop/backing_file"))
 
 
 def _backing(file: Path) -> str:
-    """The path of a loop device's file; empty if it has none now."""
+    """Returns the path of the file that a loop device uses; empty if it uses none now. ``file`` is the device's
+    ``backing_file`` in /sys."""
     try:
         return file.read_text(errors="replace").rstrip("\n")
     except OSError:

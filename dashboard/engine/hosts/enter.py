@@ -1,4 +1,4 @@
-"""The command that opens a shell as root on a private host."""
+"""The command that opens a shell as root on a private host (``netmodes hosts enter``)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit; shift; done; 
 
 
 def enter_command(host: PrivateHost) -> list[str]:
-    """The command, beginning with sh: it enters the host's cgroups and, with nsenter(1), the namespaces of the host's
-    engine that are not the machine's. Programs that run there have the host's limits and its system call filter."""
+    """Returns the command that opens the shell; its first word is sh. It enters the host's cgroups, and with nsenter(1)
+    those namespaces of the host's engine that differ from the machine's. The limits of the host apply to the shell, and
+    the filter of system calls if the host is in a user namespace."""
     more = ["--user", "--pid", "--ipc", "--cgroup"] if host.owner else []
     return [
         *("sh", "-c", _ENTER_CGROUPS, "sh", *shell_files(host.name), "--"),
@@ -27,7 +28,8 @@ def enter_command(host: PrivateHost) -> list[str]:
 
 
 def enter_environment(host: PrivateHost, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the shell: ``docker`` reaches the host's engine, and the prompt names the host."""
+    """Returns the environment of the shell, in which ``docker`` reaches the host's engine and the prompt shows the
+    host's name. HOME, LANG and TERM come from ``environment``."""
     kept = {name: environment[name] for name in ("HOME", "LANG", "TERM") if name in environment}
     return {
         "HOME": "/root",

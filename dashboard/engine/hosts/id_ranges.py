@@ -1,7 +1,9 @@
-"""The ranges of user and group ids of private hosts: each host has 65,536 ids of the machine that no other host has.
+"""Assigns ranges of user and group ids to private hosts: each host has 65,536 ids of the machine that no other host
+has.
 
 A range is claimed for as long as the host has files. All functions block. Sources: subuid(5), user_namespaces(7),
-systemd's documentation of UIDS-GIDS (container range)."""
+systemd's documentation of UIDS-GIDS (container range).
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,12 @@ CAPABILITY = "security.capability"
 
 
 class NoIdsError(OSError):
-    """Every range is claimed."""
+    """All ranges of ids are claimed."""
 
 
 def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
-    """Claim a range for the host of ``folder`` and return its first id: ``wanted`` unless another host has it."""
+    """Claims a range for the host whose files are in ``folder``, and returns the first id. If ``wanted`` is not 0, this
+    is ``wanted`` unless another host has claimed it. ``files`` are /etc/subuid and /etc/subgid. Raises NoIdsError."""
     claims.mkdir(parents=True, exist_ok=True, mode=0o711)
     first = [wanted] if wanted else []
     for base in (*first, *_ranges(files)):
@@ -36,7 +39,7 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
 
 
 def release(folder: Path, claims: Path = CLAIMS) -> None:
-    """Release the ranges of the host of ``folder``."""
+    """Releases the ranges of the host whose files are in ``folder``."""
     for link in claims.glob("[0-9]*"):
         with suppress(OSError):
             if link.readlink() == folder:
@@ -66,7 +69,8 @@ def _take(link: Path, folder: Path) -> bool:
 
 
 def _ranges(files: tuple[Path, ...]) -> Iterator[int]:
-    """The first ids of all ranges that may be used."""
+    """Yields the first ids of all ranges that hosts may use: those that ``files`` reserve for NAME, otherwise those of
+    DEFAULT_RANGE that ``files`` do not assign to any user."""
     entries = [list(_entries(file)) for file in files]
     own = [{(first, count) for name, first, count in file if name == NAME} for file in entries]
     for first, count in sorted(set.intersection(*own)):
@@ -80,7 +84,7 @@ def _ranges(files: tuple[Path, ...]) -> Iterator[int]:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, int, int]]:
-    """(name, first id, number of ids) of each line."""
+    """Yields (name, first id, number of ids) for each line. Yields nothing if the file cannot be read."""
     try:
         lines = file.read_text(errors="replace").splitlines()
     except OSError:
@@ -92,8 +96,8 @@ def _entries(file: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def shift(folder: Path, old: int, new: int) -> None:
-    """Change the owner of everything in ``folder`` from the range ``old`` to ``new`` (0: the machine's own ids).
-    Symbolic links are not followed."""
+    """Changes the owner of everything in ``folder`` from the range ``old`` to the range ``new``. Both are first ids; 0
+    stands for the machine's own ids. Symbolic links are not followed."""
     _shift_entry(folder, old, new)
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -121,8 +125,9 @@ def _capability(path: Path) -> bytes:
 
 
 def _owned_by(capability: bytes, root: int) -> bytes:
-    """The capabilities of a file, changed to be valid in namespaces of the user ``root`` (linux/capability.h,
-    vfs_ns_cap_data: revision 3 has the user, revision 2 is that of the machine's root)."""
+    """Returns the file capabilities ``capability``, changed to be valid in user namespaces whose root has the id
+    ``root`` on the machine (linux/capability.h, vfs_ns_cap_data). Revision 3 contains this id; revision 2 is for the
+    machine's root."""
     magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
     revision = 0x03000000 if root else 0x02000000
     head = (magic & 0x00FFFFFF | revision).to_bytes(4, "little")

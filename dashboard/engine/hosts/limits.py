@@ -1,4 +1,4 @@
-"""The cgroups of a private host with their limits.
+"""Creates the cgroups of a private host and sets their limits.
 
     NAME              everything: memory, pids, cpu
     NAME/engine       dockerd, containerd, shims, proxies
@@ -26,21 +26,22 @@ PERIOD_US = 100_000
 
 
 def is_unified(root: Path = CGROUPS) -> bool:
-    """Whether the controllers are in the unified hierarchy (version 2)."""
+    """Returns whether the machine's controllers are in the unified hierarchy (version 2)."""
     return (root / "cgroup.controllers").exists()
 
 
 def missing_controllers(root: Path = CGROUPS) -> tuple[str, ...]:
-    """The controllers that the machine lacks: they do not limit hosts here."""
+    """Returns those of CONTROLLERS that the machine lacks. Hosts have no limits of this kind."""
     if is_unified(root):
         return tuple(one for one in CONTROLLERS if one not in (root / "cgroup.controllers").read_text().split())
     return tuple(one for one in CONTROLLERS if not (root / one).is_dir())
 
 
 def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> tuple[str, ...]:
-    """Create the host's cgroups, write the limits, and return the files into which its dockerd writes its pid.
+    """Creates the cgroups of the host ``name`` and sets the limits. Returns the files into which the host's dockerd
+    writes its pid.
 
-    Controllers that the machine lacks are omitted. Raises OSError if another limit cannot be written.
+    Limits whose controller the machine lacks are omitted. Raises OSError if another limit cannot be set.
     """
     tops = _tops(name, root)
     missing = missing_controllers(root)
@@ -61,20 +62,22 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
 
 @dataclass(frozen=True, slots=True)
 class DelegatedCgroups:
-    """The cgroups of a host that may create more below them. ``tops`` are its folders in every hierarchy, ``later`` the
-    pairs (file, value) to write after its first process has left those folders."""
+    """The cgroups of a host that may create further cgroups below them. ``tops`` are the host's folders, one in each
+    hierarchy. ``later`` are pairs (file, value), to be written after the host's first process has left those
+    folders."""
 
     tops: tuple[Path, ...]
     later: tuple[tuple[Path, str], ...]
 
 
 def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS) -> DelegatedCgroups:
-    """Create the cgroups of a host in a user namespace; ``owner`` is the host's root. The host may create cgroups and
-    move processes below ``containers``; only the machine's root may change the limits of ``containers`` and above.
+    """Creates the cgroups of a host in a user namespace. ``owner`` is the id on the machine of the host's root. The
+    host may create cgroups and move processes below ``containers``; only the machine's root may change the limits of
+    ``containers`` and above.
 
-    It has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd reads
-    statistics only if all are mounted. Raises OSError if a limit of a controller that the machine has cannot be
-    written.
+    The host has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd
+    reads statistics only if all are mounted. Raises OSError if a limit of a controller that the machine has cannot be
+    set.
     """
     unified, missing = is_unified(root), missing_controllers(root)
     tops = [root / name] if unified else [one / name for one in sorted(root.iterdir()) if _is_hierarchy(one)]
@@ -108,12 +111,12 @@ def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, roo
 
 
 def _is_hierarchy(folder: Path) -> bool:
-    """Whether the folder is the mount point of a hierarchy of version 1."""
+    """Returns whether the folder is the mount point of a hierarchy of version 1."""
     return not folder.is_symlink() and (folder / "release_agent").exists()
 
 
 def read_cpus(name: str, root: Path = CGROUPS) -> float:
-    """The host's limit in cores; 0 if it has none."""
+    """Returns the host's limit of processor time in cores; 0 if it has none."""
     top = root / name if is_unified(root) else root / "cpu" / name
     try:
         if is_unified(root):
@@ -126,12 +129,14 @@ def read_cpus(name: str, root: Path = CGROUPS) -> float:
 
 
 def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
-    """The files into which a program that runs for a user on the host writes its pid, to get the user's limits."""
+    """Returns the files into which a program that runs for a user on the host writes its pid, so that the user's limits
+    apply to it."""
     return tuple(str(top / "containers/shell/cgroup.procs") for _, top in _tops(name, root) if top.is_dir())
 
 
 def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
-    """The processes in the host's cgroups or in one part of them, from the pids hierarchy or the unified one."""
+    """Returns the pids in all cgroups of the host ``name``, or only in ``part`` (such as ``containers``) and below.
+    Reads the unified hierarchy or that of the controller pids."""
     tops = [top for controller, top in _tops(name, root) if controller in {"", "pids"}]
     found: list[int] = []
     for top in tops:
@@ -142,22 +147,23 @@ def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
 
 
 def _tops(name: str, root: Path) -> list[tuple[str, Path]]:
-    """(controller, the host's folder) for every hierarchy; the controller is empty in the unified one."""
+    """Returns (controller, the host's folder) for every hierarchy. The controller is empty in the unified hierarchy."""
     if is_unified(root):
         return [("", root / name)]
     return [(one, root / one / name) for one in CONTROLLERS if (root / one).is_dir()]
 
 
 def _delegate(folder: Path) -> None:
-    """Enable every available controller for the children (cgroup.subtree_control)."""
+    """Enables all available controllers for the children of a cgroup (cgroup.subtree_control)."""
     for controller in CONTROLLERS:
         with suppress(OSError):
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def _write_limit(controller: str, place: Path, value: str) -> None:
-    """Writes one limit. In the unified hierarchy the file is missing if the parent cgroup delegates nothing because it
-    contains processes; ``memory.swap.max`` is also missing if the kernel does not account for swap."""
+    """Writes ``value`` to the file ``place``. ``controller`` is empty in the unified hierarchy. There the file is
+    missing if the parent cgroup delegates nothing because it contains processes, which raises OSError.
+    ``memory.swap.max`` is also missing if the kernel does not account for swap, which is ignored."""
     if place.exists():
         place.write_text(value)
     elif not controller and place.name != "memory.swap.max":
@@ -166,7 +172,8 @@ def _write_limit(controller: str, place: Path, value: str) -> None:
 
 
 def _values(controller: str, top: Path, limits: HostLimits, missing: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
-    """(file, value) of every limit in one hierarchy."""
+    """Yields (file, value) for every limit in one hierarchy. ``top`` is the host's folder there. Limits of the
+    controllers in ``missing`` are omitted."""
     for place, value in _all_values(controller, top, limits):
         if controller or place.name.partition(".")[0] not in missing:
             yield place, value

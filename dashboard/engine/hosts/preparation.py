@@ -1,6 +1,7 @@
-"""Prepares a private host's folder and cgroups, and starts the chain of programs that becomes its engine.
+"""Prepares the folder and the cgroups of a private host, and starts the programs that become its engine.
 
-All functions block."""
+All functions block.
+"""
 
 from __future__ import annotations
 
@@ -54,10 +55,13 @@ def prepare(
     *,
     is_limited: bool = True,
 ) -> None:
-    """Create the folders of a new host and the files that its script reads. ``daemon`` are the options of its engine;
-    ``is_limited``: its disk has a limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop
-    devices; the other arguments are those of ``private_host.start``. Raises OSError if it cannot be determined whether
-    the machine permits disks, and ValueError if the variable is no valid size."""
+    """Creates the folders of a new host and the files that its start script reads.
+
+    ``daemon`` are the options of its engine. If ``is_limited`` is true, the disk of a host in a user namespace has a
+    limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop devices. The other arguments are
+    those of ``private_host.start``. Raises OSError if it cannot be determined whether the machine permits loop devices,
+    and ValueError if NETMODES_HOST_DISK_MB is not a valid size.
+    """
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
@@ -97,15 +101,16 @@ def prepare(
 
 
 def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
-    """The line that ``lan.sh`` reads."""
+    """Returns the line that ``lan.sh`` reads: the host's place on the LAN and, if the host joins the LAN of the host
+    ``joined``, the folders of that host."""
     where = f"/proc/{joined.pid}/root{RUN / joined.id} {joined.folder}" if joined is not None else "- -"
     return f"{lan.number} {lan.neighbours} {lan.mtu} {lan.delay_ms or '-'} {lan.loss_percent or '-'} {where}\n"
 
 
 @functools.cache
 def load_modules() -> None:
-    """Loads the modules that hosts need: the kernel loads none for a process in a user namespace or under the
-    filter."""
+    """Loads the kernel modules that hosts in user namespaces need. The kernel does not load modules on demand for a
+    process in a user namespace or under the filter of system calls."""
     if Path("/proc/modules").exists():
         subprocess.run(
             ["unshare", "--net", "--", "/bin/sh", "-c", MODULES],
@@ -117,8 +122,9 @@ def load_modules() -> None:
 
 
 def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
-    """Start the chain of programs. Each executes the next, so the returned pid is that of the last one: dockerd, or the
-    program that waits for the host's process 1."""
+    """Starts the programs of the host and returns the pid of the last one. Each program executes the next, so the pid
+    remains the same. The last one is dockerd or, on a host in a user namespace, the program that waits for the host's
+    process 1."""
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
     tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
     if host.owner:
@@ -145,7 +151,8 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
 
 
 def create_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
-    """Create the host's cgroups, and the files that name them to its script."""
+    """Creates the host's cgroups, and the files from which its start script reads their paths and the limits that it
+    sets."""
     if limits is not None and (missing := missing_controllers()):
         log.warning(
             "the private host %s has no limits of %s: cgroup controllers are missing", host.id, ", ".join(missing)

@@ -1,4 +1,4 @@
-"""Private hosts: Docker Engines that Netmodes starts, each in network, mount and UTS namespaces of its own.
+"""Starts and stops private hosts: Docker Engines, each in network, mount and UTS namespaces of its own.
 
 A private host is a whole Docker machine to practise on, with its own ports, firewall rules, resolver and host name. In
 the runtime ``user-namespace`` its root is an ordinary user of this machine; in the runtime ``privileged`` it is root of
@@ -77,16 +77,20 @@ async def start(
     is_disk_limited: bool = True,
     started: float | None = None,
 ) -> PrivateHost:
-    """Start a private host; returns when its engine answers, in one to two seconds.
+    """Starts a private host; returns when its engine answers, in one to two seconds.
 
-    ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
-    ``die_with_parent`` it ends when the calling *thread* ends for any reason (PR_SET_PDEATHSIG, prctl(2)): its dockerd
-    receives SIGTERM, or, in a user namespace, its first process SIGKILL. Call from the main thread. ``template`` is its
-    initial content; ``group`` the group of a training session that it belongs to; ``root`` another root file system
-    whose engine it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how it is started (default: NETMODES_ENGINE_SETUP),
-    ``runtime`` how it is separated from the machine (default: NETMODES_HOST_RUNTIME, ``suitable_runtime``). ``lan`` is
-    its place on the LAN of ``joined``, or on a new one. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started``
-    is recorded as the start time (default: the machine's). Raises PrivateHostError and leaves nothing if it fails."""
+    ``id`` (1 to 12 lower-case letters and digits) is random by default. ``daemon`` is merged into its daemon.json,
+    ``resolv_conf`` replaces the machine's resolv.conf, and ``template`` is its initial content. ``limits`` are those of
+    its cgroups (default: none). ``group`` is the group of a training session to which it belongs. ``lan`` is its place
+    on the LAN of the host ``joined``, or on a new LAN. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started``
+    is the recorded start time in seconds since the epoch (default: now).
+
+    ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how this
+    engine is started (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from the machine
+    (default: ``suitable_runtime``). With ``die_with_parent``, it ends when the calling *thread* ends for any reason:
+    dockerd receives SIGTERM, or, in a user namespace, its first process SIGKILL (PR_SET_PDEATHSIG, prctl(2)). So call
+    from the main thread. Raises PrivateHostError and leaves nothing if the start fails, or takes longer than
+    ``ready_s``."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -122,11 +126,11 @@ async def start_again(
     die_with_parent: bool = False,
     joined: PrivateHost | None = None,
 ) -> PrivateHost:
-    """Start a host again after its engine ended, with its images, containers and networks; nothing is running.
+    """Starts a host again after its engine ended. Its images, containers and networks are kept; no container is
+    started.
 
-    Remaining processes are killed first. Without ``limits`` it keeps its previous ones. ``die_with_parent`` and
-    ``joined`` as for ``start``. Raises PrivateHostError if it does not start; its files are kept.
-    """
+    Remaining processes are killed first. Without ``limits`` the host keeps its previous ones. The other arguments are
+    those of ``start``. Raises PrivateHostError if the host does not start; its files are kept."""
     run = RUN / host.id
 
     def clear() -> PrivateHost:
@@ -155,7 +159,7 @@ async def start_again(
 
 
 async def _launch(host: PrivateHost, ready_s: float, *, die_with_parent: bool) -> PrivateHost:
-    """Create the cgroups, start the engine in them and wait until it answers."""
+    """Starts the engine in new cgroups; returns the host with its new pid and namespaces once the engine answers."""
     await uninterrupted(asyncio.to_thread(create_cgroups, host, host.limits))
     if host.owner:
         await asyncio.to_thread(load_modules)
@@ -176,8 +180,8 @@ async def _launch(host: PrivateHost, ready_s: float, *, die_with_parent: bool) -
 
 
 def _claim_again(host: PrivateHost) -> int:
-    """Claims the host's range of ids again. If another host has taken it meanwhile, claims a different one and changes
-    the owner of the host's files."""
+    """Claims the host's range of ids again and returns its first id. If another host has taken the range meanwhile,
+    claims a different one and changes the owner of the host's files."""
     owner = id_ranges.claim(host.folder, host.owner)
     if owner != host.owner:
         disk.on_disk(host.disk, host.data, lambda: id_ranges.shift(host.data, host.owner, owner))
@@ -185,9 +189,9 @@ def _claim_again(host: PrivateHost) -> int:
 
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
-    """The host with the pid of its dockerd. Gives the folder of the host's socket to the machine's root: otherwise root
-    of the host could replace the socket with a link to another socket. Removes files that a restarted container may
-    already have written there."""
+    """Returns the host with the pid of its dockerd. Gives the folder of the host's socket to the machine's root:
+    otherwise root of the host could replace the socket with a link to another socket. Removes files that a restarted
+    container may already have written there. Raises PrivateHostError if dockerd cannot be found."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too
@@ -200,11 +204,8 @@ def _with_daemon(host: PrivateHost) -> PrivateHost:
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The hosts that still run after a restart; leftovers of ended hosts are removed.
-
-    Hosts that another process is starting, and hosts of LANs and training sessions, which the server starts again, are
-    skipped.
-    """
+    """Returns the hosts that still run, and removes leftovers of ended hosts. Keeps hosts that another process is
+    starting, and hosts of LANs and training sessions, which the server starts again."""
     kept = {host.folder for host in (*list_hosts(data_dir), *_started_again(data_dir))}
     for folder in records.folders(data_dir):
         if folder not in kept and not records.is_starting(folder):
@@ -213,16 +214,14 @@ async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 async def stop(host: PrivateHost) -> None:
-    """End the engine and everything that it started; remove processes, cgroups, mounts and files.
-
-    There is no grace period: the state is deleted anyway, and dockerd would wait 10 s for each container.
-    """
+    """Ends the engine and everything that it started. Removes the host's processes, cgroups, mounts and files.
+    There is no grace period: the state is deleted anyway, and dockerd would wait 10 s for each container."""
     await remove(host.folder)
     await asyncio.to_thread(reap_ended, host.launcher)
 
 
 async def end_engine(host: PrivateHost) -> None:
-    """End the engine and its containers cleanly, and keep its files."""
+    """Kills the host's containers and ends its engine with SIGTERM (SIGKILL after 10 s). Keeps the host's files."""
 
     def end() -> None:
         kill(container_processes(host.name))
@@ -240,26 +239,27 @@ async def end_engine(host: PrivateHost) -> None:
 
 
 async def stop_all(data_dir: Path) -> None:
-    """Stop every private host of this data folder, and remove leftovers of hosts that have ended."""
+    """Stops every private host of this data folder, and removes leftovers of hosts that have ended."""
     hosts = (*list_hosts(data_dir), *_started_again(data_dir))
     await asyncio.gather(*(stop(host) for host in {host.folder: host for host in hosts}.values()))
     await adopt(data_dir)
 
 
 def _started_again(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The hosts that the server starts again after they have ended."""
+    """Returns the hosts that the server starts again after they have ended: those of training sessions and LANs."""
     return (*records.group_hosts(data_dir), *records.lan_hosts(data_dir))
 
 
 async def remove(folder: Path) -> None:
-    """End all processes of the host of this folder, and remove its files. Raises OSError if something remains."""
+    """Ends all processes of the host with this folder, and removes its files. Raises OSError if something remains."""
     identity = folder.name
     await asyncio.to_thread(records.note_removal, folder)
     await asyncio.to_thread(remove_everything, f"netmodes-{identity}", [folder, RUN / identity])
 
 
 def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
-    """The folders of a new host's data and sockets. Raises PrivateHostError if the host exists."""
+    """Returns the folders for the data and for the sockets of a new host. Raises PrivateHostError if the host
+    exists."""
     folder, run = data_dir.absolute() / "hosts" / identity, RUN / identity
     if folder.exists() or run.exists():
         raise PrivateHostError(f"A private host {identity} exists: remove it first.")
@@ -281,7 +281,7 @@ async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
 
 
 async def _answers(socket: str) -> bool:
-    """Whether the engine answers GET /_ping."""
+    """Returns whether the engine at this socket answers ``GET /_ping`` within 2 s."""
     writer = None
     try:
         async with asyncio.timeout(2):

@@ -1,6 +1,8 @@
-"""The programs that private hosts run: the machine's, or those of another root file system with another engine.
+"""Finds the programs that private hosts run: those of the machine, or those of another root file system with another
+engine.
 
-All functions block."""
+All functions block.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,15 @@ SETUP_TOOLS = {"firewalld": ("dbus-daemon", "dbus-send", "firewalld", "firewall-
 
 
 def engine_root() -> Path | None:
-    """The root file system with the engine that private hosts run; None for the machine's own."""
+    """Returns the root file system with the engine that private hosts run (NETMODES_ENGINE_ROOT); None for the
+    machine's own."""
     root = configuration.value("NETMODES_ENGINE_ROOT")
     return Path(root).absolute() if root else None
 
 
 def engine_options() -> dict[str, Any]:
-    """Options for the daemon.json of every private host. Raises ValueError if they are not a JSON object."""
+    """Returns the options for the daemon.json of every private host (NETMODES_ENGINE_OPTIONS). Raises ValueError if
+    they are not a JSON object."""
     text = configuration.value("NETMODES_ENGINE_OPTIONS")
     options = json.loads(text) if text else {}
     if not isinstance(options, dict):
@@ -40,22 +44,25 @@ def engine_options() -> dict[str, Any]:
 
 
 def engine_setup() -> str:
-    """How private hosts start the engine: a script of ``SETUPS``, empty for dockerd alone."""
+    """Returns the setup with which private hosts start the engine (NETMODES_ENGINE_SETUP): the name of a script in
+    SETUPS, possibly with a hyphen and an argument. Empty if they run dockerd alone."""
     return configuration.value("NETMODES_ENGINE_SETUP")
 
 
 def setup_script(setup: str) -> Path:
-    """The script of ``setup``; the text after the first hyphen is an argument of the script."""
+    """Returns the path of the script for ``setup``. The text after the first hyphen of ``setup`` is an argument of the
+    script."""
     return SETUPS / f"{setup.partition('-')[0]}.sh"
 
 
 def setup_line(setup: str) -> str:
-    """The line that private_host.sh reads: the script and ``setup``; empty for dockerd alone."""
+    """Returns the line that private_host.sh reads: the path of the script and ``setup``. Empty for dockerd alone."""
     return f"{setup_script(setup)} {setup}\n" if setup else ""
 
 
 def engine_version(root: Path | None) -> str:
-    """The output of the root's ``dockerd --version``; empty if it cannot be executed or does not end."""
+    """Returns the output of ``dockerd --version`` in this root file system (None: the machine's). Empty if the program
+    cannot be executed or does not end."""
     command = ["dockerd", "--version"] if root is None else ["chroot", str(root), "dockerd", "--version"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
@@ -64,8 +71,8 @@ def engine_version(root: Path | None) -> str:
 
 
 def missing_requirement(root: Path | None = None, setup: str = "", runtime: str | None = None) -> str:
-    """Why no private host can be started in this way with the programs of this root; empty if one can. ``runtime`` as
-    for ``private_host.start``."""
+    """Returns the reason why no private host can be started with these arguments of ``private_host.start``; empty if
+    one can."""
     if os.geteuid() != 0:
         return "A private host needs root to create namespaces: run Netmodes with sudo."
     own = [tool for tool in TOOLS if root is None or tool not in ENGINE_TOOLS]

@@ -1,4 +1,4 @@
-"""The record of a private host in its folder, from which any process finds it again."""
+"""The record of a private host: a file in the host's folder, from which any process can find the host."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ RECORD = "host.json"
 
 @dataclass(frozen=True, slots=True)
 class LanPlace:
-    """The place of a host on a LAN: the LAN's name, empty for the host's own LAN; the host's number, from 1, which
-    determines its addresses; the number of neighbours; the MTU, delay and loss of every link, 0 for none; and the
-    number of hosts with which the LAN is created, 0 for an unknown number."""
+    """The place of a host on a LAN.
+
+    ``name`` is the LAN's name, empty for a LAN of this host alone. ``number`` is the host's number, from 1, which
+    determines its addresses. ``neighbours`` is the number of neighbours. ``mtu``, ``delay_ms`` and ``loss_percent`` are
+    those of every link; 0 means no delay or no loss. ``hosts`` is the number of hosts with which the LAN is created, 0
+    if unknown."""
 
     name: str = ""
     number: int = 1
@@ -37,15 +40,18 @@ class LanPlace:
 
     @property
     def addresses(self) -> tuple[str, str]:
-        """The host's addresses on the LAN (documentation ranges, RFC 5737 and RFC 3849)."""
+        """The host's IPv4 and IPv6 address on the LAN (documentation ranges, RFC 5737 and RFC 3849)."""
         return f"192.0.2.{self.number + 1}", f"2001:db8::{self.number + 1}"
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateHost:
-    """One running private host. ``pid`` is that of its dockerd in this machine's pid namespace; ``netns`` the inode of
-    its machine's network namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch;
-    ``group`` its group in a training session, empty for other hosts."""
+    """A private host as it is recorded.
+
+    ``pid`` is that of its dockerd in this machine's pid namespace, ``ticks`` the start of this process
+    (``start_ticks``). ``netns`` is the inode of the network namespace of the host, ``socket`` the path of its engine's
+    socket. ``started`` is in seconds since the epoch. ``group`` is its group in a training session, empty for other
+    hosts."""
 
     id: str
     pid: int
@@ -67,28 +73,29 @@ class PrivateHost:
 
     @property
     def name(self) -> str:
-        """The host name, which is also the name of the cgroup."""
+        """The host name, which is also the name of the host's cgroup."""
         return f"netmodes-{self.id}"
 
     @property
     def endpoint(self) -> str:
-        """The endpoint of the engine, as for DOCKER_HOST."""
+        """The endpoint of the engine, in the format of DOCKER_HOST."""
         return f"unix://{self.socket}"
 
     @property
     def data(self) -> Path:
-        """The data-root of the engine."""
+        """The data folder of the host's engine (dockerd's data-root)."""
         return self.folder / "data"
 
     @property
     def log(self) -> Path:
-        """The output of the programs that start dockerd; the output of dockerd itself is on the host's disk
-        (``last_message``)."""
+        """The file with the output of the programs that start dockerd. On a host in a user namespace, dockerd itself
+        writes to a file on the host's disk (``last_message``)."""
         return self.folder / "dockerd.log"
 
     @property
     def disk(self) -> Path:
-        """The file with the host's data-root, if the size of its disk is limited (``engine.hosts.disk``)."""
+        """The file that contains the host's disk. It exists only if the size of the disk is limited
+        (``engine.hosts.disk``)."""
         return self.folder / disk.NAME
 
     def is_running(self) -> bool:
@@ -97,12 +104,12 @@ class PrivateHost:
 
 
 def folders(data_dir: Path) -> list[Path]:
-    """The folders of all hosts, whatever their state."""
+    """Returns the folders of all hosts of a data folder, running or not."""
     return sorted(one for one in (data_dir.absolute() / "hosts").glob("*") if one.is_dir())
 
 
 def write(folder: Path, record: dict[str, Any]) -> None:
-    """Write the record atomically."""
+    """Writes the record of the host with this folder atomically."""
     unfinished = folder / f"{RECORD}.new"
     unfinished.write_text(json.dumps(record))
     unfinished.chmod(0o600)
@@ -110,7 +117,7 @@ def write(folder: Path, record: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The record; empty if it is missing or damaged."""
+    """Returns the record of the host with this folder; empty if it is missing or damaged."""
     try:
         record = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
@@ -119,7 +126,8 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def note_starter(host: PrivateHost, template: str | None = None) -> None:
-    """Record this process as the one that starts the host, so that other processes keep its files meanwhile."""
+    """Records that this process starts the host, so that other processes keep its files meanwhile. ``template`` is the
+    folder of the host's template, empty if it has none; None keeps the recorded one."""
     starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
     more = {} if template is None else {"template": template}
     record = read(host.folder)
@@ -129,7 +137,7 @@ def note_starter(host: PrivateHost, template: str | None = None) -> None:
 
 
 def remember(host: PrivateHost, *, ready: bool) -> None:
-    """Write the current record of the host."""
+    """Writes the values of ``host`` to its record. ``ready`` tells whether its engine answers."""
     record = read(host.folder)
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
     record |= {"owner": host.owner, "launcher": host.launcher, "neighbour": host.neighbour, "lan": asdict(host.lan)}
@@ -139,19 +147,20 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
 
 
 def _has_been_ready(record: dict[str, Any]) -> bool:
-    """Whether the host has ever been ready. Records of earlier versions have only ``ready``."""
+    """Returns whether the host has ever been ready. Records of earlier versions contain only ``ready``."""
     return bool(record.get("has_been_ready", record.get("ready")))
 
 
 def note_removal(folder: Path) -> None:
-    """Record that the host is being removed, so that no other process starts it again when its engine ends."""
+    """Records that the host is being removed, so that no other process starts it again when its engine ends."""
     if record := read(folder):
         with suppress(OSError):  # it has been removed meanwhile
             write(folder, record | {"has_been_ready": False})
 
 
 def read_host(folder: Path) -> PrivateHost | None:
-    """The recorded host of a folder, None if the record cannot be read. ``netns`` is 0 until the host is ready."""
+    """Returns the host that is recorded in a folder; None if the record cannot be read. ``netns`` is 0 until the host
+    is ready."""
     record = read(folder)
     try:
         return PrivateHost(
@@ -174,46 +183,46 @@ def read_host(folder: Path) -> PrivateHost | None:
 
 
 def is_starting(folder: Path) -> bool:
-    """Whether a running process is starting the host."""
+    """Returns whether a running process is starting the host of this folder."""
     record = read(folder)
     return not record.get("ready") and _has_starter(record)
 
 
 def _has_starter(record: dict[str, Any]) -> bool:
-    """Whether the process that last started the host still runs."""
+    """Returns whether the process that last started the host still runs."""
     starter = record.get("starter")
     return isinstance(starter, dict) and is_running(int(starter.get("pid") or 0), int(starter.get("ticks") or 0))
 
 
 def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The private hosts that are ready, oldest first."""
+    """Returns the private hosts that run and are ready, oldest first."""
     found = [read_host(folder) for folder in folders(data_dir)]
     running = [host for host in found if host is not None and host.netns and host.is_running()]
     return tuple(sorted(running, key=lambda host: (host.started, host.id)))
 
 
 def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The hosts of groups that have been ready, whether their engines still run or not."""
+    """Returns the hosts of training groups whose last start succeeded, whether their engines still run or not."""
     found = [read_host(folder) for folder in folders(data_dir)]
     return tuple(host for host in found if host is not None and host.group and host.netns)
 
 
 def note_failed_start(host: PrivateHost) -> None:
-    """Record that no process is starting the host."""
+    """Records that no process is starting the host."""
     with suppress(OSError):  # it has been removed meanwhile
         write(host.folder, read(host.folder) | {"starter": None})
 
 
 def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The hosts of named LANs that have been ready, whether their engines still run or not. ``netns`` is 0 while one is
-    being started again."""
+    """Returns the hosts of named LANs that have ever been ready, whether their engines still run or not. While a host
+    is being started again, its ``netns`` is 0."""
     found = [read_host(folder) for folder in folders(data_dir) if _has_been_ready(read(folder))]
     return tuple(host for host in found if host is not None and host.lan.name)
 
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:
-    """The containers that ran when the engine ended, from its files on disk, in the order of their start; none if its
-    disk cannot be read."""
+    """Returns the ids of the containers that ran when the engine ended, in the order of their start. Reads them from
+    the engine's files on the host's disk; empty if the disk cannot be read."""
     try:
         return disk.on_disk(host.disk, host.data, lambda: _read_left_running(host))
     except OSError as error:
@@ -222,16 +231,16 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def note_left_running(host: PrivateHost) -> tuple[str, ...]:
-    """Records ``left_running``, after the containers that an earlier start left recorded, and returns all. They stay
-    recorded until they have been started, because an engine marks all containers as stopped when it starts: a start
-    that does not finish would lose them."""
+    """Adds the containers of ``left_running`` to those that the record already contains, and returns all. A container
+    stays recorded until it has been started: an engine marks all containers as stopped when it starts, so a start that
+    does not finish would lose them."""
     containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
     note_containers(host, containers)
     return containers
 
 
 def note_containers(host: PrivateHost, containers: Iterable[str]) -> None:
-    """Record the containers that ran and have not been started again."""
+    """Replaces the recorded containers: those that ran when the engine ended and have not been started again."""
     with suppress(OSError):  # it has been removed meanwhile
         write(host.folder, read(host.folder) | {"containers": tuple(containers)})
 
@@ -242,7 +251,7 @@ def _noted_containers(host: PrivateHost) -> tuple[str, ...]:
 
 
 def abandoned_containers(host: PrivateHost) -> tuple[str, ...]:
-    """The containers that are still recorded although the process that started the host has ended."""
+    """Returns the recorded containers that were not started before the process that started the host ended."""
     return () if _has_starter(read(host.folder)) else _noted_containers(host)
 
 
@@ -259,7 +268,7 @@ def _read_left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def last_message(host: PrivateHost) -> str:
-    """The last line that the host's engine printed, in a sentence. The disk of a running host is not read."""
+    """Returns a sentence with the last line that the host's engine printed. The disk of a running host is not read."""
 
     def read(path: Path) -> list[str]:
         try:
@@ -277,7 +286,8 @@ def last_message(host: PrivateHost) -> str:
 
 
 def _small_file(path: Path) -> bytes:
-    """The content of a regular file, at most 1 MiB; root of the host may have replaced it. Raises OSError."""
+    """Returns the content of a regular file, at most 1 MiB. Raises OSError for another kind of file: root of the host
+    may have replaced it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

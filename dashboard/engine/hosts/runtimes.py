@@ -1,8 +1,10 @@
-"""How a private host is separated from the machine: the runtimes, the chosen one, and what the kernel permits.
+"""Chooses the runtime of a private host, which separates the host from the machine, and finds out which ones the kernel
+permits.
 
-A runtime consists of a script that becomes the host's engine, and of the things that ``private_host`` prepares for it.
-A new one, such as a virtual machine for each group, would need: an engine behind ``PrivateHost.socket``, a process of
-this machine in the host's namespaces, the host's cgroup, and a way to start a terminal (``shell``)."""
+A runtime consists of a script that becomes the host's engine, and of what ``private_host`` prepares for the script. To
+add one, such as a virtual machine for each group, provide an engine behind ``PrivateHost.socket``, a process of this
+machine in the host's namespaces, a cgroup for the host, and a way to start a terminal (``shell``).
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ stat -c %u "$folder"
 
 
 class Runtime(StrEnum):
-    """The values of NETMODES_HOST_RUNTIME."""
+    """The ways to separate a host from the machine: the values of NETMODES_HOST_RUNTIME."""
 
     #: An unprivileged system container: root of the host is an ordinary user of the machine.
     USER_NAMESPACE = "user-namespace"
@@ -58,7 +60,8 @@ DEFAULT = Runtime.USER_NAMESPACE
 
 
 def configured_runtime() -> Runtime:
-    """The runtime of NETMODES_HOST_RUNTIME. Raises ValueError with a sentence if its name is unknown."""
+    """Returns the runtime that NETMODES_HOST_RUNTIME names. Raises ValueError with a sentence for the user if there is
+    none of that name."""
     name = configuration.value(VARIABLE) or DEFAULT
     try:
         return Runtime(name)
@@ -67,16 +70,17 @@ def configured_runtime() -> Runtime:
 
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
-    """The configured runtime, but ``privileged`` for engines that a user namespace does not suffice for: setups
-    (RootlessKit, firewalld) and remapped users need ids of the machine, and with live-restore containers must outlive
-    the engine, but a user namespace ends with it."""
+    """Returns the runtime for an engine with this setup and these options of dockerd: the configured one, but
+    ``privileged`` if a user namespace does not suffice. Setups (RootlessKit, firewalld) and remapped users need ids of
+    the machine. With live-restore, containers must outlive the engine, but a user namespace ends with it."""
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()
 
 
 def user_namespace_refusal() -> str:
-    """Why this kernel or container does not permit hosts in user namespaces; empty if it does. Blocks."""
+    """Returns the reason why this kernel or container does not permit hosts in user namespaces, and what to do; empty
+    if it does. Blocks."""
     try:
         _create_user_namespace()
     except _RefusedError as error:
@@ -93,10 +97,12 @@ class _RefusedError(Exception):
 
 
 def _probe(*command: str) -> subprocess.CompletedProcess[str]:
-    """The result of a command. Raises _RefusedError if it cannot be run, or does not end within PROBE_TIMEOUT_S.
+    """Runs a command and returns its result. Raises _RefusedError if it cannot be run, or does not end within
+    PROBE_TIMEOUT_S.
 
-    Processes that it has started end with it. If unshare(1) is refused a namespace, the child that would have mapped
-    the ids waits forever and keeps the output open; so the output goes to files, and the process group is killed.
+    Kills all processes that the command has started. If unshare(1) is refused a namespace, the child that would have
+    mapped the ids waits forever and keeps the output open. So the output goes to files, and the process group is
+    killed.
     """
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
     with (
@@ -119,7 +125,7 @@ def _probe(*command: str) -> subprocess.CompletedProcess[str]:
 
 @functools.cache
 def _create_user_namespace() -> None:
-    """Try to create a user namespace. Only a success is cached: an exception is not. Raises _RefusedError."""
+    """Tries to create a user namespace. Raises _RefusedError if that fails. Only a success is cached."""
     done = _probe("/bin/sh", "-c", PROBE)
     if done.returncode != 0:
         message = done.stderr.strip().splitlines()
@@ -127,8 +133,8 @@ def _create_user_namespace() -> None:
 
 
 def sharing_refusal(folder: Path) -> str:
-    """Why hosts in user namespaces cannot share layers below this folder, so that each needs a copy; empty if they can.
-    Blocks."""
+    """Returns the reason why hosts in user namespaces cannot share layers below this folder, so that each needs a copy.
+    Empty if they can. Blocks."""
     try:
         _mount_with_other_ids(folder)
     except _RefusedError as error:
@@ -138,7 +144,8 @@ def sharing_refusal(folder: Path) -> str:
 
 @functools.cache
 def _mount_with_other_ids(folder: Path) -> None:
-    """Try to mount a folder with other ids. Only a success is cached: an exception is not. Raises _RefusedError."""
+    """Tries to mount a folder with the ids of a user namespace. Raises _RefusedError if that fails. Only a success is
+    cached."""
     space = ("unshare", "--mount", "--propagation", "private", "--")
     done = _probe(*space, "/bin/sh", "-eu", "-c", SHARING_PROBE, "sh", str(folder))
     if done.returncode != 0:

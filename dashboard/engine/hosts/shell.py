@@ -1,9 +1,9 @@
-"""A shell on a private host: a pty on this side, and at its other end a program in the host's namespaces.
+"""Starts a shell on a private host: a program in the host's namespaces, connected through a pty.
 
-The shell has a file system of its own (``shell.sh``) with tools, the socket of its host's engine and an empty home; the
-host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. If the host has
-a user namespace, the shell is in it and under a filter of system calls: root there is at most root of the host.
-Otherwise root on an engine that runs as root is root on the machine.
+The shell has a file system of its own (``shell.sh``) with tools, the socket of the host's engine and an empty home. It
+has the host's network and name, but process ids, mounts and IPC of its own. It has few capabilities, and the host's
+limits apply. If the host has a user namespace, the shell is in it and under a filter of system calls: root there is at
+most root of the host. Otherwise root on an engine that runs as root is root on the machine.
 
 All functions block, except reading and writing. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """
@@ -49,11 +49,11 @@ OVER_S = 1.0
 
 
 class HostShellError(Exception):
-    """No shell can be started on the host; ``str()`` tells why."""
+    """A shell cannot be started on the host; ``str()`` tells why."""
 
 
 class HostShell:
-    """One shell. ``fd`` is our end of the pty, non-blocking; -1 after the end."""
+    """A running shell. ``fd`` is this process's end of the pty, which is non-blocking; -1 after ``end``."""
 
     def __init__(self, process: subprocess.Popen[bytes], fd: int) -> None:
         self._process = process
@@ -62,11 +62,12 @@ class HostShell:
 
     @property
     def pid(self) -> int:
-        """The pid of the process that started the shell; when that ends, all programs of the shell end."""
+        """The pid of the process that started the shell. When this process ends, all programs of the shell end."""
         return self._process.pid
 
     def read(self, most: int) -> bytes | None:
-        """The available output; None if there is nothing yet, empty after the end."""
+        """Returns the available output, at most ``most`` bytes; None if no output is available yet, empty after the end
+        of the shell."""
         try:
             return os.read(self.fd, most)
         except BlockingIOError:
@@ -76,21 +77,21 @@ class HostShell:
             return b""
 
     def write(self, data: bytes) -> int:
-        """Write input; returns the number of accepted bytes, 0 if none is accepted now. Raises OSError after the
-        end."""
+        """Writes input. Returns the number of accepted bytes, 0 if none is accepted now. Raises OSError after the end
+        of the shell."""
         try:
             return os.write(self.fd, data)
         except BlockingIOError:
             return 0
 
     def resize(self, cols: int, rows: int) -> None:
-        """Set the window size; the foreground process receives SIGWINCH."""
+        """Sets the window size in characters; the foreground process receives SIGWINCH."""
         with suppress(OSError):
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Send Ctrl-C. Input that has not reached the line discipline is dropped, and so is a large amount of unread
-        input, because the interrupt would wait behind it."""
+        """Sends Ctrl-C. Drops input that has not reached the line discipline, and a large amount of unread input: the
+        interrupt would wait behind it."""
         with suppress(OSError):
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
@@ -103,7 +104,8 @@ class HostShell:
             self.write(INTERRUPT)
 
     def end(self) -> int | None:
-        """Kill what still runs; returns the exit status, None if it was killed."""
+        """Kills the processes of the shell that still run, and closes ``fd``. Returns the exit status; None if the
+        shell was killed or has been ended before."""
         if self.fd < 0:
             return None
         status = self._status(OVER_S if self._is_over else 0.0)  # it closes the device just before it ends
@@ -116,8 +118,8 @@ class HostShell:
         return status
 
     def _status(self, within_s: float) -> int | None:
-        """The exit status; None if it was killed, still runs, or was reaped when the host was stopped (Popen would then
-        report 0)."""
+        """Waits at most ``within_s`` for the exit status and returns it. None if the shell was killed, still runs, or
+        was reaped when the host was stopped (Popen would then report 0)."""
         end = time.monotonic() + within_s
         while True:
             try:
@@ -133,23 +135,27 @@ class HostShell:
 
 
 def _unread(fd: int) -> int:
-    """The number of unread input bytes on the program's side (TIOCINQ)."""
+    """Returns the number of input bytes that the program has not read yet (TIOCINQ). ``fd`` is the program's end of the
+    pty."""
     return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
 
 
 def set_size(fd: int, cols: int, rows: int) -> None:
-    """Set the size of the terminal with TIOCSWINSZ (tty_ioctl(4))."""
+    """Sets the size of the terminal in characters, with TIOCSWINSZ (tty_ioctl(4))."""
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
 
 def _spaces(host: PrivateHost) -> tuple[str, ...]:
-    """The host's namespaces in which the shell starts."""
+    """Returns the kinds of the host's namespaces that the shell enters (keys of NAMES)."""
     return ("user", "net", "uts", "mount") if host.owner else ("net", "uts")
 
 
 def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
-    """Both ends of a new pty, and the device's path as the script sees it. In a user namespace the device belongs to
-    the host: a device of the machine would not be visible there. Raises OSError."""
+    """Opens a new pty. Returns both ends, this process's first, and the path of the device as the script sees it.
+
+    If the host has a user namespace, the device is created in the host's /dev/pts: a device of the machine would not be
+    visible there. Raises OSError.
+    """
     if not host.owner:
         master, slave = pty.openpty()
         return master, slave, os.ttyname(slave)
@@ -187,8 +193,9 @@ def open_shell(
     names: Path | None = None,
     hidden: Path | None = None,
 ) -> HostShell:
-    """Start a shell. ``names`` is the socket that answers ``netstat -p``; ``hidden`` a folder that the shell must not
-    see. Raises HostShellError if the host does not run."""
+    """Starts a shell on the host. It prints ``greeting`` first. ``names`` is the socket that answers ``netstat -p``,
+    and ``hidden`` a folder that the shell must not see. Raises HostShellError if the host does not run or the shell
+    cannot be started."""
     with ExitStack() as stack:
         try:
             spaces = {space: os.open(f"/proc/{host.pid}/ns/{NAMES[space]}", FLAGS) for space in _spaces(host)}

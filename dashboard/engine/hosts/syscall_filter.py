@@ -1,9 +1,11 @@
-"""The filter of system calls on private hosts in user namespaces; ``user_namespace.calls`` loads it.
+"""Builds the filters of system calls for private hosts in user namespaces and for the web process.
+``user_namespace.calls`` loads them.
 
-All processes that a process under the filter starts inherit it, including privileged containers. The kernel refuses
-most of these calls to root of a user namespace anyway; the filter refuses them even if that check has a bug.
+All processes that a process under a filter starts inherit it, including privileged containers. The kernel refuses most
+of these calls to root of a user namespace anyway; the filter refuses them even if that check has a bug.
 
-Sources: seccomp(2), the kernel's documentation of seccomp filters, Docker's documentation of its default profile."""
+Sources: seccomp(2), the kernel's documentation of seccomp filters, Docker's documentation of its default profile.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from dashboard.engine.hosts.user_namespace import calls
 
 
 class Scope(StrEnum):
-    """What a filter applies to."""
+    """The processes to which a filter applies."""
 
     #: The engine and its containers: dockerd and runc create namespaces and mount.
     HOST = "host"
@@ -89,8 +91,9 @@ type Instruction = tuple[int, int, int, int]
 
 
 def filter_program(scope: Scope, machine: str) -> bytes:
-    """The filter as the kernel expects it: an array of struct sock_filter. Calls of other ABIs of the processor (i386,
-    x32, 32-bit ARM) are refused. Raises KeyError for an unknown architecture."""
+    """Returns the filter in the kernel's format: an array of struct sock_filter. ``machine`` is the architecture, such
+    as ``x86_64``. Calls of other ABIs of the processor (i386, x32, 32-bit ARM) are refused. Raises KeyError for an
+    unknown architecture."""
     numbers = NUMBERS[machine]
     program: list[Instruction] = [
         (LOAD, 0, 0, ARCHITECTURE),
@@ -123,7 +126,8 @@ def _refuse(error: int) -> Instruction:
 
 
 def _allow_arguments(number: int, values: Collection[int]) -> list[Instruction]:
-    """Refuse the system call with this number unless its first argument is one of the values."""
+    """Returns the instructions that allow the system call with this number only if its first argument is one of
+    ``values``."""
     compared = [(IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
     return [
         (IF_EQUAL, 0, len(values) + 3, number),
@@ -135,7 +139,8 @@ def _allow_arguments(number: int, values: Collection[int]) -> list[Instruction]:
 
 
 def _refuse_argument(number: int, comparison: int, value: int, argument: int = FIRST_ARGUMENT) -> list[Instruction]:
-    """Refuse the system call with this number if an argument satisfies the comparison."""
+    """Returns the instructions that refuse the system call with this number if an argument satisfies the comparison
+    with ``value``. ``argument`` is the argument's offset in struct seccomp_data."""
     return [
         (IF_EQUAL, 0, 4, number),
         (LOAD, 0, 0, argument),
@@ -146,7 +151,8 @@ def _refuse_argument(number: int, comparison: int, value: int, argument: int = F
 
 
 def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -> str:
-    """Why hosts on this machine have no filter; empty if they have one."""
+    """Returns the reason why hosts on this machine have no filter; empty if they have one. ``machine`` is the
+    architecture."""
     if machine not in NUMBERS:
         return f"private hosts have no filter of system calls: Netmodes has none for {machine}"
     if not actions.exists():
@@ -155,10 +161,11 @@ def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -
 
 
 def digits(scope: Scope) -> str:
-    """The filter for this machine in hexadecimal digits; empty if it has none."""
+    """Returns the filter for this machine in hexadecimal digits; empty if the machine has none."""
     return "" if filter_refusal() else filter_program(scope, os.uname().machine).hex()
 
 
 def loader(scope: Scope) -> list[str]:
-    """The program and arguments that load the filter; a command follows them."""
+    """Returns the program and arguments that load the filter, to be followed by a command. They execute the command
+    without a filter if the machine has none."""
     return [sys.executable, "-I", "-S", calls.__file__, digits(scope)]

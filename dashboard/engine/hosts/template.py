@@ -1,8 +1,9 @@
-"""A data-root with the lab image, prepared once and shared by many private hosts.
+"""A template of private hosts: a data-root with the lab image, prepared once and shared by many hosts.
 
-Small files are copied for each host; the image's layers are mounted read-only into each and exist once on disk and once
-in the page cache. A host that removes the image removes only its own mount. Where the file system does not permit such
-mounts (``runtimes.sharing_refusal``), each host gets a copy."""
+Small files are copied for each host. The image's layers are mounted read-only into each host, so they exist once on
+disk and once in the page cache. A host that removes the image removes only its own mount. If the file system does not
+permit such mounts for hosts in user namespaces (``runtimes.sharing_refusal``), each of these hosts gets a copy.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +31,14 @@ NOT_SHARED = ("engine-id", "network", "containers", "volumes", "tmp", "runtimes"
 
 @dataclass(frozen=True, slots=True)
 class HostTemplate:
-    """A finished template; ``layers`` are the folders to mount, relative to a data-root."""
+    """A finished template. ``folder`` is its data-root; ``layers`` are the folders to mount, relative to it."""
 
     folder: Path
     layers: tuple[str, ...]
 
     def copy_to(self, data: Path, *, with_layers: bool = False) -> None:
-        """Create a data-root, with empty folders for the layers unless they are copied too. Blocks."""
+        """Copies the template to ``data``, a new data-root. The folders of the layers are empty there unless
+        ``with_layers`` is true. Blocks."""
         skipped = set() if with_layers else {str(self.folder / layer) for layer in self.layers}
 
         def ignore(folder: str, names: list[str]) -> set[str]:
@@ -46,14 +48,15 @@ class HostTemplate:
 
     @property
     def mounts(self) -> str:
-        """One line per layer: its source, and its mount point below the data-root."""
+        """One line for each layer: the folder to mount, and its mount point relative to a data-root."""
         return "".join(f"{self.folder / layer} {layer}\n" for layer in self.layers)
 
 
 async def host_template(data_dir: Path) -> HostTemplate:
-    """The template for this recipe and engine, created in a few seconds if it is missing. Do not call it concurrently.
+    """Returns the template for the current lab image and engine. Creates it if it is missing, which takes a few
+    seconds; then also removes templates that no host uses. Do not call it concurrently.
 
-    Raises PrivateHostError or EngineError if it cannot be created. Unused templates are removed.
+    Raises PrivateHostError or EngineError if the template cannot be created.
     """
     folder = await asyncio.to_thread(_place, data_dir)
     template = await asyncio.to_thread(_read, folder)

@@ -1,4 +1,5 @@
-"""Engines other than the machine's for tests and claims: roots of Debian, and configurations of the newest."""
+"""Engines other than the machine's, for tests and claims: those of Debian releases, and the newest one in several
+configurations."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ NEWEST = "forky"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One engine: the Debian release of its root, options for its daemon.json, additional packages in its root, and how
-    private hosts start it (a script of ``setups``)."""
+    """An engine that private hosts can run. ``suite`` is the Debian release of its root file system, ``options`` are
+    those of its daemon.json, ``packages`` additional packages in the root, and ``setup`` is the script of ``setups``
+    that starts it (empty: none)."""
 
     suite: str = NEWEST
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -22,7 +24,7 @@ class Variant:
 
     @property
     def options_json(self) -> str:
-        """The options as NETMODES_ENGINE_OPTIONS takes them."""
+        """The options in the format of NETMODES_ENGINE_OPTIONS; empty if there are none."""
         return json.dumps(self.options, sort_keys=True) if self.options else ""
 
 
@@ -34,7 +36,7 @@ _FIREWALLD = ("firewalld", "dbus")
 
 
 def _docker(suite: str = NEWEST, **options: Any) -> Variant:
-    """Docker Engine as root, with these options (``_`` stands for ``-``)."""
+    """Returns a variant that runs Docker Engine as root with these options. ``_`` in a name stands for ``-``."""
     return Variant(suite, {name.replace("_", "-"): value for name, value in options.items()}, _FIREWALLD)
 
 

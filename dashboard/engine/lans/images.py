@@ -1,4 +1,4 @@
-"""The image of the hosts of a LAN, and of private hosts that a command starts."""
+"""Adds the lab image to the hosts of a LAN, and to private hosts that a command starts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,8 @@ from dashboard.engine.images import ensure_image
 
 
 async def add_image(host: PrivateHost, folder: Path, say: Callable[[str], None]) -> None:
-    """Loads the lab image as nginx. Raises EngineError."""
+    """Imports the lab image into the host's engine under the name nginx. ``folder`` is the data folder; ``say`` is
+    called with each step. Raises EngineError."""
     # Imported here because only this needs the SDK, which takes as long to import as the rest of a command.
     from dashboard.engine.docker_engine import DockerEngine
 

@@ -1,7 +1,8 @@
 """Named LANs: several private hosts and neighbours on one switch, with a router.
 
-Each host holds the namespaces of the LAN. When the last one has ended, for example with the machine, the first host
-that is started again creates them anew. The requirements are those of ``private_host``."""
+Each host keeps the namespaces of the LAN alive. After the last host has ended, for example with the machine, the first
+host that is started again creates them anew. The requirements are those of ``private_host``.
+"""
 
 import asyncio
 import fcntl
@@ -41,8 +42,8 @@ StartAgain = Callable[[PrivateHost, PrivateHost | None], Awaitable[PrivateHost]]
 
 @dataclass(frozen=True, slots=True)
 class Lan:
-    """A LAN with its running hosts, and those that have ended and have kept their files, in the order of their
-    numbers. It has at least one of them."""
+    """A LAN. ``hosts`` are those that run; ``ended`` are those that do not run but have kept their files. Both are in
+    the order of their numbers, and at least one of them is not empty."""
 
     name: str
     hosts: tuple[PrivateHost, ...]
@@ -50,23 +51,23 @@ class Lan:
 
     @property
     def all_hosts(self) -> tuple[PrivateHost, ...]:
-        """The running and the ended hosts."""
+        """The running hosts, then the ended ones."""
         return (*self.hosts, *self.ended)
 
     @property
     def place(self) -> LanPlace:
-        """The place of one of its hosts: name, neighbours, MTU, delay and loss are those of the whole LAN."""
+        """The place of one of its hosts. Its name, neighbours, MTU, delay and loss are those of the whole LAN."""
         return self.all_hosts[0].lan
 
     @property
     def missing(self) -> int:
-        """The number of hosts that are still being created or were removed."""
+        """The number of its hosts that are still being created or were removed."""
         return max(0, self.place.hosts - len(self.all_hosts))
 
     @property
     def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
-        """The inode of each neighbour's network namespace, and its addresses. Empty while no host runs; without the
-        neighbours of a host that is being started or stopped."""
+        """The inode of the network namespace and the two addresses of each neighbour. Empty while no host runs.
+        Neighbours may be missing while a host is being started or stopped."""
         found = []
         for number in range(self.place.neighbours if self.hosts else 0):
             file = self.hosts[0].folder / f"netns-neighbour{number + 1 if number else ''}"
@@ -76,7 +77,7 @@ class Lan:
 
 
 def describe_problem(place: LanPlace, hosts: int) -> str:
-    """Why the LAN cannot be created; empty if it can."""
+    """Returns the reason why a LAN with this place and this number of hosts cannot be created; empty if it can."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", place.name):
         return "The name of a LAN has 1 to 20 lower-case letters, digits and hyphens, and begins with a letter."
     limits = (
@@ -93,7 +94,7 @@ def describe_problem(place: LanPlace, hosts: int) -> str:
 
 
 def netem_refusal() -> str:
-    """Why links cannot have delay and loss here; empty if they can. Blocks."""
+    """Returns the reason why links cannot have delay and loss on this machine; empty if they can. Blocks."""
     try:
         done = subprocess.run(
             ["unshare", "--net", "--", "sh", "-c", NETEM],
@@ -113,7 +114,7 @@ def netem_refusal() -> str:
 
 
 def lans_of(hosts: Iterable[PrivateHost], ended: Iterable[PrivateHost] = ()) -> tuple[Lan, ...]:
-    """The named LANs of hosts, by name. ``ended`` are hosts that do not run."""
+    """Returns the named LANs of these hosts, sorted by name. ``hosts`` run, ``ended`` do not."""
     found: dict[str, tuple[list[PrivateHost], list[PrivateHost]]] = {}
     for kind, several in enumerate((hosts, ended)):
         for host in several:
@@ -127,14 +128,15 @@ def _by_number(hosts: Iterable[PrivateHost]) -> tuple[PrivateHost, ...]:
 
 
 def list_lans(data_dir: Path) -> tuple[Lan, ...]:
-    """The LANs with a host that runs or has kept its files, by name."""
+    """Returns the named LANs of a data folder, sorted by name. Each has a host that runs or has kept its files."""
     running = list_hosts(data_dir)
     ids = {host.id for host in running}
     return lans_of(running, (host for host in lan_hosts(data_dir) if host.id not in ids))
 
 
 def other_hosts(data_dir: Path, endpoint: str) -> tuple[PrivateHost, ...]:
-    """The other hosts on the named LAN of the host with this engine; none if it is not on one."""
+    """Returns the other running hosts on the named LAN of the host whose engine is at ``endpoint``; empty if that host
+    is not on a named LAN."""
     for lan in list_lans(data_dir):
         others = tuple(host for host in lan.hosts if host.endpoint != endpoint)
         if len(others) < len(lan.hosts):
@@ -143,8 +145,9 @@ def other_hosts(data_dir: Path, endpoint: str) -> tuple[PrivateHost, ...]:
 
 
 async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLimits | None = None) -> Lan:
-    """Create a LAN with ``count`` hosts, each with these ``limits``; the number of ``place`` is that of the first host.
-    Raises PrivateHostError and leaves nothing if a host cannot be started, or if a LAN with this name exists."""
+    """Creates a LAN with ``count`` hosts, each with these ``limits``. ``place`` contains the LAN's name, neighbours,
+    MTU, delay and loss. Raises PrivateHostError and leaves nothing if a host cannot be started, or if a LAN with this
+    name exists."""
     place = replace(place, hosts=count)
     async with _only_one(data_dir, place.name):
         if any(host.lan.name == place.name for host in await asyncio.to_thread(lan_hosts, data_dir)):
@@ -169,16 +172,16 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLi
 
 
 async def _cancel(starts: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel starts of hosts, and wait until they have removed what they created."""
+    """Cancels starts of hosts, and waits until they have removed what they created."""
     for start in starts:
         start.cancel()
     await asyncio.gather(*starts, return_exceptions=True)
 
 
 async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
-    """Start the hosts of a LAN again that have ended. If no host holds the namespaces of the LAN, the first one that
-    starts creates them; the others join it. Raises PrivateHostError if a host does not start, after all others have
-    been started."""
+    """Starts the ended hosts of a LAN again, each with ``start``. If no host of the LAN runs, the first one that starts
+    creates the namespaces of the LAN; the others join it. Raises PrivateHostError if a host does not start, after all
+    others have been started."""
     async with _only_one(data_dir, name):
         lan = next((lan for lan in await asyncio.to_thread(list_lans, data_dir) if lan.name == name), Lan(name, ()))
         joined = lan.hosts[0] if lan.hosts else None
@@ -197,8 +200,12 @@ async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
 
 
 async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> PrivateHost | None:
-    """The host as soon as its dockerd listens: by then it holds the namespaces of the LAN. It may answer much later,
-    because a member of a swarm waits for the other managers (moby, daemon/cluster). None if it does not start."""
+    """Waits until other hosts can join ``host``, and returns it with the pid of its dockerd; None if it does not start.
+    ``start`` is the running start of the host.
+
+    Others can join as soon as dockerd listens: by then the host holds the namespaces of the LAN. The engine may answer
+    much later, because a member of a swarm waits for the other managers (moby, daemon/cluster).
+    """
     while not start.done():
         pid = await asyncio.to_thread(find_daemon, host.endpoint)
         if pid in await asyncio.to_thread(processes, host.name):
@@ -209,8 +216,9 @@ async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> Pr
 
 @asynccontextmanager
 async def _only_one(data_dir: Path, name: str) -> AsyncIterator[None]:
-    """Waits until no other process creates the LAN, starts its hosts or removes it. The kernel releases the lock when a
-    process ends. The file is removed while the lock is held, so a lock on a removed file does not count."""
+    """Holds a lock on the LAN within the ``async with`` block. Waits until no other process creates the LAN, starts its
+    hosts or removes it. The kernel releases the lock when a process ends. The file is removed while the lock is held,
+    so a lock on a removed file does not count."""
     file = data_dir / f"lan-{name}.lock"
     while True:
         with file.open("w") as lock:
@@ -232,8 +240,8 @@ def _is_locked(lock: IO[str], file: Path) -> bool:
 
 
 async def remove_lan(data_dir: Path, lan: Lan) -> None:
-    """Stop and remove all hosts of a LAN, including those that were created after the caller listed them, but not those
-    of a later LAN with this name. A cancellation ends the wait for another process, but not the removal."""
+    """Stops and removes all hosts of a LAN, including those that were created after the caller listed them, but not
+    those of a later LAN with this name. A cancellation ends the wait for another process, but not the removal."""
     async with _only_one(data_dir, lan.name):
         hosts = {host.id: host for host in lan.all_hosts}
         for now in await asyncio.to_thread(list_lans, data_dir):
@@ -244,5 +252,5 @@ async def remove_lan(data_dir: Path, lan: Lan) -> None:
 
 
 async def stop_hosts(hosts: Iterable[PrivateHost]) -> None:
-    """Stop hosts. A LAN ends with its last host."""
+    """Stops hosts and removes their files. A LAN ends with its last host."""
     await asyncio.gather(*(private_host.stop(host) for host in hosts))

@@ -1,4 +1,4 @@
-"""A swarm of the hosts of a LAN, for overlay networks."""
+"""Forms and ends a swarm of the hosts of a LAN, for overlay networks."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -10,13 +10,13 @@ from dashboard.engine.protocol import EngineError
 
 
 async def is_member(host: PrivateHost) -> bool:
-    """Whether the host is in a swarm. Raises EngineError."""
+    """Returns whether the host is an active node of a swarm. Raises EngineError."""
     return (await swarm_node.read_node(host.endpoint)).state == "active"
 
 
 async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
-    """Form a swarm of hosts that are in no swarm (``leave_swarm``), at their IPv4 addresses on the LAN. Raises
-    EngineError; then the hosts that answer are in no swarm."""
+    """Forms a swarm of these hosts, at their IPv4 addresses on the LAN. They must not be in a swarm (``leave_swarm``).
+    Raises EngineError if that fails; then the hosts that answer are in no swarm."""
     first, *others = hosts
     address = first.lan.addresses[0]
     try:
@@ -31,12 +31,12 @@ async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
 
 
 async def leave_swarm(hosts: Iterable[PrivateHost]) -> None:
-    """End the swarm: every host that is in one leaves it. Overlay networks disappear; the caller removes their
-    containers. Hosts that do not answer stay in the swarm.
+    """Ends the swarm of these hosts: each host that is in one leaves it. Overlay networks disappear; the caller removes
+    their containers. Hosts that do not answer stay in the swarm.
 
-    The hosts leave one after the other: an engine tells the others that it leaves, and before version 28.3 it never
-    closes its port if it cannot tell enough of them within a second (moby, commit 16ed51d8;
-    ``swarm_node.keeps_port``)."""
+    The hosts leave one after the other, because an engine tells the others that it leaves. Before version 28.3 it never
+    closes its port if it cannot tell enough of them within a second (moby, commit 16ed51d8; ``swarm_node.keeps_port``).
+    """
     for host in hosts:
         with suppress(EngineError):  # 503: not in a swarm
             await swarm_node.leave(host.endpoint)

@@ -1,7 +1,7 @@
-"""The part of an engine in a swarm: it forms one, joins one, and leaves it.
+"""Makes an engine form a swarm, join one and leave it.
 
 Every member is a manager, because only a manager creates overlay networks. A swarm of managers accepts no changes once
-half of them are gone: a member leaves it by force.
+half of them are gone, so a member leaves it by force.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ STORED_S = 15
 
 @dataclass(frozen=True, slots=True)
 class SwarmNode:
-    """An engine as a node of a swarm. ``state`` as in /info (inactive, pending, active, error, locked); ``id`` and
-    ``address`` are empty if it is inactive."""
+    """An engine as a node of a swarm. ``state`` is that of ``/info`` (inactive, pending, active, error, locked). ``id``
+    and ``address`` are empty if the engine is in no swarm."""
 
     state: str
     id: str = ""
@@ -46,7 +46,7 @@ class SwarmNode:
 
 
 async def _ask(endpoint: str, name: str, *args: Any, **options: Any) -> Any:
-    """The result of a method of the SDK's client. Raises EngineError."""
+    """Calls the method ``name`` of the SDK's client of this engine and returns its result. Raises EngineError."""
     return await _call(endpoint, lambda client: getattr(client, name)(*args, **options))
 
 
@@ -59,39 +59,40 @@ async def _call[T](endpoint: str, ask: Callable[[Client], T]) -> T:
 
 
 async def read_node(endpoint: str) -> SwarmNode:
-    """The engine's node now. Raises EngineError."""
+    """Returns the current node of the engine. Raises EngineError."""
     swarm = mapping(mapping(await _ask(endpoint, "info")).get("Swarm"))
     return SwarmNode(*(text(swarm.get(name), 64) for name in ("LocalNodeState", "NodeID", "NodeAddr")))
 
 
 async def init(endpoint: str, address: str = "") -> str:
-    """Form a swarm of this engine alone, at ``address`` or at an address that the Engine chooses; returns the id of the
-    node. Raises EngineError, for example if it is in a swarm."""
+    """Forms a swarm of this engine alone and returns the id of its node. ``address`` is the address for other members;
+    if it is empty, the Engine chooses one. Raises EngineError, for example if the engine is in a swarm."""
     addresses = {"advertise_addr": address, "listen_addr": f"{address}:{PORT}"} if address else {}
     return str(await _ask(endpoint, "init_swarm", **addresses))
 
 
 async def read_swarm(endpoint: str) -> tuple[str, str]:
-    """The id of the engine's swarm, and the token with which another engine joins it as a manager. Raises
-    EngineError."""
+    """Returns the id of the engine's swarm, and the token with which another engine joins the swarm as a manager.
+    Raises EngineError."""
     swarm = mapping(await _ask(endpoint, "inspect_swarm"))
     return text(swarm.get("ID"), 64), text(mapping(swarm.get("JoinTokens")).get("Manager"), 256)
 
 
 async def join(endpoint: str, address: str, member: str, token: str) -> None:
-    """Join the swarm of the ``member`` at this IPv4 address; others reach this engine at ``address``. Raises
-    EngineError."""
+    """Makes the engine join the swarm of a member, whose IPv4 address is ``member``. The others reach this engine at
+    ``address``. Raises EngineError."""
     await _ask(endpoint, "join_swarm", [f"{member}:{PORT}"], token, f"{address}:{PORT}", address)
 
 
 async def leave(endpoint: str) -> None:
-    """Leave the swarm, which ends with its last manager. Raises EngineError."""
+    """Makes the engine leave its swarm by force. The swarm ends with its last manager. Raises EngineError."""
     await _ask(endpoint, "leave_swarm", force=True)
 
 
 async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNode:
-    """Wait while the engine is in a swarm that has no leader yet: until then it attaches no container to an overlay
-    network. Managers that all start at once elect one after 10 to 20 s. Returns the node. Raises EngineError."""
+    """Waits while the engine is in a swarm that has no leader yet, at most ``limit_s``, and returns its node. Until
+    there is a leader, the engine attaches no container to an overlay network. Managers that all start at once elect one
+    after 10 to 20 s. Raises EngineError."""
     end = time.monotonic() + limit_s
     while (node := await read_node(endpoint)).state == "pending" and time.monotonic() < end:
         await asyncio.sleep(POLL_S)
@@ -99,9 +100,9 @@ async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNod
 
 
 async def wait_until_stored(endpoints: Sequence[str]) -> None:
-    """Wait until every manager has stored which members the swarm has: a manager that ends before does not find the
-    others when it is started again. Changes are stored in order, so the event of a later change proves it. A manager
-    that has not stored them after ``STORED_S`` is logged; the swarm works. Raises EngineError."""
+    """Waits until every manager has stored which members the swarm has: a manager that ends before does not find the
+    others when it is started again. Changes are stored in order, so the event of a later change proves it. If a manager
+    has not stored them after STORED_S, logs a warning; the swarm works nevertheless. Raises EngineError."""
     now = int(time.time())
     name = f"netmodes-members-{secrets.token_hex(4)}"  # an earlier one may remain
     config = (await _ask(endpoints[0], "create_config", name, b"stored"))["ID"]
@@ -124,8 +125,8 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
 
 
 def keeps_port(pid: int) -> bool:
-    """Whether the dockerd with this pid listens on the port for overlay networks. If its engine is in no swarm, it has
-    kept the port of its former swarm, and cannot use the overlay networks of another one until it is restarted.
+    """Returns whether the dockerd with this pid listens on the port for overlay networks. If its engine is in no swarm,
+    it has kept the port of its former swarm. It cannot use the overlay networks of another swarm until it is restarted.
     Blocks."""
     process = Path(f"/proc/{pid}")
     try:
@@ -136,7 +137,8 @@ def keeps_port(pid: int) -> bool:
 
 
 def _listening(table: Path) -> list[str]:
-    """The inodes of sockets that listen on the port. A machine without IPv6 has no table for it."""
+    """Returns the inodes of the sockets that listen on GOSSIP_PORT. ``table`` is a file such as /proc/PID/net/tcp6; a
+    machine without IPv6 lacks it, which gives an empty list."""
     with suppress(OSError):
         rows = [line.split() for line in table.read_text().splitlines()[1:]]
         return [row[9] for row in rows if row[3] == "0A" and row[1].endswith(f":{GOSSIP_PORT:04X}")]

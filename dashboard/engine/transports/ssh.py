@@ -27,7 +27,8 @@ END_TIMEOUT_S = 0.5
 
 
 def ssh_command(endpoint: str) -> list[str]:
-    """The command for ``ssh://[USER@]HOST[:PORT][SOCKET]``. Raises EngineUnreachable for another address."""
+    """Returns the command that connects to ``ssh://[USER@]HOST[:PORT][SOCKET]``. Raises EngineUnreachable if
+    ``endpoint`` has another form."""
     try:
         parts = urlsplit(endpoint)
         port = parts.port
@@ -45,19 +46,20 @@ def ssh_command(endpoint: str) -> list[str]:
 
 
 def _host(netloc: str) -> str:
-    """The host as it is written: ``SplitResult.hostname`` is in lower case, and aliases in ssh_config(5) are not."""
+    """Returns the host as the user wrote it. ``SplitResult.hostname`` is in lower case, but aliases in ssh_config(5)
+    are case-sensitive."""
     address = netloc.rpartition("@")[2]
     return address[1:].partition("]")[0] if address.startswith("[") else address.partition(":")[0]
 
 
 def _not_a_host(endpoint: str) -> EngineUnreachable:
-    """The error for an address that ssh cannot use; a password in it is omitted."""
+    """Returns the error for an address that ssh cannot use. Its message omits a password in the address."""
     shown = re.sub(r"^(ssh://[^:@/\[]*):.*@", r"\1@", endpoint)
     return EngineUnreachable(f"“{shown}” is not the address of a host: write DOCKER_HOST=ssh://user@host:22.", 503)
 
 
 class SshConnection(urllib3.connection.HTTPConnection):
-    """One connection: an ssh process with a socket as its input and output."""
+    """A connection over an ssh process, whose input and output are a socket."""
 
     def __init__(self, command: list[str], timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
@@ -66,7 +68,8 @@ class SshConnection(urllib3.connection.HTTPConnection):
         self._message = ""
 
     def connect(self) -> None:
-        """Start ssh; raises OSError if it cannot be started. A refusal shows in ``getresponse``."""
+        """Starts ssh. Raises OSError if it cannot be started; if the remote host refuses, ``getresponse`` raises the
+        error."""
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -84,7 +87,7 @@ class SshConnection(urllib3.connection.HTTPConnection):
         self.sock = ours
 
     def getresponse(self) -> Any:
-        """The response; SshError with ssh's last message if ssh failed instead."""
+        """Returns the response. Raises SshError with ssh's last message if ssh has failed."""
         try:
             return super().getresponse()
         except (ConnectionError, http.client.BadStatusLine) as error:
@@ -92,7 +95,7 @@ class SshConnection(urllib3.connection.HTTPConnection):
             raise (SshError(self._message) if self._message else error) from error
 
     def close(self) -> None:
-        """Close the connection and end ssh; keep its last message if it has failed."""
+        """Closes the connection and ends ssh. If ssh has failed, keeps its last message."""
         super().close()
         process, self._process = self._process, None
         if process is None or process.stderr is None:
@@ -114,7 +117,7 @@ class SshConnection(urllib3.connection.HTTPConnection):
 
 
 class SshPool(urllib3.HTTPConnectionPool):
-    """At most ``MAX_CONNECTIONS`` connections to one host; further requests wait for one."""
+    """A pool of at most MAX_CONNECTIONS connections to one host. Further requests wait for a free connection."""
 
     def __init__(self, command: list[str], timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s, maxsize=MAX_CONNECTIONS, block=True)
@@ -127,7 +130,7 @@ class SshPool(urllib3.HTTPConnectionPool):
 
 
 class SshAdapter(PoolAdapter):
-    """The adapter of ``requests`` for an engine over SSH; ``command`` is that of ``ssh_command``."""
+    """The adapter of ``requests`` for an engine over SSH. ``command`` is the result of ``ssh_command``."""
 
     def __init__(self, command: list[str], timeout_s: float) -> None:
         super().__init__(SshPool(command, timeout_s))

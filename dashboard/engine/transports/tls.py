@@ -1,5 +1,5 @@
-"""HTTPS for ``requests``, with certificates as Docker's documentation creates them (“Protect the Docker daemon
-socket”)."""
+"""HTTPS for ``requests``, for certificates that were created as Docker's documentation describes (“Protect the Docker
+daemon socket”)."""
 
 import ssl
 from typing import Any
@@ -16,7 +16,7 @@ class TlsAdapter(requests.adapters.HTTPAdapter):
     """
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Make the pools, with a context that is not strict."""
+        """Creates the pools, with a TLS context that does not check strictly."""
         context = urllib3.util.ssl_.create_urllib3_context()
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         # While this is set, ssl does not allow verification to be turned off. urllib3 itself checks the host name if it

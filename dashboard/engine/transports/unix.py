@@ -1,4 +1,4 @@
-"""HTTP over a unix socket for requests, replacing the SDK's transport.
+"""HTTP over a unix socket for ``requests``. It replaces the SDK's transport.
 
 docker/transport/unixconn.py (7.2) does not close its socket when connect fails. Delete this module once it does.
 """
@@ -12,14 +12,14 @@ from dashboard.engine.transports.pool_adapter import PoolAdapter
 
 
 class UnixConnection(urllib3.connection.HTTPConnection):
-    """One connection to the socket at ``path``."""
+    """A connection to the unix socket at ``path``."""
 
     def __init__(self, path: str, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
-        """Connect; raises OSError."""
+        """Connects to the socket. Raises OSError if that fails."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(self.timeout if isinstance(self.timeout, int | float) else None)
@@ -31,7 +31,7 @@ class UnixConnection(urllib3.connection.HTTPConnection):
 
 
 class UnixPool(urllib3.HTTPConnectionPool):
-    """A pool of connections to one socket."""
+    """A pool of connections to one unix socket, which keeps up to ``size`` of them open."""
 
     def __init__(self, path: str, timeout_s: float, size: int) -> None:
         super().__init__("localhost", timeout=timeout_s, maxsize=size)
@@ -44,7 +44,7 @@ class UnixPool(urllib3.HTTPConnectionPool):
 
 
 class UnixAdapter(PoolAdapter):
-    """The adapter that a requests session mounts for one socket; keeps up to ``size`` connections open."""
+    """The adapter of ``requests`` for one unix socket. It keeps up to ``size`` connections open."""
 
     def __init__(self, path: str, timeout_s: float, size: int) -> None:
         super().__init__(UnixPool(path, timeout_s, size))

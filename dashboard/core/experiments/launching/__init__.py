@@ -1,1 +1,1 @@
-"""The launch of an experiment: the ports that it needs, and its progress."""
+"""What a launch needs, and its progress."""

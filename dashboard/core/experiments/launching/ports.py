@@ -1,7 +1,7 @@
-"""Ports of the machine: which ones a launch needs, and which process or container holds them.
+"""Ports of the machine: which ones a launch needs, and who holds them.
 
-A port is held by a process that listens on it, or by the Engine, which publishes it for a container. With docker-proxy,
-both are true: the proxy listens for the Engine. Without docker-proxy no process listens.
+A port is held by a process that listens on it, or by the Engine, which publishes it for a container. With docker-proxy
+both are true; without it no process listens.
 """
 
 import re
@@ -33,11 +33,10 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class PortUser:
-    """A running container of the engine and its published ports. ``name`` is what sentences call the container.
+    """A running container of the engine and its published ports. Sentences call it ``name``.
 
-    ``experiment`` is the experiment to which the container belongs. It is None if there is no experiment, or if the
-    sentence is shown on the page of that experiment. ``machine`` is the name of the container's machine, empty if the
-    experiment runs on one machine only.
+    ``experiment`` is its experiment, or None if it belongs to none, or to the one whose page shows the sentence.
+    ``machine`` is the name of its machine if the experiment runs on several.
     """
 
     container: str
@@ -49,8 +48,7 @@ class PortUser:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """The holder of a port. ``sentence`` names the process or container; ``experiment`` is the experiment to stop, None
-    if the holder belongs to none."""
+    """Who holds a port: a sentence, and the experiment to stop if the holder belongs to one."""
 
     port: HostPort
     sentence: str
@@ -58,8 +56,8 @@ class PortHolder:
 
 
 def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
-    """Returns the ports of the machine that the arms need: those that they publish, and those on which they listen in
-    host mode. Ports that the Engine chooses are not included."""
+    """The ports of the machine that the arms need: those that they publish, and those that they listen on in host mode.
+    Ports that the Engine chooses are not included."""
     modes = {arm.key: arm.mode for arm in arms}
 
     def ports() -> Iterator[HostPort]:
@@ -75,19 +73,18 @@ def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
 
 
 def ports_of(published: Iterable[PublishedPort]) -> tuple[HostPort, ...]:
-    """Returns the ports of the machine in a list of published ports."""
+    """The ports of the machine in a list of published ports."""
     return tuple(HostPort(one.host_port, one.protocol, one.host_address) for one in published if one.host_port)
 
 
 def port_in_message(message: str) -> int | None:
-    """Returns the port of the machine that a message of the Engine names, or None."""
+    """The port of the machine that a message of the Engine names."""
     match = _PORT_IN_MESSAGE.search(message)
     return int(match[1] or match[2]) if match else None
 
 
 def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[PortUser]) -> PortHolder | None:
-    """Returns the holder of a port of the machine. None if neither a listening socket of the machine (``listeners``)
-    nor a running container (``users``) holds it."""
+    """The holder of a port of the machine, if its ``listeners`` or the running containers show one."""
     publisher = next((user for user in users if any(_overlap(port, one) for one in user.ports)), None)
     listener = next((one for one in listeners if _listens(one, port)), None)
     if listener is None or (publisher is not None and _is_of_engine(listener)):
@@ -108,8 +105,8 @@ def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[P
 def held_ports(
     needed: Iterable[HostPort], listeners: Iterable[Listener], users: Sequence[PortUser], experiment: str = ""
 ) -> tuple[PortHolder, ...]:
-    """Returns the holders of the ``needed`` ports, each only once. Ports that the containers of ``experiment`` hold
-    count as free, because these containers are removed before the launch."""
+    """Who holds the ``needed`` ports, one entry for each holder; what ``experiment`` itself holds does not count,
+    because its containers are removed first."""
     own = [user for user in users if user.experiment is not None and user.experiment.id == experiment]
     containers = {user.container for user in own}
     others = [user for user in users if user not in own]
@@ -125,16 +122,14 @@ def held_ports(
 
 
 def _is_of_engine(listener: Listener) -> bool:
-    """Whether the listening process belongs to the Engine, such as docker-proxy, and so holds a port that the Engine
-    publishes."""
+    """Whether a process listens on behalf of the Engine, on a published port."""
     if listener.container is not None:
         return False
     return listener.process in _HOLDERS or bool(forwarder_name(listener.process))
 
 
 def _overlap(first: HostPort, second: HostPort) -> bool:
-    """Whether two ports cannot be bound at the same time: same port and protocol, and the same address or one for
-    all."""
+    """Whether two ports cannot be bound at the same time."""
     if (first.port, first.protocol) != (second.port, second.protocol):
         return False
     return first.address == second.address or bool({first.address, second.address} & _EVERYWHERE)

@@ -1,9 +1,12 @@
 """Builds a private host in a user namespace, then becomes the program that runs ``inside.sh`` in it.
 
 ``main`` runs as root of the machine, in a process of its own. It loads the filter of system calls, enters the host's
-cgroups, creates the host's namespaces, LAN and file system, and leaves the machine's files: no other file of the
-machine is visible. It imports little and makes system calls instead of starting programs, because it runs at each start
-of a host: a shell script that did the same took 0.15 s more processor time."""
+cgroups, and creates the host's namespaces, LAN and file system. This file system becomes its root: no other file of the
+machine remains visible.
+
+The module imports little and makes system calls instead of starting programs, because it runs at each start of a host:
+a shell script that did the same took 0.15 s more processor time.
+"""
 
 import os
 import sys
@@ -38,9 +41,17 @@ SPACES = {
 
 
 def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -> None:
-    """Becomes the host. ``folder`` has etc/, data/, disk, root, cgroups, limits, layers and daemon.json; ``run`` is the
-    short folder for sockets; ``base`` the machine's id of the host's root; ``program`` the filter in hexadecimal
-    digits, empty if the machine has none; with ``tied`` the host ends with the process that started this one."""
+    """Turns this process into the host; does not return.
+
+        name     the host name
+        folder   a folder with etc/, data/, disk, root, cgroups, limits, layers and daemon.json
+        run      the folder for sockets, whose path is short
+        base     the id on the machine of the host's root
+        program  the filter of system calls in hexadecimal digits, empty if the machine has none
+        tied     not empty: the host ends with the process that started this one
+
+    Exits with status 1 if a step fails in another program, which has printed why.
+    """
     os.umask(0o022)
     if tied:
         end_with_parent()
@@ -67,8 +78,9 @@ def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -
 
 
 def create_namespaces(name: str, owner: int) -> dict[str, int]:
-    """Creates the host's user namespace and the namespaces that it owns. Returns their open files. This process is in
-    the host's topmost cgroup, so that this cgroup is the root that the host sees."""
+    """Creates the host's user namespace and the namespaces that it owns. Returns open descriptors of them, by the names
+    in SPACES. ``owner`` is the id on the machine of the host's root. Call it while this process is in the host's
+    topmost cgroup, so that the host sees this cgroup as the root."""
     reader, writer = os.pipe()
     waiting, end = os.pipe()
     holder = os.fork()
@@ -97,7 +109,7 @@ def create_namespaces(name: str, owner: int) -> dict[str, int]:
 
 
 def _enter_namespaces(spaces: dict[str, int]) -> None:
-    """Enters the namespaces as root of the host."""
+    """Enters the namespaces and becomes root of the host."""
     for space, descriptor in spaces.items():
         os.setns(descriptor, SPACES[space])
     os.setgroups([])
@@ -111,8 +123,9 @@ def _enter(cgroups: list[str]) -> None:
 
 
 def write_limits(lines: list[str]) -> None:
-    """Writes limits: each line is a file and its value. A controller that cannot be delegated has no files, so its
-    limit fails; ``memory.swap.max`` is also missing where the kernel does not account for swap."""
+    """Writes limits: each line contains a file and its value. Ignores errors of ``cgroup.subtree_control``: a
+    controller that cannot be delegated has no files, so its limit fails. Also ignores that ``memory.swap.max`` is
+    missing, because the kernel may not account for swap."""
     for line in lines:
         file, _, value = line.partition(" ")
         try:
@@ -124,7 +137,8 @@ def write_limits(lines: list[str]) -> None:
 
 
 def _mount_disk(folder: str, owner: int) -> None:
-    """Mounts the host's disk, in this mount namespace only, so that it disappears with the host (``hosts.disk``)."""
+    """Mounts the host's disk if it has one. The mount is in this mount namespace only, so it disappears with the host
+    (``hosts.disk``)."""
     disk, data = f"{folder}/disk", f"{folder}/data"
     if not os.path.exists(disk):
         return

@@ -1,9 +1,10 @@
-"""System calls that the standard library does not have, and the program that loads a filter of system calls.
+"""System calls that the standard library does not have, and a program that loads a filter of system calls.
 
     python -I -S calls.py FILTER COMMAND…
 
-loads a filter, in hexadecimal digits, and executes the command. Imports little, because it runs before each host and
-terminal. Sources: mount(2), pivot_root(2), prctl(2), seccomp(2)."""
+loads the filter FILTER, in hexadecimal digits (none if it is empty), and executes the command. Imports little, because
+it runs before each host and terminal. Sources: mount(2), pivot_root(2), prctl(2), seccomp(2).
+"""
 
 import ctypes
 import os
@@ -25,20 +26,22 @@ def _check(result: int, what: str) -> None:
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """Mounts a file system, or changes a mount (mount(2)). Raises OSError, which names the target."""
+    """Mounts a file system, or changes a mount (mount(2)). ``kind`` is the type of the file system, ``options`` are its
+    options. Raises OSError with the target."""
     words = (os.fsencode(word) for word in (source, target, kind))
     _check(libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(options) or None), target)
 
 
 def bind_readonly(source: str, target: str) -> None:
-    """Mounts a file or folder at another place, read-only; its other attributes remain unchanged."""
+    """Mounts a file or folder at a second path, read-only. The other attributes of the mount remain unchanged."""
     mount(source, target, flags=BIND)
     kept = os.statvfs(target).f_flag & (NOSUID | NODEV | NOEXEC)
     mount("none", target, flags=BIND | REMOUNT | RDONLY | kept)
 
 
 def change_root(new: str, old: str) -> None:
-    """Makes ``new`` the root of this mount namespace, and removes the old one; ``old`` is a folder below ``new``."""
+    """Makes the folder ``new`` the root of this mount namespace, and removes the previous root. ``old`` is a folder
+    below ``new`` where the previous root is mounted meanwhile."""
     os.chdir(new)
     _check(libc.pivot_root(b".", os.fsencode(old)), new)
     os.chdir("/")
@@ -51,12 +54,13 @@ def set_host_name(name: str) -> None:
 
 
 def end_with_parent() -> None:
-    """From now on the kernel kills this process when its parent ends; a change of the user undoes that."""
+    """Makes the kernel kill this process when its parent ends. A later change of the user undoes that."""
     _check(libc.prctl(_PDEATHSIG, SIGKILL, 0, 0, 0), "prctl")
 
 
 def load_filter(program: bytes) -> None:
-    """Loads a filter for this process and all that it starts. Needs CAP_SYS_ADMIN."""
+    """Loads a filter of system calls for this process and all that it starts. ``program`` is the result of
+    ``filter_program``. Needs CAP_SYS_ADMIN."""
 
     class Program(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
@@ -66,7 +70,8 @@ def load_filter(program: bytes) -> None:
 
 
 def execute(command: list[str]) -> None:
-    """Becomes the command. Resets SIGPIPE and SIGXFSZ, which Python ignores: the command would inherit that."""
+    """Replaces this process with the command. Resets SIGPIPE and SIGXFSZ, because Python ignores them and the command
+    would inherit that."""
     for number in (SIGPIPE, SIGXFSZ):
         libc.signal(number, None)
     os.execvp(command[0], command)  # noqa: S606 - the command is not a shell's

@@ -1,4 +1,4 @@
-"""The file system of a private host in a user namespace. ``boot`` builds it; it imports as little as ``boot``."""
+"""Builds the file system of a private host in a user namespace. Runs in ``boot``, and imports as little as that."""
 
 import os
 
@@ -38,8 +38,13 @@ LINKS = {
 
 
 def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None:
-    """Builds the host's file system and makes it the root. It contains host/, the root of the host; the machine's proc
-    and sys, because the kernel permits new ones only if complete ones are visible; and layers of the template."""
+    """Builds the host's file system and makes it the root of this mount namespace.
+
+    It contains host/, which becomes the root of the host; the machine's proc and sys, because the kernel permits new
+    ones only if complete ones are visible; and the layers of the template. ``folder`` and ``run`` are those of
+    ``boot.main``. ``owner`` is the id on the machine of the host's root, ``users`` the descriptor of its user
+    namespace.
+    """
     tree = f"{folder}/tree"
     os.makedirs(tree, exist_ok=True)
     mount("netmodes-root", tree, "tmpfs", 0, "mode=0755,size=8m")
@@ -74,10 +79,13 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
 
 
 def _show_programs(root: str) -> None:
-    """Shows the machine's programs, or those of another root, inside the host and next to it.
+    """Mounts the programs of ``root`` (empty: those of the machine) in host/, and links to them from the folder above
+    it.
 
-    Without nosuid and nodev: runc cannot mount a file from here read-only if it has to keep them (docker run --init).
-    The set-user-ID bit has no effect in the host, because the machine's root is not a user there."""
+    The mounts have no nosuid and nodev: runc would have to keep them, and then could not mount a file from here
+    read-only (docker run --init). The set-user-ID bit has no effect in the host, because the machine's root is not a
+    user there.
+    """
     bind_readonly(f"{root}/usr", "usr")
     os.symlink("host/usr", "../usr")
     for place in PROGRAMS:
@@ -109,7 +117,8 @@ def _write_etc(name: str, folder: str, root: str) -> None:
 
 
 def _mount_state(folder: str, run: str, owner: int) -> None:
-    """Mounts the engine's data, the folder of its socket, and its files that must be empty after a restart."""
+    """Mounts the engine's data, the folder of its socket, an empty tmpfs for the state that must not survive a restart,
+    and the namespaces of the LAN."""
     data, execution = f".{folder}/data", f".{run}/exec"
     for place in (data, f".{run}"):
         os.makedirs(place)
@@ -123,9 +132,12 @@ def _mount_state(folder: str, run: str, owner: int) -> None:
 
 
 def _mount_layers(folder: str, users: int) -> list[str]:
-    """Mounts the layers of the template with the host's ids, which only the machine's root may do. Returns lines of
-    fstab(5), with which ``inside.sh`` mounts each layer in its place: the host may remove these second mounts when an
-    image is removed."""
+    """Mounts the layers of the template with the host's ids, which only the machine's root may do. ``users`` is the
+    descriptor of the host's user namespace.
+
+    Returns lines of fstab(5), with which ``inside.sh`` mounts each layer a second time, at its place in the data-root.
+    The host may remove these second mounts when an image is removed.
+    """
     idmap = f"X-mount.idmap=/proc/{os.getpid()}/fd/{users}"
     lines: list[str] = []
     for line in read_lines(f"{folder}/layers"):
@@ -139,8 +151,8 @@ def _mount_layers(folder: str, users: int) -> list[str]:
 
 
 def cgroup_mounts(name: str, own: list[str]) -> list[str]:
-    """The lines of fstab(5) for the hierarchies in which the host has a cgroup. ``own`` are lines of /proc/self/cgroup
-    of a process in the host's cgroup ``engine``."""
+    """Returns the lines of fstab(5) for the hierarchies in which the host ``name`` has a cgroup. ``own`` are the lines
+    of /proc/self/cgroup of a process in the host's cgroup ``engine``."""
     lines = []
     for line in own:
         _, controllers, place = line.split(":", 2)
@@ -155,14 +167,15 @@ def cgroup_mounts(name: str, own: list[str]) -> list[str]:
 
 
 def escape(path: str) -> str:
-    """A path, escaped as fstab(5) requires."""
+    """Returns ``path`` escaped for fstab(5)."""
     for character in ("\\", " ", "\t", "\n"):
         path = path.replace(character, f"\\{ord(character):03o}")
     return path
 
 
 def _find(root: str, place: str) -> str:
-    """The path in the root that provides the engine, otherwise the machine's."""
+    """Returns the path of ``place`` in ``root``, the root file system with the engine, if it exists there; otherwise
+    the machine's."""
     return f"{root}/{place}" if os.path.lexists(f"{root}/{place}") else f"/{place}"
 
 
