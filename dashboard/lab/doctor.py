@@ -139,7 +139,7 @@ def _host_check() -> Check:
         unlimited = f"their disks are not limited ({reason})" if reason else ""
         parts = (detail, filter_refusal(), copies, unlimited, _missing_limits())
         return Check("private hosts", ok=True, detail="; ".join(filter(None, parts)))
-    detail = "root of a private host is root of this machine: give one only to people whom you trust with root on it"
+    detail = "root of a private host is root of this machine: give it only to people who may be root on the machine"
     return Check("private hosts", ok=True, detail="; ".join(filter(None, (detail, _missing_limits()))))
 
 
@@ -147,7 +147,7 @@ def _missing_limits() -> str:
     """Returns a statement about the limits that this machine cannot impose on private hosts; empty if it can impose
     all."""
     missing = ", ".join(missing_controllers())
-    return f"they have no limits of {missing}: this machine lacks the cgroup controllers" if missing else ""
+    return f"no limits of {missing}: this machine lacks the cgroup controllers" if missing else ""
 
 
 def _lan_checks() -> list[Check]:
@@ -155,7 +155,7 @@ def _lan_checks() -> list[Check]:
     checks = []
     for lan in list_lans(configuration.data_dir()):
         running, ended = len(lan.hosts), len(lan.ended)
-        detail = f"private hosts that run: {running}"
+        detail = f"running private hosts: {running}"
         if ended:
             detail += (
                 f"; ended: {ended}. The server starts them again, or run "

@@ -159,7 +159,9 @@ class Supervisor:
         shared, self._confirmed_at = AdvisoryLock(advisory_lock.lab_of(machine)), time.monotonic()
         if not await asyncio.to_thread(shared.acquire):
             of = f"machine {machine}" if machine else "database"
-            raise LabBusyError(f"Another lab drives the experiments of this {of}: this one waits until it ends.")
+            raise LabBusyError(
+                f"Another lab drives the experiments of this {of}. This lab waits until the other one ends."
+            )
         stack.push_async_callback(asyncio.to_thread, shared.release)
         return shared
 

@@ -144,10 +144,10 @@ async def test_the_ended_hosts_of_a_lan_are_named(monkeypatch: pytest.MonkeyPatc
     lans = lans_of([host("a", "office"), host("b", "cellar")], [host("c", "office")])
     monkeypatch.setattr("dashboard.lab.doctor.list_lans", lambda _folder: lans)
     checks = {one.name: one for one in (await examine(FakeEngine(), private=False)).checks}
-    assert (checks["LAN cellar"].ok, checks["LAN cellar"].detail) == (True, "private hosts that run: 1")
+    assert (checks["LAN cellar"].ok, checks["LAN cellar"].detail) == (True, "running private hosts: 1")
     office = checks["LAN office"]
     assert not office.ok
-    assert office.detail.startswith("private hosts that run: 1; ended: 1. The server starts them again, or run ")
+    assert office.detail.startswith("running private hosts: 1; ended: 1. The server starts them again, or run ")
     assert "lan start office" in office.detail
     assert office.detail.endswith("lan remove office")
 
@@ -169,7 +169,7 @@ async def test_missing_limits_are_named(runtime: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr("dashboard.lab.doctor.missing_controllers", lambda: ("memory", "pids"))
     found = await examine(FakeEngine(), private=False)
     check = next(one for one in found.checks if one.name == "private hosts")
-    assert check.detail.endswith("; they have no limits of memory, pids: this machine lacks the cgroup controllers")
+    assert check.detail.endswith("; no limits of memory, pids: this machine lacks the cgroup controllers")
 
 
 async def test_a_machine_without_filters_of_system_calls_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

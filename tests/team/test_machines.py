@@ -147,7 +147,7 @@ def test_a_second_lab_of_the_machine_waits(lab2: Machine, deployment: TeamDeploy
     copy = deployment.folder / "copy"
     copy.mkdir(mode=0o700)
     (copy / "machine.json").write_bytes((lab2.folder / "machine.json").read_bytes())
-    sentence = "Another lab drives the experiments of this machine lab2: this one waits until it ends."
+    sentence = "Another lab drives the experiments of this machine lab2. This lab waits until the other one ends."
     second = Service(
         "copy-lab",
         deployment.folder,

@@ -194,15 +194,15 @@ class EngineTestbed(TestbedReader):
         """Starts an HTTP server in the namespace of the LAN's neighbour or router, named by ``place``."""
         async with self._namespace(place) as namespace:
             if refusal := await self._servers.serve(namespace, self._text(address), port):
-                raise NotTestableError(f"The LAN has no server: {refusal}.")
+                raise NotTestableError(f"The server on the LAN cannot start: {refusal}.")
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
         """Starts a DNS server at the address ``server`` of a private host. ``names`` maps names to addresses."""
         if self._target.host is None:
-            raise NotTestableError("A DNS server is started on private hosts only.")
+            raise NotTestableError("A DNS server can be started only on private hosts.")
         async with self._namespace(MACHINE) as namespace:
             if refusal := await self._servers.answer_names(namespace, self._text(server), names):
-                raise NotTestableError(f"The machine has no DNS server: {refusal}.")
+                raise NotTestableError(f"The DNS server on the machine cannot start: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
         """Starts an HTTP server in the machine's network namespace. Returns the kernel's error, empty if it has
@@ -213,7 +213,7 @@ class EngineTestbed(TestbedReader):
     async def write_file(self, path: str, text: str) -> None:
         """Overwrites a file of a private host in place, as the engine sees the file. ``close`` restores the content."""
         if self._target.host is None:
-            raise NotTestableError("The files of a machine are changed on private hosts only.")
+            raise NotTestableError("The files of a machine can be changed only on private hosts.")
         pid = self._target.pid
         if (before := await asyncio.to_thread(read_inside, pid, path)) is not None:
             self._files.setdefault(path, before)

@@ -17,7 +17,7 @@ async def firewall_command(target: ClaimEngine, argv: Sequence[str]) -> list[str
         return list(argv)
     host = target.host
     if host is None or target.data_dir is None:
-        raise NotTestableError("Firewall programs run on private hosts only.")
+        raise NotTestableError("Firewall programs can run only on private hosts.")
     if argv[0] == "firewall-cmd":
         bus = private_host.RUN / host.id / "bus"
         return ["env", f"DBUS_SYSTEM_BUS_ADDRESS=unix:path={bus}", *argv]

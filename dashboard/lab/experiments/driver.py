@@ -266,7 +266,7 @@ class ExperimentDriver:
         self._launched = True
         running = self._recorder.arms(ArmStatus.RUNNING)
         if not running:
-            await self._fail("No container is running: see each column for why.")
+            await self._fail("No container is running: see each column for the reason.")
             return
         # Before the phase is RUNNING, because a waiting measurement then starts at once and needs all clients.
         await gather_all(self._other.observe(), self._observe_other_namespaces())

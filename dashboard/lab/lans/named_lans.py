@@ -37,7 +37,7 @@ ENGINES_S = 5.0
 #: The limits of each host of a LAN that a page creates.
 LIMITS = HostLimits()
 REMOVED = "The LAN of this host was removed."
-OWN = "The engine of this host is the server's own now."
+OWN = "The server itself now uses the engine of this host."
 
 
 class NamedLans:

@@ -14,7 +14,7 @@ from dashboard.latency.remote_clients import ClientLostError
 #: longer carries a run's blocks. A run waits for an answer this much longer than the time for the block.
 POLL_S = 5.0
 CARRIER_S = 12.0
-NO_CARRIER = "No web process relays the measurement to {0}. Start it again."
+NO_CARRIER = "No web process relays the measurement to {0}. Start the measurement again."
 
 
 class ClientLine:

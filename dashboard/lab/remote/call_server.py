@@ -104,7 +104,7 @@ async def run_call(supervisor: Supervisor, message: rpc.CallMessage, write: Call
     """
     call = rpc.REMOTE_CALLS.get(message.name)
     if call is None:
-        raise LabUnavailableError("The lab has no such call. Update lab and pages to the same version.")
+        raise LabUnavailableError("The lab has no such call. Update the lab and the web process to the same version.")
     values = _decode(call, message.arguments)
     result = await call.function(await rpc.call_target(supervisor, call, message.host), *values)
     if not call.streams:

@@ -82,8 +82,8 @@ async def _workshop(slug: str, digest: str) -> Workshop:
     workshop = await asyncio.to_thread(library().get, slug)
     if workshop is None or workshop.digest != digest:
         raise StepLockedError(
-            "The lab has no such workshop, or another version of it. Copy it to the folder “workshops” of both "
-            "processes."
+            "The lab does not have this workshop, or has another version of it. Copy the workshop to the folder "
+            "“workshops” in the data folder of the lab's machine."
         )
     return workshop
 

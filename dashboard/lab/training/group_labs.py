@@ -74,7 +74,7 @@ class GroupLabs:
             if opened.lab is None:
                 context = await self._context(opened)
                 if opened.stack is None:
-                    raise HostUnavailableError("This private host is gone.")
+                    raise HostUnavailableError("This private host no longer exists.")
                 opened.lab = Lab(context, locks=self._locks)
                 opened.stack.push_async_callback(opened.lab.close)
                 await opened.lab.start()

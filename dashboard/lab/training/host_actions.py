@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 READY_S = 60.0
 #: Options of the daemon that limit the size of containers' logs, because the disk is not cleaned up during a session.
 DAEMON: dict[str, Any] = {"log-driver": "json-file", "log-opts": {"max-size": "1m", "max-file": "2"}}
-INTERRUPTED = "Your host was moved to another machine. Repeating your steps was interrupted; do the rest again."
-RESTARTED = "Its engine exited and was restarted with its containers. Those that were running were started again."
+INTERRUPTED = "Your host was moved to another machine. The repetition of your steps was interrupted. Do the rest again."
+RESTARTED = "The engine exited and was restarted. Containers that were running were started again."
 SERVER_STOPPED = "The server was stopped."
 
 
@@ -107,7 +107,7 @@ class HostActions:
                     await self._stop(record, HostStage.FAILED, record.desired, action.reason)
                 case ActionKind.RESET:
                     await self._note(record.group, is_moved=False)  # a clean host is wanted, without the steps
-                    await self._stop(record, HostStage.QUEUED, DesiredState.RUNNING, "It was reset.")
+                    await self._stop(record, HostStage.QUEUED, DesiredState.RUNNING, "The host was reset.")
                     await self._start(replace(record, host="", is_moved=False))
         except (PrivateHostError, EngineError) as error:
             log.warning("the host of %s failed: %s", record.group, error)
@@ -144,12 +144,12 @@ class HostActions:
         await self._context.database.run(group_host_store.note, group, since=self._context.clock(), **fields)
 
     async def _note_end(self, record: HostRecord, stage: HostStage, desired: DesiredState, reason: str) -> None:
-        await self._labs.mark_stopped(record.host, f"Its private host is gone. {reason}")
+        await self._labs.mark_stopped(record.host, f"Its private host no longer exists. {reason}")
         changes = (record.desired, stage, desired, reason, self._context.clock())
         await self._context.database.run(group_host_store.note_end, record.group, *changes)
 
     async def _start(self, record: HostRecord) -> None:
-        await self._labs.mark_stopped(record.host, "Its private host is gone.")
+        await self._labs.mark_stopped(record.host, "Its private host no longer exists.")
         template = await self._get_template()
         async with self._slots:
             identity = secrets.token_hex(4)
@@ -184,7 +184,7 @@ class HostActions:
     async def _restart(self, record: HostRecord) -> None:
         exited = self.hosts[record.host]
         self.engine_exits[record.group] = [*self.engine_exits[record.group][-9:], self._context.clock()]
-        await self._note(record.group, state=HostStage.STARTING, reason="Its engine exited and is being restarted.")
+        await self._note(record.group, state=HostStage.STARTING, reason="The engine exited and is being restarted.")
         host = await start_with_containers(exited, record.limits, READY_S, slot=self._slots)
         self.hosts[host.id] = host
         await self._note_ready(host, record, INTERRUPTED if record.is_moved else RESTARTED)

@@ -49,10 +49,10 @@ async def repeat_steps(context: Context, group: str) -> str:
                     failed.append(command)
     except (EngineError, TimeoutError) as error:
         log.warning("group %s: repeating its steps ended after %d commands: %s", group, done, error)
-        return f"{done} of {len(commands)} commands of your steps were repeated; do the rest again."
+        return f"{done} of {len(commands)} commands of your steps were repeated. Do the rest again."
     if failed:
         return (
-            f"{done - len(failed)} of {len(commands)} commands of your steps were repeated; this one failed: "
+            f"{done - len(failed)} of {len(commands)} commands of your steps were repeated. The first that failed: "
             f"{failed[0].line[:200]}"
         )
     return f"{_count(len(commands))} of your steps {'was' if len(commands) == 1 else 'were'} repeated."

@@ -57,7 +57,10 @@ async def test_a_run_that_has_not_begun_is_waited_for() -> None:
 async def test_without_a_web_process_clients_have_a_reason_and_blocks_fail() -> None:
     line = ClientLines().open("run", ["lab2"])
     (client,) = await line.clients()
-    assert (client.state, client.problem) == (None, "No web process relays the measurement to lab2. Start it again.")
+    assert (client.state, client.problem) == (
+        None,
+        "No web process relays the measurement to lab2. Start the measurement again.",
+    )
     assert await line.ask("lab2", BLOCK, 0.0) == {"error": client.problem}
 
 

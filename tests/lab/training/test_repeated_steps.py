@@ -86,7 +86,7 @@ async def test_a_failed_command_is_named_and_the_others_are_run(
 ) -> None:
     lines = perform(monkeypatch, "", "No such container.")
     sentence = await repeat_steps(harness.context, harness.group(1))
-    assert sentence == f"2 of 3 commands of your steps were repeated; this one failed: {STOP}"
+    assert sentence == f"2 of 3 commands of your steps were repeated. The first that failed: {STOP}"
     assert len(lines) == 3
 
 
