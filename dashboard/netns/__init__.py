@@ -1,1 +1,1 @@
-"""The kernel: network namespaces, read from outside over netlink and sock_diag."""
+"""Reads network namespaces from outside, over netlink and sock_diag, and sends packets from inside them."""

@@ -1,4 +1,4 @@
-"""A small HTTP server of this process in another network namespace. It answers with the client's address."""
+"""A small HTTP server that this process runs in another network namespace. Each answer states the client's address."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class AddressServer:
 
     @classmethod
     async def open(cls, namespace: Namespace, port: int) -> AddressServer:
-        """Listens on all addresses. Several processes can serve the same port. Raises OSError or NamespaceGone."""
+        """Starts a server that listens on all addresses of the namespace. Several processes can serve the same port.
+        Raises OSError or NamespaceGone."""
         return cls(await namespace.arun(lambda: _listen(port), discard=socket.socket.close))
 
     def close(self) -> None:
@@ -90,7 +91,8 @@ def _listen(port: int) -> socket.socket:
 
 
 async def _answer(connection: socket.socket) -> None:
-    """Answers one request."""
+    """Reads one request and answers with the client's address. Closes the connection without an answer after TIMEOUT_S,
+    or if the request is too long."""
     try:
         reader, writer = await asyncio.open_connection(sock=connection, limit=MAX_REQUEST_BYTES)
     except OSError:

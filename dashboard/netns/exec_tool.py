@@ -44,12 +44,13 @@ async def run_inside(
     limit_bytes: int = 200_000,
     on_exit: Callable[[int | None], None] | None = None,
 ) -> AsyncGenerator[str]:
-    """Run ``argv`` with the machine's files and the namespace's network; yields stdout and stderr together.
+    """Runs ``argv`` with the machine's files and the namespace's network. Yields stdout and stderr together, as text.
 
-    ``resolv_conf`` and ``hosts``, a file or its contents, appear in the program's ``/etc``, read-only and in a mount
-    namespace of its own. Everything is killed after ``timeout_s`` seconds, after ``limit_bytes`` (a last line reports
-    it) or when the caller stops: use ``contextlib.aclosing``. ``on_exit`` receives the exit status, None if it was
-    killed. Raises NamespaceGone if ``namespace`` is closed.
+    ``resolv_conf`` and ``hosts``, each a file or its contents, replace the files of these names in the program's
+    ``/etc``, read-only and in a mount namespace of its own. All processes of the program are killed after ``timeout_s``
+    seconds, after ``limit_bytes`` (in both cases a last line reports it), or when the caller stops: use
+    ``contextlib.aclosing``. ``on_exit`` is called with the exit status, None if the program was killed. Raises
+    NamespaceGone if ``namespace`` is closed.
     """
     if namespace.fd < 0:
         raise NamespaceGone("the namespace was closed")
@@ -85,8 +86,8 @@ def _write(path: Path, contents: bytes) -> Path:
 
 
 def _command(fd: int, pairs: list[str]) -> list[str]:
-    """The command that enters the namespace before the program runs. /sys is not remounted: it remains the
-    machine's."""
+    """Returns the command that enters the namespace and executes the words that follow it. ``fd`` is the descriptor of
+    the namespace, ``pairs`` are files and their mount points. /sys is not remounted: it remains the machine's."""
     enter = ["nsenter", f"--net=/proc/self/fd/{fd}", "--"]
     if not pairs:
         return enter
@@ -130,11 +131,11 @@ async def _run(
 
 
 class _Session:
-    """A command that leads its own session. It is reaped only after the whole session was killed, so its pid cannot be
-    reused before.
+    """A command that leads its own session. It is reaped only after the whole session has been killed, so that its pid
+    cannot be reused before.
 
-    Its pipe is read here, not by the loop: uvloop closes a pipe's descriptor and lets the file object close the same
-    number again, which may by then belong to another thread (``UVSocketHandle._close``).
+    This class reads the pipe itself, without the loop: uvloop closes a pipe's descriptor and lets the file object close
+    the same number again, which may by then belong to another thread (``UVSocketHandle._close``).
     """
 
     def __init__(self, command: list[str], fd: int) -> None:
@@ -153,11 +154,11 @@ class _Session:
         self.ended = asyncio.Event()
 
     def watch(self) -> None:
-        """Kill the rest of the session when the command exits, so that its output ends."""
+        """Kills the rest of the session when the command exits, so that the output ends."""
         asyncio.get_running_loop().add_reader(self._pidfd, self._kill)
 
     async def read(self, most: int) -> bytes:
-        """The next output; empty at the end."""
+        """Returns the next output, at most ``most`` bytes; empty at the end."""
         while True:
             try:
                 return os.read(self._out.fileno(), most)
@@ -183,11 +184,12 @@ class _Session:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def forget(self) -> None:
-        """Unregister from the loop."""
+        """Removes the callback of ``watch`` from the loop."""
         asyncio.get_running_loop().remove_reader(self._pidfd)
 
     def end(self) -> int | None:
-        """Kill what is still running; returns the exit status, None if the command was killed."""
+        """Kills the processes of the session that still run. Returns the exit status; None if the command was
+        killed."""
         self._kill_all()
         status = self._process.wait()
         os.close(self._pidfd)

@@ -1,4 +1,5 @@
-"""Small files as another process sees them; its symbolic links never resolve against our own root."""
+"""Reads and writes small files as another process sees them. Symbolic links of that process never lead into the file
+system of this process."""
 
 import ctypes
 import errno
@@ -18,7 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_inside(pid: int, path: str, flags: int = os.O_RDONLY) -> int | None:
-    """A descriptor of ``path`` as process ``pid`` sees it; None if it cannot be opened.
+    """Opens ``path`` as process ``pid`` sees it, and returns the descriptor; None if it cannot be opened.
 
     Uses openat2(2) with RESOLVE_IN_ROOT on ``/proc/PID/root``: absolute links and ``..`` stay inside the process's root
     and mounts. Needs Linux 5.6.
@@ -51,7 +52,7 @@ def open_inside(pid: int, path: str, flags: int = os.O_RDONLY) -> int | None:
 
 
 def shows_files(pid: int) -> bool:
-    """Whether the files that process ``pid`` sees can be read, which means that it has not ended."""
+    """Returns whether the files that process ``pid`` sees can be read. This is false once the process has ended."""
     try:
         Path(f"/proc/{pid}/root").stat()
     except OSError:
@@ -60,7 +61,8 @@ def shows_files(pid: int) -> bool:
 
 
 def read_inside(pid: int, path: str) -> bytes | None:
-    """The contents of a regular file of at most 1 MiB as process ``pid`` sees it; None for anything else.
+    """Returns the contents of a regular file of at most 1 MiB as process ``pid`` sees it; None for any other file, and
+    if it cannot be read.
 
     The type is checked before the file is opened for reading, so that no device or pipe is opened.
     """
@@ -84,7 +86,7 @@ def read_inside(pid: int, path: str) -> bytes | None:
 
 
 def write_inside(pid: int, path: str, content: bytes) -> bool:
-    """Replaces the contents of an existing regular file as process ``pid`` sees it; returns whether that succeeded."""
+    """Replaces the contents of an existing regular file as process ``pid`` sees it. Returns whether that succeeded."""
     found = open_inside(pid, path, os.O_PATH)
     if found is None:
         return False

@@ -20,19 +20,20 @@ _PREFIX = {Family.INET: "ip", Family.INET6: "ip6"}
 
 @dataclass(frozen=True, slots=True)
 class _KernelFacts:
-    """The address families that have tables of legacy iptables, and those with a filter that also sees packets within a
-    bridge (bridge-nf-call-iptables)."""
+    """The address families of a namespace that have tables of legacy iptables (``legacy``), and those whose rules also
+    apply to packets within a bridge (``bridged``, bridge-nf-call-iptables)."""
 
     legacy: frozenset[Family]
     bridged: frozenset[Family]
 
 
 async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[str]) -> FirewallRules:
-    """The rules that concern requests. ``backend`` is the firewall backend that the Engine reports; it is empty for
-    Podman, which reports none and may use nftables. ``bridges`` are those of the namespace.
+    """Returns the rules that concern requests. ``backend`` is the firewall backend that the Engine reports; it is empty
+    for Podman, which reports none and may use nftables. ``bridges`` are the names of the namespace's bridges.
 
     Never raises an error of the namespace or of a tool: the result contains the reason for rules that could not be
-    read."""
+    read.
+    """
     try:
         facts = await namespace.arun(_read_facts)
         commands = {family: _save_commands(family, legacy=family in facts.legacy) for family in Family}
@@ -49,8 +50,8 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
 
 
 async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """The nat rules of one family with their counters, from the first tool that lists any; if none does, the listing of
-    the last tool."""
+    """Returns the nat rules of one family with their counters, from the first tool that lists any. If no tool does,
+    returns the listing of the last tool. ``backend`` is that of ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -65,7 +66,8 @@ async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = F
 
 
 async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """All rules of one family with their counters: those of iptables, then those of nftables if the Engine uses it."""
+    """Returns all rules of one family with their counters: those of iptables, then those of nftables if the Engine uses
+    it. ``backend`` is that of ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -82,14 +84,15 @@ async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool
 
 
 async def read_numbered_rules(namespace: Namespace, *, ipv6: bool = False) -> tuple[Listing, Listing]:
-    """All rules of nftables with their handles, and those of one family that iptables wrote with it."""
+    """Returns two listings: all rules of nftables with their handles, and the rules of one family that iptables has
+    created in nftables."""
     save = "ip6tables-nft-save" if ipv6 else "iptables-nft-save"
     listed, saved = await asyncio.gather(_run(namespace, ("nft", "-a", "list", "ruleset")), _run(namespace, (save,)))
     return listed, saved
 
 
 async def has_legacy_rules(namespace: Namespace, *, ipv6: bool = False) -> bool:
-    """Whether iptables with the legacy backend has tables of one family. Raises NamespaceGone or OSError."""
+    """Returns whether iptables with the legacy backend has tables of one family. Raises NamespaceGone or OSError."""
     facts = await namespace.arun(_read_facts)
     return (Family.INET6 if ipv6 else Family.INET) in facts.legacy
 
@@ -107,7 +110,8 @@ def _read_facts() -> _KernelFacts:
 
 
 def _save_commands(family: Family, *, legacy: bool) -> tuple[str, ...]:
-    """The commands that print all tables; each variant of iptables has tables of its own."""
+    """Returns the commands that print all tables of a family. Each variant of iptables has tables of its own; those of
+    the legacy variant are included if ``legacy`` is true."""
     prefix = _PREFIX[family]
     variants = ["nft", "legacy"] if legacy else ["nft"]
     own = [f"{prefix}tables-{variant}-save" for variant in variants]

@@ -1,4 +1,4 @@
-"""Finds out what this kernel supports, in a temporary namespace."""
+"""Finds out what this kernel supports, by trying it."""
 
 import os
 import socket
@@ -21,11 +21,11 @@ _PARENT = b"parent0"
 
 
 def link_kinds() -> dict[str, bool]:
-    """For each of ``KINDS``, whether this process can create such a link. All are False if no namespace can be created
-    (without CAP_SYS_ADMIN).
+    """Returns for each of KINDS whether this process can create such a link. All are False if no namespace can be
+    created (without CAP_SYS_ADMIN).
 
-    Each is created in a temporary namespace that ends with the call (a few milliseconds). The kernel loads the module
-    of a kind if it exists, as for Docker. Call it in a thread.
+    Creates the links in a temporary namespace, which ends with the call (a few milliseconds). The kernel loads the
+    module of a kind if it exists, as it does for Docker. Call it in a thread.
     """
     try:
         return in_thread(_try_all)
@@ -65,7 +65,8 @@ def _make(opened: socket.socket, kind: str, name: bytes, lower: int = 0) -> bool
 
 
 def can_enter_namespaces() -> bool:
-    """Whether setns(2) into a network namespace is permitted (CAP_SYS_ADMIN), tried on our own namespace."""
+    """Returns whether this process may enter a network namespace with setns(2) (CAP_SYS_ADMIN). Tries it on its own
+    namespace."""
     try:
         descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Name lookups as a program in a namespace does them: the hosts file first, then the name servers."""
+"""Looks names up as a program in a namespace would: first in the hosts file, then with the name servers."""
 
 import asyncio
 import socket
@@ -35,12 +35,12 @@ async def lookup(
     hosts: Sequence[HostsEntry],
     timeout_s: float = 1.0,
 ) -> Lookup:
-    """Look ``name`` up with the given files, from sockets created inside ``namespace``. Never raises for network
-    failures: the outcome is then ``no answer``.
+    """Looks ``name`` up with this resolver configuration and hosts file, from sockets created inside ``namespace``.
+    Never raises an error of the network: the outcome is then ``no answer``.
 
-    A and AAAA are queried concurrently, over UDP, and over TCP if the answer was truncated. ``timeout_s`` covers
-    everything. ``time_us`` runs from the first query to the deciding answer. Without a readable resolver nothing is
-    queried.
+    A and AAAA are queried concurrently, over UDP, and again over TCP if the answer was truncated. ``timeout_s`` applies
+    to the whole lookup. The result's ``time_us`` is measured from the first query to the deciding answer. If the
+    resolver configuration cannot be read, nothing is queried.
     """
     plan = lookup_plan(name, hosts, resolver)
     if plan.answers:
@@ -80,7 +80,7 @@ def _rank(found: Lookup) -> int:
 
 
 async def _ask(namespace: Namespace, name: str, server: str, timeout_s: float) -> tuple[str, tuple[str, ...], bool]:
-    """The outcome, the addresses, and whether any query was sent."""
+    """Queries one server for A and AAAA. Returns the outcome, the addresses, and whether any query was sent."""
     try:
         questions = [dns.message.make_query(name, kind) for kind in _TYPES]
     except (dns.exception.DNSException, UnicodeError, ValueError):
@@ -108,7 +108,8 @@ async def _ask(namespace: Namespace, name: str, server: str, timeout_s: float) -
 async def _collect(
     opened: socket.socket, questions: Sequence[dns.message.Message], answers: dict[int, dns.message.Message]
 ) -> None:
-    """Fill ``answers`` by the queries' ids until each has one."""
+    """Receives answers and stores them in ``answers`` by their ids, until each question has one. Raises TimeoutError
+    after too many datagrams that answer none."""
     loop = asyncio.get_running_loop()
     for _ in range(_MAX_DATAGRAMS):
         wire = await loop.sock_recv(opened, _DATAGRAM_BYTES)
@@ -154,8 +155,8 @@ async def _receive_exactly(opened: socket.socket, count: int) -> bytes:
 
 
 def _open(server: str, kind: int) -> tuple[socket.socket, tuple[str, int] | tuple[str, int, int, int]]:
-    """A socket in the namespace of the calling thread, and the server's address: the index of a ``%zone`` is that of an
-    interface in this namespace."""
+    """Opens a socket in the namespace of the calling thread. Returns it with the server's address. In an IPv6 address
+    with ``%zone``, the zone is an interface of this namespace."""
     host, _, zone = server.partition("%")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, kind | socket.SOCK_CLOEXEC)
@@ -175,7 +176,7 @@ def _close(pair: tuple[socket.socket, object]) -> None:
 
 
 def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...]]:
-    """The outcome of the answers for A and AAAA, and the addresses."""
+    """Returns the outcome of the answers for A and AAAA, and the addresses that they contain."""
     addresses: dict[str, None] = {}
     outcomes: list[str] = []
     for answer in sorted(answers, key=_kind):
@@ -195,7 +196,8 @@ def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...
 
 
 def _in_order(address: str) -> tuple[bool, bytes]:
-    """IPv4 first, then by number: servers shuffle their answers, and the order must not look like a difference."""
+    """Returns the sort key of an address: IPv4 first, then by number. Servers shuffle their answers, and the order must
+    not appear as a difference."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return (family == socket.AF_INET6, socket.inet_pton(family, address))
 

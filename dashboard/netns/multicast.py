@@ -19,7 +19,7 @@ _IP_MULTICAST_ALL = 49
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A namespace, and the index of its link on which a socket joins the group."""
+    """A namespace in which a socket joins the group, and the index of the link on which it joins."""
 
     namespace: Namespace
     link: int
@@ -27,8 +27,8 @@ class Receiver:
 
 @dataclass(slots=True)
 class Arrivals:
-    """By receiver: ``senders`` has the source, ``address:port``, of the datagram that arrived, ``errors`` the reason
-    why the receiver could not take part."""
+    """The result for each receiver, by its key: in ``senders`` the source (``address:port``) of the datagram that
+    arrived, in ``errors`` the reason why the receiver could not take part. A receiver in neither received nothing."""
 
     senders: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
@@ -37,8 +37,9 @@ class Arrivals:
 async def send_to_group(
     sender: Namespace, link: int, group: str, port: int, receivers: Mapping[str, Receiver], wait_s: float = WAIT_S
 ) -> Arrivals:
-    """Send one datagram to an IPv4 group over the link with this index of ``sender``. The TTL is 1: no router forwards
-    it. Never raises for network failures."""
+    """Sends one datagram to an IPv4 group, and returns where it arrived within ``wait_s`` seconds. The datagram leaves
+    the namespace ``sender`` over the link with the index ``link``. Its TTL is 1: no router forwards it. Never raises an
+    error of the network."""
     arrivals = Arrivals()
     token = secrets.token_hex(8).encode()
     with ExitStack() as opened:
@@ -92,12 +93,13 @@ def _open_sender(link: int) -> socket.socket:
 
 
 def _mreqn(link: int, group: str = "") -> bytes:
-    """``struct ip_mreqn`` (ip(7)): the group, if one is given, no address, and the index of a link."""
+    """Returns ``struct ip_mreqn`` (ip(7)) with the index of a link and, if given, a group; without a local address."""
     return struct.pack("=4s4si", socket.inet_aton(group) if group else bytes(4), bytes(4), link)
 
 
 async def _receive(opened: socket.socket, token: bytes, wait_s: float) -> str:
-    """The source of the datagram with this token; empty if it does not arrive in time."""
+    """Waits for the datagram with this token and returns its source (``address:port``); empty if it does not arrive in
+    time."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(opened.fileno(), readable.set)

@@ -1,6 +1,7 @@
-"""Network namespaces: opened by descriptor, entered by a thread that ends afterwards.
+"""Opens network namespaces, and runs functions in them.
 
-setns(2) moves only the calling thread, so a thread that has entered a namespace is never reused.
+setns(2) moves only the calling thread. So a new thread enters the namespace and ends after the function: it is never
+reused.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
 
 @contextmanager
 def pinned_pid(pid: int) -> Iterator[None]:
-    """Guarantee that ``pid`` names the same process throughout the block.
+    """Guarantees that ``pid`` names the same process throughout the ``with`` block.
 
     Raises NamespaceGone if the process does not exist or ends before the block does: the kernel does not reuse a pid
     while its process is held by a pidfd and alive (pidfd_open(2)).
@@ -54,9 +55,12 @@ def pinned_pid(pid: int) -> Iterator[None]:
 
 
 def namespace_file(pid: int, kind: str) -> str:
-    """The file of a process's namespace. The main thread of Podman's service may remain in the network namespace of a
-    removed container or of Podman's bridges, so the network namespace of most threads is used. The name of a rootless
-    service is ``exe``, since it has re-executed itself as /proc/self/exe."""
+    """Returns the path of the file of a process's namespace; ``kind`` is its name in /proc/PID/ns.
+
+    The main thread of Podman's service may remain in the network namespace of a removed container or of Podman's
+    bridges, so for this service the network namespace of most threads is used. The name of a rootless service is
+    ``exe``, since it has re-executed itself as /proc/self/exe.
+    """
     process = Path(f"/proc/{pid}")
     if kind == "net" and (process / "comm").read_text(errors="replace").strip() in {"podman", "exe"}:
         threads: dict[int, list[Path]] = {}
@@ -69,7 +73,8 @@ def namespace_file(pid: int, kind: str) -> str:
 
 
 def open_namespace_of(pid: int, kind: str) -> int:
-    """A descriptor of ``/proc/PID/ns/KIND``. Raises NamespaceGone, or PermissionError without the privilege."""
+    """Opens ``/proc/PID/ns/KIND`` and returns the descriptor. Raises NamespaceGone, or PermissionError without the
+    privilege."""
     descriptor = -1
     try:
         with pinned_pid(pid):
@@ -82,7 +87,7 @@ def open_namespace_of(pid: int, kind: str) -> int:
 
 
 def in_thread[T](fn: Callable[[], T]) -> T:
-    """Run ``fn`` in a new thread, wait, and return or raise its result."""
+    """Runs ``fn`` in a new thread and waits for it. Returns its result or raises its exception."""
     outcome = _Outcome(fn)
     thread = threading.Thread(target=outcome.run, name="netns visit", daemon=True)
     thread.start()
@@ -91,8 +96,8 @@ def in_thread[T](fn: Callable[[], T]) -> T:
 
 
 async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
-    """``in_thread`` without blocking the loop. The loop's thread pool is not used, because calls to an engine that
-    hangs can fill it. If the caller is cancelled meanwhile, ``discard`` receives the result."""
+    """Like ``in_thread``, without blocking the event loop. The loop's thread pool is not used, because calls to an
+    engine that hangs can fill it. If the caller is cancelled meanwhile, ``discard`` is called with the result."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     outcome = _Outcome(fn)
@@ -125,7 +130,7 @@ async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] |
 
 
 class _Outcome[T]:
-    """The result or exception of a function that ran in another thread."""
+    """Runs a function in one thread, and returns its result or raises its exception in another."""
 
     def __init__(self, fn: Callable[[], T]) -> None:
         self._fn = fn
@@ -148,15 +153,16 @@ class _Outcome[T]:
 
 
 class Namespace:
-    """An open network namespace, kept alive by a descriptor even without processes.
+    """An open network namespace. The descriptor keeps it alive even without processes.
 
-    ``inode`` is the inode of ``/proc/PID/ns/net``. Close it, or use it as a context manager.
+    ``inode`` is the inode of ``/proc/PID/ns/net``. Close the namespace, or use it as a context manager.
     """
 
     __slots__ = ("_fd", "inode")
 
     def __init__(self, fd: int) -> None:
-        """Take ownership of ``fd``; raises NamespaceGone if it does not refer to a network namespace."""
+        """Takes ownership of the descriptor ``fd``. Raises NamespaceGone if it does not refer to a network
+        namespace."""
         self._fd = fd
         try:
             kind = fcntl.ioctl(fd, _NS_GET_NSTYPE)
@@ -170,19 +176,19 @@ class Namespace:
 
     @classmethod
     def of_pid(cls, pid: int) -> Self:
-        """The namespace of a living process. Raises NamespaceGone, or PermissionError without the privilege."""
+        """Opens the namespace of a living process. Raises NamespaceGone, or PermissionError without the privilege."""
         return cls(open_namespace_of(pid, "net"))
 
     @classmethod
     def of_machine(cls, pid: int, path: str = "") -> Self:
-        """The network namespace of an engine's machine: the one at ``path``, as the daemon with this pid sees the file
-        system, or without a path the daemon's own."""
+        """Opens the network namespace of an engine's machine. ``pid`` is the engine's daemon. ``path`` is the path of
+        the namespace in the file system that the daemon sees; if it is empty, the daemon's own namespace is opened."""
         return cls.of_path_inside(pid, path) if path else cls.of_pid(pid)
 
     @classmethod
     def of_path_inside(cls, pid: int, path: str) -> Self:
-        """The namespace bound to a file, such as Docker's SandboxKey or a file of ``ip netns``, at a path in the mount
-        namespace and root of the living process ``pid``. Raises NamespaceGone."""
+        """Opens the namespace that is bound to a file, such as Docker's SandboxKey or a file of ``ip netns``. ``path``
+        is its path in the mount namespace and root of the living process ``pid``. Raises NamespaceGone."""
         from dashboard.netns.files import open_inside
 
         fd = open_inside(pid, path, os.O_RDONLY | os.O_NONBLOCK)
@@ -196,13 +202,13 @@ class Namespace:
         return self._fd
 
     def duplicate(self) -> Namespace:
-        """A second, independent handle on the same namespace."""
+        """Returns a second, independent handle of the same namespace. Raises NamespaceGone after ``close``."""
         if self._fd < 0:
             raise NamespaceGone("the namespace was closed")
         return Namespace(fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, 3))
 
     def close(self) -> None:
-        """Close the descriptor. Idempotent."""
+        """Closes the descriptor. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -233,13 +239,15 @@ class Namespace:
         return visit
 
     def run[T](self, fn: Callable[[], T]) -> T:
-        """Run ``fn`` in a thread that enters the namespace and ends afterwards (about 0.1 ms).
+        """Runs ``fn`` in a thread that enters the namespace and ends afterwards (about 0.1 ms). Returns its result.
 
-        Sockets that ``fn`` creates belong to the namespace permanently. Never read ``/proc/net`` there: it follows the
-        process's first thread; ``/proc/thread-self/net`` and ``/proc/sys/net`` do not.
+        Sockets that ``fn`` creates belong to the namespace permanently. In ``fn``, never read ``/proc/net``, which
+        shows the namespace of the process's first thread. ``/proc/thread-self/net`` and ``/proc/sys/net`` show the
+        entered one.
         """
         return in_thread(self._entered(fn))
 
     async def arun[T](self, fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
-        """``run`` for coroutines. If the caller is cancelled meanwhile, ``discard`` receives the result to close it."""
+        """``run`` for coroutines. If the caller is cancelled meanwhile, ``discard`` is called with the result to close
+        it."""
         return await in_own_thread(self._entered(fn), discard)

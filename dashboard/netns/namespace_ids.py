@@ -1,4 +1,4 @@
-"""The namespaces of a process, and its host name there."""
+"""Identifies the namespaces of a process, and reads its host name."""
 
 import os
 
@@ -8,7 +8,8 @@ KINDS = ("mnt", "pid", "ipc", "uts", "net", "user", "cgroup")
 
 
 def namespaces(pid: int) -> dict[str, int]:
-    """Inodes of the namespaces of a living process, by kind (namespaces(7)). Raises NamespaceGone if it has ended.
+    """Returns the inodes of a living process's namespaces by kind (namespaces(7)). Raises NamespaceGone if the process
+    has ended.
 
     Kinds that the kernel lacks are omitted.
     """
@@ -24,7 +25,7 @@ def namespaces(pid: int) -> dict[str, int]:
 
 
 def hostname(pid: int) -> str:
-    """The host name in the process's UTS namespace. Raises NamespaceGone if it has ended."""
+    """Returns the host name in the process's UTS namespace. Raises NamespaceGone if the process has ended."""
     descriptor = open_namespace_of(pid, "uts")
 
     def ask() -> str:

@@ -1,8 +1,9 @@
 """Follows the packets that one thread sends, with the kernel's tracepoints and perf_event_open(2).
 
-The kernel handles a packet that crosses veth pairs and bridges within the system call that sends it, so an event
-counter of the calling thread sees it in every namespace, and no other packets. The counters end with their
-descriptors."""
+The kernel handles a packet that crosses veth pairs and bridges within the system call that sends it. So an event
+counter of the calling thread sees the packet in every namespace, and no other packets. The counters end with their
+descriptors.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ class EventsUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """One tracepoint: offsets of fields, and names of drop reasons by number."""
+    """The format of one tracepoint: the offsets of its fields, and the names of drop reasons by number."""
 
     identity: int
     kind: EventKind
@@ -62,8 +63,8 @@ class _Format:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One attempt to connect: the client's end, ``address:port``, and the events. ``error`` states why none were
-    read."""
+    """The result of an attempt to connect: the client's end (``address:port``) and the events of its packets. ``error``
+    states why no events were read, otherwise it is empty."""
 
     client: str
     events: tuple[PacketEvent, ...]
@@ -71,7 +72,8 @@ class Connection:
 
 
 def connect_observed(namespace: Namespace, address: str, port: int, timeout_s: float) -> Connection:
-    """Connects from the namespace, closes the connection, and returns the events until then. Blocks."""
+    """Connects from the namespace, closes the connection, and returns the events of its packets until then. Waits at
+    most ``timeout_s`` for the connection. Blocks."""
     try:
         formats = _formats()
     except EventsUnavailableError as error:
@@ -102,14 +104,15 @@ def _connect(formats: tuple[_Format, ...], address: str, port: int, timeout_s: f
 
 
 def _avoid_handover() -> None:
-    """Gives the calling thread, which ends soon, a real-time priority: otherwise the kernel hands its packets to
-    another thread (ksoftirqd) when a program wants the core, and later events are missed."""
+    """Gives the calling thread, which ends soon, a real-time priority. Otherwise the kernel lets another thread
+    (ksoftirqd) handle its packets when a program wants the core, and later events are missed."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 
 
 def _open_ring(formats: tuple[_Format, ...], stack: ExitStack) -> mmap.mmap:
-    """A buffer of the calling thread's events, in their order."""
+    """Opens counters for the calling thread and returns the buffer in which the kernel writes their events in order.
+    ``stack`` closes them. Raises EventsUnavailableError."""
     counters = []
     for one in formats:
         counters.append(_open_counter(one.identity))
@@ -156,7 +159,7 @@ def _read(ring: mmap.mmap, formats: dict[int, _Format]) -> tuple[PacketEvent, ..
 
 
 def decode_event(event: _Format, raw: bytes) -> PacketEvent:
-    """One event from the fields of its tracepoint."""
+    """Decodes one event. ``raw`` are the fields of the tracepoint ``event``."""
     offsets = event.offsets
     (packet,) = struct.unpack_from("=Q", raw, offsets["skbaddr"])
     ethertype = struct.unpack_from("=H", raw, offsets["protocol"])[0] if "protocol" in offsets else 0
@@ -171,7 +174,7 @@ def decode_event(event: _Format, raw: bytes) -> PacketEvent:
 
 @cache
 def _formats() -> tuple[_Format, ...]:
-    """The tracepoints of this kernel. Only a success is cached. Raises EventsUnavailableError."""
+    """Reads the formats of this kernel's tracepoints. Only a success is cached. Raises EventsUnavailableError."""
     command = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", _READ_FORMATS, "sh"]
     try:
         done = subprocess.run([*command, *_FORMATS], capture_output=True, text=True, timeout=10, check=False)
@@ -184,8 +187,8 @@ def _formats() -> tuple[_Format, ...]:
 
 
 def read_formats(text: str) -> tuple[_Format, ...]:
-    """The formats of the tracepoints, one file after the other. Raises EventsUnavailableError if the kernel lacks
-    fields that are needed, for example drop reasons."""
+    """Decodes the formats of the tracepoints; ``text`` contains their files one after the other. Raises
+    EventsUnavailableError if the kernel lacks fields that are needed, for example drop reasons."""
     found = []
     for part in re.split(r"(?m)^name: ", text)[1:]:
         kind = EVENTS.get(part.partition("\n")[0].strip())

@@ -1,4 +1,4 @@
-"""The client address that a server sees: the peer of its own connection (sock_diag(7))."""
+"""Finds the client address that a server sees: the peer of the server's own connection (sock_diag(7))."""
 
 import socket
 
@@ -7,11 +7,13 @@ from dashboard.netns.netlink.listeners import Connection, ListenerTable, read_co
 
 
 class ServerEnd:
-    """Finds the server's end of one connection by comparing its connections with those that existed before.
+    """Finds the server's end of one connection. Compares the server's connections with those that existed when this
+    object was created.
 
     ``diag`` is a sock_diag socket of the server's namespace; the caller closes it. ``port`` is the program's port
-    there. If it is None (unknown), connections to any listening port count; outgoing connections of the program never
-    do."""
+    there. If it is None (unknown), connections to any listening port count. Outgoing connections of the program never
+    count.
+    """
 
     def __init__(self, diag: socket.socket, port: int | None) -> None:
         self._diag = diag
@@ -35,10 +37,10 @@ class ServerEnd:
         return [connection for connection in connections if connection.local_port in self._ports]
 
     def find(self, client: str, client_port: int) -> str | None:
-        """The peer as the server sees it; None without a candidate, or with several.
+        """Returns the peer as the server sees it; None if no connection, or more than one, can be the right one.
 
-        This is ``client`` if the server has a new connection with that peer (NAT may rewrite only the other address),
-        otherwise the peer of the only new connection: behind docker-proxy, the proxy.
+        This is ``client`` if the server has a new connection with that peer (NAT may have rewritten only the other
+        address). Otherwise it is the peer of the only new connection: behind docker-proxy, the proxy.
         """
         if any(one.peer == client for one in self._connections(client_port) if one not in self._before):
             return client

@@ -1,4 +1,4 @@
-"""The process that holds a socket, and the container of a process (proc(5), cgroups(7))."""
+"""Finds the process that holds a socket, and the container of a process (proc(5), cgroups(7))."""
 
 import os
 import re
@@ -15,8 +15,8 @@ _MAX_ANCESTORS = 64
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that owns a socket. ``started`` is its start in clock ticks since boot; together with the pid it
-    identifies the process. ``container`` is the full id, None for the machine's own processes."""
+    """The process that holds a socket. ``started`` is its start in clock ticks since boot; together with the pid it
+    identifies the process. ``container`` is the full id of its container, None for the machine's own processes."""
 
     pid: int
     process: str
@@ -25,13 +25,14 @@ class Owner:
 
 
 def all_pids() -> tuple[int, ...]:
-    """The pids of all processes of the machine."""
+    """Returns the pids of all processes of the machine."""
     with os.scandir("/proc") as entries:
         return tuple(int(entry.name) for entry in entries if entry.name.isdigit())
 
 
 def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
-    r"""For each socket inode that one of ``pids`` has open, the (pid, process name) pairs, oldest process first.
+    r"""Returns the holders of each of the socket inodes ``inodes`` that one of the processes ``pids`` has open: (pid,
+    process name) pairs, oldest process first.
 
     The oldest is the one to show: for a server that forks after binding it is the master process. Names are those of
     ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end meanwhile are omitted. Reads
@@ -65,8 +66,8 @@ def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tupl
 def find_owners(
     inodes: Collection[int], candidates: Iterable[int] = (), containers: Mapping[int, str] | None = None
 ) -> dict[int, Owner]:
-    """The owner of each socket, searched among the pids ``candidates`` first and then in all of ``/proc``.
-    ``containers``: as for ``container_by_ancestor``.
+    """Returns the owner of each socket, searched among the pids ``candidates`` first and then in all of ``/proc``.
+    Sockets without a known owner are omitted. ``containers`` is the argument of ``container_by_ancestor``.
 
     Inode 0 is a socket of the kernel, which has no owner. Call it in a thread.
     """
@@ -93,14 +94,15 @@ def find_owners(
 
 
 def still_held(owner: Owner, inodes: Collection[int]) -> set[int]:
-    """Those of the sockets ``inodes`` that the process still holds; empty if it has ended or changed its name."""
+    """Returns those of the socket inodes ``inodes`` that the process still holds; empty if it has ended or changed its
+    name."""
     if start_of(owner.pid) != owner.started or name_of(owner.pid) != owner.process:
         return set()
     return _held_sockets(owner.pid, frozenset(inodes))
 
 
 def _held_sockets(pid: int, wanted: frozenset[int]) -> set[int]:
-    """Those of the sockets ``wanted`` that a process has open; empty if it has ended or cannot be read.
+    """Returns those of the socket inodes ``wanted`` that a process has open; empty if it has ended or cannot be read.
 
     Listening sockets are usually among the first descriptors: the rest is not read once all are found.
     """
@@ -123,13 +125,13 @@ def _held_sockets(pid: int, wanted: frozenset[int]) -> set[int]:
 
 
 def name_of(pid: int) -> str | None:
-    """The process's name (at most 15 bytes); None if it has ended."""
+    """Returns the process's name (at most 15 bytes); None if it has ended."""
     raw = _read(f"/proc/{pid}/comm")
     return None if raw is None else decode_name(raw.removesuffix(b"\n"))
 
 
 def start_of(pid: int) -> int | None:
-    """The start of a process in clock ticks since boot; None if it has ended or is a zombie.
+    """Returns the start of a process in clock ticks since boot; None if it has ended or is a zombie.
 
     The name in ``/proc/PID/stat`` may contain spaces and parentheses: fields are counted from the last parenthesis.
     """
@@ -159,7 +161,7 @@ def _read(path: str) -> bytes | None:
 
 
 def container_in(cgroup: bytes) -> str | None:
-    """The innermost container id in the text of ``/proc/PID/cgroup``; None without one.
+    """Returns the innermost container id in ``cgroup``, the text of ``/proc/PID/cgroup``; None without one.
 
     Covers both hierarchies (v1 has a line per controller, v2 the line ``0::``) and both drivers: ``/docker/<id>`` of
     cgroupfs and ``/system.slice/docker-<id>.scope`` of systemd.
@@ -172,8 +174,9 @@ def container_in(cgroup: bytes) -> str | None:
 
 
 def container_by_ancestor(pid: int, containers: Mapping[int, str]) -> str | None:
-    """The container of a process that is in its engine's cgroup, because rootless engines may start containers without
-    one. ``containers`` maps first processes to ids: a first process is the process itself or an ancestor."""
+    """Returns the container id of a process whose cgroup does not contain one: rootless engines may start containers in
+    the engine's cgroup. ``containers`` maps the pid of each container's first process to the container's id. The
+    process belongs to the container if it or an ancestor is this first process; None otherwise."""
     if not containers:
         return None
     for _ in range(_MAX_ANCESTORS):
@@ -187,6 +190,6 @@ def container_by_ancestor(pid: int, containers: Mapping[int, str]) -> str | None
 
 
 def container_of(pid: int) -> str | None:
-    """The full 64-digit id of the container of a process; None for the machine's own processes."""
+    """Returns the full 64-digit id of the container of a process; None for the machine's own processes."""
     raw = _read(f"/proc/{pid}/cgroup")
     return None if raw is None else container_in(raw)

@@ -1,4 +1,4 @@
-"""One HTTP request from inside a namespace, and the client address that its server saw."""
+"""Sends one HTTP request from inside a namespace, and finds the client address that the server saw."""
 
 import asyncio
 import errno
@@ -29,11 +29,11 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The response. Without an HTTP response ``status`` is None and ``error`` a sentence.
+    """The response. If it is not an HTTP response, ``status`` is None and ``error`` is a sentence.
 
-    ``time_us`` runs from the connect to the end of the response head, without the time spent on observation. ``client``
-    is our own end as ``address:port``, ``client_seen`` the peer of the server's connection: the same unless NAT or a
-    proxy is in between; None if it was not found.
+    ``time_us`` is measured from the connect to the end of the response head, without the time spent on observation.
+    ``client`` is the client's end of the connection (``address:port``). ``client_seen`` is the peer of the server's
+    connection: the same unless NAT or a proxy is in between, None if it was not found.
     """
 
     status: int | None
@@ -58,11 +58,12 @@ async def request(
     timeout_s: float = 3.0,
     on_connected: Callable[[str], Awaitable[None]] | None = None,
 ) -> Reply:
-    """GET ``path`` from the namespace ``client``; never raises for network failures.
+    """Sends ``GET path`` from the namespace ``client`` and returns the response. Never raises an error of the network.
 
-    ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known: sock_diag
-    finds ``client_seen`` with them. ``host`` is the Host header. ``on_connected`` receives the client's end,
-    ``address:port``, while the connection is open and before the request is sent. Reads at most 64 KiB.
+    ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known: with them
+    sock_diag finds ``client_seen``. ``host`` is the Host header (default: the address). ``on_connected`` is called with
+    the client's end (``address:port``) while the connection is open and before the request is sent. Reads at most 64
+    KiB.
     """
     watcher: socket.socket | None = None
     try:
@@ -91,7 +92,7 @@ def _open(family: int) -> socket.socket:
 
 
 def _pack(host: str, port: int, path: str) -> bytes:
-    """The request as bytes; ``host`` and ``path`` cannot add lines."""
+    """Returns the request as bytes. ``host`` and ``path`` cannot add lines to it."""
     target = quote(path if path.startswith("/") else f"/{path}", safe="/?&=%:@!$'()*+,;~-._")[:2000]
     name = re.sub(r"[^A-Za-z0-9.:\[\]_%-]", "", host)[:255]
     if ":" in name and not name.startswith("[") and name.count(":") > 1:
@@ -103,7 +104,8 @@ def _pack(host: str, port: int, path: str) -> bytes:
 
 
 class _Exchange:
-    """One connection: connect, find the client that the server sees, send the request, read."""
+    """One connection: connects, finds the client that the server sees, sends the request ``wanted`` and reads the
+    response."""
 
     def __init__(
         self,
@@ -142,7 +144,8 @@ class _Exchange:
         return self._reply(data, error, format_endpoint(address, port))
 
     async def _ask(self, own_port: int) -> bytes:
-        """Send the request once the server has its end, or after ``_WATCH_S``; returns the response head."""
+        """Waits until the server has its end of the connection, at most _WATCH_S. Then sends the request and returns
+        the response up to the end of its head. ``own_port`` is the client's port."""
         search = asyncio.ensure_future(self._await_peer(own_port))
         try:
             await asyncio.wait({search}, timeout=_WATCH_S)
@@ -156,7 +159,7 @@ class _Exchange:
         return data
 
     async def _observe(self) -> None:
-        """Call ``on_connected``; its duration does not count as waiting for the server."""
+        """Calls ``on_connected``. Its duration does not count towards the timeout."""
         limit = self._limit
         if self._on_connected is None or self._client is None or limit is None:
             return
@@ -205,7 +208,7 @@ class _Exchange:
         return data
 
     async def _read_body(self, data: bytes) -> bytes:
-        """Read the part of the body that is shown."""
+        """Reads the part of the body that is shown. ``data`` is the response so far."""
         head, separator, body = _split_head(data)
         length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdecimal()), None)
         enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
@@ -217,8 +220,8 @@ class _Exchange:
         return head + separator + body
 
     async def _await_close(self) -> None:
-        """Wait until the server has closed the connection: the end that closes first stays in TIME-WAIT, and a workshop
-        looks for the request at the server's end. Further data, up to the limit, is not shown."""
+        """Waits until the server has closed the connection: the end that closes first stays in TIME-WAIT, and a
+        workshop looks for the request at the server's end. Further data, up to the limit, is read but not shown."""
         read = 0
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_CLOSE_S):
@@ -226,14 +229,14 @@ class _Exchange:
                     read += len(part)
 
     async def _await_peer(self, own_port: int) -> None:
-        """Wait until the server has its end of the connection."""
+        """Waits until the server has its end of the connection."""
         step_s = _WATCH_STEP_S
         while not self._find_peer(own_port):
             await asyncio.sleep(step_s)
             step_s = min(1.5 * step_s, _WATCH_S)
 
     def _find_peer(self, own_port: int) -> bool:
-        """Search for the peer; return whether the search is complete."""
+        """Searches for the server's end once. Returns whether the search is complete."""
         if self._server_end is not None and self._seen is None and self._client is not None:
             self._seen = self._server_end.find(self._client, own_port)
         return self._server_end is None or self._seen is not None
@@ -257,7 +260,7 @@ def _headers(head: bytes) -> list[tuple[str, str]]:
 
 
 def _unchunk(data: bytes) -> bytes:
-    """The part of a chunked body that was read."""
+    """Decodes the part of a chunked body that was read."""
     body = b""
     while data and len(body) < 8 * _BODY_CHARACTERS:
         size, found, data = data.partition(b"\r\n")
@@ -270,7 +273,7 @@ def _unchunk(data: bytes) -> bytes:
 
 
 def _describe_error(error: OSError, address: str, port: int, timeout_s: float) -> str:
-    """The message for an error."""
+    """Returns the sentence for an error of the connection."""
     where = format_endpoint(address, port)
     known = {
         errno.ECONNREFUSED: f"{where} refused the connection: nothing listens there.",

@@ -1,7 +1,8 @@
 """Traces the rules that the first packet of a connection reaches, with nftables' own trace (nft(8), “meta nftrace”).
 
-The packets to trace are marked by a table that exists during the trace only. Only private hosts are traced: the rules
-of other machines are not changed. iptables with the nf_tables backend is traced too."""
+A table, which exists only during the trace, marks the packets to trace. Only private hosts are traced, so the rules of
+other machines are not changed. Rules of iptables with the nf_tables backend are traced, too.
+"""
 
 from __future__ import annotations
 
@@ -49,15 +50,16 @@ class TraceUnavailableError(Exception):
 
 
 class RuleTrace:
-    """The messages of one trace. ``is_complete``: the kernel has dropped none so far."""
+    """The messages of one trace. ``is_complete`` tells whether the kernel has dropped none of them so far."""
 
     def __init__(self, opened: socket.socket) -> None:
         self._opened = opened
         self.is_complete = True
 
     def read(self) -> tuple[RuleStep, ...]:
-        """The steps of the traced packets so far. The kernel reports the headers of a packet once, with the rule that
-        marks it, which is not a step."""
+        """Returns the new steps of the traced packets: the rules and policies that they reached. The kernel reports the
+        headers of a packet only once, with the rule that marks it. This rule is not a step, but its source address is
+        added to the others."""
         steps: list[RuleStep] = []
         sources: dict[int, str] = {}
         while True:
@@ -82,7 +84,7 @@ class RuleTrace:
 
 
 def decode_step(body: bytes) -> RuleStep | None:
-    """One step of a trace; None for the end of a chain."""
+    """Decodes one step of a trace; None for the end of a chain."""
     found = split_attributes(body, 4)
     kind = _number(found.get(_KIND, b""))
     if kind == _RULE_KIND and _HANDLE in found:
@@ -106,7 +108,8 @@ def _number(value: bytes) -> int:
 
 
 def _source(found: dict[int, bytes]) -> str:
-    """The packet's source, ``address:port``; empty if the message has no headers: only the first messages have them."""
+    """Returns the packet's source (``address:port``) from the attributes of a message. Empty if the message has no
+    headers: only the first message of a packet has them."""
     network, transport = found.get(_NETWORK, b""), found.get(_TRANSPORT, b"")
     if len(transport) < 2 or len(network) < 20:
         return ""
@@ -118,8 +121,8 @@ def _source(found: dict[int, bytes]) -> str:
 
 @asynccontextmanager
 async def trace_rules(namespace: Namespace, address: str, port: int) -> AsyncIterator[RuleTrace]:
-    """Traces the first packet of each TCP connection to an address and a port. Raises TraceUnavailableError,
-    NamespaceGone or OSError."""
+    """Traces the first packet of each TCP connection to an address and a port, for the duration of the ``async with``
+    block. Raises TraceUnavailableError, NamespaceGone or OSError."""
     if shutil.which("nft", path=SEARCH_PATH) is None:
         raise TraceUnavailableError("nft is not installed: the counters of rules include other packets")
     with _lock_file(namespace) as lock:
@@ -137,7 +140,7 @@ async def trace_rules(namespace: Namespace, address: str, port: int) -> AsyncIte
 
 
 async def remove_left_table(namespace: Namespace) -> None:
-    """Removes the table of a process that was killed during a trace, unless another process traces now."""
+    """Removes the table of a process that was killed during a trace, unless another process is tracing now."""
     if shutil.which("nft", path=SEARCH_PATH) is not None:
         with _lock_file(namespace) as lock, suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -146,8 +149,8 @@ async def remove_left_table(namespace: Namespace) -> None:
 
 @contextmanager
 def _lock_file(namespace: Namespace) -> Iterator[int]:
-    """The namespace, opened once more: a lock on it excludes traces of this and of other processes, and ends with the
-    descriptor (flock(2))."""
+    """Opens the namespace a second time for the ``with`` block, as a file to lock. A lock on it excludes traces of this
+    and of other processes, and ends with the descriptor (flock(2))."""
     lock = os.open(f"/proc/self/fd/{namespace.fd}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield lock
@@ -156,7 +159,8 @@ def _lock_file(namespace: Namespace) -> Iterator[int]:
 
 
 async def _lock(lock: int) -> None:
-    """Waits until no other trace runs: all traces use the same table, and each socket receives the messages of all."""
+    """Waits until no other trace runs: all traces use the same table, and each socket receives the messages of all.
+    Raises TraceUnavailableError after LOCK_S."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_S
     while True:

@@ -1,7 +1,7 @@
-"""Network sysctls of one namespace, read by a thread that has entered it.
+"""Reads network sysctls in a thread that has entered the namespace.
 
-``/proc/sys/net`` shows the namespace of the calling thread (``net_ctl_header_lookup`` in
-net/sysctl_net.c), unlike ``/proc/net``, which shows that of the process's first thread.
+``/proc/sys/net`` shows the namespace of the calling thread (``net_ctl_header_lookup`` in net/sysctl_net.c), unlike
+``/proc/net``, which shows that of the process's first thread.
 """
 
 import os
@@ -32,8 +32,8 @@ _LIMIT_BYTES = 4096
 
 
 def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
-    """The sysctls in ``NAMES`` and ``extra`` by name, whitespace collapsed, in the namespace of the calling thread;
-    missing ones are omitted."""
+    """Returns the values of the sysctls in NAMES and ``extra`` by name, in the namespace of the calling thread. Missing
+    ones are omitted; sequences of white space become one space."""
     found: dict[str, str] = {}
     for name in sorted({*NAMES, *extra}):
         if (value := _read_one(name)) is not None:
@@ -42,7 +42,7 @@ def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
 
 
 def _read_one(name: str) -> str | None:
-    """One value; None if it does not exist, cannot be read or is not a network sysctl.
+    """Returns the value of one sysctl; None if it does not exist, cannot be read or is not a network sysctl.
 
     As in sysctl(8), dots separate and a slash stands for a dot inside a name (``eth0/100``).
     """

@@ -1,4 +1,5 @@
-"""Evidence of traffic: packet counters of links, connections with their processes, connection tracking entries."""
+"""Reads evidence of traffic: packet counters of links, connections with their processes, connection tracking
+entries."""
 
 import struct
 from collections.abc import Collection
@@ -22,7 +23,7 @@ _MAX_ENTRIES = 300_000  # nf_conntrack_max defaults to 262144
 
 
 def decode_counts(body: bytes) -> PacketCounts:
-    """The packet counters in the body of an RTM_NEWLINK message."""
+    """Decodes the packet counters in the body of an RTM_NEWLINK message."""
     raw = split_attributes(body, _LINK_BYTES).get(_IFLA_STATS64, b"")
     if len(raw) < _STATS.size:
         raise MalformedMessage("a link without its counters")
@@ -30,7 +31,7 @@ def decode_counts(body: bytes) -> PacketCounts:
 
 
 def read_counts(namespace: Namespace) -> dict[str, PacketCounts]:
-    """The packet counters of each link by name. Call it in a thread."""
+    """Returns the packet counters of each link by name. Call it in a thread."""
     counts: dict[str, PacketCounts] = {}
     with namespace.run(open_route_socket) as opened:
         for message in dump(opened, RTM_GETLINK, bytes(_LINK_BYTES)):
@@ -43,8 +44,9 @@ def read_counts(namespace: Namespace) -> dict[str, PacketCounts]:
 def read_process_connections(
     namespace: Namespace, ports: Collection[int], candidates: Collection[int] = ()
 ) -> tuple[ProcessConnection, ...]:
-    """Established TCP connections with one of ``ports`` at either end, with the process that holds each; a connection
-    that has not been accepted has none. The pids ``candidates`` are searched first. Call it in a thread."""
+    """Returns the established TCP connections with one of ``ports`` at either end, with the name and pid of the process
+    that holds each. A connection that no program has accepted has an empty name and pid 0. The pids ``candidates`` are
+    searched first. Call it in a thread."""
     with namespace.run(open_diag_socket) as opened:
         connections = [
             connection
@@ -60,9 +62,8 @@ def read_process_connections(
 
 
 def read_tracked(namespace: Namespace, ports: Collection[int]) -> tuple[str, ...] | None:
-    """The lines of ``/proc/net/nf_conntrack`` that contain one of ``ports``; None if the kernel does not provide it.
-
-    Call it in a thread."""
+    """Returns the lines of ``/proc/net/nf_conntrack`` that contain one of ``ports``; None if the kernel does not
+    provide the file. Call it in a thread."""
     marks = {f"port={port}" for port in ports}
 
     def look() -> tuple[str, ...] | None:

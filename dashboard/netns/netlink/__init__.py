@@ -1,1 +1,1 @@
-"""Netlink: framing, rtnetlink and sock_diag."""
+"""Speaks netlink with the kernel: framing of messages, rtnetlink and sock_diag."""

@@ -1,4 +1,5 @@
-"""Netlink framing: messages, attributes, dumps and acknowledged requests (netlink(7))."""
+"""Encodes and decodes netlink messages and attributes, and sends dump requests and acknowledged requests
+(netlink(7))."""
 
 import errno
 import os
@@ -26,11 +27,11 @@ _DUMP_ATTEMPTS = 20
 
 
 class MalformedMessage(Exception):  # noqa: N818 - names the state, not a fault
-    """Bytes that the kernel does not send; the whole message was ignored."""
+    """The received bytes are not a message that the kernel sends. The whole message was ignored."""
 
 
 class Message(NamedTuple):
-    """One netlink message without its header."""
+    """One netlink message. ``body`` is what follows the header."""
 
     type: int
     flags: int
@@ -39,7 +40,7 @@ class Message(NamedTuple):
 
 
 def split_messages(data: bytes) -> Iterator[Message]:
-    """The messages of one datagram; MalformedMessage if a length exceeds it."""
+    """Yields the messages of one datagram. Raises MalformedMessage if a length exceeds the datagram."""
     offset, end = 0, len(data)
     while offset < end:
         if end - offset < HEADER.size:
@@ -52,7 +53,8 @@ def split_messages(data: bytes) -> Iterator[Message]:
 
 
 def split_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
-    """Attributes by type, from ``offset`` on; MalformedMessage if a length exceeds ``data``."""
+    """Returns the attributes in ``data`` from ``offset`` on, by their type. Raises MalformedMessage if a length exceeds
+    ``data``."""
     found: dict[int, bytes] = {}
     unpack = _ATTRIBUTE.unpack_from
     end = len(data)
@@ -68,20 +70,20 @@ def split_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
 
 
 def pack_attribute(kind: int, value: bytes) -> bytes:
-    """One attribute, padded to four bytes."""
+    """Returns the bytes of one attribute, padded to a multiple of four."""
     return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
 
 
 def pack_message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
-    """One request with its header."""
+    """Returns the bytes of one message with its header. ``kind`` is the message type."""
     return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
 
 
 def open_socket(protocol: int, groups: int = 0, receive_bytes: int = 0) -> socket.socket:
-    """A non-blocking netlink socket that belongs to the namespace of the calling thread.
+    """Opens a non-blocking netlink socket in the namespace of the calling thread.
 
-    ``groups`` is the bit mask of multicast groups, ``receive_bytes`` the requested buffer size: with CAP_NET_ADMIN it
-    may exceed ``net.core.rmem_max``.
+    ``groups`` is the bit mask of multicast groups. ``receive_bytes`` is the requested buffer size: with CAP_NET_ADMIN
+    it may exceed ``net.core.rmem_max``.
     """
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     try:
@@ -101,9 +103,9 @@ def open_socket(protocol: int, groups: int = 0, receive_bytes: int = 0) -> socke
 
 
 def receive(opened: socket.socket) -> bytes:
-    """The next datagram from the kernel; BlockingIOError if none is queued.
+    """Returns the next datagram from the kernel. Raises BlockingIOError if none is queued.
 
-    A process with CAP_NET_ADMIN in the namespace can send to this socket too; such datagrams are dropped.
+    A process with CAP_NET_ADMIN in the namespace can send to this socket, too; such datagrams are dropped.
     """
     while True:
         data, sender = opened.recvfrom(_RECEIVE_BYTES)
@@ -112,7 +114,7 @@ def receive(opened: socket.socket) -> bytes:
 
 
 def drain(opened: socket.socket) -> None:
-    """Discard the remains of an interrupted exchange from the socket."""
+    """Reads and discards what is queued on the socket after an interrupted request."""
     while True:
         try:
             opened.recv(_RECEIVE_BYTES)
@@ -124,7 +126,8 @@ def drain(opened: socket.socket) -> None:
 
 
 def raise_refusal(body: bytes) -> None:
-    """Raise the OSError in the body of an NLMSG_ERROR or NLMSG_DONE; return if the code is 0."""
+    """Raises the OSError whose number is in the body of an NLMSG_ERROR or NLMSG_DONE message. Returns if the number is
+    0."""
     if len(body) < 4:
         raise MalformedMessage("an error without a number")
     code: int = _INT.unpack_from(body)[0]
@@ -133,7 +136,7 @@ def raise_refusal(body: bytes) -> None:
 
 
 def dump(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
-    """All answers to a dump request. Raises OSError if the kernel refuses.
+    """Sends a dump request and returns all messages of the answer. Raises OSError if the kernel refuses.
 
     If the table changes during a dump, the kernel sets NLM_F_DUMP_INTR and the dump is repeated.
     """
@@ -165,7 +168,8 @@ def _collect(opened: socket.socket, sequence: int) -> tuple[list[Message], bool]
 
 
 def query(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
-    """The answer to a request for one object. Raises OSError if the kernel refuses or the object does not exist."""
+    """Requests one object and returns the messages of the answer. Raises OSError if the kernel refuses or the object
+    does not exist."""
     opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK, 1, body))
     try:
         return _collect(opened, 1)[0]
@@ -175,7 +179,7 @@ def query(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
 
 
 def request(opened: socket.socket, kind: int, flags: int, body: bytes) -> None:
-    """Send one request and wait for its acknowledgement. Raises OSError with the kernel's error number."""
+    """Sends one request and waits for its acknowledgement. Raises OSError with the kernel's error number."""
     opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, body))
     while True:
         for message in split_messages(receive(opened)):

@@ -1,4 +1,4 @@
-"""Interfaces, addresses and routes of one namespace: dumped, or kept current by events."""
+"""Reads the interfaces, addresses and routes of one namespace once, or keeps them current with the kernel's events."""
 
 import errno
 import socket
@@ -16,7 +16,7 @@ from dashboard.netns.netlink.rtnetlink import LinkRecord, RouteRecord
 
 
 class ChangedObjects(Flag):
-    """The objects that a message may have changed."""
+    """The kinds of objects that a message may have changed."""
 
     NOTHING = 0
     LINKS = auto()
@@ -25,12 +25,12 @@ class ChangedObjects(Flag):
 
 
 def open_route_socket(groups: int = 0, receive_bytes: int = 0) -> socket.socket:
-    """A non-blocking rtnetlink socket of the calling thread's namespace; call this with ``Namespace.run``."""
+    """Opens a non-blocking rtnetlink socket in the namespace of the calling thread. Call it with ``Namespace.run``."""
     return open_socket(socket.NETLINK_ROUTE, groups, receive_bytes)
 
 
 def read_interfaces(namespace: Namespace) -> tuple[Interface, ...]:
-    """All links with their addresses, by index. Blocks for about 30 µs per link: call it in a thread."""
+    """Returns all links with their addresses, by index. Blocks for about 30 µs per link: call it in a thread."""
     with namespace.run(open_route_socket) as opened:
         table = LinkTable(namespace.inode)
         table.load_links(opened)
@@ -38,7 +38,7 @@ def read_interfaces(namespace: Namespace) -> tuple[Interface, ...]:
 
 
 def read_routes(namespace: Namespace) -> tuple[Route, ...]:
-    """Unicast routes of the main table, both families, one per next hop. Call it in a thread."""
+    """Returns the unicast routes of the main table for both families, one per next hop. Call it in a thread."""
     with namespace.run(open_route_socket) as opened:
         table = LinkTable(namespace.inode)
         table.load_links(opened)
@@ -47,9 +47,10 @@ def read_routes(namespace: Namespace) -> tuple[Route, ...]:
 
 
 class LinkTable:
-    """Links, addresses and routes of the namespace ``netns`` (an inode), as last reported by the kernel.
+    """The links, addresses and routes of a namespace, as last reported by the kernel. ``netns`` is the namespace's
+    inode.
 
-    Unchanged values remain the same objects, so that comparing two views is cheap.
+    Unchanged values remain the same objects, so that comparing two results is cheap.
     """
 
     def __init__(self, netns: int) -> None:
@@ -66,12 +67,12 @@ class LinkTable:
         self.names_version = 0
 
     def load(self, opened: socket.socket) -> None:
-        """Read everything."""
+        """Reads the links, addresses and routes."""
         self.load_links(opened)
         self.load_routes(opened)
 
     def load_links(self, opened: socket.socket) -> None:
-        """Read links and addresses. Links that appear or disappear meanwhile are handled by their events."""
+        """Reads the links and addresses. Links that appear or disappear during the call are reported by events."""
         for message in dump(opened, rtnetlink.RTM_GETLINK, rtnetlink.LINKS_REQUEST):
             self.apply(message)
         for message in dump(opened, rtnetlink.RTM_GETADDR, rtnetlink.ADDRESSES_REQUEST):
@@ -79,33 +80,36 @@ class LinkTable:
         self.stale_peers.clear()
 
     def load_routes(self, opened: socket.socket) -> None:
-        """Read the routes again."""
+        """Reads the routes again."""
         self.replace_routes(read_hops(opened))
 
     def replace_routes(self, hops: dict[Family, tuple[RouteRecord, ...]]) -> None:
-        """Replace the routes by the result of ``read_hops``."""
+        """Replaces the routes with the result of ``read_hops``."""
         if hops != self._hops:
             self._hops = hops
             self._routes = None
 
     @property
     def unknown_nsids(self) -> set[int]:
-        """The ids (nsid) of other namespaces to which links refer, without those that ``identify`` has already
-        received."""
+        """The ids (nsid) of other namespaces to which links refer, without those for which ``identify`` has been
+        called."""
         numbers = {link.lower_nsid for link in self._links.values() if link.lower_nsid is not None}
         return numbers - self._namespaces.keys()
 
     def identify(self, namespaces: Mapping[int, int]) -> None:
-        """Set the inodes of other namespaces by their ids (nsid); namespaces without an inode are shown as not
-        identified."""
+        """Sets the inodes of other namespaces by their ids (nsid). Unknown ids that are missing in ``namespaces`` get
+        the inode 0, which means not identified."""
         known = {**dict.fromkeys(self.unknown_nsids, 0), **self._namespaces, **namespaces}
         if known != self._namespaces:
             self._namespaces = known
             self._built.clear()
 
     def apply(self, message: Message) -> ChangedObjects:
-        """Apply one message. Routes are only reported as touched: the kernel sends no event for IPv4 routes that
-        disappear with their link or source address (fib_flush), so they are read again."""
+        """Applies one message, and returns the kinds of objects that it may have changed.
+
+        Routes are only reported as changed; the caller reads them again. The kernel sends no event for IPv4 routes that
+        disappear with their link or source address (fib_flush).
+        """
         if message.type in {rtnetlink.RTM_NEWLINK, rtnetlink.RTM_DELLINK}:
             return self._apply_link(message)
         if message.type in {rtnetlink.RTM_NEWADDR, rtnetlink.RTM_DELADDR}:
@@ -138,8 +142,8 @@ class LinkTable:
         return ChangedObjects.LINKS | ChangedObjects.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
-        """Marks ends of veth pairs to be read again: the kernel reports the first end of a new pair before the second
-        one exists, and sends no event for an end when its peer moves to another namespace."""
+        """Marks the ends of veth pairs that must be read again. The kernel reports the first end of a new pair before
+        the second one exists, and sends no event for an end when its peer moves to another namespace."""
         if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return
         if link.lower == 0:
@@ -148,14 +152,15 @@ class LinkTable:
             self.stale_peers.add(peer.index)
 
     def _forget_nsid(self, before: LinkRecord | None) -> None:
-        """Forget an id (nsid) that no link uses: the kernel may give it to another namespace."""
+        """Removes the id (nsid) to which the link ``before`` referred if no link uses it now: the kernel may give it to
+        another namespace."""
         number = None if before is None else before.lower_nsid
         if number in self._namespaces and all(link.lower_nsid != number for link in self._links.values()):
             del self._namespaces[number]
 
     def _rename(self) -> None:
-        """Updates other links and routes that show a name which was added, removed or changed, as master, lower link or
-        device."""
+        """Discards the built interfaces and routes after a name was added, removed or changed: they may contain it as
+        master, lower link or device."""
         self._built.clear()
         self._routes = None
         self.names_version += 1
@@ -173,14 +178,15 @@ class LinkTable:
         return ChangedObjects.ADDRESSES | ChangedObjects.ROUTES
 
     def name_of(self, index: int) -> str | None:
-        """The name of a link; None for index 0, ``if7`` for an unknown link."""
+        """Returns the name of the link with this index; None for index 0, a name such as ``if7`` for an unknown
+        link."""
         if index == 0:
             return None
         link = self._links.get(index)
         return f"if{index}" if link is None else link.name
 
     def interfaces(self) -> tuple[Interface, ...]:
-        """All links in canonical order."""
+        """Returns all links in canonical order."""
         for index, link in self._links.items():
             if index not in self._built:
                 self._built[index] = self._interface(link)
@@ -214,7 +220,7 @@ class LinkTable:
         return self.netns if link.kind == "veth" and link.lower else UNSET
 
     def routes(self) -> tuple[Route, ...]:
-        """The routes in canonical order."""
+        """Returns the routes in canonical order."""
         if self._routes is None:
             routes = (
                 Route(hop.family, hop.destination, hop.gateway, self.name_of(hop.interface), hop.source, hop.metric)
@@ -226,7 +232,8 @@ class LinkTable:
 
 
 def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
-    """The current messages for single links, to be applied; links that no longer exist are omitted."""
+    """Reads single links and returns the kernel's messages, for ``LinkTable.apply``. Links that no longer exist are
+    omitted."""
     found: list[Message] = []
     for index in indexes:
         try:
@@ -238,8 +245,9 @@ def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
 
 
 def read_nsids(opened: socket.socket, places: Iterable[tuple[int, str]]) -> dict[int, int]:
-    """The inodes of network namespaces, by the ids (nsid) that the namespace of ``opened`` has assigned to them.
-    ``places`` has the arguments of ``Namespace.of_machine``; namespaces that are gone or cannot be read are omitted."""
+    """Returns the inodes of network namespaces by the ids (nsid) that the namespace of the socket ``opened`` has
+    assigned to them. ``places`` are arguments of ``Namespace.of_machine``. Namespaces that are gone or cannot be read
+    are omitted."""
     inodes: dict[int, int] = {}
     for place in places:
         with suppress(NamespaceGone, OSError), Namespace.of_machine(*place) as namespace:
@@ -251,7 +259,8 @@ def read_nsids(opened: socket.socket, places: Iterable[tuple[int, str]]) -> dict
 
 
 def read_hops(opened: socket.socket) -> dict[Family, tuple[RouteRecord, ...]]:
-    """The routes of the main table by family. A namespace without that table has no routes."""
+    """Returns the next hops of all routes in the main table, by family. A namespace without that table has no
+    routes."""
     found: dict[Family, tuple[RouteRecord, ...]] = {}
     for family, body in rtnetlink.ROUTES_REQUESTS.items():
         hops: list[RouteRecord] = []

@@ -1,7 +1,7 @@
-"""Listening sockets: sock_diag(7) dumps of TCP sockets in LISTEN and UDP sockets without a peer.
+"""Reads listening sockets with sock_diag(7): TCP sockets in LISTEN and UDP sockets without a peer.
 
-The kernel sends no event for a new listener, so the four dumps are polled. Equal dumps are compared as bytes only.
-"""
+The kernel sends no event for a new listener, so four dumps (TCP and UDP, IPv4 and IPv6) are polled. Dumps that are
+equal byte by byte are not decoded again."""
 
 import errno
 import socket
@@ -48,7 +48,8 @@ _DONE_BYTES = HEADER.size + 4
 
 
 def pack_request(protocol: Protocol, family: Family, states: int, source_port: int = 0, peer_port: int = 0) -> bytes:
-    """A dump request; ports other than 0 are matched by the kernel."""
+    """Returns a dump request. ``states`` is a bit mask of TCP states. If a port is not 0, the kernel returns only
+    sockets with this port."""
     body = _REQUEST.pack(
         _NUMBERS[family],
         _PROTOCOLS[protocol],
@@ -74,8 +75,8 @@ _SLOTS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class ListeningSocket:
-    """One listening socket. ``interface`` is the index of the device it is bound to, 0 for none;
-    ``inode`` is 0 for a socket of the kernel. ``v6only`` is None for IPv4."""
+    """One listening socket. ``interface`` is the index of the device to which it is bound, 0 for none. ``inode`` is 0
+    for a socket of the kernel. ``v6only`` is None for IPv4."""
 
     protocol: Protocol
     family: Family
@@ -88,9 +89,10 @@ class ListeningSocket:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One established TCP connection: addresses as ``address:port``, IPv4-mapped ones as IPv4.
+    """One established TCP connection. Addresses have the form ``address:port``; IPv4-mapped ones appear as IPv4.
 
-    ``inode`` is the socket's inode, 0 until a program accepts it; it is not part of the identity."""
+    ``inode`` is the socket's inode, 0 until a program accepts the connection. It is ignored when connections are
+    compared."""
 
     local: str
     local_port: int
@@ -100,7 +102,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class PastConnection:
-    """A TCP connection that is open, or ended ``ended_ms`` ago; 0 while it is open."""
+    """A TCP connection that is open or has ended. ``ended_ms`` is the time since its end, 0 while it is open."""
 
     local: str
     local_port: int
@@ -110,12 +112,12 @@ class PastConnection:
 
 
 def open_diag_socket() -> socket.socket:
-    """A non-blocking sock_diag socket of the calling thread's namespace; call this with ``Namespace.run``."""
+    """Opens a non-blocking sock_diag socket in the namespace of the calling thread. Call it with ``Namespace.run``."""
     return open_socket(_NETLINK_SOCK_DIAG)
 
 
 def read_listeners(namespace: Namespace) -> tuple[ListeningSocket, ...]:
-    """All listening sockets of the namespace, once."""
+    """Returns all listening sockets of the namespace."""
     with namespace.run(open_diag_socket) as opened:
         table = ListenerTable(opened)
         table.poll()
@@ -123,7 +125,8 @@ def read_listeners(namespace: Namespace) -> tuple[ListeningSocket, ...]:
 
 
 def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int = 0) -> tuple[Connection, ...]:
-    """Established TCP connections of a diag socket's namespace, filtered by the kernel."""
+    """Returns the established TCP connections in the namespace of a diag socket. If a port is not 0, only connections
+    with this local port (``source_port``) or peer's port (``peer_port``)."""
     found: list[Connection] = []
     for family in Family:
         wanted = pack_request(Protocol.TCP, family, 1 << _TCP_ESTABLISHED, source_port, peer_port)
@@ -137,8 +140,8 @@ def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int
 
 
 def read_past_connections(opened: socket.socket, port: int) -> tuple[PastConnection, ...]:
-    """Connections with ``port`` at either end: open ones, and those of the last minute that this end closed
-    (TIME-WAIT). The peer keeps the ones that it closed."""
+    """Returns the connections with ``port`` at either end: open ones, and those of the last minute that were closed
+    from this side (TIME-WAIT). If the peer closed a connection, only the peer's kernel remembers it."""
     found: list[PastConnection] = []
     for family in Family:
         for ends in ((port, 0), (0, port)):
@@ -161,9 +164,8 @@ def _text(family: Family, raw: bytes) -> str:
 
 
 def _exchange(opened: socket.socket, wanted: bytes) -> list[bytes]:
-    """The datagrams that answer one request, without the final one. Raises OSError if the kernel refuses; ENOENT means
-    that it lacks the module for the protocol.
-    """
+    """Sends one request and returns the datagrams of the answer, without the final one if it contains no socket. Raises
+    OSError if the kernel refuses; ENOENT means that it lacks the module for the protocol."""
     chunks: list[bytes] = []
     try:
         opened.send(wanted)
@@ -181,7 +183,7 @@ def _exchange(opened: socket.socket, wanted: bytes) -> list[bytes]:
 
 
 def _is_last(chunk: bytes) -> bool:
-    """Whether a datagram ends the dump. Raises the OSError that it carries, if any."""
+    """Returns whether a datagram ends the dump. Raises the OSError that it carries, if any."""
     size = len(chunk)
     if size < _DONE_BYTES:
         raise MalformedMessage(f"{size} bytes")
@@ -196,7 +198,7 @@ def _is_last(chunk: bytes) -> bool:
 
 
 def _answers(chunk: bytes) -> list[tuple[int, int]]:
-    """Start and end of each answer's body in a datagram."""
+    """Returns the start and end of each socket's data in a datagram."""
     found: list[tuple[int, int]] = []
     offset, end = 0, len(chunk)
     while offset < end:
@@ -214,7 +216,7 @@ def _answers(chunk: bytes) -> list[tuple[int, int]]:
 
 
 def decode_socket(protocol: Protocol, family: Family, body: bytes) -> ListeningSocket:
-    """One socket from the body of an answer (struct inet_diag_msg and its attributes)."""
+    """Decodes one socket from the body of an answer (struct inet_diag_msg and its attributes)."""
     if len(body) < _ANSWER.size:
         raise MalformedMessage("a socket without its fixed part")
     _, _, _, _, sport, _, src, _, interface, _, _, _, _, _, inode = _ANSWER.unpack_from(body)
@@ -225,13 +227,12 @@ def decode_socket(protocol: Protocol, family: Family, body: bytes) -> ListeningS
 
 
 class ListenerTable:
-    """The listening sockets of one namespace, polled.
+    """The listening sockets of one namespace as of the last ``poll``.
 
-    ``unreadable`` holds the protocols that this kernel cannot list, such as ``udp`` without its diag module.
-    """
+    ``unreadable`` holds the protocols that this kernel cannot list, such as ``udp`` without its diag module."""
 
     def __init__(self, opened: socket.socket) -> None:
-        """Use ``opened`` (``open_diag_socket``), which the caller closes."""
+        """``opened`` is the result of ``open_diag_socket``; the caller closes it."""
         self._opened = opened
         self._chunks: list[list[bytes]] = [[] for _ in _SLOTS]
         self._decoded: list[dict[bytes, ListeningSocket]] = [{} for _ in _SLOTS]
@@ -239,7 +240,7 @@ class ListenerTable:
         self.sockets: tuple[ListeningSocket, ...] = ()
 
     def poll(self) -> bool:
-        """Query the kernel (about 0.1 ms); True if ``sockets`` changed."""
+        """Reads the sockets from the kernel (about 0.1 ms). Returns whether ``sockets`` changed."""
         changed = False
         for slot, (protocol, family, wanted) in enumerate(_SLOTS):
             if protocol in self.unreadable:
@@ -258,8 +259,10 @@ class ListenerTable:
         return changed
 
     def _take(self, slot: int, protocol: Protocol, family: Family, chunks: list[bytes]) -> bool:
-        """Decode the new sockets. A dump of several datagrams is not atomic: sockets that are opened or closed between
-        two of them make the kernel skip or repeat others, so the dump is repeated until two agree."""
+        """Decodes and stores the sockets of a changed dump. Returns whether any were added or removed.
+
+        A dump of several datagrams is not atomic: if sockets are opened or closed between two of them, the kernel may
+        skip or repeat others. So the dump is repeated until two agree."""
         before = self._decoded[slot]
         decoded = self._decode(protocol, family, chunks, before)
         for _ in range(_AGREEING_DUMPS if len(chunks) > 1 or len(self._chunks[slot]) > 1 else 0):
@@ -278,8 +281,8 @@ class ListenerTable:
     def _decode(
         protocol: Protocol, family: Family, chunks: list[bytes], known: dict[bytes, ListeningSocket]
     ) -> dict[bytes, ListeningSocket]:
-        """Sockets by identity: port, address, device, inode and attributes. The rest of an answer (queues, timers)
-        changes constantly."""
+        """Decodes the sockets, by their identity in bytes: port, address, device, inode and attributes. The rest of an
+        answer (queues, timers) changes constantly. Reuses the values in ``known``."""
         decoded: dict[bytes, ListeningSocket] = {}
         for chunk in chunks:
             for start, end in _answers(chunk):

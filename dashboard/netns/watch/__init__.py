@@ -1,1 +1,1 @@
-"""Watching a network namespace: links, addresses and routes by events, listeners by polling."""
+"""Watches a network namespace: links, addresses and routes by events, listeners by polling."""

@@ -1,4 +1,4 @@
-"""The firewall's rules of one namespace, read again after changes that often come with new rules."""
+"""Keeps the firewall rules of one namespace current: reads them again after changes that often come with new rules."""
 
 import asyncio
 import time
@@ -18,9 +18,12 @@ _PORT_HOLDERS = frozenset({"dockerd", "docker-proxy"})
 
 
 def rule_triggers(view: KernelView) -> object:
-    """The part of a view in which changes often come with new rules: interfaces, and listeners on TCP ports and
-    published UDP ports. Other UDP sockets are left out, since they are often opened for one query, and so are owners,
-    since they may be found late."""
+    """Returns the part of a view whose changes often come with new rules: interfaces, and listeners on TCP ports and
+    published UDP ports. The result is only to be compared with another one.
+
+    Other UDP sockets are left out, since they are often opened for one query. Owners are left out, since they may be
+    found late.
+    """
     ports = frozenset(
         (listener.protocol, listener.family, listener.address, listener.port)
         for listener in view.listeners
@@ -30,7 +33,8 @@ def rule_triggers(view: KernelView) -> object:
 
 
 class FirewallFeed:
-    """Keeps ``rules`` current. ``on_change`` is called when they differ from the previous ones."""
+    """Keeps ``rules`` current, and calls ``on_change`` when they have changed. ``backend`` and the result of
+    ``bridges`` are arguments of ``read_firewall``."""
 
     def __init__(
         self,
@@ -51,14 +55,14 @@ class FirewallFeed:
         self.rules = FirewallRules()
 
     def touch(self) -> None:
-        """Reads the rules soon: once for several changes, and after a pause that depends on the duration of the last
-        reading."""
+        """Reads the rules soon, once for several changes. After a reading that took long, it waits longer, so that
+        readings take at most 5 % of the time."""
         self._again = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
 
     async def refresh(self) -> None:
-        """Reads the rules now. Callers that wait share the next reading."""
+        """Reads the rules now. Concurrent callers share the next reading."""
         asked = self._started
         async with self._lock:
             if self._started > asked:  # a reading began after this call
@@ -77,8 +81,8 @@ class FirewallFeed:
             self._on_change()
 
     async def close(self) -> None:
-        """Stops reading after changes and waits for the tools of a current reading; callers of ``refresh`` wait for
-        theirs."""
+        """Stops the readings that ``touch`` has started, and waits until the tools of a current one have ended. Callers
+        of ``refresh`` wait for their own reading."""
         if (task := self._task) is not None:
             task.cancel()
             await asyncio.wait([task])

@@ -24,12 +24,12 @@ _SLICE_S = 0.0015
 
 
 class LinkFeed:
-    """Applies events to ``table`` and calls ``changed`` when it may differ: shortly after the first event of a burst,
-    then every few milliseconds.
+    """Applies rtnetlink events to ``table``. Calls ``changed`` when the table may have changed: shortly after the first
+    event of a burst, then every few milliseconds.
 
-    ``events`` is subscribed to rtnetlink's groups, ``dumps`` is for requests; the caller closes both after ``stop``.
-    ``peers`` returns the namespaces in which the peers of links may be; it is called in threads. A complete dump
-    repairs lost events: overrun (ENOBUFS), a malformed message, a refused request.
+    ``events`` is a socket that is subscribed to rtnetlink's groups, ``dumps`` one for requests; the caller closes both
+    after ``stop``. ``peers`` returns the namespaces in which the peers of links may be; it is called in threads. Events
+    are lost after an overrun (ENOBUFS), a malformed message or a refused request: then everything is read again.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LinkFeed:
         self._loop.add_reader(events.fileno(), self._read)
 
     def stop(self) -> None:
-        """Stop calling ``changed``."""
+        """Stops reading events; ``changed`` is no longer called."""
         self._stopped = True
         with suppress(RuntimeError):  # the loop may be closed already
             self._loop.remove_reader(self._events.fileno())
@@ -69,11 +69,11 @@ class LinkFeed:
 
     @property
     def lost(self) -> bool:
-        """Whether events were lost and no dump has made up for them yet."""
+        """Whether events were lost and everything has not been read again since."""
         return self._lost
 
     async def reload(self) -> None:
-        """Dump everything again, in a thread. Raises OSError if the kernel refuses."""
+        """Reads everything again, in a thread. Raises OSError if the kernel refuses."""
         async with self._lock:
             self._lost = False
             self._backlog = []
@@ -154,8 +154,8 @@ class LinkFeed:
             self._flush_later()
 
     async def _read_stale(self) -> None:
-        """Read changes that events do not report: routes that disappeared silently, peers of veths and their
-        namespaces."""
+        """Reads what events do not report: routes that disappeared silently, peers of veths, and the namespaces of
+        peers."""
         async with self._lock:
             routes, self._stale_routes = self._stale_routes, False
             stale = frozenset(self.table.stale_peers)
@@ -177,7 +177,8 @@ def _places(peers: Peers | None) -> Iterable[tuple[int, str]]:
 
 
 def load_table(netns: int, dumps: socket.socket, peers: Peers | None) -> LinkTable:
-    """A table with everything in the namespace ``netns``; ``dumps`` is a socket of it. Call it in a thread."""
+    """Returns a new table with everything in the namespace with the inode ``netns``. ``dumps`` is a socket of this
+    namespace. Call it in a thread."""
     table = LinkTable(netns)
     table.load(dumps)
     table.identify(read_nsids(dumps, _places(peers)))

@@ -1,7 +1,8 @@
-"""Listening sockets of one namespace with their owners: sockets are polled, owners searched for new sockets.
+"""Keeps the listening sockets of one namespace and their owners current: polls the sockets, and searches the owners of
+new ones.
 
 Since Docker Engine 28 dockerd opens the socket of a published port and hands it to docker-proxy some milliseconds later
-(Moby, daemon/libnetwork/portmappers/nat): Netmodes searches for the owner of such a socket until dockerd has closed it.
+(Moby, daemon/libnetwork/portmappers/nat). Netmodes searches for the owner of such a socket until dockerd has closed it.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _RESOLVER = "127.0.0.11"
 
 
 def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[int, Owner | None]:
-    """The owner of every socket inode; None if it was not found. Call it in a thread."""
+    """Returns the owner of every socket inode, None if it was not found. Call it in a thread."""
     wanted = frozenset(inodes)
     known = candidates() if candidates is not None else {}
     found = find_owners(wanted, known, {pid: container for pid, container in known.items() if container})
@@ -41,12 +42,12 @@ def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[
 
 
 class ListenerFeed:
-    """Listeners to show. A new socket is held back until its owner is known, for at most 40 ms; then it is shown
-    without one. A new socket of an engine is held back until another process holds it, for at most 450 ms,
-    and where docker-proxy runs, for at most 2 s.
+    """The listeners to show. Calls ``changed`` when they may have changed. ``candidates`` returns the pids that are
+    searched first, ``engines`` the pids of engines.
 
-    ``candidates`` returns the pids that are searched first, ``engines`` those of engines. ``changed`` is called when
-    the listeners may differ."""
+    A new socket is not shown until its owner is known, for at most 40 ms; then it is shown without an owner. A new
+    socket of an engine is not shown until another process holds it, for at most 450 ms, or 2 s where docker-proxy runs.
+    """
 
     def __init__(
         self,
@@ -74,17 +75,18 @@ class ListenerFeed:
         self._shown_names = -1
 
     def stop(self) -> None:
-        """Stop calling ``changed``."""
+        """Stops the search for owners, which would call ``changed``."""
         if self._search is not None:
             self._search.cancel()
 
     @property
     def count(self) -> int:
-        """The number of sockets whose owner has been looked up."""
+        """The number of sockets whose owner has been searched."""
         return len(self._owners)
 
     def poll(self) -> bool:
-        """Query the kernel (about 0.1 ms); True if something changed. Raises OSError or MalformedMessage."""
+        """Reads the sockets from the kernel (about 0.1 ms). Returns whether any were added or removed. Raises OSError
+        or MalformedMessage."""
         if not self._table.poll():
             return False
         now = self._loop.time()
@@ -99,7 +101,8 @@ class ListenerFeed:
         return True
 
     async def settle(self) -> None:
-        """Poll, and wait until the owners of all sockets that exist now are known and final. Raises like ``poll``."""
+        """Polls, and waits until the owners of all sockets that exist now are final. Raises OSError or
+        MalformedMessage."""
         self.poll()
         new = self._unsettled()
         while self._search is not None and not self._search.done() and new & self._unsettled():
@@ -109,7 +112,7 @@ class ListenerFeed:
         return frozenset(self._waiting) | frozenset(self._handover)
 
     def _held_by_engines(self, owners: dict[int, Owner | None]) -> list[int]:
-        """Those sockets of engines that may be passed on to another process."""
+        """Returns the inodes of sockets that an engine holds and may still pass on to another process."""
         engines = frozenset(self._engines() if self._engines is not None else ())
         held = {inode for inode, owner in owners.items() if owner is not None and owner.pid in engines}
         return [socket.inode for socket in self._table.sockets if socket.inode in held and socket.address != _RESOLVER]
@@ -141,7 +144,8 @@ class ListenerFeed:
             self._search = None
 
     def _take(self, found: dict[int, Owner | None]) -> None:
-        """Store the owners of sockets that still exist, except of new ones that an engine may still pass on."""
+        """Stores the found owners of sockets that still exist, except for new sockets that an engine may still pass
+        on."""
         inodes = {socket.inode for socket in self._table.sockets}
         now = self._loop.time()
         held = frozenset(self._held_by_engines(found))
@@ -161,8 +165,9 @@ class ListenerFeed:
         self._notify()
 
     async def check_owners(self, *, everything: bool = False) -> None:
-        """Search again for owners that ended, were renamed or closed the socket, and a few times for unknown ones: a
-        server that forks and exits in the parent keeps the socket. ``everything`` searches all."""
+        """Searches the owners of sockets again whose owner has ended, was renamed or has closed the socket: when a
+        server forks and the parent exits, the child keeps the socket. Searches unknown owners again a few times. If
+        ``everything`` is true, searches the owners of all sockets."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)
 
@@ -181,7 +186,8 @@ class ListenerFeed:
             self._take(found)
 
     def listeners(self, names_version: int, name_of: Callable[[int], str | None]) -> tuple[Listener, ...]:
-        """The listeners in canonical order; ``name_of`` returns the name of a device by index."""
+        """Returns the listeners in canonical order. ``name_of`` returns the name of a device by index;
+        ``names_version`` changes whenever such a name does."""
         if self._shown is None or names_version != self._shown_names:
             deadline = self._loop.time() - _OWNER_WAIT_S
             built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}

@@ -1,6 +1,6 @@
 """Watches one namespace: links, addresses and routes by events, listeners by polling, sysctls periodically.
 
-The sockets opened inside keep the namespace alive until ``close``.
+The sockets that are opened in the namespace keep it alive until ``close``.
 """
 
 import asyncio
@@ -29,9 +29,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class KernelView:
-    """Interfaces, routes, listeners and sysctls at one instant, in canonical order.
+    """The interfaces, routes, listeners and sysctls of a namespace at one instant, in canonical order.
 
-    ``firewall`` is added by ``lab.watch_pool`` where it is read."""
+    ``firewall`` is unset here; ``lab.watch_pool`` adds it for namespaces whose rules are read.
+    """
 
     interfaces: tuple[Interface, ...] = ()
     routes: tuple[Route, ...] = ()
@@ -53,7 +54,8 @@ _ERROR_PAUSE_S = 1.0
 
 
 class _Inside:
-    """The sockets opened in the namespace and the first results. Created in a thread that has entered it."""
+    """The sockets that are opened in a namespace, and the first results. Create it in a thread that has entered the
+    namespace."""
 
     def __init__(
         self, netns: int, candidates: Candidates | None, extra_sysctls: tuple[str, ...], peers: Peers | None
@@ -77,17 +79,18 @@ class _Inside:
         return opened
 
     def close(self) -> None:
-        """Close all sockets."""
+        """Closes all sockets."""
         for opened in self._sockets:
             opened.close()
 
 
 class Watch:
-    """Keeps ``view`` equal to the namespace. Create it with ``open``, end it with ``close``.
+    """Keeps ``view`` equal to the state of the namespace. Create it with ``open``, end it with ``close``.
 
-    ``on_change`` is called on the loop with the new view, only when it differs from the previous one: a few
-    milliseconds after a change of links, addresses or routes; ``poll_s`` plus the search for the owner after a new
-    listener; up to 5 s after a sysctl."""
+    ``on_change`` is called on the loop with the new view whenever it differs from the previous one. That happens a few
+    milliseconds after a change of links, addresses or routes. A new listener takes ``poll_s`` and the search for its
+    owner, a sysctl up to 5 s.
+    """
 
     def __init__(
         self,
@@ -100,7 +103,7 @@ class Watch:
         engines: Engines | None = None,
         peers: Peers | None = None,
     ) -> None:
-        """Use ``open``. Takes ownership of ``namespace`` and ``inside``."""
+        """Use ``open`` instead. Takes ownership of ``namespace`` and ``inside``."""
         self._loop = asyncio.get_running_loop()
         self._namespace = namespace
         self._inside = inside
@@ -134,12 +137,13 @@ class Watch:
         engines: Engines | None = None,
         peers: Peers | None = None,
     ) -> Self:
-        """Enter the namespace once, read everything (a few milliseconds) and watch it from then on.
+        """Enters the namespace once, reads everything (a few milliseconds) and watches it from then on.
 
-        The caller keeps ``namespace``. ``candidates`` returns the pids that are searched for owners first, before
-        all of ``/proc``, with the containers that they start, ``engines`` the pids of engines, which may pass a new
-        socket on to another process, and ``peers`` the namespaces in which the peers of links may be. All are called
-        in threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the kernel refuses."""
+        The caller remains the owner of ``namespace``. ``candidates`` returns the pids among which owners are searched
+        first, with the containers that they start. ``engines`` returns the pids of engines, which may pass a new socket
+        on to another process. ``peers`` returns the namespaces in which the peers of links may be. All three are called
+        in threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the kernel refuses.
+        """
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
         inside: _Inside | None = None
@@ -153,7 +157,7 @@ class Watch:
             raise
 
     def close(self) -> None:
-        """Stop watching and release the namespace; ``on_change`` is no longer called. Idempotent."""
+        """Stops watching and releases the namespace; ``on_change`` is no longer called. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -166,7 +170,7 @@ class Watch:
         self._namespace.close()
 
     async def resync(self) -> None:
-        """Read everything again, including owners and sysctls, and publish differences.
+        """Reads everything again, including owners and sysctls, and calls ``on_change`` if anything differs.
 
         Raises OSError if the kernel refuses, NamespaceGone after ``close``.
         """
@@ -182,12 +186,12 @@ class Watch:
             self._publish()
 
     async def find_owners_again(self) -> None:
-        """Search the owners of all listeners again, among the present candidates first."""
+        """Searches the owners of all listeners again, among the current candidates first."""
         if not self._closed:
             await self._listeners.check_owners(everything=True)
 
     async def settle(self) -> None:
-        """Wait until the owners of all listeners are known and final; a failure of the kernel is logged."""
+        """Waits until the owners of all listeners are known and final. Logs a failure of the kernel."""
         try:
             if not self._closed:
                 await self._listeners.settle()
@@ -195,7 +199,7 @@ class Watch:
             self._warn("listing sockets", error)
 
     def poll(self, now: float) -> None:
-        """Poll the listeners; called by the shared timer. A kernel that is slow at it is polled less often."""
+        """Polls the listeners; the shared timer calls it. If polling is slow on this kernel, it is done less often."""
         # Thread time: a poll that was preempted on a busy machine has not become more expensive.
         started = time.thread_time()
         try:
@@ -211,7 +215,8 @@ class Watch:
             self._check = self._loop.create_task(self._check_periodically(now))
 
     async def _check_periodically(self, now: float) -> None:
-        """Owners every second, sysctls every five seconds, everything every thirty or after lost events."""
+        """Checks the owners; every five seconds also reads the sysctls, and every thirty, or after lost events,
+        everything."""
         try:
             if self._links.lost or now >= self._resync_due:
                 await self.resync()
@@ -231,7 +236,8 @@ class Watch:
             self._check = None
 
     def _warn(self, doing: str, error: Exception) -> None:
-        """Log a failure once, and again only after a success or another failure."""
+        """Logs a failure once, and again only after a success or another failure. ``doing`` is the activity that
+        failed."""
         message = f"{doing}: {error}"
         if not self._closed and message != self._failing:
             self._failing = message

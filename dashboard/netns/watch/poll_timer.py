@@ -1,4 +1,4 @@
-"""One timer for all watches of a loop: they poll in turn, so that many of them never block the loop."""
+"""Polls all watches of an event loop with one timer, in turn, so that many of them never block the loop."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _SLICE_S = 0.001
 
 
 class Pollable(Protocol):
-    """Something to be polled. ``due`` is the loop time of the next poll; ``poll`` advances it."""
+    """An object that ``PollTimer`` polls. ``due`` is the loop time of the next poll; ``poll`` advances it."""
 
     due: float
 
     def poll(self, now: float) -> None:
-        """Poll; must be short and must not raise."""
+        """Polls once. Must be short and must not raise."""
 
 
 class PollTimer:
-    """The shared timer of one event loop; it runs while it has members."""
+    """The timer that the objects of one event loop share. It runs while it has members."""
 
     _timers: WeakKeyDictionary[asyncio.AbstractEventLoop, PollTimer] = WeakKeyDictionary()
 
@@ -30,24 +30,24 @@ class PollTimer:
 
     @classmethod
     def of_loop(cls) -> PollTimer:
-        """The timer of the running loop."""
+        """Returns the timer of the running loop."""
         loop = asyncio.get_running_loop()
         return cls._timers.setdefault(loop, cls())
 
     def add(self, member: Pollable) -> None:
-        """Poll ``member``, for the first time when it is ``due``."""
+        """Adds ``member``, which is polled for the first time when it is ``due``."""
         self._members[member] = None
         self._schedule()
 
     def remove(self, member: Pollable) -> None:
-        """Remove ``member``; the timer stops with the last one."""
+        """Removes ``member``. The timer stops with the last member."""
         self._members.pop(member, None)
         if not self._members and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _schedule(self) -> None:
-        """Set the timer for the next member that is due."""
+        """Sets the timer to the time at which the next member is due."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -56,7 +56,8 @@ class PollTimer:
             self._timer = loop.call_at(min(member.due for member in self._members), self._poll_due)
 
     def _poll_due(self) -> None:
-        """Poll the members that are due, yielding to other callbacks after a millisecond."""
+        """Polls the members that are due. After a millisecond, lets other callbacks of the loop run before it
+        continues."""
         loop = asyncio.get_running_loop()
         self._timer = None
         started = now = loop.time()
@@ -71,5 +72,6 @@ class PollTimer:
 
 
 def next_turn(now: float, period_s: float) -> float:
-    """The next multiple of the period after ``now``, so that equal periods share wake-ups."""
+    """Returns the next multiple of ``period_s`` after ``now``, so that members with equal periods are polled
+    together."""
     return (math.floor(now / period_s) + 1) * period_s
