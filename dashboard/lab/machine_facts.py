@@ -1,4 +1,4 @@
-"""Reads the facts that the lab of a machine that has joined an installation reports about the machine."""
+"""Reads the facts about a machine that has joined an installation. The lab of the machine reports them."""
 
 import os
 import platform

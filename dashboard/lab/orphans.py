@@ -39,12 +39,11 @@ async def remove_orphans(
 async def remove_objects(
     engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]], place: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Removes containers and networks that have these ``labels`` but belong to no experiment in ``kept``, which is
-    called after the Engine's list was read. Returns descriptions of what was removed, and of what the Engine refused to
-    remove, with its message.
+    """Removes containers and networks that have these ``labels`` but belong to no experiment whose id ``kept`` returns.
+    Returns descriptions of what was removed, and of what the Engine refused to remove, with its message.
 
-    Keeps networks that were created at another place than ``place``. They are visible here if both engines are managers
-    of one swarm.
+    ``kept`` is called after the Engine's list was read. Networks that were created at another place than ``place``
+    stay: they are visible here if both engines are managers of one swarm.
     """
     containers, networks = await engine.containers(labels), await engine.networks(labels)
     keep = await kept()

@@ -47,8 +47,8 @@ async def reap(context: Context) -> Reaped:
     """Removes containers and networks with this installation's label that no living process drives. Marks the
     experiments of dead processes as stopped.
 
-    On the installation's own machine, also deletes reports for good that users deleted more than ``UNDO_DAYS`` days
-    ago.
+    On the installation's own machine, also deletes permanently the reports that users deleted more than ``UNDO_DAYS``
+    days ago.
     """
     purged = await context.database.run(saved_reports.purge_deleted, context.clock()) if here() is None else 0
     lock = LabLock(context.data_dir)

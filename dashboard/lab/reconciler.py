@@ -81,7 +81,7 @@ class Lab:
         self._neighbour = NeighbourServer(context)
 
     def driver_of(self, experiment: str) -> ExperimentDriver | None:
-        """The driver of an experiment; None if this lab does not drive it."""
+        """Returns the driver of an experiment; None if this lab does not drive the experiment."""
         return self._drivers.get(experiment)
 
     def wake(self) -> None:

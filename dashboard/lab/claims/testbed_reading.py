@@ -159,8 +159,8 @@ class TestbedReader:
             raise _exited(error) from error
 
     async def read_file(self, place: Place, path: str) -> str:
-        """Returns the content of a file of the machine, or of a container's resolv.conf or hosts file. The latter are
-        read where the Engine stores them."""
+        """Returns the content of a file of the machine, or of a container's resolv.conf or hosts file. A container's
+        files are read where the Engine stores them."""
         source = path
         if place != MACHINE:
             facts = await self._facts(place)

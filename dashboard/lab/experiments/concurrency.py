@@ -51,7 +51,7 @@ class Passes:
 
     @contextmanager
     def counted(self, experiment: str) -> Iterator[None]:
-        """Counts one pass during the block."""
+        """Counts a pass over the experiment while the block runs."""
         self._under_way[experiment] += 1
         try:
             yield

@@ -102,7 +102,7 @@ class ExperimentDriver:
 
     @property
     def ended(self) -> bool:
-        """Whether the round that the newest pass wants is over, so that nothing is left to do."""
+        """Whether the requested round is over, so that a pass has nothing left to do."""
         return self._recorder.ended and self._record.round == self._round
 
     @property
@@ -326,7 +326,7 @@ class ExperimentDriver:
 
     async def _check(self) -> None:
         """Compares the running arms with the Engine's list of containers. Observes containers that were restarted, and
-        collects those that have ended. Thereby also handles changes whose events were missed."""
+        collects those that have ended. This also handles changes whose events were missed."""
         self._checks += 1
         number = self._checks
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
@@ -444,8 +444,8 @@ class ExperimentDriver:
                 self._start_task(self._on_exit(arm, event.id))
 
     def on_engine_lost(self, reason: str) -> None:
-        """Records since when the Engine does not answer, and why, as the experiment's problem. The columns keep their
-        states."""
+        """Records as the experiment's problem that the Engine does not answer, since when and why (``reason``). The
+        columns keep their states."""
         self._engine_lost = reason
         self._engine_was_lost = True
         if not self._recorder.ended:
@@ -533,8 +533,8 @@ class ExperimentDriver:
         self._recorder.observed(self._recorder.column(MACHINE), state, OBSERVED)
 
     async def _observe_other_namespaces(self) -> None:
-        """Starts or continues to observe the neighbour and, while containers use it, the namespace of a rootless
-        Podman's bridges."""
+        """Starts to observe the neighbour and, while containers use it, the namespace of a rootless Podman's bridges.
+        Continues an observation that has started."""
         for column in [one for one in self.view.columns if one.key in BESIDE and one.mode in {NEIGHBOUR, MACHINE}]:
             target = await asyncio.to_thread(BESIDE[column.key], self._context)
             if target is not None and self.observer.target(column.key) != target:

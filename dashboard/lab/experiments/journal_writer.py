@@ -29,10 +29,9 @@ FAILING_S = 1.0
 
 class Publisher:
     """Announces changes to the processes that show experiments. ``send`` is called with the kind of a change and its
-    arguments.
+    arguments. By default nothing is sent, because commands have no browsers.
 
-    Announcements may be lost: receivers read the data from the database. By default nothing is sent, for commands,
-    which have no browsers.
+    Announcements may be lost: receivers read the data from the database.
     """
 
     def __init__(self, send: Callable[..., None] = lambda *_wakeup: None) -> None:

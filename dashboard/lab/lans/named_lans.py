@@ -249,8 +249,8 @@ class NamedLans:
         await remove_lan(self._context.data_dir, lan)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
-        """Starts changing whether the hosts of a LAN form a swarm, in the background. If ``wanted`` is true they form a
-        new swarm, otherwise they leave it."""
+        """Starts forming a new swarm of the hosts of a LAN in the background. If ``wanted`` is false, starts ending the
+        swarm instead."""
         if found := self._found.get(name):
             stage = LanStage.FORMING if wanted else LanStage.LEAVING
             self._start(name, stage, self._set_swarm(found.lan, wanted=wanted))

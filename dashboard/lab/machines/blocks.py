@@ -11,8 +11,8 @@ from dashboard.lab.reconciler import Lab
 
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
-    """Makes the web process ``carrier``, which is the caller, carry the blocks of a run on this lab, unless another web
-    process carries them. Returns whether ``carrier`` carries them now."""
+    """Makes ``carrier``, the calling web process, carry the blocks of a run on this lab, unless another web process
+    carries them. Returns whether ``carrier`` carries them now."""
     return lab.client_lines.carry(run, carrier)
 
 
@@ -34,9 +34,12 @@ async def measure_block(
     lab: Lab, run: str, carrier: str, block: RemoteBlock, arm: OverlayArm | None = None
 ) -> RemoteAnswer:
     """Measures a block for an experiment of another machine, and returns the result. ``carrier`` is the calling web
-    process. The client runs in this machine's network stack or, if the block asks for that, in the one of ``arm``.
-    Raises ValueError with a message if requests from the machine to the address are not permitted; for an arm, the
-    result contains the error."""
+    process. The client runs in this machine's network stack or, if the block asks for that, in the network stack of
+    ``arm``.
+
+    Raises ValueError with a message if requests from the machine to the address are not permitted. If requests from the
+    arm are not permitted, the result contains the error.
+    """
     if not block.from_arm:
         return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))
     if arm is None:
@@ -50,6 +53,6 @@ async def measure_block(
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:
     """Ends the client on this machine that measures for another machine's run, unless another web process than
-    ``carrier`` now carries the run."""
+    ``carrier`` now carries the run. Always returns True."""
     await lab.lent_client.end(run, carrier)
     return True

@@ -114,8 +114,8 @@ class ClientLines:
         self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
     ) -> RemoteCommand:
         """Does the same as ``ClientLine.next`` for a run, which need not have started yet. If another web process
-        carries the run, returns the command to stop. When the run has ended, the web process learns this from the
-        database."""
+        carries the run, returns a command with ``is_over``. When the run has ended, the web process learns this from
+        the database."""
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)
         if run not in self._lines:

@@ -24,9 +24,9 @@ BUSY = "Another measurement is running on this machine."
 
 
 class LentClient:
-    """Holds the client processes of one run at a time. While they exist, nothing else is measured on this machine,
-    because two measurements would disturb each other. ``turn`` is the lock that all measurements on this machine
-    share."""
+    """Holds the client processes on this machine that measure for an experiment on another machine, for one run at a
+    time. While they exist, nothing else is measured on this machine, because two measurements would disturb each other.
+    ``turn`` is the lock that all measurements on this machine share."""
 
     def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn

@@ -33,6 +33,7 @@ async def start_lan(supervisor: Supervisor, name: str) -> bool:
 
 
 async def set_swarm(supervisor: Supervisor, name: str, wanted: bool) -> bool:
-    """Starts changing whether the hosts of a LAN form a swarm (``wanted``), in the background. Always returns True."""
+    """Starts forming a swarm of the hosts of a LAN in the background. If ``wanted`` is false, starts ending the swarm
+    instead. Always returns True."""
     supervisor.lans.set_swarm(name, wanted=wanted)
     return True

@@ -70,8 +70,8 @@ class WakeupChannel:
         await self._connection.listen(subject, handle)
 
     def send(self, subject: str, *wakeup: str) -> None:
-        """Queues a wake-up, which consists of ``wakeup``, for the other processes that subscribe to the subject.
-        Returns at once. May be called from any thread."""
+        """Queues ``wakeup`` for the other processes that subscribe to the subject. Returns at once. May be called from
+        any thread."""
         if self._loop is not None and self._sending is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, subject, wakeup)
 

@@ -48,8 +48,8 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """What a step shows of the host before the first check: its images, and the wide and the narrow diagram
-    (``picture``), None if the machine could not be read."""
+    """What a step shows about its host before the first check: the images, and the wide and the narrow diagram.
+    ``picture`` is None if the machine could not be read."""
 
     images: tuple[str, ...] = ()
     picture: tuple[Picture, Picture] | None = None
@@ -66,9 +66,9 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action: of the check (``checked``) and of the command (``done``), None if the action included
-    none. ``ran`` is the index of the command. ``pressed`` is true if the user has pressed the button that checks the
-    step."""
+    """The result of an action. ``checked`` is the result of the check, ``done`` that of the command, and ``ran`` the
+    command's index; each is None if the action included none. ``pressed`` is true if the user has pressed the button
+    that checks the step."""
 
     checked: CheckResult | None = None
     done: CommandResult | None = None

@@ -142,7 +142,7 @@ class GroupHosts:
         return state.host
 
     def touch(self, group: str) -> None:
-        """Records that a group's host is in use now, so that it is not stopped as idle."""
+        """Records that a group's host is in use now, so that it does not count as idle."""
         self._used[group] = self._context.clock()
 
     def wake(self) -> None:

@@ -83,7 +83,7 @@ async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> 
 
 async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
     """Makes the images of a workshop available on a private host; on other hosts, commands do that. Returns messages
-    for the user, empty if there are no problems."""
+    for the user, empty if there is nothing to report."""
     notes = []
     for image in images if host.private else ():
         try:
@@ -291,8 +291,8 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """Returns a table of containers as in ``docker ps``, with the mode. If not ``show_all``, omits those that do not
-    run."""
+    """Returns a table of containers as in ``docker ps``, with the mode. Unless ``show_all`` is true, omits those that
+    do not run."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

@@ -66,8 +66,8 @@ def _invalid(sentence: str, file: str = HEAD) -> ParsedWorkshop:
 
 
 def printable(name: str) -> str:
-    """Returns a file's name without characters that cannot be displayed, cut to 100 characters. A name may contain
-    arbitrary bytes."""
+    """Returns a file's name for display, with at most 100 characters. Characters that cannot be displayed are replaced,
+    because a name may contain arbitrary bytes."""
     return "".join(char if char.isprintable() and not "\ud800" <= char <= "\udfff" else "�" for char in name)[:100]
 
 

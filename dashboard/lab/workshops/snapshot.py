@@ -78,11 +78,11 @@ async def observe_host(
     *,
     rules: bool = False,
 ) -> Observation:
-    """Observes the host and returns its state at the time ``now``. ``lookups`` are names to resolve inside every
-    container. If ``ports`` are given, includes recent connections to them. If ``rules`` is true, includes the machine's
-    firewall rules with their counters.
+    """Observes the host and returns its state. ``now`` is the current time in seconds since the epoch. ``lookups`` are
+    names to resolve inside every container. If ``ports`` are given, includes recent connections to them. If ``rules``
+    is true, includes the machine's firewall rules with their counters.
 
-    Raises EngineUnreachable if the engine does not answer. If something else cannot be read, ``problem`` of the result
+    Raises EngineUnreachable if the engine does not answer. If something else cannot be read, the result's ``problem``
     is the reason.
     """
     facts, networks, images = await asyncio.gather(
