@@ -37,7 +37,7 @@ def test_the_output_is_one_document_and_the_report_that_it_names_has_every_block
 def test_without_json_the_output_is_a_table_with_bars_verdicts_and_conditions(terminal: Terminal) -> None:
     done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "1.5", "--conditions", "ordinary")
     assert done.code == 0, done.err
-    assert "Conditions: ordinary: normal priority, " in done.out
+    assert "Conditions: ordinary (normal priority, " in done.out
     assert "bridge/published-proxy" in done.out
     assert "█" in done.out
     assert "The time of 1.5 s is up." in done.out
@@ -51,16 +51,16 @@ def test_ordinary_conditions_are_in_the_json_and_the_report(terminal: Terminal) 
     found = msgspec.json.decode(done.out, type=Measurement)
     assert (found.options.conditions, found.environment.conditions) == (Conditions.ORDINARY, Conditions.ORDINARY)
     exported = terminal.run("report", "export", done.json["report"], "--format", "md")
-    assert "Conditions ordinary: normal priority, " in exported.out
+    assert "Conditions: ordinary \\(normal priority, " in exported.out
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("host", "--seconds", "0"), "A run takes 0.5 to 3600 seconds, not 0."),
-        (("host", "--seconds", "86400"), "A run takes 0.5 to 3600 seconds, not 86400."),
+        (("host", "--seconds", "0"), "The time limit must be 0.5 to 3600 seconds, not 0."),
+        (("host", "--seconds", "86400"), "The time limit must be 0.5 to 3600 seconds, not 86400."),
         (("host", "--probe", "icmp"), "choose from tcp-rr"),
-        (("host", "--rate", "0"), "A rate is 1 to 100,000 requests per second"),
+        (("host", "--rate", "0"), "The rate must be 1 to 100,000 requests per second"),
         (("host", "--probe", "http", "--probe", "tcp-rr"), "measure them separately"),
         (("host", "--conditions", "loud"), "Unknown conditions “loud”: choose quiet or ordinary."),
         (("nowhere",), "Unknown mode “nowhere”"),

@@ -1,1 +1,1 @@
-"""Latency: options, schedule, statistics, verdicts, charts."""
+"""Measurements of latency: options, schedule, statistics, verdicts and charts."""

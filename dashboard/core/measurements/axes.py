@@ -1,4 +1,4 @@
-"""Axes of charts: round ticks on a linear or logarithmic scale, and positions of values."""
+"""Axes of charts: ticks at round numbers on a linear or logarithmic scale, and the positions of values."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,20 +15,20 @@ MAX_REACH = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A tick with its label."""
+    """A tick of an axis. ``at`` is its position as a percentage (see ``place``), ``text`` its label."""
 
     at: str
     text: str
 
 
 def place(value: float) -> str:
-    """A fraction of the axis as SVG text, independent of the locale."""
+    """Formats a fraction of an axis (0 to 1) as a percentage for SVG: ``12.50%``, independent of the locale."""
     return f"{value * 100:.2f}%"
 
 
 def choose_ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
-    """Round numbers from below ``low`` to above ``high``, in about ``wanted`` steps of 1, 2 or 5 times a power of
-    ten."""
+    """Returns round numbers at equal distances, from at most ``low`` to at least ``high``, in about ``wanted`` steps. A
+    step is 1, 2 or 5 times a power of ten."""
     width = (high - low) or 1.0
     rough = width / wanted
     power = 10.0 ** math.floor(math.log10(rough))
@@ -47,8 +47,8 @@ def _tick_text(value: float, step: float) -> str:
 
 
 def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
-    """The axis of differences: a function from value to position, the position of zero, and the ticks. Values beyond
-    the axis are placed at its end."""
+    """Returns an axis that contains ``values`` and zero: a function from a value to its position, the position of zero,
+    and the ticks. Values beyond the axis get the position of its end."""
     bounded = [_bound(value) for value in values]
     numbers = choose_ticks(min(0.0, *bounded), max(0.0, *bounded))
     low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]
@@ -61,7 +61,8 @@ def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, 
 
 @dataclass(frozen=True, slots=True)
 class DifferenceAxis:
-    """The axis of differences with intervals."""
+    """The axis of a chart of differences. ``at`` returns the position of a value, ``zero`` is the position of zero.
+    Intervals are drawn from -``reach`` to ``reach``."""
 
     at: Callable[[float], str]
     zero: str
@@ -69,14 +70,15 @@ class DifferenceAxis:
     reach: float
 
     def cut(self, interval: tuple[float, float]) -> str:
-        """The sides, ``low`` and ``high``, on which an interval continues beyond the axis."""
+        """Returns the sides on which an interval continues beyond ``reach``: ``low``, ``high``, both separated by a
+        space, or an empty text."""
         low, high = interval
         return " ".join(["low"] * (low < -self.reach) + ["high"] * (high > self.reach))
 
 
 def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
-    """The axis that contains every value and its interval; an interval that is much longer than the others is cut
-    off."""
+    """Returns an axis that contains every value and its interval. The part of an interval beyond ``MAX_REACH`` times
+    the largest value (or the median end of the intervals, if that is larger) is cut off."""
     ends = sorted(abs(end) for interval in intervals for end in interval)
     reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
     shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]
@@ -84,8 +86,9 @@ def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float
 
 
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
-    """Powers of ten from at most ``low`` to at least ``high``, both above 0; in up to two decades also their multiples
-    by 2 and 5, in three decades those by 3."""
+    """Returns ticks of a logarithmic axis from at most ``low`` to at least ``high``, which must be greater than 0:
+    powers of ten, on an axis of up to two decades also 2 and 5 times them, on one of three decades also 3 times
+    them."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0, 3.0) if last - first <= 3 else (1.0,)
     found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]

@@ -1,10 +1,12 @@
-"""Differences between two separate runs: before and after, one machine and another.
+"""Compares two separate runs: before and after a change, or one machine and another.
 
-Blocks of different runs cannot be paired, so each run's blocks are resampled separately: a bootstrap of clusters, since
-the requests of one block share its conditions (Davison and Hinkley, "Bootstrap methods and their application", 1997,
-section 3.8). What differs between runs but not between blocks, such as temperature, neighbours or memory layout, is
-part of the difference but not of its interval: ``DRIFT_SENTENCE`` accompanies every figure, and a difference that is
-not larger than the drift inside one of the runs is inconclusive.
+Blocks of different runs cannot be paired, so the blocks of each run are resampled separately. This is a bootstrap of
+clusters, because the requests of one block share its conditions (Davison and Hinkley, "Bootstrap methods and their
+application", 1997, section 3.8).
+
+What differs between the runs but not between their blocks, such as temperature, other programs or memory layout, is
+part of the difference but not of its interval. Therefore ``DRIFT_SENTENCE`` accompanies every figure, and a difference
+that is not larger than the drift inside one of the runs is inconclusive.
 """
 
 import random
@@ -35,11 +37,11 @@ DRIFT_SENTENCE = (
 
 
 class Timed(Protocol):
-    """The required fields of a block (``core.measurements.measurement``)."""
+    """The fields of a block that a comparison needs (see ``core.measurements.measurement.Block``)."""
 
     @property
     def round(self) -> int:
-        """The position of the block in the run."""
+        """The number of the round in which the block was measured."""
 
     @property
     def n(self) -> int:
@@ -47,7 +49,7 @@ class Timed(Protocol):
 
     @property
     def center_us(self) -> float:
-        """The compared value of the block in µs."""
+        """The value in µs by which blocks are compared."""
 
     @property
     def p99_us(self) -> float:
@@ -55,14 +57,18 @@ class Timed(Protocol):
 
     @property
     def counts(self) -> bool:
-        """Whether the block is valid for comparisons."""
+        """Whether the block is valid and takes part in comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The difference of the medians, later minus earlier, with its 95 % interval (None with fewer than
-    ``MIN_ROUNDS`` blocks in one of them). ``drift_us``: the larger drift of the median inside one
-    run; None with too few blocks. ``p99`` fields: the same for the blocks' p99. ``blocks``: the number in each."""
+    """The comparison of two runs of a series.
+
+    ``blocks`` is the number of valid blocks in each run. ``delta_us`` is the later median minus the earlier one,
+    ``ci95_us`` its 95 % interval; the interval is None if a run has fewer than ``MIN_ROUNDS`` blocks. ``drift_us`` is
+    the larger drift of the median inside one of the runs, None with too few blocks. ``p99_delta_us`` and
+    ``p99_ci95_us`` are the same for the p99 of the blocks.
+    """
 
     verdict: Verdict
     blocks: tuple[int, int]
@@ -92,16 +98,18 @@ def difference_interval(
     confidence: float = CONFIDENCE,
     rounds: int = 2000,
 ) -> Interval:
-    """The percentile bootstrap interval of the difference of two medians.
+    """Returns the bootstrap interval (percentiles) of the difference of two medians, ``after`` minus ``before``.
+    ``rounds`` is the number of resamples.
 
-    It is not corrected for few values. In simulations with 12 values or more it covers the true difference in 95 to 97
-    of 100 cases; with the correction for paired differences it would in 97 to 98.
+    The interval is not corrected for small samples. In simulations with 12 values or more it covers the true difference
+    in 95 to 97 of 100 cases; with the correction that paired differences need it would cover it in 97 to 98.
     """
     return _ends(_resampled(before, after, source, rounds), confidence)
 
 
 def drift_of(values: Sequence[float]) -> float | None:
-    """The range of the medians of a run's stretches; None with fewer than ``MIN_ROUNDS`` values in each."""
+    """Returns how much the median moved inside a run: the range of the medians of ``STRETCHES`` consecutive parts. None
+    if a part has fewer than ``MIN_ROUNDS`` values."""
     size = len(values) // STRETCHES
     if size < MIN_ROUNDS:
         return None
@@ -112,7 +120,8 @@ def drift_of(values: Sequence[float]) -> float | None:
 def compare_blocks(
     before: Sequence[Timed], after: Sequence[Timed], *, margin_us: float | None = None, seed: int = 1
 ) -> Between:
-    """Compare two runs of the same series; the same blocks and seed give the same interval."""
+    """Compares the blocks of two runs of one series. ``margin_us`` is the largest negligible difference, None for
+    ``default_margin``. The same blocks and seed give the same interval."""
     ones = sorted((one for one in before if one.counts), key=lambda one: one.round)
     others = sorted((one for one in after if one.counts), key=lambda one: one.round)
     sizes = (len(ones), len(others))

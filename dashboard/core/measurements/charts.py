@@ -1,7 +1,8 @@
-"""Charts of latency over time, rendered without scripts: blocks of one run, runs of one series.
+"""Charts of latency over time that need no scripts: the blocks of one run, or the runs of one series.
 
-An SVG of 1000 by 1000 units is stretched to its box; labels are positioned by percentages and keep their size. The
-vertical axis is logarithmic, because a tail is often a hundred times the median."""
+The lines are in an SVG of 1000 by 1000 units that is stretched to its box. Labels are positioned by percentages, so
+they keep their size. The vertical axis is logarithmic, because a tail is often a hundred times the median.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,8 +27,8 @@ HEIGHT_PX = 240
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """One line and its band: p50 and p99 at each x; None without a measurement. ``words`` and ``short`` are the texts
-    beside the line, ``mark`` selects its colour and shape."""
+    """The values of one line and its band: p50 and p99 in µs at each x; None where nothing was measured. ``mark``,
+    ``dash``, ``words`` and ``short`` are those of the series' ``SeriesLabel``."""
 
     key: str
     label: str
@@ -42,7 +43,8 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Blocks by round: ``x`` is the start of each round's first block, in seconds since the start of the run."""
+    """The values of a chart by round. ``x`` is when the first block of each round started, in seconds since the start
+    of the run."""
 
     rounds: tuple[int, ...]
     x: tuple[float, ...]
@@ -51,8 +53,13 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of up to ``MAX_POINTS`` points, the area between p50 and p99, and marks. Its label is beside the chart at
-    the height ``label_at``; ``end`` is the height at which the line ends, empty if no leader joins them."""
+    """A line as it is drawn. ``points`` and ``band`` (the area between p50 and p99) are SVG points in units of 1000 by
+    1000; ``marks`` are the positions of shapes along the line.
+
+    The label is beside the chart at the height ``label_at``. ``end`` is the height at which the line ends and from
+    which a leader connects it with its label; empty without a leader. ``mark``, ``dash``, ``words`` and ``short`` are
+    those of the series' ``SeriesLabel``.
+    """
 
     key: str
     label: str
@@ -70,8 +77,8 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The values at the two ends of an axis, for reading a chart. ``kind`` is linear, log, or time: seconds since the
-    epoch."""
+    """The values at the two ends of an axis, from which a position is converted into a value. ``kind`` is ``linear``,
+    ``log``, or ``time`` (linear, in seconds since the epoch)."""
 
     first: float
     last: float
@@ -80,8 +87,9 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """A chart, without lines if no line has two points. ``unit`` follows the highest tick; ``moments`` are vertical
-    lines with labels. ``x`` and ``y`` are the scales of positions 0 to 1000, y from the bottom."""
+    """A chart; it has no lines if no series has two points. ``across`` are the ticks of the horizontal axis, ``up``
+    those of the vertical one. ``unit`` is written after the label of the highest tick. ``moments`` are vertical lines
+    with labels. ``x`` and ``y`` are the scales of the axes."""
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]
@@ -94,7 +102,8 @@ class ChartView:
 
 @dataclass(frozen=True, slots=True)
 class BlocksView:
-    """A line of the table beside the chart: the figures of a series' blocks."""
+    """The figures of one series' blocks as texts, for the table beside the chart. ``middle`` is the median of the
+    blocks' medians, ``tail`` the median of their p99."""
 
     key: str
     label: str
@@ -111,7 +120,8 @@ class BlocksView:
 
 
 def add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:
-    """Every line with about ``MARKS`` shapes, a little further along than those of the line before."""
+    """Returns the lines with about ``MARKS`` shapes on each. The shapes of different lines are shifted against each
+    other."""
     marked = []
     for number, line in enumerate(lines):
         points = line.points.split()
@@ -122,8 +132,8 @@ def add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:
 
 
 def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[LineView, ...]:
-    """The lines with their labels beside the last points, apart from each other; without ``leaders`` in the order of
-    the lines."""
+    """Returns the lines with positions for their labels that do not overlap. With ``leaders``, a label is as near as
+    possible to the end of its line; otherwise labels are in the order of the lines."""
     ends = [float(line.points.rpartition(",")[2] or 0) / 1000 if leaders else 0.0 for line in lines]
     placed = spread_labels([end * HEIGHT_PX for end in ends], HEIGHT_PX)
     return tuple(
@@ -135,7 +145,8 @@ def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[Li
 def align_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> Columns:
-    """The valid blocks by round. ``modes`` are those of the columns."""
+    """Returns the medians and p99 of the valid blocks by round, with a line for each series. ``blocks`` are
+    dictionaries with the fields of ``Block``. ``modes`` maps columns to modes."""
     begun: dict[int, float] = {}
     values: dict[str, dict[int, tuple[float, float]]] = {}
     for block in blocks:
@@ -171,7 +182,7 @@ def _thinned(x: Sequence[float], times: Times) -> list[tuple[float, float, float
 
 
 def _share(spot: str) -> tuple[str, str]:
-    """A position in the 1000 by 1000 units as percentages."""
+    """Converts a point in units of 1000 by 1000 (``x,y``) into two percentages."""
     across, up = (float(value) / 1000 for value in spot.split(","))
     return place(across), place(up)
 
@@ -179,9 +190,12 @@ def _share(spot: str) -> tuple[str, str]:
 def draw_times(
     x: Sequence[float], series: Sequence[Times], across: Sequence[Tick] = (), *, banded: bool = True
 ) -> ChartView:
-    """The chart of all series, without lines if none has two points. ``across`` are ticks as fractions of the range of
-    ``x``, which is then seconds since the epoch; without them ``x`` starts at 0 s. Without bands the vertical axis fits
-    the medians only."""
+    """Returns the chart of all series, without lines if none has two points.
+
+    ``x`` are the horizontal positions of the values. If ``across`` has ticks, ``x`` is in seconds since the epoch and
+    the axis spans its range; otherwise ``x`` is in seconds and the axis starts at 0. If ``banded`` is false, no bands
+    are drawn and the vertical axis fits the medians only.
+    """
     drawn = {one.key: _thinned(x, one) for one in series}
     times = [
         value
@@ -224,7 +238,8 @@ def draw_times(
 def count_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> tuple[BlocksView, ...]:
-    """The number of blocks of each series, and the range of their medians."""
+    """Returns the figures of each series' blocks: how many there are, how many failed, and the range of their medians.
+    ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` maps columns to modes."""
     found = []
     labels = label_measured(measurement)
     for one in measurement.series:

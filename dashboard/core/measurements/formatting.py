@@ -1,4 +1,5 @@
-"""Figures as text. ``js/core/format.js`` formats the same way; ``tests/js/vectors.json`` tests both."""
+"""Formats figures as text. ``static/dashboard/js/core/format.js`` does the same; ``tests/js/vectors.json`` tests
+both."""
 
 import re
 from collections.abc import Mapping
@@ -14,21 +15,22 @@ _NUMBERED = re.compile(r"-\d+$")
 
 
 def fixed(value: float, digits: int) -> str:
-    """``value`` with ``digits`` decimals, rounded like JavaScript's ``toFixed``: halves round up.
+    """Formats ``value`` with ``digits`` decimals, rounded like JavaScript's ``toFixed``: halves round up.
 
-    Measured values have at most 15 digits; longer ones are written as a power of ten."""
+    Values of 1e15 and more are written as ``1.23e+15``, because measured values have at most 15 digits.
+    """
     if not abs(value) < 1e15:
         return f"{value:.2e}"
     return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def moment_of(seconds: float) -> datetime:
-    """Seconds since the epoch as a UTC time; values outside the calendar are clamped."""
+    """Returns the time in UTC for seconds since the epoch. Values before 1970 or after 9999 are clamped."""
     return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
 
 
 def format_duration(seconds: float) -> str:
-    """The duration as text: ``14 s``, ``2 min 14 s``, ``3 h 5 min`` or ``2 d 4 h``."""
+    """Formats a duration: ``14 s``, ``2 min 14 s``, ``3 h 5 min`` or ``2 d 4 h``."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -40,7 +42,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_offset(seconds: float) -> str:
-    """Seconds since the start: ``0.081``, ``132.7``, ``20:05``, ``3:20:05``."""
+    """Formats the seconds since the start: ``0.081``, ``132.7``, ``20:05`` or ``3:20:05``."""
     if seconds < 10:
         return fixed(max(0.0, seconds), 3)
     if seconds < 600:
@@ -53,7 +55,7 @@ def format_offset(seconds: float) -> str:
 
 
 def format_micros(value: float | str | None) -> str:
-    """Microseconds as text: ``18 µs``, ``1.9 ms`` or ``2.04 s``; empty without a time."""
+    """Formats microseconds: ``18 µs``, ``1.9 ms`` or ``2.04 s``. Returns an empty text for None or a text."""
     if value is None or isinstance(value, str):
         return ""
     if value < 1000:
@@ -64,13 +66,14 @@ def format_micros(value: float | str | None) -> str:
 
 
 def mode_of(column: str, modes: Mapping[str, str] | None = None) -> str:
-    """The mode of a column: from ``modes``, or from its key (``bridge-2`` is a bridge), otherwise ``machine``."""
+    """Returns the mode of a column: the one in ``modes``, otherwise the one that its key names (``bridge-2`` is a
+    bridge), otherwise ``machine``."""
     known = (modes or {}).get(column) or _NUMBERED.sub("", column)
     return known if known in set(Mode) else "machine"
 
 
 def micros(value: float | None) -> str:
-    """Microseconds with one decimal, from 1000 on without; a dash for None."""
+    """Formats microseconds without unit: with one decimal below 1000, otherwise without; a dash for None."""
     if value is None:
         return NOTHING
     text = fixed(abs(value), 1 if abs(value) < 1000 else 0)
@@ -78,8 +81,8 @@ def micros(value: float | None) -> str:
 
 
 def signed(value: float, digits: int | None = None) -> str:
-    """A signed number with ``digits`` decimals, by default one, from 1000 on none; a value that rounds to zero has no
-    sign."""
+    """Formats a number with its sign and ``digits`` decimals; by default one decimal below 1000, otherwise none. A
+    value that rounds to zero has no sign."""
     if digits is None:
         digits = 1 if abs(value) < 1000 else 0
     text = fixed(abs(value), digits)
@@ -87,12 +90,12 @@ def signed(value: float, digits: int | None = None) -> str:
 
 
 def format_interval(ends: tuple[float, float] | None) -> str:
-    """The interval as text with signs: ``[+1.4, +1.6]``; empty without an interval."""
+    """Formats the ends of an interval with signs: ``[+1.4, +1.6]``; an empty text for None."""
     return "" if ends is None else f"[{signed(ends[0])}, {signed(ends[1])}]"
 
 
 def format_rate(per_s: float | None) -> str:
-    """Throughput: ``3.21 GB/s`` or ``870 MB/s``."""
+    """Formats a throughput in bytes per second: ``3.21 GB/s`` or ``870 MB/s``; an empty text for None."""
     if per_s is None:
         return ""
     return f"{fixed(per_s / 1e9, 2)} GB/s" if per_s >= 1e9 else f"{fixed(per_s / 1e6, 0)} MB/s"

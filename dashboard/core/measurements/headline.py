@@ -1,4 +1,4 @@
-"""The headline of a measurement: one sentence with what the intervals prove."""
+"""The headline of a measurement: one sentence that states what its intervals prove."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +12,8 @@ _CROSSES_BRIDGE = frozenset({PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT})
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """What a measurement proves. ``sentence`` ends with a full stop; ``evidence`` has the figures that prove it, empty
-    if it claims nothing.
-
-    ``decided`` is False if nothing was proved.
-    """
+    """What a measurement proves. ``sentence`` ends with a full stop. ``evidence`` has the figures behind it, and may be
+    empty. ``decided`` is false if nothing was proved."""
 
     sentence: str
     evidence: str = ""
@@ -33,17 +30,17 @@ class _Compared:
 
 
 def label_of(result: SeriesResult) -> str:
-    """``bridge/published-proxy``: the name of a series within its probe."""
+    """Returns the name of a series among those of its probe: ``bridge/published-proxy``."""
     return f"{result.column}/{result.path}"
 
 
 def probes_of(measurement: Measurement) -> tuple[Probe, ...]:
-    """The probes of a run, in the order of its series."""
+    """Returns the probes of a measurement, each once, in the order of its series."""
     return tuple(dict.fromkeys(one.probe for one in measurement.series))
 
 
 def write_headline(measurement: Measurement, probe: Probe | None = None) -> Headline:
-    """The headline from the comparisons of one probe, by default of the first probe that proves something."""
+    """Returns the headline from the comparisons of one probe; by default, of the first probe that proves something."""
     if probe is None:
         found = [write_headline(measurement, one) for one in probes_of(measurement)]
         return next((one for one in found if one.decided), found[0] if found else _of_nothing(measurement))
@@ -74,8 +71,8 @@ def _span(low: float, high: float) -> str:
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """The headline about docker-proxy. None unless the least that its paths add to the baseline is more than twice the
-    most that other paths add: docker-proxy then costs more than the rest of the path."""
+    """Returns the headline about docker-proxy. None unless docker-proxy costs more than the rest of the path: the least
+    that its paths add to the baseline must be more than twice the most that other paths over the bridge add."""
     proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
     others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
     if not proxied or any(one.result.verdict != "slower" for one in proxied):
@@ -98,8 +95,8 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
 
 
 def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """The headline about the bridge; None unless only the machine's paths to containers' addresses are compared with
-    loopback and all are slower."""
+    """Returns the headline about the bridge. None unless the baseline is loopback, and all other paths lead from the
+    machine to containers' addresses and are slower. ``FILTERED_KINDS`` of paths are ignored."""
     if kind_of(baseline.path) != PathKind.LOOPBACK:
         return None
     rest = [one for one in compared if one.kind not in {PathKind.LOOPBACK, *FILTERED_KINDS}]

@@ -1,4 +1,5 @@
-"""Histograms of times in HdrHistogram's compressed V2 form: 1 ns to one hour, three significant digits.
+"""Histograms of times in the compressed V2 encoding of HdrHistogram: from 1 ns to one hour, with three significant
+digits.
 
 The precision is 0.1 % (16 ns at 20 µs). Other tools can read the same bytes.
 """
@@ -36,12 +37,12 @@ _FAULTS = (
 
 
 class BadHistogram(ValueError):  # noqa: N818 - names the state, not a fault
-    """The bytes are not a histogram in this form."""
+    """The bytes are not a histogram in this encoding and with these bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Figures of a histogram, in microseconds."""
+    """The figures of a histogram: the number of times (``n``) and percentiles, maximum and mean in microseconds."""
 
     n: int
     p50_us: float
@@ -53,8 +54,9 @@ class Summary:
 
 
 def _without_cycle(histogram: Any) -> Any:
-    """The histogram, with only a weak reference from its encoder. Otherwise its table of 270 KB would stay in memory
-    until the garbage collector runs, which is triggered by the number of objects, not by their size."""
+    """Makes the reference from the histogram's encoder back to the histogram weak, and returns the histogram. Otherwise
+    its table of 270 KB would stay in memory until the garbage collector runs, which the number of objects triggers, not
+    their size."""
     histogram.encoder.histogram = weakref.proxy(histogram)
     return histogram
 
@@ -68,7 +70,7 @@ _TABLE = type(_empty().counts)
 
 
 def encode_times(times_ns: Iterable[int]) -> bytes:
-    """The histogram of these times as bytes; times outside 1 ns to one hour are clamped."""
+    """Returns the bytes of a histogram of these times; times outside 1 ns to one hour are clamped."""
     histogram = _empty()
     record = histogram.record_value
     for one in times_ns:
@@ -85,7 +87,8 @@ def _decode(encoded: bytes) -> Any:
 
 
 def _check_header(encoded: bytes) -> None:
-    """Raise ValueError for data that would inflate too much or need another table size: reports may be imported."""
+    """Raises ValueError for data that would inflate to too many bytes or has other bounds. Histograms of imported
+    reports may contain anything."""
     inflater = zlib.decompressobj()
     header = inflater.decompress(encoded[8:], _MOST_BYTES)
     if inflater.unconsumed_tail or _HEADER.unpack_from(header)[3:6] != (DIGITS, LOWEST_NS, HIGHEST_NS):
@@ -93,12 +96,12 @@ def _check_header(encoded: bytes) -> None:
 
 
 def check_histogram(encoded: bytes) -> None:
-    """Raise BadHistogram unless the bytes are a histogram that can be merged."""
+    """Raises BadHistogram unless the bytes are a histogram that can be merged with others."""
     _decode(encoded)
 
 
 def merge_histograms(parts: Iterable[bytes]) -> bytes:
-    """One histogram of all ``parts``; empty parts are skipped. Raises BadHistogram."""
+    """Returns one histogram with the counts of all ``parts``; empty parts are skipped. Raises BadHistogram."""
     whole = _empty()
     for part in parts:
         if part:
@@ -107,9 +110,9 @@ def merge_histograms(parts: Iterable[bytes]) -> bytes:
 
 
 def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
-    """The figures of all ``parts``, None if nothing was recorded. Raises BadHistogram.
+    """Returns the figures of all ``parts`` together; None if they contain no time. Raises BadHistogram.
 
-    A percentile is the highest value of its bucket (HdrHistogram's definition), so at most 0.1 % too high.
+    A percentile is the highest value of its bucket (HdrHistogram's definition), so it is at most 0.1 % too high.
     """
     whole = _empty()
     for part in parts:
@@ -129,7 +132,7 @@ def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
 
 
 def _buckets(histogram: Any) -> Iterator[tuple[int, int, int]]:
-    """Lowest and highest time in ns and count of each non-empty bucket, ascending."""
+    """Yields the lowest time in ns, the highest time in ns and the count of each non-empty bucket, ascending."""
     # Read from its table, up to the last one in use: the library's iterator takes ten times as long.
     end = histogram.get_counts_array_index(histogram.max_value) + 1
     for place, count in enumerate(histogram.counts[:end]):
@@ -139,13 +142,14 @@ def _buckets(histogram: Any) -> Iterator[tuple[int, int, int]]:
 
 
 def recorded_counts(encoded: bytes) -> tuple[tuple[float, int], ...]:
-    """(time in µs, number of requests), ascending; a time is the highest of its bucket. Raises BadHistogram."""
+    """Returns pairs (time in µs, number of requests), ascending. The time is the highest of its bucket. Raises
+    BadHistogram."""
     return tuple((high / 1000, count) for _low, high, count in _buckets(_decode(encoded)))
 
 
 def cumulative_shares(encoded: bytes, points: int = 200) -> Sequence[tuple[float, float]]:
-    """For drawing: (time in µs, share of requests that took at most that long), ascending, at most ``points`` of them
-    with the first and the last. Raises BadHistogram."""
+    """Returns a curve to draw: pairs (time in µs, share of requests that took at most that long), ascending, at most
+    ``points`` of them, including the first and the last. Raises BadHistogram."""
     histogram = _decode(encoded)
     total = histogram.get_total_count()
     if not total:

@@ -1,6 +1,7 @@
-"""What is measured, the options, and the public shape ``measurement/1``.
+"""The options of a measurement, and its result: the JSON document ``measurement/1``.
 
-Times are microseconds from ``time.perf_counter_ns`` (CLOCK_MONOTONIC), so a stepped wall clock has no effect.
+Times are in microseconds and read from ``time.perf_counter_ns`` (CLOCK_MONOTONIC), so they do not depend on changes of
+the wall clock.
 """
 
 import math
@@ -26,7 +27,7 @@ MAX_REASONS = 3
 
 
 class Probe(StrEnum):
-    """The kinds of requests that are timed on a path."""
+    """The kind of request that is timed on a path."""
 
     TCP_RR = "tcp-rr"  # request and response on one connection
     TCP_CRR = "tcp-crr"  # connect, request, response, close
@@ -41,7 +42,7 @@ ANSWERED_BY_US = frozenset({Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR, Probe.TCP
 
 
 class Stop(StrEnum):
-    """Why a run ended."""
+    """Why a measurement ended."""
 
     NARROW = "narrow"  # every interval is as narrow as requested
     TIME = "time"
@@ -51,10 +52,14 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to measure. ``payload_bytes`` each way, 0 for the probe's default. With ``rate``, in requests per second,
-    times count from the moment when a request was due; None sends the next request after each answer. ``width_us`` ends
-    the run once every interval is that narrow; ``same_within_us`` is the size below which a difference does not matter,
-    None for ``core.measurements.verdicts.default_margin``; ``dns`` looks up ``lookup_name``."""
+    """How to measure.
+
+    ``seconds`` limits the time of the run. ``payload_bytes`` is the size of a request and of its response, 0 for the
+    probe's default. ``rate`` is in requests per second; times then count from the moment when a request was due. If it
+    is None, the next request is sent after each response. ``width_us`` ends the run as soon as every interval is that
+    narrow. ``same_within_us`` is the size below which a difference does not matter, None for
+    ``core.measurements.verdicts.default_margin``. ``lookup_name`` is the name that the probe dns looks up.
+    """
 
     seconds: float = 10.0
     payload_bytes: int = 0
@@ -68,38 +73,43 @@ class Options:
     conditions: Conditions = Conditions.QUIET
 
     def payload_of(self, probe: Probe) -> int:
-        """The payload of one request in bytes."""
+        """Returns the size of one request in bytes."""
         return self.payload_bytes or (STREAM_PAYLOAD_BYTES if probe is Probe.TCP_STREAM else DEFAULT_PAYLOAD_BYTES)
 
 
 def check_options(options: Options, probes: Sequence[Probe], series: int = 2) -> tuple[str, ...]:
-    """The problems of the options, one sentence each. Accepts any numbers, including NaN."""
+    """Returns the problems of the options as messages for the user; empty if they are valid. ``series`` is the number
+    of series to measure. Any number is accepted as input, including NaN."""
     found: list[str] = []
     asked = set(probes)
     if not MIN_SECONDS <= options.seconds <= MAX_SECONDS:
-        found.append(f"A run takes {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds, not {options.seconds:g}.")
+        found.append(f"The time limit must be {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds, not {options.seconds:g}.")
     if not 0 <= options.payload_bytes <= MAX_PAYLOAD_BYTES:
-        found.append(f"A payload has 1 to {MAX_PAYLOAD_BYTES} bytes, not {options.payload_bytes}.")
+        found.append(f"The payload must be 1 to {MAX_PAYLOAD_BYTES} bytes, not {options.payload_bytes}.")
     elif Probe.UDP_RR in asked and options.payload_bytes > MAX_DATAGRAM_BYTES:
         found.append(f"A datagram carries at most {MAX_DATAGRAM_BYTES} bytes, not {options.payload_bytes}.")
     if options.rate is not None:
         found += _check_rate(options, asked)
     if options.under_load and (beside := asked - {Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR}):
         names = ", ".join(sorted(beside))
-        found.append(f"Under load works with tcp-rr, tcp-crr and udp-rr, not with {names}.")
-    for name, value in (("interval", options.width_us), ("margin", options.same_within_us)):
+        found.append(f"“Under load” is available for tcp-rr, tcp-crr and udp-rr only, not for {names}.")
+    for name, value in (("interval width", options.width_us), ("margin", options.same_within_us)):
         if value is not None and not (math.isfinite(value) and value > 0):
             found.append(f"The {name} must be a positive number of microseconds, not {value:g}.")
     if not 0.05 <= options.timeout_s <= 30:
-        found.append(f"A request may wait 0.05 to 30 seconds, not {options.timeout_s:g}.")
+        found.append(f"The timeout must be 0.05 to 30 seconds, not {options.timeout_s:g}.")
     if not 1 <= series <= MAX_SERIES:
-        found.append("There is no path to measure." if series < 1 else f"At most {MAX_SERIES} series, not {series}.")
+        found.append(
+            "There is no path to measure."
+            if series < 1
+            else f"A run measures at most {MAX_SERIES} series, not {series}."
+        )
     return tuple(found)
 
 
 def no_path_sentence(reasons: Sequence[str], invisible: str = "") -> str:
-    """Why there is nothing to measure, from the reasons of the missing paths, and what to do. ``invisible`` is the
-    reason if no network stack of the engine can be entered from here."""
+    """Returns a message for the user on why there is nothing to measure and what to do. ``reasons`` are those of the
+    missing paths. If none of the engine's network namespaces can be entered, ``invisible`` is the reason."""
     if invisible:
         return f"Nothing can be measured from here: {invisible}. Run Netmodes on the engine's machine."
     why = "; ".join(list(dict.fromkeys(reasons))[:MAX_REASONS]) or "no arm runs"
@@ -109,19 +119,20 @@ def no_path_sentence(reasons: Sequence[str], invisible: str = "") -> str:
 def _check_rate(options: Options, asked: set[Probe]) -> list[str]:
     rate = options.rate or 0.0
     if not MIN_RATE <= rate <= MAX_RATE:
-        return [f"A rate is {MIN_RATE:g} to {MAX_RATE:,.0f} requests per second, not {rate:,g}."]
+        return [f"The rate must be {MIN_RATE:g} to {MAX_RATE:,.0f} requests per second, not {rate:,g}."]
     if Probe.TCP_STREAM in asked:
-        return ["tcp-stream sends as fast as it can: it has no rate."]
+        return ["tcp-stream sends as fast as it can. Omit the rate or tcp-stream."]
     return []
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Consecutive requests of one series. ``round`` pairs it with the other series' blocks.
+    """Consecutive requests of one series. Blocks of different series with the same ``round`` are compared in pairs.
 
-    ``center_us`` is the compared value: the median, or for tcp-stream the mean time of one payload. ``histogram`` is
-    compressed HdrHistogram V2, in nanoseconds. ``error`` is a sentence: the block ended early; it is kept and excluded
-    from comparisons. ``note`` is a remark on a valid block.
+    ``started_s`` is in seconds since the start of the run. ``center_us`` is the value that is compared: the median, or
+    for tcp-stream the mean time of one payload. ``histogram`` is a compressed HdrHistogram V2 in nanoseconds. ``error``
+    is a sentence if the block ended early; such a block is kept but excluded from comparisons. ``note`` is a remark on
+    a valid block.
     """
 
     series: str
@@ -144,16 +155,18 @@ class Block:
 
     @property
     def counts(self) -> bool:
-        """Whether the block is valid for comparisons."""
+        """Whether the block is valid and takes part in comparisons."""
         return not self.error and self.n > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """A measurement's environment. Values that could not be read are empty or None. ``cores_awake``: idle cores were
-    kept from sleeping, so that no time includes the exit from an idle state. ``conditions`` is None without a
-    measurement, and in measurements of versions that had only quiet conditions. ``machine_title`` is the title of the
-    machine's column, which is RootlessKit's namespace on a rootless engine."""
+    """The machine and the engine on which a measurement ran. Values that could not be read are empty or None.
+
+    ``cores_awake``: idle cores were kept from sleeping, so no time includes the exit from an idle state. ``conditions``
+    is None without a measurement, and in measurements by versions that had only quiet conditions. ``machine_title`` is
+    the title of the machine's column; on a rootless engine, that is the network namespace of RootlessKit.
+    """
 
     kernel: str = ""
     machine: str = ""
@@ -179,15 +192,15 @@ class Environment:
 
     @property
     def measured_in(self) -> Conditions | None:
-        """The conditions of the measurement: quiet if none were recorded, None without a measurement (the load was not
-        read)."""
+        """The conditions of the measurement: quiet if none were recorded, None without a measurement. Without a
+        measurement, the load was not read."""
         return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesResult:
-    """All blocks of one path and probe. ``key`` is ``COLUMN/PATH``, or ``COLUMN/PATH/PROBE`` in a run with
-    several probes. A path that does not exist has ``n`` 0 and ``unavailable``."""
+    """The result of one path and probe over all blocks. ``key`` is ``COLUMN/PATH``, or ``COLUMN/PATH/PROBE`` if the run
+    has several probes. If the path was not measured, ``n`` is 0 and ``unavailable`` is the reason."""
 
     column: str
     path: str
@@ -213,14 +226,16 @@ class SeriesResult:
 
     @property
     def mark(self) -> str:
-        """The symbol of the path in charts."""
+        """The name that selects the colour and the shape of the series in charts: that of its path, without a network's
+        number."""
         return without_network(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """The comparison of ``other`` with ``baseline`` (keys of series), paired by round. ``verdict`` is slower, faster,
-    same or inconclusive; ``cause`` is one line if the state proves it."""
+    """The comparison of the series ``other`` with the series ``baseline`` (their keys), paired by round. ``rounds`` is
+    the number of pairs. ``verdict`` is slower, faster, same or inconclusive, ``reason`` explains it. ``cause`` is the
+    cause of the difference in one line; empty if the paths do not prove one."""
 
     baseline: str
     other: str
@@ -238,7 +253,8 @@ class ComparisonResult:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The document ``measurement/1``. ``complete`` is False for a run that was cancelled or killed."""
+    """The document ``measurement/1``. ``complete`` is false if the run was cancelled, failed, was killed or still
+    runs."""
 
     environment: Environment
     series: tuple[SeriesResult, ...]
@@ -255,7 +271,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class MeasurementDocument(Measurement):
-    """The document ``measurement/1`` as it is printed. ``report``, only with ``--save``, is the id of the saved report;
-    None if it could not be saved."""
+    """The document ``measurement/1`` as the command prints it. With ``--save`` it also has ``report``, the id of the
+    saved report; None if the report could not be saved."""
 
     report: str | UnsetType | None = UNSET

@@ -1,4 +1,5 @@
-"""The experiment that a measurement launches instead of the measured one, for probes that only a responder answers."""
+"""The experiment that a measurement launches in place of the measured one, for probes that only our responder
+answers."""
 
 from dataclasses import replace
 
@@ -10,12 +11,13 @@ SLEEP = ("sleep", "86400")
 
 
 def needs_responder_experiment(probes: tuple[Probe, ...]) -> bool:
-    """Whether a responder must replace the program, so that a published port leads to it."""
+    """Whether one of the probes needs an experiment in which our responder takes the place of the program, so that
+    published ports lead to the responder."""
     return bool(set(probes) & ANSWERED_BY_US)
 
 
 def responder_experiment(spec: ExperimentSpec) -> ExperimentSpec:
-    """The experiment with an idle program in each arm, on a port that a responder can use."""
+    """Returns a copy of the experiment in which each arm runs an idle program and forwards ``RESPONDER_PORT``."""
 
     def arm(spec: ArmSpec) -> ArmSpec:
         ports = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))

@@ -1,4 +1,4 @@
-"""The order and length of blocks."""
+"""Plans a run: which series are measured, and the order and length of their blocks."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,8 @@ MAX_REQUESTS = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One path with one probe. ``busy_wait_ns`` delays our responder, to test the method."""
+    """One path with one probe. ``busy_wait_ns`` delays each answer of our responder; tests use it to check the
+    method."""
 
     key: str
     path: Path
@@ -31,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """The length of one block; ``most`` limits its requests."""
+    """The length of a block in seconds, after a warm-up. ``most`` is the maximum number of its requests."""
 
     seconds: float
     warmup_s: float
@@ -39,7 +40,7 @@ class BlockPlan:
 
 
 def probe_problem(path: Path, probe: Probe) -> str:
-    """Why ``probe`` cannot be used on ``path``; empty if it can."""
+    """Returns why the probe cannot be used on the path; empty if it can."""
     if path.unavailable:
         return path.unavailable
     if (probe is Probe.DNS) != (path.kind is PathKind.RESOLVER):
@@ -51,7 +52,7 @@ def probe_problem(path: Path, probe: Probe) -> str:
 
 
 def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series, ...]:
-    """Every probe on every suitable path. Keys include the probe if there are several."""
+    """Returns a series for each probe on each path that suits it. With several probes, keys include the probe."""
     several = len(set(probes)) > 1
     return tuple(
         Series(f"{path.key}/{probe}" if several else path.key, path, probe)
@@ -62,7 +63,8 @@ def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series,
 
 
 def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple[Path, Probe, str], ...]:
-    """The series that ``make_series`` omitted, with reasons, except meaningless pairs such as dns on a bridge."""
+    """Returns the paths that cannot be measured, each with the probe and the reason. Pairs that make no sense, such as
+    dns on a bridge, are left out."""
     return tuple(
         (path, probe, reason)
         for probe in dict.fromkeys(probes)
@@ -72,7 +74,8 @@ def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple
 
 
 def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
-    """The baseline of each series: the shortest path of the same probe, which is its own baseline."""
+    """Returns the key of the baseline of each series, by key: the series over the shortest path with the same probe,
+    which is its own baseline."""
     ranks = list(PathKind)
     first: dict[Probe, Series] = {}
     for one in sorted(series, key=lambda one: ranks.index(one.path.kind)):
@@ -81,7 +84,8 @@ def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
 
 
 def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, BlockPlan]:
-    """The plan for each series' key: equal lengths, about 30 rounds in the available time."""
+    """Returns the plan of the blocks of each series, by key. All blocks have the same length, such that about
+    ``ROUNDS_WANTED`` rounds fit into the time limit."""
     budget = options.seconds / (max(1, len(series)) * ROUNDS_WANTED) - OVERHEAD_S
     seconds = min(max(budget, MIN_BLOCK_S), MAX_BLOCK_S)
     if options.rate is not None:
@@ -100,7 +104,7 @@ def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, Bloc
 
 
 def order_of_rounds(keys: Sequence[str], seed: int) -> Iterator[tuple[str, ...]]:
-    """All keys in a new random order for each round, endlessly; determined by the seed."""
+    """Yields the keys in a new random order for each round, without end. The seed determines the orders."""
     source = random.Random(seed)  # noqa: S311 - an order, not a secret
     while True:
         yield tuple(source.sample(keys, len(keys)))
@@ -111,7 +115,8 @@ SHORT_SHARE_S = 1.0
 
 
 def describe_share(seconds: float, series: int) -> str:
-    """How the time limit of a run is divided, in a sentence; empty for a single series, which gets all of it."""
+    """Returns a sentence on how much of the time limit (in seconds) each of ``series`` series gets; empty for a single
+    one, which gets all of it."""
     if series < 2:
         return ""
     share = seconds / series
@@ -120,18 +125,18 @@ def describe_share(seconds: float, series: int) -> str:
 
 
 def remaining_s(options: Options, elapsed_s: float) -> float:
-    """The remaining time, in seconds."""
+    """Returns the remaining time of a run in seconds, at least 0."""
     return max(0.0, options.seconds - elapsed_s)
 
 
 def needs_responder(probe: Probe) -> bool:
-    """Whether the probe needs our responder in the server's namespace."""
+    """Whether the probe needs our responder in the namespace of the server."""
     return probe in ANSWERED_BY_US
 
 
 def choose_cores(allowed: Sequence[int], siblings: Mapping[int, frozenset[int]]) -> tuple[int | None, int | None]:
-    """A core for the client and another for the responder: if possible not two threads of one core, and not core 0,
-    which handles most interrupts. (None, None) with a single core."""
+    """Returns a core for the client and a core for the responder; (None, None) if only one is allowed. Avoids two
+    threads of one core (``siblings``) and core 0, which handles most interrupts, if there are enough cores."""
     cores = sorted(allowed)
     if len(cores) < 2:
         return None, None

@@ -1,4 +1,4 @@
-"""The key by which series of different runs are compared."""
+"""The signature by which series of different runs are compared."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,8 @@ from dashboard.core.measurements.schedule import Series
 
 
 def series_signature(series: Series, modes: Mapping[str, str], options: Options) -> str:
-    """Mode, path, probe, payload, rate and load: ``bridge published-dnat tcp-rr 64B closed idle``; with ``ordinary`` at
-    the end in ordinary conditions."""
+    """Returns mode, path, probe, payload, rate and load of a series: ``bridge published-dnat tcp-rr 64B closed idle``.
+    If conditions were ordinary, ``ordinary`` follows. ``modes`` maps columns to modes."""
     rate = f"{options.rate:g}/s" if options.rate else "closed"
     load = "loaded" if options.under_load else "idle"
     mode = modes.get(series.path.server, series.path.server)

@@ -1,4 +1,5 @@
-"""How the series of a measurement look in charts: one colour and shape for each kind of path, and a label in words."""
+"""How charts distinguish the series of a measurement: a colour and a shape for each kind of path, and a label in
+words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ LABEL_PX = 18
 
 @dataclass(frozen=True, slots=True)
 class SeriesLabel:
-    """How a series is drawn. ``mark``, the name of its path, selects colour and shape; the shape is hollow over IPv6.
-    ``dash`` is the pattern of the line: empty, ``six`` for IPv6, or the number among several series over the same path.
-    ``short`` fits into narrow charts."""
+    """How a series is drawn and named. ``mark``, the name of its path, selects colour and shape; over IPv6 the shape is
+    hollow. ``dash`` selects the pattern of the line: empty for the first series over a path, ``six`` if that is over
+    IPv6, ``second``, ``third`` or ``fourth`` for further ones. ``words`` is the label, ``short`` the one for narrow
+    charts."""
 
     mark: str
     dash: str
@@ -26,8 +28,9 @@ class SeriesLabel:
 
 
 def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, SeriesLabel]:
-    """Labels by key for series (key, column, path, variant such as the probe) of one chart. Columns, and the words in
-    which variants differ, are named where paths alone do not tell the series apart."""
+    """Returns the labels of the series of one chart, by key. A series is (key, column, path, variant); the variant is a
+    text such as the probe. If several series have the same path, labels also name the column and the words in which the
+    variants differ."""
     listed = list(series)
     labels: dict[str, SeriesLabel] = {}
     seen: dict[str, int] = {}
@@ -46,7 +49,7 @@ def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, Serie
 
 
 def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict[str, SeriesLabel]:
-    """The labels of the measured series, by key: those of one probe, or of all probes in one chart."""
+    """Returns the labels of the measured series, by key: of one probe, or by default of all probes in one chart."""
     return label_series(
         (one.key, one.column, one.path, one.probe)
         for one in measurement.series
@@ -55,14 +58,14 @@ def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict
 
 
 def name_series(measurement: Measurement, probe: Probe) -> dict[str, str]:
-    """The names of a probe's series as its charts show them, by key."""
+    """Returns the names of a probe's series as its charts show them, by key."""
     labels = label_measured(measurement, probe)
     series = (one for one in measurement.series if one.probe is probe)
     return {one.key: labels[one.key].words if one.key in labels else describe_path(one.path) for one in series}
 
 
 def label_signatures(signatures: Iterable[str]) -> dict[str, SeriesLabel]:
-    """Labels of series of several runs, by signature (``series_key.series_signature``)."""
+    """Returns labels for series of several runs, by signature (``series_key.series_signature``)."""
     listed = []
     for signature in signatures:
         mode, path, *rest = [*signature.split(" ", 2), "", ""]
@@ -71,8 +74,8 @@ def label_signatures(signatures: Iterable[str]) -> dict[str, SeriesLabel]:
 
 
 def spread_labels(ends: Iterable[float], height: float, gap: float = LABEL_PX) -> tuple[float, ...]:
-    """Positions for labels of lines that end at ``ends``, in the same order: at least ``gap`` apart, within ``height``
-    if they fit, and as near to their ends as that allows."""
+    """Returns the positions of labels whose lines end at ``ends``, in the same order. Labels are at least ``gap`` apart
+    and as near to the ends as that allows. They lie within ``height`` if all fit."""
     wanted = list(ends)
     ranked = sorted(range(len(wanted)), key=lambda number: wanted[number])
     placed: list[float] = []

@@ -1,4 +1,4 @@
-"""Median, percentiles and bootstrap intervals, in plain Python."""
+"""Medians, percentiles and bootstrap intervals, in plain Python."""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -18,11 +18,11 @@ class Interval:
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The value below which ``percent`` (0 to 100) of ``values`` lie, interpolated linearly.
+    """Returns the value below which ``percent`` (0 to 100) percent of ``values`` lie, interpolated linearly.
 
-    Of n sorted values x[0]…x[n-1] it is the value at position (n-1)·percent/100, where a position between
-    two values lies proportionally between them (definition 7 of Hyndman and Fan, "Sample quantiles in
-    statistical packages", 1996; numpy's default). Raises ValueError without values or outside 0 to 100.
+    Of n sorted values x[0]…x[n-1] it is the value at position (n-1)·percent/100; a position between two values is
+    interpolated between them (definition 7 of Hyndman and Fan, "Sample quantiles in statistical packages", 1996;
+    numpy's default). Raises ValueError without values, or if ``percent`` is not between 0 and 100.
     """
     ordered = sorted(values)
     if not ordered:
@@ -40,7 +40,7 @@ def percentile(values: Iterable[float], percent: float) -> float:
 
 
 def median(values: Iterable[float]) -> float:
-    """The middle value, or the mean of the two middle ones. Raises ValueError without values."""
+    """Returns the middle value, or the mean of the two middle ones. Raises ValueError without values."""
     return percentile(values, 50)
 
 
@@ -52,11 +52,11 @@ def bootstrap_interval[T](
     confidence: float = 0.95,
     rounds: int = 2000,
 ) -> Interval:
-    """The percentile bootstrap interval of ``statistic`` (Efron, 1979).
+    """Returns the percentile bootstrap interval of ``statistic`` (Efron, 1979).
 
-    ``samples`` are resampled with replacement ``rounds`` times; the interval holds the middle ``confidence`` of the
-    values of ``statistic``. The same seed of ``source`` gives the same interval. Pass samples that belong together as
-    one, such as a pair. Raises ValueError without samples.
+    ``samples`` are resampled with replacement ``rounds`` times. The interval holds the middle ``confidence`` (0 to 1)
+    of the values of ``statistic``. The same seed of ``source`` gives the same interval. Samples that belong together,
+    such as a pair, must be passed as one. Raises ValueError without samples.
     """
     if not samples:
         raise ValueError("an interval needs at least one sample")
@@ -66,8 +66,8 @@ def bootstrap_interval[T](
 
 
 def resampled_medians(samples: Sequence[float], source: random.Random, rounds: int = 2000) -> list[float]:
-    """The medians of ``rounds`` bootstrap resamples, sorted: the same as in ``bootstrap_interval`` with ``median``, in
-    a tenth of the time. Raises ValueError without samples."""
+    """Returns the sorted medians of ``rounds`` bootstrap resamples. They are the same as in ``bootstrap_interval`` with
+    ``median``, but are computed in a tenth of the time. Raises ValueError without samples."""
     if not samples:
         raise ValueError("a median needs at least one sample")
     size = len(samples)
@@ -81,8 +81,9 @@ def resampled_medians(samples: Sequence[float], source: random.Random, rounds: i
 
 
 def rank_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
-    """The interval of the median between two of the sorted values, whatever their distribution (the inverted sign
-    test); it covers at least ``confidence``. None with too few values: below 6 for 95 %."""
+    """Returns an interval of the median that is valid for any distribution (the inverted sign test): its ends are two
+    of the values. It covers the median with at least ``confidence``. None with too few values: fewer than 6 for 95
+    %."""
     ordered, size, outside = sorted(values), len(values), (1 - confidence) / 2
     if size > 500:  # normal approximation of the binomial distribution
         place = int((size - NormalDist().inv_cdf(1 - outside) * size**0.5) / 2)
@@ -99,10 +100,11 @@ def rank_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
 
 
 def small_sample_confidence(confidence: float, size: int) -> float:
-    """The nominal confidence with which a percentile bootstrap of ``size`` samples covers ``confidence``.
+    """Returns the confidence to request from a percentile bootstrap of ``size`` samples so that it really covers
+    ``confidence``. 1.0 for fewer than 3 samples.
 
-    The plain percentile interval is too narrow by sqrt((n-1)/n) and by normal instead of Student quantiles
-    (Hesterberg, "What teachers should know about the bootstrap", 2015, section 5.3). 1.0 for fewer than 3 samples.
+    The plain percentile interval is too narrow by sqrt((n-1)/n), and because it uses normal instead of Student
+    quantiles (Hesterberg, "What teachers should know about the bootstrap", 2015, section 5.3).
     """
     if size < 3:
         return 1.0

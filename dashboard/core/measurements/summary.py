@@ -1,4 +1,5 @@
-"""Builds ``measurement/1`` from blocks: series with their figures, comparisons with their verdicts."""
+"""Builds the document ``measurement/1`` from blocks: the figures of each series, and comparisons with their
+verdicts."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,15 +25,17 @@ MAX_SENTENCES = 5
 
 
 def _sentences(texts: Sequence[str]) -> tuple[str, ...]:
-    """The distinct texts, most frequent first, with their count if above one."""
+    """Returns the most frequent distinct texts, at most ``MAX_SENTENCES``. A text that occurs several times is followed
+    by its count."""
     counted = Counter(text for text in texts if text).most_common(MAX_SENTENCES)
     return tuple(text if times == 1 else f"{text} ({times} times)" for text, times in counted)
 
 
 def summarise_series(series: Series, blocks: Sequence[Block], refused: str = "") -> SeriesResult:
-    """The figures of one series over all valid blocks; percentiles from the merged histograms.
+    """Returns the figures of one series over all valid blocks; percentiles are those of the merged histograms.
+    ``refused`` is a sentence on why the run abandoned the series; empty if it did not.
 
-    For tcp-stream, the times are those to hand one payload to the kernel.
+    Times of tcp-stream are those for handing one payload to the kernel.
     """
     good = [block for block in blocks if block.counts]
     whole = summarise_histograms(block.histogram for block in good)
@@ -63,7 +66,8 @@ def summarise_series(series: Series, blocks: Sequence[Block], refused: str = "")
 
 
 def missing_series(path: Path, probe: Probe, reason: str) -> SeriesResult:
-    """The series of a path that does not exist or does not suit the probe, with the reason."""
+    """Returns the result for a path that was not measured, with the reason: it does not exist or does not suit the
+    probe."""
     return SeriesResult(
         path.server,
         path.name,
@@ -86,7 +90,8 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 def compare_series(
     baseline: Series, other: Series, blocks: Mapping[str, Sequence[Block]], options: Options, seed: int
 ) -> ComparisonResult:
-    """The verdict on ``other``, with the cause if there is a difference and the paths prove one."""
+    """Returns the comparison of ``other`` with ``baseline``. It names the cause of a difference if the paths prove one.
+    ``blocks`` has the blocks of each series by key."""
     mine, theirs = blocks.get(baseline.key, ()), blocks.get(other.key, ())
     found = judge_blocks(mine, theirs, margin_us=options.same_within_us, seed=seed)
     pairs = pair_blocks(mine, theirs)
@@ -124,8 +129,12 @@ def build_measurement(
     stopped: Stop | None = None,
     stop_reason: str = "",
 ) -> Measurement:
-    """The measurement of a run. The same blocks and seed give the same figures. ``stopped`` is None if it was killed or
-    still runs. ``missing`` are the paths that were not measured, with probe and reason."""
+    """Returns the document of a run. The same blocks and seed give the same figures.
+
+    ``blocks`` has the blocks of each series by key. ``missing`` are the paths that were not measured, with probe and
+    reason. ``refused`` maps the keys of series that the run abandoned to the reason. ``stopped`` is None if the run was
+    killed or still runs.
+    """
     refused = refused or {}
     by_key = {one.key: one for one in series}
     results = [summarise_series(one, blocks.get(one.key, ()), refused.get(one.key, "")) for one in series]

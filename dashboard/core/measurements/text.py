@@ -1,4 +1,4 @@
-"""A measurement as plain text for a terminal: one line with a bar per series, then the verdicts."""
+"""A measurement as plain text for a terminal: a line with a bar for each series, then the verdicts."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,8 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(value: float, largest: float, width: int = BAR) -> str:
-    """A bar of up to ``width`` cells, to an eighth of a cell."""
+    """Returns a bar whose length is the fraction ``value`` / ``largest`` of ``width`` characters, to an eighth of a
+    character."""
     if largest <= 0:
         return ""
     eighths = round(max(0.0, min(1.0, value / largest)) * width * 8)
@@ -21,7 +22,7 @@ def bar(value: float, largest: float, width: int = BAR) -> str:
 
 
 def micros(value: float | None) -> str:
-    """Microseconds with one decimal; a dash for None."""
+    """Formats microseconds with one decimal; a hyphen for None."""
     return "-" if value is None else f"{value:.1f}"
 
 
@@ -36,7 +37,7 @@ def _series_line(one: SeriesResult, width: int, largest: float) -> str:
 
 
 def describe_comparison(result: ComparisonResult) -> str:
-    """The verdict as a sentence with its interval."""
+    """Returns a sentence with the difference, its interval and the verdict."""
     if result.delta_us is None or result.ci95_us is None:
         return f"{result.other} against {result.baseline}: {result.verdict}, {printable(result.reason)}."
     low, high = result.ci95_us
@@ -46,7 +47,7 @@ def describe_comparison(result: ComparisonResult) -> str:
 
 
 def measurement_text(found: Measurement) -> str:
-    """The table, the verdicts, the conditions, and why the run ended."""
+    """Returns the measurement as text: the table, the verdicts, the conditions, and why the run ended."""
     names: Sequence[str] = [one.key or f"{one.column}/{one.path}" for one in found.series]
     width = max([len(name) for name in names], default=6) + 1
     largest = max([one.p50_us or 0.0 for one in found.series], default=0.0)

@@ -1,4 +1,4 @@
-"""Verdicts from blocks: paired differences, their intervals, and when to stop."""
+"""Verdicts from blocks: paired differences with their intervals, and when a run may stop."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -26,28 +26,28 @@ _MARGIN_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Slower:
-    """The other path is slower by ``by_us``."""
+    """The compared path is slower than the baseline by ``by_us``, at the median."""
 
     by_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class Faster:
-    """The other path is faster by ``by_us``."""
+    """The compared path is faster than the baseline by ``by_us``, at the median."""
 
     by_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Any difference is within the margin ``within_us``."""
+    """The paths do not differ by more than ``within_us``, which is within the margin."""
 
     within_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class Inconclusive:
-    """The blocks do not decide; ``reason`` is a sentence without its full stop."""
+    """The blocks prove neither a difference nor that there is none. ``reason`` is a sentence without its full stop."""
 
     reason: str
 
@@ -57,8 +57,11 @@ Verdict = Slower | Faster | Same | Inconclusive
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The median of the paired differences, its 95 % interval and the verdict. ``delta_us`` is None without pairs, the
-    interval None with fewer than ``MIN_ROUNDS`` pairs. ``p99`` fields: the same for the blocks' p99."""
+    """The verdict on paired differences, with their median (``delta_us``) and its 95 % interval.
+
+    ``rounds`` is the number of pairs. ``delta_us`` is None without pairs, the interval with fewer than ``MIN_ROUNDS``
+    pairs. ``p99_delta_us`` and ``p99_ci95_us`` are the same for the p99 of the blocks.
+    """
 
     verdict: Verdict
     rounds: int
@@ -69,12 +72,12 @@ class Judgement:
 
 
 def default_margin(baseline_us: float) -> float:
-    """The largest negligible difference: 1 % of the baseline's median, at least 0.2 µs."""
+    """Returns the largest difference in µs that does not matter: 1 % of the baseline's median, but at least 0.2 µs."""
     return max(_SMALLEST_MARGIN_US, _MARGIN_SHARE * baseline_us)
 
 
 def pair_blocks(baseline: Sequence[Block], other: Sequence[Block]) -> list[tuple[Block, Block]]:
-    """Pairs of valid blocks of the same round, in the order of the rounds."""
+    """Returns pairs (baseline, other) of valid blocks of the same round, in the order of the rounds."""
     others = {one.round: one for one in other if one.counts}
     mine = {one.round: one for one in baseline if one.counts}
     return [(mine[number], others[number]) for number in sorted(mine.keys() & others.keys())]
@@ -88,14 +91,16 @@ def _between(medians: Sequence[float], size: int, confidence: float) -> Interval
 def median_interval(
     differences: Sequence[float], source: random.Random, *, confidence: float = CONFIDENCE, rounds: int = 2000
 ) -> Interval:
-    """The bootstrap interval of the median of paired differences, corrected for small samples."""
+    """Returns the bootstrap interval of the median of paired differences, corrected for small samples. ``rounds`` is
+    the number of resamples."""
     return _between(resampled_medians(differences, source, rounds), len(differences), confidence)
 
 
 def judge_differences(
     differences: Sequence[float], margin_us: float, source: random.Random, *, rounds: int = 2000
 ) -> Judgement:
-    """The verdict on differences (other minus baseline, one per round)."""
+    """Returns the verdict on paired differences (other minus baseline, in µs). ``rounds`` is the number of
+    resamples."""
     count = len(differences)
     if count == 0:
         return Judgement(Inconclusive("no round has a valid block of both paths"), 0)
@@ -110,7 +115,8 @@ def judge_differences(
 
 
 def decide(delta: float, interval: Interval, strict: Interval, margin: float) -> Verdict:
-    """The verdict on a difference with its 95 % and its 99 % interval; differences below ``margin`` do not matter."""
+    """Returns the verdict on a difference. ``interval`` is its 95 % interval, ``strict`` its 99 % interval. Differences
+    below ``margin`` do not matter."""
     if -margin <= interval.low and interval.high <= margin:
         return Same(max(abs(interval.low), abs(interval.high)))
     if strict.low > 0 and delta >= margin:
@@ -133,7 +139,8 @@ def judge_blocks(
     seed: int = 1,
     rounds: int = 2000,
 ) -> Judgement:
-    """The verdict on ``other`` against ``baseline``; the same blocks and seed give the same interval."""
+    """Compares the blocks of ``other`` with those of ``baseline``, paired by round. ``margin_us`` is the largest
+    negligible difference, None for ``default_margin``. The same blocks and seed give the same interval."""
     pairs = pair_blocks(baseline, other)
     differences = [two.center_us - one.center_us for one, two in pairs]
     margin = margin_us or default_margin(median(one.center_us for one, _ in pairs) if pairs else 0.0)
@@ -148,12 +155,12 @@ def judge_blocks(
 
 
 def name_of(verdict: Verdict) -> str:
-    """The name of a verdict: ``slower``, ``faster``, ``same`` or ``inconclusive``."""
+    """Returns the name of a verdict: ``slower``, ``faster``, ``same`` or ``inconclusive``."""
     return type(verdict).__name__.lower()
 
 
 def reason_of(judgement: Judgement) -> str:
-    """The verdict as text with its figures."""
+    """Returns the reason of a verdict with its figures, as a sentence without its full stop."""
     match judgement.verdict:
         case Slower(by_us=by):
             return f"slower by {by:.2f} µs: the interval lies above zero"
@@ -166,11 +173,11 @@ def reason_of(judgement: Judgement) -> str:
 
 
 def is_check_due(rounds: int) -> bool:
-    """Whether to check the intervals after this many rounds: at 20, then each time that the number has grown by a
-    tenth.
+    """Whether the intervals are checked after this number of rounds: after 20, then each time that the number has grown
+    by a tenth.
 
-    Checks are few, and a run ends when its intervals are narrow, never when a difference appears: that would find
-    differences that do not exist.
+    Checks are few, and they end a run only if its intervals are narrow, never because a difference appears. Otherwise
+    runs would find differences that do not exist.
     """
     if rounds < MIN_ROUNDS_TO_STOP:
         return False
@@ -188,10 +195,14 @@ def decide_stop(
     rounds: int,
     elapsed_s: float,
 ) -> Stop | None:
-    """Whether to end after ``rounds`` whole rounds. NARROW: the 99 % interval of every series against its baseline is
-    at most ``options.width_us`` wide, so the displayed 95 % interval is narrower. If the 95 % interval decided, runs
-    would end when it happens to be too narrow (in simulations it then covers the truth in 93 of 100 runs, not 95).
-    Series without a valid block are ignored."""
+    """Returns why the run must end after ``rounds`` complete rounds; None if it continues. ``baselines`` maps keys of
+    series to the keys of their baselines.
+
+    NARROW: the 99 % interval of every series against its baseline is at most ``options.width_us`` wide, so the
+    displayed 95 % interval is narrower. If the 95 % interval decided, runs would end when it happens to be too narrow:
+    in simulations, it then covered the true value in 93 of 100 runs, not in 95. Series without a valid block are
+    ignored.
+    """
     if elapsed_s >= options.seconds:
         return Stop.TIME
     if options.width_us is None or not is_check_due(rounds):

@@ -1,1 +1,1 @@
-"""Saved reports: content, validation, comparison, export."""
+"""Saved reports: content, validation, summary, comparison, trend and replay."""

@@ -1,8 +1,9 @@
 """The charts of a report as values, each with the table of its figures.
 
-Templates draw them as SVG and the PDF with its own shapes, so nothing here is markup. Positions are percentages or
-units of a square of 1000, as in ``core.measurements.charts``. Each mode has a colour and a shape, and each path of a
-mode a dash."""
+Templates draw them as SVG, the PDF with the shapes of its typesetter, so the values contain no markup. Positions are
+percentages, or units of a square of 1000 by 1000 as in ``core.measurements.charts``. Each mode has a colour and a
+shape; dash patterns distinguish the paths of one mode.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,8 @@ _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class ChartTable:
-    """The figures of a chart: each line of ``body`` has as many texts as ``head``; the first is its label."""
+    """The figures of a chart as a table. Each line of ``body`` has as many texts as ``head``; its first text is its
+    label."""
 
     caption: str
     head: tuple[str, ...]
@@ -32,8 +34,10 @@ class ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One difference: ``low``, ``at`` and ``high`` are positions on the axis, ``difference`` describes it;
-    ``cut`` names the sides on which the interval continues beyond the axis."""
+    """One difference in an ``IntervalChart``. ``low``, ``at`` and ``high`` are positions on the axis: of the value
+    (``at``) and of the two ends of its interval. ``difference`` is the value with its interval as text. ``cut`` names
+    the sides (``low``, ``high``) on which the interval continues beyond the axis. ``mark``, ``words`` and ``dash`` are
+    those of the series' ``SeriesLabel``."""
 
     key: str
     label: str
@@ -51,8 +55,8 @@ class IntervalRow:
 
 @dataclass(frozen=True, slots=True)
 class IntervalChart:
-    """Differences as dots with their intervals, on one axis that includes zero. ``description`` is its alternative
-    text."""
+    """Differences as dots with their intervals, on one axis that includes zero. ``zero`` is the position of zero.
+    ``description`` is the alternative text of the chart."""
 
     title: str
     description: str
@@ -64,7 +68,8 @@ class IntervalChart:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Lines over an axis with the label ``across``. ``description`` is the alternative text."""
+    """Lines over a horizontal axis. ``across`` is the label of that axis, ``description`` the alternative text of the
+    chart."""
 
     title: str
     description: str
@@ -74,7 +79,7 @@ class LineChart:
 
 
 def describe_difference(delta: float, interval: tuple[float, float]) -> str:
-    """The difference as text: ``+1.5 µs, 95 % interval [+1.4, +1.6]``."""
+    """Returns a difference in µs and its interval as text: ``+1.5 µs, 95 % interval [+1.4, +1.6]``."""
     return f"{signed(delta)} µs, 95 % interval {format_interval(interval)}"
 
 
@@ -86,8 +91,10 @@ def draw_intervals(
     *,
     labels: Mapping[str, SeriesLabel],
 ) -> IntervalChart | None:
-    """Differences (key, label, mode, value, interval, verdict) on one axis, below the ``baseline`` (key, label, mode)
-    at zero; None without a difference. ``labels`` are by key."""
+    """Returns a chart of ``differences`` (key, label, mode, value in µs, interval, verdict); None if there are none.
+
+    ``baseline`` (key, label, mode) becomes the first row, at zero. ``labels`` maps keys of series to their labels.
+    """
     if not differences:
         return None
     axis = lay_out_differences([difference[3] for difference in differences], [one[4] for one in differences])
@@ -120,7 +127,8 @@ def _series_cells(
 
 
 def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
-    """Percentiles of every measured path of a probe, and its difference from the baseline with the interval."""
+    """Returns a table of one probe: a line for each measured path, with its percentiles and its difference from the
+    baseline."""
     compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baselines = {one.baseline for one in compared.values()}
     names = name_series(measurement, probe)
@@ -138,7 +146,8 @@ def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
 def interval_chart(
     measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None
 ) -> IntervalChart | None:
-    """The difference of each path of a probe to the baseline; None without an interval."""
+    """Returns the chart of the differences between the paths of a probe and their baseline; None if no difference has
+    an interval. ``modes`` maps columns to modes; by default, the key of a column names its mode."""
     series = {one.key: one for one in measurement.series if one.probe is probe and one.n}
     compared = [one for one in measurement.comparisons if one.probe is probe and one.other in series]
 
@@ -162,7 +171,8 @@ def interval_chart(
 
 
 def times_chart(run: RunView, probe: Probe) -> LineChart:
-    """The medians of the blocks over the run, with a band up to p99 where there are few series."""
+    """Returns the chart of the medians of a run's blocks over time, for one probe. With at most ``MAX_BANDS`` series,
+    each line has a band up to p99."""
     measured = [one for one in run.series if one.probe is probe]
     moments = sorted({at for one in measured for at in one.at_s})
     series = []
@@ -199,12 +209,14 @@ def times_chart(run: RunView, probe: Probe) -> LineChart:
 
 
 def time_at(curve: Sequence[tuple[float, float]], share: float) -> float | None:
-    """The time within which ``share`` of the requests were answered; None beyond the curve."""
+    """Returns the time within which the fraction ``share`` of the requests was answered, from points (time, share) in
+    ascending order; None if the curve ends before."""
     return next((time for time, reached in curve if reached >= share), None)
 
 
 def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
-    """The share of requests answered within a time, with a logarithmic time axis."""
+    """Returns the chart of the cumulative distributions of one probe: the share of requests that were answered within a
+    time, on a logarithmic time axis."""
     series = [one for one in run.series if one.probe is probe and one.ecdf and one.ecdf[0][0] > 0]
     labels = label_series((one.key, one.column, one.path, one.probe) for one in series)
     title = f"Distribution ({probe})"

@@ -1,4 +1,4 @@
-"""Compares two or more reports: facts that changed, claims that flipped, latency, and what could explain the
+"""Compares two or more reports: facts that changed, claims whose verdict changed, latency, and what could explain its
 differences.
 
 The first report is the baseline. Times of different runs are unpaired (``core.measurements.between_runs``), and every
@@ -28,7 +28,7 @@ NOT_RUN = "not run"
 
 @dataclass(frozen=True, slots=True)
 class ComparedReport:
-    """A report to be compared."""
+    """A report to compare."""
 
     view: ReportView
     figures: ReportFigures
@@ -36,7 +36,7 @@ class ComparedReport:
 
 @dataclass(frozen=True, slots=True)
 class LetteredReport:
-    """A report and its letter."""
+    """A report with the letter that stands for it in the comparison: A for the baseline, then B, C and so on."""
 
     letter: str
     title: str
@@ -46,7 +46,8 @@ class LetteredReport:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A claim with its verdict in each report; ``flipped`` if two reports that tested it disagree."""
+    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped``: two reports
+    have different verdicts."""
 
     id: str
     statement: str
@@ -56,8 +57,9 @@ class ClaimRow:
 
 @dataclass(frozen=True, slots=True)
 class LatencyChange:
-    """The times of a series in one report compared with the baseline. ``suspects`` are the labels of the facts that
-    could explain the difference; ``caveat`` belongs to the verdict."""
+    """The comparison of a series in the report ``letter`` with the same series in the baseline. ``text`` is the
+    difference in words. ``suspects`` are the labels of the facts that could explain the difference. ``caveat`` is a
+    sentence that limits the verdict, empty if there is none."""
 
     letter: str
     difference: Between
@@ -69,8 +71,8 @@ class LatencyChange:
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """A series that at least two reports measured; ``words`` describes its path, ``medians`` has the median of each
-    report or None."""
+    """A series that the baseline and at least one other report measured. ``words`` describes its path. ``medians`` has
+    the median of each report in µs, None for a report that did not measure the series."""
 
     signature: str
     label: str
@@ -82,8 +84,12 @@ class LatencyRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportComparison:
-    """Everything that the page of a comparison shows. ``same`` has the facts that are the same in all reports,
-    ``same_count`` counts them once per arm; ``unmatched`` are series that cannot be compared, in words."""
+    """Everything that the page of a comparison shows.
+
+    ``caveats`` apply to all figures of latency. ``same`` are the facts that are equal in all reports, where a fact that
+    several arms share is listed once; ``same_count`` counts it for each arm. ``unmatched`` describes the series that
+    cannot be compared. ``arms``, ``changes`` and ``same`` are empty if a report has no experiment.
+    """
 
     reports: tuple[LetteredReport, ...]
     caveats: tuple[str, ...]
@@ -103,7 +109,7 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 
 
 def describe_between(difference: Between) -> str:
-    """The difference with its interval, or the reason why it is missing."""
+    """Returns the difference with its interval as text; without an interval, the reason why it is missing."""
     if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
         return difference.verdict.reason
     text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(_ends(difference.ci95_us))}"
@@ -122,7 +128,8 @@ def _compare_series(
 
 
 def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRow, ...], tuple[str, ...]]:
-    """A row for each series of the first report that another report also has, and all other series in words."""
+    """Returns a row for each series of the first report that another report also measured, and descriptions of all
+    other series."""
     series_of = [series_by_signature(report.figures) for report in reports]
     labels = label_signatures(dict.fromkeys(signature for series in series_of for signature in series))
     rows, unmatched = [], []
@@ -146,13 +153,14 @@ def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRo
 
 
 def _describe_unmatched(signature: str) -> str:
-    """A series that cannot be compared: mode, path in words, probe and options."""
+    """Returns the mode, the path in words, the probe and the options of a series that cannot be compared."""
     mode, path, options = signature.split(" ", 2)
     return f"{mode}, {describe_path(path)}, {options}"
 
 
 def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
-    """The differences between one report and the first, on one axis."""
+    """Returns the chart of the differences between the report ``letter`` and the first one; None without an
+    interval."""
     drawn, lines = [], []
     changes = [(row, change) for row in rows for change in row.changes if change.letter == letter]
     for row, change in changes:
@@ -174,8 +182,8 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
         if difference.delta_us is not None and ends is not None:
             drawn.append((row.signature, row.label, row.mode, difference.delta_us, ends, change.verdict))
     head = (
-        "series", "A p50", f"{letter} p50", "difference", "95 % interval", "of p99", "95 % interval of p99",
-        "drift within a run", "verdict",
+        "series", "p50 of A", f"p50 of {letter}", "difference", "95 % interval", "difference of p99",
+        "95 % interval of p99", "drift within a run", "verdict",
     )  # fmt: skip
     table = ChartTable(f"Medians of A and {letter} in microseconds, and their unpaired difference", head, tuple(lines))
     labels = label_signatures(row.signature for row in rows)
@@ -203,7 +211,7 @@ def _list_caveats(reports: Sequence[ComparedReport]) -> tuple[str, ...]:
 
 
 def compare_reports(reports: Sequence[ComparedReport]) -> ReportComparison:
-    """Compares two to ``MAX_REPORTS`` reports; ValueError for another number."""
+    """Compares the reports with the first one. Raises ValueError unless there are 2 to ``MAX_REPORTS``."""
     if not 2 <= len(reports) <= MAX_REPORTS:
         raise ValueError(f"{len(reports)} reports cannot be compared")
     views = [report.view for report in reports]

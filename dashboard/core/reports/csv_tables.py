@@ -27,13 +27,14 @@ Cell = str | int | float | None
 
 
 def safe_cell(text: str) -> str:
-    """The text, with an apostrophe in front if its first character other than a blank begins a formula."""
+    """Returns the text for a cell of CSV: with an apostrophe before it if its first character, blanks ignored, begins a
+    formula; otherwise without NUL characters."""
     start = text.lstrip(" \u00a0")[:1]
     return f"'{text}" if start in _FORMULA and start else text.replace("\0", "")
 
 
 def safe_line(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells of a line, with safe texts."""
+    """Returns the cells of a line, each text made safe by ``safe_cell``."""
     return [safe_cell(cell) if isinstance(cell, str) else cell for cell in cells]
 
 
@@ -66,7 +67,7 @@ def _series_cells(run: FrozenRun, one: SeriesResult, compared: ComparisonResult 
 
 
 def percentiles(content: ReportContent) -> str:
-    """CSV with one line for each series of each measurement, unavailable ones included."""
+    """Returns CSV with one line for each series of each measurement, including series that could not be measured."""
     modes = column_modes(content)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -79,8 +80,8 @@ def percentiles(content: ReportContent) -> str:
 
 
 def histogram_lines(content: ReportContent, at_once: int = 5000) -> Iterator[str]:
-    """The histograms as CSV in parts of about ``at_once`` lines: a million requests need tens of megabytes. A histogram
-    that cannot be read has no line."""
+    """Yields the histograms as CSV, in pieces of about ``at_once`` lines, because a million requests need tens of
+    megabytes. Histograms that cannot be read are skipped."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(HISTOGRAMS)

@@ -1,7 +1,7 @@
-"""A report as data for the typesetter: texts, tables and charts in the order of the pages.
+"""A report as data for the typesetter Typst: texts, tables and charts in the order of the pages.
 
-Long lists are cut, with the number of omitted entries. Characters that cannot be printed become a replacement
-character, and long words get break opportunities.
+Long lists are cut and end with the number of omitted entries. Characters that cannot be printed become ``UNKNOWN``, and
+long words get places where they may break.
 """
 
 import re
@@ -46,14 +46,16 @@ Data = dict[str, Any]
 
 
 def clean(text: str, most: int = MAX_TEXT) -> str:
-    """The text for typesetting: shortened, without control or formatting characters, with breakable long words."""
+    """Returns the text for typesetting: at most ``most`` characters, without control or formatting characters other
+    than line breaks, and with a break opportunity (``BREAK``) in long words."""
     short = text if len(text) <= most else f"{text[: most - 1]}…"
     visible = "".join(char if char.isprintable() or char == "\n" else UNKNOWN for char in short)
     return _WORD.sub(lambda match: match[0] + BREAK, visible)
 
 
 def alternative_text(text: str, most: int = 2000) -> str:
-    """The text for alternative texts and bookmarks: as ``clean``, but without break opportunities in words."""
+    """Returns the text for alternative texts and bookmarks: like ``clean``, but without break opportunities in
+    words."""
     return clean(text, most).replace(BREAK, "")
 
 
@@ -66,7 +68,7 @@ def _points(points: str) -> list[list[float]]:
 
 
 def table_data(table: ChartTable, figures: int) -> Data:
-    """A table; ``figures`` is the number of columns after the first that hold numbers."""
+    """Returns a table for the typesetter. The first ``figures`` columns after the labels are aligned to the right."""
     return {
         "caption": clean(table.caption),
         "head": [clean(one) for one in table.head],
@@ -76,7 +78,7 @@ def table_data(table: ChartTable, figures: int) -> Data:
 
 
 def intervals_data(chart: IntervalChart) -> Data:
-    """Differences on one axis; positions are shares of the axis."""
+    """Returns a chart of differences for the typesetter. Positions are fractions of the axis, from 0 to 1."""
     return {
         "title": clean(chart.title),
         "description": alternative_text(chart.description),
@@ -91,7 +93,8 @@ def intervals_data(chart: IntervalChart) -> Data:
 
 
 def lines_data(chart: LineChart) -> Data:
-    """Lines over an axis; positions are shares of the chart, from its upper left corner."""
+    """Returns a chart of lines for the typesetter. Positions are fractions of the chart's width and height, from the
+    upper left corner."""
     drawn = chart.drawing
     return {
         "title": clean(chart.title),
@@ -117,7 +120,8 @@ def lines_data(chart: LineChart) -> Data:
 
 
 def _path_data(path: str) -> list[list[float]]:
-    """The points of an SVG path of absolute M, L, H, V and C: two numbers for a line, six for a curve."""
+    """Returns the points of an SVG path with the absolute commands M, L, H, V and C. A point of a line has two numbers,
+    a curve has six."""
     points: list[list[float]] = []
     x = y = 0.0
     for letter, rest in _PATH_PART.findall(path):
@@ -136,7 +140,7 @@ def _path_data(path: str) -> list[list[float]]:
 
 
 def picture_data(picture: Picture) -> Data:
-    """The topology in its own units of length."""
+    """Returns the diagram of the network for the typesetter, in the units of ``Picture``."""
     return {
         "width": picture.width,
         "height": picture.height,
@@ -162,8 +166,8 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """A table of the rows that differ or are not visible, by weight, with reasons; and the numbers of omitted and of
-    equal rows."""
+    """Returns a table of the rows that are not the same in all columns, the most important ones first. ``whys`` has the
+    reason of each row, ``left`` the number of omitted rows, ``same`` the number of rows that are the same."""
     differing = sorted((row for row in snapshot.rows if row.relation is not Relation.SAME), key=weigh_row)
     body = []
     for row in differing[:MAX_ROWS]:
@@ -184,7 +188,7 @@ def _rows(snapshot: Snapshot) -> Data:
 
 
 def _trial(trial: Trial) -> Data | None:
-    """The newest requests over every path as a table."""
+    """Returns the newest requests over every path as a table; None if there are none."""
     body = tuple(
         (one.title, one.result, NOTHING if one.time_us is None else f"{one.time_us} µs", one.client_seen or NOTHING)
         for one in trial.attempts[:MAX_ITEMS]
@@ -231,7 +235,7 @@ def _run(run: RunView, modes: dict[str, str]) -> Data:
     return {
         "title": clean(run.title or "Measurement"),
         "about": clean(
-            f"{ended} Seed {measurement.seed}, {measurement.elapsed_s:.1f} s. Conditions {conditions}.".strip()
+            f"{ended} Seed {measurement.seed}, {measurement.elapsed_s:.1f} s. Conditions: {conditions}.".strip()
         ),
         "probes": [_probe(run, probe, modes) for probe in probes_of(measurement)],
     }
@@ -244,14 +248,15 @@ def _cut(texts: Iterable[str]) -> list[str]:
 
 
 def _evidence(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """A table with the subject of each line of evidence and what was observed; long lists are cut."""
+    """Returns the evidence of a claim as a table: the subject of each line, and what was observed. Long lists are
+    cut."""
     more = [("", f"The report lists {len(lines) - MAX_ITEMS} more.")] if len(lines) > MAX_ITEMS else []
     return [split_evidence(line) for line in lines[:MAX_ITEMS]] + more
 
 
 def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), digest: str = "") -> Data:
-    """The content of all pages. ``notes`` are pairs of a kind (``heading``, ``item``, ``code`` or ``paragraph``) and a
-    text; ``digest`` is the 64 digits of the content's hash."""
+    """Returns everything that the document shows. ``notes`` are pairs of a kind (``heading``, ``item``, ``code`` or
+    ``paragraph``) and a text. ``digest`` is the SHA-256 of the report's content, 64 hexadecimal digits."""
     saved = moment_of(view.saved_at)
     snapshot = view.snapshot
     facts = [

@@ -1,6 +1,6 @@
 """Compares the environments in which reports were made, and lists the facts that could explain a difference in time.
 
-``FACTS`` is the table behind it: for each fact why it may matter, and the paths and probes that it may affect.
+``FACTS`` states for each fact why it may matter, and which paths and probes it may affect.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,8 @@ LOAD_PER_CORE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ReportEnvironment:
-    """The environment in which a report was made."""
+    """The environment in which a report was made: the machine, its engine (None without an experiment) and the version
+    of Netmodes."""
 
     environment: Environment
     engine: EngineRef | None = None
@@ -40,8 +41,8 @@ def _of(*probes: Probe) -> Affects:
 
 @dataclass(frozen=True, slots=True)
 class FactRule:
-    """One fact: why it may matter, which series it may affect, and how it is read (default: the field ``key`` of the
-    environment)."""
+    """A fact that is compared. ``why`` is the reason why it may matter; ``affects`` tells whether it may affect a path
+    and probe; ``read`` returns its text (default: the field ``key`` of the environment)."""
 
     key: str
     label: str
@@ -50,14 +51,14 @@ class FactRule:
     read: Callable[[ReportEnvironment], str] | None = None
 
     def text(self, where: ReportEnvironment) -> str:
-        """The fact in words, empty if it is unknown."""
+        """Returns the fact as text; empty if it is unknown."""
         return self.read(where) if self.read is not None else str(getattr(where.environment, self.key) or "")
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRow:
-    """One fact of each report, empty where it is unknown. ``differs``: the known values are not the same; ``why`` is
-    what the difference could explain."""
+    """One fact of the compared environments. ``texts`` has the value of each report, empty if it is unknown.
+    ``differs``: the known values are not the same. ``why`` states why a difference may matter."""
 
     key: str
     label: str
@@ -169,11 +170,11 @@ FACTS: tuple[FactRule, ...] = (
     FactRule(
         "offloads",
         "offloads",
-        ("either the kernel or the link divides data into packets"),
+        "either the kernel or the link divides data into packets",
         _of(Probe.TCP_STREAM),
         _offloads,
     ),
-    FactRule("load", "load before", "other programs may have used the cores", read=_load),
+    FactRule("load", "load before measuring", "other programs may have used the cores", read=_load),
     FactRule(
         "python",
         "Python",
@@ -192,7 +193,8 @@ def _same_load(environments: Sequence[ReportEnvironment]) -> bool:
 
 
 def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[ReportEnvironment]:
-    """The environments with only their common interfaces, because bridges of networks have a new name each time."""
+    """Returns copies of the environments with only the interfaces that all have. Bridges of networks have another name
+    after each launch."""
     names = [set(environment.environment.mtu) for environment in environments if environment.environment.mtu]
     common = set.intersection(*names) if names else set()
     reduced = []
@@ -204,7 +206,8 @@ def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[Report
 
 
 def compare_environments(environments: Sequence[ReportEnvironment]) -> tuple[EnvironmentRow, ...]:
-    """Every fact that is known in at least one environment."""
+    """Returns a row for each fact that is known in at least one environment. Loads that differ by at most
+    ``LOAD_PER_CORE`` for each core count as equal."""
     compared = _with_common_links(environments)
     rows = []
     for rule in FACTS:
@@ -217,13 +220,14 @@ def compare_environments(environments: Sequence[ReportEnvironment]) -> tuple[Env
 
 
 def list_suspects(before: ReportEnvironment, after: ReportEnvironment, path: str, probe: Probe) -> tuple[str, ...]:
-    """The labels of the facts that differ and could explain a difference on this path."""
+    """Returns the labels of the facts that differ between the environments and may affect this path and probe."""
     differing = {row.key for row in compare_environments((before, after)) if row.differs}
     return tuple(rule.label for rule in FACTS if rule.key in differing and rule.affects(path, probe))
 
 
 def processor_caveat(before: ReportEnvironment, after: ReportEnvironment) -> str:
-    """The caveat for every verdict between two environments; empty if their processors are known to be the same."""
+    """Returns a sentence that limits every verdict between the environments; empty if both processors are known and the
+    same."""
     one, other = before.environment.cpu_model, after.environment.cpu_model
     if one and other:
         return "" if one == other else f"The processors differ ({one}; {other}): this compares machines, not settings."

@@ -1,4 +1,5 @@
-"""The figures of a report without its journal and histograms, for comparisons and trends: decoded in milliseconds."""
+"""The figures of a report, for comparisons and trends. The journal and the histograms are skipped, so decoding takes
+milliseconds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from dashboard.core.reports.model import ClaimResult
 
 @dataclass(frozen=True, slots=True)
 class BlockFigures:
-    """The figures of a block, as in ``core.measurements.measurement``."""
+    """The figures of a ``Block`` that comparisons need."""
 
     series: str
     round: int
@@ -29,13 +30,13 @@ class BlockFigures:
 
     @property
     def counts(self) -> bool:
-        """Whether comparisons include the block."""
+        """Whether the block is valid: it has no error and at least one timed request."""
         return not self.error and self.n > 0
 
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """A measurement with the figures of its blocks."""
+    """A measurement with its series and the figures of its blocks."""
 
     measurement: Measurement
     series: tuple[Series, ...]
@@ -44,7 +45,7 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentFigures:
-    """The requested experiment, and its Engine."""
+    """The experiment as it was requested, and the engine on which it ran."""
 
     spec: ExperimentSpec
     engine: EngineRef
@@ -52,7 +53,7 @@ class ExperimentFigures:
 
 @dataclass(frozen=True, slots=True)
 class ReportFigures:
-    """The part of a report's content that is needed, with the names of ``core.reports.model``."""
+    """The fields of ``ReportContent`` that comparisons need, under the same names."""
 
     title: str
     saved_at: float
@@ -64,7 +65,8 @@ class ReportFigures:
 
     @property
     def report_environment(self) -> ReportEnvironment:
-        """The environment in which the report was made. The environment of a measurement is the most complete one."""
+        """The environment in which the report was made. If the report's own environment names no processor, that of its
+        first measurement is used, which is more complete."""
         environment = self.environment
         if not environment.cpu_model and self.measurements:
             environment = self.measurements[0].measurement.environment
@@ -74,7 +76,7 @@ class ReportFigures:
 
     @property
     def modes(self) -> dict[str, str]:
-        """The requested mode of each column."""
+        """The requested mode of each arm by key; empty without an experiment."""
         if self.experiment is None:
             return {}
         return {arm.key: str(arm.mode) for arm in self.experiment.spec.arms}
@@ -82,7 +84,7 @@ class ReportFigures:
 
 @dataclass(frozen=True, slots=True)
 class SeriesFigures:
-    """One measured series of a report."""
+    """A series of a report that has at least one valid block. ``blocks`` are all its blocks."""
 
     key: str
     column: str
@@ -94,7 +96,7 @@ class SeriesFigures:
 
     @property
     def label(self) -> str:
-        """The series in words: ``bridge/published-dnat tcp-rr``, with ``ordinary`` after it in ordinary conditions."""
+        """The series as text: ``bridge/published-dnat tcp-rr``; if conditions were ordinary, ``ordinary`` follows."""
         conditions = "" if self.options.conditions is Conditions.QUIET else f" {self.options.conditions}"
         return f"{self.column}/{self.path} {self.probe}{conditions}"
 
@@ -103,7 +105,8 @@ _decoder = msgspec.json.Decoder(ReportFigures)
 
 
 def decode_figures(content: bytes) -> ReportFigures:
-    """The figures of a content's JSON; msgspec.ValidationError or msgspec.DecodeError if it is malformed."""
+    """Decodes the JSON of a report's content. Raises msgspec.ValidationError or msgspec.DecodeError if it is
+    malformed."""
     return _decoder.decode(content)
 
 
@@ -123,8 +126,9 @@ def _list_series(report: ReportFigures) -> Iterator[tuple[str, SeriesFigures]]:
 
 
 def series_by_signature(report: ReportFigures) -> dict[str, SeriesFigures]:
-    """The measured series by signature; if columns of one mode have the same signature, the key of the column is
-    appended. Of several runs the last one counts."""
+    """Returns the series that have a valid block, by signature (``series_signature``). If several columns have the same
+    signature, the key of the column is appended in parentheses. If several runs measured a series, the last one
+    counts."""
     series: dict[tuple[str, str], SeriesFigures] = {}
     columns: dict[str, set[str]] = {}
     for signature, one in _list_series(report):

@@ -1,7 +1,7 @@
-"""A report as Markdown for a pull request (GitHub Flavored Markdown): its summary and figures with their intervals.
+"""A report as Markdown for a pull request (GitHub Flavored Markdown): its summary and its figures with their intervals.
 
-Texts may come from anyone, so what Markdown or HTML would interpret is escaped, and each text stays on one line. The
-notes are Markdown themselves and are left out.
+Texts may come from anyone. Characters that Markdown or HTML would interpret are escaped, and each text stays on one
+line. Notes are omitted, because they contain Markdown.
 """
 
 import re
@@ -27,7 +27,7 @@ _SCHEME = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
 
 
 def escape(text: str, most: int = MAX_CELL) -> str:
-    """The text as Markdown, on one line, shortened."""
+    """Returns the text escaped for Markdown, on one line, shortened to ``most`` characters before it is escaped."""
     flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     short = flat if len(flat) <= most else f"{flat[: most - 1]}…"
     escaped = _NUMBERED.sub(r"\1\\", _SPECIAL.sub(_escape_character, short))
@@ -40,7 +40,7 @@ def _escape_character(match: re.Match[str]) -> str:
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]], figures: int = 0) -> list[str]:
-    """The lines of a table. The last ``figures`` columns are aligned to the right; cells are escaped."""
+    """Returns the lines of a table. Cells are escaped; the last ``figures`` columns are aligned to the right."""
     marks = ["---"] * (len(head) - figures) + ["---:"] * figures
     lines = [f"| {' | '.join(escape(cell) for cell in line)} |" for line in body]
     return [f"| {' | '.join(escape(cell) for cell in head)} |", f"| {' | '.join(marks)} |", *lines]
@@ -66,7 +66,7 @@ def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
 
 
 def _trial(trial: Trial) -> list[str]:
-    """The newest requests over every path."""
+    """Returns the lines of a table with the newest requests over every path; empty if there are none."""
     if not trial.attempts:
         return []
     body = [
@@ -93,12 +93,13 @@ def _latency(title: str, measurement: Measurement) -> list[str]:
         lines += [f"### {escape(title)}: {escape(str(probe))}", "", *_table(head, cells), ""]
     if lines:
         conditions = describe_conditions(measurement.options.conditions, measurement.environment.cores_awake)
-        lines += [f"Conditions {escape(conditions)}.", ""]
+        lines += [f"Conditions: {escape(conditions)}.", ""]
     return lines
 
 
 def markdown(view: ReportView, digest: str = "") -> str:
-    """The headlines, summary, differing rows, latency, claims, environment and hash (``digest``, 64 digits)."""
+    """Returns the report as Markdown: headlines, summary, differing rows, latency, claims and environment. ``digest``
+    is the SHA-256 of the content, 64 hexadecimal digits; if it is empty, the line with the hash is omitted."""
     saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"## {escape(view.title)}", ""]
     lines += [text for headline in view.summary.headlines for text in (f"**{escape(headline, 500)}**", "")]

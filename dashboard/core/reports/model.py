@@ -1,9 +1,10 @@
-"""The model of a report: one experiment, its measurements and claims, frozen with what is needed to show, check and
-replay it.
+"""The model of a report: an experiment, its measurements and its claims, frozen with everything that is needed to show,
+check and replay them.
 
 The file is ``{"content": …, "hash": "sha256:…", "schema": "report/1"}`` in canonical JSON: UTF-8, keys sorted by code
 point, no white space. The hash is that of the content's canonical bytes, so a reformatted file is still the same
-report. Fields may be added and are never changed; unknown fields are kept and hashed."""
+report. Fields may be added and are never changed; unknown fields are kept and hashed.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ SCHEMA = "report/1"
 
 
 class Origin(StrEnum):
-    """The source of a report."""
+    """What was saved as a report."""
 
     EXPERIMENT = "experiment"
     MEASUREMENT = "measurement"
@@ -31,7 +32,7 @@ class Origin(StrEnum):
 
 
 class ClaimVerdict(StrEnum):
-    """The result of a claim."""
+    """The verdict on a claim."""
 
     HOLDS = "holds"
     DIFFERS = "differs"
@@ -39,13 +40,13 @@ class ClaimVerdict(StrEnum):
 
     @property
     def word(self) -> str:
-        """The verdict as the command line and documents show it."""
+        """The verdict as texts for people show it: ``confirmed``, ``differs`` or ``not testable``."""
         return {self.HOLDS: "confirmed", self.NOT_TESTABLE: "not testable"}.get(self, str(self))
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """One tested claim: a line of ``claims/1``."""
+    """One tested claim with its verdict: a line of the document ``claims/1``."""
 
     id: str
     statement: str
@@ -57,8 +58,8 @@ class ClaimResult:
 
 @dataclass(frozen=True, slots=True)
 class FrozenExperiment:
-    """An experiment up to its newest entry. ``shown_seq`` is the entry that readers see first: the last one before the
-    stop, 0 while the experiment runs."""
+    """An experiment with its journal up to the moment when the report was saved. ``shown_seq`` is the number of the
+    entry at which readers see the experiment first: the last one before it was stopped, or 0 for the newest one."""
 
     spec: ExperimentSpec
     head: ExperimentHead
@@ -69,7 +70,7 @@ class FrozenExperiment:
 
 @dataclass(frozen=True, slots=True)
 class FrozenRun:
-    """A measurement with every block; ``measurement`` can be computed from them."""
+    """A measurement with every block. ``measurement`` can be computed again from ``series`` and ``blocks``."""
 
     id: str
     title: str
@@ -80,8 +81,8 @@ class FrozenRun:
 
 @dataclass(frozen=True, slots=True)
 class ReportContent:
-    """The content of a report. ``saved_at`` is in seconds since the epoch, ``notes`` is Markdown, ``installation`` and
-    ``version`` identify the Netmodes that saved the report."""
+    """The content of a report. ``saved_at`` is in seconds since the epoch; ``notes`` is Markdown. ``installation`` is
+    the id of the installation that saved the report, ``version`` its version of Netmodes."""
 
     title: str
     saved_at: float
@@ -99,7 +100,7 @@ class ReportContent:
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """``report/1``, the exported file, for its JSON Schema; ``frame`` writes it."""
+    """The exported file. This class serves only for the JSON Schema of ``report/1``; ``frame`` writes the file."""
 
     content: ReportContent
     hash: str
@@ -111,28 +112,28 @@ _decoder = msgspec.json.Decoder(ReportContent)
 
 
 def canonical(value: object) -> bytes:
-    """Canonical JSON of a content or of any value decoded from JSON."""
+    """Returns the canonical JSON of a content, or of a value that was decoded from JSON."""
     return _encoder.encode(value)
 
 
 def digest_of(content: bytes) -> str:
-    """The SHA-256 of canonical bytes, 64 hexadecimal digits."""
+    """Returns the SHA-256 of a report's canonical content as 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def decode_content(content: bytes) -> ReportContent:
-    """The content from its JSON; msgspec.ValidationError or msgspec.DecodeError if it is malformed."""
+    """Decodes the JSON of a content. Raises msgspec.ValidationError or msgspec.DecodeError if it is malformed."""
     return _decoder.decode(content)
 
 
 def frame(content: bytes) -> bytes:
-    """The bytes of the exported file for canonical content."""
+    """Returns the bytes of the exported file with this canonical content."""
     return b'{"content":%b,"hash":"sha256:%b","schema":"%b"}' % (content, digest_of(content).encode(), SCHEMA.encode())
 
 
 def experiment_signature(spec: ExperimentSpec) -> str:
-    """The signature of an experiment. Experiments that differ only in their title have the same one, and their reports
-    make a trend."""
+    """Returns a hash of everything in an experiment but its title. Reports of experiments with the same signature form
+    a trend."""
     fields: dict[str, Any] = msgspec.to_builtins(spec)
     fields.pop("title")
     for arm in fields["arms"]:  # options that did not exist when older reports were saved
@@ -143,13 +144,13 @@ def experiment_signature(spec: ExperimentSpec) -> str:
 
 
 def split_evidence(line: str) -> tuple[str, str]:
-    """The subject of a line of evidence and what was observed: the columns of a table. The first is empty for a
-    sentence."""
+    """Splits a line of evidence at its first colon: into the subject and what was observed. The subject is empty if the
+    line has no colon."""
     about, colon, observed = line.partition(": ")
     return (about, observed) if colon and observed.strip() else ("", line)
 
 
 def normalise_tags(texts: Sequence[str]) -> tuple[str, ...]:
-    """Tags as they are stored: in lower case, each once, at most 12 of at most 40 characters."""
+    """Returns tags as they are stored: in lower case, without duplicates, at most 12 of at most 40 characters."""
     tags = (" ".join(text.split()).lower()[:40] for text in texts)
     return tuple(dict.fromkeys(tag for tag in tags if tag))[:12]

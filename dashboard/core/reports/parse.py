@@ -1,6 +1,7 @@
-"""Parses the file of a report: its size is checked before any work is done, and each error is one sentence.
+"""Parses the file of a report. The size is checked before the file is parsed, because a file may come from anyone. Each
+error is a message for the user.
 
-Source of the limits: docs/report-format.md. A file may come from anyone.
+Source of the limits: docs/report-format.md.
 """
 
 import re
@@ -28,11 +29,12 @@ _FRAME = {"schema", "hash", "content"}
 
 
 class InvalidReportError(ValueError):
-    """The file is not a valid report; the text is a sentence for the user."""
+    """The file is not a valid report. The message says what is wrong and what the user can do."""
 
 
 def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
-    """The content of a file and its canonical bytes, unknown fields included. Raises InvalidReportError."""
+    """Returns the content of a file, and its canonical bytes, which also hold the fields that this version does not
+    know. Raises InvalidReportError."""
     _check_size(data)
     document = _parse_json(data)
     if not isinstance(document, dict) or "schema" not in document:
@@ -58,8 +60,8 @@ def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
 
 
 def _check_size(data: bytes) -> None:
-    """Raises InvalidReportError if the file has too many bytes, values or levels, which are counted without parsing
-    it."""
+    """Raises InvalidReportError if the file has too many bytes, values or nested levels. They are counted without
+    parsing the file."""
     if len(data) > MAX_BYTES:
         raise InvalidReportError(
             f"The file has {len(data):,} bytes; the limit is {MAX_BYTES:,}. Save a smaller report."
@@ -89,7 +91,8 @@ def _parse_json(data: bytes) -> Any:
 
 
 def _check_values(content: Any) -> None:
-    """Checks the length of every text and the size of every number; without recursion."""
+    """Raises InvalidReportError if a text is too long or a number needs more than 64 bits. Not recursive, since the
+    content may be nested deeply."""
     stack = [content]
     while stack:
         value = stack.pop()
@@ -109,7 +112,7 @@ def _check_values(content: Any) -> None:
 
 def _check_keys(value: dict[str, Any]) -> None:
     if any(len(key) > MAX_KEY for key in value):
-        raise InvalidReportError(f"A name has more than {MAX_KEY:,} characters. Export the report again.")
+        raise InvalidReportError(f"The name of a field has more than {MAX_KEY:,} characters. Export the report again.")
     histogram = value.get("histogram")
     if isinstance(histogram, str) and len(histogram) > MAX_HISTOGRAM_TEXT:
         raise InvalidReportError(

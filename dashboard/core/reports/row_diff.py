@@ -1,7 +1,7 @@
-"""Facts that changed between reports: rows that are not the same in all of them, arm by arm.
+"""Compares the rows of several reports, arm by arm.
 
-Cells are compared by their normalised values, so that MAC addresses and process ids do not count. Names that Docker or
-Netmodes generated for one launch (of containers, veth pairs and bridges) are replaced before the comparison, too.
+Cells are compared by their normalised values, which contain no MAC addresses and no process ids. Names that Docker or
+Netmodes generated for one launch (of containers, veth pairs and bridges) are replaced before the comparison.
 """
 
 import re
@@ -22,7 +22,8 @@ type RowId = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ArmMatch:
-    """An arm and the key of its column in each report, None in reports without the arm."""
+    """The same arm in several reports. ``columns`` has the key of its column in each report, None in a report without
+    the arm. ``label`` is the first of these keys."""
 
     label: str
     mode: str
@@ -30,13 +31,14 @@ class ArmMatch:
 
     @property
     def everywhere(self) -> bool:
-        """Whether every report has the arm."""
+        """Whether all reports have the arm."""
         return None not in self.columns
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """One fact that is not the same in all reports, for these ``arms``; ``texts`` as each report shows it."""
+    """A fact that the comparison of reports shows. ``arms`` are the arms to which it applies. ``texts`` are the texts
+    of its cells: one for each report, or without duplicates if the fact is the same in all reports."""
 
     section: str
     label: str
@@ -45,8 +47,8 @@ class ChangedRow:
 
 
 def match_arms(snapshots: Sequence[Snapshot]) -> tuple[ArmMatch, ...]:
-    """Matches columns of the same key and mode, then columns of the same mode where each report has at most one left.
-    Other columns have no match."""
+    """Matches the columns of the reports: first those with the same key and mode, then those with the same mode if each
+    report has at most one left. A column without a match becomes an ``ArmMatch`` of its own."""
     unmatched = [{column.key: column.mode for column in snapshot.columns} for snapshot in snapshots]
     matches = []
     for key, mode in [item for modes in unmatched for item in modes.items()]:
@@ -71,7 +73,8 @@ def match_arms(snapshots: Sequence[Snapshot]) -> tuple[ArmMatch, ...]:
 
 
 class _ComparableRows:
-    """The rows of one report; names and ids that change with every launch are replaced."""
+    """The rows of one report by section, key and field. In keys and values, names and ids that change with every launch
+    are replaced."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         names = {snapshot.experiment.id: "experiment"}
@@ -91,7 +94,8 @@ class _ComparableRows:
         return _BRIDGE.sub("br-…", _VETH.sub("veth…", text))
 
     def cell(self, identity: RowId, column: str) -> tuple[object, str]:
-        """The value of a cell for the comparison (None without such a row), and its text as shown."""
+        """Returns the value of a cell for the comparison, and its text for the page. The value is None if the report
+        has no such row, and a pair with "absent" if the column has no value in it."""
         row = self.rows.get(identity)
         if row is None:
             return None, _NO_ROW
@@ -113,8 +117,9 @@ type _Rows = dict[tuple[RowId, tuple[str, ...]], ChangedRow]
 
 @dataclass(frozen=True, slots=True)
 class RowDiff:
-    """The facts of several reports, by section and weight. ``same`` has those that all reports share, with the one
-    text that all show, or the text of each; ``same_count`` counts them once per arm."""
+    """The compared facts, ordered by section and weight. ``changes`` differ between reports, ``same`` do not.
+    ``same_count`` is the number of facts that are the same, counted for each arm; it includes facts that are absent in
+    all reports."""
 
     changes: tuple[ChangedRow, ...] = ()
     same: tuple[ChangedRow, ...] = ()
@@ -122,7 +127,8 @@ class RowDiff:
 
 
 def compare_rows(snapshots: Sequence[Snapshot], arms: Sequence[ArmMatch]) -> RowDiff:
-    """Compares the rows of the arms that every report has. Arms with the same texts share a row."""
+    """Compares the rows of the arms that all reports have. A fact with the same texts in several arms is one
+    ``ChangedRow``."""
     reports = [_ComparableRows(snapshot) for snapshot in snapshots]
     compared = [arm for arm in arms if arm.everywhere]
     changes: _Rows = {}

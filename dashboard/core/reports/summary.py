@@ -1,6 +1,7 @@
-"""The head of a report: what was compared, the most important differences, verdicts and warnings, in sentences.
+"""The summary at the top of a report, in sentences: what was compared, the most important differences, verdicts and
+warnings.
 
-Each sentence follows from the content of the report.
+It is derived from the content of the report alone.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,8 @@ MAX_WARNINGS = 40
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One latency verdict in a sentence. ``other`` and ``baseline`` are keys of series of ``run``."""
+    """The verdict of one comparison of latencies. ``other`` and ``baseline`` are keys of series in the measurement
+    ``run``."""
 
     run: str
     other: str
@@ -40,8 +42,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The head of a report. ``compared`` is one sentence; ``headlines`` are those of the runs that prove something;
-    ``verdicts`` are in the order of the runs, inconclusive ones last."""
+    """The summary of a report. ``compared`` is one sentence. ``headlines`` are those of the measurements that prove
+    something. ``verdicts`` are in the order of the measurements, with inconclusive ones last."""
 
     compared: str
     differences: tuple[Difference, ...] = ()
@@ -66,7 +68,8 @@ def _describe_engine(content: ReportContent) -> str:
 
 
 def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) -> str:
-    """A sentence on what was compared."""
+    """Returns a sentence on what the report compares: image, modes, measured paths, claims, and the engine. ``columns``
+    are the columns that the report shows first; without them, arms are named by their keys."""
     parts = []
     experiment = content.experiment
     if experiment is not None:
@@ -88,7 +91,7 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
 
 
 def describe_verdict(run: FrozenRun, result: ComparisonResult) -> str:
-    """A sentence with the verdict and its interval."""
+    """Returns a sentence with the verdict of a comparison in ``run`` and its interval."""
     names = name_series(run.measurement, result.probe)
     other, baseline = (names.get(key, key) for key in (result.other, result.baseline))
     conditions = run.measurement.options.conditions
@@ -109,7 +112,7 @@ def describe_verdict(run: FrozenRun, result: ComparisonResult) -> str:
 
 
 def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:
-    """The verdict of every comparison of every run, inconclusive ones last."""
+    """Returns the verdicts of all comparisons in all measurements, inconclusive ones last."""
     verdicts = (
         Verdict(run.id, comparison.other, comparison.baseline, comparison.verdict, describe_verdict(run, comparison))
         for run in runs
@@ -119,13 +122,14 @@ def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:
 
 
 def list_headlines(runs: Sequence[FrozenRun]) -> tuple[str, ...]:
-    """The headline of each run that proves something, each once."""
+    """Returns the headlines of the measurements that prove something, without duplicates."""
     headlines = ((write_headline(run.measurement), run.measurement.options.conditions) for run in runs)
     return tuple(dict.fromkeys(with_conditions(one.sentence, where) for one, where in headlines if one.decided))
 
 
 def column_warnings(columns: Sequence[Column]) -> list[str]:
-    """Warnings of the Engine, and containers that were refused, exited or were removed."""
+    """Returns the Engine's warnings, and sentences on containers that were refused, exited, were removed or have an
+    error."""
     warnings = []
     refused: dict[str, list[str]] = {}
     for one in columns:
@@ -147,7 +151,7 @@ def column_warnings(columns: Sequence[Column]) -> list[str]:
 
 
 def environment_warnings(environment: Environment) -> list[str]:
-    """Properties of the machine that make its times less reliable."""
+    """Returns warnings about properties of the machine that make measured times less reliable."""
     warnings = []
     if environment.governor and environment.governor != "performance":
         warnings.append(
@@ -168,7 +172,7 @@ def environment_warnings(environment: Environment) -> list[str]:
 
 
 def run_warnings(title: str, measurement: Measurement) -> list[str]:
-    """An incomplete run, failed blocks, unavailable paths."""
+    """Returns warnings about a measurement: it is incomplete, blocks failed, or a series has errors."""
     warnings = []
     if not measurement.complete:
         reason = with_full_stop(measurement.stop_reason or "it was ended early")
@@ -184,7 +188,7 @@ def run_warnings(title: str, measurement: Measurement) -> list[str]:
 
 
 def claim_warnings(claims: Sequence[ClaimResult]) -> list[str]:
-    """Claims that were not confirmed."""
+    """Returns a sentence for each claim that was not confirmed."""
     results = {ClaimVerdict.DIFFERS: "is not confirmed here", ClaimVerdict.NOT_TESTABLE: "could not be tested"}
     return [
         with_full_stop(f"The claim “{one.statement}” {results[one.verdict]}{f': {one.reason}' if one.reason else ''}")
@@ -194,7 +198,8 @@ def claim_warnings(claims: Sequence[ClaimResult]) -> list[str]:
 
 
 def list_warnings(content: ReportContent, columns: Sequence[Column]) -> tuple[str, ...]:
-    """The warnings that apply to the figures, each once: at most ``MAX_WARNINGS``, then the number of further ones."""
+    """Returns all warnings of a report without duplicates: at most ``MAX_WARNINGS``, then a sentence with the number of
+    further ones."""
     experiment = content.experiment
     warnings = [with_full_stop(experiment.head.problem)] if experiment is not None and experiment.head.problem else []
     warnings += column_warnings(columns)
@@ -208,8 +213,8 @@ def list_warnings(content: ReportContent, columns: Sequence[Column]) -> tuple[st
 
 
 def summarise(content: ReportContent, snapshot: Snapshot | None, machine: NamespaceState | None = None) -> Summary:
-    """The head of the report. ``snapshot`` is what the report shows first, None without an experiment; ``machine`` the
-    machine's state at that moment."""
+    """Returns the summary of a report. ``snapshot`` is what the report shows first, None without an experiment;
+    ``machine`` is the machine's state at that moment."""
     columns = snapshot.columns if snapshot is not None else ()
     rows = snapshot.rows if snapshot is not None else ()
     return Summary(

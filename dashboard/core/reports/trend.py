@@ -1,7 +1,7 @@
-"""The trend of an experiment that was repeated: its series over time, with what changed between reports.
+"""The trend of a repeated experiment: the medians of its series over time, and what changed from report to report.
 
-Each point is the median of a report's blocks with its 95 % interval by ranks. Points of different reports are unpaired:
-changes of the environment are marked on the axis.
+A point is the median of the blocks of one report, with its 95 % interval by ranks. Reports are not paired, so changes
+of the environment, which may explain a difference, are marked on the axis.
 """
 
 import math
@@ -27,7 +27,7 @@ _MIN_DISTANCE = 0.4
 
 @dataclass(frozen=True, slots=True)
 class TrendReport:
-    """A report with its id."""
+    """The figures of a report, with its id."""
 
     id: str
     figures: ReportFigures
@@ -35,8 +35,9 @@ class TrendReport:
 
 @dataclass(frozen=True, slots=True)
 class TrendEntry:
-    """A report in a trend. ``environment`` and ``verdicts`` list what changed since the report before; ``mark`` is the
-    number of a changed environment on the axis, empty without one. ``saved_at`` is in seconds since the epoch."""
+    """A report in a trend. ``environment`` and ``verdicts`` list what changed since the previous report. If the
+    environment changed, ``mark`` is the number of the change on the axis; otherwise it is empty. ``saved_at`` is in
+    seconds since the epoch."""
 
     id: str
     title: str
@@ -48,7 +49,7 @@ class TrendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """The reports, oldest first, and a chart for each probe."""
+    """The reports of a trend, oldest first, and one chart for each probe."""
 
     entries: tuple[TrendEntry, ...]
     charts: tuple[LineChart, ...]
@@ -76,7 +77,7 @@ def _point(saved_at: float, series: SeriesFigures) -> _Point | None:
 
 
 def _list_verdicts(figures: ReportFigures) -> dict[str, str]:
-    """Every verdict of a report by its subject."""
+    """Returns the verdicts of a report, on claims and on comparisons of series, by a text that names the subject."""
     verdicts = {f"the claim {claim.id}": claim.verdict.word for claim in figures.claims}
     for run in figures.measurements:
         options, modes = run.measurement.options, figures.modes
@@ -87,8 +88,8 @@ def _list_verdicts(figures: ReportFigures) -> dict[str, str]:
 
 
 def list_entries(reports: Sequence[TrendReport]) -> tuple[TrendEntry, ...]:
-    """What changed from each report to the next. A verdict is compared with the last earlier one on the same subject,
-    which may be several reports back."""
+    """Returns an entry for each report, with what changed since the previous one. A verdict is compared with the newest
+    earlier verdict on the same subject, which may be several reports back."""
     entries: list[TrendEntry] = []
     known: dict[str, str] = {}
     mark = 0
@@ -112,7 +113,9 @@ def list_entries(reports: Sequence[TrendReport]) -> tuple[TrendEntry, ...]:
 
 
 def date_ticks(times: Sequence[float]) -> tuple[Tick, ...]:
-    """Dates of some times at their share of the whole period, in UTC; with hours where the period is short."""
+    """Returns ticks for a time axis from the first to the last of ``times`` (seconds since the epoch, ascending), with
+    dates in UTC; up to two days, with hours and minutes. Times whose label would overlap the previous one have no
+    tick."""
     first, width = times[0], (times[-1] - times[0]) or 1.0
     form = "%Y-%m-%d" if width > 2 * DAY_S else "%m-%d %H:%M"
     ticks: list[Tick] = []
@@ -197,7 +200,7 @@ def _chart(probe: Probe, entries: Sequence[TrendEntry], series: dict[str, _Point
 
 
 def build_trend(reports: Sequence[TrendReport]) -> Trend:
-    """The trend of the newest ``MAX_REPORTS`` reports of one experiment."""
+    """Returns the trend of the newest ``MAX_REPORTS`` of the reports, which must be of one experiment."""
     ordered = sorted(reports, key=lambda report: report.figures.saved_at)[-MAX_REPORTS:]
     entries = list_entries(ordered)
     points: dict[Probe, dict[str, _Points]] = {}

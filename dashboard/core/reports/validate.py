@@ -1,5 +1,5 @@
-"""Validates the content of a report: order, limits, and whether its journal can be replayed and its histograms can be
-read.
+"""Validates the content of a report: the order of its entries, limits, and whether its journal can be replayed and its
+histograms can be read.
 
 Saved reports must meet the same rules as imported ones, so that every export can be imported.
 """
@@ -39,7 +39,7 @@ MAX_TITLE, MAX_AUTHOR, MAX_NOTES, MAX_INSTALLATION, MAX_VERSION = 200, 150, 100_
 
 
 def validate_file(data: bytes) -> tuple[ReportContent, bytes]:
-    """The content of an exported file and its canonical bytes. Raises InvalidReportError."""
+    """Parses and validates an exported file. Returns its content and its canonical bytes. Raises InvalidReportError."""
     content, body = parse_report(data)
     validate_content(content)
     return content, body
@@ -86,7 +86,9 @@ def _check_heading(content: ReportContent) -> None:
         Origin.CLAIMS: not content.claims,
     }
     if missing[content.origin]:
-        raise InvalidReportError(f"The report's origin is {content.origin}, but it contains none. Save it again.")
+        raise InvalidReportError(
+            f"The origin of the report is “{content.origin}”, but it has no {content.origin}. Save it again."
+        )
 
 
 def _has_control_characters(text: str) -> bool:
@@ -123,7 +125,7 @@ def _size(state: NamespaceState) -> int:
 
 
 def _cost(state: NamespaceState, changes: Changes) -> int:
-    """The number of items that a change sorts: the old and new ones of each changed list."""
+    """Returns the number of items that applying the changes sorts: the old and the new ones of each changed list."""
     cost = 1
     if changes.interfaces_set or changes.interfaces_removed:
         cost += len(state.interfaces) + len(changes.interfaces_removed)
@@ -146,8 +148,8 @@ def _rules_of(state: NamespaceState) -> int:
 
 
 def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, View]:
-    """The view after ``shown_seq`` and the last one. The work is limited, since a change may sort whole lists, and a
-    table has a cell for each item and column."""
+    """Returns the view after entry ``shown_seq``, and the view after the last entry. Raises InvalidReportError if the
+    replay needs too much work: a change may sort whole lists, and the table has a cell for each item and column."""
     view = shown = View()
     sizes: dict[str, int] = {}
     steps = 0
@@ -155,9 +157,9 @@ def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, Vie
         facts = entry.facts
         steps += 1 + len(view.columns) + len(view.states)
         steps += sum(_cost(view.states[key], one) for key, one in facts.changes.items() if key in view.states)
-        _limit(steps, MAX_STEPS, "steps in its replay")
+        _limit(steps, MAX_STEPS, "steps to replay")
         if not isinstance(facts.trial, UnsetType):
-            _limit(len(facts.trial.attempts), MAX_ATTEMPTS, "attempts in one trial")
+            _limit(len(facts.trial.attempts), MAX_ATTEMPTS, "requests in one run of “Try”")
             _check_times(facts.trial.at)
             if any(one.time_us is not None and not 0 <= one.time_us <= MAX_TIME_US for one in facts.trial.attempts):
                 raise InvalidReportError("The time of a request is negative or too long. Export the report again.")
@@ -167,15 +169,15 @@ def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, Vie
         _limit(columns, MAX_COLUMNS, "columns")
         items = sum(sizes[key] for key in view.states)
         items += sum(1 + len(column.asked) + len(column.published) for column in view.columns)
-        _limit(items * columns, MAX_CELLS, "cells in its table")
+        _limit(items * columns, MAX_CELLS, "cells in the comparison")
         if entry.seq <= shown_seq:
             shown = view
     return shown, view
 
 
 def _check_replay(experiment: FrozenExperiment) -> None:
-    """Checks that the journal can be replayed, and that the first and the last view of readers can be compared and
-    drawn."""
+    """Raises InvalidReportError if the journal cannot be replayed, or if the first or the last view of readers cannot
+    be compared or drawn."""
     try:
         for view in _replay_bounded(experiment.journal, experiment.shown_seq):
             draw(view.columns, view.states)

@@ -1,6 +1,6 @@
-"""The view of a report: everything that its page shows, computed once when the report is saved or imported.
+"""The view of a report: everything that its page shows. It is computed once, when the report is saved or imported.
 
-A view is stored as JSON, so that no reader waits for the journal or the histograms. A stored view of another
+A view is stored as JSON, so that no reader waits for the journal or the histograms. A stored view with another
 ``VERSION`` is computed again.
 """
 
@@ -37,7 +37,7 @@ ECDF_POINTS = 120
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A label with its text, which may have several lines."""
+    """A fact with its label. ``text`` may have several lines."""
 
     label: str
     text: str
@@ -45,10 +45,14 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
-    """One series in figures and as lines. ``lowest_us``, ``median_us`` and ``highest_us`` are of the medians of its
-    blocks, ``median_p99_us`` of their p99; None without a block that counts. ``at_s`` (seconds since the run began),
-    ``p50_us`` and ``p99_us`` are of at most ``MAX_ROUNDS`` blocks that count. ``ecdf``: time in µs, share of requests
-    that took at most that long."""
+    """The figures of one series, and the points of its lines.
+
+    ``blocks`` counts all blocks, ``failed`` those that are not valid; everything else is computed from the valid ones.
+    ``lowest_us``, ``median_us`` and ``highest_us`` are those of the blocks' medians, ``median_p99_us`` is that of their
+    p99; all are None without a valid block. ``p50_us`` and ``p99_us`` belong to at most ``MAX_ROUNDS`` blocks, which
+    began ``at_s`` seconds after the start of the run. A point of ``ecdf`` is a time in µs and the share of requests
+    that took at most that long.
+    """
 
     key: str
     label: str
@@ -70,7 +74,8 @@ class SeriesSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A measurement with a summary of each series that was measured, in the order of its series."""
+    """A measurement with a summary of each series that has blocks, in the order of its series. ``environment`` is that
+    of the measurement."""
 
     id: str
     title: str
@@ -81,7 +86,8 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """The whole report for a reader. ``modes`` has the mode of each column; ``evidence`` counts the data behind it."""
+    """The whole report as its page shows it. ``snapshot`` is None without an experiment. ``modes`` maps columns to
+    modes. ``evidence`` lists how much data the report contains."""
 
     title: str
     saved_at: float
@@ -102,8 +108,8 @@ class ReportView:
 
 
 def column_modes(content: ReportContent) -> dict[str, str]:
-    """The mode of each column: the one that the experiment requested, else the one that its key names, else
-    ``machine``."""
+    """Returns the mode of each column by its key: the requested mode of an arm, otherwise the mode that the key names,
+    otherwise ``machine``."""
     modes = {arm.key: str(arm.mode) for arm in content.experiment.spec.arms} if content.experiment is not None else {}
     for run in content.measurements:
         for series in run.measurement.series:
@@ -112,7 +118,8 @@ def column_modes(content: ReportContent) -> dict[str, str]:
 
 
 def build_snapshot(frozen: FrozenExperiment) -> tuple[Snapshot, NamespaceState | None]:
-    """The experiment at the entry that is shown first, with its whole timeline; and the state of the machine."""
+    """Returns the experiment at the entry that readers see first, with the timeline of all entries; and the state of
+    the machine at that entry, None if unknown."""
     head, shown_entries = frozen.head, frozen.journal
     if frozen.shown_seq:
         shown_entries = tuple(entry for entry in frozen.journal if entry.seq <= frozen.shown_seq)
@@ -142,7 +149,7 @@ def _thin_out(blocks: Sequence[Block]) -> Sequence[Block]:
 
 
 def _ecdf(blocks: Sequence[Block]) -> tuple[tuple[float, float], ...]:
-    """The cumulative distribution of a series; without points if a histogram cannot be read."""
+    """Returns the cumulative distribution of the blocks' times; empty if a histogram cannot be read."""
     parts = [block.histogram for block in blocks if block.histogram]
     try:
         points = cumulative_shares(merge_histograms(parts), ECDF_POINTS) if parts else ()
@@ -152,7 +159,7 @@ def _ecdf(blocks: Sequence[Block]) -> tuple[tuple[float, float], ...]:
 
 
 def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSummary, ...]:
-    """A summary of each series that has blocks."""
+    """Returns a summary of each series that has blocks. ``modes`` maps columns to modes."""
     blocks_of: dict[str, list[Block]] = defaultdict(list)
     for block in run.blocks:
         blocks_of[block.series].append(block)
@@ -188,7 +195,8 @@ def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSumma
 
 
 def environment_facts(environment: Environment, engine: EngineRef | None = None) -> tuple[Fact, ...]:
-    """The known facts about the machine and the engine, in words."""
+    """Returns the facts about the machine and the engine that are known. ``engine`` is the engine of the report's
+    experiment; without it, only ``environment`` is read."""
     cores = [str(one) for one in (environment.client_core, environment.responder_core) if one is not None]
     switch = {True: "on", False: "off", None: ""}
     loads = [
@@ -249,7 +257,7 @@ def _evidence(content: ReportContent, snapshot: Snapshot | None) -> tuple[Fact, 
 
 
 def build_view(content: ReportContent) -> ReportView:
-    """Computes the view; takes about a second for 10,000 entries."""
+    """Computes the view of a report. Takes about a second for 10,000 entries."""
     experiment = content.experiment
     snapshot, machine = build_snapshot(experiment) if experiment is not None else (None, None)
     modes = column_modes(content)
@@ -287,10 +295,10 @@ _decoder = msgspec.json.Decoder(ReportView)
 
 
 def encode_view(view: ReportView) -> bytes:
-    """The view as JSON."""
+    """Returns the view as JSON."""
     return _encoder.encode(view)
 
 
 def decode_view(stored: bytes) -> ReportView:
-    """The view from its JSON; msgspec.ValidationError if another version encoded it."""
+    """Decodes the JSON of a view. Raises msgspec.ValidationError if another version encoded it with other fields."""
     return _decoder.decode(stored)

@@ -130,7 +130,7 @@ def test_the_keyboard_and_the_pointer_read_the_values_of_a_chart(
     form.get_by_role("button", name="Measure").click()
     page.wait_for_url("**/measurements/*/")
     state(page, "finished")
-    expect(page.locator("[data-part=method]")).to_contain_text("ordinary: normal priority")
+    expect(page.locator("[data-part=method]")).to_contain_text("ordinary (normal priority")
     chart = page.locator('[data-chart="over-time"]')
     slider = chart.get_by_role("slider", name="Read the values of the chart")
     words = chart.locator("[data-label] .full").all_text_contents()
@@ -177,7 +177,7 @@ def test_an_invalid_option_is_explained_at_the_form_and_the_input_is_kept(
     page = visitor.open(f"{server.url}/experiments/{running}/#measure")
     page.get_by_label("Time limit (s)").fill("86400")
     page.locator(".measure-form").get_by_role("button", name="Measure").click()
-    expect(page.locator("#problems")).to_contain_text("A run takes 0.5 to 3600 seconds, not 86400.")
+    expect(page.locator("#problems")).to_contain_text("The time limit must be 0.5 to 3600 seconds, not 86400.")
     expect(page.get_by_label("Time limit (s)")).to_have_value("86400")
     assert violations_of_another_state(page) == []
 

@@ -21,16 +21,16 @@ def test_names_of_no_conditions_are_refused_with_the_choices(text: str) -> None:
 @pytest.mark.parametrize(
     ("conditions", "cores_awake", "expected"),
     [
-        (Conditions.QUIET, True, "quiet: real-time priority, cores kept awake"),
-        (Conditions.QUIET, None, "quiet: real-time priority, cores kept awake"),
+        (Conditions.QUIET, True, "quiet (real-time priority, cores kept awake)"),
+        (Conditions.QUIET, None, "quiet (real-time priority, cores kept awake)"),
         (
             Conditions.QUIET,
             False,
-            "quiet: real-time priority, cores may sleep, as /dev/cpu_dma_latency cannot be opened",
+            "quiet (real-time priority, cores may sleep, as /dev/cpu_dma_latency cannot be opened)",
         ),
-        (Conditions.ORDINARY, False, "ordinary: normal priority, idle cores may sleep"),
-        (Conditions.ORDINARY, None, "ordinary: normal priority, idle cores may sleep"),
-        (Conditions.ORDINARY, True, "ordinary: normal priority, cores kept awake by another program"),
+        (Conditions.ORDINARY, False, "ordinary (normal priority, idle cores may sleep)"),
+        (Conditions.ORDINARY, None, "ordinary (normal priority, idle cores may sleep)"),
+        (Conditions.ORDINARY, True, "ordinary (normal priority, cores kept awake by another program)"),
     ],
 )
 def test_conditions_are_described_with_what_the_cores_really_did(

@@ -28,20 +28,20 @@ from dashboard.core.measurements.measurement import (
     ("options", "probe", "words"),
     [
         (Options(seconds=0), Probe.TCP_RR, "not 0."),
-        (Options(seconds=86_400), Probe.TCP_RR, "A run takes 0.5 to 3600 seconds, not 86400."),
+        (Options(seconds=86_400), Probe.TCP_RR, "The time limit must be 0.5 to 3600 seconds, not 86400."),
         (Options(seconds=math.nan), Probe.TCP_RR, "not nan"),
         (Options(payload_bytes=-1), Probe.TCP_RR, "1 to 1048576 bytes, not -1"),
         (Options(payload_bytes=2_000_000), Probe.TCP_RR, "not 2000000"),
         (Options(payload_bytes=65_508), Probe.UDP_RR, "A datagram carries at most 65507 bytes"),
-        (Options(rate=0), Probe.TCP_RR, "A rate is 1 to 100,000 requests per second, not 0."),
+        (Options(rate=0), Probe.TCP_RR, "The rate must be 1 to 100,000 requests per second, not 0."),
         (Options(rate=1e9), Probe.TCP_RR, "not 1e+09"),
-        (Options(rate=math.nan), Probe.TCP_RR, "A rate is"),
-        (Options(rate=100), Probe.TCP_STREAM, "it has no rate"),
-        (Options(under_load=True), Probe.HTTP, "not with http"),
-        (Options(under_load=True), Probe.TCP_STREAM, "not with tcp-stream"),
-        (Options(width_us=0), Probe.TCP_RR, "The interval must be a positive number"),
+        (Options(rate=math.nan), Probe.TCP_RR, "The rate must be"),
+        (Options(rate=100), Probe.TCP_STREAM, "Omit the rate or tcp-stream"),
+        (Options(under_load=True), Probe.HTTP, "not for http"),
+        (Options(under_load=True), Probe.TCP_STREAM, "not for tcp-stream"),
+        (Options(width_us=0), Probe.TCP_RR, "The interval width must be a positive number"),
         (Options(same_within_us=-1), Probe.TCP_RR, "The margin must be"),
-        (Options(timeout_s=0), Probe.TCP_RR, "A request may wait"),
+        (Options(timeout_s=0), Probe.TCP_RR, "The timeout must be"),
     ],
 )
 def test_an_invalid_option_is_explained_in_a_sentence(options: Options, probe: Probe, words: str) -> None:
@@ -58,7 +58,7 @@ def test_the_defaults_suit_every_probe(probe: Probe) -> None:
 
 def test_a_run_needs_a_path_and_not_too_many() -> None:
     assert check_options(Options(), [Probe.TCP_RR], 0) == ("There is no path to measure.",)
-    assert check_options(Options(), [Probe.TCP_RR], 65) == ("At most 64 series, not 65.",)
+    assert check_options(Options(), [Probe.TCP_RR], 65) == ("A run measures at most 64 series, not 65.",)
 
 
 @pytest.mark.parametrize(
@@ -159,4 +159,4 @@ def test_a_payload_that_is_not_given_depends_on_the_probe(probe: Probe, size: in
 
 def test_probes_that_cannot_run_under_load_are_named_in_order() -> None:
     (sentence,) = check_options(Options(under_load=True), [Probe.TCP_STREAM, Probe.TCP_RR, Probe.HTTP])
-    assert sentence.endswith("not with http, tcp-stream.")
+    assert sentence.endswith("not for http, tcp-stream.")

@@ -68,7 +68,7 @@ def test_each_series_has_a_line_and_a_missing_one_its_reason() -> None:
     assert "nothing measured: refused" in lines["bridge/bridge-address"]
     assert "+30.00 µs, 95 % interval [+29.50, +30.40]: slower; docker-proxy copies each byte." in text
     assert text.endswith(
-        "\n\nConditions: quiet: real-time priority, cores kept awake.\nThe time of 3 s is up. Seed 7, 3.0 s."
+        "\n\nConditions: quiet (real-time priority, cores kept awake).\nThe time of 3 s is up. Seed 7, 3.0 s."
     )
 
 

@@ -206,7 +206,7 @@ def test_a_list_is_cut_beyond_sixty_items(count: int, more: list[str]) -> None:
 
 def test_a_run_has_the_reason_of_its_end_and_tables_of_figures() -> None:
     run = document_data(view())["runs"][0]
-    quiet = "Conditions quiet: real-time priority, cores kept awake."
+    quiet = "Conditions: quiet (real-time priority, cores kept awake)."
     assert (run["title"], run["about"]) == ("nginx on port 80", f"The time of 10 s is up. Seed 7, 10.0 s. {quiet}")
     probe = run["probes"][0]
     assert (probe["table"]["figures"], [one["table"]["figures"] for one in probe["lines"]]) == (8, [7, 6])

@@ -38,7 +38,7 @@ def test_an_environment_does_not_differ_from_itself() -> None:
         ({"kernel": "7.0"}, "loopback", Probe.UDP_RR, ("kernel",)),
         ({"governor": "powersave"}, "loopback", Probe.DNS, ("frequency governor",)),
         ({"virtualisation": "none"}, "loopback", Probe.DNS, ("virtualisation",)),
-        ({"load_before": (9.0, 1.0, 1.0)}, "loopback", Probe.TCP_RR, ("load before",)),
+        ({"load_before": (9.0, 1.0, 1.0)}, "loopback", Probe.TCP_RR, ("load before measuring",)),
         ({"load_before": (0.9, 1.0, 1.0)}, "loopback", Probe.TCP_RR, ()),
         ({"userland_proxy": False}, "published-proxy", Probe.TCP_RR, ("docker-proxy",)),
         ({"userland_proxy": False}, "loopback", Probe.TCP_RR, ()),

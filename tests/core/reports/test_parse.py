@@ -78,7 +78,7 @@ def test_a_reformatted_file_is_the_same_report() -> None:
         (with_field("origin", "elsewhere"), "Invalid enum value"),
         (with_field("measurements", {}), "Expected array"),
         (with_field("notes", "x" * 100_001), "100,001 characters"),
-        (with_field("x" * 1001, 1), "name has more than 1,000"),
+        (with_field("x" * 1001, 1), "name of a field has more than 1,000"),
         (with_field("later", 2**63), "64 bits"),
         (with_field("later", -(2**63) - 1), "64 bits"),
         (with_field("later", {"histogram": "x" * 1_000_001}), "histogram has more"),

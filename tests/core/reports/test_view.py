@@ -113,8 +113,8 @@ def test_unknown_facts_about_the_environment_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        (replace(ENVIRONMENT, cores_awake=True), "quiet: real-time priority, cores kept awake"),
-        (replace(ENVIRONMENT, conditions=Conditions.ORDINARY), "ordinary: normal priority, idle cores may sleep"),
+        (replace(ENVIRONMENT, cores_awake=True), "quiet (real-time priority, cores kept awake)"),
+        (replace(ENVIRONMENT, conditions=Conditions.ORDINARY), "ordinary (normal priority, idle cores may sleep)"),
         (replace(ENVIRONMENT, load_before=None), None),
     ],
     ids=["of a version without conditions", "ordinary", "without a measurement"],

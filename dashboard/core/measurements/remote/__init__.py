@@ -1,1 +1,1 @@
-"""Measurements with a client on another machine."""
+"""Measurements whose client runs on another machine."""

@@ -1,4 +1,4 @@
-"""The blocks of a measurement as commands to client processes, and the blocks that a lab measures for another
+"""Commands to client processes that measure one block, and the messages with which a lab measures blocks for another
 machine."""
 
 from dataclasses import asdict, dataclass
@@ -15,8 +15,12 @@ MAX_BLOCK_S = 50.0
 
 @dataclass(frozen=True, slots=True)
 class RemoteBlock:
-    """One block for a client process, as ``latency.client`` reads it. It does not name the namespace: that of the
-    machine, or with ``from_arm`` that of its arm on the overlay network."""
+    """The command to measure one block; ``latency.client`` executes it.
+
+    ``payload`` is in bytes, ``most`` is the maximum number of requests, ``rate`` is in requests per second. The command
+    does not name a namespace: the client runs in that of its machine, or if ``from_arm`` is true, in that of the
+    machine's arm on the overlay network.
+    """
 
     probe: Probe
     address: str
@@ -34,7 +38,7 @@ class RemoteBlock:
 
 
 def make_block(series: Series, plan: BlockPlan, options: Options, port: int) -> RemoteBlock:
-    """The next block of a series."""
+    """Returns the command to measure the next block of a series. ``port`` is the port to connect to."""
     return RemoteBlock(
         probe=series.probe,
         address=series.path.address,
@@ -53,7 +57,8 @@ def make_block(series: Series, plan: BlockPlan, options: Options, port: int) -> 
 
 
 def client_command(block: RemoteBlock) -> dict[str, Any]:
-    """The command to the client process: the block without the fields that were used to start the process."""
+    """Returns the command as the client process reads it: the fields of the block, except those with which the process
+    is started."""
     command = asdict(block)
     del command["conditions"], command["from_arm"]
     return command
@@ -61,7 +66,8 @@ def client_command(block: RemoteBlock) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RemoteAnswer:
-    """The answer of the client process; or ``lost``, a sentence on why this machine sends no more answers."""
+    """The answer of a client process to a command. If the machine can send no more answers, ``lost`` is the reason, a
+    sentence."""
 
     fields: dict[str, Any]
     lost: str = ""
@@ -69,8 +75,8 @@ class RemoteAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCommand:
-    """The next block of a run for the client on ``machine``. ``number`` counts the blocks of the run; with 0 there is
-    none yet. ``is_over``: the run has ended, or another web process carries its blocks."""
+    """The next block of a run for the client on ``machine``. ``number`` counts the blocks of the run from 1; 0 means
+    that there is no block yet. ``is_over``: the run has ended, or another web process carries its blocks."""
 
     number: int = 0
     machine: str = ""
@@ -79,7 +85,7 @@ class RemoteCommand:
 
 
 def block_problem(block: RemoteBlock) -> str:
-    """Why a lab refuses to measure the block; empty if it accepts."""
+    """Returns why a lab refuses to measure the block, as a sentence; empty if it accepts the block."""
     if block.probe is Probe.DNS:
         return "dns is measured from containers only."
     if not 0 < block.port < 65_536 or not 0 < block.payload <= MAX_PAYLOAD_BYTES:

@@ -1,9 +1,10 @@
-"""Anonymises a report: each detail of the machine is replaced by a pseudonym, the same one wherever it occurs.
+"""Anonymises a report: replaces each detail of the machine with a pseudonym, which is the same wherever the detail
+occurs.
 
-Values that are the same, different or in one column only therefore remain so. The following is replaced: host names,
-addresses (``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of
-environment variables, paths of user files, the engine's address, the installation and the author. Kernel, processor,
-versions, images, ports and names of programs stay: without them the figures mean nothing.
+Cells that were equal or different before are so afterwards. The following is replaced: host names, addresses (see
+``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of environment
+variables, paths of user files, the engine's address, the installation and the author. Kernel, processor, versions,
+images, ports and names of programs are kept, because the figures mean nothing without them.
 """
 
 import re
@@ -54,7 +55,8 @@ _PATH = r"(?<![\w:/.])/(?:home|root|Users|srv|opt|mnt|media|data|tmp|var/lib|var
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """One detail with its pseudonym; ``count`` is how often it was replaced."""
+    """A detail (``before``) and its pseudonym (``after``). ``kind`` describes the detail, such as "host name";
+    ``count`` is the number of replacements."""
 
     kind: str
     before: str
@@ -63,7 +65,8 @@ class Replacement:
 
 
 def anonymise(content: ReportContent) -> tuple[ReportContent, tuple[Replacement, ...]]:
-    """The content without the details of the machine, and the replacements. Unknown fields are omitted."""
+    """Returns the content without the details of the machine, and the list of replacements. Fields that
+    ``ReportContent`` does not know are lost."""
     anonymiser = _Anonymiser(content)
     return anonymiser.content(content), anonymiser.replacements()
 
@@ -96,7 +99,7 @@ class _Anonymiser:
         return named
 
     def _literals(self, identifiers: Identifiers) -> dict[str, tuple[str, str]]:
-        """The kind and the pseudonym of each literal that is searched in every text."""
+        """Returns the texts that are searched in every text of the report, each with its kind and its pseudonym."""
         literals = {text: ("command", after) for text, after in identifiers.commands.items()}
         literals |= {text: ("environment", after) for text, after in identifiers.settings.items()}
         literals |= dict.fromkeys(identifiers.authors, ("author", "anonymous"))
@@ -111,7 +114,8 @@ class _Anonymiser:
         return {text: pseudonym for text, pseudonym in literals.items() if len(text) >= MIN_LITERAL}
 
     def _compile(self, identifiers: Identifiers, texts: Iterable[str]) -> re.Pattern[str]:
-        """One pattern for a single pass over a text. It leaves out literals that only occur as a whole text."""
+        """Returns one pattern that finds all details in a single pass over a text. Literals that only occur as a
+        complete text are left out, because ``_replace`` looks them up."""
         joined = "\0".join(text for text in texts if text not in self._literal)
         inside = sorted((text for text in self._literal if text in joined), key=lambda text: (-len(text), text))
         words = [_bounded(text, in_names=text in identifiers.keys) for text in inside]
@@ -120,7 +124,7 @@ class _Anonymiser:
         return re.compile(literal + rest)
 
     def text(self, text: str) -> str:
-        """The text with a pseudonym for each detail."""
+        """Returns the text with a pseudonym for each detail, and counts the replacements."""
         known = self._known.get(text)
         if known is None:
             known = self._known[text] = self._replace(text)
@@ -155,7 +159,7 @@ class _Anonymiser:
         return "container id", before if known is None else known[: len(before)]
 
     def name(self, text: str) -> str:
-        """The pseudonym for a field that holds a name."""
+        """Returns the pseudonym for the text of a field that holds a name, and counts the replacement."""
         after = self._names.get(text)
         if after is None:
             return self.text(text)
@@ -163,8 +167,9 @@ class _Anonymiser:
         return after
 
     def replace_machines(self, text: str) -> str:
-        """The text with pseudonyms for the machines that it names: before a colon, in parentheses, or in a list. In
-        these places a name is replaced even if it could be an ordinary word."""
+        """Returns the text with pseudonyms for all details and for the names of machines: before a colon, in
+        parentheses, or in the list of machines in the entry of a launch. There, a name is replaced even if it is also
+        an ordinary word."""
         if not self._machines:
             return self.text(text)
         if text.startswith(LAUNCH_REQUESTED):
@@ -177,7 +182,7 @@ class _Anonymiser:
         return self.name(name) if name in self._machines else name
 
     def value(self, value: Any) -> Any:
-        """The value without the details."""
+        """Returns a copy of a value of any type with a pseudonym for each detail in it."""
         if isinstance(value, Enum) or value is None:
             return value
         if isinstance(value, str):
@@ -231,7 +236,7 @@ class _Anonymiser:
 
 
 def shortened(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The name of the program, and a mark if it had arguments."""
+    """Returns the name of the program without its folder, followed by ``REMOVED`` if the command has arguments."""
     if not command:
         return ()
     program = command[0].rsplit("/", 1)[-1] or REMOVED
@@ -239,14 +244,15 @@ def shortened(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:
-    """The pattern of the name of a machine before a colon or in parentheses."""
+    """Returns a pattern that finds the names of the machines where they stand before a colon or in parentheses."""
     names = "|".join(re.escape(name) for name in sorted(machines, key=lambda name: (-len(name), name)))
     return re.compile(rf"(?:(?<![^ ])|(?<=\())({names})(?=: |\)(?: |$))")
 
 
 def _bounded(text: str, *, in_names: bool = False) -> str:
-    """The pattern of a literal; a short one must not match within a word. ``in_names``: the literal is the key of an
-    arm, which is the end of a container's name."""
+    """Returns the pattern of a literal. It matches whole words only, unless it has at least ``LONG`` characters. If
+    ``in_names`` is true, the literal is the key of an arm: whatever its length, it matches whole words only, but may
+    follow a hyphen, as in the name of the arm's container."""
     if len(text) >= LONG and not in_names:
         return re.escape(text)
     return rf"(?<![{'' if in_names else '-'}\w]){re.escape(text)}(?![\w-])"

@@ -58,9 +58,12 @@ _MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f
 
 @dataclass(slots=True)
 class Identifiers:
-    """The identifiers of a machine. ``commands`` and ``settings`` map texts to their replacements; ``words`` are names
-    that are replaced in fields for names only. ``machines`` are the names of machines that have joined, ``keys`` the
-    keys of arms that contain one, each with that name."""
+    """What identifies a machine.
+
+    ``names`` are host names; those in ``words`` could also be ordinary words and are replaced only in fields that hold
+    names. ``machines`` are the names of machines that have joined, and ``keys`` maps the keys of arms that contain such
+    a name to the name. ``commands`` and ``settings`` (environment variables) map texts to their replacements.
+    """
 
     names: set[str] = field(default_factory=set)
     machines: set[str] = field(default_factory=set)
@@ -78,7 +81,8 @@ class Identifiers:
 
 
 def _walk(value: Any) -> Iterator[Any]:
-    """Every text and every dataclass in a value, with the keys of mappings and without the fields of environments."""
+    """Yields every text and every dataclass in a value, including the keys of mappings. Skips the fields of
+    ``Environment``."""
     stack = [value]
     while stack:
         one = stack.pop()
@@ -97,17 +101,17 @@ def _walk(value: Any) -> Iterator[Any]:
 
 
 def iterate_records(value: Any) -> Iterator[Any]:
-    """Every dataclass in a value."""
+    """Yields every dataclass in a value, the value included."""
     return (one for one in _walk(value) if not isinstance(one, str))
 
 
 def collect_texts(value: Any) -> set[str]:
-    """Every different text in a value, including the keys of mappings."""
+    """Returns the set of texts in a value, including the keys of mappings."""
     return {one for one in _walk(value) if isinstance(one, str)}
 
 
 def find_identifiers(content: ReportContent) -> Identifiers:
-    """The identifiers in a content."""
+    """Returns everything in a report's content that identifies the machine."""
     identifiers = Identifiers()
     own: set[str] = set()
     for record in iterate_records(content):
@@ -176,7 +180,8 @@ def _collect_machine(one: Column | ArmSpec, identifiers: Identifiers) -> None:
 
 
 def machine_in_key(machine: str) -> str:
-    """The pattern of a machine's name in the key of an arm, as in ``bridge-lab2`` and ``bridge-lab2-2``."""
+    """Returns a pattern that finds a machine's name in the key of an arm, as in ``bridge-lab2`` and
+    ``bridge-lab2-2``."""
     return rf"(?<=-){re.escape(machine)}(?=(?:-\d+)?$)"
 
 

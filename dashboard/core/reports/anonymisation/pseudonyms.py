@@ -1,11 +1,12 @@
-"""Pseudonyms for addresses: the same one for the same address, of the same kind, from ranges for documentation.
+"""Pseudonyms for addresses. One address always gets the same pseudonym, from a range of the same kind.
 
 Docker's private range (172.16.0.0/12) becomes 198.51.100.0/24, other private addresses 192.0.2.0/24, public ones
-203.0.113.0/24 (RFC 5737). What does not fit there becomes 198.18.0.0/15 (RFC 2544), and finally 240.0.0.0/4
-(reserved). IPv6 becomes 2001:db8::/32 (RFC 3849); link-local addresses stay link-local; MAC addresses become
-00:00:5e:00:53:00 and following (RFC 7042).
-Addresses of one network stay together, and low host numbers are kept: a gateway is still ``.1``. Prefix lengths are
-kept. Loopback, unspecified, broadcast and multicast addresses identify nothing and are kept.
+203.0.113.0/24 (RFC 5737). When a range is full, 198.18.0.0/15 (RFC 2544) and then 240.0.0.0/4 (reserved) are used. IPv6
+becomes 2001:db8::/32 (RFC 3849); link-local addresses stay link-local; MAC addresses become 00:00:5e:00:53:00 and
+following (RFC 7042).
+
+Addresses of one network get pseudonyms of one network. Low host numbers are kept, so a gateway is still ``.1``, and so
+are prefix lengths. Loopback, unspecified, broadcast and multicast addresses identify nothing and are kept.
 """
 
 import ipaddress
@@ -33,15 +34,16 @@ def _kind(address: ipaddress.IPv4Address) -> str:
 
 
 def identifies_nothing(address: Address) -> bool:
-    """Whether many machines have this address: loopback, unspecified, broadcast, masks, multicast, the link-local
-    prefix."""
+    """Whether the address is the same on many machines: loopback, unspecified, broadcast, a mask, multicast, or the
+    link-local prefix."""
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_loopback or address.is_unspecified or int(address) >> 28 >= 14
     return address.is_loopback or address.is_unspecified or address.is_multicast or int(address) == _LINK
 
 
 class Pseudonyms:
-    """Assigns pseudonyms. ``networks`` are known subnets; addresses in ``known`` are never used as pseudonyms."""
+    """Assigns pseudonyms to addresses. ``networks`` are the known subnets: their addresses stay together. Addresses in
+    ``known`` are never used as pseudonyms."""
 
     def __init__(self, networks: Iterable[Network], known: Iterable[Address]) -> None:
         self._networks = sorted(set(networks), key=lambda one: (-one.prefixlen, str(one)))
@@ -56,13 +58,14 @@ class Pseudonyms:
         self._subnets = count(1)
 
     def _starts(self, network: ipaddress.IPv4Network) -> Iterator[int]:
-        """The starts of the blocks of a range that contain no known address."""
+        """Returns the first addresses of the blocks of a range that contain no known address. A block has ``BLOCK``
+        addresses."""
         first, last = int(network.network_address), int(network.broadcast_address)
         known = {(int(one) - first) // BLOCK for one in self._taken if one in network}
         return (start for start in range(first, last, BLOCK) if (start - first) // BLOCK not in known)
 
     def address(self, text: str) -> str:
-        """The pseudonym for an address; the text itself if it is not an address, or identifies nothing."""
+        """Returns the pseudonym for an address; the text unchanged if it is no address or ``identifies_nothing``."""
         given = self._given.get(text)
         if given is None:
             given = self._given[text] = self._new(text)
@@ -118,7 +121,7 @@ class Pseudonyms:
         return self._take((*wanted, *range(start + (1 << 16), start + (1 << 18))), ipaddress.IPv6Address)
 
     def mac(self, text: str) -> str:
-        """The pseudonym for a MAC address of 6 octets (or 20), in the same case."""
+        """Returns the pseudonym for a MAC address of 6 octets (20 on InfiniBand), in upper case if the address is."""
         low = text.lower()
         if low in _KEPT_MACS:
             return text

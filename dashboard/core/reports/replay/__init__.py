@@ -1,1 +1,2 @@
-"""The recording of an experiment for replay: rows and diagrams at every entry of its journal, packed for a browser."""
+"""The recording of an experiment for replay: its rows and diagrams after each entry of the journal, packed for a
+browser."""

@@ -1,4 +1,7 @@
-"""Numbers for the inputs of rows and diagrams. Results for equal numbers need not be computed again."""
+"""Numbers the inputs from which rows and diagrams are computed: equal inputs get equal numbers.
+
+A result for numbers that occurred before is reused, not computed again.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,10 +35,13 @@ _DERIVED = ("primary", "connection", "links", "exits")
 
 @dataclass(frozen=True)
 class Frame:
-    """Columns and states of one position. ``common`` is a number for the columns and one for the namespaces that they
-    share; ``numbers`` has one for each field of each state and for the values derived from it: ``primary`` addresses of
-    the machine and of the columns outside it, ``connection`` (links and addresses of an arm with a network stack of
-    its own), ``links`` without their addresses, ``exits`` (interfaces of default routes)."""
+    """The inputs of rows and diagrams at one position of a recording, with a number for each of them.
+
+    ``common`` are two numbers: one for the columns, one for the namespaces that they share. ``numbers`` maps each
+    column to numbers for the fields of its state (``FIELDS``) and for values derived from it: ``primary`` (primary
+    addresses, only of the machine and of columns outside it), ``connection`` (links and addresses of an arm with a
+    network stack of its own), ``links`` (links without their addresses) and ``exits`` (interfaces of default routes).
+    """
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
@@ -44,29 +50,30 @@ class Frame:
 
     @cached_property
     def observed(self) -> ObservedColumns:
-        """The inputs for computing the rows at this position."""
+        """The columns and their states, for computing the rows of one machine."""
         return ObservedColumns(self.columns, self.states)
 
     @cached_property
     def groups(self) -> tuple[ObservedGroup, ...]:
-        """The columns and states of each machine, if there are several."""
+        """The columns and their states by machine; empty if the experiment runs on one machine."""
         return observe_groups(self.columns, self.states)
 
     @cached_property
     def links(self) -> tuple[int, ...]:
-        """The numbers of the links of all states."""
+        """The numbers of the links of all columns."""
         return tuple(numbers["links"] for numbers in self.numbers.values())
 
 
 class Inputs:
-    """Creates the frames of one recording. Equal values get the same number in all of its frames."""
+    """Creates the frames of one recording. Equal values have the same number in all frames."""
 
     def __init__(self) -> None:
         self._numbers = {name: Numbers() for name in ("place", *FIELDS, *_DERIVED)}
         self._known: dict[str, tuple[NamespaceState, dict[str, int]]] = {}
 
     def next_frame(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Frame:
-        """The frame of the next position. A field that did not change must be the same object as before."""
+        """Returns the frame of the next position. ``columns_number`` is the number of ``columns``. A state, or a field
+        of a state, that is the same object as in the previous frame is not compared again."""
         machines = {state.netns for key, state in states.items() if plain_key(key) == MACHINE}
         shared = machines if len(machines) == 1 else set()
         numbers = {

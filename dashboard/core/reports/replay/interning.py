@@ -1,4 +1,4 @@
-"""Interns repeated values: each gets a number, counted from 0, and is stored once."""
+"""Interns values: each distinct value gets a number, counted from 0, and is stored once."""
 
 from collections.abc import Hashable, Sequence
 
@@ -9,19 +9,19 @@ _encoder = msgspec.json.Encoder()
 
 
 class Numbers:
-    """Equal values get equal numbers. The order of dictionaries counts."""
+    """Assigns numbers to values: equal values get the same one. Dictionaries with another order are not equal."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, int] = {}
 
     def number(self, value: object) -> int:
-        """The number of a hashable value, or of a dictionary of hashable values."""
+        """Returns the number of a hashable value, or of a dictionary with hashable values."""
         key: Hashable = tuple(value.items()) if isinstance(value, dict) else value
         return self._known.setdefault(key, len(self._known))
 
 
 class Table:
-    """Values as JSON. Values with equal JSON are equal."""
+    """Stores the JSON of distinct values. Values with the same JSON are one value."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, int] = {}
@@ -30,21 +30,23 @@ class Table:
         return len(self._known)
 
     def number(self, value: object) -> int:
-        """The number of a value."""
+        """Returns the number of a value. Stores the value if it is new."""
         return self._known.setdefault(_encoder.encode(value), len(self._known))
 
     def dump(self) -> list[msgspec.Raw]:
-        """All values, for JSON."""
+        """Returns the JSON of all values, in the order of their numbers."""
         return [msgspec.Raw(value) for value in self._known]
 
 
 class Chains:
-    """Sequences of numbers, most of which are similar to an earlier one.
+    """Stores distinct sequences of numbers, each as its difference from an earlier one.
 
-    A sequence is dumped as ``[back, start, removed, *inserted]``: take the sequence that is ``back`` numbers before
-    this one (if ``back`` leads before the first, the empty sequence), remove ``removed`` items at ``start``, and insert
-    ``inserted`` there. Inserted numbers are dumped as the difference to the last inserted number of any sequence: new
-    values have consecutive numbers, and small, regular numbers compress well."""
+    A sequence is dumped as ``[back, start, removed, *inserted]``. To restore it, take the sequence whose number is
+    lower by ``back`` (the empty sequence if there is none), remove ``removed`` items at ``start``, and insert
+    ``inserted`` there. Each inserted number is dumped as its difference from the number that was inserted before it, in
+    this sequence or an earlier one: new values have consecutive numbers, so the differences are small and compress
+    well.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], int] = {}
@@ -53,7 +55,8 @@ class Chains:
         self._last = 0
 
     def number(self, items: tuple[int, ...], like: int = NONE) -> int:
-        """The number of a sequence; ``like`` is the number of a similar one, or NONE."""
+        """Returns the number of a sequence. Stores the sequence if it is new. ``like`` is the number of a similar
+        sequence, or ``NONE``."""
         known = self._known.get(items)
         if known is not None:
             return known
@@ -70,16 +73,16 @@ class Chains:
         return number
 
     def items(self, number: int) -> tuple[int, ...]:
-        """The sequence with this number."""
+        """Returns the sequence with this number."""
         return self._items[number]
 
     def dump(self) -> list[list[int]]:
-        """All sequences in order, for JSON."""
+        """Returns all sequences in the order of their numbers, in the form that the class describes."""
         return self._dumped
 
 
 def _common(left: Sequence[int], right: Sequence[int]) -> tuple[int, int]:
-    """The lengths of the common start and of the common end after it."""
+    """Returns the number of equal items at the start, and of equal items at the end of the remaining ones."""
     most = min(len(left), len(right))
     start = next((n for n in range(most) if left[n] != right[n]), most)
     end = next((n for n in range(most - start) if left[-1 - n] != right[-1 - n]), most - start)
@@ -87,5 +90,6 @@ def _common(left: Sequence[int], right: Sequence[int]) -> tuple[int, int]:
 
 
 def differences(numbers: Sequence[int]) -> list[int]:
-    """Each number minus the one before, so that regular sequences become small numbers."""
+    """Returns each number minus its predecessor. The first number is kept. Regular sequences become small, equal
+    numbers."""
     return [now - before for before, now in zip((0, *numbers), numbers, strict=False)]

@@ -1,7 +1,8 @@
-"""The pictures of a recording and the paths in them, redrawn only where a visible input changed.
+"""The diagrams of a recording with their paths. They are computed again only where an input changed that they show.
 
-The layout follows from the boxes, the edges and the number of lines in each box. A changed address or process is
-another line in a box that stays where it is."""
+The layout depends on the boxes, the edges and the number of lines in each box. If only the text of a line changed, such
+as an address or a process, the earlier layout is reused.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +33,9 @@ _Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Items:
-    """The small boxes of a namespace: their lines by id in each picture, and numbers for their texts and for the space
-    that they take."""
+    """The small boxes of one namespace. ``wide`` and ``narrow`` map the id of each box to its lines in the two
+    diagrams. ``items`` is a number for all ids and lines, ``shape`` for the ids and the number of lines, which decide
+    the layout."""
 
     wide: Mapping[str, tuple[str, ...]]
     narrow: Mapping[str, tuple[str, ...]]
@@ -42,8 +44,11 @@ class _Items:
 
 
 class RecordedPictures:
-    """All pictures that were ever shown. ``computed`` is the number of layouts; the layout of one of several machines
-    counts with all its boxes, edges and paths, because all of them are redrawn."""
+    """Stores all diagrams and paths of a recording, each once.
+
+    ``computed`` counts the computed layouts. If there are several machines, it counts the boxes, edges and paths of
+    each machine that was drawn, because all of them are computed then.
+    """
 
     def __init__(self) -> None:
         self.tables = {name: Table() for name in _TABLES}
@@ -69,7 +74,8 @@ class RecordedPictures:
         self._items, self._shapes = Numbers(), Numbers()
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """Those of ``wide``, ``narrow`` and ``paths`` that have changed inputs, each with its number."""
+        """Yields what the frame changes: ``wide``, ``narrow`` (the two diagrams) or ``paths``, each with its new
+        number."""
         if frame.groups:
             yield from self._draw_machines(frame)
             return
@@ -106,7 +112,7 @@ class RecordedPictures:
             yield "paths", self._current["paths"]
 
     def _draw_machines(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """The pictures of several machines; those of a machine are drawn again only if its inputs changed."""
+        """Like ``advance``, for several machines. A machine is drawn again only if its inputs changed."""
         groups = [one.group for one in frame.groups]
         keys = [self._machine_key(frame, group) for group in groups]
         drawing_key = tuple(keys)
@@ -202,7 +208,8 @@ class RecordedPictures:
         )
 
     def _number_paths(self, frame: Frame, about: _Key, paths: tuple[tuple[Path, str], ...]) -> int:
-        """Interns the paths as the pictures show them; returns their number."""
+        """Stores the paths as the current diagrams show them, and returns the number of the list. ``about`` identifies
+        the diagrams. Each path comes with the key by which it can be traced; the key is empty if it cannot."""
         drawing = None
         numbers = []
         for path, request in paths:
@@ -244,7 +251,7 @@ class RecordedPictures:
 
 
 def _with_lines(picture: Picture, lines_of: Mapping[str, tuple[str, ...]]) -> Picture:
-    """The layout, with the lines in the small boxes replaced."""
+    """Returns the picture with other lines in its small boxes. ``lines_of`` maps the id of a box to its lines."""
     boxes = []
     for box in picture.boxes:
         lines = tuple(clip(line, box.w) for line in lines_of[box.id]) if box.id in lines_of else box.lines

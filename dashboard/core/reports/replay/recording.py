@@ -1,7 +1,8 @@
-"""The recording of an experiment, entry by entry, for replay in a browser.
+"""Records what an experiment showed after each entry of its journal, for replay in a browser.
 
-Rows and pictures are computed here. Every row, head and picture that was ever shown is stored in a table once, and each
-entry lists the changes. Equal inputs are not computed twice. ``static/dashboard/js/core/reports/replay.js`` reads it.
+Rows and diagrams are computed here, not in the browser. Every row, head and diagram is stored in a table once, and each
+entry lists what it changed. Equal inputs are not computed twice. ``static/dashboard/js/core/reports/replay.js`` reads
+the recording.
 """
 
 from collections.abc import Iterable
@@ -25,10 +26,11 @@ MAX_COMPUTED = 1_000_000
 
 
 class ReplayRecording:
-    """A recording to which entries can be added.
+    """A recording to which entries can be added. Position n is what the page showed after the n-th recorded entry.
 
-    ``start`` is the view before the first entry, ``first_at`` the time from which offsets count (default: that of the
-    first entry). Position n is what was shown after entry n. ``truncated``: there were more entries than the limit.
+    ``start`` is the view before the first entry. Offsets of entries count from ``first_at``, in seconds since the
+    epoch; by default the time of the first entry. ``truncated``: ``MAX_COMPUTED`` was exceeded, and later entries are
+    missing.
     """
 
     def __init__(self, start: View | None = None, first_at: float | None = None) -> None:
@@ -51,7 +53,7 @@ class ReplayRecording:
         return len(self._seqs)
 
     def add(self, entry: Entry) -> None:
-        """Adds a position. A known entry is ignored."""
+        """Adds a position for the entry. Ignores an entry that was already applied."""
         before, self.view = self.view, advance(self.view, entry)
         view = self.view
         if view is before:
@@ -83,14 +85,14 @@ class ReplayRecording:
             numbers.append(number)
 
     def extend(self, entries: Iterable[Entry]) -> None:
-        """Adds entries up to the limit."""
+        """Adds entries until the recording is truncated."""
         for entry in entries:
             if self.truncated:
                 break
             self.add(entry)
 
     def dump(self) -> dict[str, object]:
-        """The recording as a value for JSON."""
+        """Returns the recording as a dictionary that msgspec can encode as JSON."""
         tables = {**self._tables, **self._pictures.tables, "rows": self._rows.table}
         chains = {**self._pictures.chains, "rows": self._rows.chains}
         return {
@@ -111,12 +113,12 @@ class ReplayRecording:
 def build_recording(
     entries: Iterable[Entry], start: View | None = None, first_at: float | None = None
 ) -> ReplayRecording:
-    """The recording of a journal, or of its later part with the view before it."""
+    """Returns the recording of a journal. For the later part of a journal, ``start`` is the view before it."""
     recording = ReplayRecording(start, first_at)
     recording.extend(entries)
     return recording
 
 
 def encode_recording(recording: ReplayRecording) -> bytes:
-    """JSON, which deflate compresses well."""
+    """Returns the recording as JSON."""
     return msgspec.json.encode(recording.dump())

@@ -1,7 +1,7 @@
-"""The rows of a recording: those of ``comparison.compare``, without computing equal rows again.
+"""The rows of a recording, as ``comparison.compare`` returns them. Equal rows are not computed again.
 
-Sections that change often are computed in parts: the cells of a column for a port, link or destination follow from that
-part, from the columns and from the section's other inputs.
+Sections that change often are computed in parts: the cells of a column for one port, link or destination depend only on
+the items for it, on the columns and on the other inputs of the section.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -40,12 +40,12 @@ type _NumberedCells = tuple[tuple[int, int, int], ...]  # numbers of the row's i
 
 
 def _numbers_of(frame: Frame, section: str, inputs: Iterable[str]) -> tuple[object, ...]:
-    """A key of a section for these inputs of all columns."""
+    """Returns a key that is equal for frames in which these inputs of all columns are equal."""
     return (section, frame.common, *(numbers[name] for numbers in frame.numbers.values() for name in inputs))
 
 
 class RecordedRows:
-    """All rows that were ever shown. ``computed`` is the number of computed rows and cells."""
+    """Stores all rows of a recording, each once. ``computed`` counts the computed rows and cells."""
 
     def __init__(self) -> None:
         self.table = Table()
@@ -63,7 +63,7 @@ class RecordedRows:
         self._cells: list[Cell] = []
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """The sections with changed inputs, each with the number of its list of rows."""
+        """Yields the sections whose inputs changed, each with the number of its new list of rows."""
         for section, inputs in _INPUTS.items():
             inputs_key = _numbers_of(frame, section, inputs)
             if self._current.get(section) == inputs_key:
