@@ -1,7 +1,6 @@
 """A report as data for the typesetter Typst: texts, tables and charts in the order of the pages.
 
-Long lists are cut and end with the number of omitted entries. Characters that cannot be printed become ``UNKNOWN``, and
-long words get places where they may break.
+Long lists are cut and end with the number of omitted entries. Characters that cannot be printed become ``UNKNOWN``.
 """
 
 import re
@@ -46,16 +45,15 @@ Data = dict[str, Any]
 
 
 def clean(text: str, most: int = MAX_TEXT) -> str:
-    """Returns the text for typesetting: at most ``most`` characters, without control or formatting characters other
-    than line breaks, and with a break opportunity (``BREAK``) in long words."""
+    """Returns at most ``most`` characters of the text, without control or formatting characters other than line breaks.
+    Long words get break opportunities (``BREAK``)."""
     short = text if len(text) <= most else f"{text[: most - 1]}…"
     visible = "".join(char if char.isprintable() or char == "\n" else UNKNOWN for char in short)
     return _WORD.sub(lambda match: match[0] + BREAK, visible)
 
 
 def alternative_text(text: str, most: int = 2000) -> str:
-    """Returns the text for alternative texts and bookmarks: like ``clean``, but without break opportunities in
-    words."""
+    """Returns the text for alternative texts and bookmarks: like ``clean``, but words have no break opportunities."""
     return clean(text, most).replace(BREAK, "")
 
 
@@ -68,7 +66,7 @@ def _points(points: str) -> list[list[float]]:
 
 
 def table_data(table: ChartTable, figures: int) -> Data:
-    """Returns a table for the typesetter. The first ``figures`` columns after the labels are aligned to the right."""
+    """Returns a table. The first ``figures`` columns after the labels are aligned to the right."""
     return {
         "caption": clean(table.caption),
         "head": [clean(one) for one in table.head],
@@ -78,7 +76,7 @@ def table_data(table: ChartTable, figures: int) -> Data:
 
 
 def intervals_data(chart: IntervalChart) -> Data:
-    """Returns a chart of differences for the typesetter. Positions are fractions of the axis, from 0 to 1."""
+    """Returns a chart of differences. Positions are fractions of the axis, from 0 to 1."""
     return {
         "title": clean(chart.title),
         "description": alternative_text(chart.description),
@@ -93,8 +91,7 @@ def intervals_data(chart: IntervalChart) -> Data:
 
 
 def lines_data(chart: LineChart) -> Data:
-    """Returns a chart of lines for the typesetter. Positions are fractions of the chart's width and height, from the
-    upper left corner."""
+    """Returns a chart of lines. Positions are fractions of its width and height, from the upper left corner."""
     drawn = chart.drawing
     return {
         "title": clean(chart.title),
@@ -120,8 +117,7 @@ def lines_data(chart: LineChart) -> Data:
 
 
 def _path_data(path: str) -> list[list[float]]:
-    """Returns the points of an SVG path with the absolute commands M, L, H, V and C. A point of a line has two numbers,
-    a curve has six."""
+    """Returns the points of an SVG path of absolute M, L, H, V and C: two numbers for a line, six for a curve."""
     points: list[list[float]] = []
     x = y = 0.0
     for letter, rest in _PATH_PART.findall(path):
@@ -140,7 +136,7 @@ def _path_data(path: str) -> list[list[float]]:
 
 
 def picture_data(picture: Picture) -> Data:
-    """Returns the diagram of the network for the typesetter, in the units of ``Picture``."""
+    """Returns the diagram of the network, in the units of ``Picture``."""
     return {
         "width": picture.width,
         "height": picture.height,
@@ -248,8 +244,7 @@ def _cut(texts: Iterable[str]) -> list[str]:
 
 
 def _evidence(lines: Sequence[str]) -> list[tuple[str, str]]:
-    """Returns the evidence of a claim as a table: the subject of each line, and what was observed. Long lists are
-    cut."""
+    """Returns pairs for a table: the subject of a line of evidence, and what was observed. Long lists are cut."""
     more = [("", f"The report lists {len(lines) - MAX_ITEMS} more.")] if len(lines) > MAX_ITEMS else []
     return [split_evidence(line) for line in lines[:MAX_ITEMS]] + more
 

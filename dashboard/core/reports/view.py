@@ -45,14 +45,11 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
-    """The figures of one series, and the points of its lines.
-
-    ``blocks`` counts all blocks, ``failed`` those that are not valid; everything else is computed from the valid ones.
-    ``lowest_us``, ``median_us`` and ``highest_us`` are those of the blocks' medians, ``median_p99_us`` is that of their
-    p99; all are None without a valid block. ``p50_us`` and ``p99_us`` belong to at most ``MAX_ROUNDS`` blocks, which
-    began ``at_s`` seconds after the start of the run. A point of ``ecdf`` is a time in µs and the share of requests
-    that took at most that long.
-    """
+    """The figures of one series, and the points of its lines. ``blocks`` counts all blocks, ``failed`` those that are
+    not valid; everything else is computed from the valid ones. ``lowest_us``, ``median_us`` and ``highest_us`` are
+    those of the blocks' medians, ``median_p99_us`` is that of their p99; all are None without a valid block. ``p50_us``
+    and ``p99_us`` belong to at most ``MAX_ROUNDS`` blocks, which began ``at_s`` seconds after the start of the run. A
+    point of ``ecdf`` is a time in µs and the share of requests that took at most that long."""
 
     key: str
     label: str
@@ -74,8 +71,7 @@ class SeriesSummary:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A measurement with a summary of each series that has blocks, in the order of its series. ``environment`` is that
-    of the measurement."""
+    """A measurement with a summary of each series that has blocks, and the facts about its environment."""
 
     id: str
     title: str
@@ -108,8 +104,7 @@ class ReportView:
 
 
 def column_modes(content: ReportContent) -> dict[str, str]:
-    """Returns the mode of each column by its key: the requested mode of an arm, otherwise the mode that the key names,
-    otherwise ``machine``."""
+    """Returns the mode of each column: the requested one, else the one that its key names, else ``machine``."""
     modes = {arm.key: str(arm.mode) for arm in content.experiment.spec.arms} if content.experiment is not None else {}
     for run in content.measurements:
         for series in run.measurement.series:
