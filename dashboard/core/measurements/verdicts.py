@@ -47,7 +47,8 @@ class Same:
 
 @dataclass(frozen=True, slots=True)
 class Inconclusive:
-    """The blocks prove neither a difference nor that there is none. ``reason`` is a sentence without its full stop."""
+    """The blocks prove neither that the paths differ nor that they do not. ``reason`` is a sentence without its full
+    stop."""
 
     reason: str
 

@@ -42,10 +42,10 @@ class Chains:
     """Stores distinct sequences of numbers, each as its difference from an earlier one.
 
     A sequence is dumped as ``[back, start, removed, *inserted]``. To restore it, take the sequence whose number is
-    lower by ``back`` (the empty sequence if there is none), remove ``removed`` items at ``start``, and insert
-    ``inserted`` there. Each inserted number is dumped as its difference from the number that was inserted before it, in
-    this sequence or an earlier one: new values have consecutive numbers, so the differences are small and compress
-    well.
+    lower by ``back``, or the empty sequence if that number is negative. Remove ``removed`` items at ``start``, and
+    insert ``inserted`` there. Each inserted number is dumped as its difference from the number that was inserted before
+    it, in this sequence or an earlier one: new values have consecutive numbers, so the differences are small and
+    compress well.
     """
 
     def __init__(self) -> None:
