@@ -45,7 +45,7 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentFigures:
-    """The experiment as it was requested, and the engine on which it ran."""
+    """The requested experiment, and the engine on which it ran."""
 
     spec: ExperimentSpec
     engine: EngineRef
