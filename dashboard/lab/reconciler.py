@@ -1,5 +1,5 @@
-"""The lab: compares the wanted state of experiments with their real state in passes, and takes the steps that are
-missing. After a restart, the first pass continues the work."""
+"""The lab: drives experiments to their wanted state. Each pass compares the wanted state with the real state, and takes
+the steps that are missing. After a restart, the first pass continues the work."""
 
 import asyncio
 import contextlib
@@ -85,7 +85,7 @@ class Lab:
         return self._drivers.get(experiment)
 
     def wake(self) -> None:
-        """Requests a pass now. Call this in the lab's loop."""
+        """Requests a pass over the experiments now. Call this in the lab's loop."""
         self._awake.set()
 
     def heartbeat(self) -> Heartbeat:

@@ -19,7 +19,7 @@ RETRY_S = 2.0
 
 class EngineEvents:
     """Forwards the Engine's events to the ``drivers``, which are mapped by experiment id. ``watch`` holds whether the
-    engine answers. ``wake`` requests a pass of the lab."""
+    engine answers. ``wake`` is called to make the lab compare wanted and real state."""
 
     def __init__(self, context: Context, drivers: Mapping[str, ExperimentDriver], wake: Callable[[], None]) -> None:
         self._context = context
@@ -39,8 +39,8 @@ class EngineEvents:
             await keeper.settled()
 
     async def listen(self) -> None:
-        """Follows the Engine's events until it is cancelled. The stream contains no past events, so each connect is
-        followed by a pass of the lab."""
+        """Follows the Engine's events until it is cancelled. The stream contains no past events, so after each connect
+        the lab compares wanted and real state."""
         while True:
             try:
                 async for event in self._context.engine.events():
@@ -91,8 +91,8 @@ class EngineEvents:
                 log.exception("the engine could not be pinged; trying again")
 
     async def on_back(self) -> None:
-        """Handles that the engine answers again: reads its facts, because the daemon may be another process, and
-        requests a pass."""
+        """Handles that the engine answers again: reads its facts, because the daemon may be another process, and calls
+        ``wake``."""
         if self._context.keeper is not None:
             await self._context.keeper.settled()
         try:

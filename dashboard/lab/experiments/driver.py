@@ -325,8 +325,9 @@ class ExperimentDriver:
         return actions
 
     async def _check(self) -> None:
-        """Compares the running arms with the Engine's list of containers. Observes containers that were restarted, and
-        collects those that have ended. This also handles changes whose events were missed."""
+        """Compares the running arms with the Engine's list of containers. Observes containers that were restarted.
+        Records the exit of those that have ended, and removes them. This also handles changes whose events were
+        missed."""
         self._checks += 1
         number = self._checks
         listed = await self._context.engine.containers(self._context.labels(self._record.id))

@@ -146,7 +146,7 @@ class GroupHosts:
         self._used[group] = self._context.clock()
 
     def wake(self) -> None:
-        """Requests a pass now."""
+        """Requests a pass over the hosts now. Call this in the lab's loop."""
         self._awake.set()
 
     # Passes and actions.

@@ -96,7 +96,8 @@ async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
 
 
 async def clean_up(host: WorkshopHost) -> int:
-    """Removes what buttons have created on this host, but nothing that was typed. Returns the number of containers."""
+    """Removes what the buttons of workshop steps have created on this host, but nothing that a user has created in a
+    terminal. Returns the number of containers."""
     containers = await host.engine.containers(dict(host.labels))
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(_remove(host.engine.remove_container, container) for container in wave))
@@ -291,8 +292,7 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """Returns a table of containers as in ``docker ps``, with the mode. Unless ``show_all`` is true, omits those that
-    do not run."""
+    """Returns a table of containers as in ``docker ps``, with the mode. Omits those not running unless ``show_all``."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

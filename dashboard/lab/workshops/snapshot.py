@@ -37,7 +37,7 @@ class WorkshopHost:
     """The Docker host on which a workshop's commands run: this server's engine, or a private host.
 
     ``pid`` is the pid of the engine, None if it is not a process of this machine. ``labels`` are set on everything that
-    a button creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
+    a button of a step creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
     """
 
     engine: Engine
