@@ -38,9 +38,8 @@ def lab_problem(folder: Path) -> str:
 
 
 def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
-    """Requests ``/healthz`` from the web process. Returns its problem as a sentence; empty if it is healthy. If
-    ``port`` is 0, the address is read from ``address_file(folder, apart=apart)``, otherwise it is this port of this
-    machine."""
+    """Requests ``/healthz`` from the web process. Returns its problem as a sentence; empty if it is healthy. Uses
+    ``port`` on 127.0.0.1 or, if it is 0, the address in ``address_file(folder, apart=apart)``."""
     host = f"127.0.0.1:{port}"
     if not port:
         try:

@@ -1,4 +1,4 @@
-"""Creates containers, even if an interrupted launch has left some; removes them, and describes running ones."""
+"""Creates, removes and describes containers. Handles containers that an interrupted launch has left."""
 
 from __future__ import annotations
 

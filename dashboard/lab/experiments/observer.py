@@ -28,12 +28,11 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 @dataclass(frozen=True, slots=True)
 class ObservationTarget:
-    """The namespaces to observe as the column ``key``: those of the process ``pid``, and the paths of the resolver
-    files.
+    """A process whose namespaces are observed as the column ``key``, with the paths of its resolver files.
 
     The files are read through the Engine's process, because a private host has its own mounts. ``firewall_backend`` is
-    the backend that the engine names, empty if it names none; the firewall's rules are then observed too. It is None
-    for other columns in the same namespace, so that the rules are read only once.
+    the backend that the engine names, empty if it names none; the firewall's rules are then observed too. If it is
+    None, they are not observed: among the columns in a namespace, only one observes them.
     """
 
     key: str

@@ -111,8 +111,8 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """Requests a pass of each lab whose host has unsettled experiments or waiting runs. Opens these labs if
-        necessary."""
+        """Requests a pass of each lab whose host has experiments that are not in their wanted state, or waiting
+        measurements or runs of claims. Opens these labs if necessary."""
         self._wake_again = True
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")
