@@ -1,4 +1,4 @@
-"""The base class of the commands: database setup, JSON output, errors and exit codes."""
+"""The base class of all commands: database setup, JSON output, errors and exit codes."""
 
 import codecs
 import errno
@@ -46,7 +46,8 @@ codecs.register_error("netmodes.ascii", _replace_unencodable)
 
 
 class NetmodesCommand(BaseCommand):
-    """A command of Netmodes. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    """The base class of a command. Exit codes: 0 success, 1 failure, 2 wrong usage, 128 and the signal's number after a
+    signal."""
 
     requires_system_checks: list[str] = []
     suppressed_base_arguments = {
@@ -59,13 +60,14 @@ class NetmodesCommand(BaseCommand):
     }
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The parser, with the command as the user types it."""
+        """Creates the parser of the command line. Its usage message names the command as the user types it."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.prog = f"{configuration.COMMAND} {subcommand}"
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command. On the command line an error prints only its message, and a signal prints one sentence."""
+        """Runs the command. If the user typed it, an error prints only its message, and a signal prints one
+        sentence."""
         interrupts.raise_interrupts()
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED
@@ -96,21 +98,22 @@ class NetmodesCommand(BaseCommand):
             raise SystemExit(FAILED) from None
 
     def _is_on_command_line(self, options: dict[str, Any]) -> bool:
-        """Whether an error prints one sentence: the user typed the command, without ``--traceback``."""
+        """Whether an error prints only its message: if the user typed the command, without ``--traceback``."""
         return getattr(self, "_called_from_command_line", False) and not options.get("traceback")
 
     def say(self, text: str) -> None:
-        """Prints a message on stderr, so that stdout stays one document."""
+        """Prints a message on stderr, because stdout contains only the command's document."""
         self.stderr.write(text, style_func=str)
 
     def print_json(self, value: object) -> None:
-        """Prints a JSON document on stdout."""
+        """Prints a value as a JSON document on stdout."""
         sys.stdout.write(encode(value).decode() + "\n")
         sys.stdout.flush()
 
     def migrate(self) -> None:
-        """Migrates the database, in one process at a time; makes a database file readable by its owner only. A database
-        of a newer version is refused."""
+        """Migrates the database, while other processes wait. Makes SQLite's file readable by its owner only. On a
+        machine that has joined, only checks the version. Raises CommandError if that is not possible, for example
+        because the database is of a newer version."""
         database = settings.DATABASES["default"]
         if settings.MACHINE:
             self._require_migrated()
@@ -132,9 +135,9 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 
     def _require_migrated(self) -> None:
-        """Raises CommandError unless this version works with the database and with the version of the server. For
-        machines that have joined: they may not migrate the database. It may be newer than this version, because a lab
-        may be one minor version older than the server."""
+        """Raises CommandError unless this version works with the database and the server. For machines that have
+        joined, which may not migrate the database. The database may be newer than this version, because a lab may be
+        one minor version older than the server."""
         try:
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             missing = set(known_migrations()) - set(applied_migrations())
@@ -148,7 +151,8 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(refusal, returncode=FAILED)
 
     def save(self, create: Callable[..., str], source: str, **details: Any) -> str | None:
-        """Creates a report and prints its id; prints the reason and returns None if it cannot be created."""
+        """Calls ``create`` with ``source`` and ``details`` to save a report, and prints and returns the report's id. If
+        no report can be saved, prints the reason and returns None."""
         try:
             report = create(source, **details)
         except NotSavedError as error:
@@ -159,7 +163,7 @@ class NetmodesCommand(BaseCommand):
         return report
 
     def run[T](self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Runs a coroutine; errors of an engine exit with 1."""
+        """Runs a coroutine and returns its result. An error of an engine or a private host becomes a CommandError."""
         try:
             return interrupts.run(work)
         except (EngineError, PrivateHostError) as error:
@@ -167,8 +171,8 @@ class NetmodesCommand(BaseCommand):
 
 
 def add_privileged_hosts(parser: ArgumentParser) -> None:
-    """The option for machines that do not permit user namespaces. ``NetmodesCommand`` applies it to this process and
-    those that it starts."""
+    """Adds the option ``--privileged-hosts``, for machines that do not permit user namespaces. ``NetmodesCommand``
+    applies it to this process and to the processes that it starts."""
     parser.add_argument(
         "--privileged-hosts",
         action="store_true",
@@ -177,7 +181,8 @@ def add_privileged_hosts(parser: ArgumentParser) -> None:
 
 
 def require_root(purpose: str) -> None:
-    """CommandError with the sudo command, unless root runs this."""
+    """Raises CommandError unless this process runs as root. Its message begins with ``purpose`` and contains the
+    command with sudo."""
     if os.geteuid() != 0:
         # sudo(8) searches its own PATH, without the virtual environment.
         program = Path(sys.argv[0]).resolve() if configuration.INSTALLED else configuration.COMMAND

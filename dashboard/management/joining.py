@@ -1,4 +1,4 @@
-"""The exchange of a join token for credentials, over HTTP or HTTPS."""
+"""Exchanges a join token for credentials, over HTTP or HTTPS."""
 
 import http.client
 import json
@@ -13,19 +13,19 @@ MAX_BYTES = 65_536
 
 
 class ExchangeError(Exception):
-    """Why a machine could not join, as a sentence."""
+    """A machine could not join. ``str()`` is the reason, as a sentence."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows no redirects, so that the token is sent to no other address."""
+    """Refuses redirects, so that the token is sent to no other address."""
 
     def redirect_request(self, *_args: object, **_kwargs: object) -> None:
-        """Raises an error for every redirect."""
+        """Returns None, so that a redirect becomes an HTTPError."""
 
 
 def exchange(address: str, secret: str, name: str, labels: list[str], facts: MachineFacts) -> dict[str, str]:
-    """Exchanges the token's secret for the machine's credentials, and returns them (``configuration.joined``). Raises
-    ExchangeError."""
+    """Sends the secret of a join token to the server at ``address``, and returns the machine's credentials in the form
+    that ``configuration.joined`` reads. Raises ExchangeError."""
     body = json.dumps({"token": secret, "name": name, "labels": labels, "facts": asdict(facts)}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     request = urllib.request.Request(f"{address.rstrip('/')}/machines/join/", body, headers)  # noqa: S310 - split_token

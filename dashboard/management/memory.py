@@ -1,4 +1,4 @@
-"""The memory of the server: the allocator of the C library, and Python's garbage collector."""
+"""Reduces the memory of the server: sets the allocator of the C library and Python's garbage collector."""
 
 import ctypes
 import gc
@@ -22,15 +22,15 @@ _libc = ctypes.PyDLL(None)
 
 
 def limit_heap() -> None:
-    """Lets glibc return free memory to the kernel. Call it before any thread starts.
+    """Makes glibc return free memory to the kernel. Call it before any thread starts.
 
-    By default threads get up to eight arenas for each core, and each request has a thread of its own: every arena would
-    grow to what the largest page needs. Both thresholds are glibc's initial ones. Unless they are set, glibc raises
-    them to the size of the largest block that was freed, up to 32 MB: such blocks then come from the heap, which does
-    not shrink while any small block is above them.
+    By default, threads get up to eight arenas for each core. Each request has a thread of its own, so every arena would
+    grow to what the largest page needs. Both thresholds are set to glibc's initial values. Unless they are set, glibc
+    raises them to the size of the largest block that was freed, up to 32 MB. Such blocks then come from the heap, which
+    does not shrink while any small block is above them.
 
-    GLIBC_TUNABLES, with which the launcher switches off the blocks that glibc keeps for each thread, applies to this
-    process and its forks; the programs that it starts do not get the variable.
+    The launcher sets GLIBC_TUNABLES to switch off the blocks that glibc keeps for each thread. It applies to this
+    process and its forks. It is removed from the environment, so that the programs that they start do not get it.
     """
     os.environ.pop("GLIBC_TUNABLES", None)
     with suppress(AttributeError):  # another C library
@@ -41,11 +41,14 @@ def limit_heap() -> None:
 
 
 def limit_garbage() -> None:
-    """Collects garbage of all generations more often. A page leaves cycles behind, which hold everything that it showed
-    (Django's contexts refer to themselves), and so does a removed experiment in the lab. Python waits until the old
-    garbage is a quarter of all objects that existed at its last complete collection, among them those of all imported
-    modules: up to 50 MB of pages would pile up. Objects that exist now are excluded, so a collection takes a few
-    milliseconds. Call this when the process has started."""
+    """Makes Python collect the garbage of all generations more often. Call it when the process has started: objects
+    that exist by then are excluded, so a collection takes a few milliseconds.
+
+    A page leaves cycles behind that hold everything that it showed, because Django's contexts refer to themselves; so
+    does a removed experiment in the lab. By default, Python waits until the old garbage is a quarter of all objects
+    that existed at its last complete collection, including those of all imported modules. So up to 50 MB of pages would
+    remain in memory.
+    """
     gc.collect()
     gc.freeze()
     gc.collect()  # counts the objects that are not excluded
@@ -55,18 +58,23 @@ def limit_garbage() -> None:
 
 
 def grow_string_table() -> None:
-    """Makes Python's table of interned strings grow by 2 MB at the start of a lab, and not after about a hundred
-    launches. Each new string takes an entry, even if it is soon freed (pathlib interns all parts of a path, such as
-    process ids). When no entry is left, Python builds a new table for three times as many strings as exist; later
-    tables have the same size. Python 3.12 frees no interned strings (github.com/python/cpython/issues/113993)."""
+    """Makes Python's table of interned strings grow by 2 MB at the start of a lab, instead of after about a hundred
+    launches.
+
+    Each new string takes an entry of the table, even if it is soon freed; pathlib interns all parts of a path, such as
+    process ids. When no entry is left, Python builds a new table for three times as many strings as exist. Later tables
+    have the same size. Not needed with Python 3.12, which frees no interned strings
+    (github.com/python/cpython/issues/113993).
+    """
     if sys.version_info >= (3, 13):
         for number in range(STRINGS):
             sys.intern(f"netmodes {number}")
 
 
 def return_pages(phase: str, collection: Mapping[str, int]) -> None:
-    """Returns the free pages of the heap to the kernel after a collection of older objects; a callback of the
-    collector. glibc alone returns only what is free at the end of the heap, and keeps the space between blocks."""
+    """Returns the free pages of the heap to the kernel after a collection of older objects. A callback for
+    ``gc.callbacks``. glibc alone returns only what is free at the end of the heap, and keeps the free space between
+    blocks."""
     if phase == "stop" and collection["generation"]:
         with suppress(AttributeError):  # another C library
             _libc.malloc_trim(0)

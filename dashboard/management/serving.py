@@ -1,4 +1,4 @@
-"""The address of the running server of a data folder, sign-in links, and notifications of the service manager."""
+"""The address of the running server of a data folder, sign-in links, and notifications for the service manager."""
 
 import fcntl
 import os
@@ -17,13 +17,13 @@ from dashboard.store.operations.accounts import make_token
 
 
 def address_file() -> Path:
-    """The file with the address of the running server; one for each web process of a team deployment, where several
-    machines share a data folder."""
+    """The path of the file with the address of the running server. In a team deployment, where several machines share a
+    data folder, each web process has its own file."""
     return liveness.address_file(configuration.data_dir(), apart=configuration.value("NETMODES_ROLE") == Role.WEB)
 
 
 def is_lab_running() -> bool:
-    """Whether a lab runs from this data folder."""
+    """Whether a lab of this data folder runs."""
     lock = LabLock(configuration.data_dir())
     try:
         lock.acquire()
@@ -35,8 +35,8 @@ def is_lab_running() -> bool:
 
 @contextmanager
 def announced(address: str) -> Iterator[None]:
-    """Writes the address of this server into a locked file. The kernel releases the lock when the process ends. Raises
-    OSError if another process holds it."""
+    """Context manager that writes the address of this server into a locked file. The kernel releases the lock when the
+    process ends. Raises OSError if another process holds the lock."""
     path = address_file()
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -52,7 +52,7 @@ def announced(address: str) -> Iterator[None]:
 
 
 def _read_if_locked(path: Path) -> str | None:
-    """The address in the file if its server runs."""
+    """The address in the file, if its server holds the lock and so still runs; otherwise None."""
     try:
         with path.open(encoding="utf-8") as file:
             try:
@@ -70,30 +70,31 @@ def served_address() -> str | None:
 
 
 def served_addresses() -> tuple[str, ...]:
-    """The addresses of all servers of this data folder."""
+    """The addresses of all running servers of this data folder."""
     addresses = (_read_if_locked(path) for path in sorted(configuration.data_dir().glob("serving*")))
     return tuple(filter(None, addresses))
 
 
 def public_address(address: str) -> str:
-    """The address for users: the first of ``NETMODES_TRUSTED_ORIGINS`` behind a reverse proxy, otherwise
+    """The address for users. Behind a reverse proxy it is the first one in ``NETMODES_TRUSTED_ORIGINS``, otherwise
     ``address``."""
     return next(iter(settings.CSRF_TRUSTED_ORIGINS), address)
 
 
 def address_to_open(host: str, port: int) -> str:
-    """The address for a browser on this machine; loopback for a server that listens on all addresses."""
+    """The URL for a browser on this machine. For a server that listens on all addresses, it is that of loopback."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 def sign_in_line(address: str) -> str:
-    """A line with a new one-time link for the owner."""
+    """Creates a one-time sign-in link for the owner, and returns a line that contains it."""
     return f"Sign in (once): {address}/sign-in/?token={make_token()}"
 
 
 def notify_service_manager(state: str) -> None:
-    """Sends ``READY=1`` or another state from a unit of ``Type=notify`` (sd_notify(3)); does nothing without one."""
+    """Sends ``state``, such as ``READY=1``, to the service manager (sd_notify(3)). Does nothing if this process is not
+    a unit of ``Type=notify``."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

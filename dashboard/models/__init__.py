@@ -1,5 +1,5 @@
-"""The database models: the wanted state of experiments, the intents of their arms, the journal, measurements,
-claims, reports, workshops and training sessions; accounts and the audit trail; and the machines that have joined."""
+"""The database models: experiments with their arms and journals, measurements, claim runs, reports, workshops and
+training sessions; accounts, rate limits and the audit trail; and the machines that have joined."""
 
 from dashboard.models.access import Account, SignInLink
 from dashboard.models.audit import AuditEntry

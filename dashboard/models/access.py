@@ -1,4 +1,4 @@
-"""Accounts with their roles, and one-time sign-in links: the browser exchanges a link for a session."""
+"""Accounts with their roles, and one-time sign-in links. A browser that opens a link is signed in."""
 
 from django.conf import settings
 from django.db import models
@@ -17,7 +17,7 @@ class Account(models.Model):
 
 
 class SignInLink(models.Model):
-    """A one-time sign-in link for an account, or for the installation's owner if ``user`` is None; only the SHA-256 of
+    """A one-time sign-in link for an account, or for the installation's owner if ``user`` is None. Only the SHA-256 of
     its token is stored."""
 
     digest = models.CharField(max_length=64, unique=True)

@@ -1,4 +1,5 @@
-"""The audit trail: who did what, when and from where. Entries are added and, after the retention time, deleted."""
+"""The audit trail: who did what, when and from where. Entries are added, and deleted after the retention time; they are
+never changed."""
 
 from typing import Any
 
@@ -13,17 +14,17 @@ class AppendOnlyError(TypeError):
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
-    """A query set of entries, which cannot be updated."""
+    """A query set of entries that refuses updates."""
 
     def update(self, **_values: Any) -> int:
-        """Raises AppendOnlyError."""
+        """Always raises AppendOnlyError."""
         raise AppendOnlyError("Entries of the audit trail cannot be changed.")
 
 
 class AuditEntry(models.Model):
-    """One command of an account, or of the command line if ``user`` is None. ``account`` is its name at that time,
-    ``object`` the id of the object that the command concerned, ``outcome`` done, refused or failed; ``at`` in seconds
-    since the epoch."""
+    """One command that an account executed; ``user`` is None for the command line. ``account`` is the account's name at
+    that time, ``object`` the id of the object that the command concerned, ``outcome`` done, refused or failed. ``at``
+    is in seconds since the epoch."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     at = models.FloatField(db_index=True)
@@ -43,7 +44,7 @@ class AuditEntry(models.Model):
         return f"{self.account} {self.action} {self.object} {self.outcome}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Writes a new entry; AppendOnlyError for an existing one."""
+        """Writes a new entry. Raises AppendOnlyError for an existing one."""
         if not self._state.adding:
             raise AppendOnlyError("Entries of the audit trail cannot be changed.")
         super().save(*args, **kwargs)

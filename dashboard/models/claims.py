@@ -1,4 +1,4 @@
-"""Runs of claims, and the outcome of each claim."""
+"""Claim runs, and the outcome of each claim."""
 
 from django.conf import settings
 from django.db import models
@@ -7,12 +7,12 @@ from dashboard.models.experiments import new_id
 
 
 class ClaimRun(models.Model):
-    """One run. ``state`` is waiting, running, finished, cancelled, failed or incomplete (its process has died);
-    ``wanted`` is running or cancelled, as requested by a user.
+    """One run of claims. ``state`` is waiting, running, finished, cancelled, failed or incomplete (its process has
+    died). ``wanted`` is running, or cancelled if a user requested that.
 
-    ``misconception`` is the id of the misconception that it tests, with ``prediction``, the index of the predicted
-    choice; both are empty for a run of claims. ``machine`` is as in an experiment; so are ``host`` and ``group``, which
-    belong to a training session. ``engines`` is a JSON list.
+    ``misconception`` is the id of the misconception that the run tests, and ``prediction`` the index of the predicted
+    choice; both are empty for a run of claims. ``driver``, ``machine``, ``host`` and ``group`` are as in an experiment.
+    ``engines`` is a JSON list.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -35,7 +35,8 @@ class ClaimRun(models.Model):
 
 
 class ClaimOutcome(models.Model):
-    """One claim in one run. ``executed`` is JSON of ``core.claims.run.ExecutedClaim`` once it is done."""
+    """One claim in one run. ``step`` is its state in the run. ``executed`` is JSON of
+    ``core.claims.run.ExecutedClaim``, empty until the claim is done."""
 
     run = models.ForeignKey(ClaimRun, on_delete=models.CASCADE, related_name="outcomes")
     claim = models.CharField(max_length=60, db_index=True)

@@ -9,13 +9,13 @@ ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 def new_id() -> str:
-    """Ten unambiguous characters, about 49 random bits: used in container names and URLs."""
+    """Returns ten random, unambiguous characters (about 49 bits). Container names and URLs contain such ids."""
     return "".join(secrets.choice(ALPHABET) for _ in range(10))
 
 
 class Installation(models.Model):
-    """This installation; its id is in the labels of all objects that it creates on an engine.
-    ``version`` is the newest version of Netmodes that has migrated the database."""
+    """This installation. Its id is in the labels of all objects that it creates on an engine. ``version`` is the newest
+    version of Netmodes that has migrated the database."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     version = models.CharField(max_length=40, default="", blank=True)
@@ -26,17 +26,20 @@ class Installation(models.Model):
 
 
 class Experiment(models.Model):
-    """One comparison. Users write ``wanted``, the lab writes ``phase``.
+    """One experiment. Users write ``wanted``, the lab writes ``phase``.
 
-    ``machine`` is the machine with the lab that drives it; None: the lab of the installation. ``parts``: JSON of
-    ``{machine: id}`` if arms run on several machines; labs then drive not this row but its parts, which refer to it as
-    ``parent``. Such a row has no machine, and its ``wanted`` and ``phase`` stay stopped, so that no lab drives it; its
-    state is that of its parts. The role of a machine can write neither ``parts`` nor ``parent``. ``host`` is the id of
-    the private host of a training session on which it runs; empty: the server's own engine. ``group`` is then the key
-    of its group (``SESSION-N``), which stays when the host is removed. ``driver`` is the command that drives the
-    experiment (``pid:start``); empty: the server does. ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec``
-    and ``core.experiments.messages.ExperimentHead``. ``shown_seq`` is the last entry before it was stopped: what a past
-    experiment shows. ``journal_entries`` and ``journal_bytes`` are the size of its journal.
+    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.messages.ExperimentHead``.
+    ``round`` counts the launches from 1. ``driver`` is the process of a command that drives the experiment
+    (``pid:start``); if it is empty, a lab does. ``shown_seq`` is the number of the last journal entry before the stop,
+    whose state an ended experiment shows. ``journal_entries`` and ``journal_bytes`` are the size of its journal.
+
+    ``machine`` is the machine whose lab drives it; None: the installation's own. ``host`` is the id of the private host
+    on which it runs; empty: the engine of the machine. ``group`` is the key of the training session's group
+    (``SESSION-N``) that started it; it stays when the host is removed.
+
+    ``parts`` is JSON of ``{machine: id}`` if the arms run on several machines. Then labs drive its parts, which refer
+    to it as ``parent``, and not this row. So its ``machine`` is None, its ``wanted`` and ``phase`` are always stopped,
+    and its state is that of its parts. The role of a machine in PostgreSQL can write neither ``parts`` nor ``parent``.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -80,7 +83,8 @@ class Arm(models.Model):
 
 
 class JournalEntry(models.Model):
-    """One numbered entry; ``facts`` is JSON of ``core.experiments.journal.Facts``."""
+    """One numbered entry of an experiment's journal. ``facts`` is JSON of ``core.experiments.journal.Facts``; ``about``
+    contains keys of columns, separated by spaces."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="journal")
     seq = models.PositiveIntegerField()

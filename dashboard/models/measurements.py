@@ -7,13 +7,14 @@ from dashboard.models.experiments import Experiment, new_id
 
 
 class MeasurementRun(models.Model):
-    """One run. ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurements.measurement``.
+    """One measurement. ``state`` is waiting, running, finished, cancelled, failed or incomplete (the measuring process
+    died). ``wanted`` is running, or cancelled if a user requested that. A run outlives its experiment.
 
     ``twin`` is true if ``experiment`` was launched only for this run and ends with it; ``source`` is then the
-    experiment whose paths were requested. ``state`` is waiting, running, finished, cancelled, failed or incomplete (the
-    measuring process died); ``wanted`` is running or cancelled. A run outlives its experiment. ``result`` is JSON of
-    ``core.measurements.measurement.Measurement`` after the end of the run, built from the blocks. ``machine``,
-    ``host`` and ``group`` are copied from the experiment."""
+    experiment in whose place it is measured, or None. ``options``, ``environment`` and ``missing`` are JSON of the
+    types in ``core.measurements.measurement``. ``result`` is JSON of ``Measurement`` in that module, built from the
+    blocks after the end of the run. ``machine``, ``host`` and ``group`` are copied from the experiment.
+    """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     experiment = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="measurements")
@@ -46,9 +47,9 @@ class MeasurementRun(models.Model):
 
 
 class MeasurementClient(models.Model):
-    """Another machine from which a run measures: the name of a machine, or ``server`` for the installation's machine.
-    Web processes write this row; the lab of the run only reads it, since it can change every column of the run itself.
-    The machine measures for the run until ``valid_until``, and for ``seconds`` at most."""
+    """Another machine from which a run measures: the name of a machine, or ``server`` for the installation's own
+    machine. Web processes write this row. The lab that drives the run can only read it, although it can change every
+    column of the run itself. The machine measures for the run until ``valid_until``, and for ``seconds`` at most."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="clients", db_index=False)
     machine = models.CharField(max_length=32)
@@ -63,7 +64,7 @@ class MeasurementClient(models.Model):
 
 
 class MeasurementSeries(models.Model):
-    """One path with one probe in one run. ``signature`` identifies the same series in other runs."""
+    """One path with one probe in one run. ``signature`` is the same for comparable series of other runs."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="series")
     key = models.CharField(max_length=120)
@@ -81,7 +82,7 @@ class MeasurementSeries(models.Model):
 
 
 class MeasurementBlock(models.Model):
-    """One stored block. ``histogram`` is compressed HdrHistogram V2, in nanoseconds."""
+    """One block of a series. ``histogram`` is a compressed HdrHistogram V2 of nanoseconds."""
 
     #: No index of its own: the one of ``block_once_per_round`` starts with it.
     series = models.ForeignKey(MeasurementSeries, on_delete=models.CASCADE, related_name="blocks", db_index=False)

@@ -4,8 +4,8 @@ from django.db import models
 
 
 class GuessBucket(models.Model):
-    """A token bucket of a rate limit (``store.operations.rate_limits``). ``key`` is what is limited, and for which
-    client or account; empty for join codes of all clients. ``at`` is in seconds since the epoch."""
+    """A token bucket of a rate limit (``store.operations.rate_limits``). ``key`` names the limit and the client or
+    account; it is empty for the join codes of all clients. ``at`` is in seconds since the epoch."""
 
     key = models.CharField(primary_key=True, max_length=64)
     remaining = models.FloatField()

@@ -38,22 +38,24 @@ def _refuse_frozen(fields: Iterable[str]) -> None:
 
 
 class ReportQuerySet(models.QuerySet["Report"]):
-    """A query set of reports; frozen fields cannot be updated."""
+    """A query set of reports that refuses updates of frozen fields."""
 
     def update(self, **values: Any) -> int:
-        """Raises FrozenError for a frozen field."""
+        """Updates the rows. Raises FrozenError for a frozen field."""
         _refuse_frozen(values)
         return super().update(**values)
 
 
 class Report(models.Model):
-    """A report. ``body`` is the canonical content (``core.reports.model``), zlib-compressed; it never changes.
+    """A report. ``body`` is the canonical content (``core.reports.model``), zlib-compressed. It never changes.
 
     ``view`` (``core.reports.view``) and ``track`` (the recording of ``core.reports.replay.recording``) are derived from
-    it and compressed, too; they are computed again if ``derived`` is not the current version. ``line`` is the summary
-    in a list, ``words`` the searched text, case-folded. ``signature`` is the same for reports of the same experiment.
-    ``imported_from`` is the other installation, empty for a report of this one; ``imported_file`` the name of the file
-    that was imported, empty if it is unknown. A deleted report is purged after 30 days."""
+    ``body`` and compressed, too. They are computed again if ``derived`` is not the current version. ``line`` is the
+    summary in a list, ``words`` the text that a search looks through, case-folded. ``signature`` is the same for
+    reports of the same experiment. ``imported_from`` is the id of the installation that exported the report, empty for
+    a report of this installation. ``imported_file`` is the name of the imported file, empty if it is unknown. A deleted
+    report is purged after 30 days.
+    """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -83,7 +85,7 @@ class Report(models.Model):
         return f"{self.id} {self.title}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Writes a new report, or ``update_fields`` of an existing one; FrozenError for a frozen field."""
+        """Writes a new report, or the ``update_fields`` of an existing one. Raises FrozenError for a frozen field."""
         if not self._state.adding:
             _refuse_frozen(kwargs.get("update_fields") or FROZEN)
         super().save(*args, **kwargs)
@@ -103,7 +105,7 @@ class ReportTag(models.Model):
 
 
 class Annotation(models.Model):
-    """A remark on a report: Markdown, never part of its hash."""
+    """A remark on a report, in Markdown. It is not part of the report's digest."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="annotations")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -119,11 +121,11 @@ class Annotation(models.Model):
 
 
 class Share(models.Model):
-    """A link that shows one report, or the results of a training session, to anyone who has it. Only the SHA-256 of its
-    128 random bits is stored.
+    """A link that shows one report, or the results of a training session, to everyone who has the link. It contains 128
+    random bits, of which only the SHA-256 is stored.
 
-    ``document`` is the page, rendered when the link was created and zlib-compressed; ``scrubbed``: it has no details of
-    the machine, or of participants.
+    ``document`` is the page, rendered when the link was created and zlib-compressed. ``scrubbed`` is true if the page
+    contains no details of the machine or of participants.
     """
 
     report = models.ForeignKey(Report, null=True, on_delete=models.CASCADE, related_name="shares")

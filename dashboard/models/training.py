@@ -12,9 +12,9 @@ from dashboard.models.experiments import new_id
 class TrainingSession(models.Model):
     """One training session. Only its instructor sees ``code``; joining looks a session up by ``code_digest``.
 
-    ``pace`` is ``together`` or ``gated``; ``step`` is the instructor's step, ``gate`` the last step that is open to
+    ``pace`` is ``together`` or ``gated``. ``step`` is the instructor's step, ``gate`` the last step that is open to
     participants at their own pace. ``locked``: participants cannot work on the current step. ``mirror`` is the
-    experiment shown to all participants, ``pointed_row`` the row of it that the instructor points at.
+    experiment that is shown to all participants, ``pointed_row`` the row of its table that the instructor points at.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -53,12 +53,12 @@ class TrainingSession(models.Model):
         return f"{self.id} {self.title}"
 
     def revealed(self) -> tuple[str, ...]:
-        """Slugs of the steps with a revealed answer, in the order of revealing. Queries the database."""
+        """The slugs of the steps whose answers are revealed, in the order of revealing. Queries the database."""
         return tuple(self.revealed_steps.values_list("step", flat=True))
 
 
 class RevealedStep(models.Model):
-    """A step with an answer that the instructor has shown to all participants, and when."""
+    """A step whose answer the instructor has shown to all participants. ``at`` is the time of the first reveal."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="revealed_steps")
     step = models.CharField(max_length=60)
@@ -73,11 +73,13 @@ class RevealedStep(models.Model):
 
 
 class Participant(models.Model):
-    """One participant of one session. The browser holds a token of 128 bits; its digest is ``token_digest``.
+    """One participant of one session. The participant's browser holds a token of 128 bits; ``token_digest`` is its
+    digest.
 
-    ``resume_digest`` is the digest of the link that moves the participant to another device: using it replaces the
-    token and voids the link. ``results_digest`` is the digest of the reusable link to the participant's own results.
-    ``group`` counts from 1 within the session: one participant or a team. ``admitted_at`` 0: waits for admission.
+    ``resume_digest`` is the digest of the link that moves the participant to another device. Using the link replaces
+    the token and makes the link invalid. ``results_digest`` is the digest of the link to the participant's own results,
+    which can be used repeatedly. ``group`` is the number of the group, a participant or a team; groups are counted from
+    1 within the session. ``admitted_at`` is 0 while the participant waits for admission.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -102,7 +104,7 @@ class Participant(models.Model):
 
 
 class Answer(models.Model):
-    """The prediction of one participant in one step. Only the first is stored."""
+    """The prediction of one participant in one step. Only the first one is stored."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="answers")
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="answers")
@@ -119,7 +121,8 @@ class Answer(models.Model):
 
 
 class Message(models.Model):
-    """A hint of the instructor (``participant`` null: to all), or a question of a participant."""
+    """A message of the instructor, which is a hint to all if ``participant`` is None, or a question of a
+    participant."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="messages")
     participant = models.ForeignKey(Participant, null=True, on_delete=models.CASCADE, related_name="messages")
@@ -136,10 +139,10 @@ class Message(models.Model):
 
 
 class SessionEvent(models.Model):
-    """An action of the instructor that affects all participants, in order; results and replay are built from them.
+    """An action of the instructor that affects all participants. Results and replay are built from these events.
 
-    ``kind``: created, step, gate, pace, locked, doors, timer, scores, revealed, mirror, pointer, closed. ``detail`` is
-    the new value.
+    ``kind`` is created, step, gate, pace, locked, doors, timer, scores, revealed, mirror, pointer or closed. ``detail``
+    is the new value.
     """
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="events")
@@ -155,12 +158,12 @@ class SessionEvent(models.Model):
 
 
 class GroupHost(models.Model):
-    """The private host of one group: commands write ``wanted``, the lab acts on it and writes the other fields.
+    """The private host of one group. Commands write ``wanted``; the lab acts on it and writes the other fields.
 
-    ``machine`` is the one on which it runs; None: that of the installation's lab. ``wanted``: running, stopped, reset.
-    ``state``: unplaced, queued, starting, ready, failed, stopped. ``host`` is the private host's id, ``socket`` the
-    path of its engine's socket. ``is_moved``: it was moved to this machine, and the group's steps are repeated once it
-    has started.
+    ``machine`` is the machine of the host; None: the installation's own. ``wanted`` is running, stopped or reset.
+    ``state`` is unplaced, queued, starting, ready, failed or stopped. ``host`` is the id of the private host,
+    ``socket`` the path of its engine's socket. ``is_moved``: the host was moved to this machine, and the group's steps
+    are repeated once it has started.
     """
 
     group = models.CharField(primary_key=True, max_length=40)
@@ -180,7 +183,7 @@ class GroupHost(models.Model):
 
 
 class TerminalRecord(models.Model):
-    """Output of a participant's terminal in one step, compressed with zlib."""
+    """A piece of the output of a participant's terminal in one step, compressed with zlib."""
 
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="terminal_records")
     step = models.CharField(max_length=60, default="", blank=True)

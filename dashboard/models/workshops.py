@@ -6,8 +6,9 @@ from dashboard.models.experiments import new_id
 
 
 class WorkshopProgress(models.Model):
-    """One person in one workshop. ``person`` is ``user:ID``, or the key of a participant of a training session
-    (``store.training.participants``), who needs no account. ``digest`` is that of the workshop when it was started."""
+    """The progress of one person in one workshop. ``person`` is ``user:ID``, or the key of a participant of a training
+    session (``store.training.participants.person_of``), who needs no account. ``digest`` is the digest of the workshop
+    at the start."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     person = models.CharField(max_length=60)
@@ -25,7 +26,7 @@ class WorkshopProgress(models.Model):
 
 
 class WorkshopStep(models.Model):
-    """One step of one person. ``noted`` is JSON: the observed events, by the number of the check."""
+    """What one person has done in one step. ``noted`` is JSON: the observed events, by the number of the check."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="steps")
     step = models.CharField(max_length=60)
@@ -48,8 +49,8 @@ class WorkshopStep(models.Model):
 
 
 class WorkshopEvent(models.Model):
-    """An event, in order: started, predicted, did, checked, hint, passed, finished; in a training session also hand,
-    lowered, away, back."""
+    """An event in a workshop. ``kind`` is started, predicted, did, checked, hint, passed or finished; in a training
+    session also hand, lowered, away or back."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="events")
     at = models.FloatField()

@@ -24,12 +24,12 @@ class Accounts:
 
 
 class Command(NetmodesCommand):
-    """Accounts of the people who share this server; needs no engine and no root."""
+    """Manages the accounts of the people who share this server. Needs no engine and no root."""
 
     help = "Lists, invites, changes and deactivates accounts."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds one parser per action."""
+        """Adds a subcommand for each action."""
         actions = parser.add_subparsers(
             dest="action", required=True, metavar="list | invite | link | role | deactivate | activate"
         )
@@ -52,7 +52,7 @@ class Command(NetmodesCommand):
             actions.add_parser(action, help=text).add_argument("name", metavar="NAME", help="the name of the account")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exits with 0; 1 if the account does not exist or cannot be changed; 2 for wrong usage."""
+        """Runs one action. Exits with 0; 1 if the account does not exist or cannot be changed; 2 for wrong usage."""
         self.migrate()
         action, name = options["action"], options.get("name", "")
         if action == "list":
@@ -79,7 +79,7 @@ class Command(NetmodesCommand):
 
     @staticmethod
     def _change(action: str, name: str, options: dict[str, Any]) -> str:
-        """Changes an account and returns a sentence."""
+        """Changes an account and returns a sentence that describes the result."""
         if action == "invite":
             return _link(accounts.invite(name, options["email"], Role(options["role"])))
         account = accounts.find(name)
@@ -93,7 +93,8 @@ class Command(NetmodesCommand):
 
 
 def _link(token: str) -> str:
-    """The line with a sign-in link, or only the link's path if no server of this data folder runs."""
+    """A line with the sign-in link for this token. If no server of this data folder runs, it contains only the link's
+    path."""
     address = served_address()
     if address is None:
         return f"Sign in (once, within an hour, after {configuration.COMMAND} up): /sign-in/?token={token}"

@@ -13,12 +13,12 @@ MAX_PRINTED = 100_000
 
 
 class Command(NetmodesCommand):
-    """Prints who did what, newest first; needs no engine and no root."""
+    """Prints the entries of the audit trail, newest first. Needs no engine and no root."""
 
     help = "Prints the audit trail: who did what, newest first."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds filters and the option for the output format."""
+        """Adds options for filters and the output format."""
         parser.add_argument("--account", default="", metavar="NAME", help="only entries of this account")
         parser.add_argument(
             "--action", default="", metavar="ACTION", help="only this action, such as “stop experiment”"
@@ -32,7 +32,7 @@ class Command(NetmodesCommand):
         form.add_argument("--csv", action="store_true", help="print CSV")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exits with 0, even without entries."""
+        """Prints the entries. Exits with 0, even if there are none."""
         self.migrate()
         chosen = AuditFilter(options["account"], options["action"], options["outcome"])
         trail = audit.read(chosen, max(0, min(options["limit"], MAX_PRINTED)))

@@ -14,12 +14,13 @@ from dashboard.management.commanding import FAILED, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Backs up the database, with ``--with-key`` also the secret key; no images, containers or private hosts."""
+    """Backs up the database and, with ``--with-key``, the secret key. Images, containers and private hosts are not
+    included."""
 
     help = "Writes a backup of the database into one file, while Netmodes runs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the file, and the option to include the secret key."""
+        """Adds the file and the option to include the secret key."""
         parser.add_argument("file", metavar="FILE", help="a new file, for example netmodes.backup")
         parser.add_argument(
             "--with-key", action="store_true", help="include the secret key, so that users stay signed in"
@@ -27,7 +28,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print backup/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exits with 0 if the file is complete, otherwise with 1 and the reason."""
+        """Writes the backup. Exits with 0 if the file is complete, otherwise with 1 and the reason."""
         target = Path(options["file"]).absolute()
         try:
             manifest = make_backup(target, configuration.data_dir(), with_key=options["with_key"])

@@ -1,4 +1,4 @@
-"""``./netmodes bench``: the benchmarks behind every figure in the documents."""
+"""``./netmodes bench``: runs the benchmarks behind every figure in the documents."""
 
 import os
 from datetime import UTC, datetime
@@ -45,7 +45,8 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print bench/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if every promise is kept, 1 if one is not or could not be measured, 2 for an unknown name."""
+        """Runs the benchmarks. Exits with 0 if every promise is kept, 1 if one is not or could not be measured, 2 for
+        an unknown name."""
         try:
             names = choose(options["names"])
         except KeyError as error:
@@ -66,7 +67,8 @@ class Command(NetmodesCommand):
             raise SystemExit(FAILED)
 
     def _choose(self, engine: str) -> None:
-        """Makes every private host of this process and of its children run this engine."""
+        """Sets the environment variables that make every private host of this process and its children run
+        ``engine``."""
         try:
             os.environ |= engine_settings(engine, configuration.data_dir(), self.say)
         except KeyError as error:

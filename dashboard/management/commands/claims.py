@@ -1,4 +1,4 @@
-"""``./netmodes claims``: runs statements about network modes here."""
+"""``./netmodes claims``: runs claims about network modes on this machine."""
 
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -22,12 +22,12 @@ from dashboard.store import claim_runs
 
 
 class Command(NetmodesCommand):
-    """Runs claims on this engine, or on private hosts if they change the machine."""
+    """Runs claims on this engine. Claims that would change the machine run on private hosts."""
 
     help = "Runs claims about network modes and prints the verdicts with the evidence."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the claims and the option for the output format."""
+        """Adds the claims to run and options for the output."""
         parser.add_argument("ids", nargs="*", metavar="ID", help="claims to run (default: all; see --list)")
         parser.add_argument("--list", action="store_true", help="list the claims without running them")
         parser.add_argument("--markdown", action="store_true", help="with --list: the table of docs/claims.md")
@@ -36,8 +36,8 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print claims/1, a list")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if every claim holds or cannot be tested here, 1 if one differs or something is left over, 2 for an
-        unknown id."""
+        """Runs the claims. Exits with 0 if each one holds or cannot be tested here, 1 if one differs or an object was
+        not removed, 2 for an unknown id."""
         try:
             claims = choose(all_claims(), options["ids"])
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""``./netmodes compare``: one experiment from the command line."""
+"""``./netmodes compare``: launches an experiment and prints the comparison."""
 
 import shutil
 from dataclasses import replace
@@ -20,7 +20,7 @@ FAILED_STATUSES = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatu
 
 
 def _arm(mode: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of an arm; options of a network are included only for modes that have the option."""
+    """The fields of an arm for the launch form. Includes options of a network only if the mode supports them."""
     arm = {"mode": mode, "command": options["command"]}
     if mode in NETWORK_DRIVERS:
         arm["networks"] = options["network"]
@@ -30,12 +30,12 @@ def _arm(mode: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 class Command(NetmodesCommand):
-    """Launches arms, compares them, cleans up."""
+    """Launches the arms of an experiment, compares them and removes them."""
 
     help = "Launches a container in several modes, compares them and cleans up."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the fields of the launch form."""
+        """Adds the fields of the launch form and options for the output."""
         parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, none, container:1 …")
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
         parser.add_argument("--port", default="80", help="port of the program in the container (default 80)")
@@ -60,7 +60,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print comparison/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if all arms run, 1 if one failed, 2 for an invalid experiment."""
+        """Runs the comparison. Exits with 0 if all arms run, 1 if one failed, 2 for an invalid experiment."""
         draft = parse_draft(
             {
                 "title": options["title"],

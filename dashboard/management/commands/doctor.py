@@ -1,4 +1,4 @@
-"""``./netmodes doctor``: what this engine and kernel support."""
+"""``./netmodes doctor``: shows what this engine and kernel support."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from dashboard.store.operations.storage import add_storage
 
 
 class Command(NetmodesCommand):
-    """Reports what the engine and the kernel support; changes nothing."""
+    """Reports what the engine and the kernel support. Changes nothing."""
 
     help = "Shows which modes this engine and kernel support, and why others are unavailable."
 
@@ -25,7 +25,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print doctor/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 1 if no engine answers."""
+        """Prints the report. Exits with 1 if no engine answers."""
         doctor = add_storage(self.run(self._examine))
         if options["json"]:
             self.print_json(doctor)

@@ -11,19 +11,19 @@ from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Checks the process of this data folder."""
+    """Checks whether the process of this data folder is healthy."""
 
     help = "Checks the lab or the pages of this data folder. Exit 0 if healthy, 1 if not."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the role and the port."""
+        """Adds options for the role and the port of the process."""
         parser.add_argument("--role", default=configuration.value("NETMODES_ROLE", "all"), help="all, web or lab")
         parser.add_argument(
             "--port", type=int, default=0, help="port of the pages (default: that of the running server)"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exits with 0 if the process is healthy, otherwise with 1 and the reason."""
+        """Runs the check. Exits with 0 if the process is healthy, otherwise with 1 and the reason."""
         try:
             role = parse_role(options["role"])
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""``./netmodes hosts``: private Docker hosts to practise on."""
+"""``./netmodes hosts``: manages private Docker hosts to practise on."""
 
 import asyncio
 import os
@@ -90,7 +90,7 @@ class Command(NetmodesCommand):
         """Replaces this process with a shell on the host, so that the terminal belongs to the shell alone."""
         host = next((host for host in private_host.list_hosts(configuration.data_dir()) if host.id == identity), None)
         if host is None:
-            raise CommandError(f"Unknown private host {identity}: see {configuration.COMMAND} hosts list.")
+            raise CommandError(f"Unknown private host {identity}. {configuration.COMMAND} hosts list shows all.")
         if sys.stdin.isatty():
             root = "an ordinary user of this machine" if host.owner else "root of this machine"
             self.say(f"Shell on private host {identity}. Root of this host is {root}.")
@@ -107,7 +107,7 @@ class Command(NetmodesCommand):
         unknown = set(options["ids"]) - {host.id for host in hosts}
         if unknown:
             raise CommandError(
-                f"Unknown private host {', '.join(sorted(unknown))}: see {configuration.COMMAND} hosts list."
+                f"Unknown private host {', '.join(sorted(unknown))}. {configuration.COMMAND} hosts list shows all."
             )
         chosen = [host for host in hosts if options["all"] or host.id in options["ids"]]
         await uninterrupted(stop_hosts(chosen))

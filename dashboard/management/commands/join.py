@@ -17,20 +17,22 @@ from dashboard.management.joining import ExchangeError, exchange
 
 
 class Command(NetmodesCommand):
-    """Exchanges a token for credentials."""
+    """Exchanges a join token for credentials, stores them, and starts the lab of this machine."""
 
-    help = "Joins an installation with a token of its Machines page, and starts the lab of this machine."
+    help = "Joins an installation with a token from its Machines page, and starts the lab of this machine."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the token, the machine's name and its labels."""
+        """Adds the token, and options for the machine's name and labels."""
         parser.add_argument("token", metavar="TOKEN", help="the token that the Machines page shows")
         parser.add_argument("--name", help="the name of this machine (default: its host name)")
-        parser.add_argument("--label", action="append", default=[], metavar="KEY=VALUE", help="may be repeated")
+        parser.add_argument(
+            "--label", action="append", default=[], metavar="KEY=VALUE", help="a label of this machine; may be repeated"
+        )
         parser.add_argument("--no-start", action="store_true", help="do not start the lab")
         add_privileged_hosts(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Joins. The lab then replaces this process."""
+        """Joins the installation. Then the lab replaces this process, unless ``--no-start`` is given."""
         require_root("The lab enters the network namespaces of containers, and")
         name = options["name"] or suggested_name(platform.node())
         try:
@@ -49,7 +51,7 @@ class Command(NetmodesCommand):
         configuration.store_joined(settings.DATA_DIR, received)
         self.say(f"This machine has joined {address} as {name}.")
         if options["no_start"]:
-            self.say(f"{configuration.COMMAND} lab starts its lab.")
+            self.say(f"Start its lab with {configuration.COMMAND} lab.")
             return
         privileged = ["--privileged-hosts"] if options["privileged_hosts"] else []
         os.execv(sys.executable, [sys.executable, sys.argv[0], "lab", *privileged])  # noqa: S606

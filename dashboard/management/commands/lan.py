@@ -1,4 +1,4 @@
-"""``./netmodes lan``: private hosts and neighbours on one LAN."""
+"""``./netmodes lan``: manages LANs of private hosts and neighbours."""
 
 import asyncio
 from typing import Any
@@ -38,15 +38,15 @@ def lan_json(lan: Lan) -> dict[str, Any]:
 
 
 def _find(name: str) -> Lan:
-    """The LAN with this name. Raises CommandError."""
+    """The LAN with this name. Raises CommandError if it does not exist."""
     lan = next((lan for lan in list_lans(configuration.data_dir()) if lan.name == name), None)
     if lan is None:
-        raise CommandError(f"Unknown LAN {name}: see {configuration.COMMAND} lan list.")
+        raise CommandError(f"Unknown LAN {name}. {configuration.COMMAND} lan list shows all.")
     return lan
 
 
 class Command(NetmodesCommand):
-    """Creates, lists, starts and removes LANs of private hosts."""
+    """Creates, lists, starts and removes LANs of private hosts, and forms a swarm of their hosts."""
 
     help = "Creates, lists, starts and removes LANs: private hosts and neighbours without Docker on one switch."
 
@@ -152,7 +152,7 @@ class Command(NetmodesCommand):
             raise CommandError("Name the LANs to remove, or use --all.", returncode=WRONG_USAGE)
         unknown = set(options["names"]) - {lan.name for lan in lans}
         if unknown:
-            raise CommandError(f"Unknown LAN {', '.join(sorted(unknown))}: see {configuration.COMMAND} lan list.")
+            raise CommandError(f"Unknown LAN {', '.join(sorted(unknown))}. {configuration.COMMAND} lan list shows all.")
         chosen = tuple(lan for lan in lans if options["all"] or lan.name in options["names"])
         await asyncio.gather(*(remove_lan(folder, lan) for lan in chosen))
         return chosen

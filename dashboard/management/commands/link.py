@@ -1,4 +1,4 @@
-"""``./netmodes link``: a one-time sign-in link for the running server."""
+"""``./netmodes link``: prints a one-time sign-in link for the running server."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from dashboard.store.operations import audit
 
 
 class Command(NetmodesCommand):
-    """Prints a new link; earlier links stay valid."""
+    """Prints a new sign-in link for the owner. Earlier links stay valid."""
 
     help = "Prints a one-time sign-in link for the running server of this data folder."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Prints the link; exits with status 1 if no server is running."""
+        """Prints the link. Exits with 1 if no server is running."""
         address = served_address()
         if address is None:
             message = f"No server runs from {configuration.data_dir()}. Start it with {configuration.COMMAND} up."

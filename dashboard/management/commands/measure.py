@@ -28,12 +28,12 @@ SLEEP = "sleep 86400"
 
 
 class Command(NetmodesCommand):
-    """Launches arms, measures every path between them and the machine, stores the result, cleans up."""
+    """Launches arms, measures every path between them and the machine, stores the result, and removes the arms."""
 
     help = "Measures the latency of each path of each mode."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds modes as for ``compare``, then options of the measurement."""
+        """Adds the modes, like ``compare``, and the options of the measurement."""
         parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, container:1 …")
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
         parser.add_argument("--port", default="8080", help="port inside the container (default 8080; http: 80)")
@@ -64,7 +64,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print measurement/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if something was measured, 1 if not, 2 for invalid options."""
+        """Runs the measurement. Exits with 0 if a path was measured, 1 if none was, 2 for invalid options."""
         probes, measuring = self._measurement_options(options)
         spec = self._spec(options, probes)
         require_root("Measuring inside network namespaces")

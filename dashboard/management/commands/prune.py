@@ -12,7 +12,8 @@ DAY_S = 86_400
 
 
 class Command(NetmodesCommand):
-    """Deletes ended measurements, experiments, claim runs and training sessions, links and sign-ins. Reports stay."""
+    """Deletes ended measurements, experiments, claim runs and training sessions, share links, sign-ins and audit
+    entries. Reports stay."""
 
     help = "Deletes ended data that is older than N days and shrinks the database file. Reports stay."
 
@@ -26,7 +27,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print prune/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0, even if nothing was old enough; 2 if N is not an age."""
+        """Deletes the data. Exits with 0, even if nothing was old enough; 2 if ``--days`` is not a valid number."""
         days = _parse_days(options["days"])
         self.migrate()
         pruned = prune(days * DAY_S, dry_run=options["dry_run"], kinds=options["only"] or KINDS)

@@ -1,4 +1,4 @@
-"""``./netmodes reap``: removes leftovers of Netmodes, nothing else."""
+"""``./netmodes reap``: removes what ended processes of Netmodes left behind, and nothing else."""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,12 +15,13 @@ from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Keeps what a running process uses, and everything without the label of Netmodes."""
+    """Removes leftovers of Netmodes. What a running process uses stays, as does everything without a label of
+    Netmodes."""
 
     help = "Removes containers, networks and private hosts that ended processes of Netmodes left behind."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds options for the objects that are removed, and for the output format."""
+        """Adds the option ``--all``, and the option for the output format."""
         parser.add_argument(
             "--all",
             action="store_true",
@@ -30,7 +31,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Prints what was removed; exit 1 if a removal failed."""
+        """Prints what was removed. Exits with 1 if something could not be removed."""
         require_root("Removing leftovers")
         if options["all"]:
             removed = self._reap_all()

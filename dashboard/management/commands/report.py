@@ -23,8 +23,8 @@ from dashboard.store.reports.saved import ImportResult
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The report with the content of an imported file: ``report`` is its id, ``digest`` the SHA-256 of its content.
-    ``existing``: it was there before, and nothing was stored."""
+    """The JSON result of an import. ``report`` is the id of the report with the file's content, ``digest`` the SHA-256
+    of that content. If ``existing`` is true, the report already existed, and nothing was stored."""
 
     report: str
     title: str
@@ -35,17 +35,17 @@ class Imported:
 
 
 class Command(NetmodesCommand):
-    """Lists, exports and imports reports; needs no engine and no root."""
+    """Lists, exports and imports reports. Needs no engine and no root."""
 
     help = "Lists, exports and imports saved reports."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds one parser per action."""
+        """Adds a subcommand for each action."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="list | export | import")
         lister = actions.add_parser("list", help="list saved reports, newest first")
         lister.add_argument("words", nargs="*", metavar="WORD", help="only reports that contain every word")
         lister.add_argument("--tag", action="append", default=[], help="only reports with this tag")
-        lister.add_argument("--archived", action="store_true", help="archived reports")
+        lister.add_argument("--archived", action="store_true", help="only archived reports")
         lister.add_argument("--page", type=int, default=1, metavar="N", help="page N, 50 reports each")
         lister.add_argument("--json", action="store_true", help="print one JSON document")
         exporter = actions.add_parser("export", help="write a report to stdout")
@@ -58,7 +58,7 @@ class Command(NetmodesCommand):
         importer.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exits with 0; 1 if there is no such report or the file is invalid; 2 for wrong usage."""
+        """Runs one action. Exits with 0; 1 if the report does not exist or the file is invalid; 2 for wrong usage."""
         self.migrate()
         {"list": self._list, "export": self._export, "import": self._import}[options["action"]](options)
 
@@ -109,7 +109,7 @@ class Command(NetmodesCommand):
 
 
 def _describe_origin(report: ListedReport) -> str:
-    """When the report was imported and from which file, or when it was saved."""
+    """A phrase that states when the report was imported and from which file, or when it was saved."""
     if report.imported_at is None:
         return f"saved on {moment_of(report.saved_at):%Y-%m-%d %H:%M} UTC"
     file = f" from {printable(report.imported_file)}" if report.imported_file else ""
@@ -117,7 +117,8 @@ def _describe_origin(report: ListedReport) -> str:
 
 
 def _read(name: str) -> bytes:
-    """The file, up to one byte beyond the limit. Raises CommandError."""
+    """The content of a file, or of stdin for ``-``. Reads at most one byte more than ``MAX_BYTES``. Raises
+    CommandError."""
     try:
         if name == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -128,7 +129,7 @@ def _read(name: str) -> bytes:
 
 
 def _write_whole(path: Path, document: bytes) -> None:
-    """Writes a file atomically, but a pipe or a device directly. Raises CommandError."""
+    """Writes a file atomically. A pipe or a device is written directly. Raises CommandError."""
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(document)

@@ -15,12 +15,12 @@ from dashboard.management.serving import served_addresses
 
 
 class Command(NetmodesCommand):
-    """Restores all or nothing, while Netmodes is stopped."""
+    """Restores a backup while Netmodes is stopped, either completely or not at all."""
 
     help = "Restores a backup into an empty data folder, or replaces the database there."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the file, and the options to replace a database or only check the backup."""
+        """Adds the file, and options to replace a database or only to check the backup."""
         parser.add_argument("file", metavar="FILE", help="a file that netmodes backup wrote")
         parser.add_argument(
             "--replace", action="store_true", help="replace an existing database and keep it beside the restored one"
@@ -29,7 +29,7 @@ class Command(NetmodesCommand):
         parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exits with 0 if the backup is restored, otherwise with 1 and the reason."""
+        """Restores or checks the backup. Exits with 0 on success, otherwise with 1 and the reason."""
         source = Path(options["file"]).absolute()
         if not options["check"] and (serving := served_addresses()):
             message = f"Netmodes is running at {', '.join(serving)}. Stop it first, then restore."

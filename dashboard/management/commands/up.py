@@ -30,16 +30,16 @@ from dashboard.management.serving import (
 
 
 class NoSuchAddressError(CommandError):
-    """The machine does not have the address to listen on."""
+    """The machine does not have the address on which the server is to listen."""
 
 
 class Command(NetmodesCommand):
-    """Serves pages, drives Docker, or both."""
+    """Serves pages, drives the Docker Engine, or both."""
 
     help = "Starts Netmodes and prints a one-time sign-in link."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the address, the port and the role."""
+        """Adds options for the address, the port and the role."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
         parser.add_argument(
@@ -69,7 +69,7 @@ class Command(NetmodesCommand):
         from dashboard.lab.lab_process import run_lab
 
         if is_lab_running():
-            message = f"Another lab is running from {configuration.data_dir()}."
+            message = f"Another lab is running from {configuration.data_dir()}. Stop it first."
             raise CommandError(message, returncode=FAILED)
         self.migrate()
 
@@ -109,11 +109,14 @@ class Command(NetmodesCommand):
             interrupts.ignore()
             self.say("Netmodes has stopped.")
         except BlockingIOError:
-            message = f"Another server is starting from {configuration.data_dir()}."
+            message = (
+                f"Another server is starting from {configuration.data_dir()}. Wait until it has started, or stop it."
+            )
             raise CommandError(message, returncode=FAILED) from None
 
     def _find_web_user(self) -> WebUser | None:
-        """The user that serves the pages. Warns and returns None if this machine cannot confine a process."""
+        """The user as which the web process runs. If this machine cannot confine a process, prints a warning and
+        returns None."""
         from dashboard.management.pages.sandbox import find_refusal
         from dashboard.management.pages.web_process import find_user
 
@@ -139,7 +142,7 @@ class Command(NetmodesCommand):
             server.run(sockets=listening)
 
     def _serve_apart(self, listening: list[socket.socket], url: str, user: WebUser) -> None:
-        """Runs the lab in this process, and serves pages in a process of an ordinary user."""
+        """Runs the lab in this process, and serves pages in a process that runs as an ordinary user."""
         from dashboard.management.pages.lab_and_pages import run_lab_and_pages
         from dashboard.management.pages.starter import StarterError
         from dashboard.management.pages.web_process import WebProcess, WebProcessError
@@ -156,7 +159,7 @@ class Command(NetmodesCommand):
             raise CommandError(str(error), returncode=FAILED) from None
 
     def _print_link(self, url: str, link: str) -> None:
-        """Prints the address and a link, once the server has started."""
+        """Prints the address and the sign-in link. Called once the server has started."""
         self.stdout.write(f"Netmodes is running at {url}")
         self.stdout.write(link)
         if configuration.value("NETMODES_ROLE") != Role.WEB:
@@ -165,7 +168,8 @@ class Command(NetmodesCommand):
         notify_service_manager("READY=1")
 
     def _is_running(self) -> bool:
-        """Whether a server runs already; prints its address and a new link, since the first link may be lost."""
+        """Whether a server of this data folder runs already. If so, prints its address and a new link, because the
+        first link may be lost."""
         address = served_address()
         if address is None:
             return False
@@ -174,8 +178,9 @@ class Command(NetmodesCommand):
         return True
 
     def _listen(self, host: str, port: int) -> list[socket.socket]:
-        """The listening sockets, opened first so that a port in use is reported at once. On loopback there is one for
-        each address family: browsers try the own name at ::1 first, and another program there would get our cookies."""
+        """Opens the listening sockets, before anything else starts, so that a port in use is reported at once. On
+        loopback there is one for each address family: browsers try the own name at ::1 first, and another program there
+        would get our cookies."""
         listening = [self._bind(host, port)]
         other = {"127.0.0.1": "::1", "localhost": "::1", "0.0.0.0": "::1", "::1": "127.0.0.1"}.get(host)  # noqa: S104
         if other and settings.OWN_NAME:
@@ -184,7 +189,8 @@ class Command(NetmodesCommand):
         return listening
 
     def _bind(self, host: str, port: int) -> socket.socket:
-        """A listening socket; NoSuchAddressError if the machine does not have the address."""
+        """Opens a listening socket. Raises NoSuchAddressError if the machine does not have the address, and
+        CommandError if the port is in use."""
         shown = f"[{host}]" if ":" in host else host
         try:
             listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)

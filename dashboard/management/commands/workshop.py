@@ -1,4 +1,4 @@
-"""``./netmodes workshop``: validates a workshop's folder, and lists the workshops."""
+"""``./netmodes workshop``: validates the folder of a workshop, or lists the workshops."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from dashboard.management.commanding import FAILED, NetmodesCommand
 
 
 def as_json(parsed: ParsedWorkshop) -> dict[str, Any]:
-    """A workshop in JSON, or its problems."""
+    """The fields of a workshop for a JSON document, or the problems of its folder."""
     workshop = parsed.workshop
     return {
         "ok": workshop is not None,

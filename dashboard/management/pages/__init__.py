@@ -1,1 +1,2 @@
-"""The processes of ``up``: pages are served by the lab's process, or by one of an ordinary user."""
+"""The processes of ``./netmodes up``. Pages are served by the lab's process or by a separate one of an ordinary
+user."""

@@ -1,4 +1,4 @@
-"""Runs ``up`` for root: the lab in this process, the pages in a process of an ordinary user."""
+"""Runs ``./netmodes up`` for root: the lab in this process, the pages in a process that runs as an ordinary user."""
 
 import asyncio
 import signal
@@ -24,8 +24,9 @@ from dashboard.store.database import limit_waiting
 async def run_lab_and_pages(
     data_dir: Path, web: WebProcess, say: Callable[[str], None], on_ready: Callable[[], None]
 ) -> None:
-    """Runs until Ctrl-C, SIGTERM or the end of the terminal, then stops all experiments. Further signals print a
-    warning; after a few seconds another one aborts and leaves experiments running. Raises WebProcessError."""
+    """Runs the lab and the web process until Ctrl-C, SIGTERM or the end of the terminal, then stops all experiments.
+    ``on_ready`` is called once, when pages are served. Further signals print a warning with ``say``; after a few
+    seconds, another signal aborts and leaves experiments running. Raises WebProcessError."""
     connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()

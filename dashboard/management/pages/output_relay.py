@@ -1,6 +1,6 @@
-"""Prints what the web process writes, without giving it the terminal.
+"""Prints what the web process writes, so that the web process needs no access to the terminal.
 
-With a descriptor of root's terminal, the process could read what root types and control the terminal.
+With a descriptor of root's terminal, it could read what root types, and control the terminal.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ PREFIX = "web: "
 
 
 class OutputRelay:
-    """The lab's end of a pipe. ``say`` prints a line."""
+    """Reads from a pipe what the web process writes into it, and prints each line with ``say``."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -32,13 +32,13 @@ class OutputRelay:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """Prints lines from now on, in this loop."""
+        """Starts printing lines, in the running event loop."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._loop.add_reader(self._reading, self._relay)
 
     def flush(self) -> None:
-        """Prints all remaining output, including an incomplete line, once the process has ended."""
+        """Prints all remaining output, including an incomplete line. Call it once the web process has ended."""
         for _ in range(PIPE_BYTES // CHUNK_BYTES + 1):
             if not self._read():
                 break
@@ -47,7 +47,7 @@ class OutputRelay:
             self._rest = b""
 
     def stop(self) -> None:
-        """Stops printing. Call it in the loop in which ``start`` was called."""
+        """Stops printing. Call it in the event loop in which ``start`` was called."""
         if self._timer is not None:
             self._timer.cancel()
         if self._loop is not None:
@@ -55,12 +55,12 @@ class OutputRelay:
             self._loop = self._timer = None
 
     def close(self) -> None:
-        """Prints the rest and closes the pipe."""
+        """Prints the remaining output and closes the reading end of the pipe."""
         self.flush()
         os.close(self._reading)
 
     def close_writing(self) -> None:
-        """Closes the lab's copy of the other end, once the process has inherited it."""
+        """Closes the lab's copy of the writing end. Call it once the web process has inherited that end."""
         os.close(self.writing)
 
     def _relay(self) -> None:
@@ -71,7 +71,7 @@ class OutputRelay:
             self._timer = self._loop.call_later(PAUSE_S, self._loop.add_reader, self._reading, self._relay)
 
     def _read(self) -> bool:
-        """Prints the lines of the next chunk; returns whether there was one."""
+        """Reads the next chunk and prints its complete lines. Returns whether there was one."""
         try:
             chunk = os.read(self._reading, CHUNK_BYTES)
         except BlockingIOError:

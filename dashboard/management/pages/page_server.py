@@ -1,4 +1,4 @@
-"""The HTTP server of ``up``, in the process of the lab or in one of an ordinary user."""
+"""The HTTP server of ``./netmodes up``. It runs in the lab's process or in a separate one of an ordinary user."""
 
 import asyncio
 import logging
@@ -21,8 +21,8 @@ STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds 
 
 
 def is_printed(record: logging.LogRecord) -> bool:
-    """Whether a message of uvicorn is printed. Tracebacks of requests that are cancelled because the server stops are
-    not; a sentence gives their number."""
+    """Whether a message of uvicorn is printed; a logging filter. Tracebacks of requests that were cancelled because the
+    server stops are not printed. Replaces uvicorn's message with their number by a sentence."""
     if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
     if str(record.msg).startswith("Cancel %s running task"):
@@ -31,7 +31,7 @@ def is_printed(record: logging.LogRecord) -> bool:
 
 
 def server_config() -> uvicorn.Config:
-    """The settings of the server. The caller passes the listening socket."""
+    """The configuration of uvicorn. It contains no address, because the caller passes listening sockets."""
     config = uvicorn.Config(
         application,
         log_level="warning",
@@ -50,7 +50,8 @@ def server_config() -> uvicorn.Config:
 
 
 class PageServer(uvicorn.Server):
-    """Serves pages. It calls ``on_started`` once it does, and ``say`` for messages."""
+    """The uvicorn server of the pages. It calls ``on_started`` once it serves pages, and ``say`` with messages to
+    print."""
 
     def __init__(self, on_started: Callable[[], None], say: Callable[[str], None]) -> None:
         super().__init__(server_config())
@@ -59,8 +60,8 @@ class PageServer(uvicorn.Server):
         self._is_warned = False
 
     def handle_exit(self, sig: int, _frame: FrameType | None) -> None:
-        """Ends the server, even while it starts. Further signals print a warning, because an abort would leave
-        containers behind. After a few seconds another Ctrl-C aborts."""
+        """Handles a signal: ends the server, even while it starts. Further signals only print a warning, because an
+        abort would leave containers behind. After a few seconds, another Ctrl-C aborts."""
         if interrupts.is_first(sig):
             self.should_exit = True
             service.abort_start()
@@ -69,7 +70,7 @@ class PageServer(uvicorn.Server):
             self._say(STOPPING)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts uvicorn."""
+        """Starts uvicorn, then limits garbage and calls ``on_started``."""
         await super().startup(sockets)
         limit_garbage()
         if self.started and not self.should_exit:
@@ -77,6 +78,6 @@ class PageServer(uvicorn.Server):
 
 
 def serve(listening: list[socket.socket], link: socket.socket) -> None:
-    """Serves pages for the lab at the other end of the link, until SIGTERM."""
+    """Serves pages until SIGTERM. ``link`` is the socket to the lab, which runs in another process."""
     service.link = link
     PageServer(service.report_ready, lambda _text: None).run(sockets=listening)

@@ -1,7 +1,7 @@
-"""Confines this process: it becomes an ordinary user that sees few files.
+"""Confines this process: it continues as an ordinary user that sees few files.
 
-``confine`` creates a mount namespace with a root that contains only the paths of a ``Sandbox``, drops all capabilities
-and loads a filter of system calls.
+``confine`` creates a mount namespace whose root contains only the paths of a ``Sandbox`` and system folders, drops all
+capabilities and loads a filter of system calls.
 """
 
 import ctypes
@@ -34,12 +34,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class RefusedError(Exception):
-    """The process cannot be confined; ``str()`` is a message for the user."""
+    """The process cannot be confined. ``str()`` is a message for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """The user that a process becomes, and the files that it may read and write."""
+    """The user as which a confined process continues, and the files that it may read and write."""
 
     user: WebUser
     #: Files and folders that the process may read.
@@ -66,7 +66,8 @@ def _mount(source: str, target: Path, kind: str, flags: int, data: str = "") -> 
 
 
 def mounts_at_and_below(path: Path, mountinfo: bytes) -> dict[Path, int]:
-    """The mounts at and below ``path``, with their attributes (proc_pid_mountinfo(5)); outer ones first."""
+    """The mounts at and below ``path`` with their mount flags, outer ones first. ``mountinfo`` is the content of a file
+    as in proc_pid_mountinfo(5)."""
     found: dict[Path, int] = {}
     for line in mountinfo.splitlines():
         _, _, _, _, encoded, options, *_ = line.split(b" ")
@@ -77,14 +78,15 @@ def mounts_at_and_below(path: Path, mountinfo: bytes) -> dict[Path, int]:
 
 
 def _set_attributes(path: Path, attributes: int) -> None:
-    """Adds attributes to the mount at ``path`` and to those below it, one by one: mount_setattr(2) is missing before
-    Linux 5.12."""
+    """Adds mount flags to the mount at ``path`` and to those below it. This is done one by one, because
+    mount_setattr(2) is missing before Linux 5.12."""
     for point, present in mounts_at_and_below(path, Path("/proc/self/mountinfo").read_bytes()).items():
         _mount("none", point, "", _BIND | _REMOUNT | present | attributes)
 
 
 def _show(path: Path, attributes: int) -> None:
-    """Shows a file or folder of the machine at the same path of the new root."""
+    """Makes a file or folder of the machine visible at the same path of the new root, with these mount flags. A
+    symbolic link is copied."""
     target = _inside(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink():
@@ -111,12 +113,12 @@ def _make_folder(path: Path, kind: str, flags: int, options: str) -> None:
 
 
 def _outermost(paths: set[Path]) -> list[Path]:
-    """The paths that are not below another one: a folder is shown with everything below it."""
+    """The paths that are not below another of them. A folder becomes visible with everything below it."""
     return sorted(path for path in paths if paths.isdisjoint(path.parents))
 
 
 def make_root(sandbox: Sandbox) -> None:
-    """Creates the new root and enters it."""
+    """Creates the new root with everything that the sandbox makes visible, and makes it the root of this process."""
     os.unshare(os.CLONE_NEWNS | os.CLONE_NEWIPC)
     _mount("none", Path("/"), "", _REC | _PRIVATE)
     for path, kind, flags, options in (
@@ -145,7 +147,8 @@ def make_root(sandbox: Sandbox) -> None:
 
 
 def drop_privileges(user: WebUser) -> None:
-    """Becomes the user and gives up all capabilities permanently. This process then ends when its parent ends."""
+    """Continues as the user and gives up all capabilities permanently. From then on, this process ends when its parent
+    ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _call("no_new_privs", _libc.prctl, _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _call("ambient capabilities", _libc.prctl, _PR_CAP_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)
@@ -164,7 +167,8 @@ def drop_privileges(user: WebUser) -> None:
 
 
 def require_readable(paths: Iterable[Path], hint: str) -> None:
-    """Raises RefusedError, with the command to type (``hint``), if the user cannot read one of these files."""
+    """Raises RefusedError if this process cannot read one of these files. The message contains ``hint``, the command
+    that makes them readable."""
     for path in paths:
         try:
             os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
@@ -173,7 +177,8 @@ def require_readable(paths: Iterable[Path], hint: str) -> None:
 
 
 def replace_environment(variables: Mapping[str, str]) -> None:
-    """Replaces the environment and overwrites the old one, which a forked process has inherited from its parent."""
+    """Replaces the environment variables of this process, and overwrites the old values in memory. A forked process has
+    inherited them from its parent."""
     strings = ctypes.POINTER(ctypes.c_void_p).in_dll(_libc, "environ")
     number = 0
     while strings and (address := strings[number]) is not None:
@@ -190,7 +195,8 @@ def replace_environment(variables: Mapping[str, str]) -> None:
 
 
 def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
-    """Confines this process, which must have one thread only. Raises RefusedError."""
+    """Confines this process, which must have only one thread. ``environment`` becomes its environment. Raises
+    RefusedError."""
     os.umask(0o022)
     try:
         make_root(sandbox)
@@ -203,8 +209,8 @@ def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
 
 
 def find_refusal(user: WebUser) -> str:
-    """The reason why this machine cannot confine a process, found by a trial in a fork; empty if it can. AppArmor, for
-    example, may refuse mounts in a container; the root of chroot(2) or of an initramfs cannot be replaced."""
+    """The reason why this machine cannot confine a process; empty if it can. Tries it in a forked process. For example,
+    AppArmor may refuse mounts in a container, and the root of chroot(2) or of an initramfs cannot be replaced."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -1,9 +1,9 @@
-"""Forks the web process from a process that has only imported the code.
+"""Forks the web process from a process that has only imported the code, the starter.
 
 A second interpreter would import all modules again, which takes as much processor time as the rest of the start. The
 lab itself must not fork: it has threads, an event loop and database connections, and SQLite keeps their locks in memory
-too (sqlite.org, "How To Corrupt An SQLite Database File", 2.6). ``up`` therefore forks a starter before it has any of
-these. Each web process is forked from the starter, also after a crash.
+too (sqlite.org, "How To Corrupt An SQLite Database File", 2.6). Therefore ``./netmodes up`` forks the starter before it
+has any of these. Each web process is forked from the starter, also after a crash.
 """
 
 import asyncio
@@ -42,19 +42,19 @@ type Work = Callable[[list[socket.socket]], int]
 
 
 class StarterError(Exception):
-    """The starter has ended."""
+    """The web process cannot be started, or the starter has ended. ``str()`` is a sentence."""
 
 
 class ForkRefusedError(StarterError):
-    """The kernel refuses a new process at present; the starter still runs."""
+    """The kernel refuses a new process at present. The starter still runs."""
 
 
 class Starter:
-    """The lab's end of the starter; its methods raise StarterError. At most one web process runs at a time."""
+    """Controls the starter from the lab's process. At most one web process runs at a time."""
 
     def __init__(self, work: Work, output: int) -> None:
-        """Forks the starter. This process must have one thread and no connection to the database. ``output`` is the
-        descriptor to which processes print."""
+        """Forks the starter. This process must have only one thread and no connection to the database. ``work`` is what
+        each web process runs; ``output`` is the descriptor to which it prints. Raises StarterError."""
         connections.close_all()
         if threading.active_count() > 1:
             raise StarterError("The web process cannot be started: the lab already has threads.")
@@ -70,8 +70,8 @@ class Starter:
         theirs.close()
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Starts a process with these sockets, after the previous one has ended. Raises ForkRefusedError if a later
-        attempt may succeed."""
+        """Starts a web process with these sockets. The previous one must have ended. Raises ForkRefusedError if a later
+        attempt may succeed, otherwise StarterError."""
         try:
             self._control.settimeout(START_S)
             socket.send_fds(self._control, [b"start"], [passed.fileno() for passed in sockets])
@@ -90,13 +90,14 @@ class Starter:
         (self._pidfd,) = descriptors
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Sends a signal to the process, if it still runs."""
+        """Sends a signal to the web process, if it still runs."""
         if self._pidfd is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
     async def wait(self) -> int:
-        """Waits for the process to end; returns its exit status."""
+        """Waits for the web process to end, and returns its exit status. Raises StarterError if the starter ends
+        first."""
         status = await asyncio.get_running_loop().sock_recv(self._control, _STATUS.size)
         if len(status) != _STATUS.size:
             raise StarterError("The process that starts the web process has ended.")
@@ -104,7 +105,7 @@ class Starter:
         return int(_STATUS.unpack(status)[0])
 
     def close(self) -> None:
-        """Kills the process if it still runs, and ends the starter."""
+        """Kills the web process if it still runs, and ends the starter."""
         self.send_signal(signal.SIGKILL)
         self._forget()
         self._control.close()
@@ -118,7 +119,8 @@ class Starter:
 
 
 def _end_with(work: Callable[[], int]) -> None:
-    """Ends this forked process with the result of ``work``, without running the cleanup code of its parent."""
+    """Calls ``work`` and ends this forked process with its result as exit status. Skips the cleanup code that is
+    inherited from the parent."""
     status = 1
     try:
         status = work()
@@ -133,8 +135,8 @@ def _end_with(work: Callable[[], int]) -> None:
 
 
 def _set_up(name: str, kept: Iterable[int]) -> None:
-    """Names this process, closes the descriptors that it does not need, and makes it end with the thread that forked
-    it."""
+    """Sets the name of this process and closes all descriptors except ``kept``. Makes the process end together with the
+    thread that forked it."""
     _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)
     close_descriptors(kept)
@@ -187,9 +189,9 @@ def _wait_for_orders(control: socket.socket, output: int, lab: int, work: Work) 
 
 
 def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> tuple[int, int]:
-    """Forks a process as the first one of a new PID namespace, so that it can neither see nor signal processes of the
-    machine; returns its pid and a descriptor. The namespace of the previous process ended with it (pid_namespaces(7)).
-    Raises OSError."""
+    """Forks a process that runs ``work`` as the first one of a new PID namespace, so that it can neither see nor signal
+    processes of the machine. Returns its pid and a pidfd. ``machine`` is a descriptor of the machine's PID namespace;
+    the namespace of the previous process ended with that process (pid_namespaces(7)). Raises OSError."""
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)
     pid = os.fork()

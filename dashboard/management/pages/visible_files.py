@@ -1,4 +1,4 @@
-"""The files that the web process can see: the code, its Python interpreter, and the database."""
+"""Determines the files that the web process can see: the code, its Python interpreter, and the database."""
 
 import os
 import shlex
@@ -24,14 +24,14 @@ CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CE
 
 
 def database_paths() -> tuple[Path, ...]:
-    """The database file, and the files that SQLite keeps beside it (WAL)."""
+    """The paths of SQLite's database file and of the files that SQLite creates beside it (WAL)."""
     database = Path(settings.DATABASES["default"]["NAME"]).resolve()
     return tuple(Path(f"{database}{suffix}") for suffix in ("", "-wal", "-shm"))
 
 
 class DatabaseFiles:
-    """Gives the database files to a user. It keeps a connection open so that SQLite neither removes nor replaces the
-    files beside the database, which the sandbox mounts one by one (sqlite.org, "WAL-mode File Format", 1.3)."""
+    """Makes a user the owner of SQLite's files. Keeps a connection open, so that SQLite neither removes nor replaces
+    the files beside the database: the sandbox mounts them one by one (sqlite.org, "WAL-mode File Format", 1.3)."""
 
     def __init__(self, user: WebUser) -> None:
         configuration.keep_private(Path(settings.DATABASES["default"]["NAME"]))
@@ -52,7 +52,7 @@ class DatabaseFiles:
 
 
 def symlinks(path: Path) -> Iterator[Path]:
-    """The path and the targets that it leads to, as long as these are symbolic links."""
+    """Yields ``path`` if it is a symbolic link, then its target if that is one, and so on."""
     for _ in range(40):  # as many as the kernel follows (path_resolution(7))
         if not path.is_symlink():
             return
@@ -61,15 +61,15 @@ def symlinks(path: Path) -> Iterator[Path]:
 
 
 def code_folders() -> list[Path]:
-    """The folders of the code and of the Python environment. A checkout is not shown as a whole: a running server does
-    not need its data folder, history and tests."""
+    """The folders of the code and of the Python environment. Not the whole checkout, because a running server does not
+    need its data folder, history and tests."""
     package = Path(configuration.__file__).resolve().parent
     beside = [] if configuration.INSTALLED else [configuration.BASE / name for name in FOLDERS]
     return [package, *(folder for folder in beside if folder.is_dir()), Path(sys.prefix)]
 
 
 def python_paths() -> set[Path]:
-    """The paths of the interpreter and its modules, without the code."""
+    """The paths of the Python interpreter and its modules, without Netmodes' own code."""
     package = Path(configuration.__file__).resolve().parent
     interpreter = Path(sys.executable)
     paths = {Path(sys.base_prefix), interpreter.resolve().parent.parent, *symlinks(interpreter)}
@@ -80,7 +80,8 @@ def python_paths() -> set[Path]:
 
 
 def certificate_variables(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables that name certificates, with absolute paths, because the web process has another current folder."""
+    """The environment variables that name certificates. Their paths are made absolute, because the web process has
+    another current folder."""
     return {
         name: os.pathsep.join(str(Path(path).absolute()) for path in variables[name].split(os.pathsep) if path)
         for name in CERTIFICATES
@@ -89,20 +90,20 @@ def certificate_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def certificate_paths() -> set[Path]:
-    """The paths that the variables of ``CERTIFICATES`` name."""
+    """The paths in the environment variables that name certificates."""
     named = certificate_variables(os.environ).values()
     return {Path(path) for value in named for path in value.split(os.pathsep)}
 
 
 def with_targets(paths: set[Path]) -> set[Path]:
-    """The paths, and the targets of those that are symbolic links."""
+    """The paths as absolute ones, together with the targets of those that are symbolic links."""
     links = {link.parent / link.readlink() for path in paths for link in symlinks(path)}
     return {Path(os.path.normpath(path.absolute())) for path in paths | links} | {path.resolve() for path in paths}
 
 
 def make_workshops_folder(path: Path) -> None:
-    """Creates the folder for the user's own workshops if it does not exist: a folder created later would not be
-    visible. Raises RefusedError."""
+    """Creates the folder for the user's own workshops if it does not exist, because the web process could not see a
+    folder that is created later. Raises RefusedError."""
     if path.exists():
         return
     if path.is_symlink():
@@ -115,7 +116,7 @@ def make_workshops_folder(path: Path) -> None:
 
 
 def web_sandbox(user: WebUser) -> Sandbox:
-    """The sandbox of the web process. Raises RefusedError."""
+    """Returns the sandbox for the web process. Also creates the folder for workshops. Raises RefusedError."""
     data = configuration.data_dir()
     own = data / "workshops"
     make_workshops_folder(own)

@@ -1,7 +1,8 @@
-"""The web process of a lab that was started by root: it serves pages as an ordinary user.
+"""The web process of a lab that was started by root. It serves pages as an ordinary user.
 
-Root creates its listening socket and its socket to the lab, gives its user access to the database files, and starts it
-(``starter``) in a sandbox (``sandbox``). If it ends, it is started again. It ends with the lab.
+The lab, as root, creates the listening sockets and the socket between the two processes, and gives the user of the web
+process access to the database files. Then the lab starts the web process (``starter``) in a sandbox (``sandbox``), and
+starts it again if it ends. The web process ends with the lab.
 """
 
 import asyncio
@@ -47,21 +48,22 @@ PASSED_NAMES = frozenset(
 
 
 class WebProcessError(Exception):
-    """The process cannot be started; the reason is on standard error."""
+    """The web process cannot be started. ``str()`` is the reason, unless the process itself has printed it."""
 
 
 class ResourcesExhaustedError(WebProcessError):
-    """The process cannot be started at present: the machine lacks memory, processes or file descriptors."""
+    """The web process cannot be started at present, because the machine lacks memory, processes or file descriptors."""
 
 
 def is_apart() -> bool:
-    """Whether a separate process serves the pages: root has started a lab with a database file."""
+    """Whether a separate process serves the pages: if root starts Netmodes with SQLite."""
     database = settings.DATABASES["default"]["ENGINE"]
     return database == "django.db.backends.sqlite3" and os.geteuid() == 0
 
 
 def find_user(folder: Path) -> WebUser:
-    """The user that the process runs as. Raises LookupError."""
+    """Chooses the user as which the web process runs, from the owner of the data folder and the accounts of this
+    machine. Raises LookupError."""
     found = folder.stat()
     accounts = pwd.getpwall()
     # The folder's group is arbitrary: an owner that has an account gets the account's group.
@@ -72,7 +74,8 @@ def find_user(folder: Path) -> WebUser:
 
 
 def environment() -> dict[str, str]:
-    """The environment of the process. Secrets in files are read here, because the process cannot read the files."""
+    """The environment variables for the web process. Secrets that are stored in files are read here, because the web
+    process cannot read these files."""
     passed = {
         name: value
         for name, value in os.environ.items()
@@ -88,7 +91,8 @@ def environment() -> dict[str, str]:
 
 
 def serve_confined(user: WebUser, sockets: list[socket.socket]) -> int:
-    """Runs the web process; returns its exit status."""
+    """Confines this process and serves pages in it. ``sockets`` are the socket to the lab and the listening sockets.
+    Returns the exit status."""
     link, *listening = sockets
     variables = environment()
     try:
@@ -101,10 +105,10 @@ def serve_confined(user: WebUser, sockets: list[socket.socket]) -> int:
 
 
 class WebProcess:
-    """Starts, supervises and ends the web process."""
+    """Starts, supervises and ends the web process. The methods are called in the lab's process."""
 
     def __init__(self, listening: Sequence[socket.socket], user: WebUser, say: Callable[[str], None]) -> None:
-        """Forks its starter. ``say`` prints a line. Raises StarterError."""
+        """Forks the starter of the web process. ``say`` prints a line. Raises StarterError."""
         self._listening = listening
         self._user = user
         self._say = say
@@ -118,8 +122,8 @@ class WebProcess:
         self._is_ready = self._is_stopping = False
 
     def start(self) -> None:
-        """Starts the process, after the previous one has ended and the database was migrated. Requires a running loop.
-        Raises WebProcessError."""
+        """Starts the web process. The previous one must have ended, and the database must be migrated. Requires a
+        running event loop. Raises WebProcessError."""
         try:
             if self._database is None:
                 self._database = DatabaseFiles(self._user)
@@ -143,9 +147,10 @@ class WebProcess:
         self._ended = asyncio.get_running_loop().create_task(self._starter.wait(), name="web-process")
 
     async def run(self, server: LinkServer, on_ready: Callable[[], None]) -> None:
-        """Handles the calls of the process, and starts it again whenever it ends, until ``stop``. ``on_ready`` is
-        called each time it begins to serve pages. Raises WebProcessError if it cannot be started. Once it has served
-        pages, a lack of memory or processes is not an error: the start is repeated."""
+        """Handles the calls of the web process with ``server``, and starts the process again whenever it ends, until
+        ``stop``. ``on_ready`` is called each time the process begins to serve pages. Raises WebProcessError if the
+        process cannot be started. Once it has served pages, a lack of memory or processes is not an error, and the
+        start is repeated."""
         pause_s, was_ready = FIRST_PAUSE_S, False
 
         def note_ready() -> None:
@@ -175,7 +180,7 @@ class WebProcess:
                     self._say(f"{error} Trying again in {pause_s:.1f} seconds.")
 
     async def _end(self) -> int:
-        """Waits for the process to end; kills it after ``STOP_S``. Returns the exit status."""
+        """Waits for the web process to end, and kills it after ``STOP_S``. Returns its exit status."""
         if self._ended is None:
             return 0
         await asyncio.wait([self._ended], timeout=STOP_S)
@@ -190,7 +195,8 @@ class WebProcess:
             self._output.flush()
 
     async def stop(self) -> None:
-        """Stops listening and ends the process. If it already serves pages, it has time to close its connections."""
+        """Closes the listening sockets and ends the web process. If it already serves pages, it has time to close its
+        connections."""
         self._is_stopping = True
         for listening in self._listening:
             listening.close()
@@ -200,7 +206,7 @@ class WebProcess:
         self._output.stop()
 
     def close(self) -> None:
-        """Kills the process if it still runs, and closes the database."""
+        """Kills the web process if it still runs, and closes the connection to the database."""
         self._starter.close()
         self._output.close()
         if self._link is not None:

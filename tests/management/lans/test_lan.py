@@ -60,8 +60,8 @@ def test_a_lan_is_created_listed_and_removed(nowhere: Terminal) -> None:
         (("create", "office", "--hosts", "99"), 2, "The number of hosts must be from 1 to 8, not 99."),
         (("create", "office", "--mtu", "5"), 2, "The MTU must be from 1280 to 65535, not 5."),
         (("remove",), 2, "Name the LANs to remove, or use --all."),
-        (("remove", "nothing"), 1, "Unknown LAN nothing: see"),
-        (("start", "nothing"), 1, "Unknown LAN nothing: see"),
+        (("remove", "nothing"), 1, "Unknown LAN nothing. "),
+        (("start", "nothing"), 1, "Unknown LAN nothing. "),
     ],
 )
 def test_wrong_usage_is_answered_with_a_sentence(
