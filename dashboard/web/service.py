@@ -100,7 +100,7 @@ class Service(Supervisor):
         if machine is None:
             return self._remote
         if self.labs is None:
-            raise LabUnavailableError("This process reaches no other machine: it does not use NATS.")
+            raise LabUnavailableError("This process cannot reach other machines, because it does not use NATS.")
         return self.labs.of(machine)
 
     def missing(self) -> str:

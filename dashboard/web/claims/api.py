@@ -52,7 +52,7 @@ def runs(request: HttpRequest, session: str = "") -> HttpResponse:
 @router.post(
     "/claims/runs",
     response={201: Started, 400: Refusal, 409: Refusal},
-    summary="Run claims, all if none is named",
+    summary="Run the named claims, or all",
 )
 def create(request: HttpRequest, body: RunIn) -> Any:
     """Queues the run and returns at once. Follow the run at ``/api/claims/runs/ID``."""
@@ -63,7 +63,9 @@ def create(request: HttpRequest, body: RunIn) -> Any:
     return Status(201, {"id": run, "url": f"/claims/runs/{run}/"})
 
 
-@router.get("/claims/runs/{identity}", response={404: Refusal}, summary="A run: its progress, and claims/1")
+@router.get(
+    "/claims/runs/{identity}", response={404: Refusal}, summary="A run: its progress and its results (claims/1)"
+)
 def one_run(request: HttpRequest, identity: str) -> Any:
     """Returns a run and its progress. ``claims`` contains the claims that have been executed so far."""
     found = claim_runs.load_run(identity)

@@ -136,7 +136,7 @@ def run_question(request: HttpRequest, name: str) -> HttpResponse:
         )
     wanted = request.POST.get("claim", "")
     if wanted and wanted not in question.claims:
-        sentence = _("The question has no such claim: choose one from the list.")
+        sentence = _("The question has no such claim. Choose one from the list.")
         return refuse(request, 400, _("That claim does not exist"), sentence, back="/questions/")
     try:
         start_run([wanted] if wanted else question.claims, request.user.pk)

@@ -141,14 +141,14 @@ async def doctor(request: HttpRequest) -> HttpResponse:
 @api.get(
     "/schemas/{name}/{version}",
     tags=["engine"],
-    summary="The JSON Schema of a shape",
+    summary="The JSON Schema of a document type",
     response={200: dict, 404: Refusal},
 )
 def schemas(request: HttpRequest, name: str, version: str) -> Any:
     """Returns a JSON schema, for example ``/api/schemas/comparison/1``."""
     shape = f"{name}/{version}"
     if shape not in DOCUMENT_TYPES:
-        return Status(404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(DOCUMENT_TYPES)}."})
+        return Status(404, {"detail": f"There is no document type “{shape[:60]}”: choose {', '.join(DOCUMENT_TYPES)}."})
     return Status(200, schema_of(shape))
 
 
@@ -193,7 +193,7 @@ def _comparison(identity: str, at: int | None) -> Comparison:
     return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
 
 
-@api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page receives them")
+@api.get("/experiments/{identity}", tags=["experiments"], summary="Status, columns and rows of an experiment")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
     """Returns a snapshot of the experiment, now or after journal entry ``at``."""
     return json_response(load_snapshot(identity, at))
@@ -279,7 +279,7 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     "/experiments/{identity}/{action}",
     tags=["experiments"],
     response={202: dict, 400: Refusal, 404: Refusal, 409: Refusal, 200: dict},
-    summary="stop, again, remove or try",
+    summary="Stop, launch again or remove an experiment, or try its paths",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
     """``stop`` and ``remove`` remove the containers and networks; ``again`` launches them again. ``try`` sends a

@@ -63,7 +63,9 @@ class ArmForm(forms.Form):
     hostname = OptionField(_("Host name (--hostname)"), placeholder="web")
     dns = OptionField(_("DNS servers (--dns)"), placeholder="192.0.2.53")
     user = OptionField(_("User (--user)"), placeholder="1000:1000")
-    target = OptionField(_("Shares the stack of"), _("only for mode container: the name of another arm"), "bridge")
+    target = OptionField(
+        _("Shares the network stack of"), _("only for mode container: the name of another arm"), "bridge"
+    )
     netns = OptionField(_("Network namespace"), _("only for mode ns: its path on Podman's machine"), "/run/netns/lab")
     add_host = OptionField(_("Extra hosts (--add-host)"), _("one per line"), "db:192.0.2.7", rows="2")
     environment = OptionField(_("Environment (-e)"), _("one per line"), "NAME=value", rows="2")
@@ -115,7 +117,7 @@ class LaunchForm(forms.Form):
     title = OptionField(_("Name of the experiment"), _("defaults to the image and the port"), "Shop on the new server")
     publish = OptionField(
         _("Publish (-p)"),
-        _("host:container; separate several with spaces; empty: a free port of the machine; none: no port"),
+        _("host:container, separated by spaces; empty: a free port of the machine; “none”: no port"),
         "8080:80",
     )
     names = OptionField(_("Names to look up"), _("separate with spaces; in addition to the defaults"), "db.internal")

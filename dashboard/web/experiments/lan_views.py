@@ -162,9 +162,9 @@ def _refuse_change(request: HttpRequest, lan: LanState) -> str:
     listed = ", ".join(sorted(names[owner] for owner in others if owner in names))
     if not listed:
         return ""
-    return _("Experiments of other accounts are on this LAN (%(names)s). Ask them to stop these, or ask an owner.") % {
-        "names": listed
-    }
+    return _(
+        "Experiments of other accounts run on this LAN: %(names)s. Ask these users to stop them, or ask an owner."
+    ) % {"names": listed}
 
 
 @require_POST

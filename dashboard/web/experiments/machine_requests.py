@@ -30,7 +30,7 @@ from dashboard.web.service import service
 STAGGER_S = 0.5
 #: The maximum duration of all requests from other machines together, in seconds.
 LIMIT_S = 40.0
-LATE = f"It was not requested: the requests before it took {LIMIT_S:g} s."
+LATE = f"No request was sent, because the earlier requests took {LIMIT_S:g} s."
 
 
 async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:

@@ -41,10 +41,12 @@ def machine_notes() -> dict[str, MachineNote]:
             notes[name] = MachineNote(_("This machine was revoked: it has no lab."))
         elif not lab.is_connected and service.nats.problem:  # not marked as absent: its journal may still grow
             notes[name] = MachineNote(
-                note=_("This server has no connection to NATS: it is not known whether the lab of this machine runs.")
+                note=_("This server is not connected to NATS, so it cannot tell whether the lab of this machine runs.")
             )
         elif not lab.is_connected:
-            notes[name] = MachineNote(_("The lab of this machine does not respond: its last report is shown."))
+            notes[name] = MachineNote(
+                _("The lab of this machine does not respond. Its columns show the last known state.")
+            )
         elif lab.version_problem:
             notes[name] = MachineNote(note=lab.version_problem)
         elif record is not None and record.is_draining:

@@ -40,7 +40,7 @@ async def traced(identity: str, key: str, beside: str) -> tuple[tuple[Trace, ...
     place = await to_db_thread(parts.find_request, identity, key)
     other = await to_db_thread(parts.find_request, identity, beside) if beside else place
     if other.experiment != place.experiment:
-        raise ValueError(_("These paths are on different machines: choose two of one machine."))
+        raise ValueError(_("These paths are on different machines. Choose two paths of the same machine."))
     traces, paths = await service.ask_about(
         place.experiment, experiment_calls.trace_paths, place.experiment, place.column, other.column if beside else ""
     )

@@ -17,7 +17,7 @@ def _refusal(exception: Exception) -> tuple[int, str] | None:
     """Returns the status and the title of the page for a refusal; None for any other exception."""
     if isinstance(exception, NoSpaceError):
         return NO_SPACE, _("The disk is almost full")
-    return (409, _("This machine takes no new work")) if isinstance(exception, MachineClosedError) else None
+    return (409, _("This machine accepts no new work")) if isinstance(exception, MachineClosedError) else None
 
 
 class RefusalMiddleware:

@@ -76,7 +76,7 @@ class BlockCarriers:
 
     async def _carry_blocks(self, run: CarriedRun) -> None:
         problems = await to_db_thread(other_machines, run.machine)
-        gone = {name: f"The machine {name} has left." for name in run.clients if name not in problems}
+        gone = {name: f"The machine {name} has left the installation." for name in run.clients if name not in problems}
         arms = await to_db_thread(overlay_arms, run.experiment)
         clients = await self._while_carrying(run, view_clients(run.clients, problems | gone, arms))
         command, answer, has_begun = RemoteCommand(), None, False

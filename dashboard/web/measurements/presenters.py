@@ -132,7 +132,9 @@ def describe_options(options: Options, probe: Probe, pairs: int) -> str:
     if probe is Probe.DNS:
         parts.append(options.lookup_name)
     if options.rate is not None:
-        parts.append(_("%(rate)s requests per second, timed from the scheduled times") % {"rate": f"{options.rate:g}"})
+        parts.append(
+            _("%(rate)s requests per second, timed from their scheduled starts") % {"rate": f"{options.rate:g}"}
+        )
     if options.under_load:
         parts.append(_("while a stream saturates the same path"))
     quiet = options.conditions is Conditions.QUIET

@@ -31,7 +31,7 @@ from dashboard.web.operations.machines.clients import TOO_MANY, client_choices, 
 from dashboard.web.service import service
 
 SHOWN = 100
-NOT_A_CLIENT = "“{0}” is not another machine of this installation: choose one of the list."
+NOT_A_CLIENT = "“{0}” is not another machine of this installation. Choose one from the list."
 FIELDS = ("seconds", "payload", "rate", "width", "name", "conditions", "machine")
 
 
@@ -128,14 +128,14 @@ def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> 
         return ()
     if row.host:
         raise InvalidOptionsError(
-            (_("The paths of an experiment on a private host are measured on its machine only."),)
+            (_("An experiment on a private host cannot be measured from other machines. Deselect them."),)
         )
     known = other_machines(row.machine_id)
     problems = [known.get(name, NOT_A_CLIENT.format(name[:40])) for name in names]
     if len(names) > MAX_CLIENTS:
         problems.append(TOO_MANY.format(MAX_CLIENTS))
     if options.under_load:
-        problems.append("Under load works on one machine only: measure from other machines separately.")
+        problems.append("“Under load” works on one machine only. Measure from other machines separately.")
     if any(problems):
         raise InvalidOptionsError(tuple(filter(None, problems)))
     return names

@@ -98,7 +98,7 @@ def _since(missing: Missing) -> str | None:
 
 def degradation() -> str:
     """Returns why pages are slow although they are available; empty if no reason is known."""
-    return "NATS does not answer: pages update about a second later, and show no lab." if service.nats.problem else ""
+    return "NATS does not answer: pages update about a second late and show no lab." if service.nats.problem else ""
 
 
 def _own_lab_note() -> str:

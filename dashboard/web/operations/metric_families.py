@@ -139,7 +139,7 @@ def families(scrape: Scrape) -> Iterator[Metric]:
     ages = [([name], age_s) for name, _, _, age_s in scrape.machines]
     yield _gauge("netmodes_machine_up", "1 if the lab of this machine sends heartbeats.", connected, "machine")
     yield _gauge("netmodes_machine_engine_up", "1 if the engine of this machine answers.", engines, "machine")
-    yield _gauge("netmodes_machine_heartbeat_age_seconds", "Time since its last heartbeat.", ages, "machine")
+    yield _gauge("netmodes_machine_heartbeat_age_seconds", "Time since the machine's last heartbeat.", ages, "machine")
     yield from _hub_families(scrape.hubs)
     present, dropped = scrape.participants_present, scrape.wakeups_dropped
     yield _gauge("netmodes_seats_present", "Participants of training sessions connected to this process.", present)
@@ -154,7 +154,7 @@ def _lab_families(heartbeat: Heartbeat, now: float) -> Iterator[Metric]:
         ("netmodes_engine_up", UP, float(status.engine_answers)),
         (
             "netmodes_engine_since_seconds",
-            "Time since the engine began or stopped to answer.",
+            "Time since the engine started or stopped answering.",
             now - status.engine_since,
         ),
         ("netmodes_lab_heartbeat_age_seconds", "Time since the lab's last heartbeat.", now - heartbeat.at),
@@ -165,7 +165,7 @@ def _lab_families(heartbeat: Heartbeat, now: float) -> Iterator[Metric]:
     yield _counter("netmodes_journal_entries", "Journal entries written.", metrics.entries_written)
     yield _counter("netmodes_journal_write_failures", "Failed writes of journal entries.", metrics.write_failures)
     for name, text, distribution in (
-        ("netmodes_journal_commit_seconds", "From an entry's time until its commit.", metrics.commit_s),
+        ("netmodes_journal_commit_seconds", "Time from a journal entry until its commit.", metrics.commit_s),
         ("netmodes_database_call_seconds", "Duration of the lab's database calls, with queueing.", metrics.database_s),
     ):
         yield _histogram(name, text, [], [([], distribution)])

@@ -141,7 +141,9 @@ async def metrics(request: HttpRequest) -> HttpResponse:
         user = await request.auser()
         if not user.is_authenticated:
             if await to_db_thread(tokens_of, request.session):
-                return _refuse(403, _("Metrics are available to the owner of this server only."))
+                return _refuse(
+                    403, _("Participants have no access to metrics. Sign in with an account of this server.")
+                )
             return _refuse(401, _("Sign in, or send the token from NETMODES_METRICS_TOKEN as a bearer token."))
     response = HttpResponse(exposition(await gather()), content_type=CONTENT_TYPE_LATEST)
     response["Cache-Control"] = "no-store"

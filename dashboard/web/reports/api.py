@@ -129,7 +129,7 @@ def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
 def save(request: HttpRequest, body: SaveIn) -> Any:
     """Saves the current state as a report, which never changes."""
     if bool(body.experiment) == bool(body.measurement):
-        return Status(400, {"detail": "Give either experiment or measurement."})
+        return Status(400, {"detail": "Give either “experiment” or “measurement”."})
     runs = (body.measurement, *(body.runs or ()))
     named = ((RunKind.EXPERIMENT, body.experiment), *((RunKind.MEASUREMENT, run) for run in runs))
     if not all(may_open(kind, one, request.user) for kind, one in named if one):
@@ -207,7 +207,7 @@ def report(request: HttpRequest, identity: str) -> HttpResponse:
     return response
 
 
-@router.get("/reports/{identity}/about", response={404: Refusal}, summary="A report as in the list, with its remarks")
+@router.get("/reports/{identity}/about", response={404: Refusal}, summary="Title, author, tags and remarks of a report")
 def about(request: HttpRequest, identity: str) -> HttpResponse:
     """Returns the title, author, tags, hash and remarks of a report."""
     row = report_listing.get_report(identity)
@@ -220,7 +220,7 @@ def about(request: HttpRequest, identity: str) -> HttpResponse:
 @router.get(
     "/reports/{identity}/export/{ending}",
     response={404: Refusal, 501: Refusal},
-    summary="html, pdf, json, csv, md or histograms.csv",
+    summary="Export a report: html, pdf, json, csv, md or histograms.csv",
 )
 async def export(request: HttpRequest, identity: str, ending: str) -> Any:
     """Returns the report as a download. If the client disconnects, the export is cancelled."""

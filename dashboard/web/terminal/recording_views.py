@@ -38,7 +38,7 @@ def _with_title(row: TrainingSession, found: Recording) -> Recorded:
 def _read(row: TrainingSession, key: str, step: str | None) -> dict[str, Any]:
     participant = participants.get(row.id, key)
     if participant is None:
-        raise Http404(_("This session has no participant with this number."))
+        raise Http404(_("This session has no participant with this id."))
     steps = [_with_title(row, found) for found in recordings(participant.id)]
     shown = next((recorded for recorded in steps if recorded.step == step), steps[0] if steps else None)
     if step is not None and shown is not None and shown.step != step:

@@ -13,7 +13,7 @@ from dashboard.web.http.api_responses import Refusal, json_response
 from dashboard.web.training.step_context import workshop_in
 
 router = Router(tags=["sessions"])
-NO_SESSION = "You have no session with this number."
+NO_SESSION = "You have no session with this id."
 
 
 class SessionOut(Schema):

@@ -95,8 +95,8 @@ class GroupAccessMiddleware:
         if named is None or may_open(KINDS[named[1]], named[2], request.user):
             return self.get_response(request)
         if request.path_info.startswith("/api/"):
-            return JsonResponse({"detail": _("No experiment, measurement or run has this number.")}, status=404)
-        raise Http404(_("No experiment, measurement or run has this number."))
+            return JsonResponse({"detail": _("No experiment, measurement or run has this id.")}, status=404)
+        raise Http404(_("No experiment, measurement or run has this id."))
 
 
 def group_filter(session: str, user: Any) -> dict[str, str]:

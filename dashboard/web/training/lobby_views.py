@@ -148,7 +148,7 @@ async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dic
     """Renders the read-only page of the experiment that the instructor shows. Raises Http404 if no experiment is
     shown."""
     if not row.mirror_id:
-        raise Http404(_("Your instructor does not show a comparison now."))
+        raise Http404(_("Your instructor is not showing a comparison now."))
     snapshot = await to_db_thread(load_snapshot, row.mirror_id)
     return await render_page(
         request,

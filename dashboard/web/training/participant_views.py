@@ -45,7 +45,7 @@ def find_participant(row: TrainingSession, participant: str) -> Participant:
     """Returns a participant of the session. Raises Http404 if no participant has this id, or if they were removed."""
     found = participants.get(row.id, participant)
     if found is None or found.removed_at:
-        raise Http404(_("This session has no participant with this number."))
+        raise Http404(_("This session has no participant with this id."))
     return found
 
 
@@ -132,7 +132,7 @@ async def live(request: HttpRequest, row: TrainingSession, participant: str, run
     def read() -> dict[str, Any]:
         found = find_participant(row, participant)
         if not _is_own_run(row, found, run_id):
-            raise Http404(_("This participant's group has no experiment with this number."))
+            raise Http404(_("This participant's group has no experiment with this id."))
         snapshot, url = load_snapshot(run_id), _url(row, found.id)
         return {
             "session": row,

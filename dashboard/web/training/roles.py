@@ -66,7 +66,7 @@ def remove_token(request: HttpRequest, identity: str) -> None:
 
 def not_found() -> Http404:
     """Returns the exception for users without access. They get the same response as if the session did not exist."""
-    return Http404(_("There is no session with this number."))
+    return Http404(_("No session has this id."))
 
 
 type Answer = Coroutine[Any, Any, HttpResponse]

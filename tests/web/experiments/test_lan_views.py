@@ -281,7 +281,7 @@ async def test_an_instructor_does_not_end_experiments_of_other_accounts(me: Pers
     await launch("ada")
     answer = await post(f"/lans/office/{what}/", eve)
     assert answer.status == 409
-    assert "Experiments of other accounts are on this LAN (ada)." in answer.text
+    assert "Experiments of other accounts run on this LAN: ada." in answer.text
     assert lans.calls == []
     assert (await post(f"/lans/office/{what}/", ada)).status == 302, "these are her own"
     assert (await post(f"/lans/office/{what}/", me)).status == 302, "an owner may"

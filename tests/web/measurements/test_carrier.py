@@ -93,7 +93,7 @@ async def test_each_block_goes_to_the_client_and_its_answer_back(labs: Labs) -> 
     await carriers.look()
     await eventually(lambda: ("left", "end_client", run, name_of(labs)) in labs.calls)
     name = labs.calls[0][3]
-    clients = (MachineClient("lab2"), MachineClient("left", problem="The machine left has left."))
+    clients = (MachineClient("lab2"), MachineClient("left", problem="The machine left has left the installation."))
     assert labs.calls[:6] == [
         (None, "carry_blocks", run, name),
         (None, "next_block", run, name, clients, 0, None),

@@ -178,5 +178,5 @@ async def test_a_participant_is_refused_with_the_reason() -> None:
     participant = await to_db_thread(participant_browser)
     answer = await http("GET", "/metrics", who=participant)
     assert answer.status == 403
-    assert "owner of this server" in answer.text
+    assert "no access to metrics" in answer.text
     assert (await http("GET", "/metrics", who=NOBODY)).status == 401

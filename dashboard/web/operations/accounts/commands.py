@@ -129,19 +129,19 @@ COMMANDS: Mapping[str, Command] = {
 #: POST routes for which the guard records nothing, with the reason.
 NOT_RECORDED: Mapping[str, str] = {
     "sign-in/": "the view records a sign-in itself, because the account is known only afterwards",
-    "sign-in/openid/": "it only leads to the provider; the sign-in is recorded when the provider answers",
+    "sign-in/openid/": "it only redirects to the provider; the sign-in is recorded when the provider answers",
     "api/": "no command: it answers 404",
     "api/docs": "no command: the documentation answers every method",
     "api/openapi.json": "no command: the documentation answers every method",
     "favicon.ico": "no command: a redirect to a static file",
     "machines/join/": "a machine joins; the view records it with the name of the machine",
-    "join/": "a participant joins; the session keeps its participants",
-    "seat/<str:token>/": "a participant changes the device; the session keeps its participants",
+    "join/": "a participant joins; the session stores its participants",
+    "seat/<str:token>/": "a participant moves to another device; the session stores its participants",
     "sessions/<str:identity>/hand/": "a participant's command; the session's events contain it",
     "sessions/<str:identity>/host/": "a participant's command on the host of the group",
     "sessions/<str:identity>/device/": "a participant's command; it creates the link to another device",
-    "sessions/<str:identity>/leave/": "a participant's command; the session keeps its participants",
-    "sessions/<str:identity>/results/link/": "a participant's command; it creates the link to the own results",
+    "sessions/<str:identity>/leave/": "a participant's command; the session stores its participants",
+    "sessions/<str:identity>/results/link/": "a participant's command; it creates the link to their own results",
 }
 #: The routes of participants' commands in a session, which stores their answers and events.
 PARTICIPANT_PREFIXES = ("sessions/<str:identity>/steps/", "sessions/<str:identity>/lab/")

@@ -114,7 +114,7 @@ async def _mirror(command: Command) -> bool:
     if done:
         hub.end_mirrors(command.row.id)
     elif not command.row.closed_at:
-        raise ValueError(_("There is no experiment with this number."))
+        raise ValueError(_("No experiment has this id."))
     return done
 
 

@@ -129,7 +129,7 @@ async def _stop_holder(
     problem: str,
 ) -> HttpResponse:
     if await to_db_thread(group_runs.group_of, RunKind.EXPERIMENT, request.POST[STOP]) != host.group:
-        raise Http404(_("Your group has no experiment, measurement or run with this number."))
+        raise Http404(_("Your group has no experiment, measurement or run with this id."))
     try:
         place = await to_db_thread(group_runs.ready_place, host.group)
     except NoHostError as error:
@@ -162,7 +162,7 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
             return held
         await to_db_thread(group_runs.launch_again, run_id, host.group)
     except (NoHostError, QuotaError) as error:
-        return await refused(request, 409, _("Cannot launch it now"), str(error), url)
+        return await refused(request, 409, _("The experiment cannot be launched now"), str(error), url)
     service.wake()
     return redirect(url)
 

@@ -67,7 +67,7 @@ def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], V
                 return await render_page(request, "training/host.html", context, 409 if post else 200)
             group = group_key(row.id, participant.group)
             if kind is not None and await to_db_thread(group_runs.group_of, kind, str(kwargs["run_id"])) != group:
-                raise Http404(_("Your group has no experiment, measurement or run with this number."))
+                raise Http404(_("Your group has no experiment, measurement or run with this id."))
             front = f"/sessions/{row.id}/lab/"
             if post:
                 if row.closed_at:

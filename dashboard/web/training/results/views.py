@@ -42,7 +42,7 @@ async def _whole(request: HttpRequest, row: TrainingSession) -> HttpResponse:
         report = session_results.report_of(row, workshop, shared_clock())
         person = next((person for person in report.people if person.seat == chosen), None)
         if chosen and person is None:
-            raise Http404(_("This session has no participant with this number."))
+            raise Http404(_("This session has no participant with this id."))
         return {
             "session": row,
             "report": report,

@@ -75,7 +75,7 @@ def test_the_note_about_each_machine_states_why_it_is_not_current(monkeypatch: p
     machine_store.revoke("cellar")
     there.gone |= {"dome", ""}
     there.versions["east"] = "It is too old."
-    silent = MachineNote("The lab of this machine does not respond: its last report is shown.")
+    silent = MachineNote("The lab of this machine does not respond. Its columns show the last known state.")
     assert machines.machine_notes() == {
         "server": silent,
         "barn": MachineNote(note="This machine is drained: nothing new starts on it."),
@@ -86,7 +86,7 @@ def test_the_note_about_each_machine_states_why_it_is_not_current(monkeypatch: p
     monkeypatch.setattr(service.nats, "problem", "NATS does not answer.")
     notes = machines.machine_notes()
     assert (notes["dome"].absent, notes["east"].note) == ("", "It is too old.")
-    assert "not known" in notes["dome"].note
+    assert "cannot tell" in notes["dome"].note
 
 
 def test_lists_show_the_experiment_once_with_its_machines(owner: Client, whole: str) -> None:
