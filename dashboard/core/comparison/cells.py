@@ -1,8 +1,8 @@
-"""The cells of the comparison, before they are compared.
+"""The cells of the comparison table, before they are compared.
 
-A cell has a text for users. Where the text contains names, numbers or times that carry no meaning (veth names, MAC
-addresses, the resolver's random ports, process ids), the cell also has a normalised text without them, and cells are
-compared by that.
+A cell has a text for users. If the text contains names or numbers without a meaning (names of veth interfaces, MAC
+addresses, random ports of the resolver, process ids), the cell also has a normalised text without them. Cells are
+compared by their normalised texts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dashboard.core.namespaces.visibility import name_machine
 
 @dataclass(frozen=True, slots=True)
 class RowKey:
-    """Identity and order of a row: ``rank`` sorts within the section."""
+    """The identity and the position of a row: ``rank`` sorts the rows of one weight in their section."""
 
     section: str
     key: str
@@ -32,11 +32,11 @@ class RowKey:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One column's cell of a row. If ``text`` is None, ``absent`` says why. ``normalised`` is what is
-    compared, None where that is the text itself.
+    """The cell of one column in a row. If ``text`` is None, ``absent`` is shown in its place and states why.
+    ``normalised`` is the text that is compared; None if it is ``text`` itself. ``note`` is a remark on the text.
 
-    With ``applies`` False the row does not apply to this column, and the relation ignores it. With ``visible`` False
-    the column may have a value that cannot be read.
+    If ``applies`` is false, the row does not apply to the column, and the comparison ignores the cell. If ``visible``
+    is false, the column may have a value, but it cannot be read.
     """
 
     text: str | None = None
@@ -52,14 +52,15 @@ Cells = Iterator[tuple[RowKey, Cell]]
 
 @dataclass(frozen=True)
 class ObservedColumns:
-    """All columns with their states at one instant."""
+    """All columns of one machine, with their states at one instant. Columns that do not run or cannot be read have no
+    state."""
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
 
     @cached_property
     def compared(self) -> ObservedColumns:
-        """The columns that are compared: all except those that are only shown."""
+        """The columns that are compared, without those that are only shown beside them (``SHOWN_ONLY``)."""
         if all(column.key not in SHOWN_ONLY for column in self.columns):
             return self
         columns = tuple(column for column in self.columns if column.key not in SHOWN_ONLY)
@@ -67,21 +68,23 @@ class ObservedColumns:
 
     @cached_property
     def engine(self) -> EngineKind:
-        """The kind of engine that runs the containers."""
+        """The kind of the engine that runs the containers."""
         return next((column.engine_kind for column in self.columns if column.key == MACHINE), EngineKind.DOCKER)
 
     def name_machine(self, text: str) -> str:
-        """The text, with “the machine” replaced by the title of the machine's column where that differs."""
+        """Returns the text with “the machine” replaced by the title of the machine's column, if it has another
+        title."""
         title = next((column.title for column in self.columns if column.key == MACHINE), "")
         return name_machine(text, title)
 
     @property
     def machine(self) -> NamespaceState | None:
-        """The machine's state, if known."""
+        """The state of the machine; None if it is not known."""
         return self.states.get(MACHINE)
 
     def shares_machine(self, key: str) -> bool:
-        """Whether the column shares the machine's network namespace."""
+        """Whether the column is in the network namespace of the machine. False if one of the two states is not
+        known."""
         return self.machine is not None and key in self.states and self.states[key].netns == self.machine.netns
 
     @cached_property
@@ -89,13 +92,14 @@ class ObservedColumns:
         return {column.container.id: column.title for column in reversed(self.columns) if column.container}
 
     def owner_title(self, container: str | None) -> str | None:
-        """The title of the column with this container."""
+        """Returns the title of the column with this container id; None if no column has it."""
         return None if container is None else self._titles.get(container)
 
     @cached_property
     def _veth_peers(self) -> tuple[dict[int, tuple[Column, Interface]], dict[tuple[int, int], Interface]]:
-        """Two views of the veth pairs between the machine and columns: column and inner end by the index of the
-        machine's end, and the machine's end by the namespace and index of the inner end."""
+        """The veth pairs between the machine and the columns, as two dictionaries. The first maps the index of the
+        machine's end to the column and its end. The second maps the namespace and the index of the column's end to the
+        machine's end."""
         outside: dict[int, tuple[Column, Interface]] = {}
         inside: dict[tuple[int, int], Interface] = {}
         for column in sorted(self.columns, key=lambda column: column.mode == Mode.CONTAINER):  # owners of a stack first
@@ -109,17 +113,19 @@ class ObservedColumns:
 
     @cached_property
     def _local_peers(self) -> dict[int, Interface]:
-        """The peers of the machine's veth interfaces with both ends on the machine, by index."""
+        """The veth pairs with both ends on the machine: the peer of each end, by the index of the end."""
         pairs = veth_ends(self.machine, self.machine) if self.machine is not None else ()
         return {end.index: other for other, end in pairs}
 
     def veth_owner(self, index: int) -> str | None:
-        """The title of the column that has the peer of the machine's veth interface ``index``."""
+        """Returns the title of the column that has the peer of the machine's veth interface with this index; None if no
+        column has it."""
         peer = self._veth_peers[0].get(index)
         return peer[0].title if peer else None
 
     def veth_peer(self, state: NamespaceState, link: Interface) -> str | None:
-        """Describes the peer of a veth interface; None if it is unknown."""
+        """Describes the peer of the veth interface ``link`` in the namespace of ``state``; None if the peer is not
+        known."""
         if self.machine is None:
             return None
         if state.netns != self.machine.netns:

@@ -1,5 +1,5 @@
-"""Cells of columns whose network stack cannot be read from here: what the Engine's API reports, and one row per section
-for the rest."""
+"""Cells of columns whose network stack cannot be read from here. They show what the Engine's API reports; in each other
+section, one row states that the rest is not visible."""
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
@@ -19,7 +19,7 @@ _ROWS = {
 
 
 def invisible_cells(observed: ObservedColumns, section: str, column: Column) -> Cells:
-    """The cells of a running column without a state."""
+    """Yields the cells of a running column that has no state."""
     absent = not_visible(column.invisible)
     row = _ROWS[section]
     if row.key != "all" or not observed.states:

@@ -1,4 +1,4 @@
-"""Cells of name resolution: the resolver, lookups, and the hosts file."""
+"""Cells of name resolution: the resolver's configuration, lookups and the hosts file."""
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
@@ -10,7 +10,7 @@ ORIGIN_NOTES = {
     Origin.MACHINE: "the machine's file",
     Origin.COPY: "copied from the machine",
     Origin.STRIPPED: "the machine's without loopback servers",
-    Origin.FALLBACK: "public servers: no other was left",
+    Origin.FALLBACK: "public servers, because no other was left",
     Origin.DOCKER: "Docker's own resolver",
     Origin.AARDVARK: "aardvark-dns, on the network's bridge",
     Origin.FORWARDED: "passed to the machine's servers",
@@ -21,7 +21,7 @@ ORIGIN_NOTES = {
 
 
 def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """The resolver, and the results of lookups from inside the column."""
+    """Yields the cells of the resolver's configuration and of the lookups from inside the column."""
     resolver = state.resolver
     if resolver is not None:
         note, readable = observed.name_machine(ORIGIN_NOTES[resolver.origin]), resolver.origin is not Origin.UNREADABLE
@@ -55,7 +55,8 @@ def _lookup_cell(lookup: Lookup) -> Cell:
 
 
 def hosts_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """The hosts file by name; the container's own name has one row."""
+    """Yields the cells of the hosts file, one for each name. A container's own host name is in the row “own host name”,
+    so that containers can be compared."""
     grouped: dict[str, list[str]] = {}
     for entry in state.hosts:
         for name in entry.names:

@@ -1,4 +1,4 @@
-"""Why resolvers, lookups and hosts files differ."""
+"""Explains why resolvers, lookups and hosts files differ."""
 
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
@@ -29,7 +29,7 @@ _ORIGINS: tuple[tuple[Origin, str, str, str], ...] = (
 
 
 def explain_dns(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in resolvers and lookups."""
+    """Returns why the columns differ in a row about the resolver or a lookup."""
     if key.key == "resolver":
         return _explain_resolver(observed)
     answered = [cell for cell in cells.values() if cell.text is not None]
@@ -57,7 +57,7 @@ def explain_dns(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
 
 
 def _is_answered_by_aardvark(observed: ObservedColumns, cells: RowCells) -> bool:
-    """Whether a column got its answer from aardvark-dns."""
+    """Whether aardvark-dns answered the lookup of this row in one of the columns."""
     resolvers = {key: state.resolver for key, state in observed.states.items() if state.resolver is not None}
     return any(
         cells[key].text is not None and any(cells[key].note.startswith(f"by {server}") for server in one.nameservers)
@@ -78,7 +78,7 @@ def _explain_resolver(observed: ObservedColumns) -> str:
 
 
 def explain_hosts(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in the hosts file."""
+    """Returns why the columns differ in a row about the hosts file."""
     if key.key == "own host name":
         return make_sentence(
             f"{SHORT_NAMES[observed.engine]} writes a container's own name and address into its hosts file",

@@ -25,8 +25,11 @@ ASKING = {"aardvark-dns": "queries", SLIRP4NETNS: "datagrams"}
 
 
 def _asks(listener: Listener, state: NamespaceState) -> bool:
-    """Whether a program of ``ASKING`` sends from this socket. slirp4netns also holds published ports, including those
-    of containers outside the experiment; the ports from which it sends are chosen by the kernel."""
+    """Whether a program of ``ASKING`` only sends from this socket.
+
+    Other sockets of slirp4netns hold published ports, including those of containers outside the experiment. It sends
+    from ports that the kernel chooses, which are in the range of the sysctl ``PORT_RANGE``.
+    """
     if listener.protocol != "udp" or listener.process not in ASKING or listener.port == DNS_PORT:
         return False
     if listener.process != SLIRP4NETNS:
@@ -47,7 +50,8 @@ def _describe_address(listener: Listener) -> str:
 
 
 def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Listeners by protocol and port."""
+    """Yields a cell for each protocol and port on which a program in the column's namespace listens. Docker's own
+    resolver and sockets from which programs only send have a row of their own, because their ports are random."""
     grouped: dict[tuple[str, int], list[Listener]] = {}
     asking: dict[str, int] = {}
     published = {one.host_port for other in observed.columns for one in other.published}
@@ -102,7 +106,7 @@ def _published_text(ports: Iterable[PublishedPort]) -> str:
 
 
 def published_cells(observed: ObservedColumns, column: Column, state: NamespaceState | None) -> Cells:
-    """Published ports, as requested and as published by the Engine."""
+    """Yields two cells for each port of the container: the requested and the actual address and port of the machine."""
     ports = {(one.container_port, one.protocol) for one in (*column.asked, *column.published)}
     for port, protocol in sorted(ports):
         asked = [one for one in column.asked if (one.container_port, one.protocol) == (port, protocol)]

@@ -1,10 +1,11 @@
-"""Why published ports and listeners differ."""
+"""Explains why published ports and listeners differ."""
 
 from collections.abc import Iterable
 
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
     RowCells,
+    agree,
     arms_of,
     columns_with_value,
     if_host_mode,
@@ -22,7 +23,7 @@ from dashboard.core.namespaces.state import Listener
 
 
 def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in published ports."""
+    """Returns why the columns differ in a row about published ports."""
     texts = {cell.text for cell in cells.values() if cell.text is not None}
     if key.field == "asked":
         if len(texts) > 1:
@@ -57,7 +58,7 @@ def _on_port(listeners: Iterable[Listener], key: RowKey) -> list[Listener]:
 
 
 def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in listeners."""
+    """Returns why the columns differ in a row about listeners."""
     if key.key.endswith(" resolver"):
         return "Only a user-defined network has Docker's own resolver inside the container's namespace."
     if key.key == "udp queries":
@@ -112,16 +113,16 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
             "only inside the container."
         )
     if arms:
-        return "In host mode the program listens on the machine itself: both have the socket."
+        return "In host mode the program listens on the machine itself: both columns show the same socket."
     if on_machine and separate:
         return "The machine and the container each have a socket on that port: separate stacks do not conflict."
     inside = [c for c in columns_with_value(observed, cells) if c.key != MACHINE and observed.shares_machine(c.key)]
     if inside and not arms_of(observed, Mode.HOST):
-        return f"{join_titles(inside)} shares the machine's stack, and so its sockets."
+        return f"{join_titles(inside)} {agree(inside, 'shares', 'share')} the machine's stack, including its sockets."
     if on_machine and inside:
-        return "Host mode shares the machine's ports: sockets of the machine appear there too."
+        return "Host mode shares the machine's ports: the machine's sockets appear in its column too."
     if on_machine:
-        return "Only the machine has it: separate stacks share no sockets."
+        return "Only the machine has the socket: separate stacks share no sockets."
     return make_sentence(
         "the socket belongs to the container's own stack",
         "the same port of the machine is free" if observed.machine is not None else "",

@@ -1,8 +1,8 @@
-"""The reason for each difference, in one sentence.
+"""Explains each difference in one sentence.
 
-A sentence is given only where the columns themselves prove it, and mentions only modes that are present. The sentences
-of a section depend on the columns and on what that section shows, nothing else. Sources: Docker's documentation of the
-network drivers and Moby's libnetwork.
+A sentence is given only if the columns themselves prove it, and it mentions only modes that are present. It depends on
+the columns and on what its section shows, nothing else. Sources: Docker's documentation of the network drivers and
+Moby's libnetwork.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from dashboard.core.experiments.messages import Column
 
 
 def absent_word(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """The word that an observed column shows if it has no value in this row."""
+    """Returns the words that a column shows in a row in which it has no value. The column must have a state."""
     protocol, colon, port = key.key.partition(" :")
     if key.section == "listeners" and colon:
         asked = (protocol, int(port))
@@ -56,5 +56,6 @@ _EXPLAIN: dict[str, Callable[[ObservedColumns, RowKey, RowCells], str]] = {
 
 
 def explain(observed: ObservedColumns, key: RowKey, cells: Mapping[str, Cell]) -> str:
-    """Why the columns differ in this row; empty if no reason can be proved."""
+    """Returns why the columns differ in this row; empty if no reason can be proved. ``cells`` has the cell of each
+    column."""
     return observed.name_machine(_EXPLAIN[key.section](observed, key, cells))

@@ -1,4 +1,4 @@
-"""The rows of a section: which cells each column has, how they relate, and why they differ."""
+"""Builds the rows of a section: the cells of each column, their relation, and the reason for a difference."""
 
 from collections.abc import Callable, Mapping
 
@@ -38,8 +38,8 @@ _NO_STATE = {
 
 
 def relate(cells: Mapping[str, Cell]) -> Relation:
-    """How the cells of a row relate. ``only``: exactly one of several columns has a value. Columns to which the row
-    does not apply are ignored. ``unknown``: the visible columns do not differ, and others are not visible."""
+    """Returns the relation of the cells of a row; cells to which the row does not apply are ignored. ``only``: exactly
+    one of several columns has a value. ``unknown``: the visible cells do not differ, but others are not visible."""
     applying = [cell for cell in cells.values() if cell.applies]
     visible = [cell for cell in applying if cell.visible]
     present = [cell for cell in visible if cell.text is not None]
@@ -67,8 +67,8 @@ def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKe
 
 
 def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
-    """The cells that the columns have in a section, by row and column. Rows that only columns outside the machine have
-    are left out."""
+    """Returns the cells of a section by row (key and field), then by column, without columns that have no value. Rows
+    that only columns outside the machine have are left out."""
     rows: CellsByRow = {}
     for column in observed.columns:
         for key, cell in column_cells(observed, section, column, observed.states.get(column.key)):
@@ -77,14 +77,16 @@ def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
 
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
-    """The rows of one section, in reading order, without rows that only columns outside the machine have. They depend
-    on the columns, their shared namespaces, and ``rows.INPUTS``."""
+    """Returns the rows of one section in the order of the table. Rows that only columns outside the machine have are
+    left out. The result depends on the columns, on the namespaces that they share, and on the fields in
+    ``rows.INPUTS``."""
     ordered = sorted(section_cells(observed, section).values(), key=lambda pair: row_order(pair[0]))
     return tuple(make_row(observed, section, key, cells) for key, cells in ordered)
 
 
 def column_cells(observed: ObservedColumns, section: str, column: Column, state: NamespaceState | None) -> Cells:
-    """The cells of one column in a section. ``state`` may be only a part of the column's state."""
+    """Yields the cells of one column in a section. ``state`` is the state of the column or a part of it, None if it is
+    not known."""
     if section == "published":
         return published_cells(observed, column, state) if column.key not in OBSERVERS else iter(())
     if section == "engines":  # compared between machines only
@@ -96,7 +98,7 @@ def column_cells(observed: ObservedColumns, section: str, column: Column, state:
 
 
 def row_order(key: RowKey) -> tuple[object, ...]:
-    """The sort key of a row in its section."""
+    """Returns the key by which rows are sorted within their section."""
     return (weigh(key.section, key.key, key.field), _sortable(key.rank), key.key, key.field)
 
 
@@ -107,7 +109,7 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
 def complete_cells(
     observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]
 ) -> dict[str, Cell]:
-    """The cell of every column in a row, from those of the columns that have a value."""
+    """Returns the cell of every column in a row. ``present`` are the cells of the columns that have a value."""
     return {
         column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns
@@ -115,7 +117,8 @@ def complete_cells(
 
 
 def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]) -> Row:
-    """One row from the cells of the columns that have a value. Cells of some columns are shown but not compared."""
+    """Returns a row with its relation and, if columns differ, the reason. ``present`` are the cells of the columns that
+    have a value. Columns in ``SHOWN_ONLY`` are shown but not compared."""
     cells = complete_cells(observed, section, key, present)
     compared = {name: cell for name, cell in cells.items() if name not in SHOWN_ONLY}
     relation = relate(compared)
@@ -124,7 +127,8 @@ def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapp
 
 
 def assemble_row(key: RowKey, cells: Mapping[str, Cell], relation: Relation, why: str) -> Row:
-    """A row with all its cells."""
+    """Returns a row from the cells of all columns. ``why`` is the reason for a difference, empty if the columns do not
+    differ."""
     return Row(
         section=key.section,
         key=key.key,

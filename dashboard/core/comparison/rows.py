@@ -1,7 +1,7 @@
-"""Rows from states: what is the same, what differs, and what only one column has.
+"""Compares states: which facts are the same, which differ, and which only one column has.
 
-Rows are in a stable order: by ``SECTIONS``, then by weight, then by rank. Order and identity of rows do not depend on
-the order of observation.
+The order of rows is stable: by ``SECTIONS``, then by weight, then by rank. Order and identity of rows do not depend on
+the order of observations.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the table, with an explanation and its source."""
+    """A section of the table. ``about`` explains it and names its source."""
 
     key: str
     title: str
@@ -81,13 +81,13 @@ INPUTS: dict[str, tuple[str, ...]] = {
 
 
 class RowCache:
-    """The rows of the last comparison by section, reused while their inputs are unchanged."""
+    """Keeps the rows of the last comparison by section, for reuse while their inputs are unchanged."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[object, tuple[Row, ...]]] = {}
 
     def get(self, section: str, inputs: object, make: Callable[[], tuple[Row, ...]]) -> tuple[Row, ...]:
-        """The section's rows; calls ``make`` only if the inputs have changed."""
+        """Returns the rows of the section. Calls ``make`` only if ``inputs`` differ from those of the last call."""
         known = self._known.get(section)
         if known is None or known[0] != inputs:
             known = self._known[section] = (inputs, make())
@@ -97,8 +97,8 @@ class RowCache:
 def compare(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], cache: RowCache | None = None
 ) -> tuple[Row, ...]:
-    """All rows of a comparison, in reading order. ``cache`` avoids work; it does not change the result. Columns of
-    several machines are compared within each machine and between machines."""
+    """Returns all rows of a comparison in the order of the table. Columns of several machines are compared within each
+    machine and between the machines. ``cache`` saves time and does not change the result."""
     cache = cache or RowCache()
     groups = observe_groups(columns, states)
     observed = ObservedColumns(tuple(columns), states)

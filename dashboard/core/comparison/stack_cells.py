@@ -18,7 +18,7 @@ NAMESPACE_TITLES = {
 
 
 def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Namespaces, addresses and host name."""
+    """Yields the cells of the network namespace, the addresses, the host name and the other namespaces."""
     yield RowKey("identity", "netns", "", "Network namespace", (0,)), Cell(str(state.netns))
     own = tuple(address for address in column.networks.values() if address)
     if column.mode in PODMAN_MODES and not own and not observed.shares_machine(column.key):
@@ -53,7 +53,8 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
 
 
 def _normalised_hostname(column: Column, state: NamespaceState) -> str | None:
-    """The host name for comparison: all names that Docker generates from container ids count as equal."""
+    """Returns the text by which the host name is compared; None for the name itself. All names that Docker generates
+    from container ids are equal."""
     generated = column.container is not None and state.hostname and column.container.id.startswith(state.hostname)
     return "the container id" if generated else None
 
@@ -72,7 +73,8 @@ def _interface_key(
 
 
 def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Interfaces with their addresses, MTU, MAC address and peer."""
+    """Yields the cells of each interface: kind and state, addresses, MTU, MAC address, and the link that it is joined
+    to."""
     for interface in state.interfaces:
         key, rank = _interface_key(observed, state, interface)
         renamed = key != interface.name
@@ -118,7 +120,8 @@ def _route_text(route: Route) -> str:
 
 
 def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Routes by destination; several routes to one destination share a row."""
+    """Yields a cell for each destination in the routing table. Several routes to one destination are lines of one
+    cell."""
     grouped: dict[tuple[str, str], list[Route]] = {}
     for route in state.routes:
         grouped.setdefault((route.family, route.destination), []).append(route)
@@ -135,7 +138,8 @@ def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState
 
 
 def network_of_link(column: Column, state: NamespaceState, interface: str | None) -> str:
-    """The Docker network of an interface, for a container on several networks; empty if it is on one."""
+    """Returns the name of the Docker network to which the interface of a container belongs; empty if the container is
+    on one network only or no address matches."""
     if len(column.networks) < 2:
         return ""
     addresses = {a.address for link in state.interfaces if link.name == interface for a in link.addresses}
@@ -143,6 +147,6 @@ def network_of_link(column: Column, state: NamespaceState, interface: str | None
 
 
 def sysctl_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Network sysctls."""
+    """Yields a cell for each network sysctl."""
     for name, value in state.sysctls.items():
         yield RowKey("sysctls", name, "", name.removeprefix("net."), (name,)), Cell(" ".join(value.split()))

@@ -1,4 +1,4 @@
-"""Why identity, interfaces, routes and sysctls differ."""
+"""Explains why identity, interfaces, routes and sysctls differ."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ SUB_INTERFACES = (Mode.MACVLAN, Mode.IPVLAN)
 
 
 def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in identity."""
+    """Returns why the columns differ in a row about namespaces, addresses or host names."""
     if key.key == "netns":
         return _explain_netns(observed)
     if key.key == "address" and not observed.states:
@@ -115,12 +115,13 @@ def _is_container_id(observed: ObservedColumns, column: Column, container: str) 
 
 
 def _owners(observed: ObservedColumns, cells: RowCells) -> list[Column]:
-    """The columns that have the interface of this row, with or without a value in the row."""
+    """Returns the columns that have the interface of this row, even if it has no value in the row, such as no
+    address."""
     return [c for c in observed.columns if c.key in observed.states and cells[c.key].absent != NO_INTERFACE]
 
 
 def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in interfaces."""
+    """Returns why the columns differ in a row about interfaces."""
     owners, name = _owners(observed, cells), SHORT_NAMES[observed.engine]
     if len({observed.states[column.key].netns for column in owners}) > 1:
         return {
@@ -147,7 +148,7 @@ def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) 
 
 
 def _is_user_bridge(observed: ObservedColumns, name: str) -> bool:
-    """Whether the engine gives this name to the bridge of a user-defined network."""
+    """Whether the name has the form that the engine gives to bridges of user-defined networks."""
     if observed.engine is EngineKind.PODMAN:
         return re.fullmatch(r"podman\d+", name) is not None
     return name.startswith("br-")
@@ -167,7 +168,7 @@ def _explain_joined(cells: RowCells) -> str:
 
 
 def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in routes."""
+    """Returns why the columns differ in a row about routes."""
     if key.key == "default":
         holders = columns_with_value(observed, cells)
         bridged = any(is_bridged(observed, column) for column in holders)
@@ -192,9 +193,12 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
 
 
 def _explain_gateways_of_sub_interfaces(observed: ObservedColumns, family: str) -> Iterator[str]:
-    """A clause for each way in which macvlan and ipvlan did or did not get a default route. Only a gateway that the
-    machine uses too is known to be a router. Without ``--gateway`` an Engine before 29 picks an address of the subnet;
-    since 29 it sets no default route."""
+    """Yields clauses on the default routes of arms in macvlan and ipvlan mode: through the machine's router, through
+    another gateway, or missing.
+
+    Only a gateway that the machine uses too is known to be a router. Without ``--gateway``, an Engine before 29 chooses
+    an address of the subnet as the gateway; since 29 it sets no default route.
+    """
     router = _gateways(observed, MACHINE, family)
     arms = {column.key: column for column in arms_of(observed, *SUB_INTERFACES)}
     gateways = {key: _gateways(observed, key, family) for key in arms}
@@ -220,8 +224,9 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 
 
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """Which of a container's networks provides the default route, and why (Docker documentation, ``--network``). Podman
-    sets a default route for each network, of which the kernel uses one."""
+    """Returns a clause on which of a container's networks provides the default route, and why (Docker documentation,
+    ``--network``); empty if that is not known. Podman sets a default route for each network, of which the kernel uses
+    one."""
     interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
     networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
     if len(networks) > 1:
@@ -241,11 +246,11 @@ def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> 
 
 
 def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
-    """The reason for a difference in sysctls."""
+    """Returns why the columns differ in a row about sysctls."""
     name = SHORT_NAMES[observed.engine]
     given = [c for c in columns_with_value(observed, cells) if f" --sysctl {key.key}=" in c.command]
     if given:
-        return f"--sysctl set it for {join_titles(given)}."
+        return f"--sysctl set the value for {join_titles(given)}."
     apart = [cells[c.key].text for c in arms_of(observed) if not observed.shares_machine(c.key)]
     stays = if_host_mode(observed, "; host mode keeps the machine's value")
     if key.key.endswith("ip_unprivileged_port_start") and "0" in apart:
@@ -253,7 +258,7 @@ def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> 
     if key.key.endswith("ping_group_range") and "0 2147483647" in apart:
         return f"{name} lets every group ping in a separate namespace{stays}."
     if key.key.endswith("ping_group_range") and observed.engine is EngineKind.PODMAN and "0 0" in apart:
-        return f"Podman sets it in a separate namespace (default_sysctls of containers.conf){stays}."
+        return f"Podman sets the value in a separate namespace (default_sysctls of containers.conf){stays}."
     machine = cells[MACHINE].text if MACHINE in cells else None
     if "forward" in key.key and machine == "1" and "1" not in apart:
         return f"{name} enables forwarding on the machine to route for its bridges; a container does not need it."

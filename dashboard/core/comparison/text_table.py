@@ -1,4 +1,4 @@
-"""A comparison, and the doctor's tables, as plain text for a terminal."""
+"""Formats a comparison and the results of the doctor as plain text for a terminal."""
 
 import textwrap
 from collections.abc import Sequence
@@ -13,12 +13,14 @@ _ASCII = {"≠": "!", "◐": "+", "✓": "=", "…": "...", "“": '"', "”": '
 
 
 def printable(text: str) -> str:
-    """The text without control characters: container output must not control the terminal."""
+    """Replaces characters that cannot be printed, so that the output of a container cannot control the terminal. Line
+    breaks are kept."""
     return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
 
 
 def to_ascii(text: str) -> str:
-    """The text in ASCII. ``=``, ``!`` and ``+`` are the signs of rows; an unknown character is ``?``."""
+    """Returns the text in ASCII. The relations of rows become ``=``, ``!`` and ``+``; a character without a replacement
+    becomes ``?``."""
     return "".join(char if char.isascii() else _ASCII.get(char, "?") for char in text)
 
 
@@ -43,7 +45,9 @@ def _line(label: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> l
 
 
 def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool = False) -> str:
-    """The column heads, then the rows that differ (or all), each with its reason below. All text is ``printable``."""
+    """Returns the comparison as text: the titles of the columns with commands, warnings and errors, then the rows that
+    are not the same, each with its reason below. If ``show_all`` is true, all rows are listed. ``width`` is in
+    characters."""
     width = max(width, LABEL_WIDTH)
     columns = comparison.columns
     room = max(16, (width - LABEL_WIDTH) // max(1, len(columns)) - 2)
@@ -77,7 +81,8 @@ def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool 
 
 
 def doctor_text(doctor: Doctor) -> str:
-    """The report of the doctor as text: a line per mode, or per several with the same reason; then a line per check."""
+    """Returns the results of the doctor as text: a line for each mode (one for several modes with the same reason),
+    then a line for each check."""
     reports: dict[str, list[ModeReport]] = {}
     for mode in doctor.modes:
         reports.setdefault(mode.reason or mode.mode, []).append(mode)

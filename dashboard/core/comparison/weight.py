@@ -1,6 +1,6 @@
-"""How important a row is: rows that decide for or against a mode come first in their section, details come last.
+"""The importance of rows. In its section, a row that decides for or against a mode comes first, a detail last.
 
-The weight follows from the identity of a row alone, so that rows of old reports have one too.
+The weight of a row depends only on its identity, so rows of old reports have one too.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,8 @@ from dashboard.core.experiments.messages import Row
 
 
 class Weight(IntEnum):
-    """The weight of a row in its section, the heaviest first. Pages fold ``DETAIL`` at first."""
+    """The importance of a row, the most important first. Pages hide rows of the weight ``DETAIL`` until they are
+    expanded."""
 
     DECIDES = 0
     EXPLAINS = 1
@@ -78,18 +79,20 @@ _WEIGHERS = {
 
 
 def weigh(section: str, key: str, field: str) -> Weight:
-    """The weight of the row with this identity. Published ports and rows of unknown sections count as decisive."""
+    """Returns the weight of the row with this identity. Published ports and rows of unknown sections have
+    ``DECIDES``."""
     weigher = _WEIGHERS.get(section)
     return weigher(key, field) if weigher is not None else Weight.DECIDES
 
 
 def weigh_row(row: Row) -> Weight:
-    """How important a row is for the choice between host and bridge mode (``Weight``)."""
+    """Returns the importance of a row for the choice between host and bridge mode."""
     return weigh(row.section, row.key, row.field)
 
 
 def by_weight(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """The rows with the heaviest first in each section; otherwise their order is kept."""
+    """Sorts the rows of each section by weight. The order of the sections, and of rows with the same weight, is
+    kept."""
     rows = tuple(rows)
     places = {section: place for place, section in enumerate(dict.fromkeys(row.section for row in rows))}
     return tuple(sorted(rows, key=lambda row: (places[row.section], weigh_row(row))))

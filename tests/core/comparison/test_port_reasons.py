@@ -66,13 +66,13 @@ def test_a_socket_of_a_host_mode_program_is_explained_as_the_machine_s() -> None
     scene = make_scene(("host", "none"))
     scene = change(scene, "none", listeners=())
     assert why(scene, "listeners", "tcp :80") == (
-        "In host mode the program listens on the machine itself: both have the socket."
+        "In host mode the program listens on the machine itself: both columns show the same socket."
     )
 
 
 def test_a_socket_of_the_machine_is_explained_in_host_mode() -> None:
-    assert "sockets of the machine appear there too" in why(make_scene(("host", "none")), "listeners", "tcp :22")
-    assert "Only the machine has it" in why(make_scene(("bridge", "none")), "listeners", "tcp :22")
+    assert "the machine's sockets appear in its column too" in why(make_scene(("host", "none")), "listeners", "tcp :22")
+    assert "Only the machine has the socket" in why(make_scene(("bridge", "none")), "listeners", "tcp :22")
 
 
 def test_an_engine_without_docker_proxy_holds_the_port_itself() -> None:

@@ -196,7 +196,7 @@ def test_a_given_sysctl_is_explained() -> None:
     columns = with_column(columns, "bridge", command="docker run --sysctl net.core.somaxconn=9 nginx")
     sysctls = states["bridge"].sysctls | {"net.core.somaxconn": "9"}
     scene = change((columns, states), "bridge", sysctls=sysctls)
-    assert why(scene, "sysctls", "net.core.somaxconn") == "--sysctl set it for bridge."
+    assert why(scene, "sysctls", "net.core.somaxconn") == "--sysctl set the value for bridge."
 
 
 def test_an_unusual_sysctl_is_not_attributed_to_docker() -> None:

@@ -1,1 +1,1 @@
-"""The comparison in sentences: what differs, what is the same, and which arms do not run."""
+"""The comparison in sentences: what differs, what is the same, and which containers do not run."""

@@ -1,4 +1,4 @@
-"""The answer at the top of an experiment: what differs, what is the same, and which arms do not run."""
+"""The answer at the top of an experiment: what differs, what is the same, and which containers do not run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -30,7 +30,7 @@ _PORT_TAKEN = ("in use", "already allocated")
 
 
 def describe_same(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """A sentence on the rows that are the same in every column; empty if fewer than two arms run."""
+    """Returns a sentence on the rows that are the same in every column; empty if fewer than two arms run."""
     running = [column for column in columns if not is_observer(column.key) and column.status is ArmStatus.RUNNING]
     same = {row_id(row): row for row in rows if row.relation is Relation.SAME}
     if len(running) < 2 or not same:
@@ -49,7 +49,7 @@ def describe_same(columns: Sequence[Column], rows: Sequence[Row]) -> str:
 
 
 def _reason(column: Column) -> str:
-    """Why an arm was refused or exited, in the words of the Engine or of the program; empty if neither gave a
+    """Returns why an arm was refused or exited, in the words of the Engine or of the program; empty if neither gave a
     reason."""
     if column.status is ArmStatus.REFUSED:
         return column.error or ""
@@ -64,8 +64,8 @@ def _says_taken(reason: str) -> bool:
 
 
 def has_taken_port(columns: Sequence[Column]) -> bool:
-    """Whether an arm does not run because its port is taken: only then does the answer need the containers of other
-    experiments."""
+    """Whether an arm does not run because another process holds its port. Only then does the answer need the containers
+    of other experiments."""
     return any(_says_taken(_reason(column)) for column in columns)
 
 
@@ -79,13 +79,14 @@ def _own_users(columns: Sequence[Column]) -> list[PortUser]:
 
 
 def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
-    """The ports of the machine that an arm wanted; it could not bind one of them."""
+    """Returns the ports of the machine that the arm may have failed to bind: the port that the Engine names or on which
+    the program listens, otherwise all ports that the arm requested."""
     named = port_in_message(reason) if column.status is ArmStatus.REFUSED else column.port
     return list(ports_of(column.asked)) if named is None else [HostPort(named)]
 
 
 def describe_refused(titles: Sequence[str], reason: str | None) -> str:
-    """A sentence on the arms that were refused for one reason."""
+    """Returns a sentence on arms that the Engine refused for the same reason. ``titles`` are their titles."""
     return f"{join_names(titles)} could not be launched: {with_full_stop(reason or 'the Engine gave no reason')}"
 
 
@@ -120,8 +121,8 @@ def _count_running(running: Sequence[Column], arms: int) -> str:
 
 
 def _group_refused(columns: Sequence[Column]) -> Sequence[list[Column]]:
-    """The columns, those together that were refused for the same reason; a port that is taken may be another one for
-    each."""
+    """Groups the arms that were refused for the same reason. Arms whose port is taken are not grouped, because each may
+    want another port."""
     groups: dict[str, list[Column]] = {}
     for column in columns:
         alike = column.status is ArmStatus.REFUSED and not _says_taken(_reason(column))
@@ -132,9 +133,12 @@ def _group_refused(columns: Sequence[Column]) -> Sequence[list[Column]]:
 def describe_trouble(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], others: Sequence[PortUser] = ()
 ) -> tuple[tuple[str, ExperimentRef | None], ...]:
-    """Sentences, each with the experiment that holds an arm's port, if any: how many arms run, and one for each arm
-    that was refused, exited or was removed. Empty without such an arm. ``others`` are the containers of other
-    experiments."""
+    """Returns a sentence on how many arms run, then one on each arm (or group of arms) that was refused, exited or was
+    removed; empty if there is no such arm.
+
+    Each sentence comes with the experiment that holds the port of its arm, or None. ``others`` are the containers of
+    other experiments.
+    """
 
     def entries() -> Iterator[tuple[str, ExperimentRef | None]]:
         arms = [column for column in columns if column.key not in OBSERVERS]
@@ -157,8 +161,8 @@ def write_answer(
     states: Mapping[str, NamespaceState],
     others: Sequence[PortUser] = (),
 ) -> Answer:
-    """The answer for columns with their rows and states. ``others`` are the containers of other experiments, one of
-    which may hold a port."""
+    """Returns the answer for an experiment on one machine. ``others`` are the containers of other experiments: one of
+    them may hold a port that an arm needs."""
     trouble = describe_trouble(columns, states, others)
     return Answer(
         list_differences(columns, rows, states.get(MACHINE)),

@@ -1,4 +1,4 @@
-"""The comparison that a report shows, with the lookups that rules about differences need."""
+"""The comparison with the lookups that the rules about differences need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """Columns with their rows; ``machine`` is the machine's state, if it is known."""
+    """Columns with their rows. ``machine`` is the state of the machine, None if it is not known."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -24,25 +24,25 @@ class ComparisonTable:
 
     @property
     def arms(self) -> list[Column]:
-        """The columns that are containers."""
+        """The columns of arms, without ``OBSERVERS`` such as the machine and the neighbour."""
         return [column for column in self.columns if column.key not in OBSERVERS]
 
     def row(self, identity: str) -> Row | None:
-        """The row with this id, if it exists."""
+        """Returns the row with this id; None if it does not exist."""
         return self._by_id.get(identity)
 
     def differing_row(self, identity: str) -> Row | None:
-        """The row with this id, if it exists and its columns differ."""
+        """Returns the row with this id; None if it does not exist or its columns are equal."""
         row = self.row(identity)
         return row if row is not None and row.differs else None
 
     def differing_rows(self, section: str) -> list[Row]:
-        """The rows of a section in which columns differ, in reading order."""
+        """Returns the rows of a section in which columns differ, in the order of the table."""
         return [row for row in self.rows if row.section == section and row.differs]
 
     @cached_property
     def sharing_machine(self) -> list[Column]:
-        """The arms in the machine's network namespace."""
+        """The arms in the network namespace of the machine."""
         row = self.row("identity/netns/")
         machine = row.cells.get(MACHINE) if row is not None else None
         if row is None or machine is None:
@@ -50,8 +50,8 @@ class ComparisonTable:
         return [column for column in self.arms if row.cells.get(column.key) == machine]
 
     def by_text(self, row: Row, *, machine: bool = False) -> list[tuple[str, list[Column]]]:
-        """The arms (with ``machine`` the machine too) grouped by their text in a row; arms that have no text are left
-        out."""
+        """Groups the arms by their text in a row, in the order of the columns. Arms without a text are left out. If
+        ``machine`` is true, the column of the machine is included."""
         groups: dict[str, list[Column]] = {}
         for column in self.columns if machine else self.arms:
             if column.key in SHOWN_ONLY:
@@ -62,23 +62,24 @@ class ComparisonTable:
         return list(groups.items())
 
     def with_text(self, row: Row) -> list[Column]:
-        """The arms that have a text in a row."""
+        """Returns the arms that have a text in the row."""
         return [column for column in self.arms if row.cells.get(column.key) is not None]
 
     def running_without_text(self, row: Row) -> list[Column]:
-        """The arms that run and have no text in a row."""
+        """Returns the running arms that have no text in the row."""
         return [
             column for column in self.arms if row.cells.get(column.key) is None and column.status is ArmStatus.RUNNING
         ]
 
 
 def one_line(text: str) -> str:
-    """The lines of a cell, separated by commas."""
+    """Returns the text of a cell with its lines separated by commas."""
     return ", ".join(text.split("\n"))
 
 
 def join_addresses(text: str) -> str:
-    """The published addresses in one line; the wildcards of both families as ``*:8080``, as ss(8) writes them."""
+    """Returns the published addresses of a cell on one line. If a port is published on the wildcard addresses of IPv4
+    and IPv6, both become ``*:8080``, as in ss(8)."""
     lines = text.split("\n")
     ports = {line.removeprefix("[::]:") for line in lines if line.startswith("[::]:")}
     both = {port for port in ports if f"0.0.0.0:{port}" in lines}

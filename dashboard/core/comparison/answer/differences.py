@@ -15,13 +15,13 @@ MAX_DIFFERENCES = 5
 
 
 def _capitalise(text: str, columns: Sequence[Column]) -> str:
-    """The sentence with a capital letter, unless it begins with a column's title."""
+    """Makes the first letter a capital, unless the sentence begins with the title of a column."""
     titled = any(text.startswith(column.title) for column in columns)
     return text if titled else f"{text[:1].upper()}{text[1:]}"
 
 
 def _describe_row(table: ComparisonTable, row: Row) -> str:
-    """A sentence for a row without a rule: what each column has in it. Empty if the row applies to no column."""
+    """Returns a sentence for a row without a rule: the text of each column. Empty if no arm has a text or runs."""
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     absent: dict[str, list[Column]] = {}
     for column in table.running_without_text(row):
@@ -33,8 +33,11 @@ def _describe_row(table: ComparisonTable, row: Row) -> str:
 def list_differences(
     columns: Sequence[Column], rows: Sequence[Row], machine: NamespaceState | None = None
 ) -> tuple[Difference, ...]:
-    """At most ``MAX_DIFFERENCES``: those that a rule states, then the first differing row of each section that no rule
-    mentioned; in addition, what is offered to the LAN. ``machine`` is the machine's state, if it is known."""
+    """Returns the most important differences: first those that a rule states, then the first differing row of each
+    section that no rule mentioned. At most ``MAX_DIFFERENCES``, where what is offered to the LAN does not count.
+
+    ``machine`` is the state of the machine, None if it is not known.
+    """
     table = ComparisonTable(columns, rows, machine)
     title = next((column.title for column in columns if column.key == MACHINE), "")
     differences = []

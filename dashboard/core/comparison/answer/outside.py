@@ -1,4 +1,5 @@
-"""What each container offers to another machine on the LAN, as the machine's listeners and published ports show."""
+"""States what each container offers to another machine on the LAN, according to the machine's listeners and the
+published ports."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -14,7 +15,8 @@ _ANY_IPV4, _ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
-    """The row that proves the sentence, and the sentence on what each container offers; None without a neighbour."""
+    """Returns a sentence on what each container offers to the LAN, and a row that proves it. None if the experiment has
+    no neighbour, the machine has no IPv4 address, or no row proves anything."""
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
@@ -29,7 +31,7 @@ def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
 
 
 def _rows(table: ComparisonTable) -> Iterator[Row]:
-    """The rows of published ports, then those of the listeners of host mode containers."""
+    """Yields the rows that may prove the sentence: those of published ports, then those of listeners in host mode."""
     yield from (row for row in table.rows if (row.section, row.field) == ("published", "published"))
     ports = (table.row(f"listeners/tcp :{column.port}/") for column in table.sharing_machine)
     yield from (row for row in ports if row is not None)
@@ -51,15 +53,19 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
 
 
 def _bound(listener: Listener) -> str:
-    """The address of a listener; the IPv4 one for a socket of both families (ipv6(7), IPV6_V6ONLY)."""
+    """Returns the address of a listener. For a socket that accepts IPv4 and IPv6 it is the IPv4 wildcard (ipv6(7),
+    IPV6_V6ONLY)."""
     both = listener.address == _ANY_IPV6 and not listener.v6only
     return _ANY_IPV4 if both else listener.address
 
 
 def _endpoints(bound: Iterable[tuple[str, int]], addresses: Sequence[str]) -> list[str]:
-    """The endpoints at which another machine reaches bound addresses and ports. A wildcard is reached at the machine's
-    LAN addresses, a specific address at itself, loopback nowhere. A port that IPv4 reaches is not listed again for
-    IPv6."""
+    """Returns the endpoints at which another machine reaches ``bound`` (pairs of address and port). ``addresses`` are
+    those of the machine on the LAN.
+
+    A wildcard is reached at the machine's addresses, a specific address at itself, a loopback address not at all. A
+    port that is reached over IPv4 is not listed again for IPv6.
+    """
     outside = [one for one in bound if not is_loopback(one[0])]
     everywhere = {port for address, port in outside if address in {"", _ANY_IPV4}}
     ipv4, ipv6 = (next((one for one in addresses if (":" in one) is wanted), "") for wanted in (False, True))

@@ -1,6 +1,7 @@
-"""Rules that state a difference between columns in a sentence, the most important first.
+"""Rules that describe a difference between columns in a sentence, the most important first.
 
-Each sentence follows from a row of the comparison. A rule returns None where no row proves what it would state.
+Each sentence follows from a row of the comparison. A rule returns the row and the sentence, or None if no row proves
+what the rule would state.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -49,8 +50,8 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
 
 
 def _join_ports(by_place: Mapping[str, Sequence[str]]) -> str:
-    """The ports that a column publishes, each with its address on the machine: at most ``MAX_PORTS``, since the table
-    lists all."""
+    """Lists the ports that a column publishes, each with its address on the machine. Names at most ``MAX_PORTS``, and
+    the number of others. ``by_place`` maps an address on the machine to the ports of the container."""
     places = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_place.items()]
     if len(places) <= MAX_PORTS:
         return join_names(places)
@@ -182,7 +183,7 @@ def _hostname(table: ComparisonTable, row: Row) -> str:
 
 
 def _on_row(identity: str, describe: Callable[[ComparisonTable, Row], str]) -> Rule:
-    """A rule that describes the row with this id, if its columns differ."""
+    """Returns a rule that calls ``describe`` for the row with the id ``identity`` if its columns differ."""
 
     def rule(table: ComparisonTable) -> tuple[Row, str] | None:
         row = table.differing_row(identity)

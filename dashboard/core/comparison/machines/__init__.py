@@ -1,1 +1,1 @@
-"""The comparison of columns on several machines."""
+"""The comparison of an experiment whose columns are on several machines."""

@@ -26,8 +26,8 @@ def answer(
     states: Mapping[str, NamespaceState],
     others: Sequence[PortUser] = (),
 ) -> Answer:
-    """The answer for columns of one or of several machines, with their rows and states. ``others`` are the containers
-    of other experiments, one of which may hold a port."""
+    """Returns the answer for an experiment on one or on several machines. ``others`` are the containers of other
+    experiments: one of them may hold a port that an arm needs."""
     groups = observe_groups(columns, states)
     return (
         _answer_for_machines(groups, columns, rows, others) if groups else write_answer(columns, rows, states, others)
@@ -37,8 +37,8 @@ def answer(
 def _answer_for_machines(
     groups: Sequence[ObservedGroup], columns: Sequence[Column], rows: Sequence[Row], others: Sequence[PortUser]
 ) -> Answer:
-    """Combines the answers of the machines. A difference between modes that several machines show is stated once, with
-    the titles of the first machine's arms of these modes: each arm has its own title."""
+    """Combines the answers of the machines. If the same difference between modes exists on several machines, it is
+    stated once, with the titles of the first machine's arms, because each arm has its own title."""
     found: dict[tuple[str, str, str], list[Difference]] = {}
     machines: dict[tuple[str, str, str], list[str]] = {}
     trouble: list[tuple[str, ExperimentRef | None]] = []
@@ -71,7 +71,7 @@ def _answer_for_machines(
 
 
 def _list_engines(columns: Sequence[Column], rows: Sequence[Row]) -> list[Difference]:
-    """How the engines and kernels differ: what each machine has."""
+    """Returns how the engines and kernels differ, with the value of each machine."""
     names = {column.key: column.machine for column in columns}
     found = []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Cells with what the engine of a machine reports about itself and its kernel."""
+"""Cells with what the engine of a machine reports about itself and about the kernel."""
 
 from collections.abc import Iterator
 
@@ -10,13 +10,13 @@ _PROXY = {True: "started for published ports", False: "not started", None: ""}
 
 
 def describe_facts(facts: ReportedEngine) -> str:
-    """The engine and its kernel in words: ``Docker Engine 28.5.2 · kernel 6.12.0``."""
+    """Returns the engine and the kernel as text: ``Docker Engine 28.5.2 · kernel 6.12.0``."""
     kernel = f"kernel {facts.kernel}" if facts.kernel else ""
     return " · ".join(part for part in (f"{ENGINE_NAMES[facts.kind]} {facts.version}", kernel) if part)
 
 
 def engine_cells(facts: ReportedEngine | None) -> Iterator[tuple[RowKey, Cell]]:
-    """The cells of a machine; nothing if its lab has not reported what the engine is."""
+    """Yields the cells of a machine. Yields nothing if its lab has not reported its engine."""
     if facts is None:
         return
     texts = (
@@ -26,7 +26,7 @@ def engine_cells(facts: ReportedEngine | None) -> Iterator[tuple[RowKey, Cell]]:
         ("system", "Operating system", facts.system, "not reported"),
         ("firewall", "Firewall backend", facts.firewall, "not reported"),
         ("proxy", "docker-proxy", _PROXY[facts.userland_proxy], "not reported by this engine"),
-        ("cgroups", "Version of control groups", facts.cgroups, "not reported"),
+        ("cgroups", "cgroup version", facts.cgroups, "not reported"),
         ("drivers", "Network drivers", " ".join(facts.drivers), "not reported"),
     )
     for number, (key, label, text, absent) in enumerate(texts):

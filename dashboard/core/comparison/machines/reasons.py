@@ -1,7 +1,7 @@
-"""Why the machines of one experiment differ.
+"""Explains why the machines of one experiment differ.
 
-Each sentence states what was read from the engine and the kernel of each machine, or what only that machine has. A
-version is named as the cause only where the columns show what this version does.
+Each sentence states what was read from the engine and the kernel of each machine, or what belongs to each machine
+alone. A version is named as the cause only if the columns show what this version does.
 """
 
 import re
@@ -23,7 +23,7 @@ _OWN = {
     "listeners": "Each machine has its own sockets.",
 }
 _IDENTITY = {
-    "netns": "A number identifies a stack on its machine only.",
+    "netns": "The number of a network namespace identifies it on its own machine only.",
     "address": "Each machine has its own addresses, and each engine assigns addresses from its own networks.",
     "hostname": "Each machine has its own name.",
 }
@@ -31,7 +31,7 @@ _IDENTITY = {
 
 @dataclass(frozen=True)
 class ComparedMachine:
-    """The columns of a machine, with their cells in one row."""
+    """The columns of one machine with their cells in one row."""
 
     name: str
     columns: Sequence[Column]
@@ -39,11 +39,12 @@ class ComparedMachine:
 
     @property
     def engine(self) -> ReportedEngine | None:
-        """What the machine's engine reports."""
+        """What the engine of the machine reports; None if it is not known."""
         return next((column.engine for column in self.columns if column.key == MACHINE), None)
 
     def values(self) -> dict[str, set[tuple[bool, str]]]:
-        """The compared values in this row, by mode: those of the machine itself, and those of the arms in each mode."""
+        """Returns the compared values of this row by the mode of the column; the machine's own column counts as a mode.
+        A value is a pair: whether the text is absent, and the normalised text or the word shown in its place."""
         found: dict[str, set[tuple[bool, str]]] = {}
         for column in self.columns:
             cell = self.cells.get(column.key)
@@ -54,7 +55,7 @@ class ComparedMachine:
 
 
 def differ(machines: Sequence[ComparedMachine]) -> bool:
-    """Whether two machines differ in a mode that both have."""
+    """Whether two of the machines have different values in a mode that both have."""
     values = [machine.values() for machine in machines]
     return any(
         one[mode] != other[mode]
@@ -65,7 +66,7 @@ def differ(machines: Sequence[ComparedMachine]) -> bool:
 
 
 def explain_machines(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
-    """Why the machines differ in this row; empty if they do not, or if no reason can be stated."""
+    """Returns why the machines differ in this row; empty if they do not differ, or if no reason can be stated."""
     if not differ(machines):
         return ""
     if key.section == "engines":
@@ -74,7 +75,7 @@ def explain_machines(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
         return _explain_sockets(machines) or _OWN["listeners"]
     if key.section == "sysctls":
         versions = describe_versions(machines)
-        return f"Each machine has its own settings. Netmodes does not read who set them. {versions}".strip()
+        return f"Each machine has its own settings. Netmodes cannot tell which program set them. {versions}".strip()
     if key.section == "identity":
         return _IDENTITY.get(key.key, "Each machine has its own namespaces.")
     if key.section == "interfaces" and key.field == "mtu":
@@ -91,7 +92,8 @@ def _explain_engine(key: RowKey, machines: Sequence[ComparedMachine]) -> str:
 
 
 def describe_engine_of(machine: ComparedMachine) -> str:
-    """The engine and its kernel in words: ``Docker Engine 28.5.2 and kernel 6.12.0``; empty if nothing was reported."""
+    """Returns the engine and the kernel as text: ``Docker Engine 28.5.2 and kernel 6.12.0``; empty if the engine is not
+    known."""
     facts = machine.engine
     if facts is None:
         return ""
@@ -100,7 +102,7 @@ def describe_engine_of(machine: ComparedMachine) -> str:
 
 
 def describe_versions(machines: Sequence[ComparedMachine]) -> str:
-    """The engine and kernel of each machine in a sentence; empty if they are the same or not known."""
+    """Returns a sentence with the engine and the kernel of each machine; empty if they are the same or not known."""
     versions = {machine.name: describe_engine_of(machine) for machine in machines}
     if "" in versions.values() or len(set(versions.values())) < 2:
         return ""
@@ -109,16 +111,18 @@ def describe_versions(machines: Sequence[ComparedMachine]) -> str:
 
 
 def _holders(machine: ComparedMachine) -> list[str]:
-    """The processes that hold the sockets of this row on the machine itself."""
+    """Returns the names of the processes that hold the sockets of this row in the machine's namespace."""
     cell = machine.cells.get(MACHINE)
     lines = (cell.text or "").split("\n") if cell is not None else []
     return list(dict.fromkeys(re.sub(r" \d+( \(.*\))?$", "", line) for line in lines if line))
 
 
 def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
-    """Which program listens on the port of this row on each machine, if the programs differ. The version of an engine
-    is never the reason: since 28.0 dockerd opens the socket of a published port, but passes it to docker-proxy at
-    once."""
+    """Returns a sentence on which program holds the port of this row on each machine; empty if it is the same program.
+
+    The version of an engine is never the reason. Since 28.0, dockerd opens the socket of a published port, but passes
+    it to docker-proxy at once.
+    """
     holders = {machine.name: _holders(machine) for machine in machines}
     held = [machine for machine in machines if holders[machine.name]]
     if len({tuple(holders[machine.name]) for machine in held}) < 2:

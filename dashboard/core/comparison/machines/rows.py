@@ -1,7 +1,7 @@
-"""Rows of columns on several machines: compared within each machine, and between machines.
+"""Rows of columns on several machines, compared within each machine and between the machines.
 
-The cells of a machine are those that its columns alone would have. A network namespace belongs to its machine: equal
-inodes on two machines are different stacks.
+The cells of a machine are the same as in an experiment on that machine alone. A network namespace belongs to its
+machine: equal inodes on two machines are different network stacks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,13 +30,13 @@ _DIFFERENT = (Relation.DIFFERS, Relation.ONLY)
 
 @dataclass(frozen=True)
 class ObservedGroup:
-    """The columns of one machine, observed."""
+    """The columns of one machine with their states."""
 
     group: MachineGroup
     observed: ObservedColumns
 
     def cells(self, section: str) -> CellsByRow:
-        """The cells of this machine in a section."""
+        """Returns the cells of this machine's columns in a section, by row."""
         if section != ENGINE_SECTION:
             return section_cells(self.observed, section)
         column = self.group.machine_column
@@ -44,7 +44,8 @@ class ObservedGroup:
         return {(key.key, key.field): (key, {MACHINE: cell}) for key, cell in engine_cells(facts)}
 
     def complete(self, key: RowKey, present: Mapping[str, Cell]) -> dict[str, Cell]:
-        """The cells of all columns of this machine in a row."""
+        """Returns the cell of every column of this machine in a row. ``present`` are the cells of the columns that have
+        a value."""
         if key.section != ENGINE_SECTION:
             cells = complete_cells(self.observed, key.section, key, present)
             return {name: self._of_machine(key, cell) for name, cell in cells.items()}
@@ -61,7 +62,7 @@ class ObservedGroup:
 
 
 def observe_groups(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[ObservedGroup, ...]:
-    """The columns of each machine; empty if all belong to one machine."""
+    """Returns the columns of each machine; empty if all columns belong to one machine."""
     return tuple(
         ObservedGroup(group, ObservedColumns(group.columns, group.states))
         for group in group_by_machine(columns, states)
@@ -69,7 +70,7 @@ def observe_groups(columns: Sequence[Column], states: Mapping[str, NamespaceStat
 
 
 def machine_section_rows(groups: Sequence[ObservedGroup], section: str) -> tuple[Row, ...]:
-    """The rows of one section, in reading order."""
+    """Returns the rows of one section in the order of the table. ``groups`` are the columns of each machine."""
     cells = [group.cells(section) for group in groups]
     keys: dict[tuple[str, str], RowKey] = {}
     for rows in cells:
@@ -97,8 +98,8 @@ def _make_row(groups: Sequence[ObservedGroup], key: RowKey, present: Sequence[Ma
 
 
 def _explain(groups: Sequence[ObservedGroup], key: RowKey, cells: Sequence[dict[str, Cell]]) -> str:
-    """Why the columns of a machine differ, then why the machines do. A reason that applies on every machine is stated
-    once."""
+    """Returns why the columns of each machine differ, then why the machines differ. A reason that applies to all
+    machines is stated once, without their names."""
     reasons: dict[str, list[str]] = {}
     if key.section != ENGINE_SECTION:
         for group, own in zip(groups, cells, strict=True):

@@ -46,7 +46,7 @@ def test_only_texts_that_both_machines_have_are_compared() -> None:
 def test_a_sysctl_that_differs_names_what_each_engine_and_kernel_reports() -> None:
     sentence = why("sysctls", machine("server", "0"), machine("lab2", "1", LAB2), key="net.ipv4.ip_forward")
     assert sentence == (
-        "Each machine has its own settings. Netmodes does not read who set them. "
+        "Each machine has its own settings. Netmodes cannot tell which program set them. "
         "Server has Docker Engine 28.5.2 and kernel 6.12.0; lab2 has Docker Engine 26.1.5 and kernel 6.1.0."
     )
     assert "own settings" in why("sysctls", machine("server", "0"), machine("lab2", "1"))
