@@ -82,14 +82,13 @@ def test_the_keyboard_selects_any_entry_and_returns_to_now(
 def test_a_replay_plays_to_the_end_and_a_timeline_item_selects_its_entry(running: str, show: Show) -> None:
     page = show(running).page
     slider = open_replay(page)
-    page.get_by_label("Speed").select_option("16")
-    slider.focus()
     page.keyboard.press("Home")
     expect(slider).to_have_value("0")
     page.keyboard.press(" ")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.get_by_label("Speed").select_option("16")
     expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
-    assert int(slider.input_value()) == int(slider.get_attribute("max") or 0)
+    expect(slider).to_have_value(slider.get_attribute("max") or "")
     expect(page.locator("#announcements")).not_to_be_empty()
     line = page.locator(".log li:not([aria-current])").first
     seq = line.get_attribute("data-seq") or ""
@@ -107,25 +106,35 @@ def test_with_the_keyboard_a_timeline_item_keeps_the_focus_and_escape_closes_the
     expect(slider).to_have_value("0")
     current = page.locator(".log li[aria-current=step]")
     expect(current).to_contain_text("Launch requested")
-    line = page.locator(".log li").last
-    seq = line.get_attribute("data-seq") or ""
-    line.locator("a.moment").focus()
-    page.keyboard.press("Enter")
-    expect(current).to_have_attribute("data-seq", seq)
-    expect(current.locator("a.moment")).to_be_focused()
-    slider.focus()
+
+    def select(line: Locator) -> None:
+        seq = line.get_attribute("data-seq") or ""
+        line.locator("a.moment").focus()
+        page.keyboard.press("Enter")
+        expect(current).to_have_attribute("data-seq", seq)
+        expect(current.locator("a.moment")).to_be_focused()
+        slider.focus()
+
+    select(page.locator(".log li").last)
     page.keyboard.press("End")
     expect(slider).to_have_value(slider.get_attribute("max") or "")
-    first = page.locator(".log li").first
-    seq = first.get_attribute("data-seq") or ""
-    first.locator("a.moment").focus()
-    page.keyboard.press("Enter")
-    expect(current).to_have_attribute("data-seq", seq)
-    expect(current.locator("a.moment")).to_be_focused()
-    slider.focus()
+    select(page.locator(".log li").first)
     page.keyboard.press("Escape")
     expect(page.get_by_role("region", name="Replay")).to_be_hidden()
     expect(page.get_by_role("link", name="Replay", exact=True)).to_be_focused()
+
+
+def test_the_focus_stays_where_it_was_moved_before_the_timeline_is_drawn(running: str, show: Show) -> None:
+    page = show(running).page
+    slider = open_replay(page)
+    line = page.locator(".log li").first
+    seq = line.get_attribute("data-seq") or ""
+    page.evaluate("() => { window.delayed = []; window.requestAnimationFrame = (draw) => delayed.push(draw); }")
+    line.locator("a.moment").click()
+    slider.focus()
+    page.evaluate("delayed.splice(0).forEach((draw) => draw(performance.now()))")
+    expect(page.locator(".log li[aria-current=step]")).to_have_attribute("data-seq", seq)
+    expect(slider).to_be_focused()
 
 
 def test_the_slider_has_the_shown_entry_before_the_first_frame(running: str, show: Show) -> None:

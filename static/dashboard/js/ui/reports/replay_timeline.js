@@ -27,8 +27,12 @@ export function createReplayTimeline(root, chosen) {
     if (moment === null || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
     chosen(Number(moment.closest("li").dataset.seq));
-    // The next frame moves the lines.
-    requestAnimationFrame(() => list.querySelector("li[aria-current] a[data-slot=moment]")?.focus());
+    // The next frame moves the lines. The focus may have left them by then.
+    requestAnimationFrame(() => {
+      const { activeElement } = document;
+      if (activeElement !== document.body && !list.contains(activeElement)) return;
+      list.querySelector("li[aria-current] a[data-slot=moment]")?.focus();
+    });
   }
 
   return {
