@@ -22,6 +22,9 @@ from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 from tests.support.specs import OPEN_PORT
 
+#: Ports that no other test uses: the kernel keeps connections of earlier tests on the same engine for a minute.
+OWN_PORT, OWN_PUBLISHED = 18360, 18361
+
 
 @pytest.fixture
 async def host(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
@@ -96,18 +99,23 @@ async def test_host_and_bridge_containers_are_observed_from_the_kernel(
 async def test_a_finished_request_is_still_observed_on_either_path(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
-    await docker(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
-    await docker(engine_host, "run", "-d", "--name", "apart", "-p", "8080:80", "nginx")
-    asked = [Check("requested", {"port": port, "name": name}) for port, name in ((80, "web"), (8080, "apart"))]
+    served = ("-e", f"NETMODES_PORT={OWN_PORT}")
+    await docker(engine_host, "run", "-d", "--name", "web", "--network", "host", *served, "nginx")
+    await docker(engine_host, "run", "-d", "--name", "apart", "-p", f"{OWN_PUBLISHED}:80", "nginx")
+    ports = {"web": OWN_PORT, "apart": OWN_PUBLISHED}
+    asked = [Check("requested", {"port": port, "name": name}) for name, port in ports.items()]
     try:
         serving = Check("listener", {"port": 80, "place": "container", "name": "apart"})
-        observation = await observe_until(host, serving, Check("listener", {"port": 80}), ports=(80, 8080))
+        observation = await observe_until(
+            host, serving, Check("listener", {"port": OWN_PORT}), ports=tuple(ports.values())
+        )
         assert not any(judge(one, observation).ok for one in asked)
-        for url in ("http://127.0.0.1/", "http://127.0.0.1:8080/"):
+        for port in ports.values():
+            url = f"http://127.0.0.1:{port}/"
             assert "200 OK" in await asyncio.to_thread(engine_host.on_machine, "curl", "-si", url)
-        observation = await observe(host, 80, 8080)
+        observation = await observe(host, *ports.values(), 80)
         assert all(judge(one, observation).ok for one in asked)
-        assert read(Reading("client-seen", {"port": 80}), observation) == "127.0.0.1"
+        assert read(Reading("client-seen", {"port": OWN_PORT}), observation) == "127.0.0.1"
         inside = Check("requested", {"port": 80, "place": "container", "name": "apart"})
         assert judge(inside, observation).ok, "docker-proxy asked the container"
     finally:
