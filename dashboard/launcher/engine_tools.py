@@ -61,6 +61,7 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
         packages.need_program("mmdebstrap", "it makes the root file systems of other engines", "mmdebstrap")
     if tests:
         packages.need_program("nftables", "the tests read native nftables rules with it", "nft")
+        packages.need_program("tcpdump", "the tests compare the packets that it shows", "tcpdump")
     packages.install()
     if missing or tests:
         # On Debian the command line is a package that docker.io only recommends; elsewhere docker.io contains it.

@@ -22,8 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 ORDINARY = ["cat", "chmod", "cp", "grep", "mkdir", "readlink", "sed", "sh", "tail"]
 TOOLS = ["ip", "ss", "netstat", "busybox"]
-#: Programs that tests need: those of the team shape, on other engines, of native nftables rules and of disks.
-SERVICES = ["initdb", "nats-server", "mmdebstrap", "nft", "mkfs.ext4"]
+#: Programs that tests need: for the team shape, other engines, native nftables rules, packets and disks.
+SERVICES = ["initdb", "nats-server", "mmdebstrap", "nft", "tcpdump", "mkfs.ext4"]
 
 # An interpreter as far as the launcher needs it; the launcher itself runs in the real one.
 PYTHON = """#!/bin/sh

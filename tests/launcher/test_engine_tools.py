@@ -92,6 +92,8 @@ def test_the_tests_run_their_own_services(
     machine: Path, launch: MakeLaunch, programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs("dockerd", "docker", "initdb", "mmdebstrap", "nft")
+    assert missing(launch("test"), monkeypatch, tests=True) == ["tcpdump"]
+    programs("tcpdump")
     assert missing(launch("test"), monkeypatch, tests=True) == ["nats-server"]
     programs("nats-server")
     assert missing(launch("test"), monkeypatch, tests=True) == []
