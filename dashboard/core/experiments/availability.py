@@ -37,9 +37,10 @@ DESKTOP_HOST = (
 class EngineTraits:
     """The facts about an engine that decide which modes it supports.
 
-    ``network_plugins`` as in /info; empty means unknown. ``default_bridge`` is false if the daemon runs with
-    ``--bridge=none``. ``desktop_version`` is (0, 0) if it is unknown. ``invisible`` is the reason why the kernel of its
-    machine cannot be read from here. ``programs`` are those that Podman uses for networks.
+    ``network_plugins``: the network drivers that the engine lists in ``/info``, empty if they are unknown.
+    ``default_bridge`` is false if the daemon runs with ``--bridge=none``. ``desktop_version`` is (0, 0) if it is
+    unknown. ``invisible``: why the kernel of the engine's machine cannot be read from here, empty if it can.
+    ``programs``: the programs that Podman uses for networks, such as ``netavark``.
     """
 
     version: str
@@ -136,8 +137,8 @@ def _pasta(engine: EngineTraits) -> Availability:
 
 
 def _rootless_program(name: str, package: str, engine: EngineTraits) -> Availability:
-    """The availability of a mode in which a program connects the container of an ordinary user to the machine's
-    network."""
+    """Returns whether a mode is available in which the program ``name`` connects the containers of an ordinary user to
+    the machine's network. ``package`` is the Debian package of the program."""
     if not engine.rootless:
         return Unavailable(f"{name} connects the containers of an ordinary user: use a rootless Podman.")
     if name not in engine.programs:
@@ -152,7 +153,7 @@ def _podman_modes(engine: EngineTraits) -> dict[Mode, Availability]:
     return {
         Mode.PASTA: _pasta(engine),
         Mode.SLIRP4NETNS: _rootless_program("slirp4netns", "slirp4netns", engine),
-        Mode.PRIVATE: Available(f"Here it is {default}."),
+        Mode.PRIVATE: Available(f"On this engine it is {default}."),
         Mode.NS: Available(OWN_NAMESPACE if engine.rootless else ANY_NAMESPACE),
     }
 
@@ -160,10 +161,10 @@ def _podman_modes(engine: EngineTraits) -> dict[Mode, Availability]:
 def availability(
     engine: EngineTraits, link_kinds: Mapping[str, bool], parents: Sequence[str] = ()
 ) -> dict[Mode, Availability]:
-    """The availability of every mode.
+    """Returns for every mode whether it is available.
 
-    ``link_kinds`` tells which kernel link kinds (macvlan, ipvlan, vxlan) can be created; a missing kind was not
-    tested and counts as supported. ``parents`` are links of the machine that macvlan and ipvlan can use.
+    ``link_kinds`` tells which kernel link kinds (macvlan, ipvlan, vxlan) can be created. A kind that is missing was not
+    tested and counts as supported. ``parents`` are the links of the machine that macvlan and ipvlan can use as parent.
     """
     bridge: Availability = Available()
     if not engine.default_bridge:

@@ -1,7 +1,7 @@
-"""Parses ``docker run`` and ``docker network create``, the commands of claims and exercises.
+"""Parses ``docker run`` and ``docker network create`` lines of claims and exercises.
 
-Only options that concern network modes are supported; limits as in ``core.experiments.launch``. Sources: docker-run(1),
-Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
+Only options that concern network modes are supported. A container gets the limits of ``core.experiments.launch``.
+Sources: docker-run(1), Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
 """
 
 import re
@@ -15,7 +15,8 @@ from dashboard.core.experiments.validation import parse_publish
 
 
 class UnsupportedOptionError(ValueError):
-    """An ``option`` of ``docker run`` that Netmodes does not support; ``str()`` is a sentence."""
+    """Raised for an ``option`` of ``docker run`` that Netmodes does not support. Its text is a sentence for the
+    user."""
 
     def __init__(self, option: str) -> None:
         super().__init__(f"docker run: {option} is not supported, omit it.")
@@ -24,7 +25,7 @@ class UnsupportedOptionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RunCommand:
-    """A parsed ``docker run``. ``name`` is empty if the Engine chooses; ``config`` is the body of ``POST
+    """A parsed ``docker run`` line. ``name`` is empty if the Engine chooses the name. ``config`` is the body of ``POST
     /containers/create``, without labels."""
 
     line: str
@@ -34,11 +35,11 @@ class RunCommand:
 
     @property
     def network(self) -> str:
-        """The value of ``--network``; default ``bridge``."""
+        """The value of ``--network``, or ``bridge`` if the line has none."""
         return str(self.config["HostConfig"]["NetworkMode"])
 
     def labelled(self, labels: Mapping[str, str]) -> dict[str, Any]:
-        """``config`` with labels."""
+        """Returns ``config`` with these labels."""
         return {**self.config, "Labels": dict(labels)}
 
 
@@ -60,7 +61,7 @@ _ALIASES = {"--net": "--network", "--publish": "-p", "--env": "-e", "--publish-a
 
 
 class _Options:
-    """Collects the values of options."""
+    """Collects options of ``docker run`` into the body of the create request."""
 
     def __init__(self) -> None:
         self.config: dict[str, Any] = {"Env": [], "ExposedPorts": {}}
@@ -71,7 +72,7 @@ class _Options:
         self._has_network = False
 
     def add(self, option: str, value: str) -> None:
-        """Adds an option with its value; UnsupportedOptionError if it is not supported."""
+        """Adds an option with its value. Raises UnsupportedOptionError if the option is not supported."""
         special: dict[str, Callable[[str], None]] = {
             "--name": self._name,
             "--network": self._network,
@@ -99,8 +100,8 @@ class _Options:
         self.name = value
 
     def _network(self, value: str) -> None:
-        """The first ``--network`` is the mode; ``name=NAME,gw-priority=N,driver-opt=KEY=VALUE`` sets options of the
-        endpoint."""
+        """Adds a ``--network``. The first one is the network mode, further ones are additional networks. The long form
+        ``name=NAME,gw-priority=N,driver-opt=KEY=VALUE`` also sets options of the endpoint."""
         name, endpoint = _parse_network(value)
         if self._has_network:
             self.attached[name] = endpoint
@@ -130,8 +131,9 @@ class _Options:
 
 
 def _expand_range(value: str) -> list[str]:
-    """Expands ``8000-8002:80-82`` to one mapping for each port (docker/go-connections, ``nat.ParsePortSpec``). Raises
-    ValueError for ranges of different lengths or more than ``MAX_RANGE`` ports."""
+    """Expands a port range such as ``8000-8002:80-82`` to one mapping for each port (docker/go-connections,
+    ``nat.ParsePortSpec``). A text without a range is returned unchanged. Raises ValueError for ranges of different
+    lengths or of more than ``MAX_RANGE`` ports."""
     match = _RANGE.fullmatch(value)
     if match is None:
         return [value]
@@ -143,7 +145,8 @@ def _expand_range(value: str) -> list[str]:
 
 
 def _parse_network(value: str) -> tuple[str, dict[str, Any]]:
-    """The name of a network and the settings of its endpoint (docker/cli, ``opts/network.go``)."""
+    """Parses the value of ``--network``: returns the network's name and the settings of the endpoint (docker/cli,
+    ``opts/network.go``). Raises ValueError with a message for the user."""
     if "=" not in value:
         return value, {}
     name, endpoint = "", dict[str, Any]()
@@ -177,8 +180,8 @@ def _words(line: str | Sequence[str]) -> list[str]:
 
 
 def parse_run(line: str | Sequence[str]) -> RunCommand:
-    """Parses ``docker run [options] IMAGE [command]``, with or without the first two words. Raises ValueError with a
-    message for the user."""
+    """Parses ``docker run [options] IMAGE [command]``. The words ``docker run`` may be omitted. Raises ValueError with
+    a message for the user."""
     words = _words(line)
     options, rest = _Options(), list(words)
     while rest and rest[0].startswith("-"):
@@ -207,7 +210,7 @@ def parse_run(line: str | Sequence[str]) -> RunCommand:
 
 @dataclass(frozen=True, slots=True)
 class NetworkCommand:
-    """A parsed ``docker network create``. ``options`` as for ``Engine.create_network``."""
+    """A parsed ``docker network create`` line. ``options`` are those of ``Engine.create_network``."""
 
     line: str
     name: str

@@ -1,6 +1,6 @@
 """Parses an experiment from the data of a form, the API or the command line.
 
-Values may be texts or lists. Every problem names its field and is one sentence.
+A value may be a text or a list of texts. Every problem names its field and is one sentence.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,20 +33,20 @@ FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The parts of the experiment that could be parsed, and the problems: without any, it can be launched."""
+    """An experiment as far as it could be parsed, and the problems. It can be launched if it has no problems."""
 
     spec: ExperimentSpec
     problems: tuple[Problem, ...]
 
 
 def default_title(image: str, port: int) -> str:
-    """The name of an experiment that was not given one."""
+    """The title of an experiment for which the user gave none."""
     return f"{image[:180]} on port {port}"
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """``bridge``, ``container:ARM`` or ``ns:PATH``: the mode and the text after the colon. Raises ValueError with a
-    message for the user."""
+    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH`` into the mode and the text after the colon: None if it is
+    missing, but 1 for ``container``. Raises ValueError with a message for the user."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)
@@ -58,7 +58,7 @@ def parse_mode(text: str) -> tuple[Mode, str | None]:
 
 
 def parse_port(value: object) -> int:
-    """A port from 1 to 65535, as a number or as text."""
+    """Parses a port from 1 to 65535, a number or a text. Raises ValueError with a message for the user."""
     text = str(value).strip()
     if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 7 and 0 < int(text) < 65536):
         raise ValueError(f"The port must be a number from 1 to 65535, not “{text[:40]}”.")
@@ -66,7 +66,7 @@ def parse_port(value: object) -> int:
 
 
 def _strings(value: object) -> tuple[str, ...]:
-    """A list of texts, or one text split at white space and commas."""
+    """Returns the texts of a list, or the words of one text, which white space and commas separate."""
     if isinstance(value, str):
         return tuple(value.replace(",", " ").split())
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
@@ -75,7 +75,7 @@ def _strings(value: object) -> tuple[str, ...]:
 
 
 def _word(value: object) -> str:
-    """A text, or a number in digits; booleans are neither."""
+    """Returns a text unchanged and a number in digits. Raises ValueError for other values, such as booleans."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("Write a text here.")
     return str(value)
@@ -150,8 +150,8 @@ def _is_empty(value: object) -> bool:
 
 
 def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
-    """Parses one arm; ``base`` has the values that all arms share. ``place`` names the fields of an arm without a key,
-    as the formset does: ``arms-0``."""
+    """Parses one arm. ``base`` has the values that all arms share. ``place`` is the arm's prefix in the form, such as
+    ``arms-0``, for problems of an arm that has no key yet. The arm's key is added to ``taken``."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:
@@ -188,7 +188,7 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
 
 def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
-    """A free key: ``bridge``; ``bridge-lab2`` for a second arm on another machine, otherwise ``bridge-2``."""
+    """Returns a key that is not in ``taken``: ``bridge``, ``bridge-lab2`` on the machine ``lab2``, or ``bridge-2``."""
     stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
     key, number = stem, 1
     while key in taken:
@@ -198,8 +198,8 @@ def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
 
 
 def _on_machines(modes: tuple[str, ...], machines: tuple[str, ...]) -> list[Mapping[str, Any]]:
-    """An arm of each mode on each machine, in this order. An arm that shares a namespace shares it with an arm on its
-    own machine."""
+    """Returns the data of one arm for each mode on each machine, ordered by machine. ``container:1`` is renumbered, so
+    that the arm shares the namespace of an arm on its own machine."""
     if not machines:
         return [{"mode": mode} for mode in modes]
     arms: list[Mapping[str, Any]] = []
@@ -213,8 +213,8 @@ def _on_machines(modes: tuple[str, ...], machines: tuple[str, ...]) -> list[Mapp
 
 
 def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
-    """The arm with the key of its target: ``container:1`` names the first arm, other targets are keys. An arm that
-    names no machine runs on that of its target."""
+    """Replaces the number of a target, as in ``container:1``, by the key of that arm. Other targets are keys already.
+    An arm that names no machine gets the machine of its target."""
     number = arm.target or ""
     if number.isascii() and number.isdigit() and len(number) < 5 and 0 < int(number) <= len(arms):
         arm = replace(arm, target=arms[int(number) - 1].key)
@@ -223,8 +223,8 @@ def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
 
 
 def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
-    """Gives a shared port of the machine to the first arm that forwards, and the following ports to the others on the
-    same machine."""
+    """Assigns ports of the machines to the published ports that all arms share. Each arm that forwards ports gets the
+    requested port or, if another arm on its machine has it, the next free one."""
     given = {(arm.machine, p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
     held = {(machine, port, protocol) for machine, port, protocol in given if port}
     spread = []
@@ -244,10 +244,10 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 
 
 def parse_draft(data: Mapping[str, Any]) -> Draft:
-    """An experiment from plain data; unknown fields and wrong types are problems, never exceptions.
+    """Parses an experiment from plain data. Unknown fields and wrong types become problems, never exceptions.
 
-    ``modes`` are arms without their own options, on each of ``machines`` if any are given; ``arms`` follow them, each a
-    mapping of ``ARM_FIELDS``. ``image``, ``port`` and ``publish`` are the defaults of all arms.
+    ``modes`` names an arm without options for each mode, on each of ``machines`` if there are any. The arms in
+    ``arms``, mappings of ``ARM_FIELDS``, follow. ``image``, ``port`` and ``publish`` are the defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")

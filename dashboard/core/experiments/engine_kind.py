@@ -26,12 +26,13 @@ ONLY_PODMAN = "pasta, slirp4netns, private and ns are network modes of Podman: u
 
 
 def describe_engine(kind: EngineKind, version: str) -> str:
-    """The name and version of the engine: ``Docker Engine 26.1.5``, ``Podman 5.4.2``."""
+    """Returns the name and version of the engine, such as ``Docker Engine 26.1.5`` or ``Podman 5.4.2``."""
     return f"{ENGINE_NAMES[kind]} {version}".strip()
 
 
 def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
-    """The programs that Podman uses for networks, and where its bridges are."""
+    """Returns a description of Podman's networks: which programs make them, and where the bridges of a rootless Podman
+    are."""
     names = [program for program in programs if program not in ROOTLESS_PROGRAMS]
     used = f"networks by {' and '.join(names)}" if names else "it does not name the programs that make its networks"
     modes = [name for name in ROOTLESS_PROGRAMS if name in programs]
@@ -42,7 +43,7 @@ def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
 
 
 def engine_notice(kind: EngineKind) -> str:
-    """The notice that parts of an experiment's page describe Docker Engine only; empty for Docker Engine."""
+    """Returns a notice that some help texts describe Docker Engine only; empty for Docker Engine."""
     if kind is EngineKind.DOCKER:
         return ""
     return (

@@ -27,7 +27,8 @@ OTHER_COLUMNS = (
 
 
 def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec], whole: str | None = None) -> str:
-    """The ``docker run`` line of an arm; with a name only if another arm or a network needs it."""
+    """Returns the ``docker run`` line of an arm. It contains ``--name`` only if another arm or a network needs the
+    name. ``arms`` are all arms of the experiment; ``whole`` is as for ``initial_columns``."""
     shared = any(other.target == arm.key for other in arms)
     return run_line(
         arm,
@@ -50,10 +51,13 @@ def initial_columns(
     facts: ReportedEngine | None = None,
     whole: str | None = None,
 ) -> tuple[Column, ...]:
-    """The machine's column with the ``facts`` about its engine, then one waiting column for each arm, then those of a
-    rootless Podman's bridges, of the neighbour and of the other host on its LAN, if there are any. An arm with the key
-    of such a column, which earlier versions allowed, replaces it. ``whole`` is the experiment on several machines of
-    which this one is a part."""
+    """Returns the columns of an experiment in their order: the machine, a waiting column for each arm, then the
+    rootless Podman's bridges, the neighbour and the other host on the LAN, if they exist.
+
+    ``facts`` is what the machine's engine reports about itself. ``whole`` is the id of the experiment on several
+    machines of which ``experiment`` is a part, otherwise None. Earlier versions allowed an arm to have the key of a
+    later column: the arm then replaces that column.
+    """
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (

@@ -1,4 +1,4 @@
-"""The commands that can be run in a column, with their arguments."""
+"""The commands that a user can run in the namespace of a column, such as ``ip addr show``."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 
 @dataclass(frozen=True, slots=True)
 class InspectCommand:
-    """One command. ``section`` is the table section with the same facts."""
+    """A command to run in a column. ``section`` is the section of the comparison that shows the same facts. If
+    ``needs_name`` is true, the word ``NAME`` in ``argv`` stands for a host name that the user enters."""
 
     key: str
     argv: tuple[str, ...]
@@ -17,7 +18,7 @@ class InspectCommand:
 
     @property
     def text(self) -> str:
-        """The command line."""
+        """The command as one line."""
         return " ".join(f"'{word}'" if " " in word else word for word in self.argv)
 
 
@@ -38,8 +39,8 @@ COMMANDS: dict[str, InspectCommand] = {
 
 
 def argv_for(key: str, name: str = "") -> tuple[str, ...]:
-    """The arguments to execute. Raises ValueError with a message for the user for an unknown command or an invalid
-    name."""
+    """Returns the arguments of the command ``key``, with ``name`` as host name where it needs one. Raises ValueError
+    with a message for the user if the command is unknown or the name invalid."""
     command = COMMANDS.get(key)
     if command is None:
         raise ValueError(f"Unknown command “{key[:40]}”: choose one of {', '.join(COMMANDS)}.")

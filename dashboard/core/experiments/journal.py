@@ -1,6 +1,6 @@
-"""The append-only journal of an experiment, and the view that results from it.
+"""The append-only journal of an experiment, and the view that its entries lead to.
 
-The live view applies all entries; a replay applies only the first ones.
+The live page shows the view after all entries. A replay shows the view after only the first ones.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 class Source(StrEnum):
-    """What caused an entry."""
+    """Who or what caused an entry."""
 
     PERSON = "person"
     LAB = "lab"
@@ -27,8 +27,8 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an entry was written: ``detail`` names the event (``network connect``, ``address eth0``), ``actor`` the
-    process or person, if known."""
+    """Why an entry was written. ``detail`` names the event, such as ``network connect`` or ``address eth0``. ``actor``
+    is the process or person, empty if unknown."""
 
     source: Source
     detail: str = ""
@@ -37,10 +37,11 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The result of one request. ``path`` is the kind of the path, ``origin`` the client's column and ``key`` the
-    ``request_key``. ``client_seen`` is the peer of the server's socket. ``unavailable`` is the reason why the path does
-    not exist. A multicast datagram has no status: ``reason`` states that it was received; where none was expected,
-    ``unavailable`` is the reason."""
+    """The result of one request over a path. ``path`` is the kind of the path, ``origin`` the key of the client's
+    column, ``server`` that of the server's column, and ``key`` that of the request
+    (``core.paths.requests.request_key``). ``client_seen`` is the client's address as the server's socket sees it.
+    ``unavailable`` is the reason why the path does not exist. A multicast datagram has no status: ``reason`` states
+    that it was received. If none was expected, ``unavailable`` gives the reason."""
 
     path: str
     title: str
@@ -59,15 +60,15 @@ class Attempt:
 
     @property
     def result(self) -> str:
-        """The response's status, otherwise the reason why it is missing."""
+        """The status of the response; without a response, the reason why there was none."""
         status = "" if self.status is None else str(self.status)
         return f"{status} {self.reason}".strip() or self.error or self.unavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The newest requests over every path: ``number`` counts them in this round, ``at`` is in seconds since the
-    epoch."""
+    """The results of the newest requests over every path. ``number`` counts the trials of this round from 1. ``at`` is
+    the time in seconds since the epoch."""
 
     attempts: tuple[Attempt, ...] = ()
     at: float = 0.0
@@ -79,10 +80,11 @@ NO_TRIAL = Trial()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The changes that an entry makes; None and empty mean none.
+    """The changes that one entry makes to the view. None and empty mean no change.
 
-    ``states`` replaces the states of columns, ``changes`` updates them, ``forgotten`` columns lose their state.
-    ``columns`` sets columns; ``removed`` removes them. ``trial`` replaces the newest requests; UNSET: unchanged.
+    ``columns`` adds or replaces columns; ``removed`` has the keys of columns to remove. ``states`` replaces the states
+    of columns, ``changes`` updates them, and columns in ``forgotten`` lose their state. ``trial`` replaces the newest
+    requests; UNSET means no change.
     """
 
     head: ExperimentHead | None = None
@@ -95,7 +97,8 @@ class Facts:
 
 
 def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
-    """The head of an experiment that has stopped and has no containers, and the changes for its journal."""
+    """Returns the head of an experiment that was stopped at ``at`` and has no containers, and the facts that record it
+    in the journal. ``columns`` are its columns so far."""
     gone = tuple(
         replace(column, status=ArmStatus.GONE, published=())
         if column.container or column.status is ArmStatus.WAITING
@@ -108,7 +111,8 @@ def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One numbered entry; ``at`` in seconds since the epoch; an empty ``text`` is not shown in the timeline."""
+    """One numbered entry of a journal. ``at`` is in seconds since the epoch. The timeline omits an entry with an empty
+    ``text``. ``about`` has the keys of the columns that the text concerns."""
 
     seq: int
     at: float
@@ -120,7 +124,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An experiment after the entry ``seq``."""
+    """The experiment as it is after the journal entry ``seq``."""
 
     seq: int = 0
     head: ExperimentHead | None = None
@@ -130,7 +134,8 @@ class View:
 
 
 def advance(view: View, entry: Entry) -> View:
-    """The view after one more entry. Entries must be in order; an entry that is already applied changes nothing."""
+    """Returns the view after one more entry. Entries must come in order. An entry that the view already includes is
+    ignored."""
     if entry.seq <= view.seq:
         return view
     facts = entry.facts
@@ -152,7 +157,7 @@ def advance(view: View, entry: Entry) -> View:
 
 
 def replay(entries: Iterable[Entry], view: View | None = None) -> View:
-    """The view after all ``entries``, starting from ``view``."""
+    """Returns the view after ``entries``, applied to ``view`` or, without one, to an empty view."""
     view = view or View()
     for entry in entries:
         view = advance(view, entry)
@@ -164,16 +169,16 @@ _decoder = msgspec.json.Decoder(Facts)
 
 
 def encode_facts(facts: Facts) -> str:
-    """The facts as JSON text for the database."""
+    """Returns the facts as JSON text, as the database stores them."""
     return _encoder.encode(facts).decode()
 
 
 def decode_facts(text: str | bytes) -> Facts:
-    """The facts from JSON text; msgspec.ValidationError if they are malformed."""
+    """Returns the facts that a JSON text contains. Raises msgspec.ValidationError if it is malformed."""
     return _decoder.decode(text)
 
 
 def entry_size(entry: Entry) -> int:
-    """The bytes of an entry in the database, without its index."""
+    """The size of an entry in the database in bytes, without its indexes."""
     about = sum(map(len, entry.about))
     return len(_encoder.encode(entry.facts)) + len(entry.text.encode()) + about + len(entry.cause.detail)

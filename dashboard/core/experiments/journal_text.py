@@ -21,8 +21,9 @@ def _join(parts: Sequence[str]) -> str:
 
 
 def describe_restart(kept: Sequence[str], version: str = "", started: Sequence[str] = ()) -> str:
-    """The restart of an engine: ``kept`` are the arms whose containers kept running, ``started`` those whose containers
-    ended and were started again, ``version`` the new version if it changed."""
+    """Describes the restart of an engine. ``kept`` are the arms whose containers kept running; ``started`` are the arms
+    whose containers ended and were started again. ``version`` is the engine's new version, empty if it did not
+    change."""
     text = "The Engine was restarted" + (f" with version {version}" if version else "")
     if kept:
         text += f"; {_containers_of(kept)} kept running"
@@ -86,10 +87,10 @@ def _describe_place(titles: Sequence[str]) -> str:
 
 
 def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> str:
-    """The changes of one namespace as a sentence; empty if no change matters to a reader.
+    """Describes the changes of one namespace as a sentence. Empty if no change matters to a reader.
 
-    ``titles`` are the columns that share the namespace. Omitted: a listener for which the owner was found later, and
-    routes that the kernel adds with an address.
+    ``before`` is the state before the changes. ``titles`` are the titles of the columns that share the namespace. The
+    sentence omits listeners of which only the owner was found later, and routes that the kernel adds with an address.
     """
     known = {interface_key(link): link for link in before.interfaces}
     parts: list[str] = []
@@ -126,8 +127,8 @@ def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[
 
 
 def describe_cause(before: NamespaceState, changes: Changes) -> str:
-    """What changed, most important first, at most three: ``link eth0``, ``address eth0, route``, ``listener tcp
-    :80``."""
+    """Names what changed, for ``Cause.detail``: ``link eth0``, ``address eth0, route`` or ``listener tcp :80``. At most
+    three changes are named, the most important first."""
     causes = list(dict.fromkeys(_causes(before, changes)))
     return ", ".join([*causes[:MAX_PARTS], "…"] if len(causes) > MAX_PARTS else causes)
 
@@ -164,7 +165,8 @@ def _causes(before: NamespaceState, changes: Changes) -> Iterator[str]:
 
 
 def listening_process(changes: Changes) -> str:
-    """The first process that is known of a new listener, as ``nginx 4711``; empty without one."""
+    """Returns the process of the first new listener whose process is known, as ``nginx 4711``. Empty if none is
+    known."""
     for listener in changes.listeners_added:
         if listener.process:
             return f"{listener.process} {listener.pid}" if listener.pid else listener.process

@@ -1,4 +1,4 @@
-"""How an arm becomes a container: the body of the create request, and the equivalent ``docker run`` line.
+"""Translates an arm into a container: the body of the create request, and the equivalent ``docker run`` line.
 
 Sources: Docker Engine API reference (``POST /containers/create``), docker-run(1).
 """
@@ -16,7 +16,8 @@ MEGABYTE = 1 << 20
 
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
-    """The value of ``--network``; ValueError if the network or the target is missing."""
+    """Returns the value of ``--network`` for an arm. ``network`` is the name of the network that its mode needs,
+    ``target`` the container whose namespace it shares. Raises ValueError if the one that the mode needs is missing."""
     if arm.mode is Mode.CONTAINER:
         if not target:
             raise ValueError(f"Arm {arm.key} shares a container's namespace: set the container.")
@@ -31,7 +32,7 @@ def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
 
 
 def limits() -> dict[str, Any]:
-    """The part of the HostConfig that limits a container's resources and rights."""
+    """Returns the fields of HostConfig that limit the resources and rights of a container."""
     return {
         "AutoRemove": False,
         "SecurityOpt": ["no-new-privileges"],
@@ -53,7 +54,8 @@ def _bindings(publish: Iterable[Publish]) -> dict[str, list[dict[str, str]]]:
 
 
 def extra_host(entry: str) -> str:
-    """The entry as the Docker CLI sends it: ``name:::1`` for ``name=[::1]`` (docker/cli, ``opts/hosts.go``)."""
+    """Returns a ``--add-host`` entry as the Docker CLI sends it: ``name=[::1]`` becomes ``name:::1`` (docker/cli,
+    ``opts/hosts.go``)."""
     name, _, address = entry.partition("=" if "=" in entry else ":")
     if address.startswith("[") and address.endswith("]"):
         address = address[1:-1]
@@ -70,12 +72,13 @@ def container_config(
     target_container: str | None = None,
     cpus: float = 0.0,
 ) -> dict[str, Any]:
-    """The body of ``POST /containers/create``; the only function that makes a HostConfig.
+    """Returns the body of ``POST /containers/create`` for an arm. Every container of an arm is created with it.
 
     Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
-    off, so that the exit code can be read before the container is removed. ``cpus`` is the limit of its private host,
-    0 without one: a cgroup of version 1 may not have a higher quota than its parent. On networks of the experiment the
-    arm's key is an alias, so that arms find each other by key; ``attached`` are further networks.
+    off, so that the exit code can be read before the container is removed. On networks of the experiment the arm's key
+    is an alias, so that arms find each other by key. ``attached`` are the networks in addition to the one of the mode,
+    by name. ``cpus`` is the CPU limit of the private host, 0 without one: in version 1 of cgroups, a container may not
+    have a higher quota than its parent.
     """
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {
@@ -110,14 +113,15 @@ def container_config(
 
 
 def requested_ports(arm: ArmSpec) -> tuple[PublishedPort, ...]:
-    """The ports that the arm asks to publish. Podman's HostConfig omits them where the mode has no use for them."""
+    """The ports that the arm asks to publish. They come from the arm, because Podman's HostConfig omits them in modes
+    that do not publish ports."""
     return tuple(
         PublishedPort(port.container_port, port.protocol, port.host_address, port.host_port) for port in arm.publish
     )
 
 
 def format_publish(publish: Publish) -> str:
-    """The argument of ``-p``: ``[address:][host port:]port[/udp]``."""
+    """Returns the argument of ``-p`` in the form ``[address:][host port:]port[/udp]``."""
     address = bracket(publish.host_address)
     host_port = str(publish.host_port or "")
     front = f"{address}:{host_port}:" if address else (f"{host_port}:" if host_port else "")
@@ -133,7 +137,8 @@ def run_arguments(
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_name: str | None = None,
 ) -> tuple[str, ...]:
-    """The arguments after ``docker run --rm -d`` (or ``docker create``): options, image, command."""
+    """Returns the arguments that follow ``docker run --rm -d`` or ``docker create``: options, image and command. The
+    parameters are as for ``run_line``."""
     mode = network_mode(arm, network, target_name)
     words: list[str] = []
     if name:
@@ -166,10 +171,13 @@ def run_line(
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_name: str | None = None,
 ) -> str:
-    """The ``docker run`` line of this arm, quoted for a POSIX shell; ``podman run`` in a mode that only Podman has.
+    """Returns the ``docker run`` line of an arm, quoted for a POSIX shell, or ``podman run`` in a mode that only Podman
+    has.
 
-    ``name`` only if another arm refers to it. The line is equivalent to ``container_config``, without labels, the
-    alias, and the limits on memory, processes, CPU and logs.
+    ``name`` is needed only if another arm or a network refers to the container. ``network`` is the network of the arm's
+    mode, ``attached`` the additional networks by name, ``target_name`` the container whose namespace the arm shares.
+    The container is that of ``container_config``, without labels, the alias, and the limits on memory, processes, CPU
+    and logs.
     """
     arguments = run_arguments(arm, name=name, network=network, attached=attached, target_name=target_name)
     program = "podman" if arm.mode in PODMAN_MODES else "docker"
@@ -181,5 +189,5 @@ _LIMIT_WARNINGS = ("swap limit", "memory limit", "pids limit", "cpu cfs", "memor
 
 
 def warnings_about_the_arm(warnings: Iterable[str]) -> tuple[str, ...]:
-    """The Engine's warnings without those about the limits that Netmodes adds."""
+    """Returns the Engine's warnings without those about limits that Netmodes adds."""
     return tuple(text for text in warnings if not any(part in text.lower() for part in _LIMIT_WARNINGS))

@@ -1,4 +1,4 @@
-"""The next actions for an experiment: compares the wanted state with the containers of the Engine.
+"""Decides what to do next for an experiment, by comparing its wanted state with the containers of the Engine.
 
 The same function serves a launch, a restart after ``kill -9`` and a stop.
 """
@@ -20,7 +20,8 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedContainer:
-    """A container of the experiment as the Engine reports it."""
+    """A container of the experiment as the Engine reports it. ``started_before`` is false if it was created but never
+    started."""
 
     id: str
     arm: str
@@ -80,10 +81,10 @@ Action = Create | Start | Adopt | CollectExited | MarkRemoved | Remove
 def plan(
     wanted: Wanted, arms: Sequence[ArmSpec], observed: Sequence[ObservedContainer], launched: Mapping[str, str]
 ) -> tuple[Action, ...]:
-    """The actions that lead from the ``observed`` containers to the ``wanted`` state, in the order of the arms.
+    """Returns the actions that lead from the ``observed`` containers to the ``wanted`` state, in the order of the arms.
 
-    ``launched`` has the container ids of arms that were launched: if such an arm no longer has a container, it was
-    removed outside Netmodes and is not launched again.
+    ``launched`` has the container id of each arm that was launched. If such an arm no longer has a container, the
+    container was removed outside Netmodes, and the arm is not launched again.
     """
     if wanted is not Wanted.RUNNING:
         return tuple(Remove(container.id) for container in observed)
@@ -104,9 +105,10 @@ def plan(
 
 
 def launch_order(arms: Sequence[ArmSpec]) -> tuple[tuple[ArmSpec, ...], ...]:
-    """Arms in waves that can start in parallel: arms that share a namespace wait for its owner.
+    """Groups the arms into waves. The arms of one wave can start in parallel; the waves start one after the other. An
+    arm that shares a namespace is in a later wave than the owner of the namespace.
 
-    An arm with a missing target is in the last wave: the Engine then refuses it.
+    An arm with a missing target is in the last wave, and the Engine refuses it.
     """
     waves: list[tuple[ArmSpec, ...]] = []
     done: set[str] = set()
@@ -122,9 +124,10 @@ def launch_order(arms: Sequence[ArmSpec]) -> tuple[tuple[ArmSpec, ...], ...]:
 
 
 def removal_waves(network_modes: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
-    """Containers in waves that can be removed in parallel, from the ``HostConfig.NetworkMode`` of each id.
+    """Groups containers into waves. The containers of one wave can be removed in parallel; the waves are removed one
+    after the other. ``network_modes`` has the ``HostConfig.NetworkMode`` of each container by id.
 
-    Containers that share a namespace come before its owner: Podman refuses to remove the owner first.
+    Containers that share a namespace are in an earlier wave than its owner: Podman refuses to remove the owner first.
     """
     owners = {
         key: mode.removeprefix("container:") for key, mode in network_modes.items() if mode.startswith("container:")

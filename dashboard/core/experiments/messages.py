@@ -1,4 +1,4 @@
-"""The JSON shapes that the program publishes; ``core.operations.json_schemas`` exports their JSON Schemas.
+"""The JSON shapes that the program publishes. ``core.operations.json_schemas`` exports their JSON Schemas.
 
 Field names and meanings are contracts (docs/api.md): fields are added, never changed.
 """
@@ -14,7 +14,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 class Relation(StrEnum):
-    """How the cells of a row relate, after normalisation."""
+    """How the cells of a row relate to each other, after normalisation."""
 
     SAME = "same"
     DIFFERS = "differs"
@@ -35,7 +35,7 @@ class ArmStatus(StrEnum):
 
 
 class LaunchStep(StrEnum):
-    """What a launch does for an arm, in this order."""
+    """The steps of an arm's launch, in this order."""
 
     IMAGE = "image"
     NETWORK = "network"
@@ -46,7 +46,7 @@ class LaunchStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineRef:
-    """An engine. ``private`` is true for a private host."""
+    """Identifies an engine. ``private`` is true for a private host."""
 
     version: str
     api: str
@@ -60,8 +60,8 @@ class EngineRef:
 
 @dataclass(frozen=True, slots=True)
 class ReportedEngine:
-    """What an engine reports about itself and its kernel. ``userland_proxy``: whether it starts docker-proxy, None if
-    it does not report that; ``drivers`` are its network drivers."""
+    """What an engine reports about itself and its kernel. ``userland_proxy`` is whether the engine starts docker-proxy,
+    None if unknown. ``drivers`` are its network drivers."""
 
     version: str
     kind: EngineKind = EngineKind.DOCKER
@@ -85,7 +85,7 @@ class ContainerRef:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPort:
-    """A port mapping: in ``published`` the actual one (NetworkSettings.Ports), in ``asked`` the requested one
+    """A port mapping. In ``published`` it is the actual one (NetworkSettings.Ports), in ``asked`` the requested one
     (HostConfig.PortBindings), with host_port 0 if the Engine chooses."""
 
     container_port: int
@@ -96,13 +96,14 @@ class PublishedPort:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column, without its state. The machine's column has the key ``machine``, no container, and the kind of engine.
+    """A column without its state. The machine's column has the key ``machine``, no container, and the kind of engine.
 
-    ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
+    ``command`` is the ``docker run`` line of an arm, ``setup`` the ``docker network create`` line that it needs first.
     ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is the
-    current step of its launch, where the status does not show it. ``engine`` is what the engine of a machine's column
-    reports. ``machine`` is the name of the column's machine if the experiment runs on several, ``absent`` why the
-    columns of that machine do not change now, and ``note`` another state of the machine, such as that it is drained.
+    current step of its launch if the status does not show it. ``engine`` is what the machine's engine reports, in the
+    machine's column only. ``machine`` is the name of the column's machine if the experiment runs on several. ``absent``
+    is why the columns of that machine do not change now, ``note`` another state of the machine, such as that it is
+    drained.
     """
 
     key: str
@@ -132,9 +133,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the comparison. ``cells`` holds text per column, None where there is nothing; ``absent`` gives the
-    word to show for nothing; ``notes`` a small remark per cell; ``why`` the reason in one sentence (differences only);
-    ``normalised`` holds the values that cells are compared by, where these are not their texts; ``detail`` rows are
+    """One row of the comparison, with a value for each column in ``cells``. The value is None if there is nothing to
+    show; ``absent`` then has a word. ``notes`` are short remarks on cells. ``why`` is the reason for a difference, one
+    sentence. ``normalised`` has the value that is compared if it is not the cell's text. Rows with ``detail`` are
     folded at first."""
 
     section: str
@@ -151,14 +152,14 @@ class Row:
 
     @property
     def differs(self) -> bool:
-        """Whether columns are known to differ."""
+        """Whether the row shows a difference between columns."""
         return self.relation in {Relation.DIFFERS, Relation.ONLY}
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference in a sentence. ``why`` is the reason that the row gives; ``row`` is the id of the row that proves
-    it; ``rule`` is the name of the rule that found it, ``section`` if no rule did."""
+    """One difference as a sentence. ``why`` is the reason that the row gives, ``row`` the id of the row that proves it.
+    ``rule`` is the name of the rule that found it, ``section`` if no rule did."""
 
     rule: str
     sentence: str
@@ -176,9 +177,9 @@ class ExperimentRef:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The comparison in sentences: what differs, the most important first, what is the ``same`` in every column, and
-    ``trouble`` with arms that do not run. ``holders`` has an entry for each sentence of ``trouble``: the other
-    experiment that holds the port, or None."""
+    """The comparison in sentences: the ``differences``, the most important first, what is the ``same`` in every column,
+    and ``trouble`` with arms that do not run. ``holders`` has, for each sentence of ``trouble``, the other experiment
+    that holds the port, or None."""
 
     differences: tuple[Difference, ...] = ()
     same: str = ""
@@ -191,7 +192,7 @@ NO_ANSWER = Answer()
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The document ``comparison/1``: columns with their states and rows."""
+    """The document ``comparison/1``: the columns, their states, and the rows."""
 
     engine: EngineRef
     columns: tuple[Column, ...]
@@ -203,8 +204,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ModeReport:
-    """The availability of one mode: ``reason`` if it is not available, ``note`` on what it requires if it is
-    available."""
+    """Whether a mode is available. ``reason`` tells why not; ``note`` tells what an available mode requires."""
 
     mode: str
     available: bool
@@ -214,7 +214,7 @@ class ModeReport:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check."""
+    """The result of one check of the doctor or of the cleanup."""
 
     name: str
     ok: bool
@@ -232,7 +232,7 @@ class Doctor:
 
 
 def encode(value: object) -> bytes:
-    """A value as JSON, with keys in the order of its type, in UTF-8."""
+    """Returns a value as JSON in UTF-8, with the keys in the order in which its type declares the fields."""
     return msgspec.json.encode(value)
 
 
@@ -253,13 +253,13 @@ ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 
 @dataclass(frozen=True, slots=True)
 class ExperimentHead:
-    """The experiment as a whole. Times in seconds since the epoch.
+    """The experiment as a whole, without its columns. Times are in seconds since the epoch.
 
-    ``problem`` is the current problem (engine unavailable, disk full); ``proof`` the cleanup check; ``as_it_was`` is
-    set if a stopped experiment is shown in an earlier state. ``round`` counts the requested launches from 1.
-    ``measurement`` is the newest measurement of this round, and ``measured`` its headline, empty if it proves nothing;
-    ``tried`` is the result, in words, of the last requests over every path in this round. ``engine_away``: the engine
-    does not answer; ``startable``: Netmodes can start it when the user wants it.
+    ``problem`` is the current problem (engine unavailable, disk full). ``proof`` is the cleanup check. ``as_it_was`` is
+    the time of the shown state if it is a past one. ``round`` counts the requested launches from 1. ``measurement`` is
+    the id of the newest measurement of this round, and ``measured`` its headline, empty if it proves nothing. ``tried``
+    is the result, in words, of the last requests over every path in this round. ``engine_away``: the engine does not
+    answer. ``startable``: Netmodes can start it if the user wants that.
     """
 
     id: str
@@ -290,7 +290,7 @@ class ExperimentHead:
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """One item of the timeline. ``offset_s`` counts from the first entry."""
+    """One item of the timeline. ``offset_s`` is the time since the first entry of the journal."""
 
     seq: int
     at: float

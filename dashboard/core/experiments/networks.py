@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class NeededNetwork:
-    """A network that an experiment needs: the mode of its driver, and its address families."""
+    """A network that an experiment needs. The mode decides the driver."""
 
     mode: Mode
     ipv6: IPv6 = IPv6.OFF
@@ -35,43 +35,44 @@ class NeededNetwork:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRequest:
-    """How a network is created; ``options`` as for ``Engine.create_network``."""
+    """How to create a network. ``options`` are those of ``Engine.create_network``."""
 
     driver: str
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def network_name(experiment: str, mode: Mode, ipv6: IPv6 = IPv6.OFF) -> str:
-    """The name of an experiment's network for a mode."""
+    """Returns the name of the network that the experiment creates for a mode, such as ``nm-4f2a-macvlan``."""
     name = f"nm-{experiment}" if mode is Mode.USER_BRIDGE else f"nm-{experiment}-{mode}"
     return name + _suffix(ipv6)
 
 
 def attached_name(experiment: str, attachment: NetworkAttachment) -> str:
-    """The name of a network that arms have in addition to the one of their mode."""
+    """Returns the name of a network that arms join in addition to the network of their mode."""
     return f"nm-{experiment}-net-{attachment.name}{_suffix(attachment.ipv6)}"
 
 
 def _suffix(ipv6: IPv6) -> str:
-    """The part after the name. Its dot distinguishes ``a,ipv6`` from a network called ``a-ipv6``."""
+    """Returns the suffix of a network's name for its address families. The dot in it distinguishes the network ``a``
+    with IPv6 from a network called ``a-ipv6``."""
     return {IPv6.OFF: "", IPv6.ON: ".ipv6", IPv6.ONLY: ".ipv6-only"}[ipv6]
 
 
 def own_network(experiment: str, arm: ArmSpec, whole: str | None = None) -> str | None:
-    """The name of the network of the arm's mode; None if Netmodes creates none for it. An overlay spans machines: all
-    parts of the experiment ``whole`` share one."""
+    """Returns the name of the network of the arm's mode; None if the mode needs none. An overlay network spans
+    machines: all parts of the experiment ``whole`` share one."""
     if arm.mode is Mode.OVERLAY:
         return network_name(whole or experiment, arm.mode)
     return network_name(experiment, arm.mode, arm.ipv6) if arm.mode in NETWORK_DRIVERS else None
 
 
 def attached_networks(experiment: str, arm: ArmSpec) -> dict[str, NetworkAttachment]:
-    """The arm's further networks by name, in the order of their options."""
+    """Returns the arm's additional networks by name, in the order in which the arm lists them."""
     return {attached_name(experiment, attachment): attachment for attachment in arm.networks}
 
 
 def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None = None) -> dict[str, NeededNetwork]:
-    """The networks that ``arms`` need, by name."""
+    """Returns the networks that ``arms`` need, by name. ``whole`` is as for ``own_network``."""
     needed: dict[str, NeededNetwork] = {}
     for arm in arms:
         own = own_network(experiment, arm, whole)
@@ -83,15 +84,18 @@ def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None 
 
 
 def may_attach_later(status: int, text: str) -> bool:
-    """Whether the Engine may be able to attach a container to an overlay network a moment after this error: the network
-    does not exist yet or is being removed, or its manager did not answer within 20 s (moby,
+    """Whether the Engine may be able to attach a container to an overlay network a moment after this error. ``status``
+    and ``text`` are the HTTP status and the message of the error.
+
+    The network may not exist yet or may be being removed, or its manager did not answer within 20 s (moby,
     daemon/cluster/networks.go). Engine 20.10 reports the error before it removes the incomplete attachment. A 404 may
-    also mean that the container is missing."""
+    also mean that the container is missing, so its message must mention a network.
+    """
     return (status == HTTPStatus.NOT_FOUND and "network" in text) or "attaching to network failed" in text
 
 
 def endpoint_settings(attachment: NetworkAttachment) -> dict[str, Any]:
-    """The part of an ``EndpointSettings`` that the options set."""
+    """Returns the fields of ``EndpointSettings`` that the options of an attachment set."""
     settings: dict[str, Any] = {}
     if attachment.gw_priority:
         settings["GwPriority"] = attachment.gw_priority
@@ -101,7 +105,7 @@ def endpoint_settings(attachment: NetworkAttachment) -> dict[str, Any]:
 
 
 def network_option(name: str, attachment: NetworkAttachment) -> str:
-    """The value of ``--network`` on a ``docker run`` line."""
+    """Returns the value of ``--network`` on a ``docker run`` line for an additional network."""
     options = [f"gw-priority={attachment.gw_priority}"] if attachment.gw_priority else []
     options += [f"driver-opt={IFNAME}={attachment.ifname}"] if attachment.ifname else []
     return ",".join([f"name={name}", *options]) if options else name
@@ -116,7 +120,8 @@ def network_request(
     ipv6: IPv6 = IPv6.OFF,
     subnet6: str | None = None,
 ) -> NetworkRequest:
-    """The network that arms of this mode share; ValueError if the mode has none, or the parent is missing.
+    """Returns how to create the network that arms of this mode share. Raises ValueError if the mode needs no network,
+    or if the parent or the subnet is missing.
 
     macvlan and ipvlan need a ``parent`` link of the machine and a ``subnet``: otherwise Docker would take a subnet from
     its own pool, which may be in use on that link. An overlay must be attachable, otherwise only services can use it.
@@ -138,7 +143,7 @@ def network_request(
 
 
 def network_line(name: str, request: NetworkRequest) -> str:
-    """The equivalent ``docker network create`` line, without labels."""
+    """Returns the ``docker network create`` line that is equivalent to the request, without labels."""
     words = ["docker", "network", "create"]
     words += ["-d", request.driver] if request.driver != "bridge" else []
     words += ["--ipv4=false"] if request.options.get("ipv4_off") else []
@@ -151,9 +156,10 @@ def network_line(name: str, request: NetworkRequest) -> str:
 
 
 def network_body(name: str, driver: str, labels: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of ``POST /networks/create``; names of ``options`` with a dot are passed on as driver options.
+    """Returns the body of ``POST /networks/create``. Names in ``options`` that contain a dot become driver options.
 
-    An existing name must be refused: by default, engines before API 1.44 create a second network of that name.
+    The body asks the Engine to refuse a name that exists: by default, engines before API 1.44 create a second network
+    of that name.
     """
     pool = {field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)}
     pools = [pool] if pool else []
@@ -177,9 +183,10 @@ def network_body(name: str, driver: str, labels: Mapping[str, str], options: Map
 
 
 def free_subnet(taken: Iterable[str]) -> str:
-    """A private /24 that overlaps none of ``taken`` (CIDR texts; malformed ones are ignored).
+    """Returns a private /24 that overlaps none of ``taken``. Malformed texts in ``taken`` are ignored.
 
-    From 10.213.0.0/16, which neither Docker's default pools nor common home routers use.
+    The subnet is in 10.213.0.0/16, which neither Docker's default pools nor common home routers use. Raises ValueError
+    if none is free.
     """
     used = []
     for subnet in taken:
@@ -194,14 +201,15 @@ def free_subnet(taken: Iterable[str]) -> str:
 
 
 def local_subnet6(name: str) -> str:
-    """The /64 of a network, from the unique local addresses (RFC 4193); the name makes it unique."""
+    """Returns an IPv6 /64 for a network, from the unique local addresses (RFC 4193). It is derived from ``name``, so
+    networks with different names get different subnets."""
     digest = hashlib.sha256(name.encode()).digest()
     return str(ipaddress.IPv6Network((b"\xfd" + digest[:7] + bytes(8), 64)))
 
 
 def parse_attachment(text: str) -> NetworkAttachment:
-    """An attachment from ``NAME[,ipv6][,ipv6-only][,gw-priority=N][,ifname=NAME]``. Raises ValueError with a message
-    for the user."""
+    """Parses an additional network: ``NAME[,ipv6][,ipv6-only][,gw-priority=N][,ifname=NAME]``. Raises ValueError with a
+    message for the user."""
     name, *options = (part.strip() for part in text.strip().split(","))
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -224,7 +232,7 @@ def parse_attachment(text: str) -> NetworkAttachment:
 
 
 def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
-    """The problems of an arm's networks, each a field and a sentence."""
+    """Yields the problems of an arm's networks, each as a field and a sentence."""
     if arm.ipv6 is not IPv6.OFF and arm.mode is not Mode.USER_BRIDGE:
         yield "ipv6", f"IPv6 is an option of user-bridge, not of {arm.mode}: remove it, or choose user-bridge."
     if not arm.networks:
@@ -241,8 +249,8 @@ def check_networks(arm: ArmSpec) -> Iterator[tuple[str, str]]:
 
 
 def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
-    """A sentence if the arms need more networks than an experiment may have, otherwise None. Arms share networks of the
-    same name and families."""
+    """Returns a sentence if the arms need more additional networks than an experiment may have, otherwise None. Arms
+    share a network if its name and its address families are the same."""
     count = len({(attachment.name, attachment.ipv6) for arm in arms for attachment in arm.networks})
     if count <= MAX_NETWORKS:
         return None
@@ -250,9 +258,10 @@ def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
 
 
 def missing_feature(arm: ArmSpec, api: str, kind: EngineKind = EngineKind.DOCKER) -> str | None:
-    """Why this engine cannot launch the arm with its mode and networks, in a sentence; None if it can.
+    """Returns why this engine cannot launch the arm with its mode and networks, as a sentence; None if it can. ``api``
+    is the API version of the engine, such as ``1.47``.
 
-    An older engine would ignore the option or refuse it with a message about something else.
+    Without this check, an older engine would ignore the option or refuse it with an unrelated message.
     """
     if arm.mode in PODMAN_MODES and kind is not EngineKind.PODMAN:
         return ONLY_PODMAN

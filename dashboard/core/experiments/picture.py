@@ -1,6 +1,6 @@
-"""Boxes and edges of a diagram and their layout, in SVG user units.
+"""The boxes and edges of a diagram, and helpers to place them. All coordinates are in SVG user units.
 
-Plain values, so that the template and the browser draw the same diagram.
+The values are plain data, so that the template and the browser draw the same diagram.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,8 @@ WIDE_LANE = 746.0
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with lines of text. ``title`` is bold; a stack also has the icon of its mode."""
+    """A rectangle with lines of text and a bold ``title``. A box that is a network stack also has the icon of its
+    mode."""
 
     id: str
     kind: str
@@ -28,7 +29,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A connection; ``path`` is the ``d`` of an SVG path."""
+    """A connection between boxes. ``path`` is the ``d`` attribute of an SVG path."""
 
     id: str
     kind: str
@@ -41,11 +42,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class DrawnHop:
-    """One hop of a path. ``ids`` are the boxes and edges that it passes, in the wide and in the narrow diagram.
+    """One hop of a path. ``ids`` are the boxes and edges that the hop passes, in the wide and in the narrow diagram.
 
-    ``spots`` are the ids of the boxes at which its number can be drawn; the first one that exists in the diagram is
-    used. The number is at the corner of the box or, if ``cable`` is True, where the edge meets the box. ``shift`` is
-    the number of earlier hops with the same position. A hop without ``spots`` has no number.
+    ``spots`` are the ids of boxes at which the hop's number can be drawn; the first one that exists in the diagram is
+    used. The number is at the corner of the box or, if ``cable`` is true, where the edge meets the box. ``shift`` is
+    the number of earlier hops whose numbers are at the same position. A hop without ``spots`` has no number.
     """
 
     text: str
@@ -57,8 +58,8 @@ class DrawnHop:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPath:
-    """How a request travels from the client's stack to the program; without hops if the path does not exist.
-    ``request`` is the key by which the path can be traced, empty if it cannot."""
+    """The path of a request from the client's stack to the program. ``hops`` is empty and ``unavailable`` the reason if
+    the path does not exist. ``request`` is the key with which the path can be traced, empty if it cannot."""
 
     key: str
     mode: str
@@ -71,7 +72,7 @@ class DrawnPath:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A diagram in drawing order, and the same as text."""
+    """A diagram: boxes and edges in drawing order, and the same facts as text in ``summary``."""
 
     width: float
     height: float
@@ -81,13 +82,13 @@ class Picture:
 
 
 def choose_larger(pictures: Iterable[Picture], width: float, height: float) -> Picture:
-    """Of the two layouts of a diagram, the one that is drawn larger in a space of this shape."""
+    """Returns the layout of a diagram that is drawn larger in a space of this width and height."""
     return max(pictures, key=lambda one: min(width / max(one.width, 1.0), height / max(one.height, 1.0)))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A small box before it is placed."""
+    """A small box that has no position yet."""
 
     id: str
     kind: str
@@ -97,18 +98,18 @@ class Item:
 
 
 def clip(text: str, width: float) -> str:
-    """The text shortened with an ellipsis to fit ``width`` user units."""
+    """Returns the text, shortened with an ellipsis if it is wider than ``width``."""
     room = max(4, int((width - 24) / CHAR))
     return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def height_of(item: Item) -> float:
-    """The height of a small box with this many lines."""
+    """Returns the height of a small box from its number of lines."""
     return 16 + LINE * len(item.lines)
 
 
 def place(items: Sequence[Item], x: float, y: float, w: float, gap: float = 10) -> tuple[list[Box], float]:
-    """Stacks items vertically; returns the boxes and the bottom edge."""
+    """Stacks items vertically from ``y`` downwards. Returns the boxes and the bottom edge of the last one."""
     boxes = []
     for item in items:
         boxes.append(
@@ -129,7 +130,8 @@ def place(items: Sequence[Item], x: float, y: float, w: float, gap: float = 10) 
 
 
 def curve(x1: float, y1: float, x2: float, y2: float) -> str:
-    """The SVG path of a straight line through the machine's box, then a curve in the gap to the other stacks."""
+    """Returns the SVG path of an edge from the first point to the second: a straight line through the machine's box,
+    then a curve through the gap to the other stacks."""
     start = f"M{x1:g} {y1:g}"
     if x1 < WIDE_LANE < x2:
         start, x1 = f"{start} H{WIDE_LANE - 12:g}", WIDE_LANE - 12
@@ -138,8 +140,8 @@ def curve(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def around(x1: float, y1: float, channel: float, x2: float, y2: float) -> str:
-    """The SVG path of a line to the left, down to a free channel and along it, then a curve in the gap to the other
-    stacks."""
+    """Returns the SVG path of an edge that leaves its box on the left, goes down to the height ``channel``, where no
+    boxes are, follows it to the right, and ends with a curve through the gap to the other stacks."""
     lane = WIDE_LANE - 12
     bend = max(24.0, abs(x2 - lane) / 2)
     walk = f"M{x1:g} {y1:g} H{x1 - 10:g} V{channel:g} H{lane:g}"
@@ -147,10 +149,10 @@ def around(x1: float, y1: float, channel: float, x2: float, y2: float) -> str:
 
 
 def right_of(box: Box) -> tuple[float, float]:
-    """The middle of the right edge."""
+    """The middle of the box's right edge."""
     return box.x + box.w, box.y + box.h / 2
 
 
 def left_of(box: Box) -> tuple[float, float]:
-    """The middle of the left edge."""
+    """The middle of the box's left edge."""
     return box.x, box.y + box.h / 2

@@ -1,7 +1,7 @@
-"""Messages to browsers: a snapshot, then numbered patches.
+"""The messages of the live page: a snapshot, then numbered patches.
 
-A row's id is ``section/key/field``. A patch has only what changed; ``base`` is the sequence number that it applies to.
-A browser that is at another number reconnects.
+The id of a row is ``section/key/field``. A patch contains only what changed; ``base`` is the sequence number to which
+it applies. A browser whose state has another number reconnects and receives a new snapshot.
 """
 
 from bisect import bisect_left
@@ -19,7 +19,7 @@ PROTOCOL_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The experiment after the entry ``seq``."""
+    """The whole experiment after the journal entry ``seq``."""
 
     seq: int
     experiment: ExperimentHead
@@ -38,7 +38,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PlacedRow:
-    """A row to set, after the row ``after`` (empty: first)."""
+    """A row to set, and its position: after the row with the id ``after``, or first if that is empty."""
 
     id: str
     after: str
@@ -47,7 +47,8 @@ class PlacedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowPatch:
-    """Rows to set, in order, and ids to remove (removed first)."""
+    """The changes of the rows. First the rows with the ids in ``remove`` are removed, then those in ``set`` are set in
+    order."""
 
     set: tuple[PlacedRow, ...] = ()
     remove: tuple[str, ...] = ()
@@ -55,7 +56,7 @@ class RowPatch:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """The changes from ``base`` to ``seq``; None means unchanged."""
+    """The changes between the journal entries ``base`` and ``seq``. None means unchanged."""
 
     base: int
     seq: int
@@ -74,15 +75,15 @@ class Patch:
 
 
 def row_id(row: Row) -> str:
-    """The row's id in patches and pages."""
+    """Returns the id of the row in patches and pages."""
     return f"{row.section}/{row.key}/{row.field}"
 
 
 def diff_rows(before: tuple[Row, ...], after: tuple[Row, ...]) -> RowPatch:
-    """The patch that turns ``before`` into ``after``; ids are unique in each.
+    """Returns the patch that turns ``before`` into ``after``. Ids must be unique in each.
 
-    A row is not sent again because its predecessor was added or removed; a row that moved among the others is
-    removed and set again.
+    A row is not sent again if only its predecessor was added or removed. A row that moved among the others is removed
+    and set again.
     """
     old = {row_id(row): row for row in before}
     new_ids = [row_id(row) for row in after]
@@ -98,8 +99,8 @@ def diff_rows(before: tuple[Row, ...], after: tuple[Row, ...]) -> RowPatch:
 
 
 def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
-    """The smallest set of common ids that must move: those outside a longest increasing subsequence (patience
-    sorting)."""
+    """Returns the smallest set of ids that must move to turn the order ``before`` into ``after``: the common ids that
+    are outside a longest increasing subsequence (patience sorting)."""
     place = {identity: number for number, identity in enumerate(before)}
     common = [identity for identity in after if identity in place]
     ends: list[int] = []

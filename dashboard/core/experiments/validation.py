@@ -1,7 +1,7 @@
-"""Parses options of arms, and checks what no engine accepts.
+"""Parses options of arms, and checks for values that no engine accepts.
 
-What Docker refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host mode …) is accepted on purpose: the page
-shows Docker's message.
+Options that Docker refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host mode …) are accepted on purpose:
+the page shows Docker's message.
 """
 
 import ipaddress
@@ -33,7 +33,7 @@ _IMAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem: the arm's key (None for the experiment), the field, and a sentence."""
+    """A problem of an experiment: the key of the arm (None for the experiment itself), the field, and a sentence."""
 
     arm: str | None
     field: str
@@ -68,7 +68,7 @@ def parse_publish(text: str) -> Publish:
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """One ``NAME=value`` per line; empty lines are ignored."""
+    """Parses ``NAME=value`` lines; empty lines are ignored. Raises ValueError with a message for the user."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip():
@@ -82,7 +82,7 @@ def parse_environment(text: str) -> dict[str, str]:
 
 
 def parse_sysctls(text: str) -> dict[str, str]:
-    """One ``name=value`` per line, as ``--sysctl`` takes it."""
+    """Parses ``name=value`` lines, as ``--sysctl`` takes them. Raises ValueError with a message for the user."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip():
@@ -95,7 +95,7 @@ def parse_sysctls(text: str) -> dict[str, str]:
 
 
 def parse_add_host(text: str) -> tuple[str, ...]:
-    """One ``name:address`` per line (``host-gateway`` is an address too), as ``--add-host`` takes it."""
+    """Parses ``name:address`` or ``name:host-gateway`` lines of ``--add-host``. Raises ValueError for other lines."""
     entries = tuple(line.strip() for line in text.splitlines() if line.strip())
     for entry in entries:
         sentence = _add_host_problem(entry)
@@ -105,8 +105,8 @@ def parse_add_host(text: str) -> tuple[str, ...]:
 
 
 def parse_command(text: str) -> tuple[str, ...]:
-    """The words of a command, split as a POSIX shell does, but without running a shell. Raises ValueError with a
-    message for the user."""
+    """Splits a command into words as a POSIX shell does, without running a shell. Raises ValueError with a message for
+    the user."""
     if "\0" in text:
         raise ValueError("A command cannot contain a NUL character.")
     try:
@@ -150,8 +150,8 @@ Check = Callable[[ArmSpec], Iterator[tuple[str, str]]]
 
 
 def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
-    """The problems of an arm's texts, which reach execve(2), each a field and a sentence: sizes, NUL and invalid
-    characters."""
+    """Yields the problems of an arm's texts, each as a field and a sentence. The texts reach execve(2), so their
+    number, their sizes and their characters are checked."""
     texts: list[tuple[str, str]] = [
         ("image", arm.image),
         ("hostname", arm.hostname),
@@ -260,13 +260,13 @@ def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:
 
 
 def title_problem(title: str) -> str:
-    """Why an experiment cannot have this name; empty if it can."""
+    """Returns why an experiment cannot have this title; empty if it can."""
     valid = len(title) <= MAX_TITLE and "\0" not in title and _is_unicode(title)
     return "" if valid else f"The title must have at most {MAX_TITLE} valid characters without NUL."
 
 
 def problems(experiment: ExperimentSpec) -> tuple[Problem, ...]:
-    """All problems that must be fixed before a launch, in the order of the form."""
+    """Returns all problems that must be fixed before a launch, in the order of the form's fields."""
     found: list[Problem] = []
     if sentence := title_problem(experiment.title):
         found.append(Problem(None, "title", sentence))

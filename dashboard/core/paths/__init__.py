@@ -1,1 +1,1 @@
-"""How a request travels from one network namespace to a server in another: found, requested, traced."""
+"""The paths on which requests travel from one network namespace to a server in another: found, requested and traced."""

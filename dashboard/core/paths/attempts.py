@@ -1,4 +1,4 @@
-"""The result of “Try”, in one sentence."""
+"""Describes the results of “Try” in one sentence, and decides which results are stored."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -48,8 +48,8 @@ MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """The trial to store after ``before``. None if nothing was requested, and if its outcomes are the same in a round
-    that already has ``MAX_TRIALS``: this bounds the number of trials in a journal."""
+    """Returns the trial to store after ``before``. None if nothing was requested, or if the round already has
+    ``MAX_TRIALS`` and the results are the same as before. This limits the number of trials in a journal."""
     kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None
@@ -57,7 +57,8 @@ def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial |
 
 
 def _outcomes(attempts: Sequence[Attempt]) -> list[tuple[object, ...]]:
-    """The results of attempts, without times, client ports and texts, which differ at each request."""
+    """Returns what is compared to decide whether two trials have the same results. Times, client ports and texts are
+    left out, because they differ at each request."""
     return [(one.key, one.status, one.error, one.unavailable, _client_ip(one)) for one in attempts]
 
 
@@ -66,21 +67,23 @@ def _client_ip(attempt: Attempt) -> str:
 
 
 def name_client(origin: str, columns: Sequence[Column]) -> str:
-    """The client of an attempt: the title of its column, or the name of the other machine that sent the request."""
+    """Returns the name of the client: the title of the column ``origin``, or the name of the other machine that sent
+    the request."""
     if origin.startswith(MACHINE_KEY):
         return f"machine {origin.removeprefix(MACHINE_KEY)}"
     return next((column.title for column in columns if column.key == origin), origin)
 
 
 def machine_of(server: str, columns: Sequence[Column]) -> str:
-    """The machine of the column that an attempt reached; empty if the experiment runs on one machine only."""
+    """Returns the machine of the column ``server``. Empty if the experiment runs on one machine only."""
     return next((column.machine for column in columns if column.key == server), "")
 
 
 def group_attempts(
     attempts: Sequence[Attempt], columns: Sequence[Column]
 ) -> tuple[tuple[str, tuple[Attempt, ...]], ...]:
-    """The attempts of each machine, with its name, which is empty if the experiment runs on one machine only."""
+    """Groups attempts by the machine of the server. Each group has the name of the machine, empty if the experiment
+    runs on one machine only."""
     groups: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         groups.setdefault(machine_of(attempt.server, columns), []).append(attempt)
@@ -88,8 +91,8 @@ def group_attempts(
 
 
 def describe_attempts(attempts: Sequence[Attempt], columns: Sequence[Column]) -> str:
-    """How many paths answered, which did not, which client IP the published services saw, and which containers
-    received multicast. Empty if nothing was requested."""
+    """Describes how many paths answered, which did not, which client IP the published services saw, and which
+    containers received multicast. Empty if nothing was requested."""
     requested = [attempt for attempt in attempts if not attempt.unavailable and attempt.path != MULTICAST]
     datagrams = [attempt for attempt in attempts if attempt.url and attempt.path == MULTICAST]
     titles = {column.key: column.title for column in columns}
@@ -105,7 +108,7 @@ def _describe_requests(requested: Sequence[Attempt], titles: Mapping[str, str]) 
 
 
 def _describe_datagrams(datagrams: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
-    """Which containers received the datagram over each link, and which did not."""
+    """Yields for each link which containers received the datagram and which did not."""
     links: dict[str, tuple[list[str], list[str]]] = {}
     for one in datagrams:
         arrived, missing = links.setdefault(link_of(one), ([], []))
@@ -140,8 +143,8 @@ def _describe_place(attempt: Attempt, titles: Mapping[str, str]) -> str:
 
 
 def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -> Iterator[str]:
-    """The client IP that each published service saw, by what forwarded the request, and the one that the neighbour
-    saw."""
+    """Yields which client IP each published service saw through docker-proxy, DNAT or Podman's forwarder, and which
+    client IP the neighbour saw."""
     seen: dict[str, dict[str, str]] = {}
     for attempt in requested:
         through = _THROUGH.get(PathKind(attempt.path))

@@ -1,7 +1,7 @@
-"""Entries of the kernel's connection tracking, as ``/proc/net/nf_conntrack`` and ``conntrack -L`` print them.
+"""Parses entries of the kernel's connection tracking, as ``/proc/net/nf_conntrack`` and ``conntrack -L`` print them.
 
-An entry has two tuples: one for the packets of the client and one for the replies. If they do not mirror each other,
-an address was translated (nf_conntrack_standalone.c, conntrack(8)).
+An entry has two tuples: one for the packets of the client and one for the replies. If they do not mirror each other, an
+address was translated (nf_conntrack_standalone.c, conntrack(8)).
 """
 
 import ipaddress
@@ -19,7 +19,7 @@ _ORDER = ("src", "dst", "sport", "dport") * 2
 
 @dataclass(frozen=True, slots=True)
 class ConntrackEntry:
-    """One TCP connection; endpoints are ``address:port``. ``text`` is the line as printed."""
+    """A tracked TCP connection. Endpoints are ``address:port``. ``text`` is the printed entry."""
 
     source: str
     destination: str
@@ -30,17 +30,17 @@ class ConntrackEntry:
 
     @property
     def translated_to(self) -> str:
-        """The translated destination; empty if it was not translated."""
+        """The new destination, empty if the destination was not translated."""
         return "" if self.reply_source == self.destination else self.reply_source
 
     @property
     def translated_from(self) -> str:
-        """The translated source; empty if it was not translated."""
+        """The new source, empty if the source was not translated."""
         return "" if self.reply_destination == self.source else self.reply_destination
 
 
 def read_entries(lines: Iterable[str]) -> tuple[ConntrackEntry, ...]:
-    """The TCP connections of a table; other lines are ignored."""
+    """Returns the TCP connections that the lines of a table contain. Other lines are ignored."""
     entries = []
     for line in lines:
         fields, state = _FIELD.findall(line), _STATE.search(line)
@@ -60,7 +60,8 @@ def read_entries(lines: Iterable[str]) -> tuple[ConntrackEntry, ...]:
 
 
 def _endpoint(address: str, port: str) -> str:
-    """``address:port``; IPv6, which /proc prints in full (``fd00:0000:…:0002``), is compressed."""
+    """Returns ``address:port`` with an IPv6 address in its short form. /proc prints it in full, as
+    ``fd00:0000:…:0002``."""
     with suppress(ValueError):
         address = str(ipaddress.ip_address(address))
     return f"{bracket(address)}:{port}"

@@ -1,4 +1,4 @@
-"""Finds the rules of the packet filter that dropped packets between two listings.
+"""Finds the rules of the packet filter that dropped packets between two listings of its rules.
 
 Both backends are supported: ``iptables-save -c`` (iptables-save(8)) and ``nft list ruleset`` (nft(8)).
 """
@@ -17,21 +17,24 @@ _DROPS = re.compile(r'-j (?:DROP|REJECT)\b|\b(?:drop|reject)(?: with [^"]+)?(?: 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A rule, or the policy of a chain, that dropped or rejected ``packets``."""
+    """A rule, or the policy of a chain, that dropped or rejected packets. ``rule`` is its text, ``packets`` their
+    number."""
 
     packets: int
     rule: str
 
 
 def read_drops(before: Sequence[str], after: Sequence[str]) -> tuple[Drop, ...]:
-    """The rules and policies that dropped packets between two listings. A new rule counts from zero."""
+    """Returns the rules and policies that dropped packets between the listings ``before`` and ``after``. A rule that is
+    only in ``after`` counts from zero."""
     old = {key: packets for key, packets, _rule in _dropping(before)}
     counted = ((packets - old.get(key, 0), rule) for key, packets, rule in _dropping(after))
     return tuple(Drop(packets, rule) for packets, rule in counted if packets > 0)
 
 
 def describe_drops(drops: Sequence[Drop]) -> str:
-    """The drops in one sentence; empty without any. Counters do not show which packets they counted."""
+    """Describes drops in one sentence; empty without any. The sentence says that the packets may belong to other
+    connections, because counters do not show which packets they counted."""
     if not drops:
         return ""
     parts = (f"{drop.rule} ({drop.packets} packet{'' if drop.packets == 1 else 's'})" for drop in drops)
@@ -39,7 +42,8 @@ def describe_drops(drops: Sequence[Drop]) -> str:
 
 
 def _dropping(lines: Sequence[str]) -> Iterator[tuple[tuple[str, int], int, str]]:
-    """Identity, packets and text of each rule and policy that drops packets; equal rules are numbered."""
+    """Yields each rule and policy that drops packets: an identity, its packet counter and its text. Rules with the same
+    text are numbered to get different identities."""
     numbers: Counter[str] = Counter()
     table = chain = ""
     for raw in lines:

@@ -1,4 +1,4 @@
-"""The evidence about one request: packet counters, connections, connection tracking and NAT rules."""
+"""What is read to trace one request: packet counters, connections, connection tracking and NAT rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,8 @@ class PacketCounts:
 
 @dataclass(frozen=True, slots=True)
 class ProcessConnection:
-    """An established connection and its process; a connection that waits to be accepted has none."""
+    """An established TCP connection and the process that has it. ``process`` is empty while the connection waits to be
+    accepted. Endpoints are ``address:port``."""
 
     process: str
     pid: int
@@ -27,15 +28,15 @@ class ProcessConnection:
 
     @property
     def owner(self) -> str:
-        """The process with its pid."""
+        """The name of the process with its pid."""
         return f"{self.process} ({self.pid})" if self.process else "an unknown process"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The rules and packet counters at one moment. ``client_links`` are the links of the client's namespace, or of the
-    machine's for a client outside it; ``server_links`` are those of the server's namespace, if it is a different one.
-    ``filter_rules`` are read for a client outside the machine."""
+    """The nat rules and packet counters at one moment. ``client_links`` are the links of the client's namespace, or of
+    the machine's if the client is outside the machine. ``server_links`` are those of the server's namespace if it is a
+    different one. ``filter_rules`` are read only if the client is outside the machine."""
 
     rules: tuple[str, ...] = ()
     client_links: Mapping[str, PacketCounts] = field(default_factory=dict)
@@ -45,14 +46,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TraceEvidence:
-    """The evidence about one request. Endpoints are ``address:port``.
+    """Everything that was read to trace one request. Endpoints are ``address:port``.
 
-    ``shared``: the server is in the namespace whose rules, counters and connections are read: that of the client, or
-    that of the machine if the client is outside it (``filtered``). ``own_addresses`` are the addresses of the client's
-    namespace. ``veths`` join the server to bridges. The connections of both namespaces were read while the request was
-    open. ``entries`` is None if connection tracking could not be read; ``rules_error`` is the reason why the NAT rules
-    could not be read, ``filter_error`` the reason for the other rules. ``first`` is what the kernel reported about the
-    first packet of a second connection to the same target.
+    ``before`` and ``after`` were read before and after the request, the connections of both namespaces while it was
+    open. ``filtered`` is true if the client is outside the machine: then rules, counters and connections are those of
+    the machine, otherwise those of the client's namespace. ``shared`` is true if the server is in that namespace, too.
+    ``own_addresses`` are the addresses of the client's namespace. ``veths`` join the server to bridges. ``entries`` is
+    None if connection tracking could not be read. ``rules_error`` is the reason why the NAT rules could not be read,
+    ``filter_error`` the reason for the other rules. ``first`` is what the kernel reported about the first packet of a
+    second connection to the same target.
     """
 
     target: str

@@ -1,7 +1,7 @@
-"""Every path that a request can take to each column's server, found in the observed state.
+"""Finds every path that a request can take to the server of a column, from the observed states.
 
-A path exists only where the state proves it: a veth pair by the peer indexes of its ends, docker-proxy by its
-listening socket, DNAT by a nat rule. Every other path has a reason.
+A path exists only where the state proves it: a veth pair by the peer indexes of its ends, docker-proxy by its listening
+socket, DNAT by a nat rule. A path that does not exist is returned with the reason.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,14 +43,15 @@ _NOT_PUBLISHING = frozenset({"none", "container", "macvlan", "ipvlan", "ns"})
 def _open_path(
     kind: PathKind, title: str, client: str, column: Column, address: str, hops: tuple[str, ...], host_name: str = ""
 ) -> Path:
-    """A path on which every port of the server's namespace can be reached."""
+    """Returns a path on which every port of the server's namespace can be reached."""
     port = column.port or 80
     family = family_of(address)
     return Path(kind, title, client, column.key, family, address, port, port, port, hops=hops, host_name=host_name)
 
 
 def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]:
-    """The paths to a container in the machine's namespace: over loopback and over the machine's primary addresses."""
+    """Yields the paths to a container in the machine's namespace: over loopback and over the machine's primary
+    addresses."""
     lo = next((link for link in machine.interfaces if link.kind == "loopback"), None)
     own = primary_addresses(machine)
     for family, address in LOOPBACK_ADDRESSES.items():
@@ -112,7 +113,7 @@ def _hops_between(
     client: NamespaceState,
     client_link: Interface,
 ) -> tuple[str, ...]:
-    """The hops from one container's link to another's."""
+    """Returns the hops from ``client_link`` to ``server_link``, the links of two containers on the same network."""
     if server_link.kind in SUB_INTERFACES:
         parent = lower_link(machine, server, server_link) if machine is not None else None
         middle = parent.name if parent is not None else "the parent interface"
@@ -127,7 +128,8 @@ def _hops_between(
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
-    """For each network, the path from the first other container on it, by name if Docker resolves names there."""
+    """Yields, for each network of the column, the path from the first other container on it. The path uses the
+    container's name if Docker resolves names on that network."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     found = dict.fromkeys(Family, 0)
     for network, assigned in column.networks.items():
@@ -171,7 +173,8 @@ def _invisible_path(column: Column) -> Path:
 
 
 def _why_dropped(machine: NamespaceState | None, server: NamespaceState, link: Interface, family: Family) -> str:
-    """Why packets between two containers on the bridge of ``link`` are dropped; empty if no such rule was read."""
+    """Returns why packets between two containers on the bridge of ``link`` are dropped. Empty if no rule that drops
+    them was read."""
     if machine is None or isinstance(machine.firewall, UnsetType):
         return ""
     bridge = next((veth.bridge.name for veth in veth_links(machine, server) if veth.inner == link), "")
@@ -183,10 +186,10 @@ def _why_dropped(machine: NamespaceState | None, server: NamespaceState, link: I
 def find_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
-    """Every path to every running arm, in the order of the columns, and the paths that do not exist, with reasons.
-    ``machines`` are other machines of the installation that send requests too.
+    """Returns every path to every running arm, in the order of the columns. Paths that do not exist are included with
+    the reason. ``machines`` are other machines of the installation that send requests, too.
 
-    Several paths may have the same ``key``: see ``first_available``.
+    Several paths may have the same ``key``; ``first_available`` chooses one of them.
     """
     machine, clients = states.get(MACHINE), (*outside_clients(states), *machine_clients(machines))
     arms = {one.name: one.arm for one in machines if one.arm is not None}
@@ -238,8 +241,8 @@ def find_paths(
 def measured_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
-    """The paths that measurements and diagrams show: one for each ``key``. Of the paths that pass the machine's filter
-    (``FILTERED_KINDS``), only those over IPv4 that lead to a program or do not exist."""
+    """Returns the paths that measurements and diagrams show, one for each ``key``. Paths that pass the machine's filter
+    (``FILTERED_KINDS``) are included only over IPv4, and only if they lead to a program or do not exist."""
     paths = (
         path
         for path in find_paths(columns, states, machines)
@@ -253,7 +256,7 @@ def measured_paths(
 
 
 def resolver_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
-    """The paths from each column to the first name server of its resolv.conf, for the probe ``dns``."""
+    """Returns the paths from each column to the first name server of its resolv.conf, for the probe ``dns``."""
     paths = []
     for column in columns:
         if column.key not in states or (column.key != MACHINE and column.status is not ArmStatus.RUNNING):

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class HopStatus(StrEnum):
-    """Whether a request took a hop."""
+    """Whether a request took a hop, as far as the evidence shows."""
 
     TAKEN = "taken"
     NOT_SEEN = "not-seen"
@@ -34,8 +34,8 @@ class HopKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One hop. ``evidence`` holds the rules, counters and sockets, one per line; ``reason`` explains why the hop was
-    not seen."""
+    """One hop of a traced request. ``evidence`` has the rules, counters and sockets that prove it, one per line.
+    ``reason`` explains why the hop was not seen."""
 
     kind: HopKind
     title: str
@@ -45,23 +45,23 @@ class Hop:
 
     @classmethod
     def taken(cls, kind: HopKind, title: str, *evidence: str, reason: str = "") -> Hop:
-        """A hop that the request took."""
+        """Returns a hop that the request took."""
         return cls(kind, title, HopStatus.TAKEN, evidence, reason)
 
     @classmethod
     def not_seen(cls, kind: HopKind, title: str, reason: str, *evidence: str) -> Hop:
-        """A hop that the request did not take."""
+        """Returns a hop that the request did not take."""
         return cls(kind, title, HopStatus.NOT_SEEN, evidence, reason)
 
     @classmethod
     def unknown(cls, kind: HopKind, title: str, reason: str, *evidence: str) -> Hop:
-        """A hop that the evidence neither proves nor excludes."""
+        """Returns a hop that the evidence neither proves nor excludes."""
         return cls(kind, title, HopStatus.UNKNOWN, evidence, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One request with its hops in order. ``key`` is the ``request_key``."""
+    """One traced request with its hops in order. ``key`` is the ``request_key`` of its path."""
 
     key: str
     title: str

@@ -1,4 +1,4 @@
-"""The path of a request from one network namespace to a server in another."""
+"""The model of a path: how a request travels from one network namespace to a server in another."""
 
 import ipaddress
 import re
@@ -17,14 +17,25 @@ ANY_ADDRESS = {Family.INET: "0.0.0.0", Family.INET6: "::"}  # noqa: S104 - compa
 
 
 class PathKind(StrEnum):
-    """How a request travels. ``PUBLISHED_ROOTLESS``: through the process that forwards the ports of a rootless Podman
-    into the container's namespace. ``MACHINE_ADDRESS``: to a host mode container over the machine's own address;
-    ``INSIDE``: to 127.0.0.1 in the container's own namespace; ``LAN_…``: from another machine on the LAN, to a host
-    mode container, to a published port, and to the container's own address; ``PEER_…``: to the same three from another
-    host on the LAN; ``REMOTE_…``: to the same three from a container on that host, and over a network that spans both
-    hosts; ``HAIRPIN``: from a container to its own published port; ``TO_LAN``: from a container to the neighbour's
-    server; ``FROM_MACHINE_…``: to the same three from another machine of the installation, and over an overlay network
-    from an arm there."""
+    """The kinds of paths, by how the request travels.
+
+    - ``LOOPBACK`` and ``MACHINE_ADDRESS``: from the machine to a host mode container, over loopback or the machine's
+      own address.
+    - ``BRIDGE_ADDRESS``: from the machine to the container's own address.
+    - ``PUBLISHED_…``: from the machine to a published port, through DNAT, docker-proxy, or the process that forwards
+      the ports of a rootless Podman into the container's namespace.
+    - ``CONTAINER_TO_CONTAINER`` and ``SHARED_NAMESPACE``: from another container, over a network or in the same
+      namespace.
+    - ``INSIDE``: to 127.0.0.1 in the container's own namespace.
+    - ``LAN_…``, ``PEER_…``, ``REMOTE_…`` and ``FROM_MACHINE_…``: to a host mode container (``…_ADDRESS``), to a
+      published port (``…_PUBLISHED``) or to the container's own address (``…_CONTAINER``). The client is the neighbour
+      on the LAN, another host on the LAN, a container on that host, or another machine of the installation.
+    - ``REMOTE_OVERLAY`` and ``FROM_MACHINE_OVERLAY``: over an overlay network, from a container on the other host or
+      machine.
+    - ``HAIRPIN``: from a container to its own published port.
+    - ``TO_LAN``: from a container to the neighbour's server.
+    - ``RESOLVER``: from a column to its name server.
+    """
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -91,15 +102,16 @@ FILTERED_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A path from ``client``'s namespace to ``server``'s; both are keys of columns, or ``client`` is ``@`` and the name
-    of another machine.
+    """A path from the namespace of ``client`` to the namespace of ``server``. Both are keys of columns; ``client`` may
+    also be ``@`` and the name of another machine.
 
-    ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 if no port leads there; ``server_port`` is
-    the port on which the program listens. With ``fixed`` only that port is reachable (it is published); otherwise any
+    ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 if no port leads to the server.
+    ``udp_missing`` is the reason if that is so although a UDP port is published. ``server_port`` is the port on which
+    the program listens. If ``fixed`` is true, only that port is reachable, because it is published; otherwise every
     port of the server's namespace is, and a responder takes a free one. ``hops`` are in the order of the request.
-    ``host_name`` is the name that ``client`` resolves to the address, if there is one. ``unavailable`` is the reason
-    why the path does not exist; then there is no address. ``network`` is 2 or more for the same kind of path over
-    further networks of the server. ``udp_missing`` is the reason why no UDP port leads there although one is published.
+    ``host_name`` is the name that ``client`` resolves to the address, empty if there is no name. ``unavailable`` is the
+    reason why the path does not exist; then ``address`` is empty. ``network`` numbers the server's networks from 1 if
+    the same kind of path leads over several.
     """
 
     kind: PathKind
@@ -120,24 +132,26 @@ class Path:
 
     @property
     def name(self) -> str:
-        """The kind, with ``.2`` for the second network, ``-ipv6`` over IPv6, and ``@NAME`` for another machine."""
+        """The name of the path on its server: the kind, with ``.2`` for the second network, ``-ipv6`` over IPv6, and
+        ``@NAME`` if the client is another machine."""
         number = f".{self.network}" if self.network > 1 else ""
         machine = self.client if self.client.startswith(MACHINE_KEY) else ""
         return f"{self.kind}{number}{'-ipv6' if self.family is Family.INET6 else ''}{machine}"
 
     @property
     def key(self) -> str:
-        """The key of the measured path, e.g. ``bridge/published-dnat``; unique among ``measured_paths``."""
+        """The key of the path in an experiment, such as ``bridge/published-dnat``. It is unique among
+        ``measured_paths``."""
         return f"{self.server}/{self.name}"
 
     @property
     def target(self) -> str:
-        """``address:port``; empty if the path does not exist."""
+        """The endpoint to connect to, ``address:port``. Empty if the path does not exist."""
         return format_endpoint(self.address, self.port) if self.address else ""
 
 
 def first_available(paths: Iterable[Path], key: Callable[[Path], Hashable]) -> tuple[Path, ...]:
-    """One path for each ``key``: the first that exists, otherwise the first."""
+    """Returns one path for each value of ``key``: the first that exists, otherwise the first."""
     chosen: dict[Hashable, Path] = {}
     for path in paths:
         current = chosen.setdefault(key(path), path)
@@ -148,7 +162,8 @@ def first_available(paths: Iterable[Path], key: Callable[[Path], Hashable]) -> t
 
 @dataclass(frozen=True, slots=True)
 class VethLink:
-    """A veth pair that joins a column's namespace to a bridge of the machine."""
+    """A veth pair that joins a column's namespace to a bridge of the machine. ``outer`` is the end on the machine,
+    ``inner`` the end in the namespace."""
 
     bridge: Interface
     outer: Interface
@@ -156,27 +171,27 @@ class VethLink:
 
     @property
     def hops(self) -> tuple[str, ...]:
-        """The names of the bridge, the machine's end and the container's end."""
+        """The names of the bridge, the machine's end and the container's end, in this order."""
         return (self.bridge.name, self.outer.name, self.inner.name)
 
 
 def family_of(address: str) -> Family:
-    """The family of an address: only IPv6 addresses contain colons."""
+    """Returns the family of an address. Only IPv6 addresses contain colons."""
     return Family.INET6 if ":" in address else Family.INET
 
 
 def global_addresses(link: Interface, family: Family) -> list[str]:
-    """The addresses of a link with scope global."""
+    """Returns the addresses of a link that have scope global."""
     return [address.address for address in link.addresses if address.family == family and address.scope == "global"]
 
 
 def link_with(state: NamespaceState, address: str) -> Interface | None:
-    """The link that has an address."""
+    """Returns the link that has the address, or None."""
     return next((link for link in state.interfaces if any(one.address == address for one in link.addresses)), None)
 
 
 def veth_links(machine: NamespaceState, inside: NamespaceState) -> list[VethLink]:
-    """The veth pairs that join ``inside`` to bridges of the machine."""
+    """Returns the veth pairs that join the namespace ``inside`` to bridges of the machine."""
     bridges = {link.name: link for link in machine.interfaces if link.kind == "bridge"}
     return [
         VethLink(bridges[outer.master], outer, inner)
@@ -186,7 +201,8 @@ def veth_links(machine: NamespaceState, inside: NamespaceState) -> list[VethLink
 
 
 def reachable_address(veth: VethLink, family: Family) -> str | None:
-    """The container's address in one of the bridge's subnets, which the machine reaches directly; None without one."""
+    """Returns the container's address in a subnet of the bridge, which the machine reaches directly. None if the
+    container has no such address."""
     subnets = [
         ipaddress.ip_network(f"{address.address}/{address.prefix}", strict=False)
         for address in veth.bridge.addresses
@@ -199,37 +215,39 @@ def reachable_address(veth: VethLink, family: Family) -> str | None:
 
 
 def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple[str, ...]]:
-    """The container's first address of ``family`` behind these veth pairs, and the hops to it; both empty without
-    one."""
+    """Returns the first address of ``family`` that the container has behind these veth pairs, and the hops to it. Both
+    are empty if it has none."""
     return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 
 def client_machine(path: str) -> str:
-    """The machine that is the client, from the name of a path: ``lab2`` in ``from-machine-address@lab2``; empty for
-    other paths."""
+    """Returns the machine that is the client, from the name of a path: ``lab2`` for ``from-machine-address@lab2``.
+    Empty if the client is not another machine."""
     return path.partition(MACHINE_KEY)[2]
 
 
 def without_network(path: str) -> str:
-    """The name of a path without its network and the client's machine: ``bridge-address-ipv6`` for
-    ``bridge-address.2-ipv6``."""
+    """Returns the name of a path without the number of the network and without the client's machine:
+    ``bridge-address-ipv6`` for ``bridge-address.2-ipv6``."""
     return re.sub(r"\.\d{1,4}(?=-ipv6$|$)", "", path.partition(MACHINE_KEY)[0])
 
 
 def network_of(path: str) -> int:
-    """The number of the network in the name of a path: 2 in ``bridge-address.2-ipv6``; 1 without a number."""
+    """Returns the number of the network in the name of a path: 2 for ``bridge-address.2-ipv6``, 1 if the name has no
+    number."""
     number = re.search(r"\.(\d{1,4})(?:-ipv6)?$", path.partition(MACHINE_KEY)[0])
     return int(number[1]) if number else 1
 
 
 def kind_of(path: str) -> str:
-    """The kind in the name of a path: ``published-proxy`` in ``published-proxy-ipv6``, ``bridge-address`` in
+    """Returns the kind in the name of a path: ``published-proxy`` for ``published-proxy-ipv6``, ``bridge-address`` for
     ``bridge-address.2``."""
     return without_network(path).removesuffix("-ipv6")
 
 
 def describe_bridge_elsewhere(column: Column, states: Mapping[str, NamespaceState]) -> str:
-    """Where the bridge of a rootless Podman's container is; empty if it is not seen in rootless-netns."""
+    """Returns where the bridge of a rootless Podman's container is, as a clause. Empty if it was not observed in
+    rootless-netns."""
     bridges = states.get(ROOTLESS_NETNS)
     ends = veth_ends(bridges, states[column.key]) if bridges is not None else ()
     name = next((outer.master for outer, _inner in ends if outer.master), "")

@@ -1,4 +1,4 @@
-"""The multicast datagrams of “Try”: the links over which the machine sends them, and the result at each container.
+"""The multicast datagrams of “Try”: over which links the machine sends them, and which containers receive them.
 
 The group is that of mDNS (RFC 6762): routers never forward 224.0.0.0/24, and bridges flood it (RFC 4541). The port is
 another one, so that no mDNS program receives the datagram.
@@ -30,7 +30,7 @@ NOT_SENT = Attempt(
 
 
 def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Column, ...]:
-    """The running containers that can be a receiver: one for each network stack."""
+    """Returns the running containers that can receive, one for each network stack."""
     stacks: dict[int, Column] = {}
     for column in columns:
         if column.key not in OBSERVERS and column.status is ArmStatus.RUNNING and column.key in states:
@@ -39,7 +39,8 @@ def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceS
 
 
 def sending_links(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Interface, ...]:
-    """The machine's links to send over: that of the default route, and each bridge of a receiver."""
+    """Returns the machine's links over which datagrams are sent: that of the default route, and the bridge of each
+    receiver."""
     machine = states.get(MACHINE)
     if machine is None:
         return ()
@@ -53,8 +54,8 @@ def sending_links(columns: Sequence[Column], states: Mapping[str, NamespaceState
 
 
 def joining_link(state: NamespaceState) -> Interface | None:
-    """The link on which a program joins a group unless it chooses another: that of the default route, otherwise the
-    first with an IPv4 address; None if there is loopback only."""
+    """Returns the link on which a program joins a group if it does not choose one: that of the default route, otherwise
+    the first with an IPv4 address. None if there is only loopback."""
     others = (link for link in state.interfaces if link.kind != "loopback" and _has_ipv4(link))
     return _default_link(state) or next(others, None)
 
@@ -69,8 +70,8 @@ def _has_ipv4(link: Interface) -> bool:
 
 
 def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> dict[str, str]:
-    """Why a datagram over ``link`` of the machine does not reach a column, by column; columns that it reaches are
-    omitted."""
+    """Returns why a datagram over ``link`` of the machine cannot reach a column, by the key of the column. Columns that
+    it can reach are left out."""
     machine = states.get(MACHINE)
     if machine is None:
         return {}
@@ -79,8 +80,9 @@ def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[
 
 
 def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -> str:
-    """Why a column receives no datagram. Empty if a program joins the group where the datagram arrives: on ``link``, or
-    behind a veth pair on it."""
+    """Returns why a column receives no datagram that the machine sends over ``link``. Empty if a program in the
+    column's namespace joins the group where the datagram arrives: on ``link`` itself, or behind a veth pair of that
+    bridge."""
     joined = joining_link(state)
     if joined is None:
         return "has no link with an IPv4 address, on which it could join the group"
@@ -95,7 +97,7 @@ def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -
 
 
 def link_of(attempt: Attempt) -> str:
-    """The machine's link over which a datagram was sent, from the zone in its URL."""
+    """Returns the name of the machine's link over which a datagram was sent. It is the zone in the attempt's URL."""
     return attempt.url.partition("%")[2].rpartition(":")[0]
 
 
@@ -106,8 +108,9 @@ def multicast_attempts(
     errors: Mapping[str, str],
     losses: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Attempt]:
-    """The results of one datagram. ``senders`` has its source as each receiver saw it, by column; ``errors`` why a
-    column could not take part; ``losses`` the ``expected_losses``, which are not failures."""
+    """Yields the results of one datagram, one for each column. ``senders``, ``errors`` and ``losses`` have texts by the
+    key of a column: the source address that the receiver saw, the reason why the column could not take part, and the
+    reason from ``expected_losses``. An expected loss is not a failure."""
     for column in columns:
         seen, error, loss = (texts.get(column.key, "") for texts in (senders, errors, losses))
         missing = f"The datagram did not arrive in {column.title}"

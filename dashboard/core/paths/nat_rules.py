@@ -1,6 +1,7 @@
-"""Address translation rules, interpreted by their meaning, not by the names of their chains.
+"""Parses address translation rules. They are recognised by their meaning, not by the names of their chains.
 
-Both backends are supported: ``iptables-save -c`` (iptables-save(8)) and ``nft list ruleset`` (nft(8)).
+Both backends are supported: ``iptables-save -c`` (iptables-save(8)) and ``nft list ruleset`` (nft(8)). The ``lines`` of
+all functions are such a listing.
 """
 
 import re
@@ -20,7 +21,7 @@ _SOURCE = re.compile(r"(?:\s-s |\bip6? saddr )([0-9a-fA-F.:]+(?:/\d+)?)")
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A rule that translates the destination of packets for ``port``. ``packets`` is its counter."""
+    """A rule that translates the destination of packets to ``port``. ``packets`` is its packet counter."""
 
     protocol: str
     port: int
@@ -32,7 +33,8 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Masquerade:
-    """A rule that replaces source addresses in ``source`` (CIDR) with the machine's address."""
+    """A rule that replaces source addresses in the subnet ``source`` (CIDR) by the machine's address. ``packets`` is
+    its packet counter."""
 
     source: str
     packets: int
@@ -45,7 +47,7 @@ def _packets(line: str) -> int:
 
 
 def read_translations(lines: Sequence[str]) -> tuple[Translation, ...]:
-    """Every rule that translates the destination of packets for one port."""
+    """Returns every rule that translates the destination of packets to one port."""
     rules = []
     for raw in lines:
         line = raw.strip()
@@ -57,7 +59,7 @@ def read_translations(lines: Sequence[str]) -> tuple[Translation, ...]:
 
 
 def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
-    """Every rule that masquerades a subnet."""
+    """Returns every rule that masquerades a subnet."""
     rules = []
     for raw in lines:
         line = raw.strip()
@@ -68,9 +70,11 @@ def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
 
 
 def listing_commands(backend: str, saves: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The commands that list the nat rules of an engine with this firewall backend; the first that lists any is used.
-    ``saves`` are the iptables-save programs of the variants that may have tables. Podman names no backend (empty):
-    netavark writes with nftables or with iptables."""
+    """Returns commands that list the nat rules of an engine. The first command that lists any rule is to be used.
+
+    ``backend`` is the firewall backend that the engine reports. Podman reports none: then it is empty, and netavark may
+    use nftables or iptables. ``saves`` are the iptables-save programs of the variants that may have tables.
+    """
     nft, iptables = ("nft", "list", "ruleset"), tuple((save, "-c", "-t", "nat") for save in saves)
     if not backend:
         return (nft, *iptables)
@@ -78,12 +82,12 @@ def listing_commands(backend: str, saves: Sequence[str]) -> tuple[tuple[str, ...
 
 
 def has_nat_rules(lines: Sequence[str]) -> bool:
-    """Whether a rule translates an address."""
+    """Whether any of the rules translates an address."""
     return any(_REWRITES.search(line) for line in lines)
 
 
 def read_uncounted(lines: Sequence[str]) -> tuple[str, ...]:
-    """The TCP translation rules without a packet counter: nothing shows whether a packet matched them."""
+    """Returns the TCP translation rules without a packet counter. Nothing shows whether a packet matched them."""
     rules = (line.strip() for line in lines)
     return tuple(
         line
@@ -95,14 +99,14 @@ def read_uncounted(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def packets_to(lines: Sequence[str], port: int, protocol: str = "tcp") -> int:
-    """The sum of the packet counters of a port's translations."""
+    """Returns the sum of the packet counters of the rules that translate packets to ``port``."""
     return sum(rule.packets for rule in read_translations(lines) if (rule.port, rule.protocol) == (port, protocol))
 
 
 @dataclass(frozen=True, slots=True)
 class CounterIncrease:
     """A TCP translation rule that counted ``packets`` between two listings. ``to`` is the new destination,
-    ``address:port``; empty for a rule that translates the source."""
+    ``address:port``, empty for a rule that translates the source."""
 
     packets: int
     to: str
@@ -111,7 +115,8 @@ class CounterIncrease:
 
 
 def read_counter_increases(before: Sequence[str], after: Sequence[str]) -> tuple[CounterIncrease, ...]:
-    """The TCP translation rules that counted packets between two listings; a new rule counts from zero."""
+    """Returns the TCP translation rules that counted packets between the listings ``before`` and ``after``. A rule that
+    is only in ``after`` counts from zero."""
     old = {key: packets for key, packets, _ in _translating(before)}
     rules = []
     for key, packets, line in _translating(after):
@@ -124,7 +129,8 @@ def read_counter_increases(before: Sequence[str], after: Sequence[str]) -> tuple
 
 
 def _translating(lines: Sequence[str]) -> Iterator[tuple[tuple[str, int], int, str]]:
-    """Identity, packets and text of each TCP translation rule; equal rules are numbered in their order."""
+    """Yields each TCP translation rule: an identity, its packet counter and its text. Rules with the same text are
+    numbered to get different identities."""
     numbers: Counter[str] = Counter()
     for raw in lines:
         line = raw.strip()

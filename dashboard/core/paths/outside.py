@@ -1,8 +1,8 @@
-"""Paths that enter the machine from outside its network stack: from another machine, and from a container to its own
-published port.
+"""Finds paths that enter the machine from outside its network stack: from another machine, and from a container to its
+own published port.
 
 Whether such a request is answered also depends on rules of the packet filter. A path exists if the client can send the
-request; if it is not answered, a trace shows which rule dropped it.
+request. If it is not answered, a trace shows which rule dropped it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,13 +60,13 @@ _HOPS_TO_PORT = {
 
 
 def leads_to_program(path: Path) -> bool:
-    """Whether a path from outside leads to a program that answers; a published port needs a nat rule or a process that
-    forwards."""
+    """Whether a path from outside leads to a program. A path to a published port does only if a nat rule or a process
+    forwards the request."""
     return len(path.hops) > _HOPS_TO_PORT.get(path.kind, -1)
 
 
 def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideClient) -> Iterator[Path]:
-    """The paths from outside to a container in the machine's namespace."""
+    """Yields the paths from a client outside to a container in the machine's namespace."""
     port, kind = column.port or 80, client.kinds[0]
     title = f"{client.title} to {column.title}, at the machine's address"
     if why := why_unreachable(client, machine):
@@ -81,8 +81,8 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
 def paths_to_bridged(
     column: Column, state: NamespaceState, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """The paths from outside to a container behind a bridge. The neighbour's paths include the one from the container
-    to its own published port."""
+    """Yields the paths from a client outside to a container behind a bridge. If the client is the neighbour, they
+    include the path from the container to its own published port."""
     yield from _published(column, state, machine, client, veths)
     yield from _own_address(column, machine, client, veths)
 
@@ -90,8 +90,8 @@ def paths_to_bridged(
 def paths_outside_machine(
     column: Column, columns: Sequence[Column], states: Mapping[str, NamespaceState]
 ) -> Iterator[Path]:
-    """The paths that do not enter the machine's namespace: from a container to the neighbour, and over a network that
-    spans both hosts."""
+    """Yields the paths that do not enter the machine's namespace: from a container to the neighbour, and over a network
+    that spans both hosts of a LAN."""
     state, machine = states[column.key], states.get(MACHINE)
     if NEIGHBOUR in states:
         yield from _paths_to_neighbour(column, state, states[NEIGHBOUR])
@@ -103,8 +103,8 @@ def paths_outside_machine(
 def _paths_over_networks(
     column: Column, state: NamespaceState, other: Column, other_state: NamespaceState
 ) -> Iterator[Path]:
-    """The path to a container from the container on the other host, over a network that spans both hosts: the first by
-    name."""
+    """Yields the path from the container on the other host to a container, over a network that spans both hosts. If
+    they share several networks, the first by name is used."""
     for network in sorted(column.networks.keys() & other.networks.keys() - {"bridge", "host", "none"}):
         address = column.networks[network]
         far, near = link_with(state, address), link_with(other_state, other.networks[network])
@@ -118,8 +118,8 @@ def _paths_over_networks(
 
 
 def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: NamespaceState) -> Iterator[Path]:
-    """The paths from a container to the neighbour's server, over each family in which both have an address. They show
-    which source address the LAN sees. Empty if the neighbour has no server."""
+    """Yields the paths from a container to the neighbour's server, over each address family that both have. They show
+    which source address the LAN sees. There are no paths if the neighbour has no server."""
     lan, title = exit_link(neighbour), f"{column.title} to the neighbour"
     if lan is None or all(listener.port != NEIGHBOUR_PORT for listener in neighbour.listeners):
         return
@@ -186,7 +186,8 @@ def _published(
 def _translated(
     column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
-    """The hops of the nat rule that leads from an address and a published port to the container; empty without one."""
+    """Returns the hops of the nat rule that forwards from a published port at ``address`` to the container. Empty if no
+    rule does."""
     family = family_of(address)
     rules, _unread = translations(column, machine, veths, family)
     rule = find_translation(rules, "tcp", address, mapping.host_port).translation
@@ -200,9 +201,8 @@ def _translated(
 def _proxied(
     machine: NamespaceState, veths: Sequence[VethLink], address: str, mapping: PublishedPort
 ) -> tuple[str, ...]:
-    """The hops through the process that listens on a published port; empty if none listens, or if the listener forwards
-    nothing: dockerd, which holds the ports of an Engine without docker-proxy, or a process of Podman that only holds
-    the port."""
+    """Returns the hops through the process that listens on a published port and forwards. Empty if no process listens,
+    or if the listener only holds the port: dockerd in an Engine without docker-proxy, or a process of Podman."""
     listener = next(listeners_on(machine, "tcp", family_of(address), mapping.host_port, address), None)
     if listener is None or listener.process in {"dockerd", *PODMAN_HOLDERS}:
         return ()
@@ -235,7 +235,8 @@ def _own_address(
 
 
 def _why_dropped(column: Column, machine: NamespaceState, veth: VethLink, address: str, link: str) -> str:
-    """Why the machine forwards no request from its link to a container's address; empty if no such rule was read."""
+    """Returns why the machine forwards no request that arrives on ``link`` to a container's address. Empty if no rule
+    that drops it was read."""
     if isinstance(machine.firewall, UnsetType):
         return ""
     port = column.port or 80

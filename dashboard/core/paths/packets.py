@@ -2,7 +2,8 @@
 the reason if it was dropped.
 
 The links and the reason come from tracepoints (``net:net_dev_start_xmit``, ``net:netif_receive_skb``,
-``skb:kfree_skb``), the rules from nftables' trace (nft(8), “meta nftrace”)."""
+``skb:kfree_skb``), the rules from nftables' trace (nft(8), “meta nftrace”).
+"""
 
 from __future__ import annotations
 
@@ -26,8 +27,9 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PacketEvent:
-    """One event. ``packet`` identifies a packet until it is freed; ``link`` is empty for a drop, ``reason`` for other
-    events; ``ethertype`` is known for sent packets and drops."""
+    """One event of a packet that the kernel reported. ``packet`` identifies the packet until it is freed. ``link`` is
+    empty for a drop; ``reason`` is empty for other events. ``ethertype`` is known for sent packets and drops, otherwise
+    0."""
 
     kind: EventKind
     packet: int
@@ -38,7 +40,8 @@ class PacketEvent:
 
 @dataclass(frozen=True, slots=True)
 class RuleStep:
-    """One rule, or the policy of a chain, that a traced packet reached. ``handle`` is 0 for a policy."""
+    """A rule, or the policy of a chain, that a traced packet reached, with the verdict. ``handle`` is 0 for a policy.
+    ``source`` is the sender, ``address:port``. ``connection`` is the conntrack state, empty if it was not reported."""
 
     packet: int
     table: str
@@ -51,8 +54,8 @@ class RuleStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstPacket:
-    """What was observed of one packet. ``links_error`` and ``rules_error`` are the reasons why its links or its rules
-    were not observed."""
+    """What was observed of the first packet. ``texts`` has the texts of rules by table, chain and handle.
+    ``links_error`` and ``rules_error`` are the reasons why its links or its rules were not observed."""
 
     events: tuple[PacketEvent, ...] = ()
     rules: tuple[RuleStep, ...] = ()
@@ -62,7 +65,7 @@ class FirstPacket:
 
     @property
     def links(self) -> tuple[str, ...]:
-        """The links that the packet passed, in order: ``A → B`` are the ends of a veth pair."""
+        """The links that the packet passed, in order. ``A → B`` means the two ends of a veth pair."""
         return _links(_journey(self.events))
 
     @property
@@ -72,17 +75,17 @@ class FirstPacket:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The rules with their verdicts, in order."""
+        """The rules that the packet reached, in order, each with the verdict."""
         return tuple(f"{self._text(step)}: {step.verdict}" for step in self.rules)
 
     @property
     def dropping_rule(self) -> str:
-        """The rule, or policy, that dropped the packet; empty if none did."""
+        """The text of the rule or policy that dropped the packet; empty if none did."""
         return next((self._text(step) for step in self.rules if step.verdict == "drop"), "")
 
     @property
     def connection(self) -> str:
-        """The conntrack state of the packet's connection, if the kernel reports it."""
+        """The conntrack state of the packet's connection, empty if the kernel did not report it."""
         return next((step.connection for step in self.rules if step.connection), "")
 
     def _text(self, step: RuleStep) -> str:
@@ -112,13 +115,13 @@ REASONS = {
 
 
 def describe_reason(reason: str) -> str:
-    """The kernel's reason, with an explanation if there is one."""
+    """Returns the kernel's reason for a drop, with an explanation if Netmodes has one."""
     return f"{reason}: {REASONS[reason]}" if reason in REASONS else reason
 
 
 def _journey(events: Sequence[PacketEvent]) -> Iterator[PacketEvent]:
-    """The events of the first IP packet, up to its drop. The kernel reuses the identity of a freed packet, so the
-    events also end when the first link sends a packet with that identity again."""
+    """Yields the events of the first IP packet, up to its drop. The kernel reuses the identity of a freed packet, so
+    the events also end when the first link sends another packet with that identity."""
     first: PacketEvent | None = None
     for event in events:
         if first is None:
@@ -155,8 +158,9 @@ _APPEND = re.compile(r"^(?:\[\d+:\d+\] )?(-A (\S+) .*)$")
 def read_rule_texts(
     ruleset: Sequence[str], saved: Sequence[str], family: Literal["ip", "ip6"]
 ) -> dict[tuple[str, str, int], str]:
-    """The text of each rule by table, chain and handle, from ``nft -a list ruleset``; for rules of iptables from
-    ``iptables-save``, which lists them in the same order."""
+    """Returns the text of each rule by table, chain and handle. ``ruleset`` is the output of ``nft -a list ruleset``.
+    The texts of iptables' rules come from ``saved``, the output of ``iptables-save``, which lists them in the same
+    order."""
     appended: dict[tuple[str, str], list[str]] = defaultdict(list)
     table = ""
     for line in saved:
@@ -182,14 +186,14 @@ def read_rule_texts(
 
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
-    """The steps of the first packet from ``source`` (``address:port``). Rules of the user may trace other packets as
-    well."""
+    """Returns the steps of the first packet from ``source`` (``address:port``). The other steps belong to packets that
+    rules of the user trace."""
     first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 
 
 def links_hop(first: FirstPacket) -> Hop:
-    """The links that the packet passed, and the kernel's reason if it was dropped."""
+    """Returns the hop that shows which links the packet passed, and the kernel's reason if it was dropped."""
     kind, title = HopKind.LINKS, "Links that the first packet passed"
     if not first.links:
         return Hop.unknown(kind, title, first.links_error or "the kernel reported no packet")
@@ -198,7 +202,7 @@ def links_hop(first: FirstPacket) -> Hop:
 
 
 def rules_hop(first: FirstPacket) -> Hop:
-    """The rules that the packet reached, with their verdicts."""
+    """Returns the hop that shows which rules the packet reached, with their verdicts."""
     kind, title = HopKind.RULES, "Rules that the first packet met"
     if first.rules_error:
         return Hop.unknown(kind, title, first.rules_error)

@@ -1,4 +1,4 @@
-"""Paths to published ports: through docker-proxy, through DNAT, and through the forwarder of a rootless Podman.
+"""Finds paths to published ports: through docker-proxy, through DNAT, and through the forwarder of a rootless Podman.
 
 The kernel translates a destination before it looks for a listener, so a nat rule decides first. Docker's rules exclude
 loopback addresses if docker-proxy runs; a listening program matters only where no rule applies.
@@ -32,7 +32,7 @@ UNKNOWN_PROCESS = "an unknown process"
 def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
     """Whether the Engine starts docker-proxy for published ports; None if no observation proves it.
 
-    A published TCP port on which only dockerd or nothing listens proves that it does not.
+    If a TCP port is published, and only dockerd or no process listens on it, the Engine does not start docker-proxy.
     """
     if machine is None:
         return None
@@ -52,8 +52,8 @@ def _listeners_of(machine: NamespaceState, mapping: PublishedPort) -> Iterator[L
 
 
 def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
-    """The machine's addresses except loopback: that of the default route's interface first. Addresses of bridges are
-    included, because the nat OUTPUT rule matches every local address."""
+    """Returns the machine's addresses except loopback, that of the default route's interface first. Addresses of
+    bridges are included, because the nat OUTPUT rule matches every local address."""
     addresses = [address for address in primary_addresses(machine) if family_of(address) == family]
     for link in machine.interfaces:
         addresses += global_addresses(link, family)
@@ -63,8 +63,8 @@ def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
 def published_paths(
     column: Column, state: NamespaceState, machine: NamespaceState, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """The paths to the published port of ``column``, for each address family; for the first published family also the
-    reasons for missing paths."""
+    """Yields the paths to the published port of ``column`` for each address family. Paths that do not exist are
+    included, with the reason, only for the first family that is published."""
     port = column.port or 80
     mappings = [one for one in column.published if (one.container_port, one.protocol) == (port, "tcp")]
     by_family = {family: mappings_of(column, machine, family, program=state) for family in Family}
@@ -88,7 +88,8 @@ def published_paths(
 
 
 class _FamilyPaths:
-    """The paths over one family. ``mappings`` are those of the program's port; one for all addresses is preferred."""
+    """Finds the paths over one address family. ``mappings`` are those of the program's port. A mapping for all
+    addresses is preferred to one for a single address."""
 
     def __init__(
         self,
@@ -107,8 +108,8 @@ class _FamilyPaths:
         self._inferred = isinstance(machine.firewall, UnsetType)
 
     def paths(self) -> Iterator[Path]:
-        """The paths over loopback and over the machine's address, where the port is published there. An expected path
-        that does not exist, with the reason, precedes the path that takes its place."""
+        """Yields the paths over loopback and over the machine's address, if the port is published there. If an expected
+        path does not exist, it comes first with the reason, then the path that takes its place."""
         loopback, outer = self._published_on(loopback=True), self._published_on(loopback=False)
         inside: list[Path] = []
         if loopback is not None:
@@ -128,8 +129,8 @@ class _FamilyPaths:
         return mapping.host_address in {"", ANY_ADDRESS[self._family]}
 
     def _published_on(self, *, loopback: bool) -> PublishedPort | None:
-        """The mapping that applies to loopback addresses, or the one that applies to other addresses; None without one.
-        A mapping for all addresses applies to both."""
+        """Returns the mapping that applies to loopback addresses or, if ``loopback`` is false, to other addresses. None
+        if there is no such mapping. A mapping for all addresses applies to both."""
         return next(
             (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
             None,
@@ -139,8 +140,9 @@ class _FamilyPaths:
         return default if self._is_any(mapping) else mapping.host_address
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
-        """The path to ``address``, after the expected one if that does not exist: through docker-proxy over loopback,
-        through DNAT otherwise. A rootless Podman has neither, but a process that forwards."""
+        """Yields the path to ``address``. The expected path leads through docker-proxy over loopback and through DNAT
+        otherwise. If it does not exist, it comes first with the reason. A rootless Podman has neither, but a process
+        that forwards."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS
@@ -189,7 +191,8 @@ class _FamilyPaths:
             yield self._forwarded(address, mapping, forwarder_name(holder))
 
     def _hops_to(self, inner: str) -> tuple[str, ...] | None:
-        """The bridge and the veth to an address of the container; None if it was not seen."""
+        """Returns the hops, a bridge and a veth pair, to the container's address ``inner``. None if they were not
+        observed."""
         return next((veth.hops for veth in self._veths if inner in global_addresses(veth.inner, self._family)), None)
 
     def _title(self, address: str) -> str:
@@ -209,7 +212,7 @@ class _FamilyPaths:
         return self._open(PathKind.PUBLISHED_PROXY, address, mapping, ("lo", proxy, *hops))
 
     def _forwarded(self, address: str, mapping: PublishedPort, forwarder: str) -> Path:
-        """The path through a process that forwards into the container's namespace."""
+        """Returns the path through a process that forwards into the container's namespace."""
         hops = ("lo", f"{forwarder} :{mapping.host_port} (user space)")
         return self._open(PathKind.PUBLISHED_ROOTLESS, address, mapping, hops)
 

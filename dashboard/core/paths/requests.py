@@ -1,4 +1,4 @@
-"""The HTTP requests of “Try” and Trace: which paths are requested, and the result of one attempt."""
+"""The HTTP requests of “Try” and Trace: which paths are requested, and the attempts before they have a result."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -39,9 +39,12 @@ REQUESTED_KINDS = (
 
 
 def request_key(path: Path) -> str:
-    """The key of the request within an experiment, e.g. ``bridge/published-proxy/127.0.0.1:8080``; empty if the path
-    does not exist. It contains the client where several clients request one address: containers that request the
-    neighbour, or machines that request a container."""
+    """Returns the key of a request within an experiment, such as ``bridge/published-proxy/127.0.0.1:8080``. Empty if
+    the path does not exist.
+
+    The key contains the client if several clients request the same address: containers that request the neighbour, or
+    machines that request a container.
+    """
     if not path.target:
         return ""
     server = path.client if path.kind is PathKind.TO_LAN else path.server
@@ -50,12 +53,13 @@ def request_key(path: Path) -> str:
 
 
 def request_url(path: Path) -> str:
-    """The URL to request; empty if the path does not exist."""
+    """Returns the URL to request. Empty if the path does not exist."""
     return f"http://{path.target}/" if path.target else ""
 
 
 def new_attempt(path: Path) -> Attempt:
-    """An attempt without a result. ``curl`` is the same request as a command for the client's namespace."""
+    """Returns an attempt that has no result yet. Its ``curl`` is the command that sends the same request in the
+    client's namespace."""
     url = request_url(path)
     return Attempt(
         str(path.kind),
@@ -72,16 +76,20 @@ def new_attempt(path: Path) -> Attempt:
 def requested_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
-    """The paths to request: one for each destination, IPv4 first, and one for each missing path, with the reason."""
+    """Returns the paths to request: one for each destination, over IPv4 if possible. Paths that do not exist are
+    included with the reason."""
     paths = (path for path in find_paths(columns, states, machines) if path.kind in REQUESTED_KINDS)
     by_destination = first_available(paths, _destination)
     return first_available(by_destination, lambda path: request_key(path) or (path.server, path.unavailable))
 
 
 def _destination(path: Path) -> Hashable:
-    """A key for the server and for what the client connects to: an address on each network of the server; for a
-    published port loopback and the machine's address, whichever program forwards there. From outside the machine each
-    family is a separate destination: docker-proxy may answer one and DNAT the other."""
+    """Returns a key for a destination, that is, for a server and for what the client connects to.
+
+    Each network of the server is a destination. A published port has two: loopback and the machine's address, whichever
+    program forwards there. From outside the machine each address family is a destination of its own: docker-proxy may
+    answer one and DNAT the other.
+    """
     if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_ROOTLESS}:
         return path.server, path.kind, path.network, path.client, path.kind in FILTERED_KINDS and path.family
     if path.address:
@@ -90,8 +98,8 @@ def _destination(path: Path) -> Hashable:
 
 
 def path_to_compare(paths: Sequence[Path], path: Path) -> Path | None:
-    """The path to compare with ``path``: if possible one to another server, from the same client and of another
-    kind."""
+    """Returns the path to compare with ``path`` in a trace, or None. A path to another server is preferred, then one
+    from the same client, then one of another kind."""
     return min(
         (other for other in paths if other.address and request_key(other) != request_key(path)),
         key=lambda other: (

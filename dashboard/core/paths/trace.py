@@ -1,4 +1,4 @@
-"""The hops that one request took, decided from the evidence that was read before, during and after it.
+"""Decides which hops a request took, from the evidence that was read before, during and after it.
 
 A hop is ``taken`` or ``not-seen`` only if a counter, a table or a socket proves it; otherwise it is ``unknown``.
 """
@@ -27,7 +27,7 @@ NO_ENTRY = (
 
 
 def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
-    """The hops that ``evidence`` proves for a request on ``path``."""
+    """Returns the trace of a request on ``path``, with the hops that ``evidence`` proves."""
     hops = tuple(_HopReader(evidence).hops())
     return Trace(
         request_key(path),
@@ -42,7 +42,7 @@ def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
 
 
 def name_machine_in(traced: Trace, title: str) -> Trace:
-    """The trace, with ``title`` as the name of the machine."""
+    """Returns the trace with ``title`` as the name of the machine in its texts."""
     hops = tuple(
         replace(hop, title=name_machine(hop.title, title), reason=name_machine(hop.reason, title))
         for hop in traced.hops
@@ -55,10 +55,10 @@ def _address(endpoint: str) -> str:
 
 
 class _HopReader:
-    """Decides each hop; the attributes are facts that several hops share.
+    """Decides each hop. The attributes are facts that several hops share.
 
-    ``accepted`` is the connection that a process of the client's namespace accepted, ``forwarded`` that process's
-    second connection, to the server.
+    ``accepted`` is the client's connection as the accepting process of the client's namespace has it. ``forwarded`` is
+    the second connection of that process, to the server; None if it forwards nothing.
     """
 
     def __init__(self, evidence: TraceEvidence) -> None:
@@ -78,7 +78,6 @@ class _HopReader:
         return next((entry for entry in entries if (entry.source, entry.destination) == ends), None)
 
     def _find_forwarded(self) -> ProcessConnection | None:
-        """The connection from the accepting process to the server."""
         client_seen = self.evidence.client_seen
         if self.accepted is None or client_seen in {"", self.evidence.client}:
             return None
@@ -88,7 +87,8 @@ class _HopReader:
         return next((socket for socket in sockets if (socket.pid, socket.local) == ends), None)
 
     def _find_translation(self) -> tuple[str, CounterIncrease | None]:
-        """The translated destination, and the rule; ("", None) if it was not translated."""
+        """Returns the translated destination and the rule that translated it; ("", None) if the destination was not
+        translated."""
         port = int(self.evidence.target.rpartition(":")[2] or 0)
         matching = [rule for rule in self.increases if rule.to and rule.port == port]
         if self.entry is not None:
@@ -105,7 +105,7 @@ class _HopReader:
 
     @property
     def proxy(self) -> str:
-        """The program that forwards in user space, docker-proxy if none was seen."""
+        """The name of the program that forwards in user space; docker-proxy if none was seen."""
         return forwarder_name(self.accepted.process if self.accepted else "") or DOCKER_PROXY
 
     @property
@@ -114,7 +114,7 @@ class _HopReader:
         return self.translated or self.evidence.target
 
     def hops(self) -> Iterator[Hop]:
-        """All hops, including those that were not taken."""
+        """Yields all hops, including those that were not taken."""
         yield self._client()
         yield links_hop(self.evidence.first)
         yield rules_hop(self.evidence.first)
@@ -209,7 +209,7 @@ class _HopReader:
             evidence.append(f"its second connection{where}: {forwarded.local} → {forwarded.peer}")
             return Hop.taken(kind, title, *evidence)
         if self.evidence.client_seen not in {"", self.evidence.client}:
-            reason = f"{accepted.owner} accepted, and the server saw another client: its second connection is hidden"
+            reason = f"{accepted.owner} accepted, and the server saw another client: its second connection was not seen"
             return Hop.unknown(kind, title, reason)
         return Hop.not_seen(kind, title, f"{accepted.owner} accepted the connection and answered itself")
 
@@ -266,8 +266,8 @@ class _HopReader:
         counts: tuple[Mapping[str, PacketCounts], Mapping[str, PacketCounts]],
         minimum: tuple[int, int],
     ) -> Hop:
-        """The hop over a link: taken if, between the two ``counts``, the link received and sent at least ``minimum``
-        packets."""
+        """Returns the hop over the link ``name``. It is taken if the link received and sent at least ``minimum``
+        packets between the two ``counts``."""
         before, after = (links.get(name) for links in counts)
         if before is None or after is None:
             return Hop.unknown(kind, title, f"the counters of {name} could not be read")

@@ -1,5 +1,5 @@
-"""The nat rules that lead to published ports: as read, or inferred from the Engine's published ports in records of
-versions that did not read them."""
+"""The nat rules that lead to published ports. They are the rules that were read. Records of versions that did not read
+rules have none: then they are inferred from the ports that the Engine published."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,14 +19,15 @@ _LOOPBACK_NETWORKS = {Family.INET: "127.0.0.0/8", Family.INET6: "::1/128"}
 
 @dataclass(frozen=True, slots=True)
 class TranslationResult:
-    """The nat rule for a request, None if no rule applies; ``unknown`` is the reason if that is not known."""
+    """The nat rule that applies to a request, None if no rule does. If that is not known, ``unknown`` is the reason."""
 
     translation: Translation | None = None
     unknown: str = ""
 
 
 def find_translation(rules: Iterable[Translation], protocol: str, address: str, port: int) -> TranslationResult:
-    """The rule for packets to ``address``; unknown if only rules with a condition match, which may apply or not."""
+    """Returns the rule for packets to ``port`` at ``address``. The result is unknown if only rules with a condition
+    match, because Netmodes does not evaluate conditions."""
     matching = [rule for rule in rules if (rule.protocol, rule.port) == (protocol, port) and covers(rule, address)]
     exact = next((rule for rule in matching if not rule.condition), None)
     if exact is not None or not matching:
@@ -39,7 +40,7 @@ def find_translation(rules: Iterable[Translation], protocol: str, address: str, 
 
 
 def covers(rule: Translation, address: str) -> bool:
-    """Whether a rule applies to packets to ``address``."""
+    """Whether a rule applies to packets to ``address``, regardless of protocol and port."""
     if rule.family != family_of(address):
         return False
     if rule.address and not _is_in(address, rule.address):
@@ -59,8 +60,8 @@ def _is_in(address: str, network: str) -> bool:
 def translations(
     column: Column, machine: NamespaceState, veths: Sequence[VethLink], family: Family
 ) -> tuple[tuple[Translation, ...], str]:
-    """The machine's translations of a family, or the reason why they are unknown. Where no rules were recorded they are
-    inferred for the published ports of ``column``."""
+    """Returns the machine's translation rules of a family, and the reason if they are unknown (otherwise empty). If no
+    rules were recorded, they are inferred from the published ports of ``column``."""
     if isinstance(machine.firewall, UnsetType):
         inner, _ = inner_address(veths, family)
         # Over IPv6 docker-proxy also serves containers without an IPv6 address.
@@ -72,8 +73,9 @@ def translations(
 
 
 def _infer(column: Column, machine: NamespaceState, family: Family, inner: str) -> Iterator[Translation]:
-    """The rules that Docker sets by default, for the families of the container's addresses. They exclude loopback,
-    unless the Engine runs without docker-proxy: then dockerd holds the port (Moby, libnetwork/drivers/bridge)."""
+    """Yields the rules that Docker sets by default for the published ports, with ``inner`` as the container's address.
+    The rules exclude loopback, unless the Engine runs without docker-proxy: then dockerd holds the port (Moby,
+    libnetwork/drivers/bridge)."""
     for port in column.published if inner else ():
         if port.host_port and covers_family(port, family):
             bound = "" if port.host_address in {"", ANY_ADDRESS[family]} else port.host_address
@@ -93,10 +95,12 @@ def mappings_of(
     protocol: str = Protocol.TCP,
     program: NamespaceState | None = None,
 ) -> list[PublishedPort]:
-    """The mappings of the program's port that use a port of the machine over ``family``. The forwarder of a rootless
-    Podman may listen on both families although Podman names 0.0.0.0 only; then the mapping counts for both. If the
-    forwarder keeps the family, the program in the namespace ``program`` must listen on that family too; without
-    ``program``, that is taken for granted."""
+    """Returns the mappings of the column's port that use a port of the machine over ``family``.
+
+    The forwarder of a rootless Podman may listen on both families although Podman names 0.0.0.0 only; then the mapping
+    counts for both. If the forwarder keeps the family, the program in the namespace ``program`` must listen on that
+    family, too. Without ``program``, it is assumed to do so.
+    """
     port = column.port or 80
     listening = program is None or any(listeners_on(program, protocol, family, port))
     found = []
@@ -114,8 +118,8 @@ def mappings_of(
 
 
 def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str) -> tuple[int, str]:
-    """The port at ``address`` that leads to the program's port over UDP, as a nat rule or the socket of a forwarder
-    proves; 0 if none does, with the reason if a UDP port is published."""
+    """Returns the UDP port at ``address`` that leads to the column's port, as a nat rule or the socket of a forwarder
+    proves. If no port does, it is 0, and the text is the reason if a UDP port is published, otherwise empty."""
     port, family = column.port or 80, family_of(address)
     published = [one for one in column.published if (one.container_port, one.protocol) == (port, Protocol.UDP)]
     if not published:
@@ -138,15 +142,15 @@ def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink],
 
 
 def covers_family(port: PublishedPort, family: Family) -> bool:
-    """Whether a mapping is for this family."""
+    """Whether a mapping applies to addresses of this family."""
     return port.host_address == "" or family_of(port.host_address) == family
 
 
 def listeners_on(
     machine: NamespaceState, protocol: str, family: Family, port: int, address: str = ""
 ) -> Iterator[Listener]:
-    """The sockets that accept connections of ``family`` to a port, docker-proxy's first; with ``address`` only those
-    that accept them there."""
+    """Yields the sockets that accept connections of ``family`` to a port, those of docker-proxy first. With
+    ``address``, only sockets that accept connections to that address."""
     found = (
         listener
         for listener in machine.listeners

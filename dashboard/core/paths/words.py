@@ -1,5 +1,5 @@
-"""Describes a path for users, ``127.0.0.1 → published port (docker-proxy)``, and why one path takes longer than
-another."""
+"""Describes paths for users, such as ``127.0.0.1 → published port (docker-proxy)``, and explains why one path takes
+longer than another."""
 
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.paths.model import Path, PathKind, client_machine, kind_of, network_of, without_network
@@ -48,13 +48,14 @@ def _describe(name: str, which: int) -> str:
 
 
 def describe_path(name: str) -> str:
-    """The path with this name (``published-proxy``) in words; an unknown name is returned unchanged."""
+    """Describes the path with this name, such as ``published-proxy``. An unknown name is returned unchanged."""
     words = _describe(without_network(name), 0).replace("{machine}", client_machine(name))
     return f"{words}{_describe_network(name)}"
 
 
 def shorten_path(name: str) -> str:
-    """The path with this name in at most 28 characters, without explanations; longer for a network after the first."""
+    """Describes the path with this name in at most 28 characters, without explanations. The text is longer if it names
+    a network after the first."""
     first, machine = without_network(name), client_machine(name)
     short = _describe(first, 1)
     family = ", IPv6" if first.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""
@@ -68,18 +69,16 @@ def _describe_network(name: str) -> str:
 
 
 def _forwarder(path: Path) -> str:
-    """The program that forwards in user space, empty if none does: on paths from outside the machine it is a hop."""
+    """Returns the program that forwards in user space, empty if none does. On paths from outside the machine, the
+    forwarder is one of the hops."""
     if path.kind is PathKind.PUBLISHED_PROXY:
         return DOCKER_PROXY
     return next(filter(None, (forwarder_name(hop.partition(" ")[0]) for hop in path.hops)), "")
 
 
 def cause_between(baseline: Path, other: Path) -> str:
-    """Why ``other`` takes longer or shorter than ``baseline``: the hops that only one of them has, in one line; empty
-    if nothing is proved.
-
-    Both paths exist, so each hop was observed.
-    """
+    """Returns why ``other`` takes longer or shorter than ``baseline``, in one line: the hops that only one of them has.
+    Empty if the hops prove nothing. Both paths exist, so each hop was observed."""
     without, forwarder = _forwarder(baseline), _forwarder(other)
     if bool(without) is not bool(forwarder):
         name = without or forwarder

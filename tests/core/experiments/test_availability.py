@@ -30,7 +30,7 @@ def test_a_default_engine_supports_every_mode_of_docker_except_overlay() -> None
 def test_a_rootless_podman_has_all_modes_of_podman() -> None:
     found = availability(ROOTLESS_PODMAN, KINDS)
     assert {mode for mode in PODMAN_MODES if isinstance(found[mode], Available)} == PODMAN_MODES
-    assert found[Mode.PRIVATE] == Available("Here it is pasta or slirp4netns, as Podman is configured.")
+    assert found[Mode.PRIVATE] == Available("On this engine it is pasta or slirp4netns, as Podman is configured.")
     assert "such as the SandboxKey" in str(found[Mode.NS])
     as_root = availability(PODMAN, KINDS)
     assert ("ns:/run/netns/lab" in str(as_root[Mode.NS]), as_root[Mode.HOST]) == (True, Available())
@@ -53,7 +53,7 @@ def test_a_podman_without_a_mode_has_one_sentence_with_a_remedy(engine: EngineTr
     assert words in lacking.reason
     assert all(isinstance(found[one], Available) for one in (Mode.PRIVATE, Mode.NS))
     if not engine.rootless:
-        assert found[Mode.PRIVATE] == Available("Here it is Podman's default bridge.")
+        assert found[Mode.PRIVATE] == Available("On this engine it is Podman's default bridge.")
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ async def test_an_arm_requests_only_over_the_overlay_network_of_the_whole(monkey
         await OverlayLab(monkeypatch).ask("172.30.0.9")
     with pytest.raises(ValueError, match="not the address of another container"):
         await OverlayLab(monkeypatch, "another").ask()
-    with pytest.raises(ValueError, match="No arm in overlay mode"):
+    with pytest.raises(ValueError, match="not a running arm in overlay mode"):
         await OverlayLab(monkeypatch, None).ask()
 
 

@@ -17,15 +17,19 @@ KINDS = {"listener": "listeners", "link": "links", "address": "addresses", "rout
 
 
 def is_mergeable(entry: Entry) -> bool:
-    """Whether the entry may be merged. One that removes columns may not: a column can reappear at another position."""
+    """Whether the entry may be merged with others. An entry that removes columns may not, because a merged entry could
+    put a column that is added again at another position."""
     return not entry.facts.removed
 
 
 def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = False) -> bool:
-    """Whether an entry after ``view`` may be replaced by a merged one, because it records a change that the machine or
-    the Engine makes by itself, any number of times. Actions of users, phases and the status of arms keep separate
-    entries. In a full journal, the status of arms and the results of requests are merged too, because both can be
-    repeated without end."""
+    """Whether a merged entry may take the place of an entry with this cause and these facts.
+
+    ``view`` is the view before the entry. Changes that the machine or the Engine makes by itself can be repeated
+    without end and may be merged. Actions of users, new phases and new statuses of arms keep separate entries. If
+    ``is_full`` is true, the journal has used up its budget: then statuses of arms and results of requests are merged,
+    too.
+    """
     if is_full and not facts.removed:
         is_trial = facts.trial is not UNSET and cause.source is Source.PERSON and not facts.columns
         if is_trial or (cause.source in {Source.KERNEL, Source.ENGINE} and facts.head is None):
@@ -41,9 +45,11 @@ def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = Fa
 
 
 def merge(entries: Sequence[Entry], view: View) -> Entry:
-    """One entry with the effect of these mergeable ones; ``view`` is the view after the last one.
+    """Merges entries into one that has the same effect.
 
-    Applied after any of ``entries``, it leads to ``view`` as well. Its text is that of the last entry.
+    Applied to the view before ``entries``, or after any of them, the merged entry leads to ``view``, which is the view
+    after the last one. All entries must be mergeable (``is_mergeable``). The merged entry has the text, the number and
+    the time of the last entry.
     """
     last = entries[-1]
     facts = [entry.facts for entry in entries]
@@ -77,14 +83,15 @@ def _join(all_changes: Iterable[Changes]) -> Changes | None:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a merged entry represents: the number of changes, the time of the first one, and their kinds."""
+    """What a merged entry represents: the number of changes, the time of the first one, and their kinds, such as
+    ``listeners``."""
 
     count: int = 0
     since: float = 0.0
     kinds: tuple[str, ...] = ()
 
     def add(self, entry: Entry) -> Tally:
-        """The tally with one more change."""
+        """Returns the tally with one more change."""
         details = entry.cause.detail.split(", ")
         kinds = [KINDS.get(part.split(" ", 1)[0], "") for part in details]
         if entry.cause.source is not Source.KERNEL:
@@ -97,7 +104,7 @@ class Tally:
 
 
 def describe_merged(tally: Tally, until: float) -> str:
-    """The text of a merged entry."""
+    """Returns the text of a merged entry. ``until`` is the time of its last change."""
     seconds = max(0.0, until - tally.since)
     span = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     kinds = f" ({', '.join(tally.kinds)})" if tally.kinds else ""
@@ -105,5 +112,5 @@ def describe_merged(tally: Tally, until: float) -> str:
 
 
 def describe_unwritten(count: int) -> str:
-    """The text of an entry that replaces those that waited while the database accepted no writes."""
+    """Returns the text of an entry into which ``count`` entries were merged while the database accepted no writes."""
     return f"The database accepted no writes: {count:,} entries are merged into this one"

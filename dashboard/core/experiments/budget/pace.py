@@ -1,7 +1,8 @@
-"""How fast and how large a journal may grow.
+"""Limits how fast and how large a journal may grow.
 
-A journal may write a burst, then at a steady rate: entries and bytes each have an allowance that refills with time.
-Without an allowance, and after the budget is used up, further changes are merged into one entry (``merge``).
+A journal may write a burst of entries at once and then a steady rate. Entries and bytes each have an allowance that
+refills with time. While the allowance is empty, and after the whole budget is used up, changes are merged into one
+entry (``core.experiments.budget.merge``).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The budget of one experiment's journal. ``max_…`` limit the whole journal; ``burst_…`` may be written at once
-    and refill at the rates ``…_per_s``.
+    """The budget of one experiment's journal. ``max_…`` limit the whole journal. ``burst_…`` are the allowances, which
+    refill at the rates ``…_per_s``.
 
     A launch of 50 arms writes about 700 entries and 2 MB. An entry in which 2,000 ports open or close has 700 kB.
     """
@@ -34,9 +35,10 @@ MAX_WAITING_BYTES = 4 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The allowance of a journal at the time ``at`` (monotonic, seconds), and its size.
+    """How much of its budget a journal has used. ``entries`` and ``bytes`` are its size; ``allowed_entries`` and
+    ``allowed_bytes`` are the allowance at the time ``at`` (monotonic, seconds).
 
-    The last entry may exceed the allowance: then nothing more may be written until the allowance has refilled.
+    One entry may exceed the allowance. Then no more may be written until the allowance has refilled.
     """
 
     limits: Limits
@@ -48,11 +50,11 @@ class Pace:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether the whole budget is used up."""
+        """Whether the journal has reached its maximum size."""
         return self.entries >= self.limits.max_entries or self.bytes >= self.limits.max_bytes
 
     def refilled(self, now: float) -> Pace:
-        """The pace with the allowance at ``now``."""
+        """Returns the pace with the allowance at ``now``."""
         seconds = max(0.0, now - self.at)
         limits = self.limits
         return replace(
@@ -63,12 +65,12 @@ class Pace:
         )
 
     def allows(self, now: float) -> bool:
-        """Whether one more entry may be written."""
+        """Whether one more entry may be written at ``now``."""
         pace = self.refilled(now)
         return not self.is_used_up and pace.allowed_entries >= 1.0 and pace.allowed_bytes > 0.0
 
     def spent(self, size: int, now: float) -> Pace:
-        """The pace after one more entry of this size."""
+        """Returns the pace after one more entry of ``size`` bytes."""
         pace = self.refilled(now)
         return replace(
             pace,
@@ -80,12 +82,12 @@ class Pace:
 
 
 def new_pace(limits: Limits, now: float, entries: int = 0, size: int = 0) -> Pace:
-    """The pace of a journal that already has this many entries, with ``size`` bytes."""
+    """Returns the pace of a journal that already has this many entries, with ``size`` bytes and a full allowance."""
     return Pace(limits, now, limits.burst_entries, limits.burst_bytes, entries, size)
 
 
 def describe_used_up(limits: Limits) -> str:
-    """The text of the entry that announces that the budget is used up."""
+    """Returns the text of the entry that announces that the budget is used up."""
     return (
         f"The journal has reached its limit ({limits.max_entries:,} entries or {limits.max_bytes // MIB} MiB): later"
         " changes are merged into one entry, which stays current. To record every change, launch a new experiment."

@@ -1,7 +1,8 @@
-"""The entries of a journal that are not committed yet: numbered, merged if there are too many, grouped into batches.
+"""The entries of a journal that are not committed yet. The queue numbers them, merges them if there are too many, and
+groups them into batches.
 
-Changes that come faster than the journal may grow are merged into one open entry. Each batch replaces its earlier
-version, so that the newest state is in the database and the journal does not grow.
+Changes that come faster than the journal may grow are merged into one open entry. Each batch replaces the version of
+the open entry that the previous batch wrote, so the database has the newest state and the journal does not grow.
 """
 
 from dataclasses import dataclass, field, replace
@@ -25,9 +26,9 @@ OTHER_CONTAINERS = "other containers"
 
 @dataclass(slots=True, eq=False)
 class OpenEntry:
-    """The entry into which changes are merged: those that ``tally`` counts, and those that concern no column. ``text``
-    is that of the last counted change. ``committed`` is the sequence number of its version in the database, 0 without
-    one."""
+    """The entry into which changes are merged. ``tally`` counts the changes that concern columns; the other changes are
+    not counted. ``text`` is the text of the last counted change. ``committed`` is the sequence number under which the
+    database has the entry, 0 if it does not have it yet. ``is_dirty`` is true if it has changed since."""
 
     entry: Entry
     tally: Tally
@@ -39,8 +40,9 @@ class OpenEntry:
 
 @dataclass(slots=True, eq=False)
 class WaitingEntry:
-    """A final entry, which replaces the open entries ``ended``. ``appended`` is the number of other entries that it
-    represents, ``unwritten`` the number of entries that were merged into it because the database accepted no writes."""
+    """A final entry that is not committed. It replaces the open entries ``ended``. ``appended`` is the number of
+    appended entries that it represents apart from those. ``unwritten`` is the number of entries that were merged into
+    it because the database accepted no writes."""
 
     entry: Entry
     size: int
@@ -52,7 +54,8 @@ class WaitingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Entries to write in one transaction, which also deletes the entries with the numbers ``replaced``."""
+    """The ``entries`` to write in one transaction. The same transaction deletes the entries with the numbers
+    ``replaced``."""
 
     waiting: tuple[WaitingEntry, ...]
     open: OpenEntry | None
@@ -62,8 +65,10 @@ class Batch:
 
 @dataclass(slots=True)
 class JournalQueue:
-    """The entries of a journal that are not committed yet. ``view`` is the state of the experiment after all of them.
-    In the methods, ``now`` is in seconds of a monotonic clock."""
+    """The entries of one journal that are not committed yet. ``view`` is the state of the experiment after all of them.
+    ``appended`` counts the entries that were appended so far; changes that were merged count as one entry. The argument
+    ``at`` of the methods is the time of the entry in seconds since the epoch; ``now`` is in seconds of a monotonic
+    clock."""
 
     view: View
     pace: Pace
@@ -79,7 +84,7 @@ class JournalQueue:
 
     @property
     def has_final(self) -> bool:
-        """Whether a final entry waits."""
+        """Whether an entry waits that will not change again."""
         return bool(self._waiting)
 
     @property
@@ -89,15 +94,15 @@ class JournalQueue:
 
     @property
     def is_flooded(self) -> bool:
-        """Whether changes of columns are being merged although the budget is not used up: the journal can grow again
-        later."""
+        """Whether changes of columns are being merged because they come too fast. False if the budget is used up,
+        because then merging never ends."""
         return self._open is not None and self._open.tally.count > 0 and not self.pace.is_used_up
 
     def append(
         self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
     ) -> Entry:
-        """Appends an entry, or merges it into the open one; returns the new or the open entry. ``quiet``: it concerns
-        no column."""
+        """Appends an entry, or merges its change into the open entry. Returns the new entry or the open one. ``quiet``
+        is true if the change concerns no column: then it is always merged."""
         self._announce_if_used_up(at, now)
         replaceable = is_replaceable(cause, facts, self.view, is_full=self.pace.is_used_up)
         merging = quiet or (replaceable and self._must_merge(now))
@@ -112,7 +117,7 @@ class JournalQueue:
         return entry
 
     def _announce_if_used_up(self, at: float, now: float) -> None:
-        """Appends an entry that announces that the journal has reached its limit, once."""
+        """Appends, only once, an entry that announces that the journal has reached its limit."""
         if self.pace.is_used_up and not self._used_up_announced:
             self._used_up_announced = True
             text = describe_used_up(self.pace.limits)
@@ -141,7 +146,7 @@ class JournalQueue:
         return new
 
     def end_merge(self, at: float, now: float) -> None:
-        """Makes the open entry final, with a text that states what it represents."""
+        """Makes the open entry, if any, final and gives it a text that tells how many changes it represents."""
         merged, self._open = self._open, None
         if merged is None:
             return
@@ -166,7 +171,7 @@ class JournalQueue:
             self._merge_waiting()
 
     def _merge_waiting(self) -> None:
-        """Merges waiting entries while the database accepts no writes, so that they do not fill the memory."""
+        """Merges the waiting entries, so that they do not fill the memory while the database accepts no writes."""
         start = len(self._waiting)
         while start > self._in_flight and is_mergeable(self._waiting[start - 1].entry):
             start -= 1
@@ -182,7 +187,8 @@ class JournalQueue:
         self._waiting[start:] = [WaitingEntry(entry, size, merged[0].appended_at, appended, ended, unwritten)]
 
     def next_batch(self) -> Batch:
-        """All waiting entries, and the open entry if it has changed."""
+        """Returns all waiting entries, and the open entry if it has changed. They stay in the queue until
+        ``committed``."""
         waiting, open_entry = tuple(self._waiting), self._open if self.has_open else None
         self._in_flight = len(waiting)
         opened = [item for one in waiting for item in one.ended] + ([open_entry] if open_entry else [])
@@ -192,13 +198,14 @@ class JournalQueue:
         return Batch(waiting, open_entry, tuple(entries), tuple(item.committed for item in opened if item.committed))
 
     def failed(self, batch: Batch) -> None:
-        """Records that the batch was not written."""
+        """Records that the batch was not written: the next batch contains its entries again."""
         self._in_flight = 0
         if batch.open is not None:
             batch.open.is_dirty = True
 
     def committed(self, batch: Batch) -> int:
-        """Records that the batch was written; returns the number of entries that it wrote for the first time."""
+        """Removes the entries of a batch that was written. Returns the number of entries that the database did not have
+        before."""
         self._in_flight = 0
         del self._waiting[: len(batch.waiting)]
         written = sum(one.appended for one in batch.waiting)
@@ -210,7 +217,7 @@ class JournalQueue:
         return written
 
     def drop(self) -> int:
-        """Drops everything; returns how many entries were not written."""
+        """Removes all entries without writing them. Returns how many were lost."""
         opened = {item for one in self._waiting for item in one.ended} | ({self._open} if self._open else set())
         dropped = sum(one.appended for one in self._waiting) + sum(not item.committed for item in opened)
         self._waiting.clear()

@@ -1,5 +1,5 @@
-"""Which changes of the machine concern no column of an experiment: the links, routes, rules and ports of other
-containers."""
+"""Decides whether a change of the machine concerns the columns of an experiment, or only links, routes, rules and ports
+of other containers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -16,7 +16,8 @@ from dashboard.core.namespaces.state import FirewallRules, Interface, Listener, 
 
 
 def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
-    """Whether changes belong to the history of the experiment. While it is launched or stopped, all do."""
+    """Whether changes concern the columns of the experiment. ``changes`` has the changes of each column by its key.
+    While the experiment is being launched or stopped, all changes do."""
     machine = view.states.get(MACHINE)
     if machine is None or view.head is None or view.head.phase is not Phase.RUNNING:
         return True
@@ -82,7 +83,8 @@ def _changed[T](before: Iterable[T], after: Iterable[T] | None) -> set[T]:
 
 
 def _own_links(machine: NamespaceState, states: Mapping[str, NamespaceState]) -> set[str]:
-    """The names of the machine's ends of the columns' veth pairs, and of the bridges that these have joined."""
+    """The names of the machine's links that belong to columns: the outer end of each veth pair, and the bridge to which
+    it is attached."""
     own: set[str] = set()
     for state in states.values():
         if state.netns != machine.netns:

@@ -1,1 +1,1 @@
-"""What a launch needs, and its progress."""
+"""The launch of an experiment: the ports that it needs, and its progress."""

@@ -1,7 +1,7 @@
-"""Ports of the machine: which ones a launch needs, and who holds them.
+"""Ports of the machine: which ones a launch needs, and which process or container holds them.
 
-A port is held by a process that listens on it, or by the Engine, which publishes it for a container. With docker-proxy
-both are true; without it no process listens.
+A port is held by a process that listens on it, or by the Engine, which publishes it for a container. With docker-proxy,
+both are true: the proxy listens for the Engine. Without docker-proxy no process listens.
 """
 
 import re
@@ -33,10 +33,11 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class PortUser:
-    """A running container of the engine and its published ports. Sentences call it ``name``.
+    """A running container of the engine and its published ports. ``name`` is what sentences call the container.
 
-    ``experiment`` is its experiment, or None if it belongs to none, or to the one whose page shows the sentence.
-    ``machine`` is the name of its machine if the experiment runs on several.
+    ``experiment`` is the experiment to which the container belongs. It is None if there is no experiment, or if the
+    sentence is shown on the page of that experiment. ``machine`` is the name of the container's machine, empty if the
+    experiment runs on one machine only.
     """
 
     container: str
@@ -48,7 +49,8 @@ class PortUser:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """Who holds a port: a sentence, and the experiment to stop if the holder belongs to one."""
+    """The holder of a port. ``sentence`` names the process or container; ``experiment`` is the experiment to stop, None
+    if the holder belongs to none."""
 
     port: HostPort
     sentence: str
@@ -56,8 +58,8 @@ class PortHolder:
 
 
 def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
-    """The ports of the machine that the arms need: those that they publish, and those that they listen on in host mode.
-    Ports that the Engine chooses are not included."""
+    """Returns the ports of the machine that the arms need: those that they publish, and those on which they listen in
+    host mode. Ports that the Engine chooses are not included."""
     modes = {arm.key: arm.mode for arm in arms}
 
     def ports() -> Iterator[HostPort]:
@@ -73,18 +75,19 @@ def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
 
 
 def ports_of(published: Iterable[PublishedPort]) -> tuple[HostPort, ...]:
-    """The ports of the machine in a list of published ports."""
+    """Returns the ports of the machine in a list of published ports."""
     return tuple(HostPort(one.host_port, one.protocol, one.host_address) for one in published if one.host_port)
 
 
 def port_in_message(message: str) -> int | None:
-    """The port of the machine that a message of the Engine names."""
+    """Returns the port of the machine that a message of the Engine names, or None."""
     match = _PORT_IN_MESSAGE.search(message)
     return int(match[1] or match[2]) if match else None
 
 
 def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[PortUser]) -> PortHolder | None:
-    """The holder of a port of the machine, if its ``listeners`` or the running containers show one."""
+    """Returns the holder of a port of the machine. None if neither a listening socket of the machine (``listeners``)
+    nor a running container (``users``) holds it."""
     publisher = next((user for user in users if any(_overlap(port, one) for one in user.ports)), None)
     listener = next((one for one in listeners if _listens(one, port)), None)
     if listener is None or (publisher is not None and _is_of_engine(listener)):
@@ -105,8 +108,8 @@ def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[P
 def held_ports(
     needed: Iterable[HostPort], listeners: Iterable[Listener], users: Sequence[PortUser], experiment: str = ""
 ) -> tuple[PortHolder, ...]:
-    """Who holds the ``needed`` ports, one entry for each holder; what ``experiment`` itself holds does not count,
-    because its containers are removed first."""
+    """Returns the holders of the ``needed`` ports, each only once. Ports that the containers of ``experiment`` hold
+    count as free, because these containers are removed before the launch."""
     own = [user for user in users if user.experiment is not None and user.experiment.id == experiment]
     containers = {user.container for user in own}
     others = [user for user in users if user not in own]
@@ -122,14 +125,16 @@ def held_ports(
 
 
 def _is_of_engine(listener: Listener) -> bool:
-    """Whether a process listens on behalf of the Engine, on a published port."""
+    """Whether the listening process belongs to the Engine, such as docker-proxy, and so holds a port that the Engine
+    publishes."""
     if listener.container is not None:
         return False
     return listener.process in _HOLDERS or bool(forwarder_name(listener.process))
 
 
 def _overlap(first: HostPort, second: HostPort) -> bool:
-    """Whether two ports cannot be bound at the same time."""
+    """Whether two ports cannot be bound at the same time: same port and protocol, and the same address or one for
+    all."""
     if (first.port, first.protocol) != (second.port, second.protocol):
         return False
     return first.address == second.address or bool({first.address, second.address} & _EVERYWHERE)

@@ -1,4 +1,4 @@
-"""The progress of each arm's launch, from the phase of its experiment and what the lab has recorded."""
+"""The progress of each arm's launch. It follows from the phase of the experiment and from the columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ _ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class ArmProgress:
-    """The progress of one arm. ``fraction`` is None if the duration of the step is not known."""
+    """The progress of one arm's launch. ``text`` names the current step. ``fraction`` is the completed part from 0 to
+    1, or None if it is not known."""
 
     key: str
     title: str
@@ -35,7 +36,7 @@ class ArmProgress:
 
 
 def launch_progress(head: ExperimentHead, columns: Sequence[Column]) -> tuple[ArmProgress, ...]:
-    """The progress of every arm while the experiment is launched; nothing before and after."""
+    """Returns the progress of every arm while the experiment is being launched; empty before and after."""
     if head.phase not in _LAUNCHES:
         return ()
     return tuple(_arm_progress(head, column) for column in columns if not is_observer(column.key))

@@ -1,1 +1,2 @@
-"""Experiments with arms on several machines: their parts, and one journal of all."""
+"""Experiments with arms on several machines. Such an experiment consists of parts, one for each machine, and has one
+merged journal."""

@@ -1,4 +1,5 @@
-"""The columns of an experiment on several machines, and those of each machine as its own lab knows them.
+"""Converts the columns of an experiment on several machines between two forms: all columns together, and the columns of
+one machine as the lab of that machine knows them.
 
 A lab knows nothing of the other machines: in each lab, the machine's column has the key ``machine`` and the title “this
 machine”. Where all columns are shown together, a column that is not an arm has the number of its machine in the key,
@@ -15,12 +16,14 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 def shared_key(key: str, number: int) -> str:
-    """The key, unique among all machines, of a column of the machine ``number``, counted from 1."""
+    """Returns the key, unique among all machines, of a column. ``number`` is the number of its machine, counted from
+    1."""
     return f"{key}@{number}" if number > 1 and is_observer(key) else key
 
 
 def shared_column(column: Column, number: int, machine: str) -> Column:
-    """The column with a key and a title that are unique among all machines."""
+    """Returns the column of a machine's lab with a key and a title that are unique among all machines. ``number`` and
+    ``machine`` are the number and the name of the machine."""
     title = f"{column.title} ({machine})" if is_observer(column.key) else column.title
     return replace(column, key=shared_key(column.key, number), title=title, machine=machine, absent="", note="")
 
@@ -32,8 +35,8 @@ def _own_column(column: Column) -> Column:
 
 @dataclass(frozen=True)
 class MachineGroup:
-    """The columns of one machine with their states, as its lab knows them. ``shown`` are the same columns with keys and
-    titles that are unique among all machines."""
+    """The columns of one machine. ``columns`` and ``states`` have the keys and titles that the machine's lab uses.
+    ``shown`` are the same columns with keys and titles that are unique among all machines."""
 
     machine: str
     number: int
@@ -42,17 +45,17 @@ class MachineGroup:
     states: Mapping[str, NamespaceState]
 
     def shared(self, key: str) -> str:
-        """The key, unique among all machines, of a column of this machine."""
+        """Returns the key, unique among all machines, of the column that the machine's lab calls ``key``."""
         return shared_key(key, self.number)
 
     @property
     def machine_column(self) -> Column | None:
-        """The column of the machine."""
+        """The column that shows the machine itself, or None."""
         return next((column for column in self.columns if column.key == MACHINE), None)
 
 
 def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[MachineGroup, ...]:
-    """The columns of each machine, in the order of the machines; empty if the experiment runs on one machine only."""
+    """Groups the columns by machine, in the order of the machines. Empty if the experiment runs on one machine only."""
     names = dict.fromkeys(column.machine for column in columns)
     if not any(names):
         return ()
@@ -67,9 +70,12 @@ def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceSt
 
 
 def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
-    """For each machine the titles of its arms by key, so that sentences with them are the same for all machines: the
-    nth arm of a mode gets the title of the nth arm of that mode on the first machine that has one. Empty for a machine
-    on which two arms would have the same title."""
+    """Returns for each machine the titles of its arms by key, so that the same sentence about arms of several machines
+    can be recognised as the same.
+
+    The nth arm of a mode gets the title of the nth arm of that mode on the first machine that has one. The titles of a
+    machine are empty if two of its arms would have the same title.
+    """
     first: dict[tuple[str, int], str] = {}
     found = []
     for group in groups:
@@ -84,13 +90,14 @@ def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
 
 
 def machine_number(key: str) -> int:
-    """The number of the machine in the key of a column that is not an arm."""
+    """Returns the number of the machine in the key of a column that is not an arm: 2 for ``machine@2``, 1 for
+    ``machine``."""
     number = key.partition("@")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 1
 
 
 def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """The columns, grouped by machine, otherwise in the same order."""
+    """Returns the columns grouped by machine. The order within each machine does not change."""
     columns = tuple(columns)
     places = {name: place for place, name in enumerate(dict.fromkeys(column.machine for column in columns))}
     return tuple(sorted(columns, key=lambda column: places[column.machine])) if len(places) > 1 else columns
@@ -98,14 +105,16 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MachineNote:
-    """What is known about a machine now: why its columns do not change (``absent``), or else its state (``note``)."""
+    """What pages show about a machine. ``absent`` is the reason why its columns do not change now. Otherwise ``note``
+    is a remark on the machine, such as that it is drained. Both are empty if there is nothing to show."""
 
     absent: str = ""
     note: str = ""
 
 
 def mark_machines(columns: tuple[Column, ...], notes: Mapping[str, MachineNote]) -> tuple[Column, ...]:
-    """The columns, each with the note about its machine, if it has one. ``notes`` are by name."""
+    """Returns the columns with the note about the machine of each. ``notes`` has the notes by the name of the
+    machine."""
     if not any(column.machine for column in columns):
         return columns
     known = {column.machine: notes.get(column.machine, MachineNote()) for column in columns}

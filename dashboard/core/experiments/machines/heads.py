@@ -1,4 +1,4 @@
-"""One head for an experiment on several machines, from the heads of its parts."""
+"""Merges the heads (``ExperimentHead``) of the parts of an experiment on several machines into one."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
@@ -12,16 +12,17 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
-    """The phase of a part. A requested stop counts even if the part's lab, which may be absent, has not answered it
-    yet."""
+    """Returns the phase of a part. If its stop was requested, the phase is already stopping or stopped, even if the
+    part's lab has not acted on the request, for example because it is absent."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING
 
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
-    """The head of the whole experiment after a stop that not every lab has answered. ``phases`` are those of its parts
-    after the stop, empty without a stop; ``last_at`` is the time of the newest entry."""
+    """Returns the head of the whole experiment after a requested stop on which not every lab has acted. ``phases`` are
+    the phases of its parts after the stop, empty if no stop was requested. ``last_at`` is the time of the newest
+    entry."""
     if not phases:
         return head
     phase = merge_phases(phases)
@@ -30,7 +31,7 @@ def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: flo
 
 
 def merge_phases(phases: Iterable[Phase]) -> Phase:
-    """The phase of the whole experiment. It has failed only if each part has."""
+    """Returns the phase of the whole experiment from those of its parts. It has failed only if each part has failed."""
     found = set(phases)
     for phase in _ORDER:
         if phase in found:
@@ -39,15 +40,16 @@ def merge_phases(phases: Iterable[Phase]) -> Phase:
 
 
 def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead]) -> ExperimentHead:
-    """The head of the whole experiment. ``experiment`` has its name and creation, ``heads`` those of its parts by
-    machine; a part is waiting until its lab has recorded something."""
+    """Returns the head of the whole experiment. ``heads`` are those of its parts by machine; a part is waiting until
+    its lab has recorded something. ``experiment`` is the head before anything runs: it has the name and the time of
+    creation."""
     if not heads:
         return experiment
     known = [head for head in heads.values() if head.round]
     phase = merge_phases(head.phase for head in heads.values())
 
     def merge_texts(text_of: Callable[[ExperimentHead], str]) -> str:
-        """The texts of the parts: one text if all have the same, otherwise each with the name of its machine."""
+        """Joins the texts of the parts: one text if all have the same, otherwise each after the name of its machine."""
         texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
         if len(texts) == len(heads) and len(set(texts.values())) == 1:
             return next(iter(texts.values()))

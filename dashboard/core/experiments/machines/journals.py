@@ -1,12 +1,13 @@
-"""One journal for an experiment on several machines: the entries of its parts in the order in which they were stored.
+"""Merges the journals of the parts of an experiment on several machines into one, in the order in which the entries
+were stored.
 
-The live page, a past moment and a report therefore use the same fold as for one machine. The number of an entry is one
-more than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the same
-numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those without a
-lab.
+The live page, a past moment and a report can therefore treat it like the journal of one machine. The number of an entry
+is one more than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the
+same numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those
+without a lab.
 
-A lab writes only the journal of its own part. Whatever its entries state about columns other than the arms and
-observers of its machine is left out.
+A lab writes only the journal of its own part. The merged journal leaves out what its entries state about columns of
+other machines.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,9 +32,10 @@ MAX_ATTEMPTS = 400
 
 @dataclass(slots=True)
 class MergedJournal:
-    """The fold over the entries of all parts. ``head`` is that of the experiment before anything runs. ``seen`` has the
-    newest number of each part. ``requested`` are the phases of the parts after a stop on all machines, which an absent
-    lab has not written into its journal; ``last_at`` is the time of the newest entry."""
+    """The merged journal of all parts, up to a point. ``head`` is the head of the experiment before anything runs.
+    ``seen`` has the newest number of each part, by its id. ``last_at`` is the time of the newest entry. ``requested``
+    has the phases of the parts if a stop on all machines was requested: the lab of a machine that is absent has not
+    recorded it in its journal."""
 
     head: ExperimentHead
     parts: Sequence[Part]
@@ -48,25 +50,26 @@ class MergedJournal:
         self._heads = {part.machine: replace(self.head, id=part.id) for part in self.parts}
 
     def copy(self) -> "MergedJournal":
-        """A copy that continues independently."""
+        """Returns an independent copy: extending it does not change this journal."""
         copied = MergedJournal(self.head, self.parts, requested=self.requested, last_at=self.last_at)
         copied.seen, copied._heads, copied._trials = dict(self.seen), dict(self._heads), dict(self._trials)
         return copied
 
     @property
     def seq(self) -> int:
-        """The number of the newest entry."""
+        """The number of the newest entry in the merged journal."""
         return FIRST + sum(self.seen.values())
 
     def first(self) -> Entry:
-        """The entry before those of the parts."""
+        """Returns the first entry of the merged journal, which precedes those of the parts."""
         names = [part.machine for part in self.parts]
         text = f"{LAUNCH_REQUESTED}{', '.join(names[:-1])} and {names[-1]}"
         facts = Facts(head=self.head, columns=waiting_columns(self.parts))
         return Entry(FIRST, self.head.created_at, Cause(Source.PERSON, "launch"), facts, text)
 
     def extend(self, entries: Iterable[tuple[str, Entry]]) -> Iterator[Entry]:
-        """Adds new entries of parts, each with the id of its part; returns the entries of the merged journal."""
+        """Adds new entries, each with the id of the part that it belongs to. Yields the entries of the merged journal.
+        Entries that were added before are skipped."""
         parts = {part.id: part for part in self.parts}
         for identity, entry in entries:
             if entry.seq > self.seen[identity]:
@@ -105,7 +108,7 @@ class MergedJournal:
         return shared_column(column, part.number, part.machine)
 
     def _trial(self) -> Trial:
-        """The newest requests of every part."""
+        """The newest requests of all parts as one trial."""
         newest = [(part, self._trials[part.id]) for part in self.parts if part.id in self._trials]
         attempts = [shared_attempt(attempt, part.number) for part, trial in newest for attempt in trial.attempts]
         return Trial(
@@ -116,19 +119,20 @@ class MergedJournal:
 
 
 def _columns_of(part: Part) -> dict[str, str]:
-    """The keys of the columns that the lab of a part observes, each with its key that is unique among all machines."""
+    """Returns the keys of the columns that the lab of a part observes. Each maps to the key that is unique among all
+    machines."""
     return {key: shared_key(key, part.number) for key in (*OBSERVERS, *(arm.key for arm in part.arms))}
 
 
 def _names(attempt: Attempt, others: Collection[str]) -> bool:
-    """Whether a request names a column of another machine: one of the arms ``others``, or one with a number. An origin
-    such as ``@lab2`` is no column but a machine that sent the request."""
+    """Whether a request names a column of another machine: an arm in ``others``, or a key with a machine's number. An
+    origin such as ``@lab2`` is not a column: it is a machine that sent the request."""
     columns = (attempt.origin, attempt.server, attempt.key.partition("/")[0])
     return any(column in others or "@" in column[1:] for column in columns)
 
 
 def shared_attempt(attempt: Attempt, number: int) -> Attempt:
-    """The result of a request on machine ``number``; keys are changed to be unique among all machines."""
+    """Returns the result of a request on machine ``number`` with keys that are unique among all machines."""
     return replace(
         attempt,
         origin=shared_key(attempt.origin, number),
@@ -138,15 +142,15 @@ def shared_attempt(attempt: Attempt, number: int) -> Attempt:
 
 
 def shared_request(key: str, number: int) -> str:
-    """The key, unique among all machines, of a path or request; it begins with the key of a column."""
+    """Returns the key, unique among all machines, of a path or request. Such a key begins with the key of a column."""
     column, slash, rest = key.partition("/")
     return f"{shared_key(column, number)}{slash}{rest}"
 
 
 def number_to_show(shown: Mapping[str, int], entries: Iterable[tuple[str, Entry]]) -> int:
-    """The number of the entry in the merged journal that an ended experiment shows: the last one before the first part
-    was stopped; 0 without one. ``shown`` has the entry that each stopped part shows; ``entries`` are those of all
-    parts."""
+    """Returns the number in the merged journal of the first entry whose number in its part is at least that in
+    ``shown``; 0 if there is no such entry. ``shown`` maps ids of parts to numbers of entries; ``entries`` are those of
+    all parts."""
     seen: dict[str, int] = {}
     for identity, entry in entries:
         seen[identity] = entry.seq

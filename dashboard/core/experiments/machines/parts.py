@@ -1,5 +1,5 @@
-"""Divides an experiment with arms on several machines into parts: the arms of one machine, which its lab drives like
-any experiment."""
+"""Divides an experiment with arms on several machines into parts. A part has the arms of one machine, and the lab of
+that machine drives it like any experiment."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ SERVER_NAME = "server"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The arms of one machine: ``id`` is the experiment that the machine's lab drives, ``whole`` the one that users
-    see. ``number`` counts the machines from 1."""
+    """The part of an experiment that runs on one machine. ``id`` is the id of the experiment that the machine's lab
+    drives; ``whole`` is the id of the experiment that users see. ``number`` counts the machines from 1."""
 
     id: str
     machine: str
@@ -27,17 +27,21 @@ class Part:
 
 
 def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
-    """The machine on which an arm runs: the one that it names, else ``default``. None: the installation's own."""
+    """The machine on which an arm runs: the one that it names, otherwise ``default``. None means the installation's own
+    machine."""
     if not arm.machine:
         return default
     return None if arm.machine == SERVER_NAME else arm.machine
 
 
 def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[Problem, ...]:
-    """Why arms cannot run on the machines that they name. ``machines`` are those that can be chosen; empty if no other
-    machine has joined."""
+    """Returns why arms cannot run on the machines that they name. ``machines`` are those that a user can choose; empty
+    if no other machine has joined."""
     if not machines:
-        sentence = "Arms can name a machine only for an experiment on a machine's own engine, if others have joined."
+        sentence = (
+            "An arm can name a machine only if other machines have joined and the experiment does not run on a "
+            "private host."
+        )
     else:
         sentence = f"Choose a machine that is connected and not drained: {', '.join(machines)}."
     return tuple(
@@ -48,24 +52,29 @@ def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[P
 
 
 def name_machines(spec: ExperimentSpec, default: str | None) -> ExperimentSpec:
-    """The specification with the machine of every arm."""
+    """Returns the specification with the name of a machine in every arm. ``default`` is as for ``machine_of_arm``."""
     arms = tuple(replace(arm, machine=machine_of_arm(arm, default) or SERVER_NAME) for arm in spec.arms)
     return replace(spec, arms=arms)
 
 
 def missing_machines(spec: ExperimentSpec, machines: Collection[str]) -> tuple[str, ...]:
-    """The machines that arms name and that are not in ``machines``."""
+    """Returns the machines that arms name and that are not in ``machines``."""
     return tuple(dict.fromkeys(arm.machine for arm in spec.arms if arm.machine and arm.machine not in machines))
 
 
 def move_arms(spec: ExperimentSpec, machines: Mapping[str, str]) -> ExperimentSpec:
-    """The specification with the arms of some machines moved to others; ``machines`` maps old names to new ones."""
+    """Returns the specification with arms moved to other machines. ``machines`` maps the old name of a machine to the
+    new one."""
     return replace(spec, arms=tuple(replace(arm, machine=machines.get(arm.machine, arm.machine)) for arm in spec.arms))
 
 
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:
-    """The specification for each machine, in the order of the arms. The lab of a machine does not see the other arms.
-    Arms in overlay mode share a network across machines, so the names of those on other machines are looked up, too."""
+    """Returns the specification of each machine's part, by the name of the machine (None: the installation's own
+    machine), in the order of the arms.
+
+    The lab of a machine does not see the other arms. Arms in overlay mode share a network across machines, so the names
+    of those on other machines are added to the names that are looked up.
+    """
     arms: dict[str | None, list[ArmSpec]] = {}
     for arm in spec.arms:
         arms.setdefault(machine_of_arm(arm, default), []).append(replace(arm, machine=""))
@@ -85,7 +94,7 @@ def _names(spec: ExperimentSpec, spanning: Collection[str]) -> tuple[str, ...]:
 
 
 def waiting_columns(parts: Iterable[Part]) -> tuple[Column, ...]:
-    """The columns of all machines before anything runs."""
+    """Returns the columns of all machines before anything runs."""
     return tuple(
         shared_column(column, part.number, part.machine)
         for part in parts

@@ -1,1 +1,2 @@
-"""Prepared experiments of the start page, each with the row of the table in which it shows a difference."""
+"""The presets of the start page: prepared experiments, each with the row of the table in which it shows a
+difference."""

@@ -68,7 +68,7 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "names",
         "Service that looks up another by name",
-        "A container called db runs beside it. Its name resolves only on the user-defined network, where Docker's "
+        "A container called db runs on the user-defined network. Its name resolves only there, where Docker's "
         "resolver answers; host and bridge ask the machine's name servers.",
         "dns/lookup db/",
         "table",

@@ -1,7 +1,7 @@
 """A preset: a prepared experiment whose columns differ in a known row.
 
-A preset names programs that people know and one of the lab image. It launches the first program of which the Engine
-lists the image; Netmodes builds the lab image itself, so a preset needs no registry.
+A preset names well-known programs and, last, one in the lab image. It launches the first program whose image the Engine
+has. Netmodes builds the lab image itself, so a preset needs no registry.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ _PREFIXES = ("", "docker.io/library/", "library/")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program that a preset can launch: its image, and the options of ``docker run`` that it needs."""
+    """A program that a preset can launch: its image, its port, and the ``docker run`` options that it needs."""
 
     image: str
     port: int
@@ -26,7 +26,8 @@ class Program:
 
     @property
     def arm(self) -> dict[str, str]:
-        """The options of an arm that runs the program; empty if the image needs none."""
+        """The options of an arm that runs the program, as ``parse_draft`` takes them. Empty if the image needs no
+        options."""
         return {name: text for name, text in (("command", self.command), ("environment", self.environment)) if text}
 
 
@@ -36,9 +37,9 @@ LaunchValues = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A prepared experiment. ``title`` names it, ``lesson`` states what the page will show, and ``row`` is the row that
-    proves it. ``tab`` is the part of the experiment's page to open, and ``query`` selects options in it. The last of
-    ``programs`` uses the lab image."""
+    """A prepared experiment. ``lesson`` states what the page will show, and ``row`` is the id of the row that proves
+    it. ``tab`` is the tab of the experiment's page to open; ``query`` selects options in it. The last of ``programs``
+    uses the lab image. ``arrange`` returns the launch values for a program and a free port of the machine."""
 
     key: str
     title: str
@@ -52,9 +53,9 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
-    """A preset for the images of one engine: the image it launches, whether that is the lab image, and the values.
-    ``unavailable`` is the reason why this engine lacks a mode that the preset compares; without that mode the preset
-    cannot show its difference."""
+    """A preset with the values for one engine: the image, whether it is the lab image, and the launch values.
+    ``unavailable`` is the reason why the engine lacks a mode that the preset compares, empty if it has all. Without
+    that mode the preset cannot show its difference."""
 
     preset: Preset
     image: str
@@ -64,21 +65,22 @@ class PreparedPreset:
 
 
 def common_reason(presets: Sequence[PreparedPreset]) -> str:
-    """The reason why none of the presets can be launched, if it is the same for all; otherwise empty."""
+    """Returns the reason why none of the presets can be launched, if it is the same for all; otherwise empty."""
     reasons = {preset.unavailable for preset in presets}
     return reasons.pop() if len(reasons) == 1 else ""
 
 
 def find_image(images: Sequence[str], name: str) -> str | None:
-    """The tag of a local image with this name, ``latest`` before others; None if the Engine lists none."""
+    """Returns the local image with this name, preferably with the tag ``latest``. None if ``images`` has no such
+    image."""
     names = {prefix + name for prefix in _PREFIXES}
     tags = [tag for tag in images if tag.rpartition(":")[0] in names]
     return min(tags, key=lambda tag: (not tag.endswith(":latest"), tag), default=None)
 
 
 def prepare(preset: Preset, images: Sequence[str], free_port: int, modes: Sequence[ModeReport] = ()) -> PreparedPreset:
-    """The preset with the first of its programs whose image is among ``images``, otherwise with the lab image.
-    ``modes`` are those of the engine; empty if they are unknown."""
+    """Prepares a preset for an engine: chooses the first program whose image is among ``images``, otherwise the one in
+    the lab image. ``modes`` tells which modes the engine has; empty if that is unknown."""
     for program in preset.programs:
         image = program.image if program.image == LAB_IMAGE else find_image(images, program.image)
         if image is not None:
@@ -89,6 +91,6 @@ def prepare(preset: Preset, images: Sequence[str], free_port: int, modes: Sequen
 
 
 def _find_unavailable(values: LaunchValues, modes: Sequence[ModeReport]) -> str:
-    """The reason why a mode of the preset is not available; empty if all are."""
+    """Returns the reason why a mode of the preset is not available. Empty if all modes are available."""
     needed = {str(mode) for mode in values.get("modes", ())} | {arm["mode"] for arm in values.get("arms", ())}
     return next((f"{one.mode}: {one.reason}" for one in modes if one.mode in needed and not one.available), "")

@@ -24,8 +24,9 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class MachineClient:
-    """Another machine: its name, and either its interfaces and routes or the ``problem`` that keeps it from sending
-    requests. ``arm`` is an arm of the same experiment on that machine, on an overlay network."""
+    """Another machine of the installation as a client. ``state`` has its interfaces and routes. It is None if the
+    machine cannot send requests, and ``problem`` is the reason. ``arm`` is an arm of the same experiment on that
+    machine, on an overlay network."""
 
     name: str
     state: NamespaceState | None = None
@@ -34,22 +35,23 @@ class MachineClient:
 
     @property
     def key(self) -> str:
-        """The key of the machine as the client of a path."""
+        """The key of the machine as the client of a path: ``@`` and its name."""
         return f"{MACHINE_KEY}{self.name}"
 
     @property
     def title(self) -> str:
-        """The machine's name, as the beginning of a title."""
+        """The name of the machine in the titles of its paths."""
         return f"Machine {self.name}"
 
 
 def visible_part(state: NamespaceState) -> NamespaceState:
-    """What other machines need to know about a machine to find paths from it: its interfaces and routes."""
+    """Returns the part of a machine's state that other machines need to find paths from it: its interfaces and
+    routes."""
     return NamespaceState(state.netns, interfaces=state.interfaces, routes=state.routes)
 
 
 def machine_clients(machines: Iterable[MachineClient]) -> tuple[OutsideClient, ...]:
-    """The machines as clients of paths, apart from those that send no requests."""
+    """Returns the machines as clients of paths, without those that cannot send requests."""
     kinds = (PathKind.FROM_MACHINE_ADDRESS, PathKind.FROM_MACHINE_PUBLISHED, PathKind.FROM_MACHINE_CONTAINER)
     return tuple(
         OutsideClient(one.key, one.title, one.state, families_of(one.state), kinds, one.name, is_routed=True)
@@ -59,7 +61,7 @@ def machine_clients(machines: Iterable[MachineClient]) -> tuple[OutsideClient, .
 
 
 def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]) -> tuple[Path, ...]:
-    """For each machine that sends no requests, a path with the reason."""
+    """Returns a path with the reason for each machine that cannot send requests."""
     running = (one for one in columns if one.key not in OBSERVERS and one.status is ArmStatus.RUNNING)
     server = next((column.key for column in running), MACHINE)
     return tuple(
@@ -70,16 +72,19 @@ def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]
 
 
 def without_trace(attempt: Attempt) -> Attempt:
-    """The attempt without the key by which it can be traced: a trace would have to read the other machine's kernel
-    too."""
+    """Returns the attempt without its key, so that it cannot be traced: a trace would also have to read the kernel of
+    the other machine."""
     return replace(attempt, key="")
 
 
 def address_problem(state: NamespaceState, address: str) -> str:
-    """Why a machine with this network stack sends no request to a received address; empty if it does. It refuses its
-    own addresses and those in the subnet of one of its bridges (``bridge_around``): they do not lead to another
-    machine. It accepts an address only in the form in which labs report it, because it would not recognise its own
-    address in another form."""
+    """Returns why a machine with this network stack sends no request to ``address``, although it was asked to. Empty if
+    it sends one.
+
+    The machine refuses its own addresses and those in the subnet of one of its bridges (``bridge_around``), because
+    they do not lead to another machine. It accepts an address only in the form in which labs report it, because it
+    would not recognise its own address in another form.
+    """
     try:
         target = ipaddress.ip_address(address)
     except ValueError:
@@ -92,7 +97,7 @@ def address_problem(state: NamespaceState, address: str) -> str:
         if target in _NAT64 and (problem := address_problem(state, str(ipaddress.IPv4Address(target.packed[-4:])))):
             return f"{address} leads to an IPv4 address: {problem}"
     if str(target) != address:
-        return f"“{address[:60]}” is not written in the usual form of an IP address, {target}."
+        return f"“{address[:60]}” is not in the usual form of an IP address: write {target}."
     if target.is_loopback or target.is_unspecified or target.is_multicast or target.is_link_local:
         return f"{address} is not an address of another machine."
     if any(one.address == address for link in state.interfaces for one in link.addresses):

@@ -1,4 +1,4 @@
-"""Clients outside the machine's network stack, and the machine's address to which each sends requests."""
+"""Clients outside the machine's network stack, and the addresses of the machine to which they send requests."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -12,10 +12,11 @@ from dashboard.core.paths.model import PathKind, global_addresses
 
 @dataclass(frozen=True, slots=True)
 class OutsideClient:
-    """A client outside the machine. ``lan`` is the network stack that is on the LAN: the client's own, or its host's.
-    ``families`` are the address families in which it has an address. ``kinds`` are the kinds of its paths to host mode,
-    to a published port, and to a container's own address. ``noun`` is its name in a sentence. ``is_routed``: it need
-    not be on the machine's LAN, and addresses that it cannot reach are shown with the reason."""
+    """A client outside the machine. ``lan`` is the network stack that is on the LAN: the client's own, or that of the
+    client's host. ``families`` are the address families in which the client has an address. ``kinds`` are the kinds of
+    its paths to host mode, to a published port, and to a container's own address. ``noun`` is its name in a sentence.
+    ``is_routed`` is true for a client that need not be on the machine's LAN: then addresses that it cannot reach are
+    shown with the reason."""
 
     key: str
     title: str
@@ -26,7 +27,7 @@ class OutsideClient:
     is_routed: bool = False
 
     def hop(self, link: Interface) -> str:
-        """The first hop: the machine's interface, and where its packets come from."""
+        """Returns the text of the first hop: ``link``, the machine's interface, and where its packets come from."""
         return f"{link.name} (from {self.noun})" if self.is_routed else f"{link.name} (LAN)"
 
 
@@ -53,7 +54,7 @@ _CLIENTS = (
 
 
 def outside_clients(states: Mapping[str, NamespaceState]) -> tuple[OutsideClient, ...]:
-    """The clients on the machine's LAN, from the states of their columns."""
+    """Returns the clients on the machine's LAN. ``states`` are the states of all columns by key."""
     hosts = {key: states.get(OTHER_HOST if key == OTHER_CONTAINER else key) for key, *_rest in _CLIENTS}
     return tuple(
         OutsideClient(key, title, lan, families_of(states[key]), kinds, noun)
@@ -63,13 +64,13 @@ def outside_clients(states: Mapping[str, NamespaceState]) -> tuple[OutsideClient
 
 
 def families_of(state: NamespaceState) -> frozenset[Family]:
-    """The families in which a network stack has a global address."""
+    """Returns the address families in which a network stack has a global address."""
     return frozenset(family for family in Family if any(global_addresses(link, family) for link in state.interfaces))
 
 
 def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """The machine's address to which a client sends requests, and the machine's interface with it; None if the client
-    reaches no address of the family."""
+    """Returns the machine's address to which a client sends requests, and the interface of the machine that has it.
+    None if the client reaches no address of the family."""
     if family not in client.families:
         return None
     if not client.is_routed:
@@ -85,8 +86,8 @@ def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family)
 
 
 def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
-    """Why a routed client reaches no address of the machine; empty if it reaches one, and for clients that are not
-    routed."""
+    """Returns why a routed client (``is_routed``) reaches no address of the machine. Empty if it reaches one, and for
+    clients that are not routed."""
     if not client.is_routed or any(find_arrival(client, machine, family) for family in Family):
         return ""
     addresses = [
@@ -97,7 +98,8 @@ def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
 
 
 def find_obstacle(client: OutsideClient, address: str) -> str:
-    """Why a routed client cannot send to an address of the machine; empty if its routes lead there."""
+    """Returns why a routed client (``is_routed``) cannot send to an address of the machine. Empty if the client's
+    routes lead there."""
     if any(one.address == address for link in client.lan.interfaces for one in link.addresses):
         return f"{address} is also an address of {client.noun}"
     if find_route(client.lan, address) is None:
@@ -108,8 +110,9 @@ def find_obstacle(client: OutsideClient, address: str) -> str:
 
 
 def bridge_around(state: NamespaceState, address: str) -> str:
-    """The bridge of a machine whose subnet contains the address, so that a container of this machine may have it; empty
-    if no bridge does. The bridge with the default route does not count: its subnet is the LAN."""
+    """Returns the name of the machine's bridge whose subnet contains the address, so that a container of this machine
+    may have it. Empty if there is no such bridge. The bridge with the default route does not count, because its subnet
+    is the LAN."""
     route = find_route(state, address)
     if route is None or route.gateway:
         return ""
@@ -118,16 +121,17 @@ def bridge_around(state: NamespaceState, address: str) -> str:
 
 
 def own_links(machine: NamespaceState) -> list[Interface]:
-    """The machine's links with addresses that others may reach: that of the default route first, and no bridges, since
-    every Docker host may have the same subnets."""
+    """Returns the machine's links whose addresses other machines may reach, that of the default route first. Bridges
+    are left out, because every Docker host may have the same subnets."""
     first = exit_link(machine)
     others = [link for link in machine.interfaces if link.kind not in {"loopback", "bridge"} and link != first]
     return [*([first] if first is not None else []), *others]
 
 
 def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """The machine's address in a subnet of another machine on the LAN, and the machine's interface that has it. Subnets
-    of bridges do not count: every Docker host may have the same."""
+    """Returns the machine's address in a subnet of ``outside``, another machine on the LAN, and the interface that has
+    it. None if there is no such address. Subnets of bridges do not count, because every Docker host may have the
+    same."""
     lan = exit_link(outside)
     subnets = [
         ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
@@ -142,13 +146,15 @@ def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family
 
 
 def route_gateway(state: NamespaceState, address: str) -> str | None:
-    """The gateway of the most specific route to an address; empty for a connected network, None without a route."""
+    """Returns the gateway of the most specific route to an address. Empty if the network is connected directly, None if
+    no route leads there."""
     route = find_route(state, address)
     return None if route is None else route.gateway or ""
 
 
 def find_route(state: NamespaceState, address: str) -> Route | None:
-    """The most specific route to an address; of several, the one with the lowest metric. None without a route."""
+    """Returns the most specific route to an address, the one with the lowest metric if there are several. None if no
+    route leads there."""
     target = ipaddress.ip_address(address)
     best: tuple[int, int, Route] | None = None
     for route in state.routes:

@@ -1,7 +1,7 @@
-"""Arms on other machines as clients: containers on the overlay network that the parts of an experiment share.
+"""Arms on other machines as clients: containers on the overlay network that all parts of an experiment share.
 
-A lab does not trust the columns and states that other labs write. The lab of the arm that sends requests decides with
-``overlay_problem`` and ``name_problem``, from its own record and its own observation of the arm.
+A lab does not trust the columns and states that other labs write. So the lab of the arm that sends requests checks each
+request with ``overlay_problem`` and ``name_problem``, from its own record and its own observation of the arm.
 """
 
 import ipaddress
@@ -25,7 +25,8 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class OverlayArm:
-    """An arm on another machine: its part and its column there, its title, and its interface on the network."""
+    """An arm on another machine, as a client. ``experiment`` is the id of its part and ``column`` its key there.
+    ``links`` has the name of its interface by the name of the overlay network."""
 
     experiment: str
     column: str
@@ -36,7 +37,8 @@ class OverlayArm:
 def find_overlay_arm(
     experiment: str, columns: Sequence[Column], states: Mapping[str, NamespaceState], network: str
 ) -> OverlayArm | None:
-    """The first arm of a part that runs in overlay mode and has an interface on ``network``, which all parts share."""
+    """Returns the first running arm of a part that is in overlay mode and has an interface on ``network``, which all
+    parts share. None if no arm does. ``experiment`` is the id of the part."""
     for column in columns:
         if column.mode == Mode.OVERLAY and column.status is ArmStatus.RUNNING and column.key in states:
             link = link_with(states[column.key], column.networks.get(network, ""))
@@ -46,8 +48,8 @@ def find_overlay_arm(
 
 
 def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, OverlayArm]) -> Iterator[Path]:
-    """The paths to an arm in overlay mode from the ``arms`` on other machines, by machine name, over the network that
-    both have. On that network, Docker resolves the column's key."""
+    """Yields the paths to an arm in overlay mode from arms on other machines, over the network that both arms share.
+    ``arms`` has those arms by the names of their machines. Docker resolves the column's key on that network."""
     for machine, arm in arms.items() if column.mode == Mode.OVERLAY else ():
         kind, title = PathKind.FROM_MACHINE_OVERLAY, f"{arm.title} on machine {machine} to {column.title}"
         title, client = f"{title}, over the overlay network (VXLAN)", f"{MACHINE_KEY}{machine}"
@@ -63,10 +65,11 @@ def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, Over
 
 
 def overlay_problem(column: Column | None, state: NamespaceState | None, network: str, address: str) -> str:
-    """Why an arm sends no request to this address; empty if another container may have the address on ``network``, the
-    overlay network of the whole experiment, and the arm reaches it over no other network."""
+    """Returns why an arm sends no request to ``address``. Empty if another container may have the address on
+    ``network``, the overlay network of the whole experiment, and the arm reaches it over no other network. ``column``
+    and ``state`` are those of the arm."""
     if column is None or state is None or column.mode != Mode.OVERLAY or column.status is not ArmStatus.RUNNING:
-        return "No arm in overlay mode runs there."
+        return "The client is not a running arm in overlay mode."
     try:
         target = ipaddress.ip_address(address)
     except ValueError:
@@ -90,8 +93,8 @@ def _subnet(address: Address) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def name_problem(name: str, known: Collection[str]) -> str:
-    """Why an arm does not look this name up; empty if it does. ``known`` are the names of the arms that shared its
-    network when the experiment was launched."""
+    """Returns why an arm does not look up ``name``. Empty if it does. ``known`` are the names of the arms that shared
+    its network when the experiment was launched."""
     if name in known and _NAME.fullmatch(name):
         return ""
     return f"“{name[:60]}” is not the name of an arm on this overlay network."

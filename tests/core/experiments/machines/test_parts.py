@@ -86,7 +86,7 @@ def test_a_machine_that_cannot_be_chosen_is_named_with_those_that_can() -> None:
     (problem,) = machine_problems(spec, ("server", "lab2"))
     assert (problem.arm, problem.field) == ("bridge", "machine")
     assert "server, lab2" in problem.sentence
-    assert "others have joined" in machine_problems(spec, ())[0].sentence
+    assert "other machines have joined" in machine_problems(spec, ())[0].sentence
     assert machine_problems(make_spec("host"), ()) == ()
 
 

@@ -110,7 +110,7 @@ def test_an_arm_sends_requests_over_the_shared_overlay_network_only(address: str
     assert overlay_problem(arm, states["overlay"], "bridge", "172.17.0.9") == "", "it depends on the name alone"
     ended = replace(arm, status=ArmStatus.EXITED)
     for column, state in ((None, None), (arm, None), (ended, states["overlay"]), (columns[0], states["machine"])):
-        assert overlay_problem(column, state, NETWORK, address) == "No arm in overlay mode runs there."
+        assert overlay_problem(column, state, NETWORK, address) == "The client is not a running arm in overlay mode."
 
 
 def test_an_address_that_another_network_of_the_arm_contains_is_not_requested() -> None:

@@ -30,7 +30,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
 
 async def test_a_namespace_is_joined_and_private_is_the_default_bridge(lab: LabHarness, host: PrivateEngine) -> None:
     modes = {report.mode: report for report in await modes_of(lab.context.engine, lab.context.info)}
-    assert (modes["private"].available, modes["private"].note) == (True, "Here it is Podman's default bridge.")
+    private = modes["private"]
+    assert (private.available, private.note) == (True, "On this engine it is Podman's default bridge.")
     assert modes["ns"].available
     assert "rootless Podman" in modes["pasta"].reason
     assert host.try_on_machine("ip", "netns", "add", "lab").returncode == 0
