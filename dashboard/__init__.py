@@ -1,3 +1,4 @@
-"""Netmodes: Docker's network modes side by side, read from the kernel and the Engine."""
+"""Netmodes compares Docker's network modes side by side. Everything that it shows is read from the kernel and the
+Engine."""
 
 __version__ = "0.1.0"

@@ -10,7 +10,7 @@ class DashboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Configures the PostgreSQL driver."""
+        """Registers the text adapter of the PostgreSQL driver if the database is PostgreSQL."""
         from django.db import connection
 
         if connection.vendor == "postgresql":

@@ -1,4 +1,4 @@
-"""The ASGI application: HTTP, websockets, and the lab's lifespan."""
+"""The ASGI application: HTTP, websockets, and the start and stop of the lab."""
 
 import asyncio
 import os
@@ -36,18 +36,18 @@ BODY_LIMIT_BYTES = 33 << 20
 
 
 def say(text: str) -> None:
-    """Prints a line on the terminal."""
+    """Prints a line to standard error."""
     sys.stderr.write(f"{text}\n")
 
 
 class Lifespan:
-    """Starts and stops the lab with the server (ASGI lifespan)."""
+    """ASGI middleware that starts and stops the lab, or the connection to it, with the server (lifespan protocol)."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles lifespan messages; forwards everything else."""
+        """Handles lifespan messages. Everything else goes to the application."""
         if scope["type"] != "lifespan":
             await self._application(scope, receive, send)
             return
@@ -73,7 +73,7 @@ class Lifespan:
 
 
 def protocols() -> Application:
-    """Django for requests, and the consumers for websockets."""
+    """Returns the application that sends HTTP requests to Django and websockets to their consumers."""
     consumers = HandshakeGuard(AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))))
     router: Application = ProtocolTypeRouter({"http": RequestGuard(http), "websocket": consumers})
     return router

@@ -1,4 +1,5 @@
-"""Configuration from the environment: ``NETMODES_*`` variables, each also as ``*_FILE`` for secrets."""
+"""Configuration from environment variables, mainly ``NETMODES_*``. For each variable, ``NAME_FILE`` may name a file
+with the value, for example for secrets."""
 
 import json
 import os
@@ -20,7 +21,8 @@ JOINED_FILE = "machine.json"
 
 
 def value(name: str, default: str = "") -> str:
-    """The variable, or the content of the file that ``NAME_FILE`` names, or the default."""
+    """Returns the content of the file that the variable ``NAME_FILE`` names, otherwise the variable ``name``, otherwise
+    the default."""
     path = os.environ.get(f"{name}_FILE")
     if path:
         return Path(path).read_text(encoding="utf-8").strip()
@@ -28,12 +30,12 @@ def value(name: str, default: str = "") -> str:
 
 
 def words(name: str, default: str = "") -> list[str]:
-    """The items of a comma-separated list."""
+    """Returns the items of a variable that is a comma-separated list."""
     return [part.strip() for part in value(name, default).split(",") if part.strip()]
 
 
 def data_dir() -> Path:
-    """The folder that holds all data, created with mode 0700 on first use."""
+    """Returns the folder that holds all data. Creates it with mode 0700 if it is missing."""
     path = Path(value("NETMODES_DATA_DIR") or (_user_data() if INSTALLED else BASE / "var"))
     path = path.resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,7 +43,8 @@ def data_dir() -> Path:
 
 
 def _user_data() -> Path:
-    """The system's data folder for root, otherwise the user's (XDG Base Directory Specification)."""
+    """Returns the default data folder of an installed package: a system folder for root, otherwise a folder of the user
+    (XDG Base Directory Specification)."""
     if os.geteuid() == 0:
         return Path("/var/lib/netmodes")
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
@@ -49,13 +52,13 @@ def _user_data() -> Path:
 
 
 def absolute_database(name: str) -> str:
-    """The absolute path of a SQLite database; ``:memory:`` and URIs are returned unchanged."""
+    """Returns the name of a SQLite database as an absolute path. ``:memory:`` and URIs are returned unchanged."""
     return name if name.startswith((":", "file:")) else str(Path(name).absolute())
 
 
 def keep_private(path: Path) -> None:
-    """Creates the file if it is missing, and gives it mode 0600. SQLite creates the files beside a database with the
-    permissions of the database (sqlite3, ``os_unix.c``)."""
+    """Creates the database file ``path`` if it is missing, and gives it mode 0600. SQLite gives the other files of a
+    database the permissions of this file (sqlite3, ``os_unix.c``)."""
     path = path.resolve()
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -66,7 +69,8 @@ def keep_private(path: Path) -> None:
 
 
 def secret_key(folder: Path) -> str:
-    """The key from the environment, or one that is generated once and kept with mode 0600 in the folder."""
+    """Returns the secret key from the environment. Without one, returns the key in the folder, which is generated once
+    and has mode 0600."""
     given = value("NETMODES_SECRET_KEY")
     if given:
         return given
@@ -86,8 +90,8 @@ def secret_key(folder: Path) -> str:
 
 
 def joined(folder: Path) -> dict[str, str]:
-    """What this machine received when it joined an installation: ``machine``, ``server``, ``database``, ``nats``, and
-    ``installation``. Empty if it has not joined."""
+    """Returns what this machine received when it joined an installation: ``machine``, ``server``, ``database``,
+    ``nats``, and ``installation``. Empty if it has not joined."""
     path = folder / JOINED_FILE
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found
@@ -104,8 +108,8 @@ def store_joined(folder: Path, received: dict[str, str]) -> None:
 
 
 def note_installation(folder: Path, database: str, identity: str) -> None:
-    """Adds the id of the installation, read from this database, if the machine joined with a version that did not store
-    it."""
+    """Stores the id of the installation if this machine joined with a version that did not store it. ``identity`` is
+    the id, as the database ``database`` has it. Does nothing if the machine uses another database."""
     received = joined(folder)
     if received.get("database") == database and not received.get("installation"):
         store_joined(folder, received | {"installation": identity})
@@ -116,7 +120,7 @@ _TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transac
 
 
 def database_connections() -> int:
-    """The maximum number of connections to PostgreSQL per process."""
+    """Returns the maximum number of connections to PostgreSQL of one process."""
     return int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
 
 

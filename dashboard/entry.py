@@ -1,6 +1,6 @@
 """The command ``netmodes`` of an installed package.
 
-In a checkout ``./netmodes`` prepares the environment and calls manage.py; here pip has installed everything.
+In a checkout, ``./netmodes`` prepares the environment and calls manage.py. In a package, pip has installed everything.
 """
 
 import os
@@ -24,13 +24,14 @@ your data folder), DOCKER_HOST (the engine to use)."""
 
 
 def commands() -> dict[str, str]:
-    """The commands of an installed package with their descriptions."""
+    """Returns the commands of an installed package with their descriptions."""
     described = {name: text.replace("./netmodes", "netmodes") for name, text in usage.descriptions().items()}
     return {name: text for name, text in described.items() if name not in usage.CHECKOUT_ONLY}
 
 
 def check_health() -> None:
-    """The command ``health`` without Django, in a twentieth of the time: containers run it every few seconds."""
+    """Runs the command ``health`` without loading Django. This takes a twentieth of the time, and containers run the
+    command every few seconds."""
     problem = liveness.problem(configuration.data_dir(), configuration.value("NETMODES_ROLE", "all"))
     if problem:
         sys.stderr.write(f"{problem}\n")
@@ -39,7 +40,7 @@ def check_health() -> None:
 
 
 def main() -> None:
-    """Runs one command: exit 0 done, 1 the work failed, 2 wrong usage."""
+    """Runs the command that the arguments name. Exit status: 0 success, 1 failure, 2 wrong usage."""
     interrupts.end_at_once()
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command in {"help", "-h", "--help"}:

@@ -1,9 +1,9 @@
-"""How a command ends early. Ctrl-C, SIGTERM and a closed terminal are handled in the same way: everything that the
-command started is removed, one sentence is printed, and the exit code is 128 plus the signal's number.
+"""How a signal ends a command. Ctrl-C, SIGTERM and a closed terminal are handled in the same way: everything that the
+command started is removed, one sentence is printed, and the exit status is 128 plus the signal's number.
 
-Before its work begins, a command has created nothing and a signal ends it at once: an exception in the middle of
-imports would be printed with a traceback, or lost in a callback. Standard library only; asyncio is imported when it is
-used, because it takes longer than everything else that is imported before the first signal is handled.
+Before a command has created anything, a signal ends the process at once: an exception in the middle of imports would be
+printed with a traceback, or lost in a callback. This module needs only the standard library. It imports asyncio when it
+uses it, because that import takes longer than all others before the first signal is handled.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _first_at: list[float] = []
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal ended the command."""
+    """Raised if a signal ends the command. ``exit_code`` is 128 plus the signal's number."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -41,8 +41,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 def end_at_once() -> None:
-    """From now on a signal prints the sentence and ends the process. A signal that is ignored, as SIGHUP is under
-    nohup(1), stays ignored."""
+    """Sets handlers with which a signal prints the sentence and ends the process. A signal that is ignored, such as
+    SIGHUP under nohup(1), stays ignored."""
     _handled[:] = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     for number in _handled:
         signal.signal(number, _end)
@@ -50,25 +50,25 @@ def end_at_once() -> None:
 
 
 def postpone() -> None:
-    """Blocks the signals until the program that replaces this one calls ``end_at_once``."""
+    """Blocks the signals until the program that replaces this process calls ``end_at_once``."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 def raise_interrupts() -> None:
-    """From now on a signal raises ``Interrupted`` in the main thread."""
+    """Sets handlers with which a signal raises ``Interrupted`` in the main thread."""
     for number in _handled:
         signal.signal(number, _raise)
 
 
 def ignore() -> None:
-    """From now on signals are ignored: everything has been removed, and the process is about to end. Python would reset
-    any other handler to the default while it ends."""
+    """Ignores signals from now on. For a process that has removed everything and is about to end: Python would reset
+    any other handler to the default meanwhile."""
     for number in _handled:
         signal.signal(number, signal.SIG_IGN)
 
 
 def leave_terminal() -> None:
-    """Directs the standard streams of a terminal to /dev/null: a closed terminal answers every write with EIO."""
+    """Redirects standard streams that are a terminal to /dev/null: a closed terminal answers every write with EIO."""
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for stream in (0, 1, 2):
         with suppress(OSError):
@@ -78,7 +78,7 @@ def leave_terminal() -> None:
 
 
 def is_first(number: int) -> bool:
-    """Whether this is the first signal. Ends the process if the first one came more than ``GRACE_S`` ago."""
+    """Returns whether this is the first signal. Ends the process if the first signal came more than ``GRACE_S`` ago."""
     if number == signal.SIGHUP:
         leave_terminal()
     if not _first_at:
@@ -101,7 +101,8 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine in a new loop. The first signal cancels it, and raises ``Interrupted`` once it has ended."""
+    """Runs a coroutine in a new event loop and returns its result. The first signal cancels the coroutine; when it has
+    ended, ``Interrupted`` is raised."""
     import asyncio
 
     received: list[int] = []
@@ -132,7 +133,7 @@ def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def uninterrupted[T](work: Coroutine[Any, Any, T]) -> T:
-    """Waits for the end of ``work`` even if the caller is cancelled, then raises CancelledError. For cleanup, and for
+    """Waits for the end of ``work``, even if the caller is cancelled; then raises CancelledError. For cleanup, and for
     threads that create something, because a cancellation does not stop a thread."""
     import asyncio
 

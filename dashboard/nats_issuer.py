@@ -1,6 +1,6 @@
-"""The key with which web processes admit machines to NATS (``core.operations.nats_jwt``).
+"""The key with which web processes sign that a machine may connect to NATS (``core.operations.nats_jwt``).
 
-As a program (``python -m dashboard.nats_issuer <SECRET_KEY_FILE``) it prints the public part for ``nats.conf``.
+As a program (``python -m dashboard.nats_issuer <SECRET_KEY_FILE``), it prints the public key for ``nats.conf``.
 """
 
 import sys
@@ -11,12 +11,12 @@ from dashboard.core.operations.nats_jwt import issuer_name, issuer_seed
 
 
 def issuer_key(secret_key: str) -> Ed25519PrivateKey:
-    """The private key of an installation."""
+    """Returns the private key of the installation with this secret key."""
     return Ed25519PrivateKey.from_private_bytes(issuer_seed(secret_key))
 
 
 def public_name(secret_key: str) -> str:
-    """The public key as ``nats.conf`` names it."""
+    """Returns the public key in the format of ``nats.conf``."""
     return issuer_name(issuer_key(secret_key).public_key().public_bytes_raw())
 
 

@@ -1,4 +1,4 @@
-"""Django's settings. Everything configurable comes from the environment (docs/settings.md)."""
+"""Django's settings. Everything that users can configure comes from environment variables (docs/settings.md)."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""Values and rules: no Django, no Docker, no clock, no sockets, no asyncio."""
+"""Values and rules. This layer imports no Django, no Docker and no asyncio, reads no clock and opens no sockets."""

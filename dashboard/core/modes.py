@@ -1,6 +1,6 @@
-"""The network modes of Docker and those of Podman alone, and the specification of experiments and arms.
+"""The network modes of Docker and those that only Podman has, and the specification of experiments and arms.
 
-Source of the facts: Docker's documentation on network drivers, and ``docs/modes.md``; podman-run(1), ``--network``.
+Sources of the facts: Docker's documentation on network drivers, and ``docs/modes.md``; podman-run(1), ``--network``.
 """
 
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ OBSERVERS = frozenset({MACHINE, *SHOWN_ONLY})
 
 
 def plain_key(key: str) -> str:
-    """The key that a column has on its own machine: in an experiment on several machines, columns of further machines
-    that are not arms have a number after “@”, as in ``machine@2``."""
+    """Returns the key that a column has on its own machine. In an experiment on several machines, columns of further
+    machines that are not arms have the number of the machine after “@”, as in ``machine@2``."""
     return key.partition("@")[0]
 
 
@@ -66,14 +66,14 @@ FORWARDING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY, Mode.PASTA,
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """The mode works on this engine; ``note`` is what it requires or what differs, if anything."""
+    """The mode works on this engine. ``note`` tells what it requires or what differs; it may be empty."""
 
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The mode does not work on this engine; ``reason`` is one sentence."""
+    """The mode does not work on this engine. ``reason`` is one sentence."""
 
     reason: str
 
@@ -83,7 +83,7 @@ Availability = Available | Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A port requested with ``-p``. If ``host_port`` is 0, the Engine chooses it."""
+    """A port to publish, as requested with ``-p``. If ``host_port`` is 0, the Engine chooses it."""
 
     container_port: int
     host_port: int = 0
@@ -101,8 +101,8 @@ class IPv6(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NetworkAttachment:
-    """A network that a container has in addition to that of its mode, with the options of its endpoint. Arms of one
-    experiment that name the same network share it."""
+    """A network that a container joins in addition to the one of its mode, with the options of its endpoint. Arms of
+    one experiment that name the same network share it."""
 
     name: str
     ipv6: IPv6 = IPv6.OFF
@@ -112,9 +112,10 @@ class NetworkAttachment:
 
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
-    """One container to launch in one mode. ``target`` is the key of the arm whose namespace a ``container`` arm shares,
-    ``netns`` the path of the namespace that an ``ns`` arm joins. An empty ``command`` means the image's command.
-    ``ipv6`` concerns the network of user-bridge. ``machine`` is where it runs, empty for the experiment's machine."""
+    """One container to launch in one mode. ``target`` is the key of the arm whose namespace an arm in mode
+    ``container`` shares, ``netns`` the path of the namespace that an arm in mode ``ns`` joins. An empty ``command``
+    means the command of the image. ``ipv6`` concerns the network of user-bridge. ``machine`` is the machine that runs
+    it, empty for that of the experiment."""
 
     key: str
     mode: Mode
@@ -138,8 +139,8 @@ class ArmSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSpec:
-    """One comparison: an image, a port, and arms. ``names`` are looked up in every column, in addition to the standard
-    ones."""
+    """One comparison: an image, a port, and arms. ``names`` are host names that every column looks up in addition to
+    the standard ones."""
 
     title: str
     image: str

@@ -1,4 +1,4 @@
-"""Token buckets, for rate limits. No clock: times in seconds are arguments."""
+"""Token buckets for rate limits. No clock is read: times are arguments, in seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most ``burst`` at once, refilled by ``per_s`` each second."""
+    """A rate limit: at most ``burst`` tokens at once, refilled with ``per_s`` tokens each second."""
 
     burst: float
     per_s: float
@@ -15,7 +15,7 @@ class Rate:
 
 @dataclass(slots=True)
 class TokenBucket:
-    """The remaining ``tokens`` of a rate at the time ``at``. ``take`` may make them negative."""
+    """A bucket with the remaining ``tokens`` of a rate at the time ``at``. ``take`` may make ``tokens`` negative."""
 
     rate: Rate
     tokens: float
@@ -23,7 +23,7 @@ class TokenBucket:
 
     @classmethod
     def full(cls, rate: Rate, now: float = 0.0) -> TokenBucket:
-        """A bucket with a whole burst."""
+        """Returns a bucket that is full at the time ``now``."""
         return cls(rate, rate.burst, now)
 
     def refill(self, now: float) -> None:
@@ -32,12 +32,12 @@ class TokenBucket:
         self.at = now
 
     def take(self, amount: float, now: float) -> float:
-        """Takes tokens, never refuses, and returns the seconds to wait until the bucket is no longer in debt."""
+        """Takes tokens without ever refusing. Returns the seconds until ``tokens`` is no longer negative."""
         self.refill(now)
         self.tokens -= amount
         return max(0.0, -self.tokens / self.rate.per_s)
 
     def wait_s(self, amount: float, now: float) -> float:
-        """Seconds until ``amount`` tokens are available; takes nothing."""
+        """Returns the seconds until ``amount`` tokens are available. Takes none."""
         self.refill(now)
         return max(0.0, (amount - self.tokens) / self.rate.per_s)

@@ -1,1 +1,1 @@
-"""The picture of where each container lives."""
+"""Computes the diagram of network stacks and containers, and how paths are drawn in it."""

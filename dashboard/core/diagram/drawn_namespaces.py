@@ -1,4 +1,4 @@
-"""Network namespaces in the diagram: the items in each, how many are shown, and a description as text."""
+"""What the diagram shows of a network namespace: the small boxes (``Item``) in it, and a description as text."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,19 +29,20 @@ OUTSIDE_SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class DrawnNamespace:
-    """One network namespace: its state and the columns that share it, its owner first."""
+    """A network namespace in the diagram: its state and the columns that share it. The first column owns the
+    namespace."""
 
     state: NamespaceState
     columns: tuple[Column, ...]
 
     @property
     def key(self) -> str:
-        """The key of the namespace's owner."""
+        """The key of the column that owns the namespace."""
         return self.columns[0].key
 
 
 def group_by_namespace(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[DrawnNamespace, ...]:
-    """Namespaces in the order of the columns."""
+    """Groups the columns by network namespace, in the order of the columns. Columns without a state are left out."""
     groups: dict[int, list[Column]] = {}
     for column in columns:
         if column.key in states:
@@ -50,7 +51,9 @@ def group_by_namespace(columns: Sequence[Column], states: Mapping[str, Namespace
 
 
 def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
-    """Interfaces, loopback last; ``bridges`` True: only bridges, False: all but bridges, None: all."""
+    """Returns items for the interfaces of a namespace, loopback last. If ``bridges`` is true, only bridges are
+    included; if it is false, all other interfaces; if it is None, all. One item gives the number of interfaces that are
+    not shown."""
     shown = sorted(
         (
             interface
@@ -84,7 +87,8 @@ def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | Non
 
 
 def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
-    """Listening ports, each once for all its addresses: the first ones, and how many others there are."""
+    """Returns items for the first listening ports, each port once for all its addresses. One item gives the number of
+    the others."""
     ports: dict[tuple[str, int], Listener] = {}
     for one in listeners:
         ports.setdefault((one.protocol, one.port), one)
@@ -107,11 +111,11 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
 
 
 def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False) -> list[Listener]:
-    """The listeners of the column's container; for the machine, those of its own processes, except programs that
-    forward published ports, which have separate boxes.
+    """Returns the listeners of the column's container or, for the machine's column, those of the machine's own
+    processes. Programs that forward published ports are left out, because they have boxes of their own.
 
-    With ``alone`` no other column shares this stack, so listeners of an unknown container belong to this one. The
-    container of a process is read from its cgroup, and a rootless engine may run without cgroups.
+    If ``alone`` is true, no other column shares this stack, so listeners of an unknown container belong to this one.
+    The container of a process is read from its cgroup, and a rootless engine may run without cgroups.
     """
     unknown = [listener for listener in state.listeners if listener.container is None]
     if column.container is None:
@@ -121,8 +125,8 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
 
 
 def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
-    """Published ports as (container port, protocol, host port), each with its addresses; without those of a routed
-    network, which use no port of the machine."""
+    """Returns the host addresses of each published port, by (container port, protocol, host port). Ports of a routed
+    network are left out, because they use no port of the machine."""
     seen: dict[tuple[int, str, int], list[str]] = {}
     for one in column.published:
         if one.host_port:
@@ -131,13 +135,14 @@ def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
 
 
 def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
-    """The id of the box for the forwarding program or DNAT of a mapping."""
+    """Returns the id of the box that shows how a published port is forwarded. ``kind`` is ``proxy`` for the forwarding
+    program, ``dnat`` for DNAT."""
     return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
 
 
 def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState) -> list[Item]:
-    """Items for published ports: the forwarding program if it listens, and DNAT if a nat rule leads to an address in
-    the column's ``state``."""
+    """Returns items for the published ports of a column: the forwarding program if it listens, and DNAT if a nat rule
+    leads to an address in the column's ``state``."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
@@ -151,8 +156,8 @@ def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState
 def _forwarding_lines(
     state: NamespaceState, machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """The two lines of each box of a mapping, by kind: ``proxy``, ``dnat``, or ``more`` if the rules could not be
-    read."""
+    """Returns the two lines of each box of a published port by the kind of box: ``proxy``, ``dnat``, or ``more`` if the
+    rules could not be read."""
     container_port, protocol, host_port = mapping
     port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
     listeners = [one for one in machine.listeners if (one.port, one.protocol) == (host_port, protocol)]
@@ -211,7 +216,7 @@ def _translated_addresses(rules: Sequence[Translation]) -> str:
 
 
 def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
-    """The addresses at which the forwarding program answers: those that no rule translates."""
+    """Describes the addresses at which the forwarding program answers: those that no rule translates."""
     if all(proxy.address not in ANY_ADDRESS.values() for proxy in proxies):
         # With slirp4netns RootlessKit has docker-proxy listen on loopback only.
         return " and ".join(dict.fromkeys(proxy.address for proxy in proxies))
@@ -223,12 +228,12 @@ def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]
 
 
 def namespace_title(stack: DrawnNamespace) -> str:
-    """The titles of the columns that share the namespace."""
+    """Returns the titles of the columns that share the namespace, joined by “+”."""
     return " + ".join(column.title for column in stack.columns)
 
 
 def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespace | None) -> str:
-    """The diagram as text, for screen readers."""
+    """Describes the diagram as text, for screen readers."""
     sentences = []
     for stack in stacks:
         names = " and ".join(column.title for column in stack.columns if column.key != MACHINE)

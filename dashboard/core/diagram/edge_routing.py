@@ -1,4 +1,4 @@
-"""Routes the edges of a diagram, so that none is hidden by a box or another edge."""
+"""Routes the edges of a diagram so that no box and no other edge hides one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ MAPPING_OFFSETS = {"proxy": -3.0, "dnat": 3.0}
 
 @dataclass(slots=True)
 class EdgeRouter:
-    """Collects the edges between ``boxes``. ``channel`` is a free height in the machine's box of the wide diagram;
-    None in the narrow one."""
+    """Routes and collects the edges between ``boxes``. ``channel`` is a height in the machine's box of the wide diagram
+    where no boxes are; it is None for the narrow diagram."""
 
     boxes: Mapping[str, Box]
     channel: float | None = None
@@ -24,7 +24,7 @@ class EdgeRouter:
     _outside: int = 0
 
     def connect(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
-        """Adds an edge between two boxes, if both exist."""
+        """Adds an edge between two boxes. Adds nothing if one of them does not exist."""
         if start is None or end is None:
             return
         identity = f"{kind}:{start.id}>{end.id}"
@@ -43,8 +43,8 @@ class EdgeRouter:
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
     def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
-        """Adds an edge between two stacks outside the machine; in the wide diagram it runs to the left of both, in one
-        of three lanes."""
+        """Adds an edge between two stacks outside the machine. In the wide diagram, the edge runs to the left of both,
+        in one of three lanes."""
         if start is None or end is None or self.channel is None:
             self.connect(kind, mode, start, end, label)
             return
@@ -55,8 +55,8 @@ class EdgeRouter:
         self.edges.append(Edge(f"{kind}:{start.id}>{end.id}", kind, mode, path))
 
     def _arrival(self, kind: str, end: Box) -> tuple[tuple[float, float], str]:
-        """The end of the curve, and the path from there. An edge to the second column runs in the gap above the row,
-        because the first column would hide it."""
+        """Returns the point where the curve ends, and the rest of the path from there. An edge to the second column of
+        stacks runs in the gap above the row, because the first column would hide it."""
         x, y = left_of(end)
         frame = self.boxes.get(f"{end.id.partition(':')[0]}:stack")
         if frame is None or frame.x <= FAR:
@@ -65,8 +65,8 @@ class EdgeRouter:
         return (NEAR - 12, frame.y - 7 + offset), f" H{frame.x - 12 + offset:g} V{y:g} H{x:g}"
 
     def _route_left(self, identity: str, kind: str, start: Box, end: Box) -> str:
-        """The path along the left side, in the nearest lane that is free at this height, otherwise in the emptiest one.
-        Edges of one kind to one box may share a lane."""
+        """Returns the path along the left side. It uses the nearest lane that is free between the two heights,
+        otherwise the emptiest one. Edges of one kind to one box may share a lane."""
         (x1, y1), (x2, y2) = left_of(start), left_of(end)
         low, high = min(y1, y2), max(y1, y2)
         group = identity if kind == "veth" else f"{'doors' if kind in MAPPING_OFFSETS else kind}>{end.id}"

@@ -1,4 +1,4 @@
-"""Combines the pictures of several machines: one below the other, with ids that are unique among all machines."""
+"""Combines the diagrams of several machines, one below the other, with ids that are unique among all machines."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _HEIGHT = re.compile(rf"V({_NUMBER})")
 
 
 def titled(group: MachineGroup) -> tuple[Column, ...]:
-    """The columns of a machine, with its name in the titles of those that are not arms."""
+    """Returns the columns of a machine. The titles of columns that are not arms contain the machine's name."""
     shown = {column.key: column for column in group.shown}
     return tuple(
         replace(column, title=shown[group.shared(column.key)].title) if is_observer(column.key) else column
@@ -26,7 +26,7 @@ def titled(group: MachineGroup) -> tuple[Column, ...]:
 
 
 def shared_id(identity: str, number: int) -> str:
-    """The id, unique among all machines, of a box or an edge of the machine ``number``."""
+    """Returns the id, unique among all machines, of a box or an edge of machine ``number``."""
     if ">" not in identity:
         return _shared_box(identity, number)
     kind, _colon, ends = identity.partition(":")
@@ -40,7 +40,7 @@ def _shared_box(identity: str, number: int) -> str:
 
 
 def _lower_path(path: str, by: float) -> str:
-    """An SVG path, moved down by ``by`` user units."""
+    """Returns an SVG path moved down by ``by`` user units."""
     moved = _POINT.sub(lambda match: f"{match[1]} {float(match[2]) + by:g}", path)
     return _HEIGHT.sub(lambda match: f"V{float(match[1]) + by:g}", moved)
 
@@ -51,7 +51,7 @@ def _lower_edge(edge: Edge, number: int, by: float) -> Edge:
 
 
 def stack_pictures(groups: Sequence[MachineGroup], pictures: Sequence[Picture]) -> Picture:
-    """The pictures of the machines as one."""
+    """Returns one diagram with the diagrams of the machines, one below the other."""
     boxes: list[Box] = []
     edges: list[Edge] = []
     height = 0.0
@@ -66,7 +66,7 @@ def stack_pictures(groups: Sequence[MachineGroup], pictures: Sequence[Picture]) 
 
 
 def shared_path(path: DrawnPath, number: int) -> DrawnPath:
-    """A path of the machine ``number``, with keys and ids that are unique among all machines."""
+    """Returns a path of machine ``number`` with keys and ids that are unique among all machines."""
 
     def rename(ids: Sequence[str]) -> tuple[str, ...]:
         return tuple(shared_id(identity, number) for identity in ids)

@@ -1,4 +1,4 @@
-"""The diagram of a whole engine as a workshop observes it, however its containers were launched."""
+"""The diagram of a whole engine as a workshop observes it. It includes containers that Netmodes did not launch."""
 
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.messages import Column, ContainerRef
@@ -12,8 +12,8 @@ MAX_CONTAINERS = 4
 
 
 def draw_engine(observation: Observation, machine: str = MACHINE_TITLE) -> tuple[Picture, Picture] | None:
-    """The wide and the narrow diagram: the machine and its newest running containers in the order of their start; None
-    if the machine's network stack could not be read. ``machine`` is the title of its box."""
+    """Returns the wide and the narrow diagram of the machine and its newest running containers, in the order of their
+    start. None if the machine's network stack could not be read. ``machine`` is the title of the machine's box."""
     if observation.machine is None:
         return None
     shown = [each for each in observation.running if each.state is not None][:MAX_CONTAINERS]

@@ -1,7 +1,7 @@
-"""Which boxes and edges of the diagram each path passes, and the positions of its hop numbers.
+"""Finds the boxes and edges of the diagram that a path passes, and the positions of its hop numbers.
 
-A hop is located by its position in the path: the last one before the program is an interface of the server, the
-first one of a path between containers is the client's, all others are the machine's (``core.paths.finder``).
+A hop is located by its position in the path: the last one before the program is an interface of the server, the first
+one of a path between containers is the client's, all others are the machine's (``core.paths.finder``).
 """
 
 from collections import Counter
@@ -34,7 +34,8 @@ SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})
 
 @dataclass(frozen=True, slots=True)
 class PictureIndex:
-    """The boxes and edges of all diagrams of one state; made by ``index_pictures``."""
+    """The boxes and edges of all diagrams of one state, for searching. ``owners`` maps the key of each column to that
+    of the column that owns its namespace."""
 
     columns: Mapping[str, Column]
     states: Mapping[str, NamespaceState]
@@ -43,34 +44,35 @@ class PictureIndex:
     edges: tuple[tuple[str, str, str, str], ...]  # id, kind, start, end
 
     def first_box(self, *ids: str) -> tuple[str, ...]:
-        """The first existing box of ``ids``, for each diagram that has one."""
+        """Returns, for each diagram, the first of ``ids`` that is the id of a box in it. Diagrams without such a box
+        are left out, and each id is returned once."""
         first = (next((box for box in ids if box in boxes), "") for boxes in self.boxes)
         return tuple(dict.fromkeys(filter(None, first)))
 
     def stack(self, column: str) -> tuple[str, ...]:
-        """The frame of a column: its own, or the one of the column that owns its stack."""
+        """Returns the id of the box that frames a column, or the one that frames the owner of the column's stack."""
         return self.first_box(f"{column}:stack", f"{self.owners.get(column, '')}:stack")
 
     def link(self, column: str, name: str) -> Interface | None:
-        """The interface with this name in the column's namespace."""
+        """Returns the interface with this name in the column's namespace, or None."""
         state = self.states.get(column)
         return next((interface for interface in state.interfaces if interface.name == name), None) if state else None
 
     def box_of(self, column: str, link: Interface) -> tuple[str, ...]:
-        """The box of an interface, or the box that stands for hidden ones."""
+        """Returns the id of the box of an interface, or of the box that stands for interfaces that are not shown."""
         owner = self.owners.get(column, "")
         folds = [f"{owner}:if:more-bridges"] if link.kind == "bridge" else []
         return self.first_box(f"{owner}:if:{link.index}", *folds, f"{owner}:if:more")
 
     def arriving(self, kind: str, ends: Sequence[str]) -> tuple[str, ...]:
-        """The edges of a kind that end at one of these boxes."""
+        """Returns the ids of the edges of a kind that end at one of the boxes ``ends``."""
         return tuple(one for one, of, _start, to in self.edges if of == kind and to in ends)
 
 
 def index_pictures(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
 ) -> PictureIndex:
-    """The index of ``pictures``: all diagrams of one state."""
+    """Builds the index of ``pictures``, which are all diagrams of one state."""
     owners = {column.key: stack.key for stack in group_by_namespace(columns, states) for column in stack.columns}
     edges = {}
     for edge in (edge for picture in pictures for edge in picture.edges):
@@ -83,7 +85,8 @@ def index_pictures(
 def draw_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
 ) -> tuple[DrawnPath, ...]:
-    """All paths to running arms, in the order of the columns; paths that do not exist have a reason."""
+    """Returns all paths to running arms as they are drawn, in the order of the columns. Paths that do not exist have a
+    reason."""
     groups = group_by_machine(columns, states)
     if groups:
         return tuple(shared_path(path, group.number) for group in groups for path in draw_machine(group)[1])
@@ -92,22 +95,23 @@ def draw_paths(
 
 
 def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
-    """The pictures and the paths of one of several machines, for the columns as its lab knows them."""
+    """Returns the wide and the narrow diagram of one of several machines, and its paths. The columns are those that the
+    machine's lab knows."""
     columns = titled(group)
     pictures = draw(columns, group.states)
     return pictures, draw_paths(columns, group.states, pictures)
 
 
 def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:
-    """The paths in the diagrams, each with the key by which it can be traced; the key is empty if it cannot be
-    traced."""
+    """Returns the paths in the diagrams, each with the key with which it can be traced. The key is empty if the path
+    cannot be traced."""
     traceable = {request_key(path) for path in requested_paths(columns, states) if path.address}
     keys = ((path, request_key(path)) for path in measured_paths(columns, states))
     return tuple((path, key if key in traceable else "") for path, key in keys)
 
 
 def draw_path(index: PictureIndex, path: Path, request: str = "") -> DrawnPath:
-    """One path with the boxes and edges of its hops, and the key by which it can be traced."""
+    """Returns a path with the boxes and edges of its hops. ``request`` is the key with which it can be traced."""
     server, client = index.columns[path.server], index.columns.get(path.client)
     if path.unavailable:
         return DrawnPath(path.key, server.mode, path.title, unavailable=path.unavailable)
@@ -154,12 +158,13 @@ def _hop(index: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:
 
 
 def _lan_edges(index: PictureIndex, column: str) -> tuple[str, ...]:
-    """The LAN edges between the machine and a column outside it."""
+    """Returns the ids of the edges of the LAN between the machine and a column outside it."""
     return tuple(one for one, kind, _start, end in index.edges if kind == "lan" and end.startswith(f"{column}:"))
 
 
 def _link_hop(index: PictureIndex, column: str, name: str, text: str, guest: str = "") -> DrawnHop:
-    """A hop over an interface that has a box. ``guest`` shares the stack: its edge from the interface is passed too."""
+    """Returns a hop over the interface ``name`` of a column. If the column ``guest`` shares the stack, the hop also
+    passes the edge from the interface to that column."""
     link = index.link(column, name)
     if link is None:
         return DrawnHop(text)
@@ -170,7 +175,7 @@ def _link_hop(index: PictureIndex, column: str, name: str, text: str, guest: str
 
 
 def _cable_hop(index: PictureIndex, path: Path, outer: Interface, text: str) -> DrawnHop:
-    """A hop over the machine's end of a veth pair, which is drawn as an edge."""
+    """Returns a hop over the machine's end of a veth pair. The pair is drawn as an edge, not as a box."""
     machine = index.states[MACHINE]
     for column in (path.client, path.server):
         state = index.states.get(column)

@@ -1,4 +1,4 @@
-"""Lays out the diagram of where each container lives, from observed states.
+"""Lays out the diagram of network stacks and containers, from observed states.
 
 ``draw`` returns plain boxes and edges, so that the template and the browser draw the same diagram. It shows only what
 was observed: a veth edge joins two interfaces that have each other's index as peer; the box of docker-proxy, or of a
@@ -35,7 +35,8 @@ __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
 
 
 def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
-    """Interfaces on the left and listeners on the right of a stack."""
+    """Places the boxes in a stack: interfaces on the left, listeners on the right. Returns the boxes and the bottom
+    edge of the lowest one."""
     half = (w - 42) / 2
     left, low = place(interface_items(stack, mode), x + 16, y, half)
     listeners: list[Item] = []
@@ -72,7 +73,8 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
-    """The interface where forwarded traffic arrives: that of the default route, also on an overlay."""
+    """Returns the box of the interface where forwarded traffic arrives. It is the interface of the default route, also
+    in overlay mode. Without a box of its own, the box of the stack is returned."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [interface for interface in stack.state.interfaces if interface.kind == "veth" and interface.addresses]
     holder = next((end for end in ends if end.name in outward), next(iter(ends), None))
@@ -82,7 +84,7 @@ def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
 def _edges(
     machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], channel: float | None = None
 ) -> tuple[Edge, ...]:
-    """Routes all edges. ``channel`` is a free height in the machine's box; None in the narrow diagram."""
+    """Routes all edges of a diagram. ``channel`` is as for ``EdgeRouter``."""
     router = EdgeRouter(boxes, channel)
 
     def shown(link: Interface | None) -> Box | None:  # or the box that stands for hidden ones
@@ -128,7 +130,7 @@ def _edges(
 def _connect_outside(
     router: EdgeRouter, stack: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box]
 ) -> None:
-    """The veth pairs between a container and bridges that are not the machine's: the other host's, or those
+    """Adds the veth pairs between a container and bridges that are not the machine's: those of the other host, or those
     of a rootless Podman."""
     key = OTHER_HOST if stack.key == OTHER_CONTAINER else ROOTLESS_NETNS
     host = next((one for one in stacks if one.key == key), None)
@@ -163,8 +165,9 @@ def _machine_boxes(
     columns_at: tuple[float, float, float],
     w: float,
 ) -> tuple[list[Box], float, float]:
-    """The machine's box with interfaces, host-mode containers and published ports; its bottom edge; and the free height
-    above the bridges."""
+    """Places the machine's box with its interfaces, host-mode containers and published ports. ``columns_at`` has the
+    left edges of these three. Returns the boxes, the bottom edge, and the height above the bridges where no boxes
+    are."""
     first, second, third = columns_at
     boxes, low = place(interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
@@ -179,7 +182,7 @@ def _machine_boxes(
 
 
 def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
-    """The diagram for wide screens: the machine on the left, other stacks on the right."""
+    """Draws the diagram for wide screens: the machine on the left, other stacks on the right."""
     stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
@@ -203,7 +206,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
 
 
 def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
-    """The diagram for phones: stacks one below the other, edges along the left side."""
+    """Draws the diagram for phones: stacks one below the other, edges along the left side."""
     stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
@@ -228,7 +231,7 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
 
 
 def draw(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Picture, Picture]:
-    """The wide and the narrow diagram of a state. Several machines are drawn one below the other."""
+    """Returns the wide and the narrow diagram of a state. Several machines are drawn one below the other."""
     groups = group_by_machine(columns, states)
     if groups:
         pairs = [draw(titled(group), group.states) for group in groups]

@@ -1,1 +1,1 @@
-"""The machines of an installation: which of them holds what."""
+"""The machines of an installation: their labels, and which machine gets which private host."""

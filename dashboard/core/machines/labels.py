@@ -1,4 +1,4 @@
-"""Labels of machines: ``key=value``. A session may require machines with certain labels."""
+"""Labels of machines, written ``key=value``. A session may require machines with certain labels."""
 
 import re
 
@@ -9,7 +9,7 @@ _LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
 
 
 def parse_labels(texts: list[str]) -> dict[str, str]:
-    """The values of ``key=value`` texts by key. Raises ValueError with a message for the user."""
+    """Parses ``key=value`` texts. Returns the value of each key. Raises ValueError with a message for the user."""
     labels: dict[str, str] = {}
     for text in texts:
         key, sign, value = text.partition("=")
@@ -26,8 +26,8 @@ def parse_labels(texts: list[str]) -> dict[str, str]:
 
 
 def parse_wanted(text: str) -> str:
-    """The labels that a session requires, sorted and without repetitions, from words. Raises ValueError with a message
-    for the user."""
+    """Parses the labels that a session requires, separated by white space. Returns them sorted and without repetitions,
+    in the same form. Raises ValueError with a message for the user."""
     words = sorted(set(text.split()))
     if len(words) > MAX_WANTED:
         raise ValueError(f"Use at most {MAX_WANTED} labels.")

@@ -1,8 +1,8 @@
-"""Chooses the machine for each private host. No clock, no side effects, and the same result for the same values.
+"""Chooses the machine for each private host. The result depends only on the arguments.
 
 A host that has a machine keeps it: a new machine moves nothing, and if a machine goes away, only its hosts move. A new
-host is placed on a machine with hosts of the same session, unless that machine is much fuller than the emptiest one;
-otherwise on the emptiest one.
+host is placed on a machine with hosts of the same session, unless that machine is much fuller than the emptiest one or
+already has ``AFFINITY_HOSTS`` of them; otherwise on the emptiest one.
 """
 
 from bisect import bisect_left, insort
@@ -18,7 +18,7 @@ AFFINITY_HOSTS = 12
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """The resources that a machine offers to private hosts, or that one host needs."""
+    """The resources that a machine offers to private hosts, or that private hosts need."""
 
     memory_mb: int
     pids: int
@@ -27,8 +27,8 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class MachineOffer:
-    """A machine as the placement sees it. ``offers`` is the total for all its hosts; ``present``: its lab is connected;
-    ``draining``: it takes no new hosts."""
+    """A machine on which hosts can be placed. ``offers`` is the total for all its hosts. ``present`` is true if its lab
+    is connected, ``draining`` if it takes no new hosts."""
 
     name: str
     offers: Resources
@@ -39,8 +39,8 @@ class MachineOffer:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A host that needs a machine. ``affinity`` names its session, ``labels`` are those that the machine must have.
-    ``machine`` is where it is now, None if it has no machine."""
+    """A host that needs a machine. ``affinity`` is the session of the host. ``labels`` are the labels that the machine
+    must have. ``machine`` is where the host is now, None if it has no machine."""
 
     key: str
     needs: Resources
@@ -51,7 +51,8 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The machine of each demand by key, and the reason for each demand that has none."""
+    """The result of ``place``: the machine of each demand by its key, and in ``refused`` the reason for each demand
+    that no machine can take."""
 
     machines: Mapping[str, str]
     refused: Mapping[str, str]
@@ -59,7 +60,7 @@ class Placement:
 
 @dataclass(slots=True)
 class _Load:
-    """What one machine holds while demands are placed."""
+    """The resources in use on one machine while demands are placed."""
 
     offer: MachineOffer
     memory_mb: int = 0
@@ -69,11 +70,11 @@ class _Load:
 
     @property
     def rank(self) -> tuple[float, str]:
-        """The sort key of machines: the emptiest one first."""
+        """The sort key of machines: the emptiest one comes first."""
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """The used share of the fullest resource, with ``needs`` added: 1 means full."""
+        """Returns the used share of the scarcest resource, 1 if the machine is full. ``needs`` is added to the use."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
         return max(
@@ -83,7 +84,7 @@ class _Load:
         )
 
     def exhausted(self, needs: Resources) -> str:
-        """The resource of which too little is left, empty if the host fits."""
+        """Returns the name of a resource of which the machine has too little left. Empty if the host fits."""
         offers = self.offer.offers
         if self.hosts + needs.hosts > offers.hosts:
             return "number of hosts"
@@ -94,7 +95,7 @@ class _Load:
         return ""
 
     def add(self, demand: Demand) -> None:
-        """Counts a host that is on this machine."""
+        """Adds the needs of a host that is on this machine."""
         self.memory_mb += demand.needs.memory_mb
         self.pids += demand.needs.pids
         self.hosts += demand.needs.hosts
@@ -102,7 +103,8 @@ class _Load:
 
 
 def place(machines: Iterable[MachineOffer], demands: Sequence[Demand]) -> Placement:
-    """Places all demands. Those on a machine that is present stay there; the others are placed in the given order."""
+    """Places all demands. Hosts on a machine that is present stay there. The others are placed in the order of
+    ``demands``."""
     loads = {machine.name: _Load(machine) for machine in machines}
     placed: dict[str, str] = {}
     waiting: list[Demand] = []
@@ -139,7 +141,8 @@ def _takes(load: _Load, demand: Demand) -> bool:
 
 
 def _choose(ranked: Sequence[_Load], holders: Mapping[str, _Load], demand: Demand) -> _Load | None:
-    """The machine for a demand, None if no machine can hold it."""
+    """Returns the machine for a demand, or None if no machine can take it. ``ranked`` are the machines that take hosts,
+    the emptiest first; ``holders`` those with hosts of the same session."""
     emptiest = next((load for load in ranked if _takes(load, demand)), None)
     if emptiest is None:
         return None
@@ -157,7 +160,7 @@ def _choose(ranked: Sequence[_Load], holders: Mapping[str, _Load], demand: Deman
 
 
 def _reason(loads: Iterable[_Load], demand: Demand) -> str:
-    """Why no machine can hold a demand, and what to do."""
+    """Returns why no machine can take a demand, and what to do."""
     present = [load for load in loads if load.offer.present]
     if not present:
         return "No lab is connected. Start the lab on a machine, or join another machine."
@@ -168,7 +171,9 @@ def _reason(loads: Iterable[_Load], demand: Demand) -> str:
     active = [load for load in labelled if not load.offer.draining]
     if not active:
         names = ", ".join(sorted(load.offer.name for load in labelled))
-        return f"All machines that could hold it are drained: {names}. Resume one of them, or join another machine."
+        return (
+            f"All machines that could hold the host are drained: {names}. Resume one of them, or join another machine."
+        )
     scarce = Counter(load.exhausted(demand.needs) for load in active)
     resources = " and ".join(name for name, _count in sorted(scarce.items(), key=lambda item: (-item[1], item[0])))
     subject = "The only machine is full" if len(active) == 1 else f"All {len(active)} machines are full"

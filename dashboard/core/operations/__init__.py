@@ -1,1 +1,1 @@
-"""Operating an installation: heartbeat, deployment, backups, JSON schemas."""
+"""How an installation is operated: roles, heartbeats, deployment, machines, storage, backups, JSON schemas."""

@@ -1,4 +1,4 @@
-"""The manifest of a backup, and whether this version can restore it."""
+"""The manifest of a backup, and the check whether this version can restore the backup."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ FIRST_MIGRATION = "dashboard.0001_initial"
 
 @dataclass(frozen=True, slots=True)
 class BackupFile:
-    """One file of a backup, with the SHA-256 of its content in hexadecimal digits."""
+    """One file of a backup: its name, its size in bytes, and the SHA-256 of its content in hexadecimal digits."""
 
     name: str
     size: int
@@ -21,8 +21,9 @@ class BackupFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The document ``backup/1``: the ``version`` of Netmodes that made the backup, ``made_at`` in ISO 8601, the
-    ``database`` (sqlite or postgresql), and the applied ``migrations`` as ``app.name``."""
+    """The document ``backup/1``. ``version`` is the version of Netmodes that made the backup, ``made_at`` the time in
+    ISO 8601, ``database`` the kind of database (sqlite or postgresql), and ``migrations`` the applied migrations as
+    ``app.name``."""
 
     version: str
     made_at: str
@@ -33,13 +34,13 @@ class Manifest:
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """The size of all files in bytes."""
         return sum(file.size for file in self.files)
 
 
 def newer_database_problem(applied: Collection[str], known: Collection[str], version: str) -> str | None:
-    """Why this ``version`` must not use a database with the migrations ``applied``, None if it may: a newer version,
-    which has migrations that are not ``known``, may store what this one misreads."""
+    """Returns why this ``version`` must not use a database with the migrations ``applied``; None if it may. Migrations
+    that are not ``known`` come from a newer version, which may store data that this version misreads."""
     newer = sorted(name for name in set(applied) - set(known) if name.startswith("dashboard."))
     if not newer:
         return None
@@ -54,8 +55,8 @@ def _app(migration: str) -> str:
 
 
 def restore_problem(manifest: Manifest, known: Collection[str], database: str, version: str) -> str | None:
-    """Why the backup cannot be restored here, None if it can. ``known`` are the migrations of this ``version``. Tables
-    of OpenID Connect are restored even if it is not configured."""
+    """Returns why the backup cannot be restored here; None if it can. ``known`` are the migrations of this ``version``,
+    ``database`` is the kind of database here. Tables of OpenID Connect are restored even if it is not configured."""
     if manifest.schema != SCHEMA:
         return f"The backup has the format {manifest.schema[:40]}, which this version {version} cannot read."
     if FIRST_MIGRATION not in manifest.migrations:
@@ -76,5 +77,5 @@ def restore_problem(manifest: Manifest, known: Collection[str], database: str, v
 
 
 def format_size(size: int) -> str:
-    """The size as text: ``812 kB`` or ``4.1 MB``."""
+    """Returns a size in bytes as text: ``812 kB`` or ``4.1 MB``."""
     return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} kB"

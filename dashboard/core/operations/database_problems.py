@@ -1,11 +1,11 @@
-"""Why a database cannot be used, and what to do."""
+"""Explains errors of the database: why it cannot be used, and what to do."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseProblem:
-    """A kind of failure: the text that the error contains, what it means, and what to do about it."""
+    """A kind of failure. Its errors contain one of the texts ``signs``. ``advice`` tells what to do."""
 
     signs: tuple[str, ...]
     reason: str
@@ -38,7 +38,7 @@ PROBLEMS = (
 
 
 def explain_database_error(error: str) -> str:
-    """The reason and what to do, for a known error; otherwise empty."""
+    """Returns the reason for an error, and what to do. Empty if the error is unknown."""
     for problem in PROBLEMS:
         if any(sign in error for sign in problem.signs):
             return f"{problem.reason} {problem.advice}"
@@ -46,11 +46,12 @@ def explain_database_error(error: str) -> str:
 
 
 def is_damaged(error: str) -> bool:
-    """Whether the error means that the file is damaged, which SQLite reports with exceptions of several classes."""
+    """Whether the error means that the database file is damaged. SQLite reports that with exceptions of several
+    classes, so the text decides."""
     return any(sign in error for sign in PROBLEMS[2].signs)
 
 
 def describe_database_error(error: str) -> str:
-    """The message of a command that cannot use the database."""
+    """Returns the message of a command that cannot use the database."""
     known = explain_database_error(error)
     return f"Cannot use the database: {error}. {known}".rstrip()

@@ -1,6 +1,6 @@
 """Rules of the team deployment: roles of processes, when a lab is unavailable, timeouts of remote calls.
 
-No clock: times are arguments, in seconds.
+No clock is read: times are arguments, in seconds.
 """
 
 from dataclasses import dataclass, replace
@@ -45,12 +45,12 @@ class Role(StrEnum):
 
     @property
     def drives(self) -> bool:
-        """Whether this process uses Docker and the kernel."""
+        """Whether a process of this role uses Docker and the kernel."""
         return self is not Role.WEB
 
 
 def parse_role(text: str) -> Role:
-    """The role with this name; ValueError with a message for the user."""
+    """Returns the role with this name. Raises ValueError with a message for the user."""
     try:
         return Role(text)
     except ValueError:
@@ -59,8 +59,8 @@ def parse_role(text: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class LabFacts:
-    """A lab as pages show it: its engine, or the ``problem``, the reason why it has none. ``heartbeat`` has the state
-    and the counters for ``/readyz`` and ``/metrics``; its times are those of the lab's clock."""
+    """A lab as pages show it: its engine, or in ``problem`` the reason why it has none. ``heartbeat`` has the state and
+    the counters for ``/readyz`` and ``/metrics``; its times are those of the lab's clock."""
 
     engine: EngineRef | None = None
     problem: str = ""
@@ -69,11 +69,14 @@ class LabFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: the machine's, with a part
-    that changes at each start and at each lost connection; ``has_ended`` marks the last heartbeat. ``version`` is that
-    of Netmodes. ``since`` is when the lab took over its machine, by the clock of the database: of two labs that send
-    heartbeats after a failover of the database, the later one counts. ``capacity``: the number of private hosts with
-    the default limits that the machine can hold."""
+    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: the name of the machine and
+    a part that changes at each start and at each lost connection. ``has_ended`` marks the last heartbeat. ``version``
+    is the lab's version of Netmodes. ``capacity`` is the number of private hosts with the default limits that the
+    machine can hold.
+
+    ``since`` is when the lab took over its machine, by the clock of the database. After a failover of the database, two
+    labs may send heartbeats: then the one that took over later counts.
+    """
 
     lab: str
     facts: LabFacts
@@ -85,53 +88,54 @@ class HeartbeatMessage:
 
 @dataclass(frozen=True, slots=True)
 class LastHeartbeat:
-    """The newest heartbeat of a lab, with its time of arrival by the receiver's clock."""
+    """The newest heartbeat of a lab. ``at`` is when it arrived, by the receiver's clock."""
 
     message: HeartbeatMessage
     at: float
 
     @property
     def facts(self) -> LabFacts:
-        """The facts in the heartbeat."""
+        """The facts that the heartbeat contains."""
         return self.message.facts
 
 
 def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
-    """Whether no reply to the calls in progress will come: the lab has ended, has lost its connection, or another lab
-    has taken over."""
+    """Whether the calls in progress will get no reply: the lab has ended, has lost its connection, or another lab has
+    taken over."""
     return last is not None and (received.has_ended or received.lab != last.message.lab)
 
 
 def is_late(last: LastHeartbeat | None, received: HeartbeatMessage, now: float) -> bool:
-    """Whether the heartbeat is from a lab that another one has already replaced: the lab reports its end, or it took
-    over the machine earlier and does not know yet that it has lost it."""
+    """Whether the heartbeat comes from a lab that another lab has already replaced. Then it either reports the end of
+    its lab, or its lab took over the machine earlier and does not know yet that it has lost the machine."""
     if last is None or received.lab == last.message.lab:
         return False
     return received.has_ended or (received.since < last.message.since and not is_unavailable(last, now))
 
 
 def may_serve(confirmed_at: float, now: float) -> bool:
-    """Whether a lab may send heartbeats and handle calls, if it last confirmed at this time that it holds the lock in
-    the database. While the database does not answer, another lab may take over."""
+    """Whether a lab may send heartbeats and handle calls. ``confirmed_at`` is when it last confirmed that it holds its
+    lock in the database. While the database does not answer, another lab may take over."""
     return now - confirmed_at <= UNAVAILABLE_S
 
 
 def about(sentence: str, machine: str) -> str:
-    """The sentence, changed to name the lab of a machine that has joined; unchanged for the installation's lab
-    (``SERVER``)."""
+    """Returns the sentence with “the machine NAME” in place of “the Docker machine”. Unchanged for the installation's
+    own lab (``SERVER``)."""
     return sentence if machine == SERVER else sentence.replace("the Docker machine", f"the machine {machine}")
 
 
 def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER) -> LabFacts:
-    """The facts about the lab of a machine; without an engine if the lab is unavailable."""
+    """Returns the facts about the lab of a machine. If the lab is unavailable, they contain no engine but the
+    reason."""
     if last is None:
         return LabFacts(None, NO_LAB if machine == SERVER else NO_LAB_ON.format(machine))
     return LabFacts(None, about(LAB_UNAVAILABLE, machine)) if is_unavailable(last, now) else last.facts
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """The last heartbeat, with all its times converted to the receiver's clock (``epoch`` is ``now`` in seconds since
-    the epoch). For an unavailable lab it is older than ``SILENT_S``."""
+    """Returns the last heartbeat with its times converted to the receiver's clock, or None. ``epoch`` is ``now`` in
+    seconds since the epoch. The heartbeat of an unavailable lab gets a time more than ``SILENT_S`` ago."""
     if last is None or last.facts.heartbeat is None:
         return None
     silent_s = now - last.at
@@ -149,8 +153,8 @@ def is_unavailable(last: LastHeartbeat | None, now: float) -> bool:
 
 
 def messaging_problem(role: Role, nats_url: str, redis_url: str, *, is_installed: bool) -> str:
-    """Why a process with this role cannot start with these addresses, and what to do; empty if it can.
-    ``is_installed``: whether the NATS client is installed."""
+    """Returns why a process with this role cannot start with these addresses, and what to do. Empty if it can.
+    ``is_installed`` is true if the NATS client is installed."""
     if redis_url and not nats_url:
         return REDIS_UNUSED
     if role is Role.ALL:

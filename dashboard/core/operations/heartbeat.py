@@ -1,6 +1,6 @@
-"""The state and counters that a lab reports, and the parts that are missing according to them.
+"""The state and counters that a lab reports, and which parts of Netmodes are missing according to them.
 
-All values can be encoded: a web process without a lab receives them in messages.
+All values can be encoded as JSON: a web process without a lab receives them in messages.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ PASS_OVERDUE_S = 120.0
 
 
 class Part(StrEnum):
-    """A part that Netmodes needs to be ready."""
+    """A part without which Netmodes is not ready."""
 
     DATABASE = "database"
     LAB = "lab"
@@ -25,7 +25,8 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A missing part: the reason without details of the machine, and since when (0: unknown)."""
+    """A part that is missing. ``reason`` contains no details of the machine. ``since`` is in seconds since the epoch, 0
+    if it is unknown."""
 
     part: Part
     reason: str
@@ -34,10 +35,11 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class LabStatus:
-    """The state of a lab. ``engine_since``: since when its engine has been answering, or not. ``engine_startable``:
-    Netmodes can start it when a user asks for it. ``private_engine``: the version of the dockerd that private hosts
-    run, empty without one. ``passed_at``: the end of the reconciler's last pass. ``ended``: a task of the lab that
-    ended unexpectedly."""
+    """The state of a lab. ``engine_since`` is since when its engine has been answering or, if ``engine_answers`` is
+    false, not answering. ``engine_startable``: Netmodes can start the engine when a user asks for it.
+    ``private_engine`` is the version of the dockerd that private hosts run, empty if it is not installed. ``passed_at``
+    is when the reconciler's last pass ended. ``ended`` is the name of a task of the lab that ended unexpectedly,
+    otherwise empty."""
 
     engine: str
     private: bool
@@ -52,8 +54,8 @@ class LabStatus:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram: ``counts[i]`` values are at most ``bounds[i]`` and above the previous bound; the last count is of
-    values above all bounds. ``total`` is the sum of the values."""
+    """A histogram. ``counts[i]`` is the number of values that are at most ``bounds[i]`` and above the previous bound.
+    The last count is the number of values above all bounds. ``total`` is the sum of the values."""
 
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
@@ -62,7 +64,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Launches:
-    """Launches of arms of one mode with one outcome, by duration."""
+    """The launches of arms in one mode that had the same outcome, as a histogram of their durations."""
 
     mode: str
     outcome: str
@@ -73,9 +75,10 @@ class Launches:
 class LabMetrics:
     """Counters of a lab since its process started.
 
-    ``commit_s``: the time from an entry until its commit. ``database_s``: duration of database calls, including the
-    wait for the thread. ``blocks`` by outcome, ``claims`` by verdict, ``wakeups`` by outcome: ``woken`` (a pass
-    followed), ``missed`` (a pass found a change without a wake-up), ``dropped`` (could not be sent).
+    ``commit_s`` is the time from an entry until its commit. ``database_s`` is the duration of database calls, including
+    the wait for a thread. ``blocks``, ``claims`` and ``wakeups`` are counts by outcome. The outcomes of wake-ups are
+    ``woken`` (a pass followed), ``missed`` (a pass found a change without a wake-up) and ``dropped`` (could not be
+    sent).
     """
 
     entries_appended: int
@@ -91,13 +94,13 @@ class LabMetrics:
 
     @property
     def entries_waiting(self) -> int:
-        """Journal entries in memory that are not committed yet."""
+        """The number of journal entries in memory that are not committed yet."""
         return self.entries_appended - self.entries_written - self.entries_given_up
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A lab at the time ``at``, in seconds of the epoch."""
+    """The state and the counters of a lab at the time ``at``, in seconds since the epoch."""
 
     at: float
     status: LabStatus
@@ -105,8 +108,8 @@ class Heartbeat:
 
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
-    """Which of the lab and the engine are missing, with reasons. ``without`` is the part that counts as missing before
-    the first heartbeat: a process with its own lab waits for the engine."""
+    """Returns whether the lab and the engine are missing, with reasons. ``without`` is the part that counts as missing
+    before the first heartbeat: the engine for a process with its own lab, which waits for the engine."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)
@@ -124,6 +127,6 @@ def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Pa
 
 
 def part_names(missing: Iterable[Missing]) -> tuple[Part, ...]:
-    """The missing parts, each once, in the order of ``Part``."""
+    """Returns the missing parts, each once, in the order of ``Part``."""
     parts = {item.part for item in missing}
     return tuple(part for part in Part if part in parts)

@@ -21,5 +21,6 @@ DOCUMENT_TYPES: dict[str, Any] = {
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of a document by its name, for example ``comparison/1``; KeyError if unknown."""
+    """Returns the JSON Schema of the document with this name, such as ``comparison/1``. Raises KeyError if it is
+    unknown."""
     return msgspec.json.schema(DOCUMENT_TYPES[name])

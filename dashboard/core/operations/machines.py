@@ -1,4 +1,4 @@
-"""Names, labels, states, versions and join tokens of machines. No clock."""
+"""Names, places, states, versions and join tokens of machines. No clock is read."""
 
 import base64
 import binascii
@@ -24,9 +24,11 @@ _LINE = r"^[^\x00-\x1f\x7f]*\Z"
 
 
 def split_place(place: str) -> tuple[str | None, str]:
-    """The machine and the private host in the name of a place where something can be launched: ``@NAME`` is the engine
-    of a machine, ``@NAME/ID`` a private host on it, ``ID`` a private host on the installation's machine; empty is that
-    machine's engine."""
+    """Splits the name of a place where something can be launched into a machine and a private host.
+
+    ``@NAME`` is the engine of the machine ``NAME``, ``@NAME/ID`` is a private host on it. ``ID`` is a private host on
+    the installation's own machine, for which None is returned; the empty name is that machine's engine.
+    """
     if not place.startswith("@"):
         return None, place
     machine, _slash, host = place[1:].partition("/")
@@ -34,15 +36,15 @@ def split_place(place: str) -> tuple[str | None, str]:
 
 
 def place_of(machine: str | None, host: str) -> str:
-    """The name of a place."""
+    """Returns the name of a place, the reverse of ``split_place``."""
     if not machine:
         return host
     return f"@{machine}/{host}" if host else f"@{machine}"
 
 
 def first_machine(places: Iterable[str]) -> str:
-    """The first of these places that is the engine of a machine that has joined; empty if none is. Experiments are
-    launched there if the installation's machine has no engine."""
+    """Returns the first of these places that is the engine of a machine that has joined, or an empty text. Experiments
+    are launched there if the installation's own machine has no engine."""
     split = ((place, *split_place(place)) for place in places)
     return next((place for place, machine, host in split if machine is not None and not host), "")
 
@@ -56,7 +58,8 @@ type Text120 = Annotated[str, Meta(max_length=120, pattern=_LINE)]
 
 @dataclass(frozen=True, slots=True)
 class MachineFacts:
-    """What the lab of a machine reports about it. ``capacity``: private hosts with the default limits."""
+    """What the lab of a machine reports about the machine. ``capacity`` is the number of private hosts with the default
+    limits that the machine can hold."""
 
     cpus: Count = 0
     memory_mb: Count = 0
@@ -69,9 +72,9 @@ class MachineFacts:
 
 @dataclass(frozen=True, slots=True)
 class MachineRecord:
-    """A machine as the database has it. Times in seconds since the epoch; ``revoked_at`` is 0 while the machine may
-    connect, and ``last_revoked_at`` stays if it joins again. ``swarm_since`` is when the machine was last asked to
-    enter the swarm of the machines, 0 after it has left it."""
+    """A machine as the database stores it. Times are in seconds since the epoch. ``revoked_at`` is 0 while the machine
+    may connect; ``last_revoked_at`` keeps the time even if the machine joins again. ``swarm_since`` is when the machine
+    was last asked to enter the swarm of the machines, 0 after it has left that swarm."""
 
     name: str
     facts: MachineFacts
@@ -90,7 +93,7 @@ class MachineRecord:
 
     @property
     def accepts_work(self) -> bool:
-        """Whether new experiments and hosts may be placed on the machine."""
+        """Whether new experiments and private hosts may be placed on the machine."""
         return not self.is_revoked and not self.is_draining
 
 
@@ -107,7 +110,7 @@ class MachineState(StrEnum):
 
 
 def state_of(record: MachineRecord, *, is_connected: bool, has_engine: bool, server_version: str) -> MachineState:
-    """The state of a machine, from its record and what its lab reports."""
+    """Returns the state of a machine, from its record and what its lab reports."""
     if record.is_revoked:
         return MachineState.REVOKED
     if not is_connected:
@@ -120,7 +123,7 @@ def state_of(record: MachineRecord, *, is_connected: bool, has_engine: bool, ser
 
 
 def name_problem(name: str) -> str | None:
-    """Why a machine cannot have this name, None if it can."""
+    """Returns why a machine cannot have this name; None if it can."""
     if len(name) > MAX_NAME or not _NAME.fullmatch(name):
         return (
             f"“{name[:40]}” is not a valid name for a machine: use at most {MAX_NAME} lower-case letters, digits and "
@@ -132,7 +135,7 @@ def name_problem(name: str) -> str | None:
 
 
 def suggested_name(hostname: str) -> str:
-    """A valid machine name derived from a host name; empty if no character of it can be used, or if the name is
+    """Derives a valid machine name from a host name. Empty if no character of it can be used, or if the name is
     reserved."""
     name = re.sub(r"[^a-z0-9]+", "-", hostname.partition(".")[0].lower()).strip("-")[:MAX_NAME].strip("-")
     return "" if name in RESERVED else name
@@ -144,8 +147,8 @@ def _minor(version: str) -> tuple[int, int] | None:
 
 
 def version_problem(server: str, lab: str) -> str | None:
-    """Why web processes of the version ``server`` send no calls to a lab of the version ``lab``, None if they do: the
-    lab may be one minor version older. A lab that reports no version is accepted: its version is from before this
+    """Returns why web processes of the version ``server`` send no calls to a lab of the version ``lab``; None if they
+    do. The lab may be one minor version older. A lab that reports no version is accepted: it is older than this
     check."""
     of_server, of_lab = _minor(server), _minor(lab)
     if not lab or of_server is None or of_lab is None or of_lab == of_server:
@@ -162,13 +165,13 @@ TOKEN_PREFIX = "netmodes-"  # noqa: S105 - not a secret
 
 
 def with_address(address: str, secret: str) -> str:
-    """The token for a command line: the address of the server, and the secret."""
+    """Returns a token for a command line, which contains the address of the server and the secret."""
     packed = base64.urlsafe_b64encode(f"{address} {secret}".encode()).decode().rstrip("=")
     return TOKEN_PREFIX + packed
 
 
 def split_token(token: str) -> tuple[str, str]:
-    """The address and the secret in a token. Raises ValueError with a message for the user."""
+    """Returns the address and the secret that a token contains. Raises ValueError with a message for the user."""
     text = token.strip().removeprefix(TOKEN_PREFIX)
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
@@ -181,7 +184,7 @@ def split_token(token: str) -> tuple[str, str]:
 
 
 def address_problem(address: str) -> str | None:
-    """Why machines cannot reach the server at this address, None if they may be able to."""
+    """Returns why machines cannot reach the server at this address; None if the address is well-formed."""
     try:
         parts = urlsplit(address)
         valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)
@@ -200,7 +203,8 @@ def address_problem(address: str) -> str | None:
 
 
 def with_credentials(url: str, user: str, password: str) -> str:
-    """The URL of a database or of NATS, with the user replaced. ValueError if it names no host."""
+    """Returns the URL of a database or of NATS with another user and password. Raises ValueError if the URL names no
+    host."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError(f"{url[:80]} names no host.")

@@ -1,8 +1,8 @@
-"""Signed documents with which web processes admit machines to NATS (auth callout of nats-server 2.10).
+"""Signed replies with which web processes admit machines to NATS (auth callout of nats-server 2.10).
 
-The server asks a web process about each connection that ``nats.conf`` does not know; the answer is a JSON Web Token
-that contains another one with the permissions. Both are signed with the issuer's Ed25519 key, of which ``nats.conf``
-has the public part in NATS's own format. The key is derived from the secret key that all web processes share.
+The NATS server asks a web process about each connection that ``nats.conf`` does not know. The reply is a JSON Web
+Token, which contains another one with the permissions. Both are signed with the issuer's Ed25519 key. ``nats.conf`` has
+the public part of the key in NATS's own format. The key is derived from the secret key that all web processes share.
 """
 
 import base64
@@ -23,7 +23,8 @@ type Sign = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class AuthRequest:
-    """A connection that asks to be admitted. ``reply_to`` and ``server`` bind the answer to this request."""
+    """A connection that asks to be admitted. ``subject`` is the public key of its user and ``server`` the id of the
+    NATS server: both bind the reply to this request."""
 
     user: str
     password: str
@@ -32,19 +33,19 @@ class AuthRequest:
 
 
 def issuer_seed(secret_key: str) -> bytes:
-    """The private Ed25519 key of the issuer."""
+    """Returns the private Ed25519 key of the issuer."""
     return hashlib.sha256(b"netmodes: issuer of NATS users\0" + secret_key.encode()).digest()
 
 
 def issuer_name(public_key: bytes) -> str:
-    """The public key of the issuer as ``nats.conf`` names it."""
+    """Returns the public key of the issuer in the format of ``nats.conf``."""
     data = bytes([_ACCOUNT_PREFIX]) + public_key
     checked = data + binascii.crc_hqx(data, 0).to_bytes(2, "little")
     return base64.b32encode(checked).decode().rstrip("=")
 
 
 def parse_request(data: bytes) -> AuthRequest:
-    """Parses the question of a NATS server; only a server can publish one. ValueError if it is malformed."""
+    """Parses the question of a NATS server. Only a server can publish one. Raises ValueError if it is malformed."""
     try:
         _header, body, _signature = data.split(b".")
         asked = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["nats"]
@@ -59,7 +60,7 @@ def parse_request(data: bytes) -> AuthRequest:
 def admission(
     request: AuthRequest, issuer: str, sign: Sign, now: int, publish: Sequence[str], subscribe: Sequence[str]
 ) -> bytes:
-    """The answer that admits a connection with these permissions."""
+    """Returns the reply that admits a connection, with permissions for these subjects."""
     user = {
         "sub": request.subject,
         "aud": ACCOUNT,
@@ -78,7 +79,7 @@ def admission(
 
 
 def refusal(request: AuthRequest, issuer: str, sign: Sign, now: int, reason: str) -> bytes:
-    """The answer that refuses a connection; the reason is for the server's log."""
+    """Returns the reply that refuses a connection. ``reason`` is for the log of the NATS server."""
     return _answer(request, issuer, sign, now, error=reason)
 
 

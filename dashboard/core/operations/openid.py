@@ -1,4 +1,4 @@
-"""The settings of sign-in with OpenID Connect."""
+"""Settings for sign-in with OpenID Connect."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def openid_problem(issuer: str, client_id: str, secret: str) -> str | None:
-    """Why a provider cannot be used; None if it can, or none is configured."""
+    """Returns why the configured provider cannot be used; None if it can, or if no provider is configured."""
     if not (issuer or client_id or secret):
         return None
     if not (issuer and client_id and secret):
@@ -23,7 +23,7 @@ def openid_problem(issuer: str, client_id: str, secret: str) -> str | None:
 
 
 def provider_settings(name: str, issuer: str, client_id: str, secret: str) -> dict[str, Any]:
-    """``SOCIALACCOUNT_PROVIDERS`` of django-allauth for one provider."""
+    """Returns the setting ``SOCIALACCOUNT_PROVIDERS`` of django-allauth for one provider."""
     app = {
         "provider_id": PROVIDER,
         "name": name,

@@ -1,5 +1,8 @@
-"""The server's own host name on this machine. Browsers send cookies to every port of a host (RFC 6265, section 8.5): a
-container that shared the server's host name would receive the server's cookies."""
+"""The server's own host name on this machine, which keeps its cookies away from containers.
+
+Browsers send cookies to every port of a host (RFC 6265, section 8.5). A container that shared the server's host name
+would receive the server's cookies.
+"""
 
 import hmac
 from base64 import b32encode
@@ -14,15 +17,16 @@ _RESOLVING_BROWSERS = ("Chrome/", "Firefox/")
 
 
 def own_name(secret_key: str) -> str:
-    """A name below localhost that is constant for an installation. Pages must not be able to guess it: they could
-    direct the browser, with its cookies, to their own port under this name."""
+    """Returns a name below localhost that stays the same for an installation. Pages of containers must not be able to
+    guess it: they could direct the browser, with its cookies, to their own port under this name."""
     digest = hmac.digest(secret_key.encode(), b"netmodes own name", sha256)
     return f"netmodes-{b32encode(digest[:5]).decode().lower()}.localhost"
 
 
 def is_redirected(method: str, name: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request is redirected to the own name: a browser opens a page under a shared name. Other clients keep
-    their address: programs send their cookies nowhere else, and other browsers may not resolve the name."""
+    """Whether a request is redirected to the own name. Only a browser that opens a page under a shared name is. Other
+    clients keep their address: programs send their cookies nowhere else, and other browsers may not resolve the
+    name."""
     return (
         name in SHARED_NAMES
         and method in {"GET", "HEAD"}

@@ -1,7 +1,7 @@
-"""The client's address and scheme behind a reverse proxy, from headers of trusted proxies only.
+"""Determines the client's address and scheme behind a reverse proxy. Only headers of trusted proxies are used.
 
-A proxy appends the address of its client to ``X-Forwarded-For``. The list is read from its end while the writer of an
-entry is trusted; entries before that may be forged.
+A proxy appends the address of its client to ``X-Forwarded-For``. The list is read from its end as long as the proxy
+that wrote an entry is trusted; earlier entries may be forged.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,8 +16,8 @@ SCHEMES = ("http", "https")
 
 
 def parse_proxies(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Networks of trusted proxies; an address is a network of one. Raises ValueError with a message for a text that is
-    neither and for a network that contains every address."""
+    """Parses the addresses and networks of trusted proxies. Raises ValueError with a message for the user for another
+    text, and for a network that contains every address."""
     networks = []
     for text in texts:
         try:
@@ -33,7 +33,8 @@ def parse_proxies(texts: Iterable[str]) -> tuple[Network, ...]:
 
 
 def _address(text: str) -> Address | None:
-    """An address as proxies write it: plain, with a port, or in brackets. An IPv4-mapped IPv6 address is IPv4."""
+    """Parses an address as proxies write it: plain, with a port, or in brackets. Returns None if it is invalid. An
+    IPv4-mapped IPv6 address becomes the IPv4 address."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -47,14 +48,15 @@ def _address(text: str) -> Address | None:
 
 
 def is_trusted(peer: str, proxies: Sequence[Network]) -> bool:
-    """Whether the address belongs to one of the proxies."""
+    """Whether the address ``peer`` belongs to one of the proxies."""
     address = _address(peer)
     return address is not None and any(address in network for network in proxies)
 
 
 def client_behind(peer: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:
-    """The nearest address that is not a trusted proxy: ``peer``, the other end of the connection, or an entry of
-    ``X-Forwarded-For`` (one text for each such header). An invalid entry ends the search."""
+    """Returns the client's address: the nearest one that is not a trusted proxy. The nearest address is ``peer``, the
+    other end of the connection; then come the entries of ``X-Forwarded-For`` from the last one on. ``forwarded`` has
+    the value of each such header. An invalid entry ends the search."""
     client = peer
     entries = ",".join(forwarded).split(",") if forwarded else []
     for entry in entries[: -MAX_HOPS - 1 : -1]:
@@ -68,8 +70,8 @@ def client_behind(peer: str, forwarded: Sequence[str], proxies: Sequence[Network
 
 
 def scheme_behind(peer: str, scheme: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:
-    """``http`` or ``https``: the browser's scheme according to a trusted proxy (the last entry of
-    ``X-Forwarded-Proto``), otherwise ``scheme``, the scheme of the connection."""
+    """Returns the browser's scheme, ``http`` or ``https``. A trusted proxy gives it as the last entry of
+    ``X-Forwarded-Proto`` (``forwarded``); otherwise it is ``scheme``, the scheme of the connection."""
     if forwarded and is_trusted(peer, proxies):
         entry = forwarded[-1].rpartition(",")[2].strip().lower()
         if entry in SCHEMES:

@@ -39,7 +39,7 @@ class OwnedKind(StrEnum):
 
 
 class Access(StrEnum):
-    """Whether a role may do something: always, only with objects that belong to the account, or never."""
+    """Whether a role may perform an action: always, only on objects that belong to the account, or never."""
 
     YES = "yes"
     OWN = "own"
@@ -48,14 +48,14 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the table: what the action means, and the access of each role. An owner may do everything."""
+    """A row of the table of roles. ``text`` is the action in words. An owner may do everything."""
 
     text: str
     instructor: Access
     reader: Access
 
     def access(self, role: Role) -> Access:
-        """The access of a role."""
+        """Returns the access of a role."""
         return {Role.OWNER: Access.YES, Role.INSTRUCTOR: self.instructor, Role.READER: self.reader}[role]
 
 
@@ -84,8 +84,8 @@ class Refusal:
 
 
 def may(role: Role, action: Action, *, owned: bool) -> Refusal | None:
-    """Why a role may not do this; None if it may. ``owned``: the action concerns something that belongs to the
-    account."""
+    """Returns why a role may not perform the action; None if it may. ``owned`` is true if the action concerns an object
+    that belongs to the account."""
     access = RULES[action].access(role)
     if access is Access.YES or (access is Access.OWN and owned):
         return None
@@ -97,7 +97,7 @@ def may(role: Role, action: Action, *, owned: bool) -> Refusal | None:
 
 
 def table() -> Iterator[tuple[str, Access, Access, Access]]:
-    """The rows of the table: an action, and the access of owner, instructor and reader."""
+    """Yields the rows of the table of roles: the action in words, and the access of owner, instructor and reader."""
     for rule in RULES.values():
         owner, instructor, reader = (rule.access(role) for role in Role)
         yield rule.text, owner, instructor, reader
@@ -112,7 +112,8 @@ class AccountStatus:
 
 
 def change_problem(account: AccountStatus, changed: AccountStatus, other_owners: int) -> Refusal | None:
-    """Why an account cannot be changed; None if it can. ``other_owners``: other active accounts with the role owner."""
+    """Returns why an account cannot be changed in this way; None if it can. ``other_owners`` is the number of other
+    active accounts with the role owner."""
     was_owner = account.role is Role.OWNER and account.active
     stays_owner = changed.role is Role.OWNER and changed.active
     if was_owner and not stays_owner and other_owners == 0:

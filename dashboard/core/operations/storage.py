@@ -1,4 +1,4 @@
-"""Limits of storage: the disk, and the size of all journals."""
+"""Limits of storage: how full the disk may be, and the size of all journals."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,29 +11,29 @@ ENOUGH_BYTES = 10 * GIB
 
 @dataclass(frozen=True, slots=True)
 class DiskUsage:
-    """A disk as df(1) shows it: ``free`` is the space left for ordinary users."""
+    """The use of a disk in bytes, as df(1) shows it. ``free`` is the space left for ordinary users."""
 
     used: int
     free: int
 
     @property
     def share(self) -> float:
-        """The used part, from 0 to 1."""
+        """The used share, from 0 to 1."""
         return self.used / (self.used + self.free) if self.used + self.free else 0.0
 
     @property
     def is_full(self) -> bool:
-        """Whether nothing may be launched."""
+        """Whether launches are refused because the disk is too full."""
         return self.share >= MAX_SHARE and self.free < ENOUGH_BYTES
 
 
 def describe_disk(usage: DiskUsage) -> str:
-    """The disk in a few words."""
+    """Describes the use of the disk in a few words."""
     return f"{usage.share:.0%} of the disk of the data folder is used; {format_size(usage.free)} is free"
 
 
 def launch_refusal(usage: DiskUsage) -> str:
-    """Why nothing may be launched; empty if it may."""
+    """Returns why launches are refused. Empty if they are not."""
     if not usage.is_full:
         return ""
     return (
@@ -44,7 +44,7 @@ def launch_refusal(usage: DiskUsage) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Journals:
-    """The size of the journals of all experiments."""
+    """The number of experiments, the number of their journal entries, and the size of these entries in bytes."""
 
     experiments: int
     entries: int
@@ -52,7 +52,7 @@ class Journals:
 
 
 def describe_journals(journals: Journals, max_size: int) -> str:
-    """The size of the journals, and its limit."""
+    """Describes the size of all journals and its limit."""
     entries = "1 entry" if journals.entries == 1 else f"{journals.entries:,} entries"
     experiments = "1 experiment" if journals.experiments == 1 else f"{journals.experiments:,} experiments"
     return (
@@ -63,13 +63,14 @@ def describe_journals(journals: Journals, max_size: int) -> str:
 
 
 def format_size(size: int) -> str:
-    """The size as text: ``3.4 GB`` or ``120 MB``."""
+    """Returns a size in bytes as text: ``3.4 GB`` or ``120 MB``."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
 @dataclass(frozen=True, slots=True)
 class EndedJournal:
-    """The journal of an ended experiment. ``owner``: the user or the group that launched it."""
+    """The journal of an ended experiment. ``owner`` is the user or the group that launched the experiment, ``size`` is
+    in bytes."""
 
     experiment: str
     owner: str
@@ -77,7 +78,8 @@ class EndedJournal:
 
 
 def fair_share(sizes: Iterable[int], max_size: int) -> int:
-    """The largest size to which every owner's journals can be cut so that all fit; owners below it lose nothing."""
+    """Returns the size to which the journals of each owner must be cut so that all fit into ``max_size``. Owners with
+    smaller journals lose nothing. ``sizes`` has the size of each owner's journals."""
     left, ordered = max_size, sorted(sizes)
     for number, size in enumerate(ordered):
         share = left // (len(ordered) - number)
@@ -88,8 +90,9 @@ def fair_share(sizes: Iterable[int], max_size: int) -> int:
 
 
 def over_budget(oldest_first: Iterable[EndedJournal], owned: Mapping[str, int], max_size: int) -> tuple[str, ...]:
-    """The ended experiments to delete so that all journals fit. ``owned``: the size of each owner's journals, including
-    those of running experiments. Only owners above their fair share lose experiments, however much others write."""
+    """Returns the ended experiments to delete so that all journals fit into ``max_size``. ``owned`` is the size of each
+    owner's journals, including those of running experiments. Only owners above their fair share lose experiments,
+    regardless of how much others write."""
     total, sizes, chosen = sum(owned.values()), dict(owned), []
     share = fair_share(sizes.values(), max_size)
     for journal in oldest_first:

@@ -1,7 +1,8 @@
-"""The swarm of machines: which machines can form it, at which addresses, and what is refused. No clock.
+"""The swarm that machines of an installation form: which machines can join, at which addresses, and what is refused. No
+clock is read.
 
-Every member is a manager, because only a manager creates overlay networks. A swarm that Netmodes did not form is left
-alone.
+Every member is a manager, because only a manager creates overlay networks. Netmodes does not change a swarm that it did
+not form.
 """
 
 import math
@@ -26,7 +27,7 @@ KEPT = (
     "would not work. Restart Docker on this machine, for example with `systemctl restart docker`; that stops its "
     "containers."
 )
-CHANGED = "The members of the swarm have changed since this page was read. Check the list, and confirm again."
+CHANGED = "The members of the swarm have changed since this page was loaded. Check the list, and confirm again."
 OUTDATED = (
     "{0}: in the swarm since before {1} was revoked. The revoked machine may be a manager of it and can start "
     "containers there. End the swarm."
@@ -40,7 +41,7 @@ DIVIDED = "These machines are in different swarms. End the swarm first, then for
 
 
 class Membership(StrEnum):
-    """The swarm that the engine of a machine is in: none, that of the machines, or another one."""
+    """The swarm to which the engine of a machine belongs: none, the one of the machines, or another one."""
 
     NONE = "none"
     OWN = "own"
@@ -49,8 +50,9 @@ class Membership(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwarmState:
-    """What the lab of a machine reports. ``cluster`` is the id of the swarm of the machines, ``address`` the engine's
-    address in it, ``since`` when the engine entered it; ``problem``: why the engine cannot be in a swarm."""
+    """What the lab of a machine reports about the swarm. ``cluster`` is the id of the swarm of the machines,
+    ``address`` the engine's address in it, and ``since`` when the engine entered it. ``problem`` is the reason why the
+    engine cannot be in a swarm, otherwise empty."""
 
     membership: Membership = Membership.NONE
     cluster: str = ""
@@ -69,8 +71,8 @@ class SwarmTicket:
 
 @dataclass(frozen=True, slots=True)
 class SwarmMachine:
-    """A machine with the state of its engine and its interfaces and routes, or the ``problem``: why these are
-    unknown."""
+    """A machine that may join. ``swarm`` is the state of its engine, ``network`` has its interfaces and routes.
+    ``problem`` is the reason if both are unknown."""
 
     name: str
     swarm: SwarmState = SwarmState()
@@ -84,7 +86,7 @@ class SwarmMachine:
 
     @property
     def refusal(self) -> str:
-        """Why the machine cannot join; empty if it can, or already has."""
+        """Why the machine cannot join. Empty if it can, or if it already is a member."""
         if self.problem or self.is_member:
             return self.problem
         if self.swarm.membership is Membership.FOREIGN:
@@ -94,8 +96,8 @@ class SwarmMachine:
 
 @dataclass(frozen=True, slots=True)
 class SwarmPlan:
-    """How the swarm is formed. The ``first`` machine forms it, or is already in it if it is not new; the ``joining``
-    machines join one after the other. ``addresses`` has the address of each by name."""
+    """How the swarm is formed. If ``is_new`` is true, the ``first`` machine forms it, otherwise it is already a member.
+    The ``joining`` machines join one after the other. ``addresses`` has the address of each machine by name."""
 
     first: str
     joining: tuple[str, ...]
@@ -104,34 +106,35 @@ class SwarmPlan:
 
 
 class SwarmRefusedError(ValueError):
-    """The swarm cannot be formed; ``str()`` is a sentence."""
+    """Raised if the swarm cannot be formed. Its text is a sentence for the user."""
 
 
 def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
-    """The members and their swarms, as the form contains them."""
+    """Returns the members, each with the id of its swarm, as the form contains them."""
     return tuple(f"{machine.name} {machine.swarm.cluster}" for machine in machines if machine.is_member)
 
 
 def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> None:
-    """Raises SwarmRefusedError if the members are not those that the owner was shown: each member manages all machines
-    that join, and the lab of a machine that was not chosen could falsely report that it is a member."""
+    """Raises SwarmRefusedError if the members are not the ones that the owner saw in the form (``shown``). Each member
+    manages all machines that join, and the lab of a machine that was not chosen could falsely report that it is a
+    member."""
     if set(shown) != set(shown_members(machines)):
         raise SwarmRefusedError(CHANGED)
 
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
-    """A sentence on the members that have not left the swarm since a machine was revoked, so that the revoked machine
-    may still manage it; empty if all have left. ``revoked`` has the time of each revocation by name, also of machines
-    that have joined again."""
+    """Returns a sentence that names the members that have been in the swarm since before a machine was revoked: the
+    revoked machine may still be a manager. Empty if there are none. ``revoked`` has the time of each revocation by the
+    name of the machine, also for machines that have joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [machine.name for machine in machines if machine.is_member and last and machine.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
-    """A sentence on the machines that do not respond and may be in a swarm with a revoked machine, since they entered
-    it before the revocation; empty if none. ``entered`` has the time by name, 0 for a machine that has left; a machine
-    without one may be in the swarm."""
+    """Returns a sentence that names the machines that do not respond and may be in a swarm with a revoked machine,
+    because they entered it before the revocation. Empty if there are none. ``entered`` has the time by the name of the
+    machine, 0 for a machine that has left. A machine without a time may be in the swarm."""
     names, managers = [], set()
     for machine in machines:
         since = entered.get(machine.name, -math.inf)
@@ -143,7 +146,8 @@ def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float],
 
 
 def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> SwarmPlan:
-    """How the chosen machines form a swarm, or join the existing one. Raises SwarmRefusedError."""
+    """Returns how the chosen machines form a swarm or join the existing one. Raises SwarmRefusedError if they
+    cannot."""
     wanted = [machine for machine in machines if machine.name in chosen or machine.is_member]
     if missing := sorted(set(chosen) - {machine.name for machine in machines}):
         raise SwarmRefusedError(f"No machine of this name can be chosen: {', '.join(name[:40] for name in missing)}.")
@@ -166,7 +170,8 @@ def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> Swa
 
 
 def _address(machine: SwarmMachine, others: Sequence[SwarmMachine]) -> str:
-    """The IPv4 address of a machine that all others reach. Raises SwarmRefusedError."""
+    """Returns the IPv4 address at which all ``others`` reach the machine. Raises SwarmRefusedError if there is no such
+    address."""
     clients = machine_clients(MachineClient(other.name, other.network) for other in others if other is not machine)
     obstacles: list[str] = []
     for address in _addresses(machine):

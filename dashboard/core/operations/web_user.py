@@ -1,4 +1,4 @@
-"""The ordinary user that serves the pages of a lab that root has started."""
+"""Chooses the ordinary user under which the web process runs if root starts Netmodes."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -18,9 +18,12 @@ class WebUser:
 
 
 def choose_web_user(owner: WebUser, account: WebUser | None, taken: Collection[int]) -> WebUser:
-    """Returns the owner of the data folder if that is an ordinary user, who thus keeps access to the database; else the
-    account ``netmodes``; else an unused id. Never returns root's user or group. ``taken`` are the ids of accounts and
-    groups. Raises LookupError if no id is free."""
+    """Returns the user of the web process, which is never root and never has root's group.
+
+    The owner of the data folder is preferred if it is an ordinary user, because that user has access to the database.
+    Next is the account ``netmodes``, then an unused id. ``taken`` are the ids of accounts and groups. Raises
+    LookupError if no id is free.
+    """
     for user in (owner, account):
         if user is not None and user.uid and user.gid:
             return user
