@@ -8,8 +8,9 @@ HELP: tuple[Help, ...] = (
         "questions",
         _("questions"),
         _(
-            "Common questions about Docker's networks. Search by what you see. Run executes the claims of "
-            "an answer, on your engine or on a private host, and shows the verdict with the evidence."
+            "Common questions about Docker's networks. Search for what you see, such as an error message. “Run” "
+            "executes the claims behind an answer, on your engine or on a private host, and shows the verdict with the "
+            "evidence."
         ),
         "docs/claims.md",
         "./netmodes claims --list",
@@ -18,9 +19,9 @@ HELP: tuple[Help, ...] = (
         "claims",
         _("claims"),
         _(
-            "A claim is a statement about a network mode that is tested: Netmodes launches containers, reads the "
-            "kernel and the Engine, and judges the result. The verdict is “confirmed”, “differs” or “not testable "
-            "here”, with the evidence. Claims that need a machine's ports or files run on a private host, not on yours."
+            "A claim is a statement about a network mode that Netmodes tests: it launches containers, reads the kernel "
+            "and the Engine, and judges the result. The verdict is “confirmed”, “differs” or “not testable here”, with "
+            "the evidence. Claims that need a machine's ports or files run on a private host, not on your machine."
         ),
         "docs/claims.md",
         "./netmodes claims --list",
@@ -28,15 +29,15 @@ HELP: tuple[Help, ...] = (
     Help(
         "claim-runs",
         _("runs of claims"),
-        _("Runs are kept with verdicts and evidence, and can be saved as reports."),
+        _("Each run is kept with its verdicts and evidence, and can be saved as a report."),
         "docs/claims.md",
     ),
     Help(
         "misconceptions",
         _("misconceptions"),
         _(
-            "Setups that surprise most people. Each is a claim with a question: you remember the result better if you "
-            "predict it first. The setup runs on a private host and is removed afterwards."
+            "Setups with a result that surprises most people. Each is a claim with a question. You remember the result "
+            "better if you predict it first. The setup runs on a private host and is removed afterwards."
         ),
         "docs/claims.md",
     ),
@@ -53,8 +54,8 @@ HELP: tuple[Help, ...] = (
         "workshops",
         _("workshops"),
         _(
-            "Steps to predict, run and understand. Checks read the state of the kernel and the Engine, so a typed "
-            "command counts the same as a button."
+            "A workshop consists of steps: predict the result, run the command, and see what happened. Checks read the "
+            "state of the kernel and the Engine, so a typed command counts the same as a button."
         ),
         "docs/workshops.md",
         "./netmodes workshop list",
@@ -69,8 +70,8 @@ HELP: tuple[Help, ...] = (
         "predict",
         _("predicting"),
         _(
-            "Predict the outcome before you see it. The first answer counts. The truth is read from the kernel if "
-            "possible; otherwise the workshop defines it."
+            "Predict the outcome before you see it. Only your first answer counts. The correct answer is read from the "
+            "kernel if possible; otherwise the workshop defines it."
         ),
         "docs/workshops.md",
     ),
@@ -78,8 +79,8 @@ HELP: tuple[Help, ...] = (
         "run",
         _("running"),
         _(
-            "Type the command in a terminal on this machine, or press the button that does the same. Buttons use no "
-            "shell: Netmodes parses the command and performs it."
+            "Type the command in a terminal on this machine, or press the button that does the same. A button starts "
+            "no shell: Netmodes parses the command and performs it."
         ),
         "docs/workshops.md",
     ),
@@ -87,8 +88,8 @@ HELP: tuple[Help, ...] = (
         "check",
         _("the check"),
         _(
-            "Compares expected and observed: namespaces by inode, sockets with sock_diag, resolver files, sysctls, the "
-            "Engine's responses. The output of a command is never used."
+            "Compares the expected state with the observed one: network namespaces by inode, sockets with sock_diag, "
+            "resolver files, sysctls, and the Engine's responses. The output of commands is never used."
         ),
         "sock_diag(7); docs/workshops.md",
     ),
@@ -96,15 +97,16 @@ HELP: tuple[Help, ...] = (
         "step-measure",
         _("measuring in a step"),
         _(
-            "Launches a container in each of these modes, times small requests on every path to them in short "
-            "alternating blocks, and removes them. Containers that the step launched are left unchanged."
+            "Launches a container in each mode of this step and times small requests on every path to them, in short "
+            "alternating blocks. Then the containers are removed. Containers that the step launched are left "
+            "unchanged."
         ),
         "docs/measuring.md",
     ),
     Help(
         "result",
         _("the result"),
-        _("Your predictions and the truth, failed checks, and the time of each step."),
+        _("Your predictions and the correct answers, failed checks, and the time that you needed for each step."),
         "docs/workshops.md",
     ),
 )

@@ -1,4 +1,4 @@
-"""A help text of a section, with its source."""
+"""The type of a help text."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Help:
     """The answer to “What is this?” beside a heading.
 
-    ``title`` completes the question for screen readers. ``source`` is where the fact is documented: manual pages
-    with their section, documents of Docker, the kernel and Moby by name, our documents by path, separated by “; ”.
-    ``see`` is a command that shows it, if there is one.
+    ``title`` completes the question for screen readers. ``fact`` is the answer. ``source`` lists where it is
+    documented, separated by “; ”: manual pages with their section, documents of Docker, the kernel and Moby by name,
+    and our documents by path. ``see`` is a command that shows the fact, empty if there is no such command.
     """
 
     key: str
@@ -20,10 +20,11 @@ class Help:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources, each as a text of its own."""
+        """The sources as separate texts."""
         return tuple(self.source.split("; "))
 
 
 def mark(text: str) -> str:
-    """Marks a text for translation when it is shown."""
+    """Returns the text unchanged. ``makemessages`` finds the text by this call; pages translate it when they show
+    it."""
     return text

@@ -1,4 +1,4 @@
-"""Help texts on the start page, the experiment page with the sections of its table, and the doctor."""
+"""Help texts on the start page, the experiment page with the sections of its table, and the page of the doctor."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
@@ -9,8 +9,8 @@ HELP: tuple[Help, ...] = (
         _("a new experiment"),
         _(
             "One image and one port, launched in all selected modes at the same time. Each container is an arm; its "
-            "column "
-            "shows the equivalent docker run line. A mode that this engine or kernel does not support shows the reason."
+            "column shows the equivalent docker run line. A mode that this engine or kernel does not support shows the "
+            "reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
     ),
@@ -39,8 +39,8 @@ HELP: tuple[Help, ...] = (
         "presets",
         _("presets"),
         _(
-            "Prepared experiments, each with a difference that its page shows. A preset runs a well-known image if the "
-            "Engine has it, and otherwise the lab image. “change” fills in the form with its options."
+            "Prepared experiments. Each has a known difference, which its page shows. A preset runs a well-known image "
+            "if the Engine has it, otherwise the lab image. “change” fills in the form with the options of the preset."
         ),
         "docs/tutorial.md",
     ),
@@ -48,8 +48,9 @@ HELP: tuple[Help, ...] = (
         "running",
         _("the running experiments"),
         _(
-            "An experiment runs until you stop it. If the server crashes, the containers keep running: after a "
-            "restart it finds them by their labels and continues, or removes them if they are no longer wanted."
+            "An experiment runs until you stop it. If the server crashes, the containers keep running. After a "
+            "restart, the server finds them by their labels and continues, or removes them if they are no longer "
+            "wanted."
         ),
         "docs/architecture.md",
         "docker ps",
@@ -74,7 +75,7 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "Each row is a fact, each column a network stack as one container sees it. The first column is the "
-            "machine; host mode shares its stack. Signs before a row: two lines mean the same in all columns, "
+            "machine; host mode shares its stack. The sign before a row: two lines mean the same in all columns, "
             "crossed-out lines different, a half circle in one column only, a question mark unknown. Every cell was "
             "read from the kernel or the Engine; none is derived from the mode."
         ),
@@ -84,8 +85,8 @@ HELP: tuple[Help, ...] = (
         "launched",
         _("how each arm was launched"),
         _(
-            "The docker run line, the Engine's warnings, and the requested and published ports. A warning is only in "
-            "the Engine's response to create: docker inspect does not show it."
+            "The docker run line, the Engine's warnings, and the requested and published ports. The Engine returns "
+            "warnings only when it creates a container: docker inspect does not show them."
         ),
         "Docker Engine API, ContainerCreate: Warnings; docs/modes.md",
     ),
@@ -158,8 +159,8 @@ HELP: tuple[Help, ...] = (
         "hosts",
         _("the hosts file"),
         _(
-            "It is used before any name server. Docker writes a new one for each container. Host mode copies the "
-            "machine's, except with --add-host: then the copied lines are missing."
+            "The hosts file is used before any name server. Docker writes a new one for each container. In host mode "
+            "it is a copy of the machine's, except with --add-host: then the copied lines are missing."
         ),
         "hosts(5); docs/modes.md",
         "docker exec NAME cat /etc/hosts",
@@ -168,8 +169,9 @@ HELP: tuple[Help, ...] = (
         "sysctls",
         _("network sysctls"),
         _(
-            "net.* settings belong to the network namespace. In a separate one Docker lets every user bind low ports "
-            "(ip_unprivileged_port_start=0) and ping. Host mode keeps the machine's, and refuses --sysctl net.*."
+            "net.* settings belong to the network namespace. In a separate namespace, Docker lets every user bind low "
+            "ports (ip_unprivileged_port_start=0) and use ping. Host mode keeps the machine's settings and refuses "
+            "--sysctl net.*."
         ),
         "Linux, Documentation/networking/ip-sysctl.rst; Moby, daemon/oci_linux.go",
         "sysctl net.ipv4.ip_unprivileged_port_start",
@@ -243,8 +245,8 @@ HELP: tuple[Help, ...] = (
         "inspect",
         _("inspecting a column"),
         _(
-            "The commands of the workshop, executed in the column's network namespace with its resolver files. The "
-            "programs are the machine's, so images without tools can be inspected too."
+            "Commands such as ip and ss, which the workshop uses, too. They run in the column's network namespace with "
+            "its resolver files. The programs are the machine's, so images without tools can be inspected."
         ),
         "setns(2); nsenter(1)",
         "nsenter --net=/proc/PID/ns/net ip address show",
@@ -254,9 +256,9 @@ HELP: tuple[Help, ...] = (
         _("a trace"),
         _(
             "One request, with facts read before, during and after it: counters of nat rules, connection tracking, "
-            "accepted sockets, and packet counters of interfaces. A hop is “taken” or “not seen” only if one of them "
-            "proves it; otherwise it is “unknown”. Requests from another machine of the installation are not traced: "
-            "a trace reads the kernel of one machine."
+            "accepted sockets, and packet counters of interfaces. A hop is “taken” or “not seen” only if one of these "
+            "proves it; otherwise it is “unknown”. Requests from another machine of the installation are not traced: a "
+            "trace reads the kernel of one machine."
         ),
         "iptables-save(8); conntrack(8); sock_diag(7); docs/modes.md",
         "iptables-save -c -t nat",
@@ -265,9 +267,9 @@ HELP: tuple[Help, ...] = (
         "engine",
         _("the Docker Engine"),
         _(
-            "The engine at the socket. A private host is an engine in namespaces of its own, with its own docker0, "
-            "firewall rules and ports. Its root is an ordinary user of the machine, unless it runs with "
-            "--privileged-hosts."
+            "The engine at the API socket that Netmodes uses. A private host is an engine in namespaces of its own, "
+            "with its own docker0, firewall rules and ports. Its root is an ordinary user of the machine, unless "
+            "Netmodes runs with --privileged-hosts."
         ),
         "docs/sessions.md",
         "docker info",
@@ -277,9 +279,9 @@ HELP: tuple[Help, ...] = (
         _("modes"),
         _(
             "host shares the machine's network stack; bridge and user-bridge are connected to a bridge; none has only "
-            "loopback; container shares another container's stack; macvlan and ipvlan use an interface of the "
-            "machine; overlay spans machines. pasta, slirp4netns, private and ns exist on Podman. For an unavailable "
-            "mode the table has the reason."
+            "loopback; container shares another container's stack; macvlan and ipvlan use an interface of the machine; "
+            "overlay spans machines. pasta, slirp4netns, private and ns exist on Podman. The table has the reason for "
+            "an unavailable mode."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
         "./netmodes doctor",
@@ -288,8 +290,8 @@ HELP: tuple[Help, ...] = (
         "checks",
         _("checks"),
         _(
-            "What Netmodes needs on this machine: permissions, programs, files of the kernel. A missing one disables "
-            "only the functions that need it."
+            "What Netmodes needs on this machine: permissions, programs, files of the kernel. If something is missing, "
+            "only the functions that need it are unavailable."
         ),
         "docs/installing.md",
         "./netmodes doctor",

@@ -8,9 +8,9 @@ HELP: tuple[Help, ...] = (
         "measure",
         _("measuring"),
         _(
-            "Times a request and its response on every path. Blocks of all paths alternate in random order and are "
-            "compared in pairs, so that a busy moment affects all of them. The result is a difference with an "
-            "interval; it may also be “no difference”."
+            "Times a request and its response on every path. Blocks of requests on all paths alternate in random order "
+            "and are compared in pairs, so a busy moment affects all paths. The result is a difference with a "
+            "confidence interval; it may also be “no difference”."
         ),
         "docs/measuring.md; docs/measuring-well.md",
         "./netmodes measure host bridge",
@@ -20,9 +20,9 @@ HELP: tuple[Help, ...] = (
         _("what each path costs"),
         _(
             "p50 is the median of all requests; one request in a hundred takes longer than p99. The difference is the "
-            "median of the differences within rounds, with its 95 % bootstrap interval. An arrow at the end of an "
-            "interval means that it continues beyond the chart; the table shows both ends. A verdict requires 99 %. "
-            "“Inconclusive” means that this run cannot tell; it does not mean “same”."
+            "median of the differences within rounds (one block of each path), with its 95 % bootstrap interval. An "
+            "arrow at its end means that it continues beyond the chart; the table shows both ends. A verdict requires "
+            "99 %. “Inconclusive” means that this run cannot tell, not “same”."
         ),
         "docs/measuring.md; Hesterberg 2015, “What Teachers Should Know About the Bootstrap”",
     ),
@@ -59,7 +59,7 @@ HELP: tuple[Help, ...] = (
         _("the environment"),
         _(
             "A figure holds only for the machine on which it was measured. Kernel, processor, virtualisation, "
-            "docker-proxy, firewall, MTU and other load affect it: compare the load average before and after."
+            "docker-proxy, firewall, MTU and other load affect it. Compare the load average before and after the run."
         ),
         "proc_loadavg(5); docs/measuring.md",
         "uname --all",

@@ -10,8 +10,8 @@ HELP: tuple[Help, ...] = (
         "engines",
         _("engines and kernels"),
         _(
-            "What the engine of each machine reports: its version, its API, and the kernel that it found. A difference "
-            "in the rows below may come from one of them; the page states that only where the rows show it."
+            "What the engine of each machine reports: its version, its API, and the kernel on which it runs. They may "
+            "be the reason for a difference in the rows below; the page states that only where the rows show it."
         ),
         "Docker Engine API, SystemVersion; Docker Engine API, SystemInfo",
     ),
@@ -19,8 +19,8 @@ HELP: tuple[Help, ...] = (
         "accounts",
         _("accounts"),
         _(
-            "Several people share this server: each has an account with a role, and what they launch, save and teach "
-            "belongs to them. Accounts are deactivated, never deleted."
+            "Several people share this server. Each has an account with a role; what an account launches, saves and "
+            "teaches belongs to it. Accounts are deactivated, never deleted."
         ),
         _PAGE,
     ),
@@ -55,9 +55,9 @@ HELP: tuple[Help, ...] = (
         "machine-swarm",
         _("swarm of machines"),
         _(
-            "Machines that form a swarm can have overlay networks, which span them: an experiment with the mode "
-            "overlay on several machines has one network for all of its arms there. Netmodes does not change a swarm "
-            "that it did not form."
+            "Machines that form a swarm can have overlay networks, which span them: in an experiment on several "
+            "machines, all arms in mode overlay share one network. Netmodes does not change a swarm that it did not "
+            "form."
         ),
         "docs/deploying.md",
     ),
@@ -88,10 +88,7 @@ HELP: tuple[Help, ...] = (
     Help(
         "roles",
         _("roles"),
-        _(
-            "“own” means everything that the account created. Pages and API refuse everything else with 403 and the "
-            "reason."
-        ),
+        _("“own” means only what the account created. Pages and API refuse other actions with 403 and the reason."),
         _PAGE,
     ),
     Help(
@@ -103,15 +100,19 @@ HELP: tuple[Help, ...] = (
     Help(
         "password",
         _("the password"),
-        _("Only its PBKDF2 hash is stored. After ten wrong passwords an IP address can try one a minute."),
+        _(
+            "Only the PBKDF2 hash of the password is stored. After ten wrong passwords, an IP address can try one "
+            "password a minute."
+        ),
         _PAGE,
     ),
     Help(
         "audit",
         _("the audit trail"),
         _(
-            "Every command of an account, each sign-in and sign-out: when, who, what, with which outcome, from which "
-            "address. An entry is stored together with what the command changed, and cannot be changed."
+            "Every command of an account, each sign-in and each sign-out: the time, the account, the command, the "
+            "outcome, and the IP address. An entry is stored together with the change that it records, and cannot be "
+            "changed."
         ),
         _PAGE,
     ),

@@ -25,13 +25,13 @@ HELP: tuple[Help, ...] = (
     Help(
         "notes",
         _("the notes"),
-        _("Written when the report was saved, and part of its content: the hash covers them."),
+        _("Notes are written when the report is saved. They are part of its content, and the hash covers them."),
         "docs/report-format.md",
     ),
     Help(
         "remarks",
         _("remarks"),
-        _("Written after the report was saved. They are neither in its hash nor in its exports."),
+        _("Remarks are written after the report was saved. They are neither in its hash nor in its exports."),
         "docs/report-format.md",
     ),
     Help(
@@ -48,7 +48,7 @@ HELP: tuple[Help, ...] = (
         _("saved reports"),
         _(
             "A report is a frozen experiment, measurement or run of claims. Reports of the same experiment form a "
-            "trend. Select some to compare them. A deleted report can be restored for 30 days."
+            "trend. Select reports to compare them. A deleted report can be restored for 30 days."
         ),
         "docs/report-format.md",
         "./netmodes report list",
@@ -57,8 +57,8 @@ HELP: tuple[Help, ...] = (
         "deleted-reports",
         _("deleted reports"),
         _(
-            "A deleted report is kept for 30 days: until then it can be restored with its remarks and links. Then it "
-            "is removed. Delete permanently removes it at once."
+            "For 30 days, a deleted report can be restored with its remarks and links. Then it is removed. “Delete "
+            "permanently” removes it at once."
         ),
         "docs/report-format.md",
     ),
@@ -102,8 +102,8 @@ HELP: tuple[Help, ...] = (
         _("replacements"),
         _(
             "Each detail of the machine gets one replacement wherever it occurs, so comparisons stay the same. "
-            "Addresses are replaced by addresses that are reserved for documentation and tests. Output of programs is "
-            "searched for the same details and nothing else: read it before you share it."
+            "Addresses are replaced by addresses that are reserved for documentation and tests. In the output of "
+            "programs only these details are replaced: read it before you share it."
         ),
         "RFC 5737; RFC 3849; RFC 2544; docs/report-format.md",
     ),
@@ -127,8 +127,8 @@ HELP: tuple[Help, ...] = (
         "environments",
         _("differing environments"),
         _(
-            "Differences are marked, with what they could explain. This is a suspicion, not a proof: change one thing "
-            "at a time."
+            "Differences between the environments are marked, with what they could explain. They are possible reasons, "
+            "not proofs: change one thing at a time."
         ),
         "docs/measuring.md",
     ),

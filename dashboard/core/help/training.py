@@ -10,8 +10,9 @@ HELP: tuple[Help, ...] = (
         "sessions",
         _("training sessions"),
         _(
-            "Participants do a workshop together. They join with a code and need no account. Each one predicts, runs "
-            "it on a private host, and sees the truth; you see everybody's progress and who needs help."
+            "Participants take a workshop together. They join with a code and need no account. In each step they "
+            "predict the result, run the command on a private host, and see what is true. You see everyone's progress "
+            "and who needs help."
         ),
         _PAGE,
     ),
@@ -19,8 +20,8 @@ HELP: tuple[Help, ...] = (
         "session-new",
         _("a new session"),
         _(
-            "The code expires after the chosen hours. Follow me: everybody is at your step. Self-paced: each finished "
-            "step opens the next one, up to a step that you set."
+            "The code expires after the chosen hours. Pace: “follow the instructor” keeps all participants at your "
+            "step; “self-paced” lets each finished step open the next one, up to a step that you set."
         ),
         _PAGE,
     ),
@@ -39,8 +40,8 @@ HELP: tuple[Help, ...] = (
         "session-step",
         _("the step"),
         _(
-            "The current step of the session. Locked: participants cannot predict or run anything in it. Reveal shows "
-            "all answers and the truth, as read on most of the hosts."
+            "The current step of the session. While it is locked, participants cannot predict or run anything in it. "
+            "“Reveal to all” shows all answers and the correct one, as read on most of the hosts."
         ),
         _PAGE,
     ),
@@ -57,8 +58,8 @@ HELP: tuple[Help, ...] = (
         "session-help",
         _("who needs help"),
         _(
-            "A raised hand, several failed checks in a step, or a long time in it. Hands come first, then the longest "
-            "wait."
+            "Participants with a raised hand, several failed checks in a step, or a long time in it. Raised hands come "
+            "first, then the longest wait."
         ),
         _PAGE,
     ),
@@ -72,8 +73,8 @@ HELP: tuple[Help, ...] = (
         "session-removal",
         _("removing participants"),
         _(
-            "Their links and browsers lose access at once, their answers stay, and hosts that no participant uses are "
-            "stopped. From one network address forty participants can join at once, then forty a minute."
+            "Their links and browsers lose access at once, and their answers stay. Hosts that no participant uses are "
+            "stopped. From one network address, forty participants can join at once, then forty a minute."
         ),
         _PAGE,
     ),
@@ -81,27 +82,30 @@ HELP: tuple[Help, ...] = (
         "session-code",
         _("how to join"),
         _(
-            "Eight symbols out of 32 that are hard to confuse: 40 bits. Wrong codes are rate limited by address and "
-            "overall. The link and the QR code also contain a signature and are not limited."
+            "The code has eight symbols out of 32 that are hard to confuse: 40 bits. Wrong codes are rate limited by "
+            "address and overall. The link and the QR code also contain a signature and are not limited."
         ),
         _PAGE,
     ),
     Help(
         "session-say",
         _("a hint to all"),
-        _("It stays over every participant's page until it is dismissed, and is kept among their messages."),
+        _(
+            "The hint stays on top of every participant's page until they dismiss it. It is also kept among their "
+            "messages."
+        ),
         _PAGE,
     ),
     Help(
         "session-mirror",
         _("the comparison for all"),
-        _("Everybody sees this experiment live and read-only. The row that you point at is highlighted."),
+        _("All participants see this experiment live and read-only. The row that you point at is highlighted."),
         _PAGE,
     ),
     Help(
         "session-notes",
         _("your notes"),
-        _("They are stored with the session, and shown neither to participants nor on the projector."),
+        _("Your notes are stored with the session. Neither participants nor the projector see them."),
         _PAGE,
     ),
     Help(
@@ -133,8 +137,8 @@ HELP: tuple[Help, ...] = (
         "session-participant",
         _("a participant"),
         _(
-            "Takes part on one device at a time. A personal link moves the participant to another device; it works "
-            "once, and a new link voids the previous one. Only its SHA-256 is stored."
+            "A participant uses one device at a time. A personal link moves the participant to another device. It "
+            "works once, and a new link voids the previous one. Only its SHA-256 is stored."
         ),
         _PAGE,
     ),
@@ -168,8 +172,8 @@ HELP: tuple[Help, ...] = (
         "terminal-recording",
         _("a recorded terminal"),
         _(
-            "The output of the terminal in each step, up to 256 kB per step. Only sessions with recording switched on "
-            "record; the lobby and the terminal say so beforehand."
+            "The output of the terminal in each step, up to 256 kB per step. Terminals are recorded only in sessions "
+            "with recording switched on; the lobby and the terminal announce it beforehand."
         ),
         _PAGE,
     ),
@@ -191,7 +195,7 @@ HELP: tuple[Help, ...] = (
     Help(
         "session-predictions",
         _("the predictions of all"),
-        _("All first answers, and the truth. Shown after your instructor has revealed the answer."),
+        _("All first answers, and the correct one. Shown after your instructor has revealed the answer."),
         _PAGE,
     ),
     Help(

@@ -10,8 +10,8 @@ HELP: tuple[Help, ...] = (
         "results-steps",
         _("the steps"),
         _(
-            "Times run from opening a step to passing its check: median and 90th percentile of the participants who "
-            "finished. Failed checks: how often participants pressed Check and the step was not done."
+            "The times run from opening a step to passing its check: median and 90th percentile of the participants "
+            "who finished. “Failed checks” counts how often participants pressed “Check” before the step was done."
         ),
         _PAGE,
     ),
@@ -36,15 +36,16 @@ HELP: tuple[Help, ...] = (
     Help(
         "results-own",
         _("your results"),
-        _("Your predictions, the truth, failed checks, and your time in each step."),
+        _("Your predictions, the correct answers, failed checks, and your time in each step."),
         _PAGE,
     ),
     Help(
         "results-link",
         _("the link to your results"),
         _(
-            "128 random bits, stored as SHA-256 only. It opens your results and nothing else, also after the session, "
-            "until the instructor deletes the session. A new link voids the previous one."
+            "The link contains 128 random bits, of which only the SHA-256 is stored. It opens your results and nothing "
+            "else, also after the session, until the instructor deletes the session. A new link voids the previous "
+            "one."
         ),
         _PAGE,
     ),
