@@ -9,6 +9,7 @@ machine, ``check`` repairs it. A journal would save none of the last writes.
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
@@ -127,6 +128,24 @@ def make(data: Path, image: Path, megabytes: int) -> None:
     _run(*MAKE, "-d", str(data), str(image))
     shutil.rmtree(data)
     data.mkdir(mode=0o711)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies a disk that is not mounted. The copy is as sparse as the source. Raises OSError."""
+    with source.open("rb") as old, target.open("xb") as new:
+        target.chmod(0o600)
+        size = new.truncate(os.fstat(old.fileno()).st_size)
+        end = 0
+        while end < size:
+            try:
+                start = os.lseek(old.fileno(), end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:  # only a hole follows (lseek(2))
+                    raise
+                return
+            end = os.lseek(old.fileno(), start, os.SEEK_HOLE)
+            while start < end:
+                start += os.copy_file_range(old.fileno(), new.fileno(), end - start, start, start)
 
 
 def check(image: Path) -> None:

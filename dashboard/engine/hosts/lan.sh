@@ -17,14 +17,14 @@ ipv4=192.0.2.$((number + 1)) ipv6=2001:db8::$((number + 1))
 hold_namespace() { # creates a namespace, or holds that of the joined LAN
     : > "$run/$1"
     if [ "$joined" = - ]; then
-        unshare --net="$run/$1" true
+        unshare --net="$run/$1" stat -Lc %i /proc/self/ns/net > "$folder/netns-$1"
     else
         # Root of the other host may have replaced the file: the namespace must be the one that was recorded.
         # shellcheck disable=SC2016 # expanded inside
         nsenter --net="$joined/$1" sh -c '[ "$(stat -Lc %i /proc/self/ns/net)" = "$1" ] && mount --bind /proc/self/ns/net "$2"' \
             sh "$(cat "$files/netns-$1")" "$run/$1"
+        cat "$files/netns-$1" > "$folder/netns-$1"
     fi
-    stat -Lc %i "$run/$1" > "$folder/netns-$1"
 }
 
 shape() { # gives a link of the switch its delay and loss

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -83,8 +84,12 @@ def prepare(
         for file in ("subuid", "subgid"):
             (folder / "etc" / file).write_text(f"{user}:{REMAPPED_IDS}\n")
     copied = template is not None and bool(host.owner) and bool(sharing_refusal(template.folder.parent))
+    megabytes = _disk_size_mb(host) if is_limited else 0
     if template is not None:
-        template.copy_to(host.data, with_layers=copied)
+        if megabytes and not copied:
+            disk.copy(template.disk_image(megabytes), host.disk)
+        else:
+            template.copy_to(host.data, with_layers=copied)
         daemon = {"storage-driver": "overlay2", **daemon}
     (folder / "root").write_text(str(root or ""))
     (folder / "layers").write_text(template.mounts if template is not None and not copied else "")
@@ -93,11 +98,17 @@ def prepare(
         host.data.mkdir(mode=0o711, exist_ok=True)
         id_ranges.shift(host.data, 0, host.owner)
         os.chown(run, host.owner, host.owner)
-        if is_limited and (megabytes := disk.size_mb()):
-            if refusal := disk.probe(folder.parent.parent):
-                log.warning("the disk of the private host %s has no limit: %s", host.id, refusal)
-            else:
-                disk.make(host.data, host.disk, megabytes)
+        if megabytes and not host.disk.exists():
+            disk.make(host.data, host.disk, megabytes)
+
+
+def _disk_size_mb(host: PrivateHost) -> int:
+    """The size of the host's disk; 0 if it gets none."""
+    megabytes = disk.size_mb() if host.owner else 0
+    if megabytes and (refusal := disk.probe(host.folder.parent.parent)):
+        log.warning("the disk of the private host %s has no limit: %s", host.id, refusal)
+        return 0
+    return megabytes
 
 
 def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
@@ -135,12 +146,16 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
         spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
         command = ["/usr/bin/env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), *arguments]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    # With TIE the scripts of ``setups`` set the signal again for programs that they start: children do not inherit it,
+    # and a change of user clears it.
+    environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])}
+    if host.limits is not None:
+        # Programs in Go would use a thread for each core of the machine, but the host may use fewer.
+        environment["GOMAXPROCS"] = str(math.ceil(host.limits.cpus))
     return os.posix_spawn(
         command[0],
         command,
-        # With TIE the scripts of ``setups`` set the signal again for programs that they start: children do not inherit
-        # it, and a change of user clears it.
-        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])},
+        environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(host.log), flags, 0o600),

@@ -277,7 +277,7 @@ async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
             raise PrivateHostError(
                 f"The private host's engine was not ready within {limit_s:g} s. {records.last_message(host)}"
             )
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
 
 
 async def _answers(socket: str) -> bool:

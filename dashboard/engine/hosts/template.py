@@ -12,11 +12,12 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.hosts import id_ranges, private_host
+from dashboard.engine.hosts import disk, id_ranges, private_host
 from dashboard.engine.hosts.programs import engine_options, engine_root, engine_setup, engine_version
 from dashboard.engine.hosts.registry import PrivateHost, folders, read
 from dashboard.engine.hosts.runtimes import suitable_runtime
@@ -27,6 +28,7 @@ IMAGES = ("netmodes-lab:1", "nginx")
 LAYERS = "overlay2"
 #: Files that must differ between engines or describe the engine that prepared the template.
 NOT_SHARED = ("engine-id", "network", "containers", "volumes", "tmp", "runtimes", "swarm", "plugins")
+_IMAGE_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,22 @@ class HostTemplate:
             return set(names) if folder in skipped else set()
 
         shutil.copytree(self.folder, data, symlinks=True, ignore=ignore)
+
+    def disk_image(self, megabytes: int) -> Path:
+        """A disk of this size with the content of ``copy_to``, which hosts copy; created by the first call.
+
+        Its files belong to root of this machine; the first start of a host gives them to the host
+        (``user_namespace.boot``). Blocks. Raises OSError.
+        """
+        image = self.folder.with_suffix(".disk")
+        with _IMAGE_LOCK:
+            if not image.exists() or image.stat().st_size != megabytes << 20:
+                with tempfile.TemporaryDirectory(prefix="host-template-new-", dir=self.folder.parent) as place:
+                    data, new = Path(place, "data"), Path(place, "disk")
+                    self.copy_to(data)
+                    disk.make(data, new, megabytes)
+                    new.replace(image)
+        return image
 
     @property
     def mounts(self) -> str:
@@ -107,5 +125,7 @@ def _finish(host: PrivateHost, folder: Path) -> None:
 def _prune(data_dir: Path, keep: Path) -> None:
     used = {str(read(folder).get("template", "")) for folder in folders(data_dir)}
     for old in keep.parent.glob("host-template-*"):
-        if old != keep and str(old) not in used and not old.name.startswith("host-template-new-"):
-            shutil.rmtree(old, ignore_errors=True)
+        if old.suffix or old == keep or str(old) in used or old.name.startswith("host-template-new-"):
+            continue
+        old.with_suffix(".disk").unlink(missing_ok=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -65,6 +65,30 @@ def test_the_content_of_a_folder_moves_to_a_disk_that_nothing_else_sees(tmp_path
     assert not disk.is_attached(image)
 
 
+def test_a_copy_of_a_disk_has_its_content_and_its_holes(tmp_path: Path) -> None:
+    source, target = tmp_path / "disk", tmp_path / "copy"
+    with source.open("wb") as file:
+        file.write(b"start")
+        file.seek(20 * MB)
+        file.write(b"middle" * 10_000)
+        file.truncate(300 * MB)
+    disk.copy(source, target)
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_blocks * 512 < MB
+    assert target.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        disk.copy(source, target)
+
+
+def test_a_copy_of_an_empty_disk_has_its_size(tmp_path: Path) -> None:
+    source, target = tmp_path / "disk", tmp_path / "copy"
+    with source.open("wb") as file:
+        file.truncate(8 * MB)
+    disk.copy(source, target)
+    assert target.stat().st_size == 8 * MB
+    assert target.stat().st_blocks == 0
+
+
 def test_a_full_disk_and_an_error_leave_nothing_mounted(tmp_path: Path) -> None:
     data, image = tmp_path / "data", tmp_path / "disk"
     data.mkdir()

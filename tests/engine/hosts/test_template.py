@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.training.capacity import HostLimits
-from dashboard.engine.hosts import preparation, private_host
+from dashboard.engine.hosts import disk, preparation, private_host
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.hosts.runtimes import Runtime
 from dashboard.engine.hosts.template import HostTemplate, host_template
@@ -67,6 +67,33 @@ def test_both_hosts_serve_port_80_and_see_only_their_own_containers(pair: Pair) 
         assert machine.host.name in until(lambda: machine.on_machine(*ASK))  # noqa: B023
         assert machine.docker("ps", "--format", "{{.Names}}") == name
     clean(pair.one, pair.two)
+
+
+def test_everything_on_a_new_disk_belongs_to_the_host(pair: Pair) -> None:
+    for host in (pair.one.host, pair.two.host):
+        top = Path(f"/proc/{host.pid}/root{host.data}")
+        places = [top, *(Path(place, name) for place, folders, files in os.walk(top) for name in (*folders, *files))]
+        assert {place.lstat().st_uid for place in places if "diff" not in place.parts} == {host.owner}
+        assert host.disk.stat().st_size == disk.size_mb() << 20
+
+
+def test_the_disk_of_the_template_is_created_once_for_each_size(tmp_path: Path) -> None:
+    template = HostTemplate(tmp_path / "host-template-1", ("overlay2/1/diff",))
+    (template.folder / template.layers[0]).mkdir(parents=True)
+    (template.folder / template.layers[0] / "layer").write_text("not copied")
+    (template.folder / "kept").write_text("copied")
+    first = template.disk_image(64)
+    created = first.stat()
+    assert (template.disk_image(64), first.stat().st_ino) == (first, created.st_ino)
+    second = template.disk_image(300)
+    assert (second, second.stat().st_size) == (first, 300 << 20)
+    data = tmp_path / "data"
+    data.mkdir()
+
+    def read() -> tuple[str, list[Path]]:
+        return (data / "kept").read_text(), list((data / template.layers[0]).iterdir())
+
+    assert disk.on_disk(second, data, read) == ("copied", [])
 
 
 def test_the_image_is_on_the_disk_once(pair: Pair) -> None:

@@ -147,5 +147,17 @@ def _mount_disk(folder: str, owner: int) -> None:
         os.rmdir(f"{data}/lost+found")
     except OSError:
         pass  # root of the host may have put something into it
+    if os.stat(data).st_uid == 0:
+        _give_to(owner, data)
     os.chown(data, owner, owner)
     os.chmod(data, 0o711)  # noqa: S103 - containers with other users must reach their files
+
+
+def _give_to(owner: int, folder: str) -> None:
+    """Changes the ids of the template in ``folder`` to those of the host. The ids of a host are greater."""
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = os.path.join(place, name)
+            found = os.lstat(path)
+            if found.st_uid < COUNT:
+                os.lchown(path, owner + found.st_uid, owner + found.st_gid)
