@@ -2,8 +2,8 @@
 experiment.
 
 Each message is encoded once and sent to every client of the feed. A wake-up only marks a feed as dirty; the data is
-read from the store. A client has at most one pending send. If messages arrive in the meantime, a slow client gets a
-snapshot instead of them after that send.
+read from the store. A client has at most one pending send. It does not get the messages that arrive before this send
+has completed; it gets a snapshot afterwards.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Client:
 
 @dataclass(slots=True)
 class Feed:
-    """The feed with one key, and its clients.
+    """A feed, identified by ``key``, and the clients that follow it.
 
     ``dirty`` is set while the store may contain unread changes. ``task`` reads and sends them. ``snapshot`` is the
     encoded message for a new client, empty if it must be encoded again. ``loaded`` is true after the first read.

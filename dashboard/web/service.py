@@ -31,8 +31,7 @@ __all__ = ["LabUnavailableError", "Service", "service", "wake_hubs"]
 
 
 def wake_hubs(*wakeup: str) -> None:
-    """Handles a wake-up from the lab: the hubs read and send what has changed. The lab is in this process or its
-    parent.
+    """Makes the hubs read and send what has changed. Handles a wake-up from the lab in this process or in its parent.
 
     ``wakeup``: the kind of change, then its arguments, such as the id of an experiment.
     """

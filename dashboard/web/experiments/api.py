@@ -155,7 +155,7 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
     """Lists the newest 200 experiments outside training sessions; with ``session``, those of the groups in your
-    session."""
+    training session."""
     rows = Experiment.objects.filter(**group_filter(session, request.user), parent=None).exclude(wanted=Wanted.REMOVED)
     return _out(rows.order_by("-created_at")[:200])
 
@@ -282,9 +282,9 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     summary="Stop, launch again or remove an experiment, or try its paths",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
-    """``stop`` and ``remove`` remove the containers and networks; ``again`` launches them again. ``try`` sends a
-    request over every path, also from other machines, and with ``?multicast=true`` datagrams to a multicast group as
-    well."""
+    """``stop`` removes the containers and networks, ``remove`` also deletes the experiment, ``again`` launches it
+    again. ``try`` sends a request over every path, also from other machines, and with ``?multicast=true`` datagrams to
+    a group."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)

@@ -130,7 +130,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows notes about machines at their columns, and the phases of parts after a stop on all machines."""
+        """Shows ``notes`` at the columns of machines. ``requested`` contains, for experiments that are to stop on all
+        machines, the current phases of their parts."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
@@ -167,7 +168,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends a snapshot to all clients. For changes that are not in the journal: a patch needs an entry number."""
+        """Sends a snapshot to all clients. Used for changes outside the journal: a patch needs an entry number."""
         feed.snapshot = ""
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))

@@ -40,8 +40,8 @@ LABELS = {
 class LaunchHost:
     """A host of a LAN, or a machine, on which experiments can be launched.
 
-    ``lan`` is the name of the LAN or machine. ``address`` is the host's address or, for a machine, its engine.
-    ``swarm`` states whether the LAN's hosts form a swarm.
+    ``lan`` is the name of the LAN or machine. ``address`` is the host's IP address or, for a machine, the name of its
+    engine. ``swarm`` is true if the hosts of the LAN form a swarm.
     """
 
     id: str

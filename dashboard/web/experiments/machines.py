@@ -141,8 +141,10 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
 
 
 def _skip(journal: MergedJournal, cursor: str) -> None:
-    """Reads the journal up to a cursor and discards the entries. The status of the whole experiment depends on all of
-    them."""
+    """Advances a merged journal to a cursor without returning entries.
+
+    All entries are read, because the status of the whole experiment depends on them.
+    """
     numbers = cursor.split("-")
     if len(numbers) != len(journal.seen) or not all(
         number.isascii() and number.isdigit() and len(number) < 10 for number in numbers

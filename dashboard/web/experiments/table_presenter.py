@@ -52,7 +52,7 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """A cell of a row. ``owner`` is the mode of the first column that is in the same network namespace."""
+    """A cell of a row. ``owner`` is the mode of the first column in the row that shows the same namespace."""
 
     column: str
     title: str

@@ -20,5 +20,5 @@ class Started(Schema):
 
 
 def json_response(value: object) -> HttpResponse:
-    """Encodes ``value``, a value of ``core``, as all interfaces do, and returns it as a JSON response."""
+    """Returns a JSON response with ``value``, a value of ``core``, in the encoding that all interfaces use."""
     return HttpResponse(encode(value), content_type="application/json")

@@ -72,6 +72,6 @@ class ConnectionMiddleware:
         return self.get_response(request)
 
     async def process_view(self, _request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
-        """Closes the connection if the view is async. By then, the user has been loaded."""
+        """Closes the database connection if the view is async. By then, the user has been loaded."""
         if inspect.iscoroutinefunction(view):
             await sync_to_async(close_connection)()

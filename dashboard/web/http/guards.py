@@ -292,8 +292,8 @@ class SignInRequiredMiddleware:
         return sign_in_page(request, lost_access=bool(session_in(path)))
 
     def _no_access(self, request: HttpRequest, session: str) -> HttpResponse:
-        """Returns the 403 response for a participant of ``session`` who requests a page outside it. Its page links to
-        the session."""
+        """Returns the 403 response for a participant of ``session`` who requests a page outside it. The response links
+        to the session."""
         if request.path_info.startswith("/api/"):
             return JsonResponse({"detail": _("Only the instructor has access.")}, status=403)
         return render(request, "training/no_access.html", {"home": f"/sessions/{session}/"}, status=403)

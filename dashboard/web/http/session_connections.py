@@ -1,6 +1,6 @@
-"""Keeps the open websockets of each browser session in this process, and closes them when they lose access.
+"""Keeps a register of the open websockets of each browser session in this process.
 
-That is when the session ends, and when the role of its account changes.
+Closes them when the session ends, and when the role of its account changes.
 """
 
 import asyncio

@@ -38,8 +38,8 @@ type Check = Callable[[], None]
 async def run_cancellable[T](work: Callable[[Check], T]) -> T:
     """Runs ``work`` in a worker thread and returns its result.
 
-    ``work`` receives a function ``check`` and calls it now and then. If the client has disconnected, ``check`` raises
-    ClientGoneError, which ends the work.
+    ``work`` receives a function ``check``, which it must call regularly. If the client has disconnected, ``check``
+    raises ClientGoneError, which ends the work.
     """
     gone = threading.Event()
 

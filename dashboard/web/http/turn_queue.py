@@ -20,10 +20,9 @@ class Limits:
     Each request has a thread. Python runs one thread at a time, so the event loop gets no more processor time than each
     of these threads.
 
-    ``turns``: requests that are being processed, without those that are late because they have taken longer than
-    ``TURN_S``. ``late``: the number of late requests that ``turns`` does not count. ``calls``: calls to labs, during
-    which a request does not count as being processed. ``unanswered``: all requests, including waiting ones; further
-    requests are refused.
+    ``turns``: requests that are being processed. A request that has taken longer than ``TURN_S`` is late. Up to
+    ``late`` late requests do not count towards ``turns``. ``calls``: calls to labs, during which a request does not
+    count as being processed. ``unanswered``: all requests, including waiting ones; further requests are refused.
     """
 
     turns: int

@@ -54,7 +54,7 @@ def _number(text: str, what: str, found: list[str]) -> float | None:
 
 
 def _whole(text: str, what: str, found: list[str]) -> int:
-    """Parses the whole number in the field ``what``. If it is invalid, adds a sentence to ``found``.
+    """Parses a whole number. If it is invalid, adds a sentence that begins with ``what`` to ``found``.
 
     Returns 0 if the text is empty or invalid.
     """
@@ -66,7 +66,7 @@ def _whole(text: str, what: str, found: list[str]) -> int:
 
 
 def _conditions(text: str, found: list[str]) -> Conditions:
-    """Parses the conditions of a measurement. If the text is invalid, adds a sentence to ``found``.
+    """Parses the conditions of a measurement. If they are invalid, adds a sentence to ``found``.
 
     Returns the quiet conditions if the text is empty or invalid.
     """

@@ -77,9 +77,10 @@ def has_own_lab() -> bool:
 
 
 def lab_missing() -> tuple[Missing, ...]:
-    """Returns the result of ``own_lab_missing``, but nothing if there is no own lab and another machine's lab responds.
+    """Returns what does not respond, as ``own_lab_missing`` does.
 
-    Other labs do not replace an own lab that has failed, because nothing else drives its experiments.
+    Empty if the installation has no lab on its own machine and the lab of another machine responds. Other labs do not
+    replace an own lab that has failed, because nothing else drives its experiments.
     """
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 

@@ -51,8 +51,8 @@ def listing(request: HttpRequest) -> Any:
     summary="The results of a session (session-report/1)",
 )
 def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
-    """Returns the complete report for the instructor. With ``anonymous=true``, returns the report without names, if the
-    session is closed."""
+    """Returns the complete report for the instructor. With ``anonymous=true``, returns the anonymous report of a closed
+    session."""
     row = training_sessions.led_by(identity, request.user)
     if row is None:
         return Status(404, {"detail": NO_SESSION})

@@ -1,4 +1,4 @@
-"""Where and with which permissions a participant works on the session's workshop, and the template variables of the
+"""Determines how a participant works on the session's workshop (``WorkshopPlace``), and the template variables of their
 pages."""
 
 from collections.abc import Mapping
@@ -69,9 +69,9 @@ def closed_reason(row: TrainingSession) -> str:
 def place_of(
     row: TrainingSession, participant: ParticipantRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
 ) -> WorkshopPlace:
-    """Returns where and with which permissions the participant works on the workshop.
+    """Returns the participant's ``WorkshopPlace``: URLs, host, open steps. ``extra``: further template variables.
 
-    ``extra``: further template variables. Queries the database.
+    Queries the database.
     """
     pacing = session_state.pacing(row, workshop)
     hosts = row.hosts != HostsFor.NONE

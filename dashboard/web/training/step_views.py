@@ -28,9 +28,9 @@ from dashboard.web.workshops import step_context
 async def _place(
     row: TrainingSession, participant: ParticipantRef, slug: str, *, whole_page: bool
 ) -> tuple[step_context.WorkshopPlace, Workshop, Step]:
-    """Returns where the participant works (``WorkshopPlace``), the workshop and the step.
+    """Returns the participant's ``WorkshopPlace``, the workshop and the step.
 
-    If ``whole_page`` is true, the first also contains the template variables of the page around the step.
+    If ``whole_page`` is true, the place contains the template variables of the page around the step.
     """
     workshop = await to_db_thread(workshop_in, row)
     step = step_context.find_step(workshop, slug)

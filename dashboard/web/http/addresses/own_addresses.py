@@ -1,4 +1,5 @@
-"""The addresses at which browsers can open this web process, from its listening sockets and the machine's addresses."""
+"""Finds the addresses at which browsers can open this web process, from its listening sockets and the machine's
+addresses."""
 
 import os
 from contextlib import suppress

@@ -29,7 +29,7 @@ def encode_frame(text: str) -> bytes:
 
 
 def is_utf8(data: bytes) -> bool:
-    """Whether the bytes are valid UTF-8."""
+    """Returns whether the bytes are valid UTF-8."""
     try:
         data.decode()
     except UnicodeDecodeError:

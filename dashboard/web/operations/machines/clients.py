@@ -92,9 +92,9 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """Returns for a part of an experiment, by machine, an arm of each other part that is on their overlay network.
+    """Returns for a part of an experiment one arm of each other part, by machine. Call it in a thread.
 
-    Call it in a thread.
+    The arms are on the overlay network that the parts share. Empty if ``experiment`` is not the id of a part.
     """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
