@@ -168,8 +168,11 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """Returns the ports to publish: ``text``, the user's input, or else the container's ``port`` at the machine's
-        free port."""
+        """Returns the ports to publish, from the user's input ``text``.
+
+        If the user has entered “none”, it is no port. If the input is empty, it is the container's ``port`` at the
+        machine's free port.
+        """
         if text.lower() == PUBLISH_NOTHING:
             return ""
         free_port = self.cleaned_data.get("free_port", "")

@@ -26,7 +26,7 @@ from dashboard.web.service import LabUnavailableError, service
 ANSWER_S = 2.0
 #: The numeric fields in the form of a new LAN, with their defaults.
 FIELDS = {"hosts": 2, "neighbours": 1, "mtu": 1500, "delay": 0, "loss": 0}
-#: What the page calls these fields.
+#: The labels of these fields on the page.
 LABELS = {
     "hosts": gettext_lazy("Private hosts"),
     "neighbours": gettext_lazy("Neighbours"),

@@ -12,7 +12,7 @@ from dashboard.core.measurements.formatting import fixed
 
 FRAMES = frozenset({"machine", "stack", "host-stack"})
 LINE = 17
-#: The distance between two hop numbers at one corner, and that of a number from the end of its edge.
+#: The distance between two hop numbers at one corner, and the distance of a number from the end of its edge.
 NUMBERS_APART, BEFORE_END = 20, 12
 
 

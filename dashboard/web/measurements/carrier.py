@@ -36,7 +36,8 @@ RENEW_S = 4.0
 
 
 class BlockCarriers:
-    """Carries measurement runs between labs, in one task per run. Use it only in the server's event loop."""
+    """Transfers the blocks of measurement runs between labs, in one task for each run. Use it only in the server's
+    event loop."""
 
     def __init__(self, served: Service) -> None:
         self._service = served
@@ -59,7 +60,7 @@ class BlockCarriers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _carry(self, run: CarriedRun) -> None:
-        """Carries the blocks of a run until the run has ended.
+        """Transfers the blocks of a run until the run has ended.
 
         If another web process carries the run, or its lab does not respond, returns after ``PAUSE_S``; ``look`` then
         starts a new task.

@@ -34,8 +34,8 @@ from dashboard.web.training.session_feed import INSTRUCTOR, SessionFeed
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two checks of experiments and measurements; and of training sessions, without and with NATS. Checking
-#: a session takes longer with every participant, and few wake-ups are lost while NATS answers.
+#: Seconds between two checks of experiments and measurements (``CHECK_S``), and of training sessions. The latter are
+#: checked less often while NATS answers: few wake-ups are lost then, and a check takes longer with every participant.
 CHECK_S = 1.0
 SESSIONS_S, SESSIONS_WITH_NATS_S = 2.0, 10.0
 #: The minimum number of seconds between two checks, however many wake-ups request one.

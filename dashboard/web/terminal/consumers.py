@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 REFUSED = 4400
 TOO_MANY = 4409
 TOO_FAST = 4429
-#: Seconds that a read waits for output, and seconds after which permission is checked again.
+#: Seconds that a read waits for output, and seconds after which access is checked again.
 WAIT_S = 3.0
 CHECK_S = 3.0
 #: Seconds that Ctrl-C waits for earlier input to be read.
@@ -78,8 +78,8 @@ class TerminalConsumer(AsyncConsumer):
     window = ""
     step = ""
     checked_at = 0.0
-    #: The number of input bytes that wait for the shell, and of those that it has read; the offsets in the output up to
-    #: which it was sent, and drawn.
+    #: ``queued``: input bytes that wait for the shell. ``taken``: input bytes that it has read. ``sent``, ``seen``: the
+    #: offsets in the output up to which it was sent to the window, and drawn there.
     queued = taken = sent = seen = 0
 
     @property

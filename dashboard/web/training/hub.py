@@ -29,8 +29,8 @@ from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
 COLLECT_S = 0.5
-#: The number of own states that are read and sent at a time. In between, an urgent change for all participants goes
-#: first.
+#: The number of participants' own states that are read and sent at a time. In between, an urgent change for all
+#: participants is sent first.
 OWN_STATES = 20
 HOST_CHECK_S = 1.0
 

@@ -14,9 +14,9 @@ def mirror_key(session: str, experiment: str) -> str:
 
 
 class LinkedClients:
-    """The clients that are linked to each key: a participant's id, a session's id or a ``mirror_key``.
+    """Websocket clients by key. All clients of one key are disconnected together.
 
-    Use it only in the event loop.
+    A key is the id of a participant, the id of a session, or a ``mirror_key``. Use it only in the event loop.
     """
 
     def __init__(self) -> None:

@@ -26,8 +26,8 @@ class SessionFeed(Feed):
     left_at: dict[str, float] = field(default_factory=dict)
     waiting: set[Client] = field(default_factory=set)
     urgent: asyncio.Event = field(default_factory=asyncio.Event)
-    #: The participants who have connected since the last pass; and those to whom their own state must be sent, in
-    #: order.
+    #: ``arrived``: participants who have connected since the last pass. ``outdated``: participants to whom their own
+    #: state must be sent, in order.
     arrived: set[str] = field(default_factory=set)
     outdated: dict[str, None] = field(default_factory=dict)
     #: The number of the last ``ProgressChanged``.

@@ -146,7 +146,7 @@ NOT_RECORDED: Mapping[str, str] = {
 #: The routes of participants' commands in a session, which stores their answers and events.
 PARTICIPANT_PREFIXES = ("sessions/<str:identity>/steps/", "sessions/<str:identity>/lab/")
 
-#: The action that the role must allow to read a page. Pages that are not listed require only a sign-in.
+#: The action that the role must permit to read a page. Pages that are not listed require only a sign-in.
 PAGES: Mapping[str, Action] = {
     "sessions/new/": Action.OPEN_SESSION,
     "accounts/": Action.MANAGE,
