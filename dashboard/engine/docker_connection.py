@@ -171,7 +171,10 @@ class DockerConnection:
             return EngineUnreachable(sentence, 503)
         if isinstance(error, docker.errors.DockerException):
             return EngineUnreachable(f"The endpoint {self.endpoint} cannot be used: {error}", 503)
-        return EngineError(f"What answers at {self.endpoint} does not speak Docker's API ({type(error).__name__}).")
+        return EngineError(
+            f"The server at {self.endpoint} is not a Docker Engine: its answer cannot be read "
+            f"({type(error).__name__}). Check DOCKER_HOST."
+        )
 
     def ask(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
         """Returns the result of ``ask``, which is called with the client. Raises errors as ``translated`` returns them;

@@ -124,7 +124,7 @@ def download_packages(names: list[str], folder: Path, cache: Path) -> list[Path]
     """Downloads packages by name into ``folder`` and returns their files. Stores package lists in ``cache`` if those of
     the machine cannot be used. Raises LabImageUnavailableError if that fails."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        raise LabImageUnavailableError(f"{', '.join(names)}: apt-get and dpkg-deb are needed to get the package.")
+        raise LabImageUnavailableError(f"{', '.join(names)} cannot be downloaded: apt-get or dpkg-deb is missing.")
 
     def fetch(options: list[str]) -> list[Path]:
         _run(["apt-get", "-qq", *options, "download", *names], folder)

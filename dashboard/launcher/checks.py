@@ -1,4 +1,4 @@
-"""``./netmodes check``: format, lint, types, import contracts, shell scripts and templates."""
+"""Runs ``./netmodes check``: format, lint, types, import contracts, shell scripts and templates."""
 
 import os
 import sys
@@ -7,7 +7,8 @@ from dashboard.launcher.launch import Launch
 
 
 def files(folder: str, *suffixes: str) -> list[str]:
-    """The files below a folder with one of these suffixes, except those in var and .git."""
+    """Returns the files below ``folder`` whose names end with one of these suffixes, except those in ./var and
+    ./.git."""
     found = []
     for path, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if f"{path}/{name}" not in {"./var", "./.git"}]
@@ -16,7 +17,7 @@ def files(folder: str, *suffixes: str) -> list[str]:
 
 
 def tools(launch: Launch) -> dict[str, list[str]]:
-    """The command of each check, by name."""
+    """Returns the command of each check by the name of the check."""
     programs, cache = f"{launch.venv}/bin", f"{launch.data}/cache"
     ruff = f"{programs}/ruff"
     scripts = ["./netmodes", *(path for path in ("./.ci/run",) if os.path.exists(path)), *files(".", ".sh")]
@@ -31,7 +32,8 @@ def tools(launch: Launch) -> dict[str, list[str]]:
 
 
 def run_checks(launch: Launch) -> int:
-    """Runs all checks at the same time, and prints what failed. Returns the exit code."""
+    """Runs all checks at the same time. Prints a line for each, and the output of those that failed. Returns the exit
+    code."""
     import subprocess
     from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""The commands of ``./netmodes``: what each needs, and how it runs."""
+"""Runs the commands of ``./netmodes`` after preparing what each one needs."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ ALLOCATOR = "glibc.malloc.tcache_count=0"
 
 
 def serves_pages_only(arguments: list[str]) -> bool:
-    """Whether ``up`` serves pages for a lab that runs elsewhere."""
+    """Returns whether ``up`` with these arguments only serves pages, for a lab that runs elsewhere (role ``web``)."""
     role = os.environ.get("NETMODES_ROLE", "all")
     for before, word in zip(["", *arguments], arguments, strict=False):
         if before == "--role":
@@ -44,7 +44,7 @@ def serves_pages_only(arguments: list[str]) -> bool:
 
 
 def needs_engine(launch: Launch) -> bool:
-    """Whether the command needs root and an engine with these arguments."""
+    """Returns whether the command, with its arguments, needs root and an engine."""
     if launch.command == "test":
         return "not engine" not in " ".join(launch.arguments)
     pages_only = launch.command == "up" and serves_pages_only(launch.arguments)
@@ -52,7 +52,8 @@ def needs_engine(launch: Launch) -> bool:
 
 
 def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
-    """Prepares the command and runs it. Returns the exit code, unless another program replaces this one."""
+    """Prepares the command and runs it. Returns the exit code; does not return if another program replaces this one.
+    Raises LauncherError if the command cannot be prepared."""
     command = launch.command
     if command == "setup" and launch.asks_for_help:
         sys.stdout.write(usage.text())
@@ -91,7 +92,8 @@ def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
 
 
 def main(root: str, script: str, interpreter: str, words: list[str]) -> int:
-    """Runs one command. Returns the exit code: 1 if it cannot be prepared, 2 if the command does not exist."""
+    """Runs the command in ``words``. Returns the exit code: 1 if the command cannot be prepared, 2 if it does not
+    exist."""
     # On Debian, PATH of ordinary users lacks the folders of ip, iptables and dockerd.
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
     launch = Launch(root, script, interpreter, words)

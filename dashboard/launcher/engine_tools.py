@@ -1,4 +1,4 @@
-"""The Docker Engine, and other programs that Netmodes or its tests run."""
+"""Installs the Docker Engine, and other programs that Netmodes or its tests run."""
 
 import os
 
@@ -15,8 +15,8 @@ HEADLESS = "chromium-headless-shell"
 
 
 def engine_answers() -> bool:
-    """Whether a Docker Engine answers at the socket. An engine that is reached over a network counts as present:
-    the command reports what is wrong with it."""
+    """Returns whether a Docker Engine answers at the socket. Also true if DOCKER_HOST names an engine that is reached
+    over a network: the command itself reports what is wrong with it."""
     import socket
 
     address = os.environ.get("DOCKER_HOST") or f"unix://{SOCKET}"
@@ -33,9 +33,12 @@ def engine_answers() -> bool:
 
 
 def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
-    """Installs what a command that starts containers needs from the distribution. If dockerd is missing, an engine is
-    installed for the tests, which start it themselves; for other commands only if no engine answers and DOCKER_HOST is
-    not set."""
+    """Installs the programs that a command with an engine needs, from packages of the distribution: for tests if
+    ``tests`` is true, and with a browser if ``browser`` is true.
+
+    An engine is installed if dockerd is missing, and the tests need it or no engine answers. For an engine that
+    DOCKER_HOST names, none is installed except for the tests. Raises LauncherError.
+    """
     packages = Packages(launch)
     if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):
         package, user = (HEADLESS, "the browser tests load") if tests else ("chromium", "Lighthouse loads")
@@ -76,8 +79,8 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
 
 
 def _install_services(packages: Packages) -> None:
-    """Installs PostgreSQL and NATS. Their services are stopped, because the tests run both themselves as an ordinary
-    user."""
+    """Installs PostgreSQL and NATS for the tests. Stops their services, because the tests run both programs themselves
+    as an ordinary user."""
     import glob
 
     if not has("initdb") and not glob.glob("/usr/lib/postgresql/*/bin/initdb"):

@@ -1,7 +1,8 @@
-"""The Python environment in the data folder: installed from lock files with hashes, stamped with their digests.
+"""Installs the Python environment in the data folder, from lock files with hashes. Stamp files contain the digests of
+the installed lock files.
 
-If the stamp matches, a start uses neither pip nor the network. The locks are remade, after a change in pyproject.toml
-or package.json, with::
+If the stamps match, a start uses neither pip nor the network. After a change in pyproject.toml or package.json, remake
+the lock files with::
 
     lock='uv pip compile --universal --generate-hashes --python-version 3.12
           --no-emit-index-url --no-annotate --no-header -q --extra oidc --extra pdf --extra team pyproject.toml'
@@ -9,8 +10,8 @@ or package.json, with::
     $lock --group dev -c requirements.txt -o requirements-dev.txt
     npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
-and the last one in dashboard/bench/lighthouse, too, without the entries "funding", "license" and "engines", which
-``npm ci`` does not need.
+Run the last command in dashboard/bench/lighthouse, too. Remove the entries "funding", "license" and "engines" from its
+lock file, which ``npm ci`` does not need.
 """
 
 import hashlib
@@ -30,13 +31,13 @@ LOCKS = {
 
 
 def digest(root: str, lock: str) -> str:
-    """The SHA-256 of a lock file."""
+    """Returns the SHA-256 of a lock file. ``lock`` is its name in LOCKS."""
     with open(f"{root}/{LOCKS[lock]}", "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
 
 
 def holds(path: str, line: str) -> bool:
-    """Whether the first line of a file is this one."""
+    """Returns whether the first line of the file ``path`` is ``line``."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.readline().removesuffix("\n") == line
@@ -45,20 +46,20 @@ def holds(path: str, line: str) -> bool:
 
 
 def write(path: str, line: str = "") -> None:
-    """Writes a file of one line."""
+    """Writes a file that contains only ``line``, or nothing if it is empty."""
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         file.write(f"{line}\n" if line else "")
 
 
 def remove(*paths: str) -> None:
-    """Removes files that may be absent."""
+    """Removes files. Missing ones are ignored."""
     for path in paths:
         if os.path.lexists(path):
             os.unlink(path)
 
 
 class Environment:
-    """The environment of one data folder. It cannot be moved, and it needs the interpreter that created it."""
+    """The Python environment of one data folder. It cannot be moved, and it needs the interpreter that created it."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
@@ -66,7 +67,7 @@ class Environment:
         self._place = f"{launch.venv}/.place"
 
     def is_ready(self, lock: str) -> bool:
-        """Whether all packages of a lock (run or dev) are installed."""
+        """Returns whether all packages of a lock (run or dev) are installed."""
         return holds(self._stamp(lock), digest(self.launch.root, lock)) and self._is_in_place()
 
     def require(self, lock: str) -> None:
@@ -137,7 +138,8 @@ class Environment:
 
 
 def pip_install(python: str, *arguments: str) -> bool:
-    """Installs wheels that the arguments name, with their hashes checked. Returns whether it succeeded. Python compiles
-    modules when it first imports them; compiling all of them takes as long as the rest of the installation."""
+    """Installs the wheels that the arguments name, and checks their hashes. Returns whether it succeeded. Modules are
+    not compiled: Python does that when it first imports them, and compiling all takes as long as the rest of the
+    installation."""
     checked = ("--require-hashes", "--only-binary", ":all:")
     return run(python, "-m", "pip", "install", "-q", "--no-input", "--no-compile", *checked, *arguments)

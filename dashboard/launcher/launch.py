@@ -1,4 +1,4 @@
-"""One start of the launcher: the checkout, the data folder and the arguments of the user."""
+"""One start of the launcher: the checkout, the data folder and the user's arguments."""
 
 import io
 import os
@@ -8,8 +8,9 @@ from dashboard.launcher.machine import is_root, line_for_root
 
 
 class Launch:
-    """One start. ``interpreter`` is the Python that runs the launcher: the environment's own, or one that can create
-    the environment."""
+    """One start of the launcher. ``root`` is the folder of the checkout, ``script`` the path of ``./netmodes`` as the
+    user typed it, and ``words`` are the command and its arguments. ``interpreter`` is the Python that runs the
+    launcher: that of the environment, or one that can create the environment."""
 
     def __init__(self, root: str, script: str, interpreter: str, words: list[str]) -> None:
         self.root = root
@@ -24,7 +25,8 @@ class Launch:
         self.python = f"{self.venv}/bin/python"
 
     def require_root(self, reason: str) -> None:
-        """Raises LauncherError with the line to type if this is not root."""
+        """Raises LauncherError with the line to type if the user is not root. ``reason`` states why the command needs
+        root."""
         if is_root():
             return
         variables = [f"{n}={os.environ[n]}" for n in ("NETMODES_DATA_DIR", "DOCKER_HOST") if os.environ.get(n)]
@@ -32,7 +34,8 @@ class Launch:
         raise LauncherError(f"{self.command} needs root: {reason}\nType:\n\n  {line}")
 
     def open_data_folder(self) -> None:
-        """Creates the data folder unless it exists, and exports its path. Raises LauncherError if it cannot be used."""
+        """Creates the data folder unless it exists, and exports its path as NETMODES_DATA_DIR. Raises LauncherError if
+        the folder cannot be used."""
         hint = "set NETMODES_DATA_DIR to a folder that you can write to"
         try:
             os.makedirs(self.data, mode=0o700, exist_ok=True)
@@ -50,7 +53,8 @@ class Launch:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def close_data_folder_to_others(self) -> None:
-        """Gives access to the owner only, unless the user chose the folder and it already contains other files."""
+        """Restricts access to the data folder to its owner. A folder that the user chose and that already contains
+        files is left unchanged."""
         if self.data == f"{self.root}/var" or not os.listdir(self.data):
             try:
                 os.chmod(self.data, 0o700)
@@ -58,8 +62,8 @@ class Launch:
                 return
 
     def lock(self) -> io.TextIOWrapper:
-        """Waits until no other launcher prepares the same data folder. The lock is held until the file is closed, or
-        this process ends; programs that are started do not inherit it."""
+        """Waits until no other launcher prepares the same data folder, and returns the locked file. The lock is held
+        until the file is closed or this process ends. Programs that this process starts do not inherit it."""
         import fcntl
 
         file = open(f"{self.data}/.lock", "w", encoding="ascii")  # noqa: SIM115 - the caller closes it

@@ -1,4 +1,4 @@
-"""This machine: its programs, its users, its service manager."""
+"""Reads facts about this machine (programs, user, service manager), and runs programs."""
 
 import os
 
@@ -6,7 +6,7 @@ from dashboard.launcher.console import quote
 
 
 def has(*programs: str) -> bool:
-    """Whether all of these programs are on PATH."""
+    """Returns whether all of these programs are on PATH."""
     folders = os.environ["PATH"].split(":")
     return all(any(_is_program(f"{folder}/{name}") for folder in folders) for name in programs)
 
@@ -16,25 +16,25 @@ def _is_program(path: str) -> bool:
 
 
 def is_root() -> bool:
-    """Whether the launcher runs as root."""
+    """Returns whether the launcher runs as root."""
     return os.geteuid() == 0
 
 
 def runs_systemd() -> bool:
-    """Whether systemd is the service manager that runs (sd_booted(3))."""
+    """Returns whether systemd is the running service manager (sd_booted(3))."""
     return os.path.isdir("/run/systemd/system")
 
 
 def line_for_root(line: str) -> str:
-    """The line that the user types to run a command as root."""
+    """Returns the line that the user types to run the command ``line`` as root."""
     if is_root():
         return line
     return f"sudo {line}" if has("sudo") else f"su -c {quote(line)}"
 
 
 def run(*command: str, cwd: str | None = None, output: int = 2, variables: dict[str, str] | None = None) -> bool:
-    """Runs a program without input, its output on standard error or on another descriptor. Returns whether it
-    succeeded."""
+    """Runs a program without input, and returns whether it succeeded. Its output goes to the descriptor ``output``, by
+    default standard error. ``variables`` are added to the environment."""
     import subprocess
 
     environment = {**os.environ, **(variables or {})}

@@ -1,4 +1,4 @@
-"""Packages of the distribution: installed with apt, or listed with the command to type."""
+"""Installs packages of the distribution with apt, or tells the user what to type."""
 
 import os
 
@@ -8,24 +8,25 @@ from dashboard.launcher.machine import has, is_root, line_for_root, run
 
 
 class Packages:
-    """Collects the packages that a command is missing, so that they are installed, or listed, together."""
+    """Collects the packages that a command needs and that are missing. They are then installed, or listed for the user,
+    together."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self.missing: dict[str, str] = {}
 
     def need(self, package: str, reason: str) -> None:
-        """Adds a missing package and its purpose."""
+        """Adds a missing package. ``reason`` states what it is needed for."""
         self.missing[package] = reason
 
     def need_program(self, package: str, reason: str, *programs: str) -> None:
-        """Adds the package unless its programs are on PATH."""
+        """Adds the package unless all of these programs are on PATH."""
         if not has(*programs):
             self.need(package, reason)
 
     def install(self) -> None:
-        """Installs the collected packages. Raises LauncherError with the command to type if nothing may or can be
-        installed."""
+        """Installs the collected packages. Raises LauncherError with the command to type if this user may not install
+        packages, installing is disabled, or apt is missing."""
         if not self.missing:
             return
         forbidden = os.environ.get("NETMODES_NO_INSTALL", "") not in {"", "0"}

@@ -1,4 +1,4 @@
-"""The systemd service that ``./netmodes setup`` installs."""
+"""Installs the systemd service of ``./netmodes setup``."""
 
 import os
 
@@ -10,7 +10,8 @@ UNIT = "/etc/systemd/system/netmodes.service"
 
 
 def require_plain_words(launch: Launch) -> None:
-    """Raises LauncherError if the unit would contain a character with a meaning in systemd's syntax, such as % or $."""
+    """Raises LauncherError if a path or an argument of the unit contains a character with a special meaning in
+    systemd's syntax, such as % or $."""
     words = [
         ("the path of the checkout", launch.root),
         ("the data folder", launch.data),
@@ -23,12 +24,13 @@ def require_plain_words(launch: Launch) -> None:
 
 
 def _command(launch: Launch) -> str:
-    """``lab`` on a machine that has joined an installation, otherwise ``up``."""
+    """Returns the command that the service runs: ``lab`` on a machine that has joined an installation, otherwise
+    ``up``."""
     return "lab" if os.path.exists(f"{launch.data}/machine.json") else "up"
 
 
 def unit_text(launch: Launch) -> str:
-    """The unit for this machine: vagrant/netmodes.service with the paths and arguments of this launch."""
+    """Returns the unit file for this machine: vagrant/netmodes.service with the paths and arguments of this launch."""
     arguments = "".join(f' "{word}"' for word in launch.arguments)
     readme = f"{launch.root}/README.md".replace(" ", "%%20")
     replaced = {
@@ -46,9 +48,10 @@ def unit_text(launch: Launch) -> str:
 
 
 def install_service(launch: Launch) -> int:
-    """Installs, enables and starts the service. A unit with other content is replaced, and its service restarted."""
+    """Installs, enables and starts the service; returns the exit code 0. If the unit file has changed, replaces it and
+    restarts the service. Raises LauncherError if systemd refuses."""
     if not has("systemctl"):
-        say("Everything is prepared. There is no systemd here, hence no service: ./netmodes up serves.")
+        say("Everything is prepared. This machine has no systemd, so no service was installed: run ./netmodes up.")
         return 0
     changed = _write_unit(unit_text(launch))
     if not run("systemctl", "-q", "is-enabled", "netmodes") and not run("systemctl", "-q", "enable", "netmodes"):
@@ -67,7 +70,7 @@ def install_service(launch: Launch) -> int:
 
 
 def _write_unit(text: str) -> bool:
-    """Writes the unit unless it has this text already. Returns whether it was written."""
+    """Writes the unit file unless it already contains this text. Returns whether it was written."""
     if os.path.exists(UNIT):
         with open(UNIT, encoding="utf-8") as file:
             if file.read() == text:

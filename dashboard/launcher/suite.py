@@ -1,4 +1,4 @@
-"""``./netmodes test``: the tests of the browser's modules, then pytest."""
+"""Runs ``./netmodes test``: the tests of the browser's modules, then pytest."""
 
 import os
 import signal
@@ -41,7 +41,8 @@ ENGINE_TESTS = (
 
 
 def pytest_command(launch: Launch) -> list[str]:
-    """The command that runs pytest; arguments other than ``--all``, ``--team`` and ``--engine`` are passed on."""
+    """Returns the command that runs pytest. The launcher's own options are ``--all``, ``--team`` and ``--engine``;
+    other arguments are passed on."""
     from argparse import ArgumentParser
 
     parser = ArgumentParser("./netmodes test", add_help=False, allow_abbrev=False)
@@ -67,8 +68,8 @@ def pytest_command(launch: Launch) -> list[str]:
 
 
 def run_tests(launch: Launch, assets: BrowserAssets) -> int:
-    """Runs the tests. Returns 1 if those of the browser's modules failed; otherwise pytest replaces this process.
-    pytest comes last: its closing line sums up the run."""
+    """Runs the tests of the browser's modules, then pytest, whose last line sums up the run. If the first ones passed,
+    pytest replaces this process. Otherwise returns 1 after pytest."""
     import subprocess
 
     node = assets.require_node_modules()

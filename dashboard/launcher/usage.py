@@ -1,4 +1,4 @@
-"""The commands and their descriptions, for ``./netmodes help`` and for the installed ``netmodes``."""
+"""The names and descriptions of the commands, for ``./netmodes help`` and for the installed command ``netmodes``."""
 
 import os
 
@@ -9,12 +9,12 @@ CHECKOUT_ONLY = frozenset({"setup", "bench", "test", "check", "help"})
 
 
 def text() -> str:
-    """The output of ``./netmodes help``."""
+    """Returns the output of ``./netmodes help``."""
     with open(PATH, encoding="utf-8") as file:
         return file.read()
 
 
 def descriptions() -> dict[str, str]:
-    """The first line of each command's description, in the order in which help lists them."""
+    """Returns the first line of each command's description by the command's name, in the order of the help."""
     lines = (line.split(maxsplit=1) for line in text().splitlines() if line.startswith("  ") and line[2].islower())
     return dict(lines)

@@ -201,5 +201,5 @@ def read_formats(text: str) -> tuple[_Format, ...]:
     needed = {EventKind.SENT: "protocol", EventKind.RECEIVED: "name", EventKind.DROPPED: "reason"}
     usable = [one for one in found if needed[one.kind] in one.offsets and "skbaddr" in one.offsets]
     if {one.kind for one in usable} != set(EventKind):
-        raise EventsUnavailableError("this kernel's tracepoints have no drop reasons (Linux 5.17)")
+        raise EventsUnavailableError("this kernel's tracepoints have no drop reasons, which need Linux 5.17")
     return tuple(usable)

@@ -1,1 +1,1 @@
-"""Builds the wheel and the sdist. This package is not installed."""
+"""Code and scripts that build the wheel, the sdist and the container images. This package is not installed."""

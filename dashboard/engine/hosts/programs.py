@@ -79,7 +79,7 @@ def missing_requirement(root: Path | None = None, setup: str = "", runtime: str 
     missing = [tool for tool in own if _lacks(tool)]
     if missing:
         return (
-            f"A private host needs {', '.join(missing)}: install it "
+            f"A private host needs {', '.join(missing)}: install the missing programs "
             "(apt-get install docker.io iproute2 util-linux, or Docker's own packages)."
         )
     absent = [tool for tool in ENGINE_TOOLS if _lacks(tool, root)] if root is not None else []
