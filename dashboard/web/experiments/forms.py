@@ -217,7 +217,10 @@ class LaunchForm(forms.Form):
 
     @property
     def has_options(self) -> bool:
-        """Whether the page opens the section of options, because one of them is invalid or not the default."""
+        """Whether the page opens “More options”, because one of these options is invalid or not the default.
+
+        The image and the port are not among these options.
+        """
         fields = ("title", "publish", "names")
         changed = any(self.errors.get(name) or self[name].value() for name in (*fields, "machines"))
         changed = changed or "mode" in self.errors

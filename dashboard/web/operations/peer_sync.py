@@ -129,7 +129,8 @@ class PeerSync:
     async def check(self) -> None:
         """Checks the database for changes that no wake-up has announced, and makes the hubs read them.
 
-        Checks all experiments that browsers show with one query, and the measurements that are running.
+        Checks all experiments that browsers show with one query, and the measurements that are running. Also updates
+        the notes about machines, and starts the ``BlockCarriers`` tasks of new measurements.
         """
         shown = self._experiments.followed()
         newest = await to_db_thread(experiment_store.newest, list(shown)) if shown else {}

@@ -117,7 +117,7 @@ async def host(request: HttpRequest, row: TrainingSession, participant: Particip
 @for_participant
 async def device(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
     """Renders the page for moving to another device. POST creates a personal link and its QR code; the previous link
-    expires."""
+    stops working."""
     context = await page_context(row, participant)
     if request.method != "POST":
         return await private_page(request, "training/transfer.html", context)

@@ -76,7 +76,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _has_too_many(self) -> bool:
         """Returns whether the client's address has more than half of the permitted connections.
 
-        To save time, counts its connections only if more than half of the permitted connections are in use.
+        Counts its connections only if more than half of the permitted connections are in use at all.
         """
         limit, address = self.max_connections // 2, self.client[0] if self.client else ""
         if len(self.connections) <= limit or self.is_proxy(address):
