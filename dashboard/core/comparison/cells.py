@@ -72,8 +72,8 @@ class ObservedColumns:
         return next((column.engine_kind for column in self.columns if column.key == MACHINE), EngineKind.DOCKER)
 
     def name_machine(self, text: str) -> str:
-        """Returns the text with “the machine” replaced by the title of the machine's column, if it has another
-        title."""
+        """Returns the text. On a rootless Docker Engine, “the machine” is replaced by the title of RootlessKit's
+        namespace."""
         title = next((column.title for column in self.columns if column.key == MACHINE), "")
         return name_machine(text, title)
 

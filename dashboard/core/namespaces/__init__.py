@@ -1,1 +1,1 @@
-"""Observations of one network stack, and their changes."""
+"""The observed state of one network stack, and its changes."""

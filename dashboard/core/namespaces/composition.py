@@ -1,7 +1,7 @@
-"""Joins two successive changes of a column into one.
+"""Combines two successive changes of a column into one.
 
-``compose(delta(a, b), delta(b, c))`` leads from ``a`` to ``c`` and also from ``b`` to ``c``: a reader that already has
-the first change may apply the joined one.
+``compose(delta(a, b), delta(b, c))`` leads from ``a`` to ``c`` and also from ``b`` to ``c``. So a reader that has
+already applied the first change may apply the combined one.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from dashboard.core.namespaces.state import FirewallRules, NamespaceState, inter
 
 
 def compose(first: Changes, second: Changes) -> Changes | None:
-    """Both changes as one; None if only the whole state can replace them, because the firewall's rules became readable
-    or unreadable."""
+    """Returns one change with the effect of both. None if the rules of the firewall became readable or unreadable: then
+    only the complete state can replace the changes."""
     firewall = _compose_firewall(first.firewall, second.firewall)
     if firewall is not UNSET and not isinstance(firewall, FirewallChanges):
         return None
@@ -65,8 +65,8 @@ def _newer[T](first: T | None, second: T | None) -> T | None:
 def _last[T](
     key: Callable[[T], Any], *changes: tuple[tuple[T, ...], tuple[T, ...]]
 ) -> tuple[tuple[T, ...], tuple[T, ...]]:
-    """The result of successive changes, each a pair (removed, set), as one such pair; the last change of an item
-    counts."""
+    """Combines successive changes, each a pair (removed, set), into one pair. ``key`` identifies an item; the last
+    change of an item counts."""
     removed: dict[Any, T] = {}
     present: dict[Any, T] = {}
     for gone, new in changes:
@@ -104,7 +104,7 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """The number of links, routes, listeners, removed sysctls and rules in a change."""
+    """Returns the number of links, routes, listeners, removed sysctls and firewall rules in a change."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,
@@ -119,7 +119,7 @@ def size_of_changes(changes: Changes) -> int:
 
 
 def size_of_state(state: NamespaceState) -> int:
-    """The number of links, routes, listeners, sysctls and rules in a state."""
+    """Returns the number of links, routes, listeners, sysctls and firewall rules in a state."""
     rules = FirewallRules() if isinstance(state.firewall, UnsetType) else state.firewall
     lists = (state.interfaces, state.routes, state.listeners, state.sysctls, rules.translations, rules.direct_drops)
     return sum(map(len, lists))

@@ -1,6 +1,6 @@
-"""The difference between two states of a column, and its application.
+"""Computes the changes between two states of a column, and applies them.
 
-``apply(old, delta(old, new)) == new`` for any two states in canonical order; this makes a replay equal to what was
+``apply(old, delta(old, new)) == new`` for any two states in canonical order. So a replay shows exactly what was
 observed.
 """
 
@@ -36,8 +36,8 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules. Lists of bridges and ``unread`` replace the previous ones; None if
-    unchanged."""
+    """The changes of the firewall's rules. The lists of bridges and ``unread`` replace the previous ones; None leaves
+    them unchanged."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()
@@ -50,10 +50,10 @@ class FirewallChanges:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes between two states; None and empty mean "unchanged".
+    """The changes between two states. None and empty values mean "unchanged", except in ``firewall``.
 
-    A changed interface is in ``interfaces_set`` and keeps its identity. ``firewall`` is None if it can no longer be
-    read, UNSET if it is unchanged.
+    A changed interface is in ``interfaces_set``, under the same index and name. ``firewall`` is UNSET if it is
+    unchanged, and None if it can no longer be read.
     """
 
     netns: int | None = None
@@ -91,7 +91,7 @@ def _changed[T](before: T, after: T) -> T | None:
 
 
 def delta(before: NamespaceState, after: NamespaceState) -> Changes:
-    """The changes from ``before`` to ``after``; falsy if they are equal."""
+    """Returns the changes from ``before`` to ``after``. They are false if the states are equal."""
     kept = {interface_key(interface) for interface in after.interfaces}
     sysctls = {name: value for name, value in after.sysctls.items() if before.sysctls.get(name) != value}
     return Changes(
@@ -160,7 +160,8 @@ def _replace[T](
 
 
 def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
-    """The state after ``changes``, in canonical order if ``state`` is. Unchanged parts remain the same objects."""
+    """Returns the state after the changes, in canonical order if ``state`` is. Unchanged fields remain the same
+    objects."""
     updates: dict[str, Any] = {
         name: value
         for name in ("netns", "hostname", "resolver", "hosts", "lookups")
@@ -189,5 +190,5 @@ def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
 
 
 def listener_identity(item: Listener) -> Any:
-    """The identity of a listener in changes: its socket and the owner."""
+    """Returns what identifies a listener in changes: its socket, process and container."""
     return (listener_key(item), item.process, item.container)

@@ -1,4 +1,4 @@
-"""Sets of destination addresses of packets that pass the rules of the packet filter."""
+"""Sets of destination addresses, for following packets through the rules of the packet filter."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
-    """The addresses in ``network`` (None: all addresses) except those in ``excluded``. Packets to them must also meet
-    the ``conditions``, which are texts."""
+    """The destination addresses of packets: those in ``network`` (None: all addresses), except those in ``excluded``.
+    The packets must also meet the ``conditions``, texts that Netmodes does not evaluate."""
 
     network: Network | None = None
     excluded: tuple[Network, ...] = ()
     conditions: tuple[str, ...] = ()
 
     def within(self, network: Network | None, excluded: Sequence[Network]) -> Destinations | None:
-        """The addresses that are also in ``network`` and not in ``excluded``; None if no address is left."""
+        """Returns the addresses that are also in ``network`` and not in ``excluded``; None if no address is left."""
         inner = self.network if network is None else network
         if inner is not None and self.network is not None:
             if not inner.overlaps(self.network):
@@ -34,8 +34,8 @@ class Destinations:
         return Destinations(inner, tuple(sorted(set(outside), key=_network_order)), self.conditions)
 
     def only_if(self, condition: str) -> Destinations:
-        """The same addresses with one more condition, a text for the reader; conditions beyond the first few are
-        dropped."""
+        """Returns the same addresses with one more condition, a text for the reader. From the limit of
+        ``MAX_CONDITIONS`` on, further conditions are dropped."""
         if not condition or condition in self.conditions or len(self.conditions) == MAX_CONDITIONS:
             return self
         return replace(self, conditions=(*self.conditions, condition))

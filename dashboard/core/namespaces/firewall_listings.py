@@ -1,5 +1,7 @@
-"""Combines the listings of iptables and nftables. Tables of iptables' nft variant appear in both; nft shows
-their extensions only by name."""
+"""Combines the listings of iptables and nftables into the rules of the firewall.
+
+Tables of the nft variant of iptables appear in both listings, but nft shows their extensions only by name.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,7 +15,7 @@ from dashboard.core.namespaces.state import Family, FirewallRules, UnreadRules
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The output of a tool; ``error`` is the reason why it cannot be used."""
+    """The output of a tool. If it cannot be used, ``error`` is the reason."""
 
     text: str = ""
     error: str = ""
@@ -21,8 +23,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Listings:
-    """All listings of one moment. ``saved`` are those of iptables-save and ip6tables-save, of one or both variants;
-    ``nft`` is ``nft -j list ruleset``. ``needs_nft``: the Engine's own rules are in ``nft``."""
+    """All listings of one moment. ``saved`` has the output of iptables-save (IPv4) and ip6tables-save (IPv6), of one or
+    both variants. ``nft`` is the output of ``nft -j list ruleset``. ``needs_nft``: only ``nft`` has the Engine's own
+    rules."""
 
     saved: Mapping[Family, tuple[Listing, ...]]
     nft: Listing
@@ -30,8 +33,8 @@ class Listings:
 
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """What the rules of all listings do to requests; ``unread`` has the reason for each family whose rules could not be
-    read. ``bridges`` are those whose packets traverse the filter (br_netfilter)."""
+    """Returns what the rules of all listings do to requests. If the rules of a family could not be read, ``unread`` has
+    the reason. ``bridges`` are the bridges whose packets pass the filter (br_netfilter)."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

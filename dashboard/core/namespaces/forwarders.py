@@ -1,11 +1,11 @@
-"""The processes that forward published ports in user space, by their names.
+"""Recognises the processes that forward published ports in user space, by their names.
 
-docker-proxy (Moby, cmd/docker-proxy) connects from the machine to the container's address, from an IPv6 socket to an
-IPv4 address where the container has no other. rootlessport (Podman, pkg/rootlessport; RootlessKit, pkg/port/builtin)
+docker-proxy (Moby, cmd/docker-proxy) connects from the machine to the container's address; if the container has only an
+IPv4 address, also for requests over IPv6. rootlessport (Podman, pkg/rootlessport; RootlessKit, pkg/port/builtin)
 connects inside the container's namespace to one address of the container, whatever the family of the request. pasta
 (passt, fwd.c) keeps the family: it connects to loopback inside the namespace for requests from loopback, and through
 its tap device for all others. slirp4netns (its add_hostfwd) forwards IPv4 only, and for Podman only with
-port_handler=slirp4netns. All forward TCP and UDP; for UDP each has a socket of its own.
+port_handler=slirp4netns. All of them forward TCP and UDP. For UDP, each opens a socket of its own.
 """
 
 DOCKER_PROXY = "docker-proxy"
@@ -16,17 +16,17 @@ _ROOTLESS = frozenset({"rootlessport", PASTA, "slirp4netns"})
 
 
 def forwarder_name(process: str | None) -> str:
-    """The forwarder's name if ``process`` is one, otherwise empty. The name of pasta's process may end with an
-    instruction set: ``pasta.avx2``."""
+    """Returns the name of the forwarder if ``process`` is one; otherwise an empty text. The process of pasta may have
+    the suffix of an instruction set, as in ``pasta.avx2``."""
     name = (process or "").partition(".")[0]
     return name if name == DOCKER_PROXY or name in _ROOTLESS else ""
 
 
 def is_rootless_forwarder(process: str | None) -> bool:
-    """Whether this process forwards ports for a rootless Podman."""
+    """Whether the process forwards ports for a rootless Podman."""
     return forwarder_name(process) in _ROOTLESS
 
 
 def keeps_family(process: str | None) -> bool:
-    """Whether the forwarder connects to the program in the container over the address family of the request."""
+    """Whether the forwarder connects to the program in the container over the same address family as the request."""
     return forwarder_name(process) == PASTA

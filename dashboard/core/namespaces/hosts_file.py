@@ -1,4 +1,4 @@
-"""The hosts file (hosts(5)), parsed."""
+"""Parses the hosts file (hosts(5))."""
 
 import ipaddress
 
@@ -9,8 +9,8 @@ _MAX_NAMES = 64
 
 
 def parse_hosts(text: str) -> tuple[HostsEntry, ...]:
-    """The entries in the order of the file, at most 10,000 with 64 names each. Text after ``#`` is a comment; like the
-    C library, it ignores lines without a valid address or without a name."""
+    """Returns the entries in the order of the file, at most 10,000 with 64 names each. Text after ``#`` is a comment.
+    Lines without a valid address or without a name are ignored, as in the C library."""
     found: list[HostsEntry] = []
     for line in text.split("\n"):
         fields = line.split("#", 1)[0].split()
@@ -23,7 +23,7 @@ def parse_hosts(text: str) -> tuple[HostsEntry, ...]:
 
 
 def is_address(text: str) -> bool:
-    """Whether ``text`` is a numeric IPv4 or IPv6 address; an IPv6 address may have a ``%zone``."""
+    """Whether the text is a numeric IPv4 or IPv6 address. An IPv6 address may end with a ``%zone``."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -31,7 +31,8 @@ LOOPBACK = {Family.INET: "127.0.0.1", Family.INET6: "::1"}
 
 
 def read_iptables(text: str, family: Family) -> dict[str, Table]:
-    """The tables by name. Lines that are not rules are ignored; conditions that are not evaluated are kept as text."""
+    """Returns the tables by name. Lines that are not rules are ignored. Conditions that Netmodes does not evaluate are
+    kept as text."""
     tables: dict[str, Table] = {}
     table = Table((family,))
     for line in map(str.strip, text.splitlines()):
@@ -62,7 +63,7 @@ def _add_rule(table: Table, line: str, family: Family) -> None:
 
 
 class _Reader:
-    """Reads the options of one rule."""
+    """Parses the options of one rule."""
 
     def __init__(self, words: list[str], family: Family, table: Table) -> None:
         self._words = iter(words)
@@ -73,7 +74,7 @@ class _Reader:
         self._has_target = False
 
     def read(self) -> Rule:
-        """Reads all options and returns the rule."""
+        """Parses all options and returns the rule."""
         negated = False
         for word in self._words:
             if word == "!":
@@ -168,7 +169,7 @@ class _Reader:
 
 
 def parse_network(text: str) -> Network | None:
-    """An address or CIDR; None for other texts."""
+    """Parses an address or a network in CIDR notation; None for other texts."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -176,8 +177,8 @@ def parse_network(text: str) -> Network | None:
 
 
 def parse_ports(text: str, separator: str) -> frozenset[int] | None:
-    """The ports in ``80``, ``80:90`` or ``80,90``, where ``separator`` is the colon; None for other texts and for more
-    than ``MAX_RANGE`` ports."""
+    """Parses ``80``, ``80:90`` or ``80,90``. ``separator`` is the character between the ends of a range, such as the
+    colon. None for other texts, and for more than ``MAX_RANGE`` ports."""
     ports: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition(separator)
@@ -191,8 +192,8 @@ def parse_ports(text: str, separator: str) -> frozenset[int] | None:
 
 
 def split_endpoint(text: str) -> tuple[str, int]:
-    """Address and port of ``172.17.0.2:80``, ``[fd00::2]:80``, ``172.17.0.2`` or ``80``. Without an address it is
-    empty; the port is 0 without one or for a range of ports."""
+    """Splits ``172.17.0.2:80``, ``[fd00::2]:80``, ``172.17.0.2`` or ``80`` into address and port. A missing address is
+    empty. A missing port, or a range of ports, is 0."""
     if text.isdecimal():
         return "", int(text) if len(text) < 6 else 0
     if text.startswith("["):

@@ -1,7 +1,7 @@
-"""Relations between links: the two ends of a veth pair, a sub-interface and the link below it.
+"""Relations between links: the two ends of a veth pair, and a sub-interface with the link below it.
 
-Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7): a link in another namespace is identified by its index there
-and by that namespace. Indexes alone are ambiguous: every namespace counts its links from 1.
+Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7). A link in another namespace is identified by its index in that
+namespace, and by the namespace. Indexes alone are ambiguous, because every namespace counts its links from 1.
 """
 
 from msgspec import UNSET
@@ -12,10 +12,11 @@ SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 
 
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
-    """Pairs (end on the machine, end inside) whose peer indexes and namespaces refer to each other.
+    """Returns the veth pairs between two namespaces as pairs (end on the machine, end inside). The peer indexes and
+    namespaces of both ends refer to each other.
 
-    It is enough that one end names the namespace of the other: within a namespace an index is unique. The end inside
-    may have been read before the machine's namespace was known.
+    It is enough that one end names the namespace of the other, because an index is unique within its namespace. The end
+    inside may have been read before the machine's namespace was known.
     """
     by_index = {interface.index: interface for interface in machine.interfaces}
     pairs = []
@@ -32,35 +33,38 @@ def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[In
 
 
 def _peer_index(link: Interface) -> int:
-    """The index of a veth end's peer; 0 without one."""
+    """Returns the index of the peer of a veth interface; 0 if the link is no veth interface or the index is not
+    known."""
     number = link.peer.removeprefix("if") if link.kind == "veth" and link.peer else ""
     return int(number) if link.peer == f"if{number}" and number.isdecimal() else 0
 
 
 def outer_end(machine: NamespaceState, inside: NamespaceState, link: Interface) -> Interface | None:
-    """The machine's end of the veth pair whose end inside is ``link``."""
+    """Returns the machine's end of the veth pair whose other end is ``link``; None if it is not known."""
     return next((outer for outer, inner in veth_ends(machine, inside) if inner == link), None)
 
 
 def is_cable(interface: Interface) -> bool:
-    """Whether a link is a veth end with no other than link-local addresses; it is drawn as an edge, not as a box."""
+    """Whether the link is a veth interface with only link-local addresses. The diagram draws it as an edge, not as a
+    box."""
     return interface.kind == "veth" and all(address.scope == "link" for address in interface.addresses)
 
 
 def exit_link(state: NamespaceState) -> Interface | None:
-    """The interface of the default route, over which a machine is joined to its LAN."""
+    """Returns the interface of the default route, which connects a machine to its LAN; None without a default route."""
     names = [route.interface for route in state.routes if route.destination == "default"]
     return next((link for link in state.interfaces if link.name in names), None)
 
 
 def is_tapped(state: NamespaceState) -> bool:
-    """Whether a program in user space, pasta or slirp4netns, serves the only link other than loopback. Links without an
-    address do not count: kernels add some to each namespace (sit0, tunl0)."""
+    """Whether the only link other than loopback is a tap device, which pasta or slirp4netns serves in user space. Links
+    without an address are ignored, because kernels add some to each namespace (sit0, tunl0)."""
     return {link.kind for link in state.interfaces if link.addresses or link.kind == "tun"} - {"loopback"} == {"tun"}
 
 
 def lower_link(machine: NamespaceState, inside: NamespaceState, interface: Interface) -> Interface | None:
-    """The machine's link below a sub-interface: identified by name in the same namespace, by index from another."""
+    """Returns the machine's link below a sub-interface; None if it is not known. In the same namespace the link is
+    identified by its name, from another namespace by its index."""
     if interface.kind not in SUB_INTERFACES or not interface.peer:
         return None
     number = interface.peer.removeprefix("if")

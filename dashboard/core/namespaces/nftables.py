@@ -21,16 +21,16 @@ _Key = tuple[str, str]
 
 @dataclass
 class NftRuleset:
-    """The tables by family and name. ``foreign`` are the tables with extensions of iptables, which nft shows only by
-    name."""
+    """The tables of nftables by family and name. ``foreign`` names the tables with extensions of iptables, which nft
+    shows only by name."""
 
     tables: dict[_Key, Table] = field(default_factory=dict)
     foreign: set[_Key] = field(default_factory=set)
 
 
 def read_nftables(text: str) -> NftRuleset:
-    """The rules for IPv4 and IPv6. Unknown statements are kept as text. Raises ValueError if the text is no listing of
-    nft."""
+    """Returns the rules for IPv4 and IPv6. Unknown statements are kept as text. Raises ValueError if the text is not
+    the output of ``nft -j``."""
     try:
         items = json.loads(text)["nftables"]
         objects = [next(iter(item.items())) for item in items if isinstance(item, dict) and item]
@@ -70,7 +70,7 @@ def _chain(value: Mapping[str, Any]) -> Chain:
 
 
 class _Reader:
-    """Reads the statements of one rule. A verdict map becomes one rule for each of its elements."""
+    """Parses the statements of one rule. A verdict map becomes one rule for each of its elements."""
 
     def __init__(self, statements: list[Any], family: str, named: Mapping[str, Any]) -> None:
         self._statements = statements
@@ -82,7 +82,7 @@ class _Reader:
         self.foreign = False
 
     def rules(self) -> Iterator[Rule]:
-        """The rules, in order."""
+        """Yields the parsed rules in order."""
         for statement in self._statements:
             kind, value = next(iter(statement.items())) if isinstance(statement, dict) and statement else ("", None)
             if kind == "match" and isinstance(value, dict):
@@ -146,7 +146,7 @@ class _Reader:
                 yield from self._finished()
 
     def _resolve(self, value: Any) -> list[Any]:
-        """The elements of a set or map, anonymous or named."""
+        """Returns the elements of a set or map, which may be anonymous or named."""
         if isinstance(value, str) and value.startswith("@"):
             value = self._named.get(value[1:])
         elif isinstance(value, dict) and "set" in value:
@@ -154,7 +154,7 @@ class _Reader:
         return value if isinstance(value, list) else [] if value is None else [value]
 
     def _read_match(self, match: Mapping[str, Any]) -> bool:
-        """Adds the condition to the rule; returns False if Netmodes does not evaluate such a condition."""
+        """Adds the condition to the rule. Returns False if Netmodes does not evaluate conditions of this kind."""
         left, negated = match.get("left"), match.get("op") == "!="
         kind, value = next(iter(left.items())) if isinstance(left, dict) and left else ("", None)
         values = self._resolve(match.get("right"))

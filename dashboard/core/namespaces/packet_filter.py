@@ -1,5 +1,5 @@
-"""What the packet filter does to requests: follows its chains from the kernel's hooks, in the order in which packets
-traverse them (iptables(8), nft(8))."""
+"""Computes what the packet filter does to requests: follows its chains from the kernel's hooks, in the order in which
+packets pass them (iptables(8), nft(8))."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -23,7 +23,7 @@ MAX_STEPS = 200_000
 
 
 def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """What the rules do to requests. ``bridges`` are those whose packets traverse the filter of a family
+    """Returns what the rules do to requests. ``bridges`` are those whose packets pass the filter of a family
     (br_netfilter)."""
     translations = [
         translation
@@ -50,9 +50,9 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
 
 
 def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
-    """The packets that the Engine's rules drop before routing: to a container's address, from an interface other than
-    its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Ignores drop rules with
-    conditions that are not evaluated, and those for addresses whose packets an earlier rule may accept."""
+    """Yields the Engine's rules that drop packets before routing: those for a container's address that do not arrive on
+    its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Skips rules with conditions
+    that are not evaluated, and those for addresses whose packets an earlier rule may accept."""
     trusted: dict[Network | None, set[str]] = {}
     excepted: set[Network] = set()
     targets = (rule for one in table.chains.values() if not one.hook for rule in one.rules)
@@ -97,7 +97,7 @@ def _matching(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
 
 
 def _remaining(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
-    """The destinations of ``rest`` that the rule does not match; later rules decide about them."""
+    """Returns the destinations of ``rest`` that the rule does not match. Later rules decide about them."""
     left = list(rest)
     outside = [one.within(None, rule.destinations) for one in left] if rule.destinations else []
     excepted = [one.within(network, ()) for one in left for network in rule.not_destinations]
@@ -116,7 +116,7 @@ class _NatTraversal:
         self._found: list[Translation] = []
 
     def translations(self) -> list[Translation]:
-        """The translations for every port that a rule names."""
+        """Returns the translations of every port that a rule names."""
         start = self._table.base_chains("nat", "output")
         rules = [rule for chain in self._table.chains.values() for rule in chain.rules] if start else []
         if any(rule.verdict is Verdict.TRANSLATE for rule in rules):
@@ -134,7 +134,7 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Records the translations of a chain; returns the packets that it does not translate: those that continue
+        """Records the translations of a chain. Returns the packets that it does not translate: those that continue
         after the chain, and those with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
@@ -188,7 +188,7 @@ class _NatTraversal:
 
 
 class _Forwarding:
-    """What the filter rules of a family do to new TCP connections that the machine forwards."""
+    """Computes what the filter rules of a family do to new TCP connections that the machine forwards."""
 
     def __init__(self, tables: Sequence[Table], family: Family) -> None:
         self._family = family
@@ -205,8 +205,8 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """The links to which connections are dropped, except those to published ports, if they arrive on a link that no
-        rule names."""
+        """Yields the links to which connections are dropped, except those to published ports, if they arrive on a link
+        that no rule names."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -215,7 +215,7 @@ class _Forwarding:
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
-        """Whether every connection between the links (``unpublished``: to unpublished ports) is certainly dropped."""
+        """Whether connections between the links are certainly dropped. ``unpublished``: ignores published ports."""
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
@@ -224,7 +224,7 @@ class _Forwarding:
         return False
 
     def rules_towards(self, chain: Chain, outgoing: str) -> list[Rule]:
-        """The rules of a chain that may match a new TCP connection that leaves through a link."""
+        """Returns the rules of a chain that may match a new TCP connection that leaves through ``outgoing``."""
         key = (id(chain), outgoing)
         if key not in self._leaving and self.step(len(chain.rules)):
             self._leaving[key] = [
@@ -238,7 +238,7 @@ class _Forwarding:
         return self._leaving.get(key, [])
 
     def step(self, count: int = 1) -> bool:
-        """Counts steps; False if there have been too many."""
+        """Counts ``count`` steps. Returns False if there have been more than ``MAX_STEPS``."""
         self._steps -= count
         return self._steps >= 0
 
@@ -259,8 +259,8 @@ class _Forwarding:
 
 
 class _ForwardTraversal:
-    """Connections between two links in the chains of one table. The outcomes of each chain are computed once: through
-    chains that jump to each other there can be too many routes to follow each."""
+    """Follows connections between two links through the chains of one table. The outcomes of each chain are computed
+    once: through chains that jump to each other there can be too many routes to follow each."""
 
     def __init__(self, rules: _Forwarding, table: Table, links: tuple[str, str], *, unpublished: bool) -> None:
         self._rules = rules
@@ -270,8 +270,8 @@ class _ForwardTraversal:
         self._known: dict[str, frozenset[Verdict]] = {}
 
     def outcomes(self, chain: Chain, depth: int = 0) -> frozenset[Verdict]:
-        """What may happen to the connections in a chain; RETURN if they may continue after it. After too many steps
-        they count as accepted."""
+        """Returns what may happen to the connections in a chain; RETURN if they may continue after it. After too many
+        steps they count as accepted."""
         found: set[Verdict] = set()
         for rule in self._rules.rules_towards(chain, self._links[1]):
             if not self._rules.step():
@@ -286,7 +286,7 @@ class _ForwardTraversal:
         return frozenset({*found, Verdict.RETURN if self._rules.step(0) else Verdict.ACCEPT})
 
     def _ends(self, rule: Rule, depth: int) -> frozenset[Verdict]:
-        """What may happen to connections that a rule matches; includes NONE if they may reach the next rule."""
+        """Returns what may happen to connections that a rule matches; includes NONE if they may reach the next rule."""
         if rule.verdict not in {Verdict.JUMP, Verdict.GOTO}:
             return frozenset({Verdict.NONE if rule.verdict is Verdict.TRANSLATE else rule.verdict})
         if rule.target not in self._known:

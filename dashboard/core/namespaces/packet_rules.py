@@ -1,6 +1,6 @@
-"""Rules of the packet filter as values, independent of the names of chains.
+"""The rules of the packet filter as values, the same for iptables and nftables.
 
-``core.namespaces.iptables`` and ``core.namespaces.nftables`` parse listings into these values.
+``core.namespaces.iptables`` and ``core.namespaces.nftables`` parse listings into them.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MAX_RANGE = 1024
 
 
 class Verdict(StrEnum):
-    """What a rule does with a packet that matches; after ``NONE`` the next rule is evaluated."""
+    """What a rule does with a packet that matches. After ``NONE``, the next rule is evaluated."""
 
     NONE = "none"
     ACCEPT = "accept"
@@ -30,24 +30,27 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NameMatch:
-    """A condition on the name of an interface; a final ``+`` or ``*`` matches any suffix."""
+    """A condition on the name of an interface. A final ``+`` or ``*`` in ``name`` matches any suffix. If ``negated`` is
+    true, all other names match."""
 
     name: str
     negated: bool = False
 
     def matches(self, name: str) -> bool:
-        """Whether the interface ``name`` matches; an empty name stands for no interface."""
+        """Whether the interface ``name`` meets the condition. An empty name means that the packet has no such
+        interface."""
         same = name.startswith(self.name[:-1]) if self.name.endswith(("+", "*")) else name == self.name
         return same is not self.negated
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. All its conditions must match; ``unknown`` has the text of those that are not evaluated.
+    """A rule of the packet filter. All its conditions must match; ``unknown`` has the text of conditions that Netmodes
+    does not evaluate.
 
-    Empty ``protocols`` and ``destinations`` match all; ``ports`` are destination ports, None for all. ``new`` is False
-    if only packets of established connections match. ``target`` is a chain, ``to_address`` and ``to_port`` are the new
-    destination; port 0 keeps the port.
+    Empty ``protocols`` and ``destinations`` match all; ``ports`` are destination ports, None for all. ``new`` is false
+    if only packets of established connections match. ``target`` is the chain of a jump. ``to_address`` and ``to_port``
+    are the new destination of a translation; port 0 keeps the port.
     """
 
     verdict: Verdict
@@ -65,7 +68,7 @@ class Rule:
     to_port: int = 0
 
     def passes(self, incoming: str, outgoing: str) -> bool:
-        """Whether the first packet of a connection between these interfaces may match."""
+        """Whether the first packet of a connection may match, by the interfaces on which it arrives and leaves."""
         return (
             self.new
             and all(match.matches(incoming) for match in self.incoming)
@@ -75,8 +78,8 @@ class Rule:
 
 @dataclass
 class Chain:
-    """The rules of a chain. ``kind`` and ``hook`` are empty for a chain that is reached only by a jump from another
-    one."""
+    """The rules of a chain. ``kind`` and ``hook`` are empty for a chain that packets enter only by a jump from another
+    chain."""
 
     rules: list[Rule] = field(default_factory=list)
     kind: str = ""
@@ -87,7 +90,7 @@ class Chain:
     @cached_property
     def _own(self) -> tuple[list[tuple[int, Rule]], dict[int, list[tuple[int, Rule]]]]:
         """The rules that may match packets from the machine's own programs to its own addresses: those for all ports,
-        and those for each port. Such packets have no input interface and leave through lo."""
+        and those for each port, with their positions. These packets have no input interface and leave through lo."""
         general: list[tuple[int, Rule]] = []
         by_port: dict[int, list[tuple[int, Rule]]] = {}
         for number, rule in enumerate(self.rules):
@@ -98,7 +101,8 @@ class Chain:
         return general, by_port
 
     def own_rules(self, family: Family, protocol: Protocol, port: int) -> Iterator[Rule]:
-        """The rules for packets from the machine's own programs to one of its ports, in order."""
+        """Yields the rules for packets from the machine's own programs to one of its ports, in the order of the
+        chain."""
         general, by_port = self._own
         for _, rule in merge(general, by_port.get(port, ()), key=lambda pair: pair[0]):
             if family in rule.families and (not rule.protocols or protocol in rule.protocols):
@@ -107,12 +111,12 @@ class Chain:
 
 @dataclass
 class Table:
-    """The chains of a table by name, and the families whose packets pass them."""
+    """The chains of a table by name. ``families`` are those whose packets pass the table."""
 
     families: tuple[Family, ...]
     chains: dict[str, Chain] = field(default_factory=dict)
 
     def base_chains(self, kind: str, hook: str) -> list[Chain]:
-        """The chains that packets enter at a hook, in the order of their priorities."""
+        """Returns the chains that packets enter at this hook, in the order of their priorities."""
         chains = (chain for chain in self.chains.values() if (chain.kind, chain.hook) == (kind, hook))
         return sorted(chains, key=lambda chain: chain.priority)

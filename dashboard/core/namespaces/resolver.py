@@ -1,4 +1,4 @@
-"""resolv.conf: its contents, its origin, and how a name is looked up with it.
+"""Parses resolv.conf, finds its origin, and plans how a name is looked up with it.
 
 Sources: resolv.conf(5), resolver(3); Moby ``daemon/container_operations_unix.go`` and
 ``libnetwork/internal/resolvconf`` for what Docker writes into a container.
@@ -30,8 +30,8 @@ _MAX_NDOTS = 15
 
 
 def parse_resolv_conf(text: str, origin: Origin = Origin.OTHER) -> Resolver:
-    """Parse the file like resolver(3): a keyword starts its line, ``;`` and ``#`` start comments, the last of
-    ``domain`` and ``search`` wins, options accumulate, a server that is not an address is ignored. Up to 64 servers are
+    """Parses the file as resolver(3) does. A keyword starts its line, and ``;`` and ``#`` start comments. The last of
+    ``domain`` and ``search`` wins; options accumulate. A server that is not an address is ignored. Up to 64 servers are
     kept, although only the first three are ever queried."""
     servers: list[str] = []
     search: tuple[str, ...] = ()
@@ -62,7 +62,7 @@ def _without_comment(fields: list[str]) -> list[str]:
 
 
 def is_loopback(server: str) -> bool:
-    """Whether a server has a loopback address."""
+    """Whether the text is a loopback address."""
     try:
         return ipaddress.ip_address(server).is_loopback
     except ValueError:
@@ -76,11 +76,12 @@ def classify(
     given_dns: Sequence[str] = (),
     upstream: Resolver | None = None,
 ) -> Origin:
-    """The origin of a column's resolv.conf, determined from its servers.
+    """Returns the origin of a column's resolv.conf, derived from its servers.
 
-    ``mode`` None is the machine itself. For a ``container`` arm pass the mode of the arm whose namespace (and file) it
-    shares, if known. ``upstream`` is the content of ``/run/systemd/resolve/resolv.conf`` on a machine whose own file
-    names only 127.0.0.53: Docker starts from that file on the default bridge and in mode none.
+    ``mode`` is the mode of the column, None for the machine itself. For an arm in mode ``container``, pass the mode of
+    the arm whose namespace and file it shares, if it is known. ``given_dns`` are the servers of ``--dns``. ``upstream``
+    is the content of ``/run/systemd/resolve/resolv.conf`` on a machine whose own file names only 127.0.0.53: Docker
+    starts from it on the default bridge and in mode none.
     """
     if mode is None:
         return Origin.MACHINE
@@ -104,7 +105,8 @@ def classify(
 
 
 def _docker_source(machine: Resolver, upstream: Resolver | None) -> Resolver:
-    """The file that Docker reads: systemd-resolved's list if the machine's file names only its stub."""
+    """Returns the file from which Docker starts: ``upstream`` if the machine's own file names only systemd-resolved's
+    stub."""
     return upstream if upstream is not None and machine.nameservers == ("127.0.0.53",) else machine
 
 
@@ -120,8 +122,8 @@ def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
-    """How a name is looked up. ``answers`` are known without a query, with ``from_hosts`` from the hosts file;
-    otherwise the ``candidates`` are queried at ``servers``. All are in order."""
+    """How a name is looked up. ``answers`` are known without a query; with ``from_hosts`` they are from the hosts file.
+    Without answers, the ``candidates`` are queried at the ``servers``, both in this order."""
 
     answers: tuple[str, ...] = ()
     from_hosts: bool = False
@@ -130,9 +132,12 @@ class LookupPlan:
 
 
 def lookup_plan(name: str, hosts: Sequence[HostsEntry], resolver: Resolver) -> LookupPlan:
-    """How the C library looks up a name: an address is its own answer, the hosts file comes first, then DNS with the
-    search list. A name with at least ``ndots`` dots is tried unmodified before the search list, other names after it; a
-    trailing dot disables the search list. Without a server, 127.0.0.1 is queried."""
+    """Returns how the C library looks up a name. An address is its own answer. Otherwise the hosts file is read first,
+    then DNS is queried with the search list.
+
+    A name with at least ``ndots`` dots is queried unmodified before the search list, other names after it. A trailing
+    dot disables the search list. Without a server, 127.0.0.1 is queried.
+    """
     name = name.strip()
     if is_address(name):
         return LookupPlan(answers=(name,))
@@ -156,7 +161,7 @@ def _candidates(name: str, resolver: Resolver) -> tuple[str, ...]:
 
 
 def _ndots(resolver: Resolver) -> int:
-    """The last ``ndots:N`` of the options, 1 by default, at most 15."""
+    """Returns the value of the last option ``ndots:N``, at most 15; by default 1."""
     ndots = 1
     for option in resolver.options:
         key, _, value = option.partition(":")

@@ -1,8 +1,7 @@
-"""The state of one column: everything observed at one instant.
+"""The state of one column: everything that was observed of it at one instant.
 
-Every collection is a tuple in canonical order (``sorted_state``), so that equal observations are equal values and a
-difference can be replayed exactly.
-Sources: rtnetlink(7), sock_diag(7), resolv.conf(5), namespaces(7).
+Collections are in canonical order (see ``sorted_state``), so equal observations are equal values, and a difference can
+be replayed exactly. Sources: rtnetlink(7), sock_diag(7), resolv.conf(5), namespaces(7).
 """
 
 from collections.abc import Iterable
@@ -13,21 +12,21 @@ from msgspec import UNSET, UnsetType
 
 
 class Family(StrEnum):
-    """Address families, named as iproute2 prints them."""
+    """An address family, named as in iproute2."""
 
     INET = "inet"
     INET6 = "inet6"
 
 
 class Protocol(StrEnum):
-    """Transport protocols of a listener."""
+    """The transport protocol of a listener."""
 
     TCP = "tcp"
     UDP = "udp"
 
 
 class Origin(StrEnum):
-    """The origin of a column's resolv.conf."""
+    """Where the contents of a column's resolv.conf come from."""
 
     MACHINE = "machine"  # the machine's own file
     COPY = "copy"  # host mode: a copy of the machine's, loopback servers included
@@ -43,7 +42,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address of an interface; ``prefix`` in bits, ``scope`` as iproute2 names it."""
+    """An address of an interface. ``prefix`` is in bits, ``scope`` is named as in iproute2."""
 
     address: str
     prefix: int
@@ -53,12 +52,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback``/``physical`` if the kernel reports none.
+    """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback`` or ``physical`` if the kernel reports none.
 
-    ``peer`` is the peer's interface index in *its* namespace for veth (IFLA_LINK), as text ``"if7"``, or the lower
-    link's name for vlan, macvlan and ipvlan; ``master`` is the bridge's name. ``peer_netns`` is the inode of the
-    namespace that has the link with that index (IFLA_LINK_NETNSID), 0 if that is neither the link's own namespace nor
-    the Engine's; unset, and not serialised, if it is unknown, as in older reports.
+    For a veth interface, ``peer`` is the index of the other end in the namespace of that end (IFLA_LINK), as text:
+    ``if7``. For vlan, macvlan and ipvlan, it is the name of the link below, or its index in that form if it is in
+    another namespace. ``master`` is the name of the bridge.
+
+    ``peer_netns`` is the inode of the namespace that has the link with that index (IFLA_LINK_NETNSID). It is 0 if that
+    is neither the link's own namespace nor the Engine's. It is UNSET, and not serialised, if it is unknown, as in
+    reports of older versions.
     """
 
     name: str
@@ -75,7 +77,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One unicast route of the main table. ``destination`` is CIDR or ``default``."""
+    """A unicast route of the main table. ``destination`` is in CIDR notation, or ``default``."""
 
     family: Family
     destination: str
@@ -89,10 +91,9 @@ class Route:
 class Listener:
     """A TCP socket in LISTEN, or an unconnected UDP socket.
 
-    ``v6only`` is None for IPv4; False means that the socket also accepts IPv4 (ss prints ``*``).
-    ``pid`` is the pid on the machine; None if no process was found.
-    ``container`` is the full container id of the owner, None for a process of the machine.
-    ``interface`` is the name of the device that the socket is bound to, if any.
+    ``v6only`` is None for IPv4; False means that the socket also accepts IPv4 (ss prints ``*``). ``pid`` is the pid on
+    the machine, None if no process was found. ``container`` is the full id of the container that owns the socket, None
+    for a process of the machine. ``interface`` is the name of the device to which the socket is bound, if any.
     """
 
     protocol: Protocol
@@ -108,7 +109,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """A parsed resolv.conf with its origin."""
+    """The contents of resolv.conf, and their origin."""
 
     nameservers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
@@ -118,7 +119,7 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True)
 class HostsEntry:
-    """One line of /etc/hosts."""
+    """A line of the hosts file."""
 
     address: str
     names: tuple[str, ...]
@@ -128,9 +129,10 @@ class HostsEntry:
 class Lookup:
     """The lookup of one name from inside a column.
 
-    ``server`` is the name server's address, or ``hosts file``; ``time_us`` is None if nothing was sent. ``outcome`` is
-    ``answer``, ``no such name``, ``no address``, ``no answer`` or ``refused`` (or another DNS response code in lower
-    case)."""
+    ``server`` is the address of the name server, or ``hosts file``. ``time_us`` is None if no query was sent.
+    ``outcome`` is ``answer``, ``no such name``, ``no address``, ``no answer`` or ``refused`` (or another DNS response
+    code in lower case).
+    """
 
     name: str
     outcome: str
@@ -143,9 +145,9 @@ class Lookup:
 class Translation:
     """A nat rule that replaces the destination of packets that the namespace's own programs send to ``port``.
 
-    ``address`` is the destination that the rule requires, an address or CIDR, empty for every address of the namespace;
-    destinations in ``excluded`` (CIDR) are not translated. ``condition`` is the part of the rule that Netmodes does not
-    evaluate, empty for none.
+    ``address`` is the destination that the rule requires, an address or network; empty for every address of the
+    namespace. Destinations in ``excluded`` (CIDR) are not translated. ``condition`` is the part of the rule that
+    Netmodes does not evaluate; it may be empty.
     """
 
     protocol: Protocol
@@ -160,7 +162,7 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class IsolatedBridge:
-    """A bridge on which filter rules drop packets from one attached link to another."""
+    """A bridge on which filter rules drop packets between the attached links."""
 
     family: Family
     name: str
@@ -168,8 +170,8 @@ class IsolatedBridge:
 
 @dataclass(frozen=True, slots=True)
 class ClosedBridge:
-    """A bridge to which filter rules drop connections from other links, except to published ports. Connections from the
-    links in ``open_from``, named as in the rules, may be accepted."""
+    """A bridge to which filter rules drop connections from other links, except to published ports. ``open_from`` are
+    the links, named as in the rules, whose connections may be accepted."""
 
     family: Family
     name: str
@@ -187,7 +189,7 @@ class DirectDrop:
 
 @dataclass(frozen=True, slots=True)
 class UnreadRules:
-    """Why the rules for a family could not be read."""
+    """The reason why the rules of a family could not be read."""
 
     family: Family
     reason: str
@@ -207,19 +209,20 @@ class FirewallRules:
     closed_bridges: tuple[ClosedBridge, ...] = ()
 
     def why_unread(self, family: Family) -> str:
-        """Why the rules for ``family`` are not known; empty if they are."""
+        """Returns why the rules of the family are not known; empty if they are known."""
         return next((one.reason for one in self.unread if one.family == family), "")
 
     def isolates(self, bridge: str, family: Family) -> bool:
-        """Whether filter rules drop what one link on ``bridge`` sends to another."""
+        """Whether filter rules drop packets from one link on the bridge to another."""
         return IsolatedBridge(family, bridge) in self.isolated_bridges
 
 
 @dataclass(frozen=True, slots=True)
 class NamespaceState:
-    """Everything observed of one column at one instant. Inodes are those of /proc/PID/ns.
+    """Everything that was observed of one column at one instant. ``netns`` and ``namespaces`` are inodes of
+    /proc/PID/ns.
 
-    ``firewall`` is read for the machine only; UNSET for other columns and in records of older versions.
+    ``firewall`` is read for the machine only; it is UNSET for other columns and in records of older versions.
     """
 
     netns: int
@@ -240,17 +243,17 @@ def _text(value: str | None) -> str:
 
 
 def interface_key(item: Interface) -> tuple[int, str]:
-    """The identity of a link within its namespace."""
+    """Returns what identifies a link within its namespace."""
     return (item.index, item.name)
 
 
 def address_key(item: Address) -> tuple[str, str, int]:
-    """The identity of an address on its link."""
+    """Returns what identifies an address on its link."""
     return (item.family, item.address, item.prefix)
 
 
 def route_key(item: Route) -> tuple[str, str, str, str, int, str]:
-    """The identity of a route within its table."""
+    """Returns what identifies a route within its table."""
     return (
         item.family,
         item.destination,
@@ -262,7 +265,8 @@ def route_key(item: Route) -> tuple[str, str, str, str, int, str]:
 
 
 def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
-    """The identity of a listener: several sockets may share one address (SO_REUSEPORT)."""
+    """Returns what identifies the socket of a listener. It includes the pid, because several sockets may share one
+    address (SO_REUSEPORT)."""
     return (
         item.protocol,
         item.port,
@@ -275,13 +279,13 @@ def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
 
 
 def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int, str], str, str]:
-    """The sort key of listeners, independent of which socket was seen first: equal sockets are ordered by their
-    owners."""
+    """Returns the sort key of a listener. Sockets with the same identity are sorted by their owners, so the order does
+    not depend on which was seen first."""
     return (listener_key(item), _text(item.process), _text(item.container))
 
 
 def sorted_interfaces(items: Iterable[Interface]) -> tuple[Interface, ...]:
-    """Links and their addresses in canonical order, without duplicates."""
+    """Returns the links and their addresses in canonical order, without duplicates."""
     return tuple(
         replace(item, addresses=tuple(sorted(dict.fromkeys(item.addresses), key=address_key)))
         for item in sorted(dict.fromkeys(items), key=interface_key)
@@ -289,22 +293,22 @@ def sorted_interfaces(items: Iterable[Interface]) -> tuple[Interface, ...]:
 
 
 def sorted_routes(items: Iterable[Route]) -> tuple[Route, ...]:
-    """Routes in canonical order, without duplicates."""
+    """Returns the routes in canonical order, without duplicates."""
     return tuple(sorted(dict.fromkeys(items), key=route_key))
 
 
 def sorted_listeners(items: Iterable[Listener]) -> tuple[Listener, ...]:
-    """Listeners in canonical order, without duplicates."""
+    """Returns the listeners in canonical order, without duplicates."""
     return tuple(sorted(dict.fromkeys(items), key=_listener_order))
 
 
 def sorted_rules[T: (Translation, DirectDrop)](items: Iterable[T]) -> tuple[T, ...]:
-    """Rules in canonical order, without duplicates."""
+    """Returns the rules in canonical order, without duplicates."""
     return tuple(sorted(dict.fromkeys(items), key=astuple))
 
 
 def sorted_state(state: NamespaceState) -> NamespaceState:
-    """The state in canonical order, without duplicates."""
+    """Returns the state with its collections in canonical order, without duplicates."""
     rules = state.firewall
     if not isinstance(rules, UnsetType):
         drops = sorted_rules(rules.direct_drops)

@@ -1,4 +1,4 @@
-"""What is visible of an engine's machine, and what its network stack is called."""
+"""Texts about what is visible of an engine's machine, and the titles of the machine's column."""
 
 import re
 
@@ -13,10 +13,10 @@ _MACHINE = re.compile(r"\b(on |of |in )?(?:t|(T))h(?:e|is) machine('s)?( itself)
 
 
 def explain_invisible(endpoint: str, *, desktop: bool, local: bool) -> str:
-    """Why the engine's machine is not visible, as a clause; empty if the engine is a process of this machine
-    (``local``).
+    """Returns a clause on why the network stacks of the engine's machine are not visible; empty if they are.
+    ``desktop``: the engine is Docker Desktop. ``local``: the engine is a process of this machine.
 
-    An engine that is reached over TCP may run on this machine, but TCP does not name its process.
+    An engine that is reached over TCP may run on this machine, but TCP does not identify its process.
     """
     if desktop:
         return "the engine runs in the virtual machine of Docker Desktop"
@@ -31,12 +31,14 @@ def explain_invisible(endpoint: str, *, desktop: bool, local: bool) -> str:
 
 
 def invisible_notice(reason: str) -> str:
-    """The notice of an experiment on an engine whose network stacks are not visible; empty without a reason."""
+    """Returns the notice of an experiment on an engine whose network stacks are not visible. ``reason`` is the clause
+    of ``explain_invisible``; if it is empty, so is the notice."""
     return f"This page shows only what the Engine's API reports: {reason}." if reason else ""
 
 
 def rootless_notice(network_driver: str, port_driver: str) -> str:
-    """The notice of an experiment on a rootless Docker Engine; the drivers are RootlessKit's, empty if unknown."""
+    """Returns the notice of an experiment on a rootless Docker Engine. The drivers are those of RootlessKit, empty if
+    unknown."""
     network = f" ({network_driver})" if network_driver else ""
     notice = f"The engine is rootless: {ROOTLESS_TITLE}{network} takes the place of the machine."
     holder = {"builtin": "RootlessKit", "slirp4netns": "slirp4netns"}.get(port_driver)
@@ -48,7 +50,8 @@ def rootless_notice(network_driver: str, port_driver: str) -> str:
 
 
 def name_machine(text: str, title: str) -> str:
-    """The sentence; if the machine's column has the title of RootlessKit's namespace, that replaces “the machine”."""
+    """Returns the sentence. If the title of the machine's column is RootlessKit's namespace, that title replaces “the
+    machine”."""
     return _MACHINE.sub(_rootless_words, text) if title == ROOTLESS_TITLE else text
 
 
@@ -60,5 +63,5 @@ def _rootless_words(match: re.Match[str]) -> str:
 
 
 def not_visible(reason: str) -> str:
-    """The text for a value that cannot be read."""
+    """Returns the text that a cell shows for a value that cannot be read."""
     return f"not visible: {reason}"

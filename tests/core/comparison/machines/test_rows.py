@@ -32,7 +32,7 @@ def test_equal_numbers_of_two_machines_are_different_stacks() -> None:
     assert row.cells["machine"] == row.cells["machine@2"]
     assert row.normalised["machine"] != row.normalised["machine@2"]
     assert row.relation is Relation.DIFFERS
-    assert "on its machine only" in row.why
+    assert "on its own machine only" in row.why
 
 
 def test_a_row_with_equal_cells_on_both_machines_is_the_same() -> None:
