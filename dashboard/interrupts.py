@@ -2,8 +2,8 @@
 command started is removed, one sentence is printed, and the exit status is 128 plus the signal's number.
 
 Before a command has created anything, a signal ends the process at once: an exception in the middle of imports would be
-printed with a traceback, or lost in a callback. This module needs only the standard library. It imports asyncio when it
-uses it, because that import takes longer than all others before the first signal is handled.
+printed with a traceback, or lost in a callback. This module needs only the standard library. It imports asyncio only
+where it uses it, because importing asyncio takes longer than all other imports before the first signal is handled.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 def end_at_once() -> None:
-    """Sets handlers with which a signal prints the sentence and ends the process. A signal that is ignored, such as
+    """Sets handlers with which a signal prints ``SENTENCE`` and ends the process. A signal that is ignored, such as
     SIGHUP under nohup(1), stays ignored."""
     _handled[:] = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     for number in _handled:
@@ -62,7 +62,7 @@ def raise_interrupts() -> None:
 
 def ignore() -> None:
     """Ignores signals from now on. For a process that has removed everything and is about to end: Python would reset
-    any other handler to the default meanwhile."""
+    any other handler to the default while the process ends."""
     for number in _handled:
         signal.signal(number, signal.SIG_IGN)
 
@@ -133,8 +133,9 @@ def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def uninterrupted[T](work: Coroutine[Any, Any, T]) -> T:
-    """Waits for the end of ``work``, even if the caller is cancelled; then raises CancelledError. For cleanup, and for
-    threads that create something, because a cancellation does not stop a thread."""
+    """Waits for the end of ``work`` and returns its result. If the caller is cancelled meanwhile, CancelledError is
+    raised only after the end of ``work``. For cleanup, and for threads that create something, because a cancellation
+    does not stop a thread."""
     import asyncio
 
     task = asyncio.ensure_future(work)

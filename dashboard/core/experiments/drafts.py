@@ -246,8 +246,8 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 def parse_draft(data: Mapping[str, Any]) -> Draft:
     """Parses an experiment from plain data. Unknown fields and wrong types become problems, never exceptions.
 
-    ``modes`` names an arm without options for each mode, on each of ``machines`` if there are any. The arms in
-    ``arms``, mappings of ``ARM_FIELDS``, follow. ``image``, ``port`` and ``publish`` are the defaults of all arms.
+    ``modes`` are launched with the default options, on each of ``machines`` if any are given. ``arms``, mappings of
+    ``ARM_FIELDS``, follow them. ``image``, ``port`` and ``publish`` are the defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")

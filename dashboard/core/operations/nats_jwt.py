@@ -60,7 +60,8 @@ def parse_request(data: bytes) -> AuthRequest:
 def admission(
     request: AuthRequest, issuer: str, sign: Sign, now: int, publish: Sequence[str], subscribe: Sequence[str]
 ) -> bytes:
-    """Returns the reply that admits a connection, with permissions for these subjects."""
+    """Returns the reply that admits a connection. It may publish to the subjects ``publish`` and subscribe to those in
+    ``subscribe``. ``issuer`` is the name of the public key, ``sign`` signs with the private key."""
     user = {
         "sub": request.subject,
         "aud": ACCOUNT,

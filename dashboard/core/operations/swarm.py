@@ -1,5 +1,5 @@
-"""The swarm that machines of an installation form: which machines can join, at which addresses, and what is refused. No
-clock is read.
+"""The swarm of machines of an installation: which machines can join, at which addresses, and what is refused. No clock
+is read.
 
 Every member is a manager, because only a manager creates overlay networks. Netmodes does not change a swarm that it did
 not form.

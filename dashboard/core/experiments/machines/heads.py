@@ -40,9 +40,9 @@ def merge_phases(phases: Iterable[Phase]) -> Phase:
 
 
 def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead]) -> ExperimentHead:
-    """Returns the head of the whole experiment. ``heads`` are those of its parts by machine; a part is waiting until
-    its lab has recorded something. ``experiment`` is the head before anything runs: it has the name and the time of
-    creation."""
+    """Returns the head of the whole experiment. ``heads`` are the heads of its parts by the name of the machine; a part
+    is waiting until its lab has recorded something. ``experiment`` is the head before anything runs: it has the name
+    and the time of creation."""
     if not heads:
         return experiment
     known = [head for head in heads.values() if head.round]
