@@ -158,8 +158,8 @@ def engine_kind(version: object) -> EngineKind:
 
 
 def podman_programs(answer: object) -> tuple[str, ...]:
-    """Returns the programs that Podman uses for networks, from the answer to ``GET /libpod/info``. Each is its name,
-    with the version if Podman reports one (``netavark 1.14.0``)."""
+    """Returns the programs that Podman uses for networks, from the answer to ``GET /libpod/info``: their names, with
+    the version if Podman reports one (``netavark 1.14.0``)."""
     host = mapping(mapping(answer).get("host"))
     backend = mapping(host.get("networkBackendInfo"))
     versions = (text(backend.get("version"), 64), text(mapping(backend.get("dns")).get("version"), 64))

@@ -58,8 +58,8 @@ class Client(docker.APIClient):
         sdk._raise_for_status(answer)
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Prepares the request without the proxies, certificates and .netrc of the environment. This also applies to
-        the first request, which the constructor sends."""
+        """Prepares the request. Ignores the proxies, certificates and .netrc of the environment, also for the first
+        request, which the constructor sends."""
         self.trust_env = False
         return super().prepare_request(request)
 
@@ -108,8 +108,8 @@ class DockerConnection:
     """A connection to the engine at ``endpoint``. It sends nothing before the first call.
 
     ``call`` uses the threads of this object, and ends within ``timeout_s`` with a result, EngineError or
-    EngineUnreachable. If the connection fails, ``describe_loss`` returns the message of the error. If it is None, the
-    message is the advice for an engine that runs as a service.
+    EngineUnreachable. ``describe_loss`` returns the message of the error after the connection has failed. Without this
+    function, the message is the advice for an engine that runs as a service.
     """
 
     def __init__(self, endpoint: str, timeout_s: float, describe_loss: Callable[[], str] | None) -> None:

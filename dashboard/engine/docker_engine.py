@@ -57,9 +57,9 @@ class DockerEngine:
     """``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
 
     Nothing is sent before the first call. Every call runs in one of this object's threads and ends within ``timeout_s``
-    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable. If the connection fails,
-    ``describe_loss`` returns the message of the error. If it is None, the message is the advice for an engine that runs
-    as a service.
+    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable. ``describe_loss`` returns the
+    message of the error after the connection has failed. Without this function, the message is the advice for an engine
+    that runs as a service.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class DockerEngine:
 
     async def start_container(self, container: str, deadline_s: float | None = None) -> None:
         """Starts a container within ``deadline_s`` (default: ``timeout_s``). Raises EngineError with Docker's message
-        if it refuses."""
+        if the Engine refuses."""
         limit = self._connection.timeout_s if deadline_s is None else deadline_s
         await self._connection.call(lambda client: client.start_within(container, limit), deadline_s=limit)
 
@@ -267,7 +267,7 @@ class DockerEngine:
 
     async def connect_network(self, network: str, container: str) -> None:
         """Connects a container to a network (``docker network connect``). Raises EngineError with Docker's message if
-        it refuses."""
+        the Engine refuses."""
         await self._connection.call(lambda client: client.connect_container_to_network(container, network))
 
     async def remove_network(self, network: str) -> None:

@@ -18,8 +18,7 @@ WAITING_LIMIT = 10_000
 
 
 class OpenStream(Protocol):
-    """A connected event stream. ``chunks`` blocks its thread while it waits for data; ``shutdown``, called from another
-    thread, ends that."""
+    """A connected event stream. ``chunks`` blocks while it waits for data, until another thread calls ``shutdown``."""
 
     def chunks(self) -> Iterator[bytes]:
         """Yields the received bytes until the stream ends. Raises EngineError if the connection breaks."""

@@ -52,7 +52,7 @@ class LabImageUnavailableError(Exception):
 
 @cache
 def recipe() -> str:
-    """Returns twelve hexadecimal digits that change with everything in the image except the versions of packages."""
+    """Returns a digest (twelve hexadecimal digits) of all that determines the image, except package versions."""
     digest = hashlib.sha256("\n".join((platform.machine(), WANTED.pattern, *SEEDS, *CHANGES, FORMAT)).encode())
     for path in sorted(one for one in ROOT.rglob("*") if one.is_file()):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())

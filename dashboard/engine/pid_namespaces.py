@@ -57,8 +57,8 @@ def _search(pid: int, space: int) -> int:
 
 
 def _is_at(folder: Path, levels: int, space: int) -> bool:
-    """Returns whether ``space`` is the inode of a certain ancestor of a process's pid namespace: the one ``levels``
-    levels above it. ``folder`` is the process's folder in /proc."""
+    """Returns whether the pid namespace ``levels`` levels above that of a process has the inode ``space``. ``folder``
+    is the process's folder in /proc."""
     descriptor = os.open(folder / "ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         for _ in range(levels):

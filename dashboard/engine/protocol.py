@@ -192,8 +192,8 @@ class Engine(Protocol):
         """Creates a container. ``config`` is the body of ``POST /containers/create``."""
 
     async def start_container(self, container: str, deadline_s: float | None = None) -> None:
-        """Starts a container. Raises refusals that occur only at start, such as a port in use or a sysctl.
-        ``deadline_s`` replaces the default deadline."""
+        """Starts a container within ``deadline_s`` (default: the deadline of all calls). Raises EngineError also for
+        refusals that occur only at the start, such as a port in use or a sysctl."""
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """Returns the current facts of a container. Raises EngineError with status 404 if it does not exist."""
@@ -226,7 +226,7 @@ class Engine(Protocol):
 
     async def connect_network(self, network: str, container: str) -> None:
         """Connects a container to a network (``docker network connect``). Raises EngineError with Docker's message if
-        it refuses."""
+        the Engine refuses."""
 
     async def remove_network(self, network: str) -> None:
         """Removes a network. No error if it does not exist."""

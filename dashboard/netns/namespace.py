@@ -23,7 +23,7 @@ _NS_GET_NSTYPE = 0xB703
 
 
 class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
-    """The process or the namespace does not exist."""
+    """The process or the namespace does not exist, or the ``Namespace`` object has been closed."""
 
 
 @contextmanager

@@ -59,7 +59,7 @@ class RuleTrace:
     def read(self) -> tuple[RuleStep, ...]:
         """Returns the new steps of the traced packets: the rules and policies that they reached. The kernel reports the
         headers of a packet only once, with the rule that marks it. This rule is not a step, but its source address is
-        added to the others."""
+        added to the steps of the packet."""
         steps: list[RuleStep] = []
         sources: dict[int, str] = {}
         while True:

@@ -128,8 +128,8 @@ def _capability(path: Path) -> bytes:
 
 
 def _owned_by(capability: bytes, root: int) -> bytes:
-    """Returns the file capabilities ``capability``, changed to be valid in user namespaces whose root has the id
-    ``root`` on the machine (linux/capability.h, vfs_ns_cap_data). Revision 3 contains this id; revision 2 is for the
+    """Returns the file capabilities ``capability``, changed to be valid in user namespaces whose root is the user
+    ``root`` of the machine (linux/capability.h, vfs_ns_cap_data). Revision 3 contains this id; revision 2 is for the
     machine's root."""
     magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
     revision = 0x03000000 if root else 0x02000000

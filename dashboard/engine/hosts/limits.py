@@ -71,9 +71,9 @@ class DelegatedCgroups:
 
 
 def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS) -> DelegatedCgroups:
-    """Creates the cgroups of a host in a user namespace. ``owner`` is the id on the machine of the host's root. The
-    host may create cgroups and move processes below ``containers``; only the machine's root may change the limits of
-    ``containers`` and above.
+    """Creates the cgroups of a host in a user namespace. ``owner`` is the user id of the host's root on the machine.
+    The host may create cgroups and move processes below ``containers``; only the machine's root may change the limits
+    of ``containers`` and above.
 
     The host has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd
     reads statistics only if all are mounted. Raises OSError if a limit of a controller that the machine has cannot be
@@ -161,9 +161,9 @@ def _delegate(folder: Path) -> None:
 
 
 def _write_limit(controller: str, place: Path, value: str) -> None:
-    """Writes ``value`` to the file ``place``. ``controller`` is empty in the unified hierarchy. There the file is
-    missing if the parent cgroup delegates nothing because it contains processes, which raises OSError.
-    ``memory.swap.max`` is also missing if the kernel does not account for swap, which is ignored."""
+    """Writes ``value`` to the file ``place``. ``controller`` is empty in the unified hierarchy: there, raises OSError
+    if the file is missing, because a parent cgroup that contains processes delegates nothing. A missing
+    ``memory.swap.max`` is ignored: the kernel may not account for swap."""
     if place.exists():
         place.write_text(value)
     elif not controller and place.name != "memory.swap.max":

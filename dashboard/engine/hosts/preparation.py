@@ -103,7 +103,7 @@ def prepare(
 
 
 def _disk_size_mb(host: PrivateHost) -> int:
-    """The size of the host's disk; 0 if it gets none."""
+    """Returns the size of the host's disk in MB; 0 if the host gets no disk of its own."""
     megabytes = disk.size_mb() if host.owner else 0
     if megabytes and (refusal := disk.probe(host.folder.parent.parent)):
         log.warning("the disk of the private host %s has no limit: %s", host.id, refusal)
@@ -166,8 +166,8 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
 
 
 def create_cgroups(host: PrivateHost, limits: HostLimits | None) -> None:
-    """Creates the host's cgroups, and the files from which its start script reads their paths and the limits that it
-    sets."""
+    """Creates the host's cgroups. Writes their paths, and the limits that cannot be set yet, to files for the host's
+    start script."""
     if limits is not None and (missing := missing_controllers()):
         log.warning(
             "the private host %s has no limits of %s: cgroup controllers are missing", host.id, ", ".join(missing)

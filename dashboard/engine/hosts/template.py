@@ -49,9 +49,9 @@ class HostTemplate:
         shutil.copytree(self.folder, data, symlinks=True, ignore=ignore)
 
     def disk_image(self, megabytes: int) -> Path:
-        """A disk of this size with the content of ``copy_to``, which hosts copy; created by the first call.
+        """Returns a disk of this size with the content of ``copy_to``, which hosts copy. The first call creates it.
 
-        Its files belong to root of this machine; the first start of a host gives them to the host
+        The files on it belong to root of this machine; the first start of a host gives them to the host
         (``user_namespace.boot``). Blocks. Raises OSError.
         """
         image = self.folder.with_suffix(".disk")

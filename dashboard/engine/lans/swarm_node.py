@@ -125,9 +125,9 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
 
 
 def keeps_port(pid: int) -> bool:
-    """Returns whether the dockerd with this pid listens on the port for overlay networks. If its engine is in no swarm,
-    it has kept the port of its former swarm. It cannot use the overlay networks of another swarm until it is restarted.
-    Blocks."""
+    """Returns whether the dockerd with this pid listens on the port for overlay networks. If it does so although its
+    engine is in no swarm, it has kept the port of its former swarm. Then it cannot use the overlay networks of another
+    swarm until it is restarted. Blocks."""
     process = Path(f"/proc/{pid}")
     try:
         listening = {f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _listening(process / "net" / table)}

@@ -11,8 +11,8 @@ import urllib3.util.ssl_
 class TlsAdapter(requests.adapters.HTTPAdapter):
     """The adapter of ``requests`` for engines over TLS.
 
-    Since Python 3.13 certificates are checked strictly (VERIFY_X509_STRICT), which refuses a CA certificate without
-    the key usage extension. Everything else is checked as usual.
+    Since Python 3.13 certificates are checked strictly (VERIFY_X509_STRICT), which refuses a CA certificate without the
+    key usage extension. This adapter turns off only the strict check.
     """
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:

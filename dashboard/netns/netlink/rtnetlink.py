@@ -1,7 +1,7 @@
 """Decodes rtnetlink(7) messages of links, addresses and routes.
 
-Without a library, a machine with 200 veths is decoded in a few milliseconds, and any name that the kernel accepts can
-be read: up to 15 bytes in any encoding.
+This code decodes the links of a machine with 200 veths in a few milliseconds. It can read any name that the kernel
+accepts: up to 15 bytes in any encoding.
 """
 
 import socket

@@ -28,8 +28,8 @@ class LinkFeed:
     event of a burst, then every few milliseconds.
 
     ``events`` is a socket that is subscribed to rtnetlink's groups, ``dumps`` one for requests; the caller closes both
-    after ``stop``. ``peers`` returns the namespaces in which the peers of links may be; it is called in threads. Events
-    are lost after an overrun (ENOBUFS), a malformed message or a refused request: then everything is read again.
+    after ``stop``. ``peers`` returns the namespaces in which the peers of links may be; it is called in threads.
+    Everything is read again after lost events (ENOBUFS), a malformed message or a refused request.
     """
 
     def __init__(

@@ -54,8 +54,8 @@ _ERROR_PAUSE_S = 1.0
 
 
 class _Inside:
-    """The sockets that are opened in a namespace, and the first results. Create it in a thread that has entered the
-    namespace."""
+    """The sockets that a watch opens in its namespace, and what it reads at its start. Create it in a thread that has
+    entered the namespace."""
 
     def __init__(
         self, netns: int, candidates: Candidates | None, extra_sysctls: tuple[str, ...], peers: Peers | None
@@ -139,10 +139,10 @@ class Watch:
     ) -> Self:
         """Enters the namespace once, reads everything (a few milliseconds) and watches it from then on.
 
-        The caller remains the owner of ``namespace``. ``candidates`` returns the pids among which owners are searched
-        first, with the containers that they start. ``engines`` returns the pids of engines, which may pass a new socket
-        on to another process. ``peers`` returns the namespaces in which the peers of links may be. All three are called
-        in threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the kernel refuses.
+        The caller remains the owner of ``namespace``. ``candidates`` returns the pids that are searched first for the
+        owner of a socket (see ``Candidates``). ``engines`` returns the pids of engines, which may pass a new socket on
+        to another process. ``peers`` returns the namespaces in which the peers of links may be. All three are called in
+        threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the kernel refuses.
         """
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
@@ -186,7 +186,7 @@ class Watch:
             self._publish()
 
     async def find_owners_again(self) -> None:
-        """Searches the owners of all listeners again, among the current candidates first."""
+        """Searches the owners of all listeners again."""
         if not self._closed:
             await self._listeners.check_owners(everything=True)
 

@@ -20,7 +20,7 @@ class Pollable(Protocol):
 
 
 class PollTimer:
-    """The timer that the objects of one event loop share. It runs while it has members."""
+    """One timer for all members that are polled on an event loop. It runs while it has members."""
 
     _timers: WeakKeyDictionary[asyncio.AbstractEventLoop, PollTimer] = WeakKeyDictionary()
 

@@ -46,7 +46,7 @@ def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -
         name     the host name
         folder   a folder with etc/, data/, disk, root, cgroups, limits, layers and daemon.json
         run      the folder for sockets, whose path is short
-        base     the id on the machine of the host's root
+        base     the user id of the host's root on the machine
         program  the filter of system calls in hexadecimal digits, empty if the machine has none
         tied     not empty: the host ends with the process that started this one
 
@@ -78,9 +78,9 @@ def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -
 
 
 def create_namespaces(name: str, owner: int) -> dict[str, int]:
-    """Creates the host's user namespace and the namespaces that it owns. Returns open descriptors of them, by the names
-    in SPACES. ``owner`` is the id on the machine of the host's root. Call it while this process is in the host's
-    topmost cgroup, so that the host sees this cgroup as the root."""
+    """Creates the host's user namespace and the namespaces that it owns. Returns an open descriptor of each, by the
+    names in SPACES. ``owner`` is the user id of the host's root on the machine. Call it while this process is in the
+    host's topmost cgroup, so that the host sees this cgroup as the root."""
     reader, writer = os.pipe()
     waiting, end = os.pipe()
     holder = os.fork()
@@ -154,7 +154,8 @@ def _mount_disk(folder: str, owner: int) -> None:
 
 
 def _give_to(owner: int, folder: str) -> None:
-    """Changes the ids of the template in ``folder`` to those of the host. The ids of a host are greater."""
+    """Changes the owner of the template's files in ``folder`` to the ids of the host, whose first id is ``owner``.
+    Files that have been changed already have greater ids."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = os.path.join(place, name)

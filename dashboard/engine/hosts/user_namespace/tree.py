@@ -42,7 +42,7 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
 
     It contains host/, which becomes the root of the host; the machine's proc and sys, because the kernel permits new
     ones only if complete ones are visible; and the layers of the template. ``folder`` and ``run`` are those of
-    ``boot.main``. ``owner`` is the id on the machine of the host's root, ``users`` the descriptor of its user
+    ``boot.main``. ``owner`` is the user id of the host's root on the machine, ``users`` the descriptor of its user
     namespace.
     """
     tree = f"{folder}/tree"
@@ -174,8 +174,8 @@ def escape(path: str) -> str:
 
 
 def _find(root: str, place: str) -> str:
-    """Returns the path of ``place`` in ``root``, the root file system with the engine, if it exists there; otherwise
-    the machine's."""
+    """Returns ``place`` below ``root``, the root file system with the engine, if it exists there; otherwise below the
+    machine's root."""
     return f"{root}/{place}" if os.path.lexists(f"{root}/{place}") else f"/{place}"
 
 
