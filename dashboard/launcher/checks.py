@@ -33,7 +33,7 @@ def tools(launch: Launch) -> dict[str, list[str]]:
 
 def run_checks(launch: Launch) -> int:
     """Runs all checks at the same time. Prints a line for each, and the output of those that failed. Returns the exit
-    code."""
+    code: 0 if all passed, otherwise 1."""
     import subprocess
     from concurrent.futures import ThreadPoolExecutor
 

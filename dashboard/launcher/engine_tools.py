@@ -33,11 +33,11 @@ def engine_answers() -> bool:
 
 
 def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
-    """Installs the programs that a command with an engine needs, from packages of the distribution: for tests if
-    ``tests`` is true, and with a browser if ``browser`` is true.
+    """Installs the programs that a command with an engine needs, as packages of the distribution. Adds those for the
+    tests if ``tests`` is true, and a browser if ``browser`` is true.
 
-    An engine is installed if dockerd is missing, and the tests need it or no engine answers. For an engine that
-    DOCKER_HOST names, none is installed except for the tests. Raises LauncherError.
+    An engine is installed if dockerd is missing, and the tests need it or no engine answers. If DOCKER_HOST names an
+    engine that does not answer, an engine is installed only for the tests. Raises LauncherError.
     """
     packages = Packages(launch)
     if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):

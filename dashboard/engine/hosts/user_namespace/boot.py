@@ -154,8 +154,8 @@ def _mount_disk(folder: str, owner: int) -> None:
 
 
 def _give_to(owner: int, folder: str) -> None:
-    """Changes the owner of the template's files in ``folder`` to the ids of the host, whose first id is ``owner``.
-    Files that have been changed already have greater ids."""
+    """Gives the template's files in ``folder`` to the host: adds ``owner``, the host's first id, to their ids. Skips
+    files whose ids are already those of the host."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = os.path.join(place, name)
