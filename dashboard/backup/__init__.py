@@ -1,1 +1,1 @@
-"""Backups: one file that holds the database and, on request, the secret key."""
+"""Backups of an installation. A backup is one file with the database and, on request, the secret key."""

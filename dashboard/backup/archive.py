@@ -1,4 +1,5 @@
-"""The file of a backup: a compressed tar with ``manifest.json`` first, written and read as a stream."""
+"""The file of a backup: a compressed tar archive that starts with ``manifest.json``. It is written and read as a
+stream."""
 
 import hashlib
 import io
@@ -23,18 +24,19 @@ RESERVED_BYTES = 16 << 20
 
 
 class BackupError(Exception):
-    """A backup cannot be made or restored; ``str()`` is a message for the user."""
+    """A backup cannot be made or restored. ``str()`` is a message for the user."""
 
 
 def manifest_entry(name: str, path: Path) -> BackupFile:
-    """The entry of the file ``path`` in a manifest: its name, size and SHA-256."""
+    """Returns the entry for a file in a manifest: its name in the backup, its size and its SHA-256."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return BackupFile(name, path.stat().st_size, digest.hexdigest())
 
 
 def write_archive(target: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
-    """Writes the file, complete or not at all, for its owner only. OSError if that fails, or if the target exists."""
+    """Writes a backup, completely or not at all. Only its owner can read it. ``files`` maps names in the manifest to
+    paths. Raises OSError if the file cannot be written or exists already."""
     part = target.with_name(f"{target.name}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
@@ -67,7 +69,7 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> None
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes new names in a folder durable."""
+    """Writes the entries of the folder to the disk, so that new and renamed files survive a crash."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):  # some file systems do not support it
@@ -85,7 +87,7 @@ def _damage_as_error(source: Path) -> Iterator[None]:
 
 
 class Archive:
-    """An open backup: its manifest has been read, ``extract`` reads the rest."""
+    """An open backup. Its manifest has been read; ``extract`` reads the rest."""
 
     def __init__(self, source: Path, tar: tarfile.TarFile, manifest: Manifest) -> None:
         self._source = source
@@ -93,7 +95,8 @@ class Archive:
         self.manifest = manifest
 
     def extract(self, folder: Path) -> dict[str, Path]:
-        """Writes every file into ``folder`` and verifies it; BackupError if one differs or is missing."""
+        """Writes all files of the backup into the folder and returns their paths by name. Raises BackupError if a file
+        is missing, differs from the manifest, or does not fit on the disk."""
         free = shutil.disk_usage(folder).free
         if self.manifest.size + RESERVED_BYTES > free:
             available, needed = format_size(max(1, free - RESERVED_BYTES)), format_size(self.manifest.size)
@@ -128,7 +131,8 @@ class Archive:
 
 @contextmanager
 def read_archive(source: Path) -> Iterator[Archive]:
-    """Opens a backup; BackupError if it is not one, OSError if it cannot be read."""
+    """Opens a backup and reads its manifest. Raises BackupError if the file is not a backup or is damaged, OSError if
+    it cannot be read."""
     with source.open("rb") as raw, _damage_as_error(source), tarfile.open(fileobj=raw, mode="r|gz") as tar:
         first = tar.next()
         if first is None or first.name != MANIFEST or first.size > MAX_MANIFEST_BYTES:

@@ -26,8 +26,9 @@ DATABASE = {SQLITE: "database.sqlite3", POSTGRESQL: "database.dump"}
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A finished restore. ``aside``: the path of the replaced database; ``migrated``: the backup's database was older;
-    ``key``: its secret key was restored."""
+    """The result of a restore. ``aside`` is the path of the replaced database, empty if no data was replaced.
+    ``migrated``: the database of the backup was older and was migrated. ``key``: the secret key was restored.
+    ``only_checked``: the backup was checked and nothing was changed."""
 
     manifest: Manifest
     aside: str = ""
@@ -48,7 +49,7 @@ def _database_file() -> Path:
 
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """A temporary folder on the same file system as ``parent``."""
+    """Creates a folder in ``parent``, so on the same file system, and deletes it at the end of the ``with`` block."""
     folder = Path(tempfile.mkdtemp(prefix=".netmodes-", dir=parent))
     try:
         yield folder
@@ -57,7 +58,8 @@ def _temporary_folder(parent: Path) -> Iterator[Path]:
 
 
 def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Manifest:
-    """Writes everything that is committed now into a file. Raises BackupError or OSError."""
+    """Writes a backup of everything that is committed at this moment, and returns its manifest. If ``with_key`` is
+    true, the backup contains the secret key of ``data_dir``. Raises BackupError or OSError."""
     vendor = _vendor()
     if target.exists():
         raise BackupError(f"{target} already exists. Choose another file name.")
@@ -74,7 +76,7 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
         files = {copy.name: copy}
         if with_key:
             if not (data_dir / KEY_FILE).is_file():
-                raise BackupError(f"{data_dir} holds no {KEY_FILE}: the key comes from NETMODES_SECRET_KEY.")
+                raise BackupError(f"{data_dir} contains no {KEY_FILE}: the key comes from NETMODES_SECRET_KEY.")
             files[KEY_FILE] = data_dir / KEY_FILE
         manifest = Manifest(
             version=__version__,
@@ -90,10 +92,12 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
 def restore_backup(
     source: Path, data_dir: Path, migrate: Callable[[], None], *, replace: bool = False, only_check: bool = False
 ) -> Restored:
-    """Restores a backup; changes nothing if the backup is not valid. Raises BackupError or OSError.
+    """Restores a backup. Changes nothing if the backup is not valid. Raises BackupError or OSError.
 
-    ``replace``: keeps an existing database and its key, under another name. ``migrate`` migrates a restored PostgreSQL
-    database and gives machines that have joined their permissions; SQLite is migrated before it is put in place.
+    If ``replace`` is true, an existing SQLite database is kept under another name, and the existing secret key is kept;
+    otherwise an existing database is an error. If ``only_check`` is true, the backup is checked and not restored.
+    ``migrate`` migrates a restored PostgreSQL database and gives its permissions to machines that have joined. A SQLite
+    database is migrated before it is put in place.
     """
     with read_archive(source) as archive:
         manifest = archive.manifest
@@ -121,7 +125,7 @@ def restore_backup(
 
 @contextmanager
 def _exclusive(data_dir: Path) -> Iterator[None]:
-    """Prevents a lab from starting in the data folder; BackupError if one runs."""
+    """Prevents a lab from starting in the data folder. Raises BackupError if one runs."""
     lock = LabLock(data_dir)
     try:
         lock.acquire()
@@ -134,11 +138,11 @@ def _exclusive(data_dir: Path) -> Iterator[None]:
 
 
 def _check_target(*, replace: bool) -> None:
-    """BackupError if the restore would overwrite data."""
+    """Raises BackupError if the restore would overwrite data, or if other programs use the PostgreSQL database."""
     if connection.vendor == SQLITE:
         if not replace and not sqlite.is_empty(_database_file()):
             raise BackupError(
-                f"{_database_file()} already contains data. Name another folder in NETMODES_DATA_DIR, or use "
+                f"{_database_file()} already contains data. Set NETMODES_DATA_DIR to another folder, or use "
                 "--replace, which keeps the existing database beside the restored one."
             )
         return
@@ -152,7 +156,8 @@ def _check_target(*, replace: bool) -> None:
 
 
 def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
-    """The extracted database after an integrity check."""
+    """Returns the path of the extracted database. Raises BackupError if it is missing, damaged or does not match the
+    manifest."""
     copy = files.get(DATABASE.get(manifest.database, ""))
     if copy is None:
         raise BackupError("The backup contains no database of Netmodes.")
@@ -164,8 +169,8 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
 
 
 def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
-    """Makes ``copy`` the database and migrates it. Returns the path of the replaced database, and whether the copy was
-    older."""
+    """Makes ``copy`` the database and migrates it. Returns the path of the replaced database (empty if no data was
+    replaced), and whether the copy was older."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:
         target = _database_file()
@@ -182,7 +187,7 @@ def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> t
 
 
 def _migrate_file(copy: Path) -> None:
-    """Migrates a SQLite database before it is put in place."""
+    """Migrates a SQLite database that is not yet in place. Raises BackupError if that fails."""
     connection.close()
     before = connection.settings_dict["NAME"]
     connection.settings_dict["NAME"] = str(copy)

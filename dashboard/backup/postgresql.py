@@ -1,4 +1,4 @@
-"""Backs up and restores PostgreSQL with its own programs: they read while others write, and restore in one
+"""Backs up and restores PostgreSQL with pg_dump and pg_restore. A dump blocks no writers; a restore is one
 transaction."""
 
 import os
@@ -60,7 +60,7 @@ def _run(program: str, *arguments: str) -> str:
 
 
 def dump(target: Path) -> None:
-    """Writes everything that is committed now into a file."""
+    """Writes everything that is committed at this moment into a file. Raises BackupError."""
     configuration.keep_private(target)
     _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}")
 
@@ -72,7 +72,8 @@ def is_empty() -> bool:
 
 
 def other_connections() -> int:
-    """The number of connections of other clients to this database."""
+    """Returns the number of connections that other clients have to this database. Closes those of this process first.
+    Raises BackupError if the database cannot be reached."""
     import psycopg
 
     connection.close()
@@ -93,8 +94,11 @@ def other_connections() -> int:
 
 
 def restore(source: Path) -> None:
-    """Restores a dump into an empty database, completely or not at all. The permissions of machines are omitted,
-    because their roles belong to the server (``store.operations.machine_roles``)."""
+    """Restores a dump into an empty database, completely or not at all. Raises BackupError.
+
+    The permissions of machines are omitted, because their roles belong to the server
+    (``store.operations.machine_roles``).
+    """
     connection.close()
     entries = source.with_suffix(".list")
     lines = _run("pg_restore", "--list", str(source)).splitlines()
@@ -105,6 +109,6 @@ def restore(source: Path) -> None:
 
 
 def delete_sign_in_links() -> None:
-    """Deletes the backup's sign-in links: those used since then would work again."""
+    """Deletes the sign-in links of the backup. Otherwise, links that were used since the backup would work again."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM dashboard_signinlink")

@@ -1,4 +1,4 @@
-"""Copies an SQLite database while others write to it, and puts a copy in its place."""
+"""Copies an SQLite database while other processes write to it, and replaces a database with a copy."""
 
 import os
 import sqlite3
@@ -15,7 +15,8 @@ TIMEOUT_S = 20.0
 
 @contextmanager
 def _connect(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to an existing database; BackupError with SQLite's message."""
+    """Opens a connection to an existing database, and closes it at the end of the ``with`` block. Raises BackupError
+    with the message of SQLite."""
     try:
         # Not mode=ro: reading the log of another process requires write access.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=TIMEOUT_S)) as connection:
@@ -25,10 +26,11 @@ def _connect(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copies everything that is committed now into one file without a log, without blocking writers.
+    """Copies everything that is committed at this moment into one file without a write-ahead log. Does not block
+    writers.
 
-    All pages are copied in one step: a reader of a write-ahead log blocks no writer, and commits meanwhile do not
-    restart the copy (sqlite.org/backup.html).
+    All pages are copied in one step. A reader of a write-ahead log blocks no writer, and commits during the copy do not
+    restart it (sqlite.org/backup.html).
     """
     configuration.keep_private(target)
     with _connect(source) as original, _connect(target) as copy:
@@ -38,7 +40,7 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def check(path: Path) -> None:
-    """BackupError if SQLite's integrity check fails."""
+    """Raises BackupError if SQLite's integrity check fails."""
     with _connect(path) as connection:
         faults = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)")]
     if faults != ["ok"]:
@@ -46,7 +48,7 @@ def check(path: Path) -> None:
 
 
 def migrations(path: Path) -> tuple[str, ...]:
-    """The applied migrations; empty for a database without tables."""
+    """Returns the applied migrations as ``app.name``; empty for a database without tables."""
     if is_empty(path):
         return ()
     with _connect(path) as connection:
@@ -55,7 +57,7 @@ def migrations(path: Path) -> tuple[str, ...]:
 
 
 def is_empty(path: Path) -> bool:
-    """Whether the database is missing or has no tables."""
+    """Whether the file is missing or empty, or the database has no tables."""
     if not path.exists() or path.stat().st_size == 0:
         return True
     with _connect(path) as connection:
@@ -63,14 +65,14 @@ def is_empty(path: Path) -> bool:
 
 
 def delete_sign_in_links(path: Path) -> None:
-    """Deletes the backup's sign-in links: those used since then would work again."""
+    """Deletes the sign-in links of the backup. Otherwise, links that were used since the backup would work again."""
     with _connect(path) as connection, connection:
         connection.execute("DELETE FROM dashboard_signinlink")
 
 
 def put_in_place(new: Path, target: Path, aside: Path) -> bool:
-    """Makes the new file the database with one rename, atomically. A replaced database that has data is kept as
-    ``aside``; returns whether there was one. BackupError if another process uses it."""
+    """Replaces the database ``target`` with the file ``new``, in one atomic rename. If the old database has data, it is
+    kept as ``aside``, and the result is True. Raises BackupError if another process uses the old database."""
     kept = not is_empty(target)
     if kept:
         with _connect(target) as connection:

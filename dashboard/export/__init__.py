@@ -1,1 +1,1 @@
-"""Exports reports: as one HTML file, PDF, tables and text."""
+"""Exports reports as one HTML file, PDF, JSON, CSV and Markdown."""

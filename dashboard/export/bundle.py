@@ -1,7 +1,7 @@
-"""Bundles the served ES modules into one script, for a file that may load nothing.
+"""Bundles the served ES modules into one script, for an HTML file that may load nothing.
 
-Each module becomes the scope of a function, in the order of their imports; its exports are an object. The bundler knows
-only the forms that these modules use and raises NotBundledError for others.
+Each module becomes a function, in the order of the imports; its exports become an object. The bundler supports only the
+syntax that these modules use, and raises NotBundledError for any other.
 """
 
 import re
@@ -18,11 +18,11 @@ _LEFT = re.compile(r"^(?:import|export)\b|^await\b|\bimport\(|\bimport\.meta\b",
 
 
 class NotBundledError(ValueError):
-    """A module uses a form that the bundler does not know."""
+    """A module or a style sheet contains something that cannot be bundled."""
 
 
 def _names(text: str) -> str:
-    """The names of an import (``a, b as c``) as a destructuring pattern (``a, b: c``)."""
+    """Converts the names of an import (``a, b as c``) to a destructuring pattern (``a, b: c``)."""
     parts = [" ".join(part.split()) for part in text.split(",")]
     return ", ".join(part.replace(" as ", ": ") for part in parts if part)
 
@@ -40,7 +40,7 @@ def _convert(text: str, number_of: dict[Path, int], place: Path) -> str:
 
 
 def _order(entry: Path, known: list[Path], above: tuple[Path, ...] = ()) -> None:
-    """Adds ``entry`` to ``known`` after everything that it imports."""
+    """Appends ``entry`` to ``known``, after all modules that it imports. ``above`` are the modules that lead to it."""
     if entry in above:
         raise NotBundledError(f"{entry.name} imports itself")
     if entry in known:
@@ -52,7 +52,8 @@ def _order(entry: Path, known: list[Path], above: tuple[Path, ...] = ()) -> None
 
 @cache
 def bundle(entry: str, root: Path = STATIC) -> str:
-    """The module ``entry`` (below ``root``) and its imports as one strict script. Raises NotBundledError."""
+    """Returns the module ``entry`` (a path below ``root``) and everything that it imports as one script in strict mode.
+    Raises NotBundledError."""
     known: list[Path] = []
     _order((root / entry).resolve(), known)
     number_of = {place: number for number, place in enumerate(known)}
@@ -67,7 +68,7 @@ def bundle(entry: str, root: Path = STATIC) -> str:
 
 @cache
 def styles(*names: str, root: Path = STATIC) -> str:
-    """The style sheets joined, without comments. Raises NotBundledError if one would load something."""
+    """Returns the style sheets joined and without comments. Raises NotBundledError if one refers to another file."""
     text = "\n".join((root / "css" / name).read_text(encoding="utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL)
     if re.search(r"url\(|@import|</style", text, re.IGNORECASE):

@@ -1,4 +1,4 @@
-"""The example report that is part of Netmodes: a real run on a private host, anonymised (``example.json``)."""
+"""The example report in ``example.json``: a real run on a private host, anonymised."""
 
 from functools import cache
 from pathlib import Path
@@ -11,12 +11,12 @@ FILE = Path(__file__).with_name("example.json")
 
 
 def is_there() -> bool:
-    """Whether this installation has the example report."""
+    """Whether this installation contains the example report."""
     return FILE.is_file()
 
 
 @cache
 def load() -> tuple[Derived, str]:
-    """The example's view and recording, and the digest of its content."""
+    """Returns the view and the recording of the example report, and the SHA-256 of its content."""
     content, body = validate_file(FILE.read_bytes())
     return derive(content), digest_of(body)

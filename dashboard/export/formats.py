@@ -1,4 +1,4 @@
-"""The export formats of a report, by the extension of the file."""
+"""Exports a report in one of several formats. The extension of the file name selects the format."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from dashboard.store.reports.reading import content_bytes, load_content, load_de
 
 
 class Format(StrEnum):
-    """The formats by extension."""
+    """The formats, by the extension of the file."""
 
     HTML = "html"
     PDF = "pdf"
@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An exported file in parts."""
+    """An exported file. ``parts`` are computed while they are read."""
 
     content_type: str
     parts: Iterator[bytes]
@@ -81,7 +81,10 @@ _WRITERS: dict[Format, tuple[str, Callable[[str, Check], Iterator[bytes]]]] = {
 
 
 def export_report(report: str, form: Format, check: Check = lambda: None) -> Export:
-    """The report in a format; its parts are computed as they are read. Reading raises ReportNotFoundError, NoPdfError
-    if the PDF cannot be made, and the exceptions of ``check``, which is called between the steps of the work."""
+    """Returns the report with this id in a format. The parts are computed while they are read.
+
+    Reading raises ReportNotFoundError, and NoPdfError if the PDF cannot be made. ``check`` is called between the steps
+    of the work; an exception that it raises ends the work.
+    """
     content_type, writer = _WRITERS[form]
     return Export(content_type, writer(report, check))

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no network. It is complete without scripts; the replay needs one."""
+"""A report as one HTML file that needs no network. Only the replay needs the script in it."""
 
 import base64
 import hashlib
@@ -24,17 +24,19 @@ _FRAMES = "; frame-ancestors 'none'"  # not supported in meta elements
 
 
 def hash_command(name: str) -> str:
-    """The command that computes the content hash of an exported file with coreutils."""
+    """Returns a shell command that computes the hash of the content of an exported JSON file with coreutils. ``name``
+    is the part of the file name after ``report-``."""
     return f"tail -c +{BEFORE + 1} report-{name}.json | head -c -{BEHIND} | sha256sum"
 
 
 def _source(text: str) -> str:
-    """The hash source of an inline element (CSP 3)."""
+    """Returns the hash source of an inline element for a content security policy (CSP 3)."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def policy(style: str, *scripts: str) -> str:
-    """A policy that allows this style and these scripts only; the icon is inline."""
+    """Returns a content security policy that allows only this style, these scripts and images in ``data:`` URLs, such
+    as the icon."""
     sources = " ".join(_source(script) for script in scripts)
     return (
         f"default-src 'none'; script-src {sources}; style-src {_source(style)}; img-src data:; "
@@ -43,15 +45,19 @@ def policy(style: str, *scripts: str) -> str:
 
 
 def plain_policy(style: str) -> str:
-    """The policy of a page without a script."""
+    """Returns the content security policy of a page without scripts."""
     return (
         f"default-src 'none'; style-src {_source(style)}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
 def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
-    """The context of ``file_base.html``: styles, icon, the script of ``entry`` with the script of the theme, which must
-    run first, and the policy that allows these. Without ``entry`` the file has no script."""
+    """Returns the context of the template ``file_base.html``: styles, icon, scripts and a content security policy that
+    allows them. ``sheets`` are the names of style sheets.
+
+    ``entry`` is the module of the script; without it, the file has no script. The script of the theme must run before
+    it.
+    """
     style = styles(*sheets)
     icon = base64.b64encode((STATIC / "icon.svg").read_bytes()).decode()
     context: dict[str, object] = {"one_file": True, "style": style, "icon": icon}
@@ -72,8 +78,11 @@ def render_file(
     anonymised: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> bytes:
-    """The HTML file of a report. ``digest`` is that of the content, computed if it is not given. An exception of
-    ``check`` ends the work: it is called for each row, run and claim, because a large report takes seconds."""
+    """Returns the HTML file of a report. ``digest`` is the SHA-256 of the content; it is computed if it is empty.
+
+    ``check`` is called for each row, run and claim, because a large report takes seconds. An exception that it raises
+    ends the work.
+    """
     view = derived.view
     shown = digest or digest_of(canonical(content))
     context = frame([name for name in SHEETS if (STATIC / "css" / name).is_file()], ENTRY) | {
@@ -90,7 +99,8 @@ def render_file(
 
 
 def policy_of(document: bytes) -> str:
-    """The policy in a file of ``render_file``; ValueError if it has none."""
+    """Returns the content security policy in a file that ``render_file`` made. Raises ValueError if the file has
+    none."""
     match = _POLICY.search(document, 0, _POLICY_WITHIN)
     if match is None:
         raise ValueError("not a report's file")

@@ -1,4 +1,4 @@
-"""Renders notes, which are Markdown from users and from imported reports, as safe HTML."""
+"""Renders notes as safe HTML. They are Markdown by users or from imported reports."""
 
 from functools import lru_cache
 
@@ -31,7 +31,7 @@ _cleaner = nh3.Cleaner(
 
 @lru_cache(maxsize=64)
 def render_notes(text: str) -> SafeString:
-    """The safe HTML of Markdown; headings start at level 3, below those of the page."""
+    """Returns the safe HTML of Markdown. Headings start at level 3, below those of the page."""
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     if len(text) > MAX_TEXT:
         return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308 - cleaned  # nosec B703

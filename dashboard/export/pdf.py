@@ -1,6 +1,7 @@
-"""A report as PDF: tagged (PDF/UA-1), with title, bookmarks and alternative texts; reproducible byte for byte.
+"""A report as PDF: tagged (PDF/UA-1), with title, bookmarks and alternative texts. The same report gives the same
+bytes.
 
-The typesetter runs as a process with a time limit. It is the optional dependency ``pdf``.
+The typesetter Typst runs in a process with a time limit. It is the optional dependency ``pdf``.
 """
 
 import importlib.util
@@ -26,7 +27,7 @@ _KINDS = {"heading_open": "heading", "list_item_open": "item"}
 
 
 class NoPdfError(Exception):
-    """The PDF cannot be made; the text is a sentence for the user."""
+    """The PDF cannot be made. The text is a message for the user."""
 
 
 def is_available() -> bool:
@@ -35,7 +36,8 @@ def is_available() -> bool:
 
 
 def read_notes(text: str) -> list[tuple[str, str]]:
-    """The blocks of Markdown as (kind, plain text); inline markup is removed, HTML stays text."""
+    """Returns the blocks of Markdown as pairs (kind, plain text). Inline markup is removed, and HTML is kept as text.
+    Kinds are ``heading``, ``item``, ``code`` and ``paragraph``."""
     blocks: list[tuple[str, str]] = []
     kind = "paragraph"
     for token in MarkdownIt("commonmark", {"html": False}).parse(text):
@@ -52,8 +54,9 @@ def read_notes(text: str) -> list[tuple[str, str]]:
 
 
 def pdf(view: ReportView, digest: str = "", check: Callable[[], None] = lambda: None) -> bytes:
-    """The report as PDF; NoPdfError if it cannot be made. ``digest`` is the 64 digits of the content's hash. An
-    exception of ``check`` while the typesetter runs ends it."""
+    """Returns the report as PDF. Raises NoPdfError if it cannot be made. ``digest`` is the SHA-256 of the content, 64
+    hexadecimal digits. ``check`` is called while the typesetter runs; an exception that it raises ends the
+    typesetter."""
     if not is_available():
         raise NoPdfError(
             "PDF export needs the typesetter typst, which is not installed. Run “pip install 'netmodes[pdf]'” in the "
@@ -66,13 +69,13 @@ def pdf(view: ReportView, digest: str = "", check: Callable[[], None] = lambda: 
     status, document, errors = _typeset(json.dumps(data).encode(), check)
     if status or not document.startswith(b"%PDF-"):
         lines = errors.decode(errors="replace").strip().splitlines()
-        reason = lines[-1][:300] if lines else "it exceeded its limit of time or memory"
+        reason = lines[-1][:300] if lines else "the typesetter exceeded its limit of time or memory"
         raise NoPdfError(f"The PDF could not be made: {reason}. Export as HTML instead.")
     return document
 
 
 def _typeset(request: bytes, check: Callable[[], None]) -> tuple[int, bytes, bytes]:
-    """The exit status of the typesetter, its document and its errors. The process ends with this call."""
+    """Returns the exit status, the document and the errors of the typesetter. Its process never outlives this call."""
     command, pipe = [sys.executable, "-I", str(_CHILD)], subprocess.PIPE
     deadline = time.monotonic() + SECONDS
     # A file, not a pipe: after a timeout ``communicate`` of Python 3.13.5 does not write the rest of its input.

@@ -1,4 +1,4 @@
-"""A session as one HTML file: its replay, or its anonymous results."""
+"""A training session as one HTML file: its replay, or its anonymous results."""
 
 import base64
 import zlib
@@ -26,7 +26,7 @@ MAX_LINES = 1500
 
 
 def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
-    """The texts of a replay with their offsets."""
+    """Returns the texts of a replay with their offsets from the start."""
     texts, times = track["texts"], track["times"]
     assert isinstance(texts, list)  # noqa: S101 - as core.training.results.replay builds them
     assert isinstance(times, list)  # noqa: S101
@@ -40,8 +40,9 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
-    """The replay as one file that works offline. ``track`` is built by ``core.training.results.replay``; ``anonymous``:
-    the participants of ``track`` and ``report`` are numbers instead of names."""
+    """Returns the replay as one HTML file that works offline. ``track`` is the recording of
+    ``core.training.results.replay``. ``anonymous``: in ``track`` and ``report``, participants have numbers instead of
+    names."""
     lines = _lines(track)
     context = frame(SHEETS, ENTRY) | {
         "report": report,
@@ -56,5 +57,5 @@ def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: b
 
 
 def shared_file(report: SessionReport) -> bytes:
-    """The page that a shared link shows: an anonymous ``report``, without scripts."""
+    """Returns the page that a shared link shows, without scripts. ``report`` must be anonymous."""
     return render_to_string("training/results/shared_file.html", frame(SHARED_SHEETS) | {"report": report}).encode()

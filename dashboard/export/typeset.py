@@ -1,6 +1,7 @@
-"""The process that typesets a report: JSON from standard input, ``report.typ`` as source, PDF to standard output.
+"""The process that typesets a report. It reads JSON from standard input, typesets ``report.typ``, and writes a PDF to
+standard output.
 
-It can be killed and limits its own time and memory. It imports neither Django nor anything that uses the network.
+It can be killed, and limits its own time and memory. It imports neither Django nor anything that uses the network.
 """
 
 import json
@@ -22,7 +23,7 @@ _PROBE += b'#set document(title: "probe")\n#for one in json(bytes(sys.inputs.dat
 
 
 class Typesetter:
-    """The typesetter with its own fonts, in an empty folder."""
+    """The typesetter Typst with its own fonts. ``folder`` is an empty folder, the only one that a document can read."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -30,7 +31,8 @@ class Typesetter:
         self._tries = 0
 
     def compile(self, source: bytes, data: object, timestamp: int) -> bytes:
-        """A tagged PDF. Raises typst.TypstError."""
+        """Returns a tagged PDF. ``data`` is the value that ``source`` reads, ``timestamp`` the time of the document in
+        seconds since the epoch. Raises typst.TypstError."""
         compiler = typst.Compiler(
             input=source,
             root=self._folder,
@@ -44,7 +46,8 @@ class Typesetter:
         return document if isinstance(document, bytes) else b""
 
     def unknown(self, chars: list[str]) -> set[str]:
-        """The characters that no font contains."""
+        """Returns the characters that no font contains. After ``_MAX_TRIES`` attempts, the remaining characters count
+        as unknown."""
         if not chars:
             return set()
         self._tries += 1
@@ -61,7 +64,7 @@ class Typesetter:
 
 
 def replace_unknown(data: Any, unknown: set[str]) -> Any:
-    """The data, with a replacement character for each unknown one."""
+    """Returns a copy of the data with a replacement character (U+FFFD) in place of each unknown character."""
     table = str.maketrans(dict.fromkeys(unknown, "\ufffd"))
 
     def walk(value: Any) -> Any:
@@ -75,7 +78,7 @@ def replace_unknown(data: Any, unknown: set[str]) -> Any:
 
 
 def set_report(data: Any, source: bytes, timestamp: int) -> bytes:
-    """The report as PDF, without characters that no font contains. Raises typst.TypstError."""
+    """Returns the report as PDF. Characters that no font contains are replaced. Raises typst.TypstError."""
     text = json.dumps(data, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
         typesetter = Typesetter(folder)
@@ -91,7 +94,7 @@ def set_report(data: Any, source: bytes, timestamp: int) -> bytes:
 
 
 def main() -> int:
-    """Returns 1, with a line on standard error, if the document cannot be set."""
+    """Typesets the report. Returns the exit status: 1, after a line on standard error, if that fails."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
     request = json.load(sys.stdin.buffer)

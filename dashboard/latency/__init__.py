@@ -1,1 +1,1 @@
-"""Timed requests from one network namespace to another, by separate processes."""
+"""Times requests from one network namespace to another. Separate processes send and answer them."""

@@ -1,4 +1,4 @@
-"""Starts, commands and ends the measuring processes."""
+"""Starts the measuring processes, sends them commands and ends them."""
 
 import asyncio
 import json
@@ -22,12 +22,12 @@ _MOST_LINE_BYTES = 16_777_216
 
 
 class ChildEnded(Exception):  # noqa: N818 - names the state, not a fault
-    """The process has ended or does not answer; ``str()`` is a sentence."""
+    """The process has ended or does not answer. ``str()`` is a sentence for the user."""
 
 
 def _launch(name: str, config: dict[str, Any]) -> subprocess.Popen[bytes]:
-    """Start the process; blocks for a few milliseconds. The child ends with the calling thread, so do not call this in
-    a worker thread."""
+    """Starts the process, which blocks for a few milliseconds. The process ends with the calling thread, so do not call
+    this in a worker thread."""
     return subprocess.Popen(
         [sys.executable, "-I", "-c", _BOOT.format(root=str(_ROOT), module=name), json.dumps(config)],
         stdin=subprocess.DEVNULL,
@@ -40,7 +40,8 @@ def _launch(name: str, config: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 
 class Child:
-    """A client or responder process. Started from the thread that runs the loop: the child ends with that thread."""
+    """A client or responder process. Start it in the thread of the event loop, because it ends with the thread that
+    started it."""
 
     def __init__(
         self, name: str, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -55,8 +56,9 @@ class Child:
     async def start(
         cls, name: str, places: Sequence[int], core: int | None, conditions: Conditions = Conditions.QUIET
     ) -> Self:
-        """Start a process. ``name`` is its module, ``client`` or ``responder``; ``places`` are descriptors of network
-        namespaces, which it inherits; it is pinned to ``core``, unless that is None."""
+        """Starts a process. ``name`` is its module: ``client`` or ``responder``. ``places`` are file descriptors of
+        network namespaces, which the process inherits. ``core`` is the core to which it is pinned; None for any
+        core."""
         ours, theirs = socket.socketpair()
         try:
             config = {
@@ -83,11 +85,12 @@ class Child:
         return cls(name, process, reader, writer)
 
     def send(self, **command: Any) -> None:
-        """Send a command; ``receive`` returns the answer."""
+        """Sends a command. ``receive`` returns its answer."""
         self._writer.write(json.dumps(command).encode() + b"\n")
 
     async def receive(self, timeout_s: float) -> dict[str, Any]:
-        """The next answer. Raises ChildEnded if none comes."""
+        """Returns the next answer. Raises ChildEnded if the process ends or does not answer within ``timeout_s``
+        seconds."""
         try:
             async with asyncio.timeout(timeout_s):
                 line = await self._reader.readline()
@@ -101,14 +104,16 @@ class Child:
         return answer
 
     async def ask(self, *, within_s: float = 5.0, **command: Any) -> dict[str, Any]:
-        """Send a command and return the answer."""
+        """Sends a command and returns its answer. Raises ChildEnded like ``receive``."""
         self.send(**command)
         return await self.receive(within_s)
 
     async def rest(self) -> dict[str, Any]:
-        """Interrupt the current work of the process and return its answer. Python does not notice a signal that arrives
-        just before a blocking system call until the call returns, so the signal is repeated every 50 ms until the
-        process answers."""
+        """Interrupts the current work of the process and returns its answer. Raises ChildEnded like ``receive``.
+
+        Python does not notice a signal that arrives just before a blocking system call until the call returns. So the
+        signal is repeated every 50 ms until the process answers.
+        """
         self.send(do="rest")
         answer = asyncio.ensure_future(self.receive(_REST_S))
         try:
@@ -127,8 +132,8 @@ class Child:
         return f"The {self.name} process {how}."
 
     async def end(self) -> None:
-        """Kill the process and wait for its end. Idempotent. Not interrupted by cancellation, since killing takes no
-        time."""
+        """Kills the process and waits for its end. May be called again. A cancellation does not interrupt it, because
+        killing takes no time."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()

@@ -1,6 +1,8 @@
-"""The process that sends requests and times them: one block per command, answered with its histogram.
+"""The process that sends requests and times them. A command requests one block, and its answer has the block's
+histogram.
 
-During a block it only sends and receives: times go into a preallocated array and become a histogram after the block.
+During a block the process only sends and receives. Times are written to a preallocated array, and become a histogram
+after the block.
 """
 
 import base64
@@ -21,7 +23,7 @@ _LOAD_BYTES = 65_536
 
 
 def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
-    """The exchange for a command. Raises Refusal for a name that is not valid in DNS."""
+    """Returns the exchange for a command. Raises Refusal if the name to look up is not valid in DNS."""
     address, port = command["address"], command["port"]
     match probe:
         case Probe.TCP_RR:
@@ -85,7 +87,7 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
 
 
 def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
-    """Run ``work``; returns the sentence for its failure, empty if it succeeded."""
+    """Calls ``work``. Returns a sentence if it fails or takes longer than ``limit_s``; empty if it succeeds."""
     try:
         with overdue_after(limit_s):
             work()
@@ -99,7 +101,8 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
 
 
 def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
-    """Exact figures of a block, in microseconds, and its histogram."""
+    """Returns the figures of a block in microseconds and its histogram. ``times`` are in nanoseconds; they are sorted
+    in place."""
     found: dict[str, Any] = {"n": len(times), "duration_s": lasted_s}
     if not times:
         return found
@@ -116,7 +119,8 @@ def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
 
 
 def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
-    """Send for the given time; the duration ends when the peer confirms that it has read everything."""
+    """Sends for the number of seconds in the command. The duration of the block ends when the peer confirms that it has
+    read everything."""
     address, port, size = command["address"], command["port"], command["payload"]
     where = bracketed(address, port)
     chunk = bytes(size)
@@ -155,19 +159,19 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
 
 
 class Client:
-    """Runs blocks, or generates load while another client runs them."""
+    """Runs blocks, or generates load while another client runs blocks."""
 
     def __init__(self, control: Control, places: Places) -> None:
         self._control = control
         self._places = places
 
     def serve(self) -> None:
-        """Execute commands until the peer closes."""
+        """Executes commands until the parent closes the connection."""
         for command in self._control.commands():
             getattr(self, f"do_{command.pop('do')}")(command)
 
     def do_block(self, command: dict[str, Any]) -> None:
-        """Run one block; a failing one is answered with a sentence and its partial result."""
+        """Runs one block. If it fails, the answer has a sentence and the result up to the failure."""
         probe = Probe(command["probe"])
         try:
             self._places.enter(command["place"])
@@ -177,7 +181,8 @@ class Client:
         self._control.answer(**(_run_stream(command) if probe is Probe.TCP_STREAM else _run_requests(command, probe)))
 
     def do_load(self, command: dict[str, Any]) -> None:
-        """Fill a connection until the next command. It has a low priority: the path should be full, not the core."""
+        """Sends on one connection until the next command. The priority is low, because the load should fill the path,
+        not the core."""
         reset_priority()
         where = bracketed(command["address"], command["port"])
         chunk = bytes(_LOAD_BYTES)
@@ -197,7 +202,7 @@ class Client:
             opened.close()
 
     def do_rest(self, _command: dict[str, Any]) -> None:
-        """Do nothing: the load has ended already."""
+        """Answers without doing anything: the load ended when this command arrived."""
         self._control.answer()
 
 
@@ -207,12 +212,12 @@ def _send_forever(opened: socket.socket, chunk: bytes) -> None:
 
 
 def serve(control: Control, places: Places) -> None:
-    """Run the client."""
+    """Runs the client until the parent closes the connection."""
     Client(control, places).serve()
 
 
 def main() -> None:
-    """The client process, which ``children`` starts."""
+    """Runs the client process. ``children`` starts it."""
     run_main(serve)
 
 

@@ -1,4 +1,4 @@
-"""The environment of a measurement: kernel, processor, governor, virtualisation, load, offloads."""
+"""Reads the environment of a measurement: kernel, processor, governor, virtualisation, load and offloads."""
 
 import array
 import fcntl
@@ -30,7 +30,7 @@ def _read(path: Path) -> str:
 
 
 def _parse_cores(text: str) -> frozenset[int]:
-    """The cores in sysfs notation such as ``0-3,8``."""
+    """Parses a list of cores as sysfs writes it: ``0-3,8``."""
     found: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
@@ -40,7 +40,8 @@ def _parse_cores(text: str) -> frozenset[int]:
 
 
 def pick_cores() -> tuple[int | None, int | None]:
-    """A core for the client and one for the responder among the allowed ones; (None, None) with a single core."""
+    """Returns a core for the client and a core for the responder, both allowed for this process; (None, None) if only
+    one is allowed."""
     allowed = sorted(os.sched_getaffinity(0))
     siblings = {
         core: _parse_cores(_read(_CPU / f"cpu{core}/topology/thread_siblings_list")) - {core} for core in allowed
@@ -58,7 +59,7 @@ def _cpu_model(cpuinfo: str) -> str:
 
 
 def _virtualisation(cpuinfo: str) -> str:
-    """The virtualisation reported by firmware and processor; ``none`` if they report nothing."""
+    """Returns the virtualisation that firmware and processor report; ``none`` if they report nothing."""
     hypervisor = _read(Path("/sys/hypervisor/type"))
     if hypervisor:
         return hypervisor
@@ -72,8 +73,9 @@ def _virtualisation(cpuinfo: str) -> str:
 
 
 def cores_stay_awake(conditions: Conditions) -> bool:
-    """Whether idle cores are kept from sleeping: in quiet conditions if this process may request it; in ordinary ones
-    if another program does, which reading the device shows (Documentation/power/pm_qos_interface.rst)."""
+    """Whether idle cores are kept from sleeping. In quiet conditions, this process must be allowed to request that. In
+    ordinary conditions, another program must have requested it, which the content of the device shows
+    (Documentation/power/pm_qos_interface.rst)."""
     if conditions is Conditions.QUIET:
         return os.access(CORE_SLEEP, os.W_OK)
     try:
@@ -84,7 +86,7 @@ def cores_stay_awake(conditions: Conditions) -> bool:
 
 
 def load_average() -> tuple[float, float, float] | None:
-    """The load averages over 1, 5 and 15 minutes; None if the kernel does not report them."""
+    """Returns the load averages over 1, 5 and 15 minutes; None if the kernel does not report them."""
     try:
         return os.getloadavg()
     except OSError:
@@ -92,8 +94,11 @@ def load_average() -> tuple[float, float, float] | None:
 
 
 def read_environment(conditions: Conditions = Conditions.QUIET) -> Environment:
-    """The environment of this machine before a run (reads small files for a few milliseconds). The caller adds the
-    engine, MTUs and offloads with ``dataclasses.replace``, and ``load_after`` at the end."""
+    """Returns the environment of this machine before a run. Reads small files, which takes a few milliseconds.
+
+    The caller adds the engine, MTUs and offloads with ``dataclasses.replace``, and ``load_after`` at the end of the
+    run.
+    """
     cpuinfo = _read(Path("/proc/cpuinfo"))
     client, responder = pick_cores()
     return Environment(
@@ -113,12 +118,14 @@ def read_environment(conditions: Conditions = Conditions.QUIET) -> Environment:
 
 
 def read_machine() -> Environment:
-    """The environment of this machine apart from any measurement: without cores, load and conditions."""
+    """Returns the environment of this machine without a measurement: the cores of client and responder, the load and
+    the conditions are None."""
     return replace(read_environment(), client_core=None, responder_core=None, load_before=None, conditions=None)
 
 
 def read_offloads(opened: socket.socket, interfaces: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The enabled offloads of each link in the namespace of the socket."""
+    """Returns the enabled offloads of each interface. The interfaces are those in the network namespace of the
+    socket."""
     found = {}
     for name in interfaces:
         on = []

@@ -1,5 +1,8 @@
-"""One exchange per probe. ``ask`` is timed; it returns True if the connection must be renewed, which happens between
-two timed requests. A failing exchange raises OSError or Refusal."""
+"""The exchanges of a request and its response, one class for each probe.
+
+Only ``ask`` is timed. It returns True if the connection must be renewed, which happens between two timed requests. An
+exchange that fails raises OSError or Refusal.
+"""
 
 import re
 import socket
@@ -18,25 +21,30 @@ _RCODES = {1: "format error", 2: "server failure", 3: "no such name", 4: "not im
 
 
 class Exchange(Protocol):
-    """A repeatable request."""
+    """A request that can be repeated. ``reconnects`` counts the renewed connections. ``note`` is a remark on the
+    responses, a sentence; empty without one."""
 
     reconnects: int
     note: str
 
     @property
     def ask(self) -> Callable[[], bool]:
-        """The function that is timed."""
+        """The function that is timed. It returns True if the connection must be renewed."""
 
     def connect(self) -> None:
-        """Open or renew the connection; not timed."""
+        """Opens or renews the connection; not timed."""
 
     def close(self) -> None:
-        """Close the connection."""
+        """Closes the connection."""
 
 
 class DirectCalls(NamedTuple):
-    """A request and its response as calls that a loop makes itself: in Python one call less saves half a percent of a
-    loopback round trip. ``mend`` is called with the length of a response if that is not the expected one."""
+    """The system calls of a request and its response, for a loop that makes them itself. In Python, one function call
+    less saves half a percent of a loopback round trip.
+
+    ``room`` is the size of the buffer and ``wanted`` the expected length of the response, in bytes. ``mend`` is called
+    with the actual length if it differs.
+    """
 
     send: Callable[[bytes], int]
     request: bytes
@@ -46,7 +54,7 @@ class DirectCalls(NamedTuple):
     mend: Callable[[int], None]
 
     def ask(self) -> bool:
-        """Make one request."""
+        """Makes one request."""
         self.send(self.request)
         got = len(self.receive(self.room))
         if got != self.wanted:
@@ -55,7 +63,8 @@ class DirectCalls(NamedTuple):
 
 
 def open_socket(address: str, kind: int) -> socket.socket:
-    """A blocking socket of the address's family; TCP has TCP_NODELAY."""
+    """Returns a blocking socket with the family of the address. ``kind`` is SOCK_STREAM or SOCK_DGRAM; TCP gets
+    TCP_NODELAY."""
     opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     if kind == socket.SOCK_STREAM:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -63,7 +72,7 @@ def open_socket(address: str, kind: int) -> socket.socket:
 
 
 class _OnOneSocket:
-    """Base class of the exchanges on a kept socket."""
+    """The base class of exchanges that keep one socket."""
 
     kind = socket.SOCK_STREAM
 
@@ -97,7 +106,7 @@ class _OnOneSocket:
 
 
 class SameSize(_OnOneSocket):
-    """``size`` bytes each way on one TCP connection."""
+    """Sends and receives ``size`` bytes on one TCP connection."""
 
     def __init__(self, address: str, port: int, size: int) -> None:
         super().__init__(address, port)
@@ -122,7 +131,7 @@ class SameSize(_OnOneSocket):
 
 
 class Datagrams(_OnOneSocket):
-    """Exchanges of ``size`` bytes each way over UDP."""
+    """Sends and receives datagrams of ``size`` bytes over UDP."""
 
     kind = socket.SOCK_DGRAM
 
@@ -141,8 +150,8 @@ class Datagrams(_OnOneSocket):
 
 
 class ConnectEachTime:
-    """One connection per request: connect, request, response, close. The server closes first (and keeps TIME-WAIT),
-    then the client."""
+    """Opens a connection for each request: connect, request, response, close. The server closes first and keeps
+    TIME-WAIT, then the client closes."""
 
     def __init__(self, address: str, port: int, size: int) -> None:
         where = bracketed(address, port)
@@ -166,14 +175,15 @@ class ConnectEachTime:
         self.ask: Callable[[], bool] = ask
 
     def connect(self) -> None:
-        """No connection is kept."""
+        """Does nothing, because no connection is kept."""
 
     def close(self) -> None:
-        """No connection is kept."""
+        """Does nothing, because no connection is kept."""
 
 
 class HttpGet(_OnOneSocket):
-    """GET on a kept connection. If the server announces the close, the client reconnects outside the timed part."""
+    """Sends GET requests on one connection. If the server announces that it closes the connection, the client
+    reconnects outside the timed part."""
 
     def __init__(self, address: str, port: int, path: str, host: str) -> None:
         super().__init__(address, port)
@@ -197,7 +207,8 @@ class HttpGet(_OnOneSocket):
         return ask
 
     def _read(self, opened: socket.socket, data: bytes) -> tuple[int, bool]:
-        """Read the response to its end; returns its length (0 if unknown) and whether the connection ends."""
+        """Reads the response to its end. Returns its length (0 if unknown) and whether the server closes the
+        connection."""
 
         def more() -> None:
             nonlocal data
@@ -236,7 +247,8 @@ class HttpGet(_OnOneSocket):
 
 
 class DnsLookup(_OnOneSocket):
-    """An A query over UDP; any answer to it ends the time (RFC 1035). Raises ValueError for an invalid name."""
+    """Sends queries for A records over UDP; any answer to a query ends its time (RFC 1035). Raises ValueError for an
+    invalid name."""
 
     kind = socket.SOCK_DGRAM
 

@@ -1,4 +1,4 @@
-"""The timed loops of the client: closed, and open at a fixed rate."""
+"""The timed loops of the client: a closed loop, and an open loop with a fixed rate."""
 
 import array
 import time
@@ -10,8 +10,8 @@ SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 
 
 class RoundTrips:
-    """The first ``number`` of ``times`` are those of the requests so far, in nanoseconds; there is room for ``most``.
-    ``number`` is correct even after an exception has ended the loop."""
+    """The times of the requests so far, in nanoseconds: the first ``number`` items of ``times``, which has room for
+    ``most``. ``number`` is correct even after an exception has ended the loop."""
 
     def __init__(self, most: int) -> None:
         self.times: MutableSequence[int] = array.array("q", bytes(8 * most))
@@ -20,7 +20,8 @@ class RoundTrips:
 
 
 def ask_at_once(exchange: Exchange, trips: RoundTrips, end_ns: int) -> None:
-    """Closed loop: send the next request when the last one is answered."""
+    """Runs a closed loop until ``end_ns`` or until ``trips`` is full: sends the next request as soon as the last one is
+    answered."""
     if isinstance(exchange, SameSize | Datagrams) and exchange.direct_calls is not None:
         _ask_directly(exchange.direct_calls, trips, end_ns)
         return
@@ -43,7 +44,7 @@ def ask_at_once(exchange: Exchange, trips: RoundTrips, end_ns: int) -> None:
 
 
 def _ask_directly(calls: DirectCalls, trips: RoundTrips, end_ns: int) -> None:
-    """The closed loop without a function call per request."""
+    """Runs the closed loop without a function call for each request."""
     clock, times, most = time.perf_counter_ns, trips.times, trips.most
     send, request, receive, room, wanted, mend = calls
     number = trips.number
@@ -64,8 +65,8 @@ def _ask_directly(calls: DirectCalls, trips: RoundTrips, end_ns: int) -> None:
 
 
 def ask_at_rate(exchange: Exchange, trips: RoundTrips, first_ns: int, rate: float, total: int) -> None:
-    """Open loop on one connection: ``total`` requests are due ``1 / rate`` seconds apart, and each time counts
-    from when its request was due, so that a stall affects every request behind it."""
+    """Runs an open loop on one connection: ``total`` requests, due ``1 / rate`` seconds apart from ``first_ns`` on. A
+    time counts from when its request was due, so a stall affects every request behind it."""
     clock, times = time.perf_counter_ns, trips.times
     interval = 1e9 / rate
     ask = exchange.ask

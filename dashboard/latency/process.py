@@ -1,4 +1,5 @@
-"""Common parts of client and responder: pin to a core, end with the parent, read commands line by line."""
+"""What client and responder have in common: they run on one core, end with their parent, and read commands line by
+line."""
 
 import ctypes
 import fcntl
@@ -32,7 +33,8 @@ class Overdue(Exception):  # noqa: N818 - names the event, not a fault
 
 
 class Control:
-    """Reads commands and writes answers, one JSON object per line, over an inherited socket."""
+    """The connection to the parent, an inherited socket: reads commands and writes answers, one JSON object for each
+    line."""
 
     def __init__(self, fd: int) -> None:
         self._socket = socket.socket(fileno=fd)
@@ -52,12 +54,12 @@ class Control:
             raise Interrupted
 
     def waiting(self) -> bool:
-        """Whether there is input, or the peer has closed."""
+        """Whether a command or a part of it has arrived, or the parent has closed the connection."""
         return b"\n" in self._rest or bool(self._poll.poll(0))
 
     def run_until_command(self, work: Callable[[], object]) -> None:
-        """Run ``work``; interrupt it as soon as a command arrives, wherever it waits. Does not run it if a command has
-        already arrived."""
+        """Calls ``work`` and interrupts it as soon as a command arrives, even in a blocking call. Does not call it if a
+        command has already arrived."""
         try:
             self._busy = True
             self._on_io(signal.SIGIO, None)
@@ -68,7 +70,7 @@ class Control:
             self._busy = False
 
     def commands(self) -> Iterator[dict[str, Any]]:
-        """The commands, until the peer closes."""
+        """Yields the commands until the parent closes the connection."""
         while True:
             while b"\n" not in self._rest:
                 part = self._socket.recv(65536)
@@ -80,26 +82,29 @@ class Control:
                 yield json.loads(line)
 
     def answer(self, **fields: Any) -> None:
-        """Write one answer."""
+        """Writes one answer."""
         self._socket.sendall(json.dumps(fields).encode() + b"\n")
 
 
 class Places:
-    """The network namespaces inherited as descriptors; the single thread moves between them."""
+    """The network namespaces that this process may enter, inherited as file descriptors. Its only thread changes
+    between them."""
 
     def __init__(self, fds: list[int]) -> None:
         self._fds = fds
         self._now: int | None = None
 
     def enter(self, number: int) -> None:
-        """Enter a namespace; sockets opened afterwards belong to it."""
+        """Enters the namespace with this number, which is its position in the list. Sockets that are opened afterwards
+        belong to it."""
         if number != self._now:
             os.setns(self._fds[number], os.CLONE_NEWNET)
             self._now = number
 
 
 def end_with_parent(parent: int) -> None:
-    """Request SIGKILL when the thread that started this process ends (prctl(2)), even if it has ended already."""
+    """Requests SIGKILL for the moment when the thread that started this process ends (prctl(2)). Exits if the process
+    ``parent`` has ended already."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
@@ -107,16 +112,16 @@ def end_with_parent(parent: int) -> None:
 
 
 def keep_cores_awake() -> None:
-    """Make idle cores poll instead of sleep while this process lives: the permitted wake-up latency is set to 0 µs
+    """Makes idle cores poll instead of sleep while this process lives: sets the permitted wake-up latency to 0 µs
     (Documentation/admin-guide/pm/cpuidle.rst, "Power Management Quality of Service"). A halted core of a virtual
-    machine takes tens of microseconds to wake, which would hide the cost of a path."""
+    machine takes tens of microseconds to wake up, which would hide the cost of a path."""
     with suppress(OSError):
         held = os.open(CORE_SLEEP, os.O_WRONLY | os.O_CLOEXEC)  # the request lasts until it is closed
         os.write(held, (0).to_bytes(4, sys.byteorder))
 
 
 def raise_niceness() -> None:
-    """Set the highest priority without real-time scheduling, for systems that refuse real-time priority."""
+    """Sets the highest priority without real-time scheduling, for systems that refuse real-time priority."""
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     with suppress(OSError):  # with autogroup scheduling the niceness of the session counts (sched(7))
@@ -124,21 +129,24 @@ def raise_niceness() -> None:
 
 
 def set_realtime_priority() -> None:
-    """Make other processes on this core yield when this process wakes (SCHED_FIFO, sched(7)). Niceness is not enough: a
-    process that computed between two blocks sometimes waits for milliseconds. Children do not inherit it."""
+    """Gives this process real-time priority, so that other processes on this core yield when it wakes up (SCHED_FIFO,
+    sched(7)). Children do not inherit it.
+
+    Niceness is not enough: a process that computed between two blocks sometimes waits for milliseconds.
+    """
     with suppress(OSError):  # a cgroup may have no real-time budget
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
 def reset_priority() -> None:
-    """Undo ``set_realtime_priority``."""
+    """Undoes ``set_realtime_priority``."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
 
 
 def pin_to_core(config: dict[str, Any]) -> tuple[Control, Places]:
-    """Pin to one core, disable garbage collection, and return the control socket and the namespaces. In quiet
-    conditions also raise the priority and keep idle cores awake."""
+    """Prepares this process: pins it to its core, disables garbage collection, and returns the connection to the parent
+    and the namespaces. In quiet conditions, also raises its priority and keeps idle cores awake."""
     end_with_parent(config["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if config.get("core") is not None:
@@ -157,14 +165,14 @@ def pin_to_core(config: dict[str, Any]) -> tuple[Control, Places]:
 
 
 def run_main(serve: Callable[[Control, Places], None]) -> None:
-    """Read the configuration from the command line, then run ``serve``."""
+    """Reads the configuration from the last argument of the command line, then calls ``serve``."""
     control, places = pin_to_core(json.loads(sys.argv[-1]))
     serve(control, places)
 
 
 @contextmanager
 def overdue_after(seconds: float) -> Iterator[None]:
-    """Raise Overdue in the block after ``seconds``, wherever it waits."""
+    """Raises Overdue in the ``with`` block after ``seconds``, even in a blocking call."""
 
     def ring(_number: int, _frame: object) -> None:
         raise Overdue

@@ -1,4 +1,4 @@
-"""Clients on other machines, as the runner of a measurement uses them."""
+"""The interface between the runner of a measurement and clients on other machines."""
 
 from typing import Any, Protocol
 
@@ -6,11 +6,12 @@ from dashboard.core.measurements.remote.blocks import RemoteBlock
 
 
 class ClientLostError(Exception):
-    """A client on another machine no longer answers; ``str()`` is a sentence."""
+    """A client on another machine no longer answers. ``str()`` is a sentence for the user."""
 
 
 class RemoteClients(Protocol):
-    """The clients on other machines. They time their requests with their own clocks."""
+    """The clients on other machines. Each times its requests with its own clock."""
 
     async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
-        """The client's answer to a block. Raises ClientLostError."""
+        """Returns the answer of the client on ``machine`` to a block. Raises ClientLostError if the client does not
+        answer within ``within_s`` seconds."""

@@ -1,6 +1,6 @@
-"""The process that answers requests: plain blocking sockets, one thread, in the namespaces of the servers.
+"""The process that answers requests: with blocking sockets and one thread, in the namespaces of the servers.
 
-One responder serves all series, so that none depends on a separate process that may be slower.
+One responder serves all series, so no series depends on a process of its own that may be slower.
 """
 
 import errno
@@ -19,7 +19,8 @@ _BACKLOG = 128
 
 
 def open_listener(kind: str, port: int) -> socket.socket:
-    """A socket on all addresses of the current namespace, for IPv6 and IPv4 if the kernel has both."""
+    """Returns a socket on all addresses of the current namespace, for IPv6 and IPv4 if the kernel has both. ``kind`` is
+    ``tcp`` or ``udp``; port 0 selects a free port."""
     sort = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
     try:
         opened = socket.socket(socket.AF_INET6, sort)
@@ -42,7 +43,7 @@ def open_listener(kind: str, port: int) -> socket.socket:
 
 
 class Wait:
-    """Delays an answer by a known time and records the measured delay, to test the method."""
+    """Delays each answer by a known time and records the delays in ``taken_ns``. Tests use it to check the method."""
 
     def __init__(self, duration_ns: int) -> None:
         self.taken_ns: list[int] = []
@@ -59,7 +60,7 @@ class Wait:
 
 
 def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
-    """Whether ``size`` bytes arrived before the peer closed."""
+    """Reads ``size`` bytes into the buffer. Returns False if the peer closes the connection before."""
     got = 0
     while got < size:
         more = opened.recv_into(buffer[got:size])
@@ -70,7 +71,7 @@ def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
 
 
 def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answer each request on one connection with the same number of bytes, until it ends."""
+    """Answers each request of ``size`` bytes with the same number of bytes, until the peer closes the connection."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     receive, send = opened.recv, opened.send
     while True:
@@ -86,7 +87,8 @@ def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] |
 
 
 def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answer one request and close, so that TIME-WAIT stays on this side."""
+    """Answers one request of ``size`` bytes. The caller closes the connection before the client does, so TIME-WAIT
+    stays on this side."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if _read_all(opened, memoryview(bytearray(size)), size):
         if wait:
@@ -95,8 +97,9 @@ def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | Non
 
 
 def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answer each datagram with one of the same size. A client that sends two in a row gets a connected socket of its
-    own: an address per datagram costs Python half a microsecond more than a server in C."""
+    """Answers each datagram of ``size`` bytes with one of the same size, without end. A client that sends two in a row
+    gets a connected socket of its own: an address with each datagram would cost Python half a microsecond more than a
+    server in C."""
     before = None
     while True:
         request, peer = opened.recvfrom(size + 1)
@@ -120,7 +123,7 @@ def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] 
 
 
 def _connected_socket(opened: socket.socket, peer: object) -> socket.socket:
-    """A socket on the same port that receives only from ``peer``."""
+    """Returns a socket on the same port that receives only from ``peer``."""
     own = socket.socket(opened.family, socket.SOCK_DGRAM)
     try:
         if opened.family == socket.AF_INET6:
@@ -135,7 +138,7 @@ def _connected_socket(opened: socket.socket, peer: object) -> socket.socket:
 
 
 def swallow_stream(opened: socket.socket) -> int:
-    """Read until the peer closes, then send the number of bytes as eight bytes."""
+    """Reads until the peer stops sending, then sends it the number of bytes, in eight bytes. Returns the number."""
     buffer = bytearray(_STREAM_BUFFER_BYTES)
     total = 0
     while got := opened.recv_into(buffer):
@@ -145,7 +148,7 @@ def swallow_stream(opened: socket.socket) -> int:
 
 
 class Responder:
-    """Listeners by number, and one of them served at a time."""
+    """Opens listeners, and serves one of them at a time. Commands name a listener by its number."""
 
     def __init__(self, control: Control, places: Places) -> None:
         self._control = control
@@ -155,7 +158,7 @@ class Responder:
         self._wait: Wait | None = None
 
     def serve(self) -> None:
-        """Execute commands until the peer closes."""
+        """Executes commands until the parent closes the connection."""
         for command in self._control.commands():
             try:
                 getattr(self, f"do_{command.pop('do')}")(**command)
@@ -163,19 +166,21 @@ class Responder:
                 self._control.answer(error=error.strerror or str(error), errno=error.errno)
 
     def do_open(self, place: int, kind: str, port: int) -> None:
-        """Open a listener; port 0 selects a free one."""
+        """Opens a listener in the namespace ``place``, and answers with its number and its port. Port 0 selects a free
+        one."""
         self._places.enter(place)
         self._listeners.append(open_listener(kind, port))
         self._homes.append(place)
         self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
 
     def do_rest(self) -> None:
-        """Report the median delay in nanoseconds, if any; serving has already ended."""
+        """Answers with the median delay of the last ``do_serve`` in nanoseconds, if it delayed answers. The command
+        itself has already ended the serving."""
         taken = sorted(self._wait.taken_ns) if self._wait is not None else []
         self._control.answer(**({"waited_ns": taken[len(taken) // 2]} if taken else {}))
 
     def do_serve(self, listener: int, probe: str, payload: int, wait_ns: int = 0) -> None:
-        """Serve until the next command."""
+        """Answers requests on a listener until the next command arrives. ``wait_ns`` delays each answer."""
         opened = self._listeners[listener]
         self._places.enter(self._homes[listener])  # for the second socket of datagrams
         _drop_waiting(opened)
@@ -185,8 +190,9 @@ class Responder:
         self._control.run_until_command(lambda: _serve_forever(opened, probe, payload, wait))
 
     def do_sink(self, listener: int, timeout_s: float) -> None:
-        """Answer, then accept the next connection and read it in a child, which ends with the connection or with this
-        process. The second answer states whether the connection was made."""
+        """Accepts the next connection and reads it in a child process. The first answer states that the listener is
+        ready, the second whether the connection was made within ``timeout_s`` seconds. The child ends with the
+        connection or with this process."""
         opened = self._listeners[listener]
         _drop_waiting(opened)  # the stream of an earlier block, which came too late
         self._control.answer()
@@ -207,7 +213,7 @@ class Responder:
 
 
 def _serve_forever(opened: socket.socket, probe: str, payload: int, wait: Callable[[], None] | None) -> None:
-    """Answer the requests of a probe until the listener fails."""
+    """Answers the requests of a probe until the listener fails."""
     with suppress(OSError):
         if probe == "udp-rr":
             answer_datagrams(opened, payload, wait)
@@ -223,7 +229,7 @@ def _serve_forever(opened: socket.socket, probe: str, payload: int, wait: Callab
 
 
 def _drop_waiting(opened: socket.socket) -> None:
-    """Close connections that an earlier block left in the queue."""
+    """Closes the connections, and drops the datagrams, that an earlier block left in the queue of the listener."""
     opened.setblocking(False)
     try:
         for _ in range(_BACKLOG):
@@ -238,13 +244,13 @@ def _drop_waiting(opened: socket.socket) -> None:
 
 
 def serve(control: Control, places: Places) -> None:
-    """Run the responder."""
+    """Runs the responder until the parent closes the connection."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for and must not remain as zombies
     Responder(control, places).serve()
 
 
 def main() -> None:
-    """The responder process, which ``children`` starts."""
+    """Runs the responder process. ``children`` starts it."""
     run_main(serve)
 
 

@@ -1,4 +1,4 @@
-"""Runs a measurement: interleaved blocks of all series until the intervals are narrow, the time is up or it is
+"""Runs a measurement: interleaves blocks of all series until the intervals are narrow, the time is up or it is
 cancelled."""
 
 import asyncio
@@ -32,7 +32,7 @@ _FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress after each block."""
+    """The progress of a run after a block. ``rounds`` is the number of complete rounds."""
 
     rounds: int
     elapsed_s: float
@@ -41,8 +41,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. ``reason`` is a sentence; ``refused`` maps abandoned series to a sentence; ``waited_us`` maps
-    delayed series to the responder's delays, a median for each block."""
+    """How a run ended. ``reason`` is a sentence. ``refused`` maps the keys of abandoned series to the reason,
+    ``waited_us`` those of delayed series to the responder's median delay in each block."""
 
     stopped: Stop
     reason: str
@@ -68,9 +68,10 @@ async def run_measurement(
     on_progress: OnProgress | None = None,
     line: RemoteClients | None = None,
 ) -> Outcome:
-    """Measures; ``on_block`` is awaited for each finished block before the next one starts. ``namespaces`` maps column
-    keys to descriptors of their network namespaces; ``line`` leads to the clients on other machines. A cancellation
-    ends it at once and leaves no process. A failed block has an ``error``; raises only what ``on_block`` raises."""
+    """Runs a measurement. ``on_block`` is awaited with each finished block before the next one starts. ``namespaces``
+    maps keys of columns to descriptors of their network namespaces; ``line`` reaches the clients on other machines. A
+    cancellation ends the run at once and leaves no process. A failed block has an ``error``; only ``on_block`` raises
+    exceptions."""
     run = _Run(series, namespaces, options, on_block, on_progress, line)
     try:
         return await run.go(seed)
@@ -143,7 +144,7 @@ class _Run:
         raise AssertionError("the rounds do not end by themselves")
 
     async def _start(self) -> None:
-        """Start the processes and open a listener for each series that needs one."""
+        """Starts the processes, and opens a listener for each series that needs one."""
         client_core, responder_core = self._cores
         names = {"client": client_core}
         if any(needs_responder(one.probe) for one in self._series.values()):
@@ -186,12 +187,12 @@ class _Run:
         return self._listeners[series.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
-        """Whether firewall rules probably block the path, so that further attempts would only cost time."""
+        """Whether firewall rules probably block the path of the series: then further attempts would only cost time."""
         is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
         return is_blockable and all(block.error for block in self._blocks[key])
 
     async def _step(self, key: str, number: int) -> None:
-        """Run and report one block; restart a process that ended, abandon a series that keeps failing."""
+        """Runs and reports one block. Restarts processes that ended, and abandons a series that keeps failing."""
         one = self._series[key]
         started = self._elapsed()
         try:
@@ -223,7 +224,7 @@ class _Run:
         if not self._children:
             self._restarts += 1
             if self._restarts > _MOST_RESTARTS:
-                raise ChildEnded(f"{block.error} It ended too often.")
+                raise ChildEnded(f"{block.error} It was restarted {_MOST_RESTARTS} times.")
             await self._start()
 
     async def _measure(self, series: Series, plan: BlockPlan) -> dict[str, Any]:
@@ -258,7 +259,8 @@ class _Run:
         return answer
 
     async def _ask_machine(self, client: str, block: RemoteBlock, limit_s: float) -> dict[str, Any]:
-        """The answer of a client on another machine; abandons its series if the client no longer answers."""
+        """Returns the answer of a client on another machine. Abandons all series of the client if it no longer
+        answers."""
         if self._line is None:
             return {"error": "Clients on other machines cannot be used here."}
         try:
@@ -268,7 +270,7 @@ class _Run:
             return {"error": str(lost)}
 
     async def _load(self, series: Series, responder: Child) -> str:
-        """Start the stream that saturates the path; returns a sentence if it cannot."""
+        """Starts the stream that saturates the path. Returns a sentence if that fails; empty if it succeeds."""
         timeout, load = self._options.timeout_s, self._children["load"]
         ready = await responder.ask(do="sink", listener=self._listeners[series.key]["tcp"], timeout_s=timeout)
         if "error" in ready:
@@ -293,5 +295,5 @@ class _Run:
             await one.end()
 
     async def end(self) -> None:
-        """End all processes, even if it is cancelled again meanwhile."""
+        """Ends all processes, even if the caller is cancelled meanwhile."""
         await asyncio.shield(asyncio.ensure_future(self._end_children()))
