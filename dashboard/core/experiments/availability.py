@@ -17,10 +17,13 @@ ROOTLESS_HOST_SINCE = (29, 5)
 UNPRIVILEGED_PORTS = (
     "A program in host mode can open ports from 1024 on, unless net.ipv4.ip_unprivileged_port_start is lower."
 )
-ANY_NAMESPACE = "It needs the path of the namespace, in the options of an arm: ns:/run/netns/lab."
+ANY_NAMESPACE = (
+    "Enter the namespace's path under “Per-container options” (“Network namespace”), or as ns:/run/netns/lab on the "
+    "command line."
+)
 OWN_NAMESPACE = (
-    "It needs the path of a namespace of Podman's user, in the options of an arm, such as the SandboxKey that podman "
-    "inspect prints for a container."
+    "Enter the path of a namespace of Podman's user under “Per-container options” (“Network namespace”), such as the "
+    "SandboxKey that podman inspect prints for a container."
 )
 #: Podman has the mode pasta since this release (its release notes).
 PASTA_SINCE = (4, 4)

@@ -34,11 +34,11 @@ def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
     """Returns a description of Podman's networks: which programs make them, and where the bridges of a rootless Podman
     are."""
     names = [program for program in programs if program not in ROOTLESS_PROGRAMS]
-    used = f"networks by {' and '.join(names)}" if names else "it does not name the programs that make its networks"
+    used = f"networks by {' and '.join(names)}" if names else "Podman does not name the programs that make its networks"
     modes = [name for name in ROOTLESS_PROGRAMS if name in programs]
     if rootless and modes:
         used += f"; {' and '.join(modes)} for containers without a bridge"
-    bridges = "; bridges of a rootless Podman are in its user's rootless-netns, a column of its own" if rootless else ""
+    bridges = "; bridges of a rootless Podman are in its user's rootless-netns, a separate column" if rootless else ""
     return f"{used}{bridges}"
 
 

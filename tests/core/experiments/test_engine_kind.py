@@ -37,4 +37,4 @@ def test_the_programs_of_podman_are_named() -> None:
     assert describe_podman(programs, rootless=False) == "networks by netavark 1.14.0 and aardvark-dns 1.14.0"
     assert "; pasta and slirp4netns for containers without a bridge" in describe_podman(programs, rootless=True)
     assert "does not name the programs" in describe_podman((), rootless=False)
-    assert describe_podman((), rootless=True).endswith("rootless-netns, a column of its own")
+    assert describe_podman((), rootless=True).endswith("rootless-netns, a separate column")

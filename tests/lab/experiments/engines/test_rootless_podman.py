@@ -302,4 +302,4 @@ async def test_the_doctor_says_where_the_bridges_are(host: PrivateEngine) -> Non
     report = await examine(engine, private=False)
     await engine.close()
     podman = next(check for check in report.checks if check.name == "podman")
-    assert "bridges of a rootless Podman are in its user's rootless-netns, a column of its own" in podman.detail
+    assert "bridges of a rootless Podman are in its user's rootless-netns, a separate column" in podman.detail
