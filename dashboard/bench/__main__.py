@@ -1,4 +1,4 @@
-"""One benchmark in its own process: ``python -m dashboard.bench NAME FOLDER``. It prints its result as JSON.
+"""Runs one benchmark in this process and prints its result as JSON: ``python -m dashboard.bench NAME FOLDER``.
 
 DOCKER_HOST names the engine, NETMODES_DATA_DIR the folder with the database of this process.
 """
@@ -15,7 +15,8 @@ from dashboard.core.experiments.messages import encode
 
 
 def main() -> int:
-    """Measures; exit 0 with a result, whether its promises are kept or not."""
+    """Runs the benchmark that the command line names. Returns 0 if it has a result, whether its promises are kept or
+    not."""
     parser = argparse.ArgumentParser(prog="python -m dashboard.bench")
     parser.add_argument("name")
     parser.add_argument("folder", type=Path)

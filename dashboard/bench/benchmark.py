@@ -1,4 +1,4 @@
-"""The arguments of a benchmark, and the interface of its module."""
+"""The arguments of a benchmark, and the interface of a benchmark's module."""
 
 import sys
 from collections.abc import Coroutine
@@ -10,26 +10,27 @@ from dashboard.bench.statistics import Result
 
 
 class BenchmarkError(RuntimeError):
-    """A benchmark cannot run here, or what it measures failed; ``str()`` is a sentence."""
+    """A benchmark cannot run here, or what it measures failed. ``str()`` is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRun:
-    """One run of a benchmark: its folder, and whether it takes fewer rounds."""
+    """The arguments of one run of a benchmark. ``folder`` is for its files; if ``quick`` is true, it takes fewer
+    rounds."""
 
     name: str
     folder: Path
     quick: bool
 
     def say(self, text: str) -> None:
-        """Reports progress on stderr."""
+        """Prints the progress of the benchmark on stderr."""
         sys.stderr.write(f"{self.name}: {text}\n")
         sys.stderr.flush()
 
 
 class Benchmark(Protocol):
-    """The interface of a benchmark's module. Long benchmarks also define ``LIMIT_S``; ``LOOP`` is the factory of their
-    event loop, if it is not asyncio's."""
+    """The interface of a benchmark's module. It may also define ``LIMIT_S``, its time limit in seconds, and ``LOOP``,
+    the factory of its event loop if that is not asyncio's."""
 
     def benchmark(self, run: BenchmarkRun) -> Coroutine[Any, Any, Result]:
-        """Measures, and returns figures with their promises."""
+        """Runs the measurement, and returns figures with their promises."""

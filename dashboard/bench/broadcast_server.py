@@ -1,7 +1,7 @@
-"""The reference for deliveries: a bare server of the ``websockets`` library.
+"""The reference for deliveries of messages: a server of the ``websockets`` library that does nothing else.
 
-As a program (``python -m dashboard.bench.broadcast_server``) it serves on a port of 127.0.0.1, prints the port, and
-sends each line of stdin to every client with ``websockets.broadcast``. It runs on uvloop, as the product's server does.
+As a program (``python -m dashboard.bench.broadcast_server``) it listens on a port of 127.0.0.1, prints the port, and
+sends each line of stdin to every client with ``websockets.broadcast``. It runs on uvloop, as Netmodes' server does.
 """
 
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from dashboard.bench.processes import Program, print_line, program, stdin_lines
 
 @asynccontextmanager
 async def broadcast_server() -> AsyncIterator[tuple[Program, str]]:
-    """Runs the server until the block ends; yields its address."""
+    """Context manager that runs the server. Yields its process and its websocket address."""
     async with program("broadcast_server") as server:
         yield server, f"ws://127.0.0.1:{await server.read()}/"
 

@@ -1,4 +1,4 @@
-"""Chromium for benchmarks, driven with Playwright; the tests install both."""
+"""Chromium for benchmarks, driven with Playwright. ``./netmodes test`` installs both."""
 
 import importlib
 from collections.abc import AsyncIterator
@@ -14,7 +14,8 @@ MISSING = "Chromium or Playwright is missing: ./netmodes test installs both"
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Any]:
-    """A browser of Playwright's asynchronous interface; BenchmarkError if something is missing."""
+    """Context manager that runs Chromium. Yields a browser of Playwright's asynchronous API. Raises BenchmarkError if
+    Chromium or Playwright is missing."""
     program = find_program(*CHROMIUM, HEADLESS)
     try:
         playwright = importlib.import_module("playwright.async_api")

@@ -1,4 +1,5 @@
-"""The benchmarks, in the order in which they run. ``idle`` is last: its containers are removed with the host."""
+"""The catalogue of benchmarks, in the order in which they run. ``idle`` is the last one, because its containers are
+removed only with the private host."""
 
 from collections.abc import Sequence
 
@@ -76,8 +77,8 @@ LONG = frozenset(
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:
-    """The benchmarks that the names select, in their order: ``truth`` selects ``TRUTH``, no name selects all but
-    ``LONG``. KeyError with the names that are unknown."""
+    """The names of the chosen benchmarks, in the order of the catalogue. ``truth`` chooses those in ``TRUTH``; without
+    names, all except ``LONG`` are chosen. Raises KeyError with the names that are unknown."""
     if unknown := [name for name in names if name not in BENCHMARKS and name != "truth"]:
         raise KeyError(", ".join(unknown))
     wanted = {*names, *(TRUTH if "truth" in names else ())}
@@ -85,5 +86,5 @@ def choose(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def limit_of(name: str) -> float:
-    """The time limit of a benchmark in seconds: ``LIMIT_S`` of its module, or the default."""
+    """The time limit of a benchmark in seconds: ``LIMIT_S`` of its module, otherwise the default."""
     return float(getattr(BENCHMARKS[name], "LIMIT_S", LIMIT_S))

@@ -1,4 +1,5 @@
-"""The environment of a run: a private host and a folder, both removed afterwards, and the facts of the machine."""
+"""The environment of the benchmarks: a private host and a folder, which are removed afterwards, and facts about the
+machine."""
 
 import asyncio
 import fcntl
@@ -32,14 +33,15 @@ TOOLS = ("docker", "ip", "ss", "nsenter", "setpriv")
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkEnvironment:
-    """The engine of the benchmarks, and the folder for their files."""
+    """The private host whose engine the benchmarks use, facts about the engine, and the folder for files."""
 
     host: PrivateHost
     info: EngineInfo
     folder: Path
 
     async def run(self, name: str, *, quick: bool, limit_s: float = LIMIT_S) -> Result:
-        """Runs one benchmark in its own process, for at most ``limit_s`` seconds; BenchmarkError if it fails."""
+        """Runs one benchmark in its own process, for at most ``limit_s`` seconds, and returns its result. Raises
+        BenchmarkError if it fails."""
         folder = self.folder / name
         command = [sys.executable, "-m", "dashboard.bench", name, str(folder), *(["--quick"] if quick else [])]
         environment = environment_with(
@@ -58,8 +60,8 @@ class BenchmarkEnvironment:
 
 @asynccontextmanager
 async def open_environment(data_dir: Path, say: Callable[[str], None]) -> AsyncIterator[BenchmarkEnvironment]:
-    """A private host with the lab image as ``nginx``. One per data folder at a time; the leftovers of a killed run are
-    removed first."""
+    """Context manager that starts a private host with the lab image as ``nginx``. First removes the leftovers of a
+    killed run. Raises BenchmarkError if tools are missing or another run uses the data folder."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         raise BenchmarkError(f"Not installed: {', '.join(missing)}. The benchmarks compare with these programs.")
@@ -93,12 +95,12 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def format_load() -> str:
-    """Load averages over 1, 5 and 15 minutes (getloadavg(3))."""
+    """The load averages over 1, 5 and 15 minutes as text (getloadavg(3))."""
     return " ".join(f"{average:.2f}" for average in os.getloadavg())
 
 
 def machine_facts(engine: EngineInfo) -> dict[str, str]:
-    """Facts about the machine that are needed to judge a figure: names and values, in the order of the report."""
+    """Facts about the machine that are needed to judge a figure, by name, in the order in which a report shows them."""
     machine = read_machine()
     return {
         "kernel": f"{platform.system()} {machine.kernel}",

@@ -1,4 +1,4 @@
-"""Child processes of a benchmark. They end with the benchmark, however that ends."""
+"""Child processes of a benchmark. They end when the benchmark ends, however that happens."""
 
 import asyncio
 import ctypes
@@ -26,18 +26,20 @@ HEADLESS = "chromium-headless-shell"
 
 
 def with_death_signal(command: Sequence[str]) -> list[str]:
-    """The command, wrapped so that it gets SIGTERM when the thread that starts it ends (setpriv(1), prctl(2))."""
+    """The command, wrapped so that its process gets SIGTERM when the thread that started it ends (setpriv(1),
+    prctl(2)). Unchanged without setpriv."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "TERM", "--", *command] if program else list(command)
 
 
 def find_program(*names: str) -> str | None:
-    """The path of the first of the programs that is installed."""
+    """The path of the first of these programs that is installed; None if none is."""
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
 def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, grace_s: float = GRACE_S) -> None:
-    """Closes the pipes of a process and ends it: with a signal, and SIGKILL after ``grace_s``."""
+    """Closes the pipes of a process and ends it with the signal ``how``. If it still runs after ``grace_s``, kills
+    it."""
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
@@ -62,8 +64,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def output_of(*command: str, name: str = "", stdin: bytes = b"", deadline_s: float = 30.0, **options: Any) -> str:
-    """The output of a command. Raises BenchmarkError with its name and the end of its stderr if it fails or takes
-    longer than ``deadline_s``. ``options`` are those of ``asyncio.create_subprocess_exec``."""
+    """Runs a command and returns its stdout. Raises BenchmarkError, with ``name`` and the end of stderr, if the command
+    fails or takes longer than ``deadline_s``. ``options`` are passed to ``asyncio.create_subprocess_exec``."""
     name = name or " ".join(command)
     pipe = asyncio.subprocess.PIPE
     defaults = {"stdin": pipe if stdin else asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
@@ -81,7 +83,7 @@ async def output_of(*command: str, name: str = "", stdin: bytes = b"", deadline_
 
 
 class Program:
-    """A process that communicates in lines of text."""
+    """A running process with which a benchmark communicates in lines of text."""
 
     def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
         self.pid = process.pid
@@ -89,14 +91,15 @@ class Program:
         self._name = name
 
     async def write(self, line: str) -> None:
-        """Sends a line."""
+        """Sends a line to stdin of the process."""
         if self._process.stdin is None:
             raise BenchmarkError(f"{self._name} has no stdin")
         self._process.stdin.write(line.encode() + b"\n")
         await self._process.stdin.drain()
 
     async def read(self, deadline_s: float = ANSWER_S) -> str:
-        """The next line that the process prints; BenchmarkError if it has ended."""
+        """The next line that the process prints. Raises BenchmarkError if it has ended, TimeoutError after
+        ``deadline_s``."""
         output = self._process.stdout
         line = await asyncio.wait_for(output.readline(), deadline_s) if output is not None else b""
         if not line:
@@ -104,15 +107,17 @@ class Program:
         return line.decode().removesuffix("\n")
 
     async def ask(self, do: str, **fields: Any) -> Any:
-        """The answer to a command of a program that serves ``answer_commands``."""
+        """Sends the command ``do`` with its fields, and returns the result. The program must call
+        ``answer_commands``."""
         await self.write(json.dumps({"do": do, **fields}))
         return json.loads(await self.read())
 
 
 @asynccontextmanager
 async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Program]:
-    """Runs the command until the block ends, then sends SIGTERM, and SIGKILL after ``GRACE_S``. Call it in the main
-    thread. ``options`` are those of ``asyncio.create_subprocess_exec``; by default stdin and stdout are pipes."""
+    """Context manager that runs a command, and ends it with SIGTERM, and with SIGKILL after ``GRACE_S``. Use it in the
+    main thread. ``options`` are passed to ``asyncio.create_subprocess_exec``; by default, stdin and stdout are
+    pipes."""
     pipe = asyncio.subprocess.PIPE
     defaults: dict[str, Any] = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe}
     process = await asyncio.create_subprocess_exec(
@@ -125,12 +130,12 @@ async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Progr
 
 
 def program(module: str, *arguments: str) -> AbstractAsyncContextManager[Program]:
-    """Runs a module as a program until the block ends."""
+    """Context manager that runs a module of ``dashboard.bench`` as a program."""
     return running([sys.executable, "-m", f"dashboard.bench.{module}", *arguments])
 
 
 async def stdin_lines() -> AsyncIterator[str]:
-    """The lines of stdin, without blocking the loop."""
+    """Yields the lines of stdin without blocking the event loop."""
     reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
@@ -138,29 +143,30 @@ async def stdin_lines() -> AsyncIterator[str]:
 
 
 async def answer_commands(commands: Mapping[str, Callable[..., Awaitable[Any]]]) -> None:
-    """Calls the function that each line of stdin names in ``do``, with the line's other fields, and prints what it
-    returns: the program's end of ``Program.ask``."""
+    """Executes the commands of ``Program.ask`` in the program until stdin ends. For each line, calls the function that
+    the field ``do`` names with the other fields, and prints the result."""
     async for line in stdin_lines():
         fields = json.loads(line)
         print_line(json.dumps(await commands[fields.pop("do")](**fields)))
 
 
 def print_line(text: str) -> None:
-    """Prints a line at once."""
+    """Prints a line and flushes stdout."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
 
 def end_cleanly() -> None:
-    """Makes SIGTERM end this program as Ctrl-C does, so that its blocks remove what they have created."""
+    """Makes SIGTERM end this program like Ctrl-C, so that context managers remove what they have created."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time that all threads of a process have used, including ended ones, to the nanosecond.
+    """The processor time in seconds that all threads of a process have used, including ended threads, with the
+    precision of a nanosecond. Raises ProcessLookupError if the process has ended.
 
-    The id of another process's CPU clock is composed as clock_getcpuclockid(3) does it (CPUCLOCK_SCHED in
-    include/linux/posix-timers_types.h); /proc/PID/stat counts in ticks of 10 ms. ProcessLookupError if it has ended.
+    The id of another process's CPU clock is composed as in clock_getcpuclockid(3) (CPUCLOCK_SCHED in
+    include/linux/posix-timers_types.h). /proc/PID/stat counts only in ticks of 10 ms.
     """
     try:
         return time.clock_gettime(ctypes.c_int(~pid << 3 | 2).value)
@@ -169,7 +175,8 @@ def cpu_seconds(pid: int) -> float:
 
 
 def environment_with(**values: str) -> dict[str, str]:
-    """This process's environment with these values changed, and without variables that lead to the user's own data."""
+    """The environment variables of this process with these values changed, and without variables that lead to the
+    user's own data."""
     left_out = ("DATABASE_URL", "NATS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
     passed_on = ("NETMODES_NODE_MODULES", "NETMODES_ENGINE_", "NETMODES_HOST_RUNTIME", "NETMODES_TOUR_PICTURES")
     kept = {k: value for k, value in os.environ.items() if k.startswith(passed_on) or not k.startswith(left_out)}

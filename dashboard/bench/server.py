@@ -1,5 +1,5 @@
-"""The real server, used as a user would: started by ``up``, signed in with the link that it prints, requested over
-HTTP."""
+"""A real server that benchmarks use like a user: it is started with ``up``, and the browser signs in with the printed
+link."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ class RefusedError(BenchmarkError):
 
 @dataclass(slots=True)
 class Browser:
-    """The cookies of one browser, and the headers that it sends."""
+    """A browser's cookies, and the headers that it sends to the server at ``host`` (``ADDRESS:PORT``)."""
 
     host: str
     cookies: dict[str, str] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port."""
+        """The origin of the server: scheme, host and port."""
         return f"http://{self.host}"
 
     @property
     def source(self) -> tuple[str, int] | None:
-        """The address and port from which this browser connects; None if the kernel chooses."""
+        """The address and port from which this browser connects; None if the kernel chooses them."""
         return None
 
     def headers(self, method: str = "GET") -> dict[str, str]:
-        """The headers of a same-origin request by a browser."""
+        """The headers that a browser sends with a same-origin request."""
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
         if method == "POST":
             sent |= {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
@@ -69,14 +69,14 @@ class Browser:
         return sent
 
     def store_cookies(self, lines: Iterable[str]) -> None:
-        """Stores the cookies of Set-Cookie headers."""
+        """Stores the cookies from the values of Set-Cookie headers."""
         for line in lines:
             name, _, value = line.split(";", 1)[0].partition("=")
             self.cookies[name] = value
 
     def websocket(self, address: str, **options: Any) -> connect:
-        """A websocket as the page opens it, by its path or its whole URL; uncompressed, so that numbers of bytes are
-        comparable. ``options`` are further options of ``connect``."""
+        """Opens a websocket like a page. ``address`` is its path or URL, ``options`` are passed to ``connect``.
+        Compression is off, so that numbers of bytes are comparable."""
         return connect(
             address if "://" in address else f"ws://{self.host}{address}",
             origin=self.origin if self.cookies else None,  # type: ignore[arg-type]  # a NewType of str
@@ -93,7 +93,7 @@ class Browser:
 
 @dataclass(slots=True)
 class Server(Browser):
-    """A running server and the browser of its owner. Requests block: call them in a thread."""
+    """A running server, and the browser of its owner. Requests block: make them in a thread."""
 
     pid: int = 0
     #: The origin at which a real browser opens the pages; it is redirected there from 127.0.0.1.
@@ -109,8 +109,8 @@ class Server(Browser):
         fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """Sends one request on a kept connection, without following redirects. Returns the response, with its body
-        still encoded."""
+        """Sends a request on a kept connection, and returns the response with its body still encoded. Follows no
+        redirects."""
         if self._pool is None:
             name, _, port = self.host.partition(":")
             self._pool = urllib3.HTTPConnectionPool(name, int(port), timeout=30)
@@ -127,14 +127,15 @@ class Server(Browser):
         return answer
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
-        """The body of a page; BenchmarkError if the page does not exist."""
+        """The body of a page. Raises BenchmarkError if the status is not 200."""
         answer = self.ask("GET", path, headers=headers)
         if answer.status != 200:
             raise BenchmarkError(f"GET {path} was answered with {answer.status}")
         return answer.data
 
     def post(self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = (), location: str = ".*") -> str:
-        """Posts a form and returns where it redirects to; BenchmarkError if the address does not match ``location``."""
+        """Posts a form and returns the address of the redirect. Raises BenchmarkError if it does not match
+        ``location``."""
         answer = self.ask("POST", path, fields)
         found = answer.headers.get("location", "")
         if answer.status != 302 or re.fullmatch(location, found) is None:
@@ -148,7 +149,7 @@ class Server(Browser):
             pool.close()
 
     def sign_in(self, link: str) -> None:
-        """Uses the link that ``up`` printed, and fetches the token for forms."""
+        """Opens the sign-in link that ``up`` printed. Raises BenchmarkError if that does not sign in."""
         match = SIGN_IN_LINK.fullmatch(link)
         self.ask("GET", match[1] if match else link)
         self.ask("GET", "/")
@@ -156,7 +157,7 @@ class Server(Browser):
             raise BenchmarkError("the sign-in link does not sign in")
 
     def launch(self, modes: Sequence[str]) -> str:
-        """Posts the launch form with an arm for each mode; the new experiment's id."""
+        """Posts the launch form with an arm for each mode, and returns the id of the experiment."""
         fields = [("image", "nginx"), ("port", "80"), ("publish", ""), ("names", "")]
         fields += [("arms-TOTAL_FORMS", str(len(modes))), ("arms-INITIAL_FORMS", "0")]
         fields += [(f"arms-{number}-mode", mode) for number, mode in enumerate(modes)]
@@ -168,13 +169,13 @@ class Server(Browser):
 
     @asynccontextmanager
     async def frames(self, experiment: str) -> AsyncIterator[Frames]:
-        """The websocket of an experiment."""
+        """Context manager that opens the websocket of an experiment."""
         async with self.websocket(f"/ws/experiments/{experiment}/") as connection:
             yield Frames(experiment, connection)
 
     @asynccontextmanager
     async def running_experiment(self, modes: Sequence[str]) -> AsyncIterator[Frames]:
-        """An experiment in which all arms run and nothing changes; removed after the block."""
+        """Context manager that runs an experiment, and removes it. It begins when all arms run and nothing changes."""
         experiment = await asyncio.to_thread(self.launch, modes)
         try:
             async with self.frames(experiment) as frames:
@@ -186,7 +187,7 @@ class Server(Browser):
 
 
 class Frames:
-    """An experiment as a browser knows it: the snapshot with all patches applied."""
+    """An experiment as a browser knows it: the received snapshot with all later patches applied."""
 
     def __init__(self, experiment: str, connection: ClientConnection) -> None:
         self.experiment = experiment
@@ -197,7 +198,7 @@ class Frames:
         self._connection = connection
 
     async def next(self, deadline_s: float = FRAME_S) -> None:
-        """Applies the next frame; ``received_at`` is CLOCK_MONOTONIC at its arrival, before it was decoded."""
+        """Waits for the next frame and applies it. Sets ``received_at`` to its arrival in seconds (CLOCK_MONOTONIC)."""
         text = await asyncio.wait_for(self._connection.recv(), deadline_s)
         self.received_at = asyncio.get_running_loop().time()
         message = msgspec.json.decode(text)
@@ -211,11 +212,11 @@ class Frames:
             self.cells.update((placed["id"], placed["row"]["cells"]) for placed in message["rows"]["set"])
 
     async def close(self) -> None:
-        """Disconnects. Harmless when repeated."""
+        """Closes the websocket. May be called repeatedly."""
         await self._connection.close()
 
     def shows(self, text: str, section: str, column: str) -> bool:
-        """Whether a row of the section has the text in this column."""
+        """Whether any row of the section contains ``text`` in this column."""
         return any(
             text in (cells.get(column) or "")
             for identity, cells in self.cells.items()
@@ -228,8 +229,8 @@ class Frames:
         return self.head.get("phase") == "running" and all(inodes.get(column["key"]) for column in self.columns)
 
     async def until_running(self) -> float:
-        """The arrival time of the frame that shows the experiment running; BenchmarkError if it ended instead, and
-        RefusedError if it runs without an arm."""
+        """Waits until the experiment runs. Returns the arrival time of that frame. Raises BenchmarkError if the
+        experiment ends instead, RefusedError if it runs without an arm."""
         while not self.is_running():
             phase = self.head.get("phase")
             if phase in {"failed", "stopped"}:
@@ -241,12 +242,12 @@ class Frames:
         return self.received_at
 
     async def until_phase(self, is_reached: Callable[[str], bool]) -> None:
-        """Reads frames until ``is_reached`` is true of the experiment's phase."""
+        """Waits until ``is_reached`` returns True for the experiment's phase."""
         while not is_reached(self.head.get("phase", "")):
             await self.next()
 
     async def until_quiet(self) -> None:
-        """Reads frames until none comes for ``QUIET_S``."""
+        """Applies frames until none arrives for ``QUIET_S``."""
         while True:
             try:
                 await self.next(QUIET_S)
@@ -255,19 +256,20 @@ class Frames:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free."""
+    """Returns a free port of 127.0.0.1."""
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         return int(opened.getsockname()[1])
 
 
 def read_key(pid: int, folder: Path) -> str:
-    """The key in a data folder as the process ``pid`` sees it: the folder may be a mount in its namespace."""
+    """The secret key in a data folder, as the process ``pid`` sees it: the folder may be a mount in its mount
+    namespace."""
     return Path(f"/proc/{pid}/root{folder}", configuration.KEY_FILE).read_text(encoding="utf-8").strip()
 
 
 def page_processes(pid: int) -> Iterator[int]:
-    """The pids of the processes that serve pages for the lab with this pid. Other children of the lab may end
+    """Yields the pids of the processes that serve pages for the lab ``pid``. Other children of the lab may end
     meanwhile."""
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
@@ -279,9 +281,9 @@ def page_processes(pid: int) -> Iterator[int]:
 async def serving(
     folder: Path | None = None, port: int = 0, *, endpoint: str = "", inside: Sequence[str] = ()
 ) -> AsyncIterator[Server]:
-    """Runs ``manage.py up`` until the block ends, with this data folder or that of this process, on this port or a free
-    one; yields the server with its owner signed in. ``endpoint`` or DOCKER_HOST names its engine; ``inside`` is put
-    before the command, for example to run it in a namespace."""
+    """Context manager that runs ``manage.py up``, by default with the data folder of this process and on a free port.
+    Yields the server with its owner signed in. ``endpoint`` (default: DOCKER_HOST) is its engine, ``inside`` a prefix
+    of the command, for example to run it in a namespace."""
     folder, port = folder or configuration.data_dir(), port or free_port()
     command = [*inside, sys.executable, str(BASE / "manage.py"), "up", "--port", str(port)]
     environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=endpoint or os.environ["DOCKER_HOST"])

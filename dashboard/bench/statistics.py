@@ -1,4 +1,4 @@
-"""Figures with their references, intervals and promises. Pure: samples in, values out."""
+"""Figures with references, confidence intervals and promises. Pure functions of samples."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ MEAN = -1.0
 
 
 class LimitedValue(StrEnum):
-    """The value that a promise limits: the figure itself, or its ratio to the reference."""
+    """What a promise limits: the value of the figure, or its ratio to the reference."""
 
     VALUE = "value"
     RATIO = "ratio"
 
 
 class Verdict(StrEnum):
-    """Whether a promise is kept. The figure decides; the interval says how certain that is."""
+    """Whether a promise is kept. The value decides; the confidence interval shows how certain that is."""
 
     KEPT = "kept"
     KEPT_BARELY = "kept, but the interval reaches beyond"
@@ -31,41 +31,44 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A promise: the value ``of`` is at most ``limit``, and at least ``least`` if that is given."""
+    """A promise about a figure: its value or its ratio, as ``of`` states, is at most ``limit`` and, unless ``least`` is
+    None, at least ``least``."""
 
     of: LimitedValue
     limit: float
     least: float | None = None
 
     def allows(self, value: float) -> bool:
-        """Whether a value keeps the promise."""
+        """Whether this value or ratio keeps the promise."""
         return value <= self.limit and (self.least is None or value >= self.least)
 
 
 def at_most(limit: float) -> Promise:
-    """The promise that the figure is at most ``limit``."""
+    """Makes a promise that the value is at most ``limit``."""
     return Promise(LimitedValue.VALUE, limit)
 
 
 def between(least: float, limit: float) -> Promise:
-    """The promise that the figure lies between ``least`` and ``limit``."""
+    """Makes a promise that the value is between ``least`` and ``limit``."""
     return Promise(LimitedValue.VALUE, limit, least)
 
 
 def ratio_at_most(limit: float) -> Promise:
-    """The promise that the figure is at most ``limit`` times the reference."""
+    """Makes a promise that the value is at most ``limit`` times that of the reference."""
     return Promise(LimitedValue.RATIO, limit)
 
 
 def within_factor(factor: float) -> Promise:
-    """The promise that neither the figure nor the reference exceeds ``factor`` times the other."""
+    """Makes a promise that the values of the figure and of the reference differ at most by this factor, in either
+    direction."""
     return Promise(LimitedValue.RATIO, factor, 1 / factor)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure. ``value`` and ``reference_value`` are the same ``statistic`` in ``unit``; intervals are 95 %
-    bootstrap intervals. Without a reference its fields are None."""
+    """One measured figure. ``value`` is the ``statistic`` of ``n`` samples in ``unit``; ``reference_value`` is that of
+    the reference. ``ci95`` and ``ratio_ci95`` are 95 % bootstrap intervals. Without a reference, its fields are empty
+    or None."""
 
     name: str
     statistic: str
@@ -83,7 +86,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class ClaimOutcome:
-    """The verdicts of one claim in the runs of a benchmark, without repetitions, and the reason of the last run."""
+    """The outcome of one claim in the runs of a benchmark: its different verdicts, and the reason of the last run."""
 
     id: str
     statement: str
@@ -93,8 +96,8 @@ class ClaimOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of one benchmark. ``promise`` is a sentence; ``notes`` are facts that a reader needs to judge the
-    figures; ``claims`` are the outcomes of the benchmark that runs claims."""
+    """The result of one benchmark. ``promise`` is a phrase that states what is promised. ``notes`` are facts that a
+    reader needs to judge the figures. ``claims`` are the outcomes of the benchmark that runs claims."""
 
     name: str
     title: str
@@ -111,7 +114,8 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``bench/1``: all benchmarks of a run. ``failed`` maps a benchmark that could not be run to the reason."""
+    """The results of all benchmarks of a run, in the schema ``bench/1``. ``failed`` maps each benchmark that could not
+    be run to the reason."""
 
     date: str
     machine: dict[str, str]
@@ -123,7 +127,7 @@ class Report:
 
 
 def judge(promise: Promise | None, value: float, interval: tuple[float, float]) -> Verdict | None:
-    """The verdict on a figure with its interval; None without a promise."""
+    """The verdict on a value and its confidence interval; None without a promise."""
     if promise is None:
         return None
     low, high = interval
@@ -145,7 +149,8 @@ def _statistic(values: Sequence[float], percent: float) -> float:
 def figure(
     name: str, unit: str, values: Sequence[float], *, percent: float = 50, promise: Promise | None = None
 ) -> Figure:
-    """A percentile of ``values``, or their ``MEAN``, without a reference. Raises ValueError without values."""
+    """Makes a figure without a reference: a percentile of ``values``, or their mean if ``percent`` is ``MEAN``. Raises
+    ValueError without values."""
     value = _statistic(values, percent)
     ci95 = interval_of(values, lambda drawn: _statistic(drawn, percent))
     verdict = judge(promise, value, ci95)
@@ -162,11 +167,12 @@ def compared(
     promise: Promise | None = None,
     paired: bool = False,
 ) -> Figure:
-    """A percentile (or ``MEAN``) of the first values of the pairs, compared with that of the second values, the
-    reference.
+    """Makes a figure that is compared with a reference. Each pair contains a sample of the figure and one of the
+    reference. The statistic of both is a percentile, or the mean if ``percent`` is ``MEAN``.
 
-    The interval of the ratio resamples pairs, so that a disturbance of both does not widen it. ``paired``: the ratio is
-    the median of the pairs' ratios, for a machine that changes between several states, each longer than a pair.
+    For the interval of the ratio, pairs are resampled, so that a disturbance of both samples does not widen it. If
+    ``paired`` is true, the ratio is the median of the ratios of the pairs. This is for a machine that changes between
+    several states, each of which lasts longer than a pair.
     """
 
     def ratio(drawn: Sequence[tuple[float, float]]) -> float:
@@ -193,7 +199,7 @@ def compared(
 def percentiles_compared(
     name: str, unit: str, pairs: Sequence[tuple[float, float]], reference: str, promises: dict[float, Promise | None]
 ) -> list[Figure]:
-    """A figure for each percentile, with its promise."""
+    """Makes a figure like ``compared`` for each percentile in ``promises``, with its promise."""
     return [
         compared(name, unit, pairs, reference, percent=percent, promise=promise)
         for percent, promise in promises.items()
@@ -201,18 +207,18 @@ def percentiles_compared(
 
 
 def share(name: str, happened: Sequence[bool], promise: Promise | None = None) -> Figure:
-    """The share of runs with an event, as a figure per 100 runs."""
+    """Makes a figure for the per cent of runs in which an event happened."""
     return figure(name, "% of runs", [100.0 * each for each in happened], percent=MEAN, promise=promise)
 
 
 def spread(values: Sequence[float]) -> str:
-    """Minimum, median and maximum, for a note."""
+    """The minimum, the median and the maximum as text, for a note."""
     return f"{min(values):.3g} … {median(values):.3g} … {max(values):.3g}"
 
 
 def interval_of[T](samples: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> tuple[float, float]:
-    """The 95 % interval, corrected for few samples. Seeded: the same samples give the same interval on every
-    machine."""
+    """The 95 % bootstrap interval of a statistic, corrected for few samples. The random numbers are seeded, so the same
+    samples give the same interval on every machine."""
     source = random.Random(SEED)  # noqa: S311 - nothing secret
     confidence = small_sample_confidence(0.95, len(samples))
     found = bootstrap_interval(samples, statistic, source, confidence=confidence)

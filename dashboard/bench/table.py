@@ -1,4 +1,4 @@
-"""A report as text for a terminal. Pure."""
+"""Formats a report of benchmarks as text for a terminal."""
 
 from collections.abc import Iterator
 
@@ -6,18 +6,18 @@ from dashboard.bench.statistics import Figure, LimitedValue, Report, Result
 
 
 def format_amount(value: float, unit: str = "") -> str:
-    """Three significant digits, whole numbers from 100 on, and the unit."""
+    """A number as text with the unit: three significant digits, and whole numbers from 100 on."""
     text = f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
     return f"{text} {unit}".rstrip()
 
 
 def format_interval(interval: tuple[float, float]) -> str:
-    """The interval as text, with both ends."""
+    """An interval as text, with both ends."""
     return f"[{format_amount(interval[0])} … {format_amount(interval[1])}]"
 
 
 def describe_promise(figure: Figure) -> str:
-    """The promise and whether it is kept; empty where nothing was promised."""
+    """The promise of a figure and whether it is kept, as text; empty without a promise."""
     if figure.promise is None:
         return ""
     least = "" if figure.promise.least is None else f"{figure.promise.least:.3g} ≤ "
@@ -26,7 +26,7 @@ def describe_promise(figure: Figure) -> str:
 
 
 def figure_lines(figure: Figure) -> Iterator[str]:
-    """The figure, its reference and its promise."""
+    """Yields the lines of one figure: its value, its reference and its promise."""
     interval = format_interval(figure.ci95) if figure.n > 1 else ""
     statistic = f"    {figure.statistic} of {figure.n}".ljust(24)
     yield f"  {figure.name}"
@@ -39,7 +39,7 @@ def figure_lines(figure: Figure) -> Iterator[str]:
 
 
 def result_lines(result: Result) -> Iterator[str]:
-    """The lines of one benchmark in the table."""
+    """Yields the lines of the result of one benchmark."""
     judged = any(figure.verdict is not None for figure in result.figures)
     yield result.title
     yield f"  Promise: {result.promise}. {'NOT KEPT.' if not result.kept else 'Kept.' if judged else 'Not judged.'}"
@@ -51,7 +51,7 @@ def result_lines(result: Result) -> Iterator[str]:
 
 
 def report_text(report: Report) -> str:
-    """The report as text for a terminal."""
+    """The whole report as text for a terminal."""
     lines = [f"Netmodes bench, {report.date}{', quick' if report.quick else ''}"]
     lines += [f"  {name:<12} {value}" for name, value in report.machine.items()]
     lines.append("")

@@ -1,7 +1,7 @@
-"""Hundreds of browsers in one process: each has cookies, a connection for HTTP, and a websocket that reconnects.
+"""Hundreds of browsers in one process. Each has cookies, a connection for HTTP, and a websocket that reconnects.
 
-As a program (``python -m dashboard.bench.websocket_clients HOST``) it executes one command per line of stdin, a JSON
-object whose ``do`` names a method of ``Clients``. Times are seconds of CLOCK_MONOTONIC.
+As a program (``python -m dashboard.bench.websocket_clients HOST``) it executes one command for each line of stdin. The
+line is a JSON object whose field ``do`` names a method of ``Clients``. Times are seconds of CLOCK_MONOTONIC.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ PER_ADDRESS = 15
 
 
 class TimedConnection(ClientConnection):
-    """Calls ``note`` with the arrival time and the text of each message.
+    """A websocket that calls ``note`` with the arrival time and the text of each message.
 
-    Data is not parsed when it arrives, because that would delay the other clients that still wait for the same
-    message. ``PARSE_S`` after the first data, the data of all connections of the program is parsed together.
+    Data is not parsed when it arrives, because that would delay other clients that still wait for the same message. The
+    data of all connections of the program is parsed together, ``PARSE_S`` after the first data has arrived.
     """
 
     unparsed: ClassVar[list[tuple[TimedConnection, float, bytes]]] = []
@@ -55,7 +55,7 @@ class TimedConnection(ClientConnection):
         self._arrived = 0.0
 
     def data_received(self, data: bytes) -> None:
-        """Keeps data with the time; the response to the handshake is parsed at once."""
+        """Stores data with its arrival time, to be parsed later. The response to the handshake is parsed at once."""
         if self.response is None:
             self._arrived = time.monotonic()
             super().data_received(data)
@@ -66,7 +66,7 @@ class TimedConnection(ClientConnection):
 
     @classmethod
     def parse_all(cls) -> None:
-        """Parses the data that has arrived at all connections."""
+        """Parses the stored data of all connections."""
         unparsed = cls.unparsed[:]
         cls.unparsed.clear()
         for connection, arrived, data in unparsed:
@@ -74,26 +74,27 @@ class TimedConnection(ClientConnection):
             ClientConnection.data_received(connection, data)
 
     def process_event(self, event: Event) -> None:
-        """Calls ``note`` with a text message; the server sends each message in one frame."""
+        """Calls ``note`` with the text of a message. The server sends each message in one frame."""
         if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             self._note(self._arrived, str(event.data, "utf-8"))
         else:
             super().process_event(event)
 
     def eof_received(self) -> None:
-        """Parses the data that has arrived before the end."""
+        """Parses the stored data before the connection ends."""
         self.parse_all()
         super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Parses the data that has arrived before the end."""
+        """Parses the stored data before the connection ends."""
         self.parse_all()
         super().connection_lost(exc)
 
 
 @dataclass(slots=True)
 class Client(Browser):
-    """One browser. ``received`` holds every message with the time of its arrival, ``body`` the last answer."""
+    """One browser of a participant or user. ``received`` contains every message with its arrival time, ``body`` the
+    last response of the server."""
 
     number: int = 0
     session: str = ""
@@ -103,14 +104,14 @@ class Client(Browser):
 
     @property
     def source(self) -> tuple[str, int] | None:
-        """With a server on the loopback interface, ``PER_ADDRESS`` clients share an address, as joins are limited by
-        address."""
+        """The address from which this client connects. With a server on the loopback interface, ``PER_ADDRESS`` clients
+        share an address, because the number of joins from one address is limited."""
         network = self.number // PER_ADDRESS + 1
         return (f"127.0.{network >> 8}.{network & 255}", 0) if self.host.startswith("127.") else None
 
     async def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
-        """Status and Location of an answer, whose body is read to its end. Like a browser, it reconnects if the
-        server has closed the connection."""
+        """Sends a request, and returns the status and the Location of the response. Like a browser, it reconnects if
+        the server has closed the connection."""
         try:
             return await self._ask(method, path, fields)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -140,7 +141,7 @@ class Client(Browser):
             streams[1].close()
 
     async def join(self, code: str, key: str) -> None:
-        """Opens the link of a training session, fills in the form and loads the lobby, as a browser does."""
+        """Joins a training session like a browser: opens its link, submits the form and loads the lobby."""
         await self.ask("GET", f"/join/?code={code}&key={key}")
         form = {"code": code, "key": key, "name": f"Participant {self.number}"}
         status, lobby = await self.ask("POST", "/join/", form)
@@ -150,15 +151,15 @@ class Client(Browser):
         await self.ask("GET", lobby)
 
     async def predict(self, step: str) -> None:
-        """Submits a prediction for a step."""
+        """Submits a prediction for a step of the joined session."""
         path = f"/sessions/{self.session}/steps/{step}/predict/"
         status, _ = await self.ask("POST", path, {"choice": str(self.number % 2)})
         if status != 302:
             raise BenchmarkError(f"the prediction was answered with {status}")
 
     async def listen(self, address: str, connected: Callable[[], None]) -> None:
-        """Receives messages until it is cancelled; reconnects when the connection is lost, with the same delays as the
-        page."""
+        """Stores the messages of a websocket in ``received`` until cancelled. Calls ``connected`` after each
+        connection. If the connection is lost, reconnects with the same delays as the page."""
         attempt = 0
 
         def note(arrived: float, text: str) -> None:
@@ -177,7 +178,7 @@ class Client(Browser):
 
 
 class Clients:
-    """All clients of the program; its public methods are the commands."""
+    """All clients of the program. The public methods are its commands."""
 
     def __init__(self, host: str) -> None:
         self._host = host
@@ -185,8 +186,8 @@ class Clients:
         self._listeners: list[asyncio.Task[None]] = []
 
     async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> float:
-        """Lets this many participants join a training session and listen to its websocket. Returns the seconds until
-        all do."""
+        """Lets ``count`` participants join a training session and listen to its websocket. Their numbers begin with
+        ``first``; they start within the first half of ``within_s``. Returns the seconds until all have done so."""
         self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
         async def join_and_listen(client: Client) -> None:
@@ -196,7 +197,7 @@ class Clients:
         return await self._each(join_and_listen, within_s)
 
     async def listen(self, address: str, count: int, cookies: dict[str, str] | None = None) -> float:
-        """Connects this many clients to a websocket, whose messages they count. Returns the seconds until all are
+        """Connects ``count`` clients to a websocket and stores its messages. Returns the seconds until all are
         connected."""
         self._clients = [Client(self._host, cookies or {}, number=number) for number in range(count)]
         gate = asyncio.Semaphore(CONCURRENT_HANDSHAKES)
@@ -208,12 +209,14 @@ class Clients:
         return await self._each(connect, 0)
 
     async def predict(self, step: str, within_s: float) -> float:
-        """Lets every client submit a prediction. Returns the seconds until all have done so."""
+        """Lets every client submit a prediction, starting within the first half of ``within_s``. Returns the seconds
+        until all have done so."""
         return await self._each(lambda client: client.predict(step), within_s)
 
     async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:
-        """The times at which each client received its first message, after ``after``, in which a field has or contains
-        this value; TimeoutError if a client received none within ``DEADLINE_S``."""
+        """Waits until each client has received a message, from the time ``after`` on, in which ``field`` has or
+        contains ``value``. Returns the arrival time of the first such message of each client. Raises TimeoutError after
+        ``DEADLINE_S``."""
         known: dict[str, bool] = {}
 
         def matches(text: str) -> bool:
@@ -227,12 +230,14 @@ class Clients:
         return await self._first_times(after, matches)
 
     async def arrivals(self, after: float, characters: int) -> list[float]:
-        """The times at which each client received its first message, after ``after``, with more characters than this;
-        TimeoutError if a client received none within ``DEADLINE_S``."""
+        """Waits until each client has received a message, from the time ``after`` on, with more than this number of
+        characters. Returns the arrival time of the first such message of each client. Raises TimeoutError after
+        ``DEADLINE_S``."""
         return await self._first_times(after, lambda text: len(text) > characters)
 
     async def take(self) -> dict[str, Any]:
-        """How many messages all clients have received since the last ``take``, and the texts of the first client."""
+        """Returns the number of messages that all clients have received since the last ``take``, and the texts of those
+        of the first client."""
         taken = {
             "messages": sum(len(client.received) for client in self._clients),
             "texts": [text for _, text in self._clients[0].received],
@@ -259,8 +264,8 @@ class Clients:
         await connected.wait()
 
     async def _each(self, act: Callable[[Client], Awaitable[None]], within_s: float) -> float:
-        """Lets every client act, starting at equal intervals within the first half of ``within_s``. Returns the seconds
-        until all were done. An error of one client ends the program."""
+        """Calls ``act`` for every client, at equal intervals within the first half of ``within_s``. Returns the seconds
+        until all calls have ended. An exception for one client ends the program."""
         started, gap = time.monotonic(), within_s * 0.5 / max(1, len(self._clients))
 
         async def start_in_turn(position: int, client: Client) -> None:
@@ -273,12 +278,13 @@ class Clients:
 
 
 def websocket_clients(host: str) -> AbstractAsyncContextManager[Program]:
-    """Runs the program during the block, as a process, so that clients do not use the server's processor time."""
+    """Context manager that runs the program, in a process of its own, so that clients do not use the server's processor
+    time."""
     return program("websocket_clients", host)
 
 
 def main() -> None:
-    """Runs until stdin ends."""
+    """Executes the commands from stdin until it ends."""
     clients = Clients(sys.argv[1])
     commands = (clients.join, clients.listen, clients.predict, clients.until, clients.arrivals, clients.take)
     uvloop.run(answer_commands({command.__name__: command for command in commands}))

@@ -1,8 +1,8 @@
 """Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json`` and of tests on engines.
 
-``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json NAME.xml…``; each file has the name of its
-engine. A JSON file may also be the output of ``./netmodes claims --json ID…`` on that engine: it replaces these claims
-only. Results that no file contains stay in the document unchanged.
+``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json NAME.xml…`` reads files that are named after
+their engines. A JSON file may also be the output of ``./netmodes claims --json ID…`` on that engine; then only the
+results of these claims are replaced. Results of other engines stay in the document unchanged.
 """
 
 import re
@@ -47,8 +47,8 @@ def outcomes(report: Report) -> dict[str, ClaimOutcome]:
 def engines_markdown(
     reports: Mapping[str, Report], known: Sequence[str] = (), runs: Mapping[str, SuiteRun] | None = None
 ) -> str:
-    """The document: engines with their totals, the claims that do not hold everywhere, the ``known`` claims that no
-    engine has run, the reasons, and the ``runs`` of tests."""
+    """The text of docs/engines.md. It contains the engines with their totals, the claims that do not hold everywhere,
+    the claims in ``known`` that no engine has run, the reasons, and the ``runs`` of tests by engine."""
     ordered = {name: reports[name] for name in sorted(reports, key=_position)}
     claims = {name: outcomes(report) for name, report in ordered.items()}
     tests = runs_markdown({name: runs[name] for name in sorted(runs, key=_position)} if runs else {})
@@ -116,14 +116,14 @@ def _named(group: list[ClaimOutcome]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escapes a reason for Markdown; characters that are already escaped, because the reason was read from the
-    document, are left alone."""
+    """Escapes a reason for Markdown. Characters that are already escaped, because the reason was read from the
+    document, stay unchanged."""
     return re.sub(r"(?<!\\)([|*])", r"\\\1", text).replace("<", "&lt;")
 
 
 def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
-    """Reads the reports back from a document of ``engines_markdown``. ``claims`` are the ids of all claims: the
-    document does not list those that are confirmed on every engine."""
+    """Reads the reports by engine back from a text of ``engines_markdown``. ``claims`` are the ids of all claims,
+    because the text does not list claims that are confirmed on every engine."""
     head, _, reasons = document.partition("\n## Why\n")
     head, _, missing = head.partition(f"\n{NOT_RUN}\n")
     claims = [claim for claim in claims if f"`{claim}`" not in missing]
@@ -160,7 +160,8 @@ def _verdicts(signs: str) -> tuple[str, ...]:
 
 
 def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
-    """The report in a file; for a list of claims, the recorded one with these outcomes, in this ``order``."""
+    """The report in a JSON file. If the file contains a list of claims, returns the ``recorded`` report with the
+    results of these claims replaced, in the ``order`` of claim ids."""
     text = path.read_bytes()
     if not text.lstrip().startswith(b"["):
         return msgspec.json.decode(text, type=Report)
@@ -173,7 +174,7 @@ def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
 
 
 def main(document: str, paths: Sequence[str]) -> None:
-    """Rewrites the document with the results in these files."""
+    """Rewrites ``document`` with the results in the files ``paths``."""
     file = Path(document)
     text = file.read_text()
     identities = [claim.id for claim in all_claims()]

@@ -1,4 +1,5 @@
-"""Runs of the tests on other engines, for docs/engines.md: read from JUnit files of pytest, and from the document."""
+"""Results of the test suite on other engines, for docs/engines.md. They are read from JUnit files of pytest, and from
+the document."""
 
 from __future__ import annotations
 
@@ -35,8 +36,8 @@ PLANS = "test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs"
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """The date of a run and its numbers of tests; ``launches`` and ``plans`` are the repetitions of ``LAUNCHES`` and
-    ``PLANS`` that passed."""
+    """The result of the test suite on one engine: the date, and numbers of tests. ``launches`` and ``plans`` are the
+    numbers of repetitions of the tests ``LAUNCHES`` and ``PLANS`` that passed."""
 
     date: str
     passed: int
@@ -47,8 +48,8 @@ class SuiteRun:
 
 
 def read_runs(paths: Iterable[Path]) -> dict[str, SuiteRun]:
-    """The runs in JUnit files by engine. ``NAME.xml`` and ``NAME.again.xml`` both belong to the engine NAME: for each
-    test the last result counts."""
+    """Reads JUnit files, and returns the results by engine. The names of the files begin with the engine, such as
+    ``NAME.xml`` and ``NAME.again.xml``. If a test ran several times, its last result counts."""
     suites: dict[str, list[ET.Element]] = {}
     for path in paths:
         # The files are those of our own pytest.
@@ -72,7 +73,7 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
 
 
 def _repetitions(results: Mapping[str, str], test: str) -> int:
-    """The number of repetitions in the cases of a test that passed."""
+    """The number of repetitions in those parametrised cases of ``test`` that passed."""
     passed = [case for case, outcome in results.items() if outcome == "passed"]
     return sum(int(match[1]) for case in passed if (match := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 
@@ -93,7 +94,7 @@ def _outcome(case: ET.Element) -> str:
 
 
 def runs_markdown(runs: Mapping[str, SuiteRun]) -> list[str]:
-    """The section of docs/engines.md with the runs, as lines; empty without a run."""
+    """The lines of the section of docs/engines.md with the results by engine; empty without results."""
     if not runs:
         return []
     return [*HEAD.splitlines()] + [
@@ -103,7 +104,7 @@ def runs_markdown(runs: Mapping[str, SuiteRun]) -> list[str]:
 
 
 def recorded_runs(document: str) -> dict[str, SuiteRun]:
-    """Reads the runs back from a document with ``runs_markdown``."""
+    """Reads the results by engine back from a document with the section of ``runs_markdown``."""
     section = document.partition(f"\n{TITLE}\n")[2].partition("\n## ")[0]
     rows = re.findall(rf"^\| `(.+)` \| (\S+) \|{r' (\d+) \|' * 5}$", section, re.MULTILINE)
     return {name: SuiteRun(date, *map(int, numbers)) for name, date, *numbers in rows}

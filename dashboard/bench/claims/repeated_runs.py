@@ -1,4 +1,4 @@
-"""``claims``: all claims, several times in a row: how long a run takes, and whether the verdicts stay the same."""
+"""``claims``: runs all claims several times in a row, measures how long each run takes, and compares the verdicts."""
 
 import json
 import sys
@@ -19,7 +19,8 @@ RUN_LIMIT_S = 1400.0
 
 
 def changed_verdicts(runs: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list[str]]:
-    """The claims that did not have the same verdict in every run, each with its verdicts in order."""
+    """The verdicts of each claim that did not have the same verdict in every run, in the order of the runs, by claim
+    id."""
     verdicts: dict[str, list[str]] = defaultdict(list)
     for outcomes in runs:
         for claim in outcomes:
@@ -28,7 +29,7 @@ def changed_verdicts(runs: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list
 
 
 def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome, ...]:
-    """The outcome of each claim of the last run, in its order."""
+    """The outcomes of the claims of the last run, in its order, each with the verdicts of all runs."""
     verdicts: dict[str, list[str]] = defaultdict(list)
     for outcomes in runs:
         for claim in outcomes:
@@ -40,12 +41,13 @@ def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome,
 
 
 def versions_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """The versions of the engines on which the claims ran, sorted; private hosts may have another version."""
+    """The versions of the engines on which the claims ran, sorted. Private hosts may have another version than the
+    engine."""
     return sorted({claim["engine"].partition(" (")[0] for outcomes in runs for claim in outcomes if claim["engine"]})
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Runs the command as a user types it: starting private hosts and removing everything is included."""
+    """Runs ``./netmodes claims`` like a user. The times include starting private hosts and removing everything."""
     # On another engine one run suffices: the question is what the verdicts are, not whether they repeat.
     rounds = (2 if engine_root() is None else 1) if run.quick else 10
     seconds: list[float] = []
@@ -63,7 +65,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
     verdicts = [claim["verdict"] for outcomes in runs for claim in outcomes]
     return Result(
         "claims",
-        "Claims: every statement about the modes, executed",
+        "Claims: all claims about network modes",
         "all of them within 60 s on two cores, with the same verdicts every time, and nothing left over",
         (
             figure("all claims, until nothing is left", "s", seconds, promise=at_most(60)),

@@ -1,4 +1,5 @@
-"""``change``: the delay of a change from the system call to the browser's frame, compared with ``ip monitor``."""
+"""``change``: measures the delay of a change, from the system call to the browser's frame, compared with ``ip
+monitor``."""
 
 import asyncio
 import random
@@ -28,7 +29,8 @@ WARM_UP = 2
 
 @dataclass(frozen=True, slots=True)
 class ChangingArm:
-    """The arm of a running experiment in which changes are made, seen by a browser."""
+    """The arm of a running experiment in which changes are made. ``frames`` is the experiment as a browser receives it,
+    ``column`` the key of the arm's column."""
 
     frames: Frames
     column: str
@@ -36,28 +38,29 @@ class ChangingArm:
     changer: RemoteChanger
 
     async def until(self, condition: Callable[[], bool]) -> float:
-        """The arrival time of the frame that makes the condition true."""
+        """Reads frames until the condition is true. Returns the arrival time of the last frame."""
         while not condition():
             await self.frames.next(ARRIVAL_S)
         return self.frames.received_at
 
     def shows_address(self, address: str) -> bool:
-        """Whether an interface of the arm has the address."""
+        """Whether the browser shows that an interface of the arm has the address."""
         return self.frames.shows(f"{address}/", "interfaces", self.column)
 
     def shows_listener(self, port: int) -> bool:
-        """Whether the arm listens on a TCP port."""
+        """Whether the browser shows that the arm listens on a TCP port."""
         return self.frames.cells.get(f"listeners/tcp :{port}/", {}).get(self.column) is not None
 
 
 def address_number(number: int) -> str:
-    """The address of the change with this number: an even change adds it, the next one removes it."""
+    """The address that a change with this number adds (even numbers) or removes again (odd numbers)."""
     return f"198.51.100.{number // 2 % 250 + 1}"
 
 
 @asynccontextmanager
 async def changing_arm(server: Server, modes: Sequence[Mode] = MODES) -> AsyncIterator[ChangingArm]:
-    """A running experiment; changes are made in its last arm, which must have ``LINK``."""
+    """Context manager that runs an experiment. Yields its last arm, which must have the interface ``LINK``, for
+    changes."""
     async with server.running_experiment(modes) as frames:
         column = frames.columns[-1]
         shown = int(await output_of("docker", "inspect", "-f", "{{.State.Pid}}", column["container"]["id"]))
@@ -67,7 +70,8 @@ async def changing_arm(server: Server, modes: Sequence[Mode] = MODES) -> AsyncIt
 
 
 async def _until_printed(monitor: Program, address: str, *, added: bool) -> float:
-    """The time at which ``ip monitor`` printed that the address was added or removed."""
+    """Reads from ``ip monitor`` until it prints that the address was added or, if ``added`` is false, removed. Returns
+    the time."""
     while True:
         line = await monitor.read(ARRIVAL_S)
         printed_at = asyncio.get_running_loop().time()
@@ -76,7 +80,8 @@ async def _until_printed(monitor: Program, address: str, *, added: bool) -> floa
 
 
 async def measure_addresses(arm: ChangingArm, count: int, source: random.Random) -> list[tuple[float, float]]:
-    """Milliseconds until the frame and until the line of ``ip monitor``, for additions and removals in turn."""
+    """Adds and removes addresses, ``count`` times. Returns for each change the milliseconds until the browser's frame,
+    and until the line of ``ip monitor``."""
     pairs: list[tuple[float, float]] = []
     monitor_command = ["nsenter", "-t", str(arm.pid), "-n", "ip", "-o", "monitor", "address"]
     async with running(monitor_command) as monitor:
@@ -95,7 +100,8 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
 
 
 async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss: bool) -> float:
-    """Milliseconds from listen(2) until the frame, or until an ``ss`` that was started then has printed the port."""
+    """Opens a listener and closes it again. Returns the milliseconds from listen(2) until the browser's frame. If
+    ``with_ss`` is true, until an ``ss`` that was started after listen(2) has printed the port."""
     started = await arm.changer.execute("listen", port)
     if with_ss:
         printed = await output_of("nsenter", "-t", str(arm.pid), "-n", "ss", "-Hltn", f"sport = :{port}")
@@ -111,7 +117,7 @@ async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures the delay until a change is shown: of addresses, then of listeners."""
+    """Measures the delay until changes are shown, first of addresses, then of listeners."""
     source = random.Random(1)  # noqa: S311 - pauses
     addresses, listeners = (30, 8) if run.quick else (300, 80)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,5 @@
-"""``fan-out``: processor time per message that 200 browsers receive, compared with a bare ``websockets.broadcast``."""
+"""``fan-out``: measures the processor time for each message that 200 browsers receive, compared with a server that only
+calls ``websockets.broadcast``."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -29,7 +30,8 @@ MODES = (Mode.BRIDGE, Mode.NONE, Mode.BRIDGE, Mode.BRIDGE)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A few seconds of one server: processor time, messages received, texts of the first client, messages sent."""
+    """A few seconds in which a server sends messages. ``cpu_s``: its processor time; ``messages``: the number that all
+    clients received; ``texts``: those of the first client; ``sent``: the number of changes or broadcasts."""
 
     cpu_s: float
     messages: int
@@ -38,14 +40,15 @@ class Block:
 
     @property
     def us_per_message(self) -> float:
-        """Processor time per delivered message in µs."""
+        """The processor time for each received message in µs."""
         return self.cpu_s / self.messages * 1e6
 
 
 async def measure_block(
     pids: Sequence[int], clients: Program, send: Callable[[int], Awaitable[object]], count: int, tail_s: float = TAIL_S
 ) -> Block:
-    """Sends at ``PER_S`` and waits for messages that are in flight."""
+    """Calls ``send`` ``count`` times, ``PER_S`` times a second, then waits ``tail_s`` for messages that are in flight.
+    ``pids`` are the processes of the server whose processor time is measured."""
     loop = asyncio.get_running_loop()
     await clients.ask("take")
     before, started = sum(map(cpu_seconds, pids)), loop.time()
@@ -59,7 +62,8 @@ async def measure_block(
 
 
 async def measure_server(arm: ChangingArm, pids: Sequence[int], clients: Program, changes: int) -> Block:
-    """Measures a server while addresses are added and removed; every change is a patch for each client."""
+    """Measures Netmodes' server while addresses are added and removed. For each change, every client receives a
+    patch."""
     return await measure_block(
         pids,
         clients,
@@ -69,14 +73,14 @@ async def measure_server(arm: ChangingArm, pids: Sequence[int], clients: Program
 
 
 def per_delivery(many: Block, single: Block) -> float:
-    """µs of processor time for one more message: ``many`` less ``single``, which made as many patches for one
-    browser."""
+    """The processor time in µs for one more delivered message: the cost of a patch in ``many`` less that in ``single``,
+    a block with one browser and as many patches."""
     cost = many.cpu_s / many.sent - single.cpu_s / single.sent
     return cost / (many.messages / many.sent - single.messages / single.sent) * 1e6
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures 200 browsers and one browser of the real server, and 200 clients of the bare server, in turn."""
+    """Measures, in turn, 200 browsers and one browser of Netmodes' server, and 200 clients of the reference."""
     rounds, changes = (2, 8) if run.quick else (9, 24)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving())
@@ -116,8 +120,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 def result_of(rounds: list[tuple[Block, Block, Block]], at_rest: Block, *, quick: bool) -> Result:
-    """The figures of all rounds. In a quick run they have no promises: its rounds are too few and too short for so
-    small a difference."""
+    """The result of all rounds; each consists of the blocks with many browsers, of the reference and with one browser.
+    In a quick run there is no promise, because its rounds are too few and too short for so small a difference."""
     delivery = [(per_delivery(many, one), other.us_per_message) for many, other, one in rounds]
     everything = [(many.us_per_message, other.us_per_message) for many, other, _ in rounds]
     unit, reference = "µs of CPU", "websockets.broadcast"
@@ -135,8 +139,8 @@ def result_of(rounds: list[tuple[Block, Block, Block]], at_rest: Block, *, quick
         ),
         (
             f"Messages of {spread(lengths)} bytes, the same for both, {patches:.2f} per change; uncompressed; uvloop.",
-            f"Delivering: {CLIENTS} browsers less one browser of another experiment with as many patches.",
-            f"With one browser a patch took {single} ms in all.",
+            f"Delivering: {CLIENTS} browsers minus one browser of another experiment with as many patches.",
+            f"With one browser a patch took {single} ms of processor time.",
             f"At rest, watching two experiments of four arms, the server used {at_rest.cpu_s / REST_S:.2%} of a core.",
         ),
     )

@@ -1,4 +1,5 @@
-"""The transfer of a first visit: the page and all files that it references, counted on the wire."""
+"""Fetches a page and all files that it references, as a browser does on its first visit, and counts the bytes on the
+wire."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ _LINKS = frozenset({"stylesheet", "icon", "modulepreload", "preload", "manifest"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A response. ``wire_bytes`` counts all bytes sent: status line, headers, encoded body."""
+    """A response. ``wire_bytes`` is the number of bytes that were received: status line, headers and encoded body.
+    ``kind`` is the media type, ``text`` the decoded body."""
 
     path: str
     status: int
@@ -32,14 +34,14 @@ class Fetched:
 
 
 class _Received(io.BytesIO):
-    """The part of a socket that http.client needs, over bytes that have been received."""
+    """Received bytes with the interface of a socket, for http.client."""
 
     def makefile(self, *_args: object, **_options: object) -> _Received:
         return self
 
 
 def fetch(host: str, path: str, headers: dict[str, str]) -> Fetched:
-    """Sends a browser's GET request on its own connection, so that its bytes can be counted."""
+    """Sends a GET request with gzip on a new connection, so that the bytes of the response can be counted."""
     connection = http.client.HTTPConnection(host, timeout=30)
     connection.request("GET", path, headers={"Accept-Encoding": "gzip", **headers, "Connection": "close"})
     with connection.sock as opened:
@@ -67,7 +69,7 @@ class _References(HTMLParser):
 
 
 def references(fetched: Fetched) -> Iterator[str]:
-    """The paths of this server that the content makes a browser fetch."""
+    """Yields the paths on this server that the content makes a browser fetch."""
     found: list[str] = []
     if fetched.kind == "text/html":
         parser = _References()
@@ -84,7 +86,8 @@ def references(fetched: Fetched) -> Iterator[str]:
 
 
 def first_visit(path: str, get: Callable[[str], Fetched]) -> tuple[Fetched, ...]:
-    """The page and every file that it references, each once. Raises BenchmarkError if one is missing."""
+    """Fetches a page and every file that it references directly or indirectly, each once. Raises BenchmarkError if one
+    is missing."""
     waiting, fetched = [path], dict[str, Fetched]()
     while waiting:
         if (path := waiting.pop(0)) in fetched:

@@ -1,4 +1,4 @@
-"""``idle``: the cost of watching 20 idle columns, compared with a shell loop that polls once a second."""
+"""``idle``: measures what watching 20 idle columns costs, compared with a shell loop that polls once a second."""
 
 import asyncio
 import resource
@@ -25,22 +25,23 @@ LOOP = (
 
 
 def cpu_s(processes: int) -> float:
-    """Processor time of this process, or of its children that have ended: user and system (getrusage(2))."""
+    """The processor time (user and system) of this process, or of its children that have ended. ``processes`` is an
+    argument of getrusage(2)."""
     used = resource.getrusage(processes)
     return used.ru_utime + used.ru_stime
 
 
 async def measure_watching(seconds: float) -> float:
-    """Per cent of one core per column that watching takes, over some seconds in which this process has nothing else to
-    do."""
+    """Waits for ``seconds`` while the lab in this process only watches. Returns its processor time, in per cent of one
+    core per column."""
     before, started = cpu_s(resource.RUSAGE_SELF), time.monotonic()
     await asyncio.sleep(seconds)
     return (cpu_s(resource.RUSAGE_SELF) - before) / (time.monotonic() - started) / COLUMNS * 100
 
 
 async def measure_shell_loop(pids: list[str], seconds: float) -> float:
-    """Per cent of one core per column, for the shell loop. Its processor time is read after it has ended, because only
-    then it is counted."""
+    """Runs the shell loop for ``seconds``. Returns its processor time, in per cent of one core per column. The time is
+    read after the end of the loop, because the kernel counts only children that have ended."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""A lab in the benchmark's process, like the server's."""
+"""Runs a lab in the benchmark's process, like that of the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,10 +18,10 @@ DEADLINE_S = 60.0
 
 
 class CommitEvent(asyncio.Event):
-    """An event that each commit of the lab sets; in a server a commit wakes the hub instead."""
+    """An event that is set by each commit of the lab. In a server, a commit wakes the hub instead."""
 
     def note(self, kind: str, *arguments: str) -> None:
-        """Handles a wake-up. If the journal cannot be written, the benchmark cannot continue."""
+        """Receives a wake-up of the lab. Raises BenchmarkError if it reports that the journal cannot be written."""
         if kind == "experiment":
             self.set()
         elif kind == "trouble" and arguments[1]:
@@ -36,7 +36,8 @@ class InProcessLab:
         self._commits = commits
 
     async def launch(self, modes: Sequence[Mode]) -> tuple[str, float]:
-        """A new experiment with an arm for each mode, and the seconds until it runs and each column has a state."""
+        """Launches an experiment with an arm for each mode. Returns its id, and the seconds until it runs and each
+        column has a state."""
         arms = tuple(ArmSpec(f"{mode}-{number}", mode) for number, mode in enumerate(modes, 1))
         spec = ExperimentSpec("bench", "nginx", 80, arms)
         loop = asyncio.get_running_loop()
@@ -68,7 +69,7 @@ class InProcessLab:
 
 @asynccontextmanager
 async def in_process_lab(folder: Path) -> AsyncIterator[InProcessLab]:
-    """A persistent lab on the engine that DOCKER_HOST names."""
+    """Context manager that runs a lab, with its data in ``folder``, on the engine that DOCKER_HOST names."""
     async with AsyncExitStack() as stack:
         commits = CommitEvent()
         context = await open_context(

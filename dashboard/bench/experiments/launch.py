@@ -1,4 +1,4 @@
-"""``launch``: the time until four arms have a state, compared with four concurrent ``docker run -d``."""
+"""``launch``: measures the time until four arms have a state, compared with four concurrent ``docker run -d``."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -23,8 +23,8 @@ Launch = Callable[[Sequence[Mode]], Awaitable[tuple[float, Awaitable[None]]]]
 
 
 async def launch_with_docker(modes: Sequence[Mode]) -> tuple[float, Awaitable[None]]:
-    """``docker run -d`` of all modes at once, after ``docker network create`` if a mode needs a network. Returns the
-    seconds until all have ended, and a coroutine that removes everything."""
+    """Runs ``docker run -d`` for all modes at once, after ``docker network create`` if a mode needs a network. Returns
+    the seconds until all commands have ended, and a coroutine that removes everything."""
     loop = asyncio.get_running_loop()
     networks = {Mode.USER_BRIDGE: NETWORK}
     started = loop.time()
@@ -43,7 +43,7 @@ async def _remove_with_docker() -> None:
 
 
 async def until_no_container() -> None:
-    """Waits until the engine has no container: removal is not part of what is timed."""
+    """Waits until the engine has no container, so that removals do not disturb what is timed."""
     for _ in range(600):
         if not (await output_of("docker", "ps", "-aq")).strip():
             return
@@ -54,8 +54,8 @@ async def until_no_container() -> None:
 async def measure(
     run: BenchmarkRun, launches: dict[str, Launch], modes: Sequence[Mode], rounds: int
 ) -> dict[str, list[float]]:
-    """Milliseconds of every kind of launch in turn; each round begins with a different kind, and the first round does
-    not count."""
+    """Measures every kind of launch in turn. Returns the milliseconds by kind. Each round begins with a different kind,
+    and the first round does not count."""
     times: dict[str, list[float]] = {name: [] for name in launches}
     names = list(launches)
     for number in range(rounds + 1):
@@ -70,7 +70,7 @@ async def measure(
 
 
 def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: str) -> list[Figure]:
-    """The figures of launches in the lab and in the server, each compared with the docker command."""
+    """The figures of launches in the lab and in the server, each compared with the docker commands."""
     return [
         compared(
             f"{title} ({' + '.join(modes)})",
@@ -84,7 +84,7 @@ def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: 
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures launches of modes that need no network of their own, then of modes of which one needs it."""
+    """Measures launches of modes that need no network of their own, then of modes one of which needs one."""
     async with AsyncExitStack() as stack:
         lab = await stack.enter_async_context(in_process_lab(run.folder / "lab"))
         server = await stack.enter_async_context(serving(run.folder / "server"))

@@ -1,8 +1,8 @@
-"""Changes inside a network namespace, each with the time of its system call.
+"""Makes changes inside a network namespace, and records the time of each system call.
 
-As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the namespace of PID,
-reads ``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` line by line, and answers each with
-CLOCK_MONOTONIC in nanoseconds, taken right before the system call.
+As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the network namespace of
+the process PID. It reads the commands ``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` line by
+line, and answers each with the time right before the system call, in nanoseconds of CLOCK_MONOTONIC.
 """
 
 import os
@@ -26,7 +26,8 @@ PREFIX = 24
 
 
 class Changer:
-    """Makes changes in the namespace of the calling thread. A context manager, which closes its sockets."""
+    """Makes changes in the network namespace of the calling thread; addresses are those of the interface ``link``. A
+    context manager that closes its sockets."""
 
     def __init__(self, link: str) -> None:
         self._route = open_route_socket()
@@ -42,7 +43,8 @@ class Changer:
             opened.close()
 
     def execute(self, command: str, argument: str) -> int:
-        """Makes one change; returns the time of the system call. OSError if the kernel refuses."""
+        """Makes one change. Returns the time right before the system call, in nanoseconds of CLOCK_MONOTONIC. Raises
+        OSError if the kernel refuses."""
         match command:
             case "add":
                 return self._change_address(RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
@@ -77,7 +79,7 @@ class Changer:
 
 
 def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
-    """Executes commands until the input ends."""
+    """Executes commands, and writes the time of each to ``answers``, until the input ends."""
     for line in commands:
         command, _, argument = line.strip().partition(" ")
         answers.write(f"{changer.execute(command, argument)}\n")
@@ -85,26 +87,28 @@ def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
 
 
 class RemoteChanger:
-    """Runs the program from an event loop."""
+    """Sends commands to the program of this module, which runs in another process."""
 
     def __init__(self, changes: Program) -> None:
         self._changes = changes
 
     async def execute(self, command: str, argument: object) -> float:
-        """Makes the change. Returns the time of the system call in seconds of CLOCK_MONOTONIC, the loop's clock."""
+        """Makes the change. Returns the time of the system call in seconds of CLOCK_MONOTONIC, which is also the event
+        loop's clock."""
         await self._changes.write(f"{command} {argument}")
         return int(await self._changes.read(10.0)) / 1e9
 
 
 @asynccontextmanager
 async def changer_in(pid: int, link: str) -> AsyncIterator[RemoteChanger]:
-    """A changer in the namespace of ``pid``; its listeners end with it, its addresses stay."""
+    """Context manager that runs the program in the network namespace of the process ``pid``. At the end its listeners
+    are closed; addresses stay."""
     async with program("experiments.namespace_changes", str(pid), link) as changes:
         yield RemoteChanger(changes)
 
 
 def main() -> None:
-    """Enters the namespace and serves stdin."""
+    """Enters the namespace and executes the commands from stdin."""
     with Namespace.of_pid(int(sys.argv[1])) as namespace:
         os.setns(namespace.fd, os.CLONE_NEWNET)
     with Changer(sys.argv[2]) as changer:

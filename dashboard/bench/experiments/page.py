@@ -1,4 +1,5 @@
-"""``page``: server time of an experiment's page, and the bytes that a browser receives on its first visit."""
+"""``page``: measures the server time of an experiment's page, and the bytes that a browser receives on its first
+visit."""
 
 import asyncio
 import time
@@ -19,7 +20,8 @@ HOW_TIMED = "Server time is measured around the request on an idle server: it in
 
 
 def time_requests(server: Server, path: str, count: int) -> list[tuple[float, float]]:
-    """Milliseconds for the page, and in turn for ``/healthz``, on one kept connection with nothing else to do."""
+    """Requests a page and ``/healthz`` in turn, ``count`` times, on one kept connection. Returns the milliseconds of
+    both."""
     pairs = [(_time(server, path), _time(server, "/healthz")) for _ in range(count + WARM_UP)]
     return pairs[WARM_UP:]
 
@@ -31,13 +33,13 @@ def _time(server: Server, path: str) -> float:
 
 
 def server_time(name: str, pairs: Sequence[tuple[float, float]], limit_ms: float) -> list[Figure]:
-    """Median and p95 of a page's requests, each with the promise to be at most ``limit_ms``."""
+    """The figures for the median and the p95 of a page's requests, each with the promise to be at most ``limit_ms``."""
     promise = at_most(limit_ms)
     return percentiles_compared(name, "ms", pairs, "/healthz, in turn", {50: promise, 95: promise})
 
 
 def describe_sizes(fetched: tuple[Fetched, ...]) -> str:
-    """The number of responses and bytes of each kind, as text for a note."""
+    """A text with the number of responses and of bytes for each media type."""
     sizes: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for answer in fetched:
@@ -48,7 +50,7 @@ def describe_sizes(fetched: tuple[Fetched, ...]) -> str:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Times requests for a running experiment's page, then counts the bytes of a first visit."""
+    """Times requests for the page of a running experiment, then counts the bytes of a first visit."""
     count = 20 if run.quick else 50
     async with serving() as server:
         run.say("launching three arms")

@@ -1,7 +1,8 @@
-"""``swarm``: how long it takes to create a swarm of three private hosts on a LAN, and to remove it.
+"""``swarm``: measures how long it takes to create a swarm of three private hosts on a LAN, and to remove it.
 
-It is up when a container on the last host has reached a container of each mode (overlay, bridge, host) on the first. It
-is gone when no process, network namespace, cgroup, mount or file of its hosts is left."""
+The swarm is up when a container on the last host has reached a container of each mode (overlay, bridge, host) on the
+first host. It is gone when no process, network namespace, cgroup, mount or file of its hosts is left.
+"""
 
 import asyncio
 import os
@@ -34,7 +35,7 @@ PORT = 8080
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Creates and removes a swarm in each round, always with new hosts."""
+    """Creates and removes a swarm in each round, with new hosts."""
     up, gone, cpu = [], [], []
     rounds = QUICK_ROUNDS if run.quick else ROUNDS
     load = os.getloadavg()[0]
@@ -53,7 +54,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
         await private_host.stop_all(configuration.data_dir())
     return Result(
         "swarm",
-        f"A swarm of {HOSTS} private hosts, with overlay beside bridge and host",
+        f"A swarm of {HOSTS} private hosts, with overlay, bridge and host mode",
         f"up within {UP_S:g} s and gone within {GONE_S:g} s, every time",
         (
             figure("up, the longest", "s", up, percent=100, promise=at_most(UP_S)),
@@ -70,7 +71,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 async def _create(run: BenchmarkRun) -> tuple[PrivateHost, ...]:
-    """The hosts of a swarm in which all modes have answered."""
+    """Creates a swarm, and returns its hosts once a container of each mode has answered."""
     folder = configuration.data_dir()
     lan = await create_lan(folder, LanPlace("bench"), HOSTS, HostLimits())
     await asyncio.gather(*(add_image(host, folder, lambda _text: None) for host in lan.hosts))
@@ -122,7 +123,7 @@ async def _until_gone(hosts: tuple[PrivateHost, ...]) -> None:
 
 
 def _cpu_s(host: PrivateHost) -> float:
-    """The processor time that the host's cgroup has used."""
+    """The processor time that the host's cgroup has used, in seconds."""
     for folder in cgroup_folders(host.name):
         if (file := folder / "cpuacct.usage").exists():
             return int(file.read_text()) / 1e9

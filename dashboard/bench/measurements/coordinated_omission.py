@@ -1,5 +1,5 @@
-"""``stalls``: whether the stalls of a server count in full at a fixed rate, compared with latencies from due times
-alone."""
+"""``stalls``: compares whether stalls of a server count in full if requests are sent at a fixed rate. The reference is
+latencies that are computed from the times at which requests were due."""
 
 import json
 import sys
@@ -21,7 +21,8 @@ EXACT = at_most(0.1)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Computes the latencies of the same requests in both ways, then alternates a run and the minimal client."""
+    """In each round, computes the latencies of the same requests from blocks and from due times, then measures with a
+    run of Netmodes and with a minimal client."""
     rounds = 2 if run.quick else 4
     blocks, histograms, middles, pairs = [], [], [], []
     async with open_testbed(run) as testbed:
@@ -50,8 +51,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
         f"Stalls: {RATE:g} requests a second to a server that stalls for {STALL_S * 1000:g} ms twice a second",
         "percentiles as computed from the due times, to the histogram's 0.1 %",
         (
-            figure("a block's percentiles, from those computed", "%", blocks, promise=EXACT),
-            figure("the histogram's percentiles, from those computed", "%", histograms, promise=EXACT),
+            figure("difference of a block's percentiles from the computed ones", "%", blocks, promise=EXACT),
+            figure("difference of the histogram's percentiles from the computed ones", "%", histograms, promise=EXACT),
             *(
                 compared(
                     f"a run's {title}",
@@ -63,8 +64,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
             ),
         ),
         (
-            "Computed: arrivals less due times, percentiles by the standard library; the farthest of p90, p99, p99.9.",
+            "Computed: arrival minus due times, percentiles by the standard library; the worst of p90, p99, p99.9.",
             f"p50 differs by {max(middles):.2f} µs at most: the clock is read once more.",
-            "The separate client asks in turn with ours and meets other stalls of the same kind: it is not judged.",
+            "The separate client and ours take turns and meet different stalls of the same kind: nothing is promised.",
         ),
     )

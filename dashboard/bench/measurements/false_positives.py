@@ -1,4 +1,5 @@
-"""``no-alarm``: how often two identical arms are reported as different, and how often the interval contains 0."""
+"""``no-alarm``: measures how often two identical arms are reported as different, and how often the confidence interval
+of their difference contains 0."""
 
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +15,7 @@ RUNS, QUICK_RUNS, SECONDS = 200, 10, 1.0
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures one path as two arms, repeatedly."""
+    """Measures the same path repeatedly, each time as two arms."""
     runs = QUICK_RUNS if run.quick else RUNS
     judgements = []
     async with open_testbed(run) as testbed:
@@ -29,7 +30,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
     return Result(
         "no-alarm",
         "False positives: two identical arms",
-        "a verdict other than same or inconclusive in at most 5 % of runs, and 0 within the interval in 93 to 97 %",
+        "a verdict other than “same” or “inconclusive” in at most 5 % of runs, and 0 within the interval in 93 to 97 %",
         (
             share("reported as slower or faster", different, at_most(5)),
             share(

@@ -1,4 +1,4 @@
-"""``fidelity``: our p50 compared with those of netperf and sockperf on every path, alternating within one run."""
+"""``fidelity``: compares our p50 with those of netperf and sockperf on every path, in turn within one run."""
 
 import asyncio
 import random
@@ -48,13 +48,15 @@ BUSY_CORE = "echo 19 2>/dev/null >/proc/self/autogroup; exec taskset -c $0 chrt 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of a series: p50 in µs of each reference, and of Netmodes directly before and after it."""
+    """One turn of measuring a series. ``theirs`` is the p50 of each reference in µs, ``around`` our p50 directly before
+    and after that reference."""
 
     theirs: Mapping[str, float]
     around: Mapping[str, tuple[float, float]]
 
     def pair(self, reference: str) -> tuple[float, float]:
-        """Our p50, as the mean of before and after so that a steady drift cancels out, and the p50 of the reference."""
+        """Our p50 and the p50 of the reference in µs. Ours is the mean of before and after, so that a steady drift
+        cancels out."""
         return fmean(self.around[reference]), self.theirs[reference]
 
 
@@ -72,14 +74,15 @@ def pressure_us() -> int:
 
 
 async def is_quiet() -> bool:
-    """Whether no task waits for a core while this benchmark does nothing."""
+    """Whether no task waits for a core while this benchmark does nothing for ``LOOK_S``."""
     before = pressure_us()
     await asyncio.sleep(LOOK_S)
     return pressure_us() - before <= MAX_PRESSURE * LOOK_S * 1e6
 
 
 def figures_of(turns: Turns, names: dict[str, str], state: str) -> list[Figure]:
-    """Our p50 compared with each reference, and the two references with each other."""
+    """The figures that compare, for each series, our p50 with each reference, and the two references with each other.
+    ``names`` are the names of the series, ``state`` is the state of the machine."""
     found = []
     for key, taken in turns.items():
         name = f"{names[key]}, {state}"
@@ -92,7 +95,7 @@ def figures_of(turns: Turns, names: dict[str, str], state: str) -> list[Figure]:
 
 
 def disagreements(figures: Sequence[Figure]) -> list[str]:
-    """The series for which the two references differ so much that no figure can be close to both."""
+    """Sentences about the series for which the two references differ so much that no p50 can be close to both."""
     return [
         f"{figure.name} and {figure.reference} are {abs(figure.ratio - 1):.0%} apart: no figure is within 5 % of both."
         for figure in figures
@@ -101,7 +104,7 @@ def disagreements(figures: Sequence[Figure]) -> list[str]:
 
 
 class Comparison:
-    """Takes turns on one series after the other, in a new random order for each round."""
+    """Takes turns on all series, in a new random order for each round, and collects them by state of the machine."""
 
     def __init__(self, testbed: Testbed, series: Sequence[Series]) -> None:
         self._testbed = testbed
@@ -114,8 +117,8 @@ class Comparison:
         self.disturbed = 0
 
     async def take_round(self, state: str) -> None:
-        """A turn on every series. A turn in the quiet state counts only if it was quiet right before and after it,
-        which is decided without looking at the figures."""
+        """Takes a turn on every series. A turn in the quiet state counts only if the machine was quiet right before and
+        after it. This is decided without looking at the figures."""
         for series in self._random.sample(self._series, len(self._series)):
             turn = None
             if state == BUSY or await is_quiet():
@@ -151,7 +154,7 @@ class Comparison:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Alternates rounds while every core is busy with rounds while nothing else runs."""
+    """Takes rounds while every core is busy and while nothing else runs, in turn."""
     if missing := [tool for tool in (NETPERF, "netserver", SOCKPERF) if find_program(tool) is None]:
         raise BenchmarkError(f"not installed: {', '.join(missing)}")
     rounds = QUICK_ROUNDS if run.quick else ROUNDS
@@ -174,7 +177,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 def result_of(comparison: Comparison, quiet_turns: int) -> Result:
-    """The figures, and notes on what was left out."""
+    """The result of all rounds, with notes on the turns that do not count. Each series needs ``quiet_turns`` turns in
+    the quiet state to be judged in it."""
     names, turns = comparison.names, comparison.turns
     if unfinished := [names[key] for key, taken in turns[BUSY].items() if not taken]:
         raise BenchmarkError(f"no complete turn of {', '.join(unfinished)}: {comparison.failures[-1]}")
@@ -191,13 +195,13 @@ def result_of(comparison: Comparison, quiet_turns: int) -> Result:
         notes.append(f"{comparison.disturbed} turns that should have been quiet were not: left out.")
     if loud := [names[key] for key in names if key not in quiet]:
         notes.append(
-            f"Not quiet for {MIN_QUIET_TURNS} turns, so not judged while nothing else runs: {', '.join(loud)}."
+            f"Fewer than {MIN_QUIET_TURNS} quiet turns, so not judged while nothing else runs: {', '.join(loud)}."
         )
     if comparison.failures:
         notes.append(f"{len(comparison.failures)} turns failed, the last: {comparison.failures[-1]}")
     return Result(
         "fidelity",
-        "Fidelity: our p50 beside netperf and sockperf",
+        "Fidelity: our p50 compared with netperf and sockperf",
         "p50 of tcp-rr and udp-rr within 5 % of netperf and of sockperf on four paths",
         tuple(figures),
         (*notes, *disagreements(figures)),

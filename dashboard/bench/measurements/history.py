@@ -1,4 +1,5 @@
-"""``history``: server time of the pages of a history: many runs of the same series, every block stored."""
+"""``history``: measures the server time of the pages about earlier measurements, with many runs of the same series and
+all their blocks."""
 
 import asyncio
 import random
@@ -21,12 +22,13 @@ REQUESTS_PER_BLOCK = 2000
 
 
 def signature_of(path: str) -> str:
-    """The key of a series over its runs."""
+    """The signature of the series on a path, which is the same in all runs."""
     return f"bridge {path} tcp-rr 64B closed idle"
 
 
 def fill(runs: int, blocks: int = BLOCKS, seed: int = 1) -> None:
-    """Stores finished runs, one a day, with four series each and blocks that have real histograms."""
+    """Stores finished runs, one for each day, with four series each. Each series has ``blocks`` blocks with real
+    histograms."""
     source = random.Random(seed)  # noqa: S311 - nothing secret
     histograms = [
         encode_times([max(1, round(source.gauss(20_000, 3_000))) for _ in range(REQUESTS_PER_BLOCK)])

@@ -1,4 +1,5 @@
-"""netperf and sockperf as references: servers in the namespaces of the paths, clients one at a time.
+"""Measures with netperf and sockperf as references. Their servers run in the namespaces of the paths, their clients one
+at a time.
 
 They run on the cores of our client and responder with the same priority (SCHED_FIFO, where it is available), and send
 as many bytes, without delay.
@@ -27,12 +28,14 @@ DEADLINE_S = 20.0
 
 
 def published() -> tuple[Publish, ...]:
-    """The ports that the container publishes so that clients reach its servers through the machine."""
+    """The ports that the container publishes, so that clients reach its netperf and sockperf servers through the
+    machine."""
     return tuple(Publish(port, port, protocol) for port in CONTAINER_PORTS for protocol in ("tcp", "udp"))
 
 
 def prioritised(command: Sequence[str], namespace: int, core: int | None) -> list[str]:
-    """The command in a network namespace (an inherited descriptor), with the priority of our own processes."""
+    """The command line that runs a command in a network namespace with the priority of our own processes, on ``core``
+    unless that is None. ``namespace`` is an inherited descriptor."""
     pinned = f"taskset -c {core} " if core is not None else ""
     script = f'exec nsenter --net="/proc/self/fd/$0" -- {pinned}chrt --fifo 1 "$@"'
     return ["setsid", "--wait", "sh", "-c", script, str(namespace), *command]
@@ -40,7 +43,8 @@ def prioritised(command: Sequence[str], namespace: int, core: int | None) -> lis
 
 @contextmanager
 def reference_servers(namespace: int, ports: Sequence[int], core: int | None) -> Iterator[None]:
-    """A netserver and two sockperf servers in a namespace while the block runs."""
+    """Context manager that runs a netserver and two sockperf servers in a network namespace, which is an inherited
+    descriptor."""
     control, _, tcp, udp = ports
     everywhere = ANY_ADDRESS[Family.INET]
     commands = [
@@ -58,7 +62,7 @@ def reference_servers(namespace: int, ports: Sequence[int], core: int | None) ->
 
 
 def end_with_children(process: subprocess.Popen[bytes]) -> None:
-    """Ends all processes of a session: netserver forks for each test, and a child whose client was killed waits
+    """Ends all processes of a process group. netserver forks for each test, and a child whose client was killed waits
     forever."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
@@ -68,8 +72,8 @@ def end_with_children(process: subprocess.Popen[bytes]) -> None:
 async def measure_p50(
     tool: str, address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None
 ) -> float:
-    """The median round trip in µs: of ``NETPERF_REQUESTS`` requests in netperf's omni test, or of one second (the
-    shortest run) of sockperf's ping-pong."""
+    """Runs a reference client and returns its median round trip in µs. netperf sends ``NETPERF_REQUESTS`` requests in
+    its omni test; sockperf runs ping-pong for one second, its shortest run."""
     control, data, tcp_port, udp_port = (str(port) for port in ports)
     size, tcp = str(DEFAULT_PAYLOAD_BYTES), probe is Probe.TCP_RR
     if tool == NETPERF:
@@ -90,7 +94,8 @@ async def measure_p50(
 
 
 def parse_netperf(text: str) -> float:
-    """The median in µs, in ``KEY=value`` lines. Raises BenchmarkError if it is missing or not positive."""
+    """The median in µs in the output of netperf, which has ``KEY=value`` lines. Raises BenchmarkError if it is missing
+    or not positive."""
     match = re.search(r"^P50_LATENCY=(-?[\d.]+)$", text, re.MULTILINE)
     if match is None:
         raise BenchmarkError(f"netperf printed no latency: {text.strip()[-300:]}")
@@ -100,7 +105,7 @@ def parse_netperf(text: str) -> float:
 
 
 def parse_sockperf(text: str) -> float:
-    """The 50th percentile in µs; BenchmarkError if it is missing, or messages were lost."""
+    """The median in µs in the output of sockperf. Raises BenchmarkError if it is missing, or if messages were lost."""
     plain = re.sub(r"\x1b\[[\d;]*m", "", text)
     match = re.search(r"percentile 50\.0+ =\s*([\d.]+)", plain)
     if match is None:

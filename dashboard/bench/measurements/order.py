@@ -1,4 +1,4 @@
-"""``order``: whether every run finds the same order of the paths, and docker-proxy as the greatest cost."""
+"""``order``: measures whether every run finds the same order of the paths, and docker-proxy as the greatest cost."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -17,13 +17,14 @@ ALWAYS = between(100, 100)
 
 
 def steps_of(blocks: Mapping[PathKind, Sequence[Block]]) -> tuple[float, ...]:
-    """How much longer each path takes than the previous one, in µs, paired by round; nan without a pair."""
+    """How much longer each path takes than the previous one in ``KINDS``, in µs, paired by round. It is nan if no round
+    has both paths."""
     deltas = [judge_blocks(blocks[before], blocks[kind]).delta_us for before, kind in pairwise(KINDS)]
     return tuple(float("nan") if delta is None else delta for delta in deltas)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures all four paths, repeatedly."""
+    """Measures all four paths repeatedly."""
     runs = QUICK_RUNS if run.quick else RUNS
     steps: list[tuple[float, ...]] = []
     medians: dict[PathKind, list[float]] = {kind: [] for kind in KINDS}
@@ -37,7 +38,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
     return Result(
         "order",
         "Order: loopback < bridge-address < published-dnat < published-proxy",
-        f"in {runs} of {runs} runs, docker-proxy being the greatest part",
+        f"in {runs} of {runs} runs, with docker-proxy as the greatest cost",
         (
             share("each path slower than the one before it", [all(us > 0 for us in taken) for taken in steps], ALWAYS),
             share("docker-proxy costs more than all else", [taken[-1] > sum(taken[:-1]) for taken in steps], ALWAYS),

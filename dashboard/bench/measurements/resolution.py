@@ -1,5 +1,5 @@
-"""``resolution``: whether an added wait of 1, 2 or 5 µs in a responder is detected, and how often the interval contains
-it."""
+"""``resolution``: measures whether a responder that waits 1, 2 or 5 µs longer is detected, and how often the confidence
+interval contains the true difference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,29 +21,30 @@ LONGER_US = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One arm of one run: the judgement, and the additional wait of its responder by the responder's own clock."""
+    """One arm of one run. ``judgement`` compares it with the baseline; ``truth_us`` is the additional wait of its
+    responder by the responder's own clock."""
 
     judgement: Judgement
     truth_us: float
 
     def covers(self, us: float) -> bool:
-        """Whether the interval contains a value."""
+        """Whether the confidence interval contains this difference in µs."""
         return self.judgement.ci95_us is not None and us in self.judgement.ci95_us
 
     @property
     def delta_us(self) -> float:
-        """The difference that was found; 0 if none was."""
+        """The measured difference in µs; 0 if none was found."""
         return self.judgement.delta_us or 0.0
 
 
 def arms_of(series: Series) -> tuple[Series, ...]:
-    """The arms of a run: the baseline, whose key is 0, and one for each added wait, whose key is the wait in µs."""
+    """The arms of a run as series. The key of each is its added wait in µs; the baseline has the key 0."""
     waits = (0, *LONGER_US)
     return tuple(replace(series, key=str(longer), busy_wait_ns=BASE_NS + 1000 * longer) for longer in waits)
 
 
 def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
-    """Compares each arm of a run with the baseline; by the added wait in µs."""
+    """Compares each arm of a run with the baseline. Returns the trials by added wait in µs."""
     waited, blocks = measured.outcome.waited_us, measured.blocks
     return {
         longer: Trial(
@@ -54,19 +55,20 @@ def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
 
 
 def covers_others(trials: Sequence[Trial]) -> list[bool]:
-    """For each run, whether its interval contains the median of the differences that the other runs found. Side effects
-    of a longer wait, which every run shows, do not count as errors then."""
+    """For each run, whether its confidence interval contains the median of the differences that the other runs found.
+    So side effects of a longer wait, which every run shows, do not count as errors."""
     deltas = [trial.delta_us for trial in trials]
     return [trial.covers(median([*deltas[:number], *deltas[number + 1 :]])) for number, trial in enumerate(trials)]
 
 
 def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
-    """The signs of the differences and the coverage of the intervals, by added wait."""
+    """The figures for each added wait: how often the arm was judged slower, and how often the confidence intervals
+    contain the true difference and that of the other runs."""
     found = []
     for title, outcomes_of, promise in (
         ("called slower", lambda all_: [isinstance(one.judgement.verdict, Slower) for one in all_], between(95, 100)),
         ("covered by the interval", lambda all_: [one.covers(one.truth_us) for one in all_], between(93, 97)),
-        ("what the other runs found is covered", covers_others, None),
+        ("the median of the other runs is in the interval", covers_others, None),
     ):
         for longer in LONGER_US:
             outcomes = outcomes_of([trials[longer] for trials in runs])
@@ -75,18 +77,18 @@ def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
 
 
 def describe_wait(longer: int, trials: Sequence[Trial]) -> str:
-    """The waits, errors and widths of all runs, for a note."""
+    """A sentence about one added wait: the true waits, the errors, and the widths of the intervals in all runs."""
     intervals = [trial.judgement.ci95_us for trial in trials]
     widths = [interval.high - interval.low for interval in intervals if interval is not None]
     return (
-        f"{longer} µs: waited {spread([trial.truth_us for trial in trials])} µs longer; found less waited "
+        f"{longer} µs: waited {spread([trial.truth_us for trial in trials])} µs longer; measured minus true difference "
         f"{spread([trial.delta_us - trial.truth_us for trial in trials])} µs; intervals {spread(widths)} µs wide; "
-        f"{sum(trial.delta_us > 0 for trial in trials)} of {len(trials)} deltas above zero."
+        f"{sum(trial.delta_us > 0 for trial in trials)} of {len(trials)} differences above zero."
     )
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures one path as four arms, repeatedly."""
+    """Measures the same path repeatedly, each time as four arms."""
     runs = QUICK_RUNS if run.quick else RUNS
     async with open_testbed(run) as testbed:
         arms = arms_of(*testbed.series([PathKind.BRIDGE_ADDRESS]))

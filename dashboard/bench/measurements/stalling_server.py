@@ -1,7 +1,7 @@
-"""The programs of ``stalls``: ``python -m dashboard.bench.measurements.stalling_server COMMAND [PORT]``.
+"""The programs of the benchmark ``stalls``: ``python -m dashboard.bench.measurements.stalling_server COMMAND [PORT]``.
 
-``serve`` is a server that stalls; ``ask`` is a minimal client that counts from the time when a request was due, as wrk2
-does; ``compare`` sends requests with our own loop and computes their latencies in both ways.
+``serve`` runs a server that stalls. ``ask`` runs a minimal client that, like wrk2, counts latencies from the time when
+a request was due. ``compare`` sends requests with our own loop and computes their latencies in both ways.
 """
 
 import json
@@ -26,7 +26,7 @@ MIDDLE, TAILS = "p50_us", ("p90_us", "p99_us", "p999_us")
 
 
 def serve() -> None:
-    """Serves one connection at a time; stalls for ``STALL_S`` whenever it has answered for ``PERIOD_S``."""
+    """Serves one connection at a time. Stalls for ``STALL_S`` whenever it has answered for ``PERIOD_S``."""
     with socket.create_server((ADDRESS, 0)) as listener:
         print_line(str(listener.getsockname()[1]))
         stalled = time.monotonic()
@@ -42,8 +42,8 @@ def serve() -> None:
 
 
 def ask(port: int) -> dict[str, float]:
-    """Percentiles of ``RATE`` requests a second for ``SECONDS``, each latency counted from the time when its request
-    was due."""
+    """Sends ``RATE`` requests a second for ``SECONDS``. Returns the percentiles of the latencies in µs, each counted
+    from the time when the request was due."""
     latencies = []
     with socket.create_connection((ADDRESS, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,13 +59,14 @@ def ask(port: int) -> dict[str, float]:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """50th, 90th, 99th and 99.9th, interpolated linearly by the standard library: no code is shared with Netmodes."""
+    """The 50th, 90th, 99th and 99.9th percentile by name, interpolated linearly by the standard library. No code is
+    shared with Netmodes."""
     cuts = statistics.quantiles(values, n=1000, method="inclusive")
     return {MIDDLE: cuts[499], "p90_us": cuts[899], "p99_us": cuts[989], "p999_us": cuts[998]}
 
 
 class _TimedExchange(HttpGet):
-    """Also records when each answer arrived."""
+    """An exchange over HTTP that also records the arrival time of each answer."""
 
     def __init__(self, port: int) -> None:
         super().__init__(ADDRESS, port, "/", "")
@@ -83,8 +84,8 @@ class _TimedExchange(HttpGet):
 
 
 def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Percentiles of the same requests in µs: from the block, from its histogram, and computed from due times and
-    arrivals alone."""
+    """Sends requests with our own loop. Returns percentiles of the same requests in µs three times: from the block,
+    from its histogram, and computed only from due times and arrivals."""
     total = int(RATE * SECONDS)
     trips, exchange = RoundTrips(total), _TimedExchange(port)
     exchange.connect()
@@ -105,12 +106,13 @@ def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, fl
 
 
 def distance(ours: dict[str, float], computed: dict[str, float]) -> float:
-    """The greatest difference between the two at any percentile of ``TAILS``, in per cent of ``computed``."""
+    """The greatest difference between ``ours`` and ``computed`` at any percentile in ``TAILS``, in per cent of
+    ``computed``."""
     return max(abs(ours[name] / computed[name] - 1) * 100 for name in TAILS)
 
 
 def main() -> None:
-    """Runs the subcommand: ``serve``, ``ask`` or ``compare``."""
+    """Runs the subcommand of the command line: ``serve``, ``ask`` or ``compare``."""
     if sys.argv[1] == "serve":
         serve()
     else:

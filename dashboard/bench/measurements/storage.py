@@ -1,4 +1,5 @@
-"""``storage``: the size of recorded samples in the database, from real blocks written as a run writes them."""
+"""``storage``: measures the size of recorded samples in the database, with real blocks that are stored as a run stores
+them."""
 
 from collections.abc import Sequence
 
@@ -25,7 +26,7 @@ RUNS = {
 
 
 def used_bytes() -> int:
-    """The size of the database's pages that are in use."""
+    """The size in bytes of those pages of the database that are in use."""
     with connection.cursor() as cursor:
         pages, free, size = (
             int(cursor.execute(f"PRAGMA {name}").fetchone()[0])
@@ -35,7 +36,7 @@ def used_bytes() -> int:
 
 
 def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block], options: Options, seed: int) -> int:
-    """Writes a run as the lab does, and returns how many bytes the database grew."""
+    """Stores a run as the lab does. Returns the number of bytes by which the database grew."""
     before = used_bytes()
     run = measurement_store.create_run(experiment, "storage", [each.probe for each in series], options, seed)
     measurement_store.begin_run(run, series, (), Environment(), {})
@@ -45,7 +46,7 @@ def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block]
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures the size of runs of each kind, in MB per ten million samples."""
+    """Measures the size of each kind of run in ``RUNS``, in MB per ten million samples."""
     figures, notes = [], []
     async with open_testbed(run) as testbed:
         for name, (kinds, probes, seconds, promise) in RUNS.items():
@@ -68,7 +69,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
     return Result(
         "storage",
         "Storage: 10 million samples in the database",
-        "under 5 MB, histograms of three digits for every block included",
+        "less than 5 MB, including a histogram of three digits for every block",
         tuple(figures),
         ("Computed from the growth of the database by whole runs, indexes and all columns included.", *notes),
     )

@@ -1,4 +1,5 @@
-"""The testbed of measurements: an idle host arm and an idle bridge arm, their paths, and real runs on them."""
+"""The testbed of the benchmarks of measurements: an idle host arm and an idle bridge arm, their paths, and real runs on
+these paths."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -23,7 +24,7 @@ KINDS = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT, Pa
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The outcome of one run, and its blocks by series."""
+    """The outcome of one run, and its blocks by the key of their series."""
 
     outcome: Outcome
     blocks: Mapping[str, list[Block]]
@@ -31,7 +32,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Testbed:
-    """``paths`` by kind, over IPv4; ``namespaces`` maps each column to a descriptor of its network namespace."""
+    """The launched arms. ``paths`` are the IPv4 paths by kind; ``namespaces`` maps each column to a descriptor of its
+    network namespace."""
 
     experiment: str
     paths: Mapping[PathKind, Path]
@@ -39,11 +41,11 @@ class Testbed:
     database: DatabaseThread
 
     def series(self, kinds: Sequence[PathKind], probes: Sequence[Probe] = (Probe.TCP_RR,)) -> tuple[Series, ...]:
-        """Each probe on each path."""
+        """The series for each probe on each path of these kinds."""
         return make_series([self.paths[kind] for kind in kinds], probes)
 
     async def measure(self, series: Sequence[Series], options: Options, seed: int) -> Measured:
-        """Executes a run as the lab does, without the database."""
+        """Executes a run as the lab does, without storing anything."""
         blocks: dict[str, list[Block]] = {each.key: [] for each in series}
 
         async def keep(block: Block) -> None:
@@ -54,7 +56,8 @@ class Testbed:
     async def repeat(
         self, run: BenchmarkRun, series: Sequence[Series], runs: int, seconds: float
     ) -> AsyncIterator[tuple[int, Measured]]:
-        """Executes this many runs. The number of a run is its seed."""
+        """Executes ``runs`` runs, one after the other. Yields the number of each run, which is also its seed, and its
+        result."""
         for number in range(runs):
             if number % max(1, runs // 20) == 0:
                 run.say(f"run {number + 1} of {runs}, load {format_load()}")
@@ -63,8 +66,8 @@ class Testbed:
 
 @asynccontextmanager
 async def open_testbed(run: BenchmarkRun, published: Sequence[Publish] = ()) -> AsyncIterator[Testbed]:
-    """Launches and watches both arms as a server does. The bridge arm publishes the responder's port and ``published``.
-    BenchmarkError where a path is missing."""
+    """Context manager that launches and watches both arms, as a server does. The bridge arm publishes the responder's
+    port and the ports in ``published``. Raises BenchmarkError if a path is missing."""
     responder = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))
     arms = (
         ArmSpec("host", Mode.HOST, command=SLEEP, port=RESPONDER_PORT),

@@ -1,4 +1,5 @@
-"""``watchers``: whether 50 browsers that follow a run change its medians: runs with and without them alternate."""
+"""``watchers``: measures whether 50 browsers that follow a run change its medians. Periods with and without browsers
+alternate."""
 
 import asyncio
 from collections import defaultdict
@@ -26,14 +27,14 @@ Window = tuple[int, int]
 
 
 def newest_block(run: str) -> int:
-    """The number of the newest block of a run, 0 if it has none. Read from the database: a request to the server would
-    disturb what is timed."""
+    """The row id of the newest block of a run, 0 if it has none. It is read from the database, because a request to the
+    server would disturb what is timed."""
     blocks = MeasurementBlock.objects.filter(series__run_id=run)
     return int(blocks.aggregate(newest=Max("id", default=0))["newest"])
 
 
 def medians(run: str, window: Window) -> dict[str, float]:
-    """The median of the blocks' p50 by path, in µs."""
+    """The median of the p50 of the blocks in the window, in µs, by path."""
     blocks = MeasurementBlock.objects.filter(series__run_id=run, id__gt=window[0], id__lte=window[1], error="", n__gt=0)
     found: dict[str, list[float]] = defaultdict(list)
     for path, p50 in blocks.values_list("series__path", "p50_us"):
@@ -42,7 +43,7 @@ def medians(run: str, window: Window) -> dict[str, float]:
 
 
 async def take_window(run: str) -> Window:
-    """The blocks of the next ``WINDOW_S`` seconds."""
+    """Waits for ``WINDOW_S`` seconds, and returns the window of the blocks that were measured in that time."""
     await asyncio.sleep(SETTLE_S)
     first = await asyncio.to_thread(newest_block, run)
     await asyncio.sleep(WINDOW_S)
@@ -50,7 +51,8 @@ async def take_window(run: str) -> Window:
 
 
 def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, list[tuple[float, float]]]:
-    """By path: the results with and without browsers, for turns that have both."""
+    """The medians with and without browsers in pairs, by path. ``turns`` contains the medians of both by path; paths
+    that lack one of them are omitted."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for watched, alone in turns:
         for path in watched.keys() & alone.keys():
@@ -59,7 +61,7 @@ def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Executes one run in the real server, followed by browsers half of the time."""
+    """Executes one run in a real server. Browsers follow the run half of the time."""
     rounds = 3 if run.quick else 9
     seconds = min(3600.0, 60 + rounds * (2 * WINDOW_S + 2 * SETTLE_S + 4))
     windows: list[tuple[Window, Window]] = []
@@ -95,13 +97,13 @@ async def benchmark(run: BenchmarkRun) -> Result:
     return Result(
         "watchers",
         f"Watchers: {BROWSERS} browsers follow a run while it measures",
-        "medians move by less than 5 %, in turn within one run",
+        "medians change by less than 5 % within one run",
         tuple(
             compared(f"p50 {path}, watched", "µs", taken, "without browsers", promise=within_factor(1.05), paired=True)
             for path, taken in pairs.items()
         ),
         (
-            f"{rounds} windows of {WINDOW_S:g} s with {BROWSERS} websockets of the run and as many without, one run.",
+            f"One run: {rounds} windows of {WINDOW_S:g} s with {BROWSERS} websockets that follow it, as many without.",
             f"Messages that they received in a window: {spread(messages)}.",
         ),
     )

@@ -1,6 +1,6 @@
-"""What one client can do to a server.
+"""Attacks on a server by a single client.
 
-As a program (``python -m dashboard.bench.operations.attacks HOST``) it executes one command per line of stdin, so that
+As a program (``python -m dashboard.bench.operations.attacks HOST``) it executes one command for each line of stdin. So
 it does not use the processor time of the process that measures.
 """
 
@@ -28,7 +28,7 @@ type Attack = Callable[[Browser, str], Coroutine[None, None, None]]
 
 
 def handshake(browser: Browser, path: str) -> bytes:
-    """The request that opens a websocket (RFC 6455, 4.1)."""
+    """The bytes of the request that opens a websocket (RFC 6455, 4.1)."""
     headers = {
         "Host": browser.host,
         "Upgrade": "websocket",
@@ -42,12 +42,12 @@ def handshake(browser: Browser, path: str) -> bytes:
 
 
 def ping(payload: bytes) -> bytes:
-    """A ping of at most 125 bytes, masked with zeros."""
+    """The bytes of a websocket ping with at most 125 bytes of payload, masked with zeros."""
     return struct.pack("!BB4x", 0x89, 0x80 | len(payload)) + payload
 
 
 async def connect(browser: Browser) -> socket.socket:
-    """A connection with a small receive buffer."""
+    """Opens a TCP connection with a small receive buffer. Raises OSError if the server refuses."""
     opened = socket.socket()
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
     opened.setblocking(False)
@@ -62,7 +62,8 @@ async def connect(browser: Browser) -> socket.socket:
 
 @asynccontextmanager
 async def connections(browser: Browser, count: int, first: bytes) -> AsyncIterator[list[socket.socket]]:
-    """Connections that have sent ``first`` and never read."""
+    """Context manager that opens up to ``count`` connections, sends ``first`` on each, and reads nothing. Yields those
+    that the server accepted."""
     opened: list[socket.socket] = []
     try:
         for _ in range(count):
@@ -76,7 +77,7 @@ async def connections(browser: Browser, count: int, first: bytes) -> AsyncIterat
 
 
 async def send_headers(browser: Browser, _experiment: str) -> None:
-    """Sends one request with a header that does not end."""
+    """Sends one request with a header of ``HEADER_BYTES`` bytes."""
     loop = asyncio.get_running_loop()
     async with connections(browser, 1, b"GET / HTTP/1.1\r\nX: ") as opened:
         for one in opened:
@@ -85,13 +86,13 @@ async def send_headers(browser: Browser, _experiment: str) -> None:
 
 
 async def send_halves(browser: Browser, _experiment: str) -> None:
-    """Opens connections on which only the first half of a request is sent."""
+    """Opens connections on which only the first half of a request is sent, and keeps them open."""
     async with connections(browser, HALF_SENT, f"POST /experiments/ HTTP/1.1\r\nHost: {browser.host}\r\n".encode()):
         await asyncio.Event().wait()
 
 
 async def hold_websockets(browser: Browser, experiment: str) -> None:
-    """Opens websockets that are never read."""
+    """Opens websockets, and never reads from them."""
     async with connections(browser, WEBSOCKETS, handshake(browser, f"/ws/experiments/{experiment}/")):
         await asyncio.Event().wait()
 
@@ -106,7 +107,7 @@ async def send_pings(browser: Browser, experiment: str) -> None:
 
 
 async def request_pages(browser: Browser, experiment: str) -> None:
-    """Requests the page of an experiment repeatedly, over many connections at once."""
+    """Requests the page of an experiment repeatedly, over ``PAGES`` connections at once."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": browser.host, **browser.headers()}.items())
     request = f"GET /experiments/{experiment}/ HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode()
     loop = asyncio.get_running_loop()
@@ -134,7 +135,7 @@ ATTACKS: dict[str, Attack] = {
 
 
 async def attack(host: str, name: str, experiment: str, cookies: dict[str, str], seconds: float) -> None:
-    """Attacks a server for some seconds."""
+    """Runs the attack ``name`` for some seconds, with the cookies of a signed-in browser."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await ATTACKS[name](Browser(host, cookies), experiment)
@@ -142,7 +143,7 @@ async def attack(host: str, name: str, experiment: str, cookies: dict[str, str],
 
 
 def main() -> None:
-    """Runs until stdin ends."""
+    """Executes the commands from stdin until it ends."""
     asyncio.run(answer_commands({"attack": partial(attack, sys.argv[1])}))
 
 

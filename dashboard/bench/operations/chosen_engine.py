@@ -1,7 +1,7 @@
-"""Runs a command with settings that make every private host run another engine.
+"""Runs a command with environment variables that make every private host run another engine.
 
-As a program (``python -m dashboard.bench.operations.chosen_engine NAME COMMAND…``) it creates the engine's root unless
-it exists, and executes the command with these settings.
+As a program (``python -m dashboard.bench.operations.chosen_engine NAME COMMAND…``) it creates the root file system of
+the engine unless it exists, and executes the command with these variables.
 """
 
 import os
@@ -15,8 +15,9 @@ from dashboard.engine.hosts.variants import VARIANTS
 
 
 def engine_settings(name: str, data_dir: Path, say: Callable[[str], None]) -> dict[str, str]:
-    """The environment variables that select an engine of ``VARIANTS``. Raises KeyError with a sentence for an unknown
-    name, DebianRootError if its root cannot be made."""
+    """The environment variables that select the engine ``name`` of ``VARIANTS``. Creates its root file system if
+    necessary. Raises KeyError with a sentence for an unknown name, DebianRootError if the root file system cannot be
+    created."""
     if name not in VARIANTS:
         raise KeyError(f"There is no engine {name}: choose from {', '.join(VARIANTS)}.")
     variant = VARIANTS[name]
@@ -29,12 +30,12 @@ def engine_settings(name: str, data_dir: Path, say: Callable[[str], None]) -> di
 
 
 def say(text: str) -> None:
-    """Reports on stderr."""
+    """Prints a message on stderr."""
     sys.stderr.write(f"netmodes: {text}\n")
 
 
 def main() -> int:  # noqa: RET503 - execvpe does not return
-    """Executes the command. Returns 2 for an unknown engine, 1 if its root cannot be made."""
+    """Executes the command. Returns 2 for an unknown engine, 1 if its root file system cannot be created."""
     name, *command = sys.argv[1:]
     try:
         settings = engine_settings(name, configuration.data_dir(), say)

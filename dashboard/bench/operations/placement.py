@@ -1,4 +1,4 @@
-"""Simulates the placement of 10,000 groups on 100 machines; then one machine goes away."""
+"""Simulates the placement of 10,000 groups on 100 machines, and the loss of one machine."""
 
 import random
 import time
@@ -17,9 +17,10 @@ SEED = 18
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """The result. ``fills`` and ``fills_after`` are the fullest resource of each machine (1 is full) before and after
-    the machine ``gone`` went away; ``held`` counts the hosts that it had, ``moved`` those that now have another
-    machine. ``machines_per_session`` is the mean; ``place_s`` is processor time."""
+    """The result of a simulation. ``fills`` and ``fills_after`` contain, for each machine, the used part of its fullest
+    resource (1 is full), before and after the loss of the machine ``gone``. ``held`` are the groups whose hosts it had,
+    ``moved`` those whose hosts now have another machine. ``refused`` counts groups without a machine.
+    ``machines_per_session`` is a mean, ``place_s`` processor time."""
 
     gone: str
     refused: int
@@ -32,12 +33,13 @@ class Simulation:
 
 
 def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Demand]:
-    """The demands, each with the machine that was assigned to it."""
+    """Returns the demands, each with the machine to which it was assigned."""
     return [replace(demand, machine=placement.machines.get(demand.key)) for demand in demands]
 
 
 def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tuple[float, ...]:
-    """The fullest resource of each machine, computed from the result alone."""
+    """For each machine, the used part of its fullest resource (1 is full), computed only from the machines of the
+    demands."""
     memory_mb, pids, hosts = Counter[str](), Counter[str](), Counter[str]()
     for demand in demands:
         machine = demand.machine or ""
@@ -59,7 +61,7 @@ def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[s
 
 
 def simulate(seed: int = SEED) -> Simulation:
-    """Places all groups in a random order, removes one of the machines, and places its groups again."""
+    """Places all groups in a random order, removes one machine, and places the groups of that machine again."""
     chance = random.Random(seed)  # noqa: S311 - nothing secret
     machines = [
         MachineOffer(f"m{number:03}", Resources(MACHINES_MB[number % len(MACHINES_MB)], 120_000, 400))

@@ -1,7 +1,7 @@
-"""A PostgreSQL and a NATS server from the distribution's packages, run by an ordinary user in a temporary folder.
+"""Runs PostgreSQL and NATS from the distribution's packages, as an ordinary user and in a temporary folder.
 
 As a program (``python -m dashboard.bench.operations.postgres_nats COMMAND…``) it runs a command with DATABASE_URL set
-to PostgreSQL, and ends with its exit code.
+to a new PostgreSQL server, and exits with the command's exit code.
 """
 
 import os
@@ -32,7 +32,7 @@ FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "ma
 
 
 def as_nobody(command: Sequence[str]) -> list[str]:
-    """The command without root's rights; unchanged if this process has none."""
+    """The command line that runs a command as the user ``nobody``. Unchanged if this process is not root."""
     if os.geteuid() != 0:
         return list(command)
     # The signal is set after the change of user, which would clear it (prctl(2)).
@@ -41,14 +41,15 @@ def as_nobody(command: Sequence[str]) -> list[str]:
 
 
 def make_folder(path: Path) -> None:
-    """A folder that belongs to the ordinary user."""
+    """Creates a folder that belongs to the user of ``as_nobody``."""
     path.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)
 
 
 def postgres_program(name: str) -> str:
-    """The path of one of PostgreSQL's programs, in its newest version: Debian does not put them on PATH."""
+    """The path of a program of PostgreSQL, in its newest installed version. Debian does not put these programs on PATH.
+    Raises BenchmarkError if it is not installed."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*"), key=lambda folder: folder.name.zfill(8), reverse=True)
     return _installed("postgresql", *(str(version / "bin" / name) for version in versions), name)
 
@@ -68,7 +69,8 @@ def _run_as_nobody(name: str, *arguments: str) -> None:
 
 
 class Service:
-    """A process that can be stopped and started again. Its output is kept in a file of ``folder``."""
+    """A process that can be stopped and started again. Its output is stored in a file of ``folder``. ``is_ready``
+    returns whether it works."""
 
     def __init__(
         self,
@@ -93,23 +95,24 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The pid of the process; BenchmarkError if none was started."""
+        """The pid of the process. Raises BenchmarkError if it was not started."""
         if self._process is None:
             raise BenchmarkError(f"{self.name} is not running")
         return self._process.pid
 
     def output(self) -> str:
-        """The output since the last start, including errors."""
+        """The output of the process since its last start, including stderr."""
         return self._log.read_text()
 
     def start(self) -> None:
-        """Starts the service and waits until it is ready; BenchmarkError with its output if it ends instead."""
+        """Starts the process and waits until it is ready. Raises BenchmarkError, with its output, if it ends instead or
+        takes longer than ``READY_S``."""
         self.launch()
         while not self.is_started():
             time.sleep(POLL_S)
 
     def launch(self) -> None:
-        """Starts the service without waiting until it is ready."""
+        """Starts the process without waiting until it is ready."""
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 self._command, cwd=self._cwd, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -117,7 +120,8 @@ class Service:
         self._deadline = time.monotonic() + READY_S
 
     def is_started(self) -> bool:
-        """Whether the service is ready; BenchmarkError with its output if it has ended instead, or takes too long."""
+        """Whether the launched process is ready. Raises BenchmarkError, with its output, if it has ended instead or
+        takes longer than ``READY_S``."""
         if self.is_ready():
             return True
         if self._process is None or self._process.poll() is not None or time.monotonic() > self._deadline:
@@ -125,19 +129,19 @@ class Service:
         return False
 
     def kill(self) -> None:
-        """Ends the server with SIGKILL."""
+        """Ends the process with SIGKILL."""
         if self._process is not None:
             end(self._process, signal.SIGKILL)
 
     def stop(self) -> None:
-        """Ends the process with the stop signal, as an administrator would. Harmless when repeated."""
+        """Ends the process with its stop signal, as an administrator would. May be called repeatedly."""
         process, self._process = self._process, None
         if process is not None:
             end(process, self._stop_signal, STOP_S)
 
 
 class Postgres(Service):
-    """PostgreSQL with an empty database ``netmodes``, on 127.0.0.1 and on ``address``."""
+    """A PostgreSQL server with an empty database ``netmodes``, which listens on 127.0.0.1 and on ``address``."""
 
     def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
         port = str(free_port())
@@ -170,8 +174,8 @@ class Postgres(Service):
 
 
 class Nats(Service):
-    """A NATS server with the users and permissions of ``compose.yaml``, on 127.0.0.1 only, or on every address if
-    ``address`` is not 127.0.0.1. Web processes with this secret key admit machines to it."""
+    """A NATS server with the users and permissions of ``compose.yaml``. It listens on 127.0.0.1, or on every address if
+    ``address`` is another one. It accepts machines that are admitted by web processes with this secret key."""
 
     def __init__(self, folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> None:
         port = free_port()
@@ -198,7 +202,7 @@ def _accepts(port: int) -> bool:
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder that ordinary users can enter, removed after the block."""
+    """Context manager that creates a folder which ordinary users can enter, and removes it."""
     folder = Path(tempfile.mkdtemp(prefix="netmodes-team-"))
     folder.chmod(0o755)
     try:
@@ -209,7 +213,7 @@ def temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def nats_server(folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> Iterator[Nats]:
-    """Runs NATS until the block ends."""
+    """Context manager that runs a NATS server."""
     nats = Nats(folder, secret_key, address)
     try:
         yield nats
@@ -219,7 +223,7 @@ def nats_server(folder: Path, secret_key: str | None = None, address: str = LOOP
 
 @contextmanager
 def postgres_server(folder: Path, address: str = LOOPBACK) -> Iterator[Postgres]:
-    """Runs PostgreSQL until the block ends."""
+    """Context manager that runs a PostgreSQL server."""
     postgres = Postgres(folder, address)
     try:
         yield postgres
@@ -228,7 +232,7 @@ def postgres_server(folder: Path, address: str = LOOPBACK) -> Iterator[Postgres]
 
 
 def main() -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command of the command line. Returns its exit code, or 1 if PostgreSQL cannot be started."""
     try:
         with temporary_folder() as folder, postgres_server(folder) as postgres:
             environment = {**os.environ, "DATABASE_URL": postgres.url}

@@ -1,7 +1,8 @@
-"""The reference for calls to the lab: the same question as a row of PostgreSQL, the way before NATS was used.
+"""The reference for calls to the lab: the same question, stored as a row of PostgreSQL. Netmodes called labs in this
+way before it used NATS.
 
-As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers the questions: it takes each waiting
-row, asks the store as the lab does (``GroupHosts.state_of``), and writes the answer. NOTIFY wakes both ends.
+As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers questions. It takes each waiting row,
+asks the store as the lab does (``GroupHosts.state_of``), and writes the answer. NOTIFY wakes both processes.
 """
 
 import sys
@@ -34,8 +35,8 @@ ANSWER_S = 10.0
 
 @asynccontextmanager
 async def row_calls(url: str) -> AsyncIterator[Callable[[str], Awaitable["HostState"]]]:
-    """Runs the answering process until the block ends; yields a function that asks for the state of a group's host. The
-    database has the tables of Netmodes."""
+    """Context manager that runs the answering program. Yields a function that asks it for the state of a group's host.
+    ``url`` is that of a database with the tables of Netmodes."""
     from dashboard.lab.remote import experiment_calls
     from dashboard.lab.remote.rpc import RemoteCall
 

@@ -1,4 +1,5 @@
-"""``soak``: memory, descriptors and threads of the server in half an hour of launches, sessions and measurements."""
+"""``soak``: measures the memory, descriptors and threads of the server in half an hour of launches, sessions and
+measurements."""
 
 import asyncio
 import os
@@ -45,8 +46,8 @@ LASTING_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The server after a round was cleaned up: seconds since the start, memory of the lab and of the other processes in
-    MB, and the numbers of descriptors and threads of all processes."""
+    """The state of the server after a round. ``at_s``: seconds since the start; ``lab_mb`` and ``pages_mb``: memory of
+    the lab and of the other processes in MB; ``descriptors`` and ``threads``: those of all processes."""
 
     at_s: float
     lab_mb: float
@@ -56,12 +57,13 @@ class Sample:
 
     @property
     def memory_mb(self) -> float:
-        """The memory of all processes of the server."""
+        """The memory of all processes of the server in MB."""
         return self.lab_mb + self.pages_mb
 
 
 def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
-    """The slope of the least-squares line through (seconds, value), per hour; 0 if all samples have the same time."""
+    """The slope per hour of the least-squares line through the samples, which are pairs of seconds and value. 0 if all
+    samples have the same time."""
     count = len(samples)
     mean_x, mean_y = sum(x for x, _ in samples) / count, sum(y for _, y in samples) / count
     spread = sum((x - mean_x) ** 2 for x, _ in samples)
@@ -69,28 +71,29 @@ def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The point with the lowest value of each ``GROUP`` points; all points if they are fewer than three groups."""
+    """The point with the lowest value of each ``GROUP`` points, which are pairs of seconds and value. All points if
+    they are fewer than three groups."""
     if len(points) < 3 * GROUP:
         return list(points)
     return [min(group, key=itemgetter(1)) for group in batched(points, GROUP) if len(group) == GROUP]
 
 
 def growth(samples: Sequence[float]) -> float:
-    """The lowest value of the last sixth minus that of the first sixth: a leak raises all values, but threads and
-    connections that exist for a moment raise only some."""
+    """The lowest value of the last sixth of the samples less that of the first sixth. A leak raises all values; threads
+    and connections that exist only for a moment raise some."""
     sixth = max(1, len(samples) // 6)
     return min(samples[-sixth:]) - min(samples[:sixth])
 
 
 def anonymous_mb(pid: int) -> float:
-    """The memory of a process in MB that no file backs; pages that forked processes share are divided among them
+    """The memory of a process that no file backs, in MB. Pages that forked processes share are divided among these
     (proc(5), smaps_rollup)."""
     rows = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return sum(int(row.split()[1]) for row in rows if row.startswith(("Pss_Anon:", "SwapPss:"))) * 1024 / 1e6
 
 
 def take_sample(pid: int, started: float) -> Sample:
-    """A sample of the server with the main process ``pid``, which is the lab."""
+    """Takes a sample of the server. ``pid`` is its main process, the lab; ``started`` the time of its start."""
     server = psutil.Process(pid)
     lab = others = 0.0
     descriptors = threads = 0
@@ -108,7 +111,8 @@ def take_sample(pid: int, started: float) -> Sample:
 
 
 def figures_of(samples: Sequence[Sample], *, judged: bool) -> tuple[Figure, ...]:
-    """The slopes of the memory with their intervals, and the growth of descriptors and threads."""
+    """The figures for the slopes of the memory, and the growth of descriptors and threads. They have promises only if
+    ``judged`` is true."""
 
     def slope(name: str, value: Callable[[Sample], float], promise: Promise | None) -> Figure:
         points = lowest([(sample.at_s, value(sample)) for sample in samples])
@@ -120,15 +124,15 @@ def figures_of(samples: Sequence[Sample], *, judged: bool) -> tuple[Figure, ...]
     flat = at_most(0) if judged else None
     return (
         slope("memory of the server", lambda one: one.memory_mb, at_most(MAX_SLOPE_MB_H) if judged else None),
-        slope("of these: the lab", lambda one: one.lab_mb, None),
-        slope("the processes that serve pages", lambda one: one.pages_mb, None),
+        slope("memory of the lab", lambda one: one.lab_mb, None),
+        slope("memory of the processes that serve pages", lambda one: one.pages_mb, None),
         figure("descriptors", "more", [growth([sample.descriptors for sample in samples])], promise=flat),
         figure("threads", "more", [growth([sample.threads for sample in samples])], promise=flat),
     )
 
 
 async def measure_once(server: Server, experiment: str) -> None:
-    """Runs one short measurement to its end."""
+    """Runs one short measurement of an experiment, and waits for its end."""
     form = {"probe": "tcp-rr", "seconds": "1"}
     started = await asyncio.to_thread(server.post, f"/experiments/{experiment}/measure/", form, "/measurements/.+")
     end = time.monotonic() + WAIT_S
@@ -141,7 +145,7 @@ async def measure_once(server: Server, experiment: str) -> None:
 
 
 async def hold_class(server: Server) -> None:
-    """Holds a session in which participants join and predict, and deletes it."""
+    """Holds a training session in which participants join and predict, and deletes it."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, PARTICIPANTS)
     async with websocket_clients(server.host) as participants:
         await join(participants, instructor, PARTICIPANTS, 2.0)
@@ -155,7 +159,8 @@ async def hold_class(server: Server) -> None:
 
 
 async def one_round(server: Server, machine: Machine, number: int) -> None:
-    """Watches, reads, stops and relaunches an experiment; in some rounds also measures it and holds a session."""
+    """Launches, watches, reads, stops, relaunches and removes an experiment. In some rounds, also measures it or holds
+    a training session."""
     async with server.running_experiment(MODES) as frames:
         page = f"/experiments/{frames.experiment}/"
         await asyncio.to_thread(server.get, page)
@@ -175,13 +180,13 @@ async def one_round(server: Server, machine: Machine, number: int) -> None:
 
 
 def warm_up_rounds(samples: Sequence[Sample], *, quick: bool) -> int | None:
-    """The number of rounds that belong to the warm-up; None while it lasts."""
+    """The number of rounds that belong to the warm-up; None while the warm-up lasts."""
     least, least_s = (QUICK_ROUNDS, 0.0) if quick else (WARM_UP_ROUNDS, WARM_UP_S)
     return next((n for n, sample in enumerate(samples, 1) if n >= least and sample.at_s >= least_s), None)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Works until ``SECONDS`` after the warm-up, with a sample after each round."""
+    """Executes rounds until ``SECONDS`` after the warm-up. Takes a sample after each round."""
     seconds = QUICK_S if run.quick else SECONDS
     samples: list[Sample] = []
     refused: list[str] = []

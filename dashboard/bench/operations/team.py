@@ -1,5 +1,5 @@
-"""``team``: 1,000 browsers over two web processes: an instructor's actions at one process reach both. Calls to the lab,
-keys in a terminal, and the placement of hosts on many machines."""
+"""``team``: measures a team deployment. 1,000 browsers use two web processes, and an instructor's actions at one
+process reach both. Also measures calls to the lab, keys in a terminal, and the placement of hosts on many machines."""
 
 import asyncio
 import os
@@ -32,8 +32,8 @@ DELIVERY_MS, CALL_MS, SLOWEST_CALL_MS, KEY_MS = 100.0, 2.0, 10.0, 5.0
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Everyone joins two sessions; then both instructors point at a row at the same time, each through another web
-    process, which they exchange after each round."""
+    """Lets participants join two sessions. In each round, both instructors point at a row at the same time, each
+    through another web process; after the round they exchange these. Then measures calls, keys and placements."""
     # Not in the benchmark's folder, which ordinary users cannot enter.
     with team_deployment(os.environ["DOCKER_HOST"]) as deployment:
         async with AsyncExitStack() as stack:
@@ -96,9 +96,9 @@ async def benchmark(run: BenchmarkRun) -> Result:
             *_placement(simulated),
         ),
         (
-            f"Each session has {PER_SESSION} participants, half of them at each process; both act at the same time.",
+            f"Each session has {PER_SESSION} participants, half of them at each process; the instructors act together.",
             "A call looks up a host in the lab. Calls follow one another, each with the same question as a row.",
-            f"The placement is computed on paper: {GROUPS:,} hosts of 400 sessions on {MACHINES} machines.",
+            f"The placement is simulated: {GROUPS:,} hosts of 400 sessions on {MACHINES} machines.",
             *NOTES,
         ),
     )
@@ -110,7 +110,11 @@ def _placement(simulated: list[Simulation]) -> tuple[Figure, ...]:
     return (
         figure(f"placing {GROUPS:,} hosts on {MACHINES} machines, CPU", "s", [found.place_s for found in simulated]),
         figure(
-            "the fullest machine beyond the emptiest one", "% of a machine", uneven, percent=100, promise=at_most(15)
+            "difference between the fullest and the emptiest machine",
+            "% of a machine",
+            uneven,
+            percent=100,
+            promise=at_most(15),
         ),
-        figure("machine gone: hosts moved per host that it held", "%", moved, percent=100, promise=at_most(100)),
+        figure("machine lost: hosts moved per host that it had", "%", moved, percent=100, promise=at_most(100)),
     )

@@ -1,5 +1,5 @@
-"""Times between the processes of a team deployment: a call from a web process to the lab, and a keystroke in a
-terminal."""
+"""Measures times between the processes of a team deployment: of a call from a web process to the lab, and of a
+keystroke in a terminal."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ OFFSET_BYTES = 8
 
 
 async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float, float]]:
-    """Milliseconds of calls to the lab, one after the other, as a web process makes them; each with the milliseconds of
+    """Makes calls to the lab, one after the other, like a web process. Returns the milliseconds of each, and those of
     the same question as a row of PostgreSQL (``row_calls``)."""
     nats = NatsConnection(deployment.nats.web_url)
     labs = RemoteLabs(nats)
@@ -61,8 +61,8 @@ async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float
 
 
 async def key_times(deployment: TeamDeployment, server: Server, count: int) -> list[float]:
-    """Milliseconds from a keystroke in a browser's terminal to its echo: a shell on a private host of the lab, seen
-    through the second web process."""
+    """Types in a terminal of a browser that is connected to the second web process. The shell runs on a private host of
+    the lab. Returns the milliseconds from each keystroke to its echo."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, 2, hosts="person", terminal="on")
     host = deployment.webs[1].host
     participant = Client(host, number=1)
@@ -96,7 +96,7 @@ async def key_times(deployment: TeamDeployment, server: Server, count: int) -> l
 
 
 async def _output(window: ClientConnection, expected: bytes) -> None:
-    """Waits until the terminal prints something that contains this."""
+    """Reads from the terminal until it prints something that contains ``expected``."""
     async with asyncio.timeout(ANSWER_S):
         while True:
             frame = await window.recv()

@@ -1,4 +1,4 @@
-"""A team deployment as processes: PostgreSQL, NATS, a lab with a Docker Engine, web processes of ordinary users."""
+"""Runs a team deployment: PostgreSQL, NATS, a lab with a Docker Engine, and web processes as an ordinary user."""
 
 import os
 import secrets
@@ -28,7 +28,7 @@ INHERITED = {"PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV"}
 
 
 class WebProcess(Service):
-    """A web process on a port that it keeps across restarts."""
+    """A web process. It keeps its port across restarts."""
 
     def __init__(self, name: str, folder: Path, environment: dict[str, str], address: str = LOOPBACK) -> None:
         port = free_port()
@@ -49,15 +49,15 @@ class WebProcess(Service):
 
     @property
     def link(self) -> str:
-        """The sign-in link that this web process printed."""
+        """The sign-in link that this web process has printed; empty if it has printed none yet."""
         match = SIGN_IN_LINK.search(self.output())
         return match[0] if match else ""
 
 
 @dataclass(slots=True)
 class TeamDeployment:
-    """All processes. ``lab`` is the installation's own lab; ``links`` are the sign-in links that the web processes
-    printed."""
+    """The processes of a team deployment. ``lab`` is the installation's own lab; ``links`` are the sign-in links that
+    the web processes have printed."""
 
     folder: Path
     postgres: Postgres
@@ -68,8 +68,9 @@ class TeamDeployment:
 
 
 def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
-    """The command line that runs Python as an ordinary user. That user may not enter the checkout and its environment,
-    so a private mount namespace shows them, with their bytecode, in ``folder``."""
+    """The command line that runs Python with these arguments as an ordinary user. That user may not be able to enter
+    the folders of the checkout and of its environment. Therefore a private mount namespace shows them, with their
+    bytecode, in ``folder``."""
     if os.geteuid() != 0:
         return [sys.executable, *arguments]
     checkout, venv = folder / "checkout", folder / "venv"
@@ -89,8 +90,8 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK) -> Iterator[TeamDeployment]:
-    """A running team deployment, removed after the block. ``endpoint`` is the engine that the installation's own lab
-    uses; None if that lab does not run. ``address``: where machines reach PostgreSQL, NATS and the web processes."""
+    """Context manager that runs a team deployment. ``endpoint`` is the engine of the installation's own lab; None if no
+    such lab runs. Machines reach PostgreSQL, NATS and the web processes at ``address``."""
     secret_key = secrets.token_urlsafe(48)
     with (
         temporary_folder() as folder,
@@ -124,7 +125,7 @@ def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK
 
 
 def _lab(folder: Path, environment: dict[str, str]) -> Service:
-    """The installation's own lab."""
+    """Returns the installation's own lab, which is not started yet."""
     data = folder / "lab"
     data.mkdir(mode=0o700)
     pycache = sys.pycache_prefix or ""

@@ -1,6 +1,7 @@
-"""``replay``: a browser's work while a report's replay is dragged: ten thousand entries, seven columns, any order.
+"""``replay``: measures a browser's work while the slider of a report's replay is dragged. The report has ten thousand
+entries and seven columns.
 
-It needs Chromium and Playwright, which the tests install.
+Needs Chromium and Playwright, which ``./netmodes test`` installs.
 """
 
 import asyncio
@@ -47,7 +48,8 @@ BARE = """document.querySelector("[data-replay]").insertAdjacentHTML(
 
 
 async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
-    """Milliseconds that the page's main thread worked per frame (its CPU clock)."""
+    """Drags a slider for ``BLOCK`` frames. Returns the milliseconds of processor time that the page's main thread used
+    per frame."""
 
     async def worked() -> float:
         metrics = (await protocol.send("Performance.getMetrics"))["metrics"]
@@ -59,7 +61,8 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
-    """Milliseconds per movement of the slider, in pairs: with the replay, and with a slider that changes nothing."""
+    """Opens a report in a browser, and drags the slider of its replay and one that changes nothing in turn. Returns the
+    milliseconds per frame of both, in pairs."""
     async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1400, "height": 900})
         await page.goto(file.as_uri())
@@ -79,8 +82,8 @@ async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
 
 
 def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[list[float], float]:
-    """Writes a report with the journal. Returns the processor time in seconds of building its recording, once per
-    round, and the recording's compressed size in KB."""
+    """Writes a report with the journal as an HTML file. Returns the processor time in seconds of building its
+    recording, once for each round, and the recording's compressed size in KB."""
     content = make_report(rounds=2, requests=10)
     if content.experiment is not None:
         content = replace(content, experiment=replace(content.experiment, journal=journal))
@@ -94,7 +97,7 @@ def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[l
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Drags the slider of a large report, then of a busy one, which has no promise."""
+    """Drags the slider of a large report, then that of a report of a busy experiment, for which nothing is promised."""
     blocks, rounds = (6, 2) if run.quick else (20, 5)
     frames: list[Figure] = []
     recordings: list[Figure] = []

@@ -1,4 +1,4 @@
-"""``report``: the cost of a large report, with a million timed requests, to read, to export and to compare."""
+"""``report``: measures what it costs to show, to export and to compare a large report with a million timed requests."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ MB = 1_000_000
 
 
 def save(content: ReportContent) -> tuple[str, float]:
-    """Stores the report as the product does. Returns its id and the milliseconds to compute view and recording."""
+    """Stores a report as Netmodes does. Returns its id, and the milliseconds for computing its view and recording."""
     started = time.perf_counter()
     derived_columns(derive(content))
     spent = (time.perf_counter() - started) * 1e3
@@ -35,7 +35,7 @@ def _fetch(server: Server, path: str) -> tuple[float, int]:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Times requests for the page, every export, and a comparison of two reports."""
+    """Times requests for the report's page, for every export, and for a comparison of two reports."""
     count, few = (10, 3) if run.quick else (40, 10)
     async with serving() as server:
         run.say(f"{ENTRIES} entries, {TIMED} timed requests, twice")
@@ -59,8 +59,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
             figure("export as one HTML file", "ms", times["html"], promise=at_most(2_000)),
             figure("size of the HTML file", "MB", [sizes["html"]], promise=at_most(2)),
             figure("export as PDF", "ms", times["pdf"], promise=at_most(3_000)),
-            figure("comparing two of them", "ms", times["compare"]),
-            figure("deriving view and recording, once when it is saved", "ms", [derived_one, derived_other]),
+            figure("comparing two reports", "ms", times["compare"]),
+            figure("computing view and recording when it is saved", "ms", [derived_one, derived_other]),
         ),
         (
             f"Sizes: {', '.join(f'{name} {size * 1000:,.0f} kB' for name, size in sizes.items())}.",

@@ -1,4 +1,5 @@
-"""A busy experiment without an engine: seven columns, in which listeners and addresses change all the time."""
+"""Makes the journal of a busy experiment without an engine. It has seven columns, in which listeners and addresses
+change all the time."""
 
 import random
 from dataclasses import replace
@@ -46,7 +47,8 @@ def _scene() -> tuple[tuple[Column, ...], dict[str, NamespaceState]]:
 
 
 def _changed(state: NamespaceState, column: Column, source: random.Random) -> tuple[NamespaceState, str]:
-    """The state with one more listener or address, or one less if it has many."""
+    """Returns the state with one more listener or address, or with fewer if it has many, and a text that describes the
+    change."""
     if source.random() < 0.6:
         if len(state.listeners) > MAX_LISTENERS:
             kept = source.sample(state.listeners, len(state.listeners) - 1)
@@ -64,7 +66,7 @@ def _changed(state: NamespaceState, column: Column, source: random.Random) -> tu
 
 
 def busy_journal(entries: int, seed: int = 1) -> tuple[Entry, ...]:
-    """A journal of this many entries, each with a visible change."""
+    """Makes a journal of this many entries, each with a visible change."""
     source = random.Random(seed)  # noqa: S311 - nothing secret
     columns, states = _scene()
     head = ExperimentHead("busy", "A busy experiment", "nginx", 80, Phase.RUNNING, AT, AT, engine="29.0", round=1)

@@ -1,4 +1,5 @@
-"""A large report without an engine: two arms, ten thousand entries of ports that open and close, a million requests."""
+"""Makes a large report without an engine. It has two arms, ten thousand entries of ports that open and close, and a
+million timed requests."""
 
 import random
 from dataclasses import replace
@@ -50,13 +51,13 @@ PATHS = {
 
 
 def make_link(name: str, index: int, kind: str, address: str = "", prefix: int = 16, **more: Any) -> Interface:
-    """An interface with at most one address."""
+    """Makes an interface with at most one address. ``more`` are further fields."""
     addresses = (Address(address, prefix, Family.INET),) if address else ()
     return Interface(name, index, kind, f"02:42:00:00:00:{index:02x}", addresses=addresses, **more)
 
 
 def make_listener(port: int, process: str, container: str | None = None, pid: int = 0) -> Listener:
-    """A TCP listener on every address."""
+    """Makes a TCP listener on all IPv4 addresses."""
     address = "0.0.0.0"  # noqa: S104 - only shown
     return Listener(Protocol.TCP, Family.INET, address, port, pid or 1000 + port, process, container)
 
@@ -64,7 +65,8 @@ def make_listener(port: int, process: str, container: str | None = None, pid: in
 def make_state(
     netns: int, hostname: str, links: list[Interface], gateway: str, listeners: list[Listener], **more: Any
 ) -> NamespaceState:
-    """The state of a namespace: the loopback and these links, with a default route through eth0."""
+    """Makes the state of a namespace with the loopback interface, these interfaces and listeners, and a default route
+    through eth0. ``more`` are further fields."""
     loopback = Interface("lo", 1, "loopback", addresses=(Address("127.0.0.1", 8, Family.INET, "host"),))
     route = Route(Family.INET, "default", gateway, "eth0")
     state = NamespaceState(netns, hostname, {"net": netns}, (loopback, *links), (route,), tuple(listeners), **more)
@@ -72,7 +74,7 @@ def make_state(
 
 
 def make_column(key: str, mode: str, container: str, host_port: int | None = None) -> Column:
-    """The column of an nginx container, which may publish port 80."""
+    """Makes the column of an nginx container. With ``host_port``, the container publishes port 80 there."""
     ref = ContainerRef(container, f"nm-{key}", "nginx")
     if host_port is None:
         return Column(key, mode, key, ref, f"docker run --net {mode} nginx")
@@ -113,7 +115,7 @@ def _scene() -> tuple[tuple[Column, ...], dict[str, NamespaceState]]:
 
 
 def make_journal(entries: int) -> tuple[Entry, ...]:
-    """A launch, then listeners of the bridged container that open and close."""
+    """Makes a journal of this many entries: a launch, then listeners of the bridged container that open and close."""
     columns, states = _scene()
     head = ExperimentHead("bench", "A large report", "nginx", 80, Phase.RUNNING, AT, AT + 1, engine="29.0", round=1)
     waiting = tuple(replace(column, status=ArmStatus.WAITING, published=()) for column in columns)
@@ -135,7 +137,7 @@ def make_journal(entries: int) -> tuple[Entry, ...]:
 
 
 def make_run(rounds: int, requests: int, seed: int) -> FrozenRun:
-    """A finished run over ``PATHS``, every block with its own histogram."""
+    """Makes a finished measurement of ``PATHS`` with ``rounds`` blocks of ``requests`` requests for each path."""
     source = random.Random(seed)  # noqa: S311 - nothing secret
     series = {Series(path.key, path, Probe.TCP_RR): center for path, center in PATHS.items()}
     blocks: dict[str, list[Block]] = {each.key: [] for each in series}
@@ -158,7 +160,8 @@ def make_run(rounds: int, requests: int, seed: int) -> FrozenRun:
 
 
 def make_report(seed: int = 1, entries: int = ENTRIES, rounds: int = ROUNDS, requests: int = REQUESTS) -> ReportContent:
-    """A report with this many entries, rounds and requests, reproducible from ``seed``."""
+    """Makes a report with this many entries, and a measurement with this many rounds and requests. The same ``seed``
+    gives the same report."""
     arms = (ArmSpec("host", Mode.HOST), ArmSpec("bridge", Mode.BRIDGE, publish=(Publish(80, 8080),)))
     journal = make_journal(entries)
     head = journal[0].facts.head

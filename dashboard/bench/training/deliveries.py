@@ -1,4 +1,4 @@
-"""Shared parts of the benchmarks of training sessions: the instructor, participants, and the delay of events."""
+"""What the benchmarks of training sessions share: an instructor, joining participants, and the delays of messages."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ NOTES = (
 
 
 class Instructor:
-    """The instructor of one training session, over HTTP."""
+    """The instructor of one training session, who uses the pages of ``server``. ``code`` and ``key`` are those of the
+    link to join."""
 
     def __init__(self, server: Server, session: str, code: str, key: str) -> None:
         self.server, self.session, self.code, self.key = server, session, code, key
 
     @classmethod
     def with_session(cls, server: Server, participants: int, **options: str) -> Instructor:
-        """A new session for this number of participants; ``options`` are other fields of its form."""
+        """Creates a session for this number of participants, and returns its instructor. ``options`` are other fields
+        of the form."""
         form = {
             "title": "Bench",
             "workshop": "host-network",
@@ -45,28 +47,32 @@ class Instructor:
         return cls(server, console.split("/")[2], link[1], link[2])
 
     def steer(self, action: str, **fields: str) -> float:
-        """Sends a command of the console. Returns when it was sent, in seconds of CLOCK_MONOTONIC."""
+        """Sends a command of the console with its fields. Returns the time before it was sent, in seconds of
+        CLOCK_MONOTONIC."""
         started = time.monotonic()
         self.server.post(f"/sessions/{self.session}/console/steer/{action}/", fields)
         return started
 
 
 async def join(participants: Program, instructor: Instructor, count: int, within_s: float, first: int = 0) -> float:
-    """Lets this many participants join. Returns how many seconds that took."""
+    """Lets ``count`` participants join the instructor's session; their numbers begin with ``first``. Returns how many
+    seconds that took."""
     code, key = instructor.code, instructor.key
     seconds = await participants.ask("join", code=code, key=key, count=count, within_s=within_s, first=first)
     return float(seconds)
 
 
 async def deliveries(clients: Sequence[Program], started: float, field: str, value: object) -> list[float]:
-    """The delays in ms after which each client of the programs received a message with this value."""
+    """Waits until every client of these programs has received a message in which ``field`` has or contains ``value``.
+    Returns the delays since ``started`` in ms."""
     answers = await asyncio.gather(*(each.ask("until", field=field, value=value, after=started) for each in clients))
     await asyncio.gather(*(each.ask("take") for each in clients))
     return [(arrived - started) * 1e3 for arrivals in answers for arrived in arrivals]
 
 
 async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> list[float]:
-    """The delays in ms of one broadcast by ``bare``, a websockets server that does nothing else."""
+    """Broadcasts one message through ``bare``, the server of ``broadcast_server``. Returns the delays in ms until each
+    client has received it."""
     started = time.monotonic()
     await bare.write(json.dumps({"number": number, "fill": "x" * BROADCAST_BYTES}))
     return await deliveries(clients, started, "number", number)
@@ -75,6 +81,6 @@ async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> 
 def delivery_figure(
     name: str, ours: Sequence[float], bare: Sequence[float], promised_ms: float = MAX_DELIVERY_MS
 ) -> Figure:
-    """p99 of all deliveries, compared with that of the bare broadcast."""
+    """Makes a figure for the p99 of the delays, compared with those of the broadcasts by the reference server."""
     pairs = list(zip(ours, bare, strict=True))
     return compared(name, "ms", pairs, "websockets.broadcast", percent=99, promise=at_most(promised_ms))

@@ -1,6 +1,8 @@
-"""``class-hosts``: private hosts of a training session: the time until all serve port 80, their memory, their removal.
+"""``class-hosts``: measures the private hosts of a training session: the time until all serve port 80, their memory,
+and the time until they are removed.
 
-The real server manages them. Halfway it is killed with SIGKILL, and so is one engine; a new server adopts the rest.
+A real server manages the hosts. In the middle, the server and one engine are killed with SIGKILL, and a new server
+adopts the remaining hosts.
 """
 
 import asyncio
@@ -45,7 +47,7 @@ CONTAINER = "web"
 
 @dataclass(slots=True)
 class SessionHosts:
-    """A training session and its hosts by group, as of the last time that they were ready."""
+    """The private hosts of a training session. ``hosts`` contains, by group, the host that was last ready."""
 
     database: DatabaseThread
     session: str
@@ -53,7 +55,8 @@ class SessionHosts:
     hosts: dict[str, PrivateHost] = field(default_factory=dict)
 
     async def on_each(self, act: Callable[[PrivateHost], Coroutine[Any, Any, None]]) -> float:
-        """Seconds until ``act`` has finished on every host; it starts on each as soon as that host is ready."""
+        """Calls ``act`` for each host as soon as that host is ready. Returns the seconds until all calls have finished.
+        Raises BenchmarkError if a host fails."""
         started = time.monotonic()
         acting: set[str] = set()
         async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
@@ -74,7 +77,7 @@ class SessionHosts:
         return list(GroupHost.objects.filter(session_id=self.session))
 
     async def end(self) -> float:
-        """Seconds from the end of the session until nothing is left of its hosts."""
+        """Ends the session. Returns the seconds until nothing is left of its hosts."""
         started = time.monotonic()
         session = TrainingSession.objects.filter(pk=self.session)
         await self.database.run(lambda: session.update(closed_at=time.time()))
@@ -86,7 +89,7 @@ class SessionHosts:
 
 
 async def launch(host: PrivateHost) -> None:
-    """Runs ``docker run -d --name web --network host nginx`` and waits until it answers on port 80 with the host's own
+    """Starts an nginx container in host mode on the host, and waits until it answers on port 80 with the host's own
     name."""
     async with DockerEngine(host.endpoint, timeout_s=120) as engine:
         created = await engine.create_container(CONTAINER, {"Image": "nginx", "HostConfig": {"NetworkMode": "host"}})
@@ -95,7 +98,8 @@ async def launch(host: PrivateHost) -> None:
 
 
 async def until_serving(host: PrivateHost) -> None:
-    """Waits until the server of this host, and no other, answers on the host's port 80."""
+    """Waits until the container of this host answers on the host's port 80. Raises BenchmarkError if another host
+    answers."""
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
         try:
@@ -112,13 +116,14 @@ async def until_serving(host: PrivateHost) -> None:
 
 
 async def has_only_own_container(host: PrivateHost) -> bool:
-    """Whether the host's engine has its one container and no other."""
+    """Whether the host's engine lists its own container and no other."""
     async with DockerEngine(host.endpoint, timeout_s=60) as engine:
         return [container.name for container in await engine.containers({})] == [CONTAINER]
 
 
 def pss_mb(host: PrivateHost) -> float:
-    """Proportional set size of all processes of a host, its containers' included (proc(5), smaps_rollup)."""
+    """The proportional set size of all processes of a host, including those of its containers, in MB (proc(5),
+    smaps_rollup)."""
     total = 0
     for pid in processes(host.name):
         with suppress(psutil.NoSuchProcess):
@@ -127,7 +132,7 @@ def pss_mb(host: PrivateHost) -> float:
 
 
 def leftovers(hosts: list[PrivateHost]) -> list[str]:
-    """The leftovers of hosts: cgroups, mounts, files, processes, network namespaces."""
+    """What is left of these hosts: cgroups, mounts, files, processes, and processes in their network namespaces."""
     folders = [folder for host in hosts for folder in (RUN / host.id, host.folder)]
     cgroups = [cgroup for host in hosts for cgroup in cgroup_folders(host.name)]
     left = [str(folder) for folder in (*cgroups, *folders) if folder.exists()] + mounts_below(folders)
@@ -143,7 +148,8 @@ def leftovers(hosts: list[PrivateHost]) -> list[str]:
 
 
 async def until_prepared() -> float:
-    """Seconds until the server has made the hosts' template, which it does once a session with hosts exists."""
+    """Waits until the server has made the template of hosts, which it does once a session with hosts exists. Returns
+    the seconds."""
     started = time.monotonic()
     cache = configuration.data_dir() / "cache"
     async with asyncio.timeout(DEADLINE_S):
@@ -155,13 +161,14 @@ async def until_prepared() -> float:
 async def measure_session(
     run: BenchmarkRun, database: DatabaseThread, number: int, limit_s: float, notes: list[str]
 ) -> list[Figure]:
-    """A session with this number of hosts, from its creation to its end."""
+    """Measures a session with this number of hosts from its creation to its end. Adds notes to ``notes``. ``limit_s``:
+    the promised seconds until all hosts serve."""
     async with serving() as server:
         instructor = await asyncio.to_thread(Instructor.with_session, server, number, hosts="person")
         groups = tuple(f"{instructor.session}-{group}" for group in range(1, number + 1))
         session = SessionHosts(database, instructor.session, groups)
         prepared = await until_prepared()
-        notes.append(f"Template of the hosts made in {prepared:.1f} s, before anyone asked for one ({number} hosts).")
+        notes.append(f"Template of the hosts made in {prepared:.1f} s, before a host was requested ({number} hosts).")
         notes.append(f"Load average before the session with {number} hosts: {os.getloadavg()[0]:.2f}.")
         run.say(f"{number} participants ask for a host at the same time")
         free = psutil.virtual_memory().available
@@ -193,14 +200,14 @@ async def measure_session(
         named("all serve port 80", "s", [served], limit_s),
         named("memory of each, the largest", "MB PSS", memory, MAX_MB, 100),
         named("memory of each", "MB PSS", memory, None),
-        named("see containers of others", "hosts", [float(strangers)], 0),
+        named("hosts with containers of others", "hosts", [float(strangers)], 0),
         named("all serve again after SIGKILL", "s", [adopted], ADOPTED_S),
         named("all removed after the session's end", "s", [removed], REMOVED_S),
     ]
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures sessions of all sizes, one after the other."""
+    """Measures sessions of different sizes, one after the other."""
     database = DatabaseThread()
     figures: list[Figure] = []
     notes = ["Every host has its limits: 512 MB, 512 processes, 1 core."]

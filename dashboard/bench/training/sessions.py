@@ -1,5 +1,5 @@
-"""``class``: 200 participants join, predict and receive the answer; the server is killed and all reconnect; 500
-watch."""
+"""``class``: measures a training session. 200 participants join, predict and receive the answer; the server is killed,
+and all reconnect; then 500 participants watch."""
 
 import asyncio
 import os
@@ -34,13 +34,13 @@ STEPS = ("launch", "request", "interfaces", "process", "stop", "isolation", "per
 
 
 def count_answers(session: str) -> tuple[int, int]:
-    """The number of answers in the database, and of the pairs of participant and step that they belong to."""
+    """The number of answers in the database, and the number of different pairs of participant and step among them."""
     answers = Answer.objects.filter(session_id=session)
     return answers.count(), answers.values("participant_id", "step").distinct().count()
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process in MB."""
+    """The resident memory of a process in MB."""
     return psutil.Process(pid).memory_info().rss / 1e6
 
 
@@ -49,7 +49,7 @@ def _single(name: str, unit: str, value: float, limit: float) -> Figure:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures a session with predictions, a kill of the server, and a session with watchers."""
+    """Measures a session with predictions, a kill of the server, and a session in which participants only watch."""
     steps = STEPS[:2] if run.quick else STEPS
     port = free_port()
     host = f"127.0.0.1:{port}"
@@ -109,7 +109,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 async def _watch(server: Server, bare: Program, bare_address: str, rounds: int) -> Figure:
-    """500 participants watch an instructor that points at one row after the other."""
+    """Measures the deliveries to 500 participants while the instructor points at one row after the other."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, WATCHERS)
     async with websocket_clients(server.host) as watchers, websocket_clients(server.host) as others:
         await join(watchers, instructor, WATCHERS, 30.0)

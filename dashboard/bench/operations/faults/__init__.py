@@ -1,1 +1,1 @@
-"""Faults that the server must survive, injected into a real server."""
+"""Faults that the server must survive. They are injected into a real server."""

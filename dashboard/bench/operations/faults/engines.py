@@ -1,4 +1,4 @@
-"""The engine hangs, or is killed and started again, while containers start and stop."""
+"""Faults of engines: the engine hangs, or is killed and started again, while containers start and stop."""
 
 import asyncio
 import os
@@ -27,7 +27,8 @@ KILLS, QUICK_KILLS = 10, 2
 
 @asynccontextmanager
 async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]:
-    """A private host that a fault may stop, with foreign objects on its engine."""
+    """Context manager that runs a private host which a fault may stop. Yields the host, and its engine with foreign
+    objects."""
     host = await private_host.start(folder, die_with_parent=True)
     try:
         async with DockerEngine(host.endpoint, timeout_s=60) as engine:
@@ -40,20 +41,22 @@ async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]
 
 
 def shown(server: Server, experiment: str) -> tuple[str, set[str]]:
-    """The problem that an experiment shows, and the names of the containers that it shows as running."""
+    """The problem that the page of an experiment shows (empty if none), and the names of the containers that it shows
+    as running."""
     snapshot = msgspec.json.decode(server.get(f"/api/experiments/{experiment}"))
     columns = [one for one in snapshot["columns"] if one["key"] != MACHINE and one["status"] == "running"]
     return snapshot["experiment"].get("problem") or "", {column["container"]["name"] for column in columns}
 
 
 def matches_docker_ps(server: Server, machine: Machine, experiment: str) -> bool:
-    """Whether the experiment shows no problem, and shows exactly the containers that ``docker ps`` lists as running."""
+    """Whether the page of the experiment shows no problem, and shows as running exactly the containers that ``docker
+    ps`` lists."""
     problem, names = shown(server, experiment)
     return not problem and names == machine.running()
 
 
 async def churn(machine: Machine, experiment: str, over: Callable[[], bool]) -> None:
-    """Restarts containers of an experiment, one at a time, until ``over()``."""
+    """Restarts the running containers one at a time, until ``over()`` is true."""
     names = sorted(await asyncio.to_thread(machine.running))
     while not over():
         for name in names:
@@ -61,7 +64,8 @@ async def churn(machine: Machine, experiment: str, over: Callable[[], bool]) -> 
 
 
 async def truth_after(server: Server, machine: Machine, experiment: str, since: float) -> float:
-    """The seconds from ``since`` until the server is ready and the experiment shows the engine's state."""
+    """Waits until the server is ready and the page of the experiment shows the engine's state. Returns the seconds
+    since the time ``since``."""
 
     async def holds() -> bool:
         return await ready(server) and await asyncio.to_thread(matches_docker_ps, server, machine, experiment)
@@ -71,7 +75,7 @@ async def truth_after(server: Server, machine: Machine, experiment: str, since: 
 
 
 async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
-    """Suspends the engine's process while containers restart."""
+    """Suspends the engine's process repeatedly while containers restart. Records a trial for each time."""
     async with own_engine(folder) as (host, machine), serving(folder / "server", endpoint=host.endpoint) as server:
         for number in range(QUICK_HANGS if run.quick else HANGS):
             ledger = Ledger()
@@ -99,7 +103,7 @@ async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
 
 
 async def kill(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
-    """Kills the engine with its containers, and starts it again."""
+    """Kills the engine with its containers repeatedly, and starts it again. Records a trial for each time."""
     async with own_engine(folder) as (first, machine), serving(folder / "server", endpoint=machine.endpoint) as server:
         host = first
         for _ in range(QUICK_KILLS if run.quick else KILLS):

@@ -1,5 +1,5 @@
-"""``faults``: faults in a real server: objects that it loses, leaves behind or wrongly changes, and the time until it
-is ready again."""
+"""``faults``: injects faults into a real server. Counts the objects that it loses, leaves behind or wrongly changes,
+and measures the time until it is ready again."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -22,8 +22,8 @@ NOTES = (*(" ".join(text.split()) for text in (READY, KILLED)), ACKNOWLEDGED)
 
 
 async def inject(fault: str, injection: Coroutine[Any, Any, None], trials: Trials) -> None:
-    """Injects a fault. If that fails for any reason, the trials so far are kept and the other faults are still
-    injected."""
+    """Injects the fault by awaiting ``injection``. If that fails for any reason, records the failure: the trials so far
+    are kept, and the other faults are still injected."""
     try:
         await injection
     except BenchmarkError as error:
@@ -33,21 +33,21 @@ async def inject(fault: str, injection: Coroutine[Any, Any, None], trials: Trial
 
 
 async def fail_hosts(run: BenchmarkRun, trials: Trials) -> None:
-    """Kills private hosts of a session."""
+    """Injects the fault of private hosts, on an engine of its own."""
     async with engines.own_engine(run.folder / "hosts") as (_host, machine):
         await hosts.kill(run, machine, trials)
 
 
 async def fail_engines(run: BenchmarkRun, trials: Trials) -> None:
-    """Injects the faults of engines. An engine is suspended most of the time, so other faults can be injected
-    concurrently."""
+    """Injects the faults of engines and private hosts. An engine is suspended most of the time, so other faults can be
+    injected concurrently."""
     await inject("engine hung", engines.hang(run, run.folder / "hang", trials), trials)
     await inject("engine killed", engines.kill(run, run.folder / "kill", trials), trials)
     await inject("private host killed", fail_hosts(run, trials), trials)
 
 
 async def fail_servers(run: BenchmarkRun, trials: Trials) -> None:
-    """Injects the faults of disks and databases, and kills servers."""
+    """Injects the faults of disks and databases, and kills servers, all on one engine."""
     async with engines.own_engine(run.folder / "engine") as (_host, machine):
         await inject("disk full", storage.fill(run.folder / "full", machine, trials), trials)
         await inject("database locked", storage.lock(run.folder / "locked", machine, trials), trials)
@@ -56,15 +56,15 @@ async def fail_servers(run: BenchmarkRun, trials: Trials) -> None:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Injects all faults: those of engines concurrently with the others, each with its own servers and engines."""
+    """Injects all faults. Those of engines run concurrently with the others; each has its own servers and engines."""
     trials = Trials(run.say)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fail_engines(run, trials))
         tasks.create_task(inject("engine of the servers", fail_servers(run, trials), trials))
     return Result(
         "faults",
-        "Faults: objects lost, left behind and touched, and the time until the server is ready again",
-        f"nothing acknowledged is lost, nothing is left behind, nothing foreign is touched, ready within "
+        "Faults: objects lost, left behind or changed, and the time until the server is ready again",
+        f"no acknowledged object is lost, nothing is left behind, no foreign object is changed, ready within "
         f"{MAX_READY_S:g} s",
         figures_of(trials.done, trials.problems),
         (*NOTES, *trials.problems),

@@ -1,4 +1,5 @@
-"""The engine of a private host in a training session is killed and must start again with its containers."""
+"""A fault of private hosts: the engine of a host in a training session is killed, and must start again with its
+containers."""
 
 import asyncio
 import os
@@ -22,8 +23,8 @@ KILLS_OF_EACH = 2
 
 
 async def kill(run: BenchmarkRun, machine: Machine, trials: Trials) -> None:
-    """Kills the hosts of a session, one after the other. Each has a container that serves port 80, and must serve it
-    again after each kill."""
+    """Kills the private hosts of a session, one after the other. The container of each serves port 80, and must serve
+    it again after each kill. Records a trial for each kill."""
     seconds: list[float] = []
     database = DatabaseThread()
     try:

@@ -1,4 +1,5 @@
-"""The server is killed at random points of launches, restarts, removals and saves, and starts again."""
+"""A fault of servers: the server is killed at random points of launches, restarts, removals and saves, and starts
+again."""
 
 import asyncio
 import os
@@ -25,8 +26,8 @@ LIFE_S = 2.0
 
 
 def work(server: Server, ledger: Ledger, seed: int, over: threading.Event, commands: list[str]) -> None:
-    """Launches, saves, restarts and removes experiments until the server no longer answers. Adds each command to
-    ``commands`` before it is sent."""
+    """Sends random commands that launch, save, stop, restart and remove experiments, until ``over`` is set or the
+    server no longer answers. Adds each command to ``commands`` before it is sent."""
     rng = random.Random(seed)  # noqa: S311 - nothing secret
     # The end of the server is the fault. urllib3 reports it in several ways.
     with suppress(urllib3.exceptions.HTTPError, OSError):
@@ -45,7 +46,8 @@ def work(server: Server, ledger: Ledger, seed: int, over: threading.Event, comma
 
 
 async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine, trials: Trials) -> None:
-    """Kills the server repeatedly, one trial for each kill. Counts leftovers once, after everything was removed."""
+    """Kills the server repeatedly, and records a trial for each kill. Leftovers are counted once, at the end, after
+    everything was removed."""
     kills = QUICK_KILLS if run.quick else KILLS
     rng = random.Random(kills)  # noqa: S311 - nothing secret
     ledger, port, fault = Ledger(), free_port(), ""

@@ -1,4 +1,4 @@
-"""What a fault must not harm: objects that the server has acknowledged, and foreign containers and networks."""
+"""What a fault must not harm: the objects that the server has acknowledged, and foreign containers and networks."""
 
 import asyncio
 import re
@@ -22,7 +22,8 @@ FOREIGN = "foreign"
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float | None = None) -> float:
-    """The seconds until the condition holds. Raises BenchmarkError after ``deadline_s`` (default: ``DEADLINE_S``)."""
+    """Waits until the condition is true, and returns the seconds. Raises BenchmarkError with ``what`` after
+    ``deadline_s`` (default: ``DEADLINE_S``)."""
     started = time.monotonic()
     limit_s = DEADLINE_S if deadline_s is None else deadline_s
     while not await condition():
@@ -34,8 +35,8 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s:
 
 @dataclass(slots=True)
 class Ledger:
-    """What the server has acknowledged. ``experiments`` maps an id to whether the experiment must run; ``open`` has the
-    experiments with a lost response: either outcome is correct."""
+    """What the server has acknowledged. ``experiments`` maps the id of each experiment to whether it must run. ``open``
+    are the experiments whose last command got no response: it may have been executed or not."""
 
     experiments: dict[str, bool] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -43,13 +44,13 @@ class Ledger:
     open: set[str] = field(default_factory=set)
 
     def launch(self, server: Server) -> str:
-        """Launches an experiment."""
+        """Launches an experiment, records it and returns its id."""
         identity = server.launch(("bridge", "none", "user-bridge"))
         self.experiments[identity] = True
         return identity
 
     def act(self, server: Server, identity: str, action: str) -> None:
-        """Stops, restarts or removes an experiment."""
+        """Sends a command to an experiment: ``stop``, ``again`` or ``remove``. Records it."""
         self.open.add(identity)
         server.post(f"/experiments/{identity}/{action}/")
         self.open.discard(identity)
@@ -60,7 +61,8 @@ class Ledger:
             self.experiments[identity] = action == "again"
 
     def save(self, server: Server, identity: str) -> None:
-        """Saves a report of an experiment, unless it has no entries yet."""
+        """Saves a report of an experiment, and records the report. An experiment without entries cannot be saved
+        yet."""
         answer = server.ask("POST", f"/experiments/{identity}/save/", {"title": identity})
         saved = re.fullmatch(r"/reports/([^/]+)/", answer.headers.get("location", ""))
         if saved is not None:
@@ -69,8 +71,8 @@ class Ledger:
             raise BenchmarkError(f"the response to saving was {answer.status}")
 
     def count_lost(self, server: Server) -> int:
-        """The number of acknowledged objects that the server no longer has. Records what only the server knows,
-        such as a launch with a lost response."""
+        """The number of acknowledged objects that the server no longer has. Also records what only the server knows,
+        such as a launch whose response was lost."""
         there = phases(server)
         lost = [one for one in self.experiments if one not in there and one not in self.open]
         lost += self.reports - saved_reports(server) if self.reports else ()
@@ -80,7 +82,7 @@ class Ledger:
         return len(lost)
 
     def is_settled(self, server: Server) -> bool:
-        """Whether every experiment has reached its acknowledged state."""
+        """Whether every experiment has reached the state that the server has acknowledged."""
         there = phases(server)
         wrong = [
             one
@@ -91,7 +93,7 @@ class Ledger:
 
 
 def phases(server: Server) -> dict[str, str]:
-    """The phase of every experiment of the server."""
+    """The phase of every experiment of the server, by id."""
     rows: list[dict[str, Any]] = msgspec.json.decode(server.get("/api/experiments"))
     return {row["id"]: row["phase"] for row in rows}
 
@@ -117,14 +119,15 @@ async def ready(server: Server) -> bool:
 
 
 class Machine:
-    """The engine of the scene, used through its command line, with a foreign container and a foreign network."""
+    """An engine that the server uses, with a foreign container and a foreign network. It is controlled with the docker
+    command."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
         self._foreign = ("", "", "")
 
     def docker(self, *arguments: str, check: bool = True) -> str:
-        """Stdout of the docker command. Raises BenchmarkError if it fails and ``check`` is set."""
+        """Runs the docker command and returns its stdout. Raises BenchmarkError if it fails and ``check`` is true."""
         command = ["docker", "-H", self.endpoint, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
         if check and done.returncode != 0:
@@ -132,40 +135,41 @@ class Machine:
         return done.stdout.strip()
 
     def add_foreign(self) -> None:
-        """Starts a container and creates a network that no experiment owns."""
+        """Starts a container and creates a network that belong to no experiment."""
         self.docker("network", "create", FOREIGN)
         self.docker("run", "-d", "--name", FOREIGN, "--network", FOREIGN, "nginx")
         self._foreign = self._foreign_state()
 
     def _foreign_state(self) -> tuple[str, str, str]:
-        """The foreign network, the foreign container, and its start time."""
+        """The id of the foreign network; the id and image of the foreign container; whether that runs, and its start
+        time."""
         network = self.docker("network", "inspect", "--format", "{{.Id}}", FOREIGN, check=False)
         form = "{{.Id}} {{.Image}}|{{.State.Running}} {{.State.StartedAt}}"
         container, _, runs = self.docker("inspect", "--format", form, FOREIGN, check=False).partition("|")
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:
-        """How many foreign objects have changed. ``ran``: the engine ran throughout, so the container must have the
-        same start time."""
+        """The number of foreign objects that have changed. If ``ran`` is true, the engine ran throughout, so the
+        container must also still run with the same start time."""
         pairs = list(zip(self._foreign_state(), self._foreign, strict=True))
         return sum(now != before for now, before in (pairs if ran else pairs[:2]))
 
     def running(self) -> set[str]:
-        """The names of the running containers of experiments."""
+        """The names of the running containers of all experiments."""
         return set(self.docker("ps", "--format", "{{.Names}}", "--filter", "name=^nm-").split())
 
     def objects(self) -> set[str]:
-        """The names of containers and networks of experiments."""
+        """The names of the containers and networks of all experiments."""
         containers = self.docker("ps", "-a", "--format", "{{.Names}}", "--filter", "name=^nm-").split()
         return {*containers, *self.docker("network", "ls", "--format", "{{.Name}}", "--filter", "name=^nm-").split()}
 
     def orphaned_objects(self, known: Collection[str]) -> set[str]:
-        """The containers and networks that belong to no experiment of ``known``."""
+        """The names of containers and networks of experiments that are not in ``known``."""
         return {name for name in self.objects() if name.split("-")[1] not in known}
 
     async def leftovers(self, known: Collection[str] = ()) -> int:
-        """Waits until only experiments of ``known`` have containers or networks: removal continues in the background.
-        Returns how many others remain."""
+        """Waits until only the experiments in ``known`` have containers or networks, because removal continues in the
+        background. Returns the number of other objects that remain after ``DEADLINE_S``."""
         left: set[str] | None = None
 
         async def nothing() -> bool:
@@ -185,7 +189,7 @@ class Machine:
 
 
 async def clear(server: Server, machine: Machine, ledger: Ledger) -> int:
-    """Removes every experiment; returns how many of their objects remain on the engine."""
+    """Removes every experiment. Returns how many of their objects remain on the engine."""
     for identity in await asyncio.to_thread(phases, server):
         await asyncio.to_thread(ledger.act, server, identity, "remove")
     return await machine.leftovers()

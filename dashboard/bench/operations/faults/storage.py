@@ -1,4 +1,4 @@
-"""The disk is full, the database is locked by another process, or it is damaged."""
+"""Faults of storage: the disk is full, or the database is locked by another process or damaged."""
 
 import asyncio
 import os
@@ -26,14 +26,16 @@ ANSWER_S = 6.0
 
 
 class SmallDisk:
-    """A tmpfs over a folder, in its own mount namespace."""
+    """A tmpfs on a folder. Only processes in its mount namespace see it; ``inside`` is the prefix of a command that
+    runs there."""
 
     def __init__(self, holder: int, folder: Path) -> None:
         self.folder = folder
         self.inside = ("nsenter", f"--mount=/proc/{holder}/ns/mnt", "--")
 
     async def shell(self, script: str) -> None:
-        """Runs a shell script that sees the disk; errors of a full disk are expected."""
+        """Runs a shell script in the mount namespace of the disk. Its errors are ignored, because the disk may be
+        full."""
         process = await asyncio.create_subprocess_exec(
             *self.inside, "sh", "-c", script, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -42,7 +44,7 @@ class SmallDisk:
 
 @asynccontextmanager
 async def small_disk(folder: Path) -> AsyncIterator[SmallDisk]:
-    """The disk while the block runs."""
+    """Context manager that mounts a small disk on the folder, in a new mount namespace."""
     script = f"mkdir -p {folder} && mount -t tmpfs -o size={DISK},mode=0700 none {folder} && echo ready && exec cat"
     async with running(["unshare", "--mount", "--propagation", "private", "sh", "-c", script]) as holder:
         await holder.read()
@@ -50,7 +52,8 @@ async def small_disk(folder: Path) -> AsyncIterator[SmallDisk]:
 
 
 async def launches(server: Server, ledger: Ledger) -> bool:
-    """Whether a launch is accepted. Raises BenchmarkError if the response is late."""
+    """Launches an experiment. Returns whether the server accepts that. Raises BenchmarkError if the response takes
+    longer than ``ANSWER_S``."""
     started = time.monotonic()
     try:
         await asyncio.to_thread(ledger.launch, server)
@@ -63,13 +66,13 @@ async def launches(server: Server, ledger: Ledger) -> bool:
 
 
 async def settle(server: Server, ledger: Ledger) -> None:
-    """Waits until every experiment is in its acknowledged state."""
+    """Waits until every experiment has reached the state that the server has acknowledged."""
     await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
 
 
 async def trial_of(fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger) -> Trial:
-    """The trial of a fault that has ended. Counts lost objects, then removes all experiments and counts what is left
-    over."""
+    """Returns the trial of a fault that has ended. Counts lost objects, then removes all experiments and counts what is
+    left."""
     lost = await asyncio.to_thread(ledger.count_lost, server)
     await settle(server, ledger)
     leaked = await clear(server, machine, ledger)
@@ -77,7 +80,7 @@ async def trial_of(fault: str, seconds: float, server: Server, machine: Machine,
 
 
 async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Fills the disk of the data folder while an experiment runs, and frees it."""
+    """Fills the disk of the data folder while an experiment runs, and frees it. Records the trial."""
     ledger = Ledger()
     async with small_disk(folder) as disk, serving(folder, endpoint=machine.endpoint, inside=disk.inside) as server:
         experiment = await asyncio.to_thread(ledger.launch, server)
@@ -99,7 +102,7 @@ async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
 
 
 async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Locks the database in another process for ``LOCKED_S`` while an experiment is launched."""
+    """Locks the database in another process for ``LOCKED_S`` while experiments are launched. Records the trial."""
     ledger = Ledger()
     async with serving(folder, endpoint=machine.endpoint) as server:
         await asyncio.to_thread(ledger.launch, server)
@@ -123,7 +126,8 @@ async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
 
 
 async def damage(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Overwrites the database while the server runs, ends the server, and starts it again with a copy."""
+    """Overwrites the database while the server runs, ends the server, and starts it again with a copy. Records the
+    trial."""
     ledger, copy = Ledger(), folder / "copy.db"
     async with serving(folder, endpoint=machine.endpoint) as server:
         experiment = await asyncio.to_thread(ledger.launch, server)
@@ -163,7 +167,7 @@ async def damage(folder: Path, machine: Machine, trials: Trials) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether the process has ended, reaped or not."""
+    """Whether the process has ended, even if its parent has not waited for it yet."""
     try:
         return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except OSError:

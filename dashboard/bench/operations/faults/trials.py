@@ -1,4 +1,4 @@
-"""The results of injected faults, and their figures."""
+"""The results of injected faults, and figures of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ MAX_READY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One injected fault. ``ready_s``: from the end of the fault, or the start of the next server, until the
-    server responds and shows the engine's state. ``lost``: acknowledged objects that the server no longer has.
-    ``leaked``: containers and networks without an experiment, and files of hosts. ``touched``: foreign containers and
-    networks that have changed."""
+    """The result of one injected fault. ``ready_s`` is the time from the end of the fault, or from the start of the
+    next server, until the server responds and shows the engine's state. ``lost``: acknowledged objects that the server
+    no longer has. ``leaked``: containers and networks without an experiment, and files of private hosts. ``touched``:
+    foreign containers and networks that have changed."""
 
     fault: str
     ready_s: float
@@ -25,7 +25,7 @@ class Trial:
 
 @dataclass(slots=True)
 class Trials:
-    """The trials so far, and why faults ended early. ``say`` reports each."""
+    """Collects trials in ``done``, and the reasons why faults ended early in ``problems``. Prints each with ``say``."""
 
     say: Callable[[str], None]
     done: list[Trial] = field(default_factory=list)
@@ -37,22 +37,22 @@ class Trials:
         self.say(str(trial))
 
     def fail(self, fault: str, reason: str) -> None:
-        """Adds a fault that ended before its last trial: it counts as a broken promise."""
+        """Adds a fault that ended before its last trial. It counts as a broken promise."""
         self.problems.append(f"{fault}: {reason}")
         self.say(self.problems[-1])
 
 
 def figures_of(trials: Sequence[Trial], problems: Sequence[str] = ()) -> tuple[Figure, ...]:
-    """The largest value of each kind over all trials, the number of faults that ended early, and the longest time to
-    ready of each fault. Without a trial, only that number."""
+    """The figures of all trials: the largest numbers of lost, left and touched objects, the number of faults that ended
+    early, and the longest time to ready of each fault. Without trials, only the number of faults that ended early."""
     zero = at_most(0)
     ended = figure("faults that ended early", "", [float(len(problems))], promise=zero)
     if not trials:
         return (ended,)
     totals = (
-        figure("acknowledged and lost", "", [float(trial.lost) for trial in trials], percent=100, promise=zero),
-        figure("left behind", "", [float(trial.leaked) for trial in trials], percent=100, promise=zero),
-        figure("foreign touched", "", [float(trial.touched) for trial in trials], percent=100, promise=zero),
+        figure("acknowledged objects lost", "", [float(trial.lost) for trial in trials], percent=100, promise=zero),
+        figure("objects left behind", "", [float(trial.leaked) for trial in trials], percent=100, promise=zero),
+        figure("foreign objects changed", "", [float(trial.touched) for trial in trials], percent=100, promise=zero),
     )
     seconds: dict[str, list[float]] = {}
     for trial in trials:

@@ -1,1 +1,1 @@
-"""Machines in namespaces of this one, each with an engine and a lab, that join a team deployment over a LAN."""
+"""Machines in namespaces of this machine. Each has an engine and a lab, and joins a team deployment over a LAN."""

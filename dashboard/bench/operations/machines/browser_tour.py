@@ -1,8 +1,8 @@
-"""What an owner and a participant do in a browser while a class has hosts on all machines.
+"""What an owner and a participant do in a browser while a training session has hosts on all machines.
 
-The machines form a swarm; one experiment has arms on all of them, which reach each other over its overlay network; its
-paths are requested, and measured from another machine; then the swarm ends. With NETMODES_TOUR_PICTURES=FOLDER,
-numbered pictures of the pages are kept.
+The machines form a swarm. One experiment has arms on all of them, which reach each other over its overlay network. Its
+paths are requested, and measured from another machine. Then the swarm ends. With NETMODES_TOUR_PICTURES=FOLDER,
+numbered pictures of the pages are stored there.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ REACH_S, LAUNCH_S = 30.0, 240.0
 
 @dataclass(slots=True)
 class BrowserTour:
-    """``done`` holds the finished steps with their seconds."""
+    """A tour of the pages in a browser. ``done`` contains the finished steps as sentences with their seconds."""
 
     installation: MachinesInstallation
     session: TrainingClass
@@ -118,7 +118,7 @@ class BrowserTour:
         await self._picture(page, "swarm")
 
     async def _launch(self, page: Any, origin: str) -> str:
-        """Launches an experiment with an arm of each mode on each machine; returns its id."""
+        """Launches an experiment with an arm of each mode on each machine, and returns its id."""
         await page.goto(f"{origin}/?host=@{self.names[0]}")
         if not await page.is_visible("#mode-overlay"):
             await page.click("details.more > summary")
@@ -145,20 +145,21 @@ class BrowserTour:
         return experiment
 
     async def _shown(self, experiment: str) -> dict[str, Any]:
-        """An experiment as its page shows it."""
+        """The experiment as the API returns it."""
         answer = await asyncio.to_thread(self.installation.owners[0].ask, "GET", f"/api/experiments/{experiment}")
         shown: dict[str, Any] = json.loads(answer.data)
         return shown
 
     async def _containers(self, experiment: str) -> dict[str, str]:
-        """The ids of the running containers, by the key of the arm."""
+        """The ids of the experiment's running containers, by arm key."""
         columns = (await self._shown(experiment))["columns"]
         return {
             one["key"]: one["container"]["id"] for one in columns if one["container"] and one["status"] == "running"
         }
 
     async def _reach(self, experiment: str) -> None:
-        """Checks that each arm in overlay mode reaches those on the other machines by name."""
+        """Checks that each arm in overlay mode reaches all arms in overlay mode by name. Raises BenchmarkError if one
+        does not."""
         began, containers = time.monotonic(), await self._containers(experiment)
         keys = {name: "overlay" if number == 0 else f"overlay-{name}" for number, name in enumerate(self.names)}
         for name, key in keys.items():
@@ -171,7 +172,7 @@ class BrowserTour:
         self._note("each arm in overlay mode reaches all others by name", began)
 
     async def _answers(self, machine: str, container: str, other: str) -> bool:
-        """Whether the arm ``other`` answers a request from a container on a machine."""
+        """Whether the arm ``other`` answers a request from this container on this machine."""
         wget = ["docker", "exec", container, "busybox", "wget", "-T", "3", "-qO-", f"http://{other}/"]
         try:
             return "from " in await asyncio.to_thread(self.installation.machines[machine].machine.run, *wget)
@@ -202,7 +203,8 @@ class BrowserTour:
         await self._picture(page, "try")
 
     async def _measure(self, page: Any, origin: str, experiment: str) -> None:
-        """Measures on the first machine, with the last one as an additional client, also over the overlay network."""
+        """Measures the experiment on the first machine, with the last machine as an additional client. Checks that
+        paths over the overlay network are measured, too."""
         await page.goto(f"{origin}/experiments/{experiment}/#measure")
         await page.select_option("#measure-machine", self.names[0])
         await page.check(f"#from-machine-{self.names[-1]}", force=True)
@@ -265,7 +267,7 @@ class BrowserTour:
 
 
 async def _page(browser: Any, origin: str, cookies: Mapping[str, str]) -> Any:
-    """A page with the cookies of a client."""
+    """Opens a browser page with these cookies for the server at ``origin``."""
     context = await browser.new_context(viewport=LOOKS["light"])
     await context.add_cookies([{"name": name, "value": value, "url": origin} for name, value in cookies.items()])
     page = await context.new_page()

@@ -1,6 +1,8 @@
-"""``machine-faults``: faults in an installation with three machines: what is lost, what people see, and for how long.
+"""``machine-faults``: injects faults into an installation with three machines. Shows what is lost, what people see, and
+for how long.
 
-Each machine has an experiment and private hosts; each participant checks the step continuously."""
+Each machine has an experiment and private hosts. Each participant checks a workshop step all the time.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -32,7 +34,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 async def inject(run: BenchmarkRun, faults: Collection[str], rounds: int) -> tuple[list[FaultRound], list[str]]:
-    """The rounds of these faults, all with the same experiments and hosts, and what participants saw."""
+    """Injects each of these faults ``rounds`` times, all with the same experiments and hosts. Returns the rounds, and
+    notes on what participants saw."""
     done: list[FaultRound] = []
     notes: list[str] = []
     async with machines_installation(run) as installation, open_scene(installation) as scene:
@@ -55,7 +58,8 @@ async def inject(run: BenchmarkRun, faults: Collection[str], rounds: int) -> tup
 
 
 def describe_answers(answers: Counter[tuple[int, str]]) -> str:
-    """The answers that participants received, most frequent first. Without a status, a process did not answer."""
+    """A text with the answers that participants received, the most frequent first. The keys are tuples of status and
+    message; status 0 means that no process answered."""
     parts = []
     for (status, sentence), count in answers.most_common(MAX_ANSWERS):
         text = "the page" if status == HTTPStatus.OK else f"{status or 'no answer'} “{sentence}”"
@@ -64,7 +68,7 @@ def describe_answers(answers: Counter[tuple[int, str]]) -> str:
 
 
 def figures_of(rounds: Sequence[FaultRound]) -> tuple[Figure, ...]:
-    """What was lost in all rounds, and the times of each fault."""
+    """The figures for what was lost in all rounds, and for the times of each fault."""
     figures = [figure("lost", "", [float(each.lost) for each in rounds], percent=100, promise=at_most(0))]
     for fault in dict.fromkeys(each.fault for each in rounds):
         of_fault = [each for each in rounds if each.fault == fault]

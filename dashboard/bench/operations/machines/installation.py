@@ -1,6 +1,8 @@
-"""A team deployment on a LAN with machines that have joined: PostgreSQL, NATS, two web processes, a lab for each.
+"""Runs a team deployment on a LAN with machines that have joined: PostgreSQL, NATS, two web processes, and a lab for
+each machine.
 
-The installation has no lab of its own."""
+The installation has no lab of its own.
+"""
 
 import asyncio
 import os
@@ -30,7 +32,8 @@ JOIN_S = 60.0
 
 @dataclass(slots=True)
 class JoinedMachine:
-    """A machine that has joined, with its lab."""
+    """A machine that has joined the installation, with its lab. ``environment`` are the environment variables of
+    both."""
 
     machine: IsolatedMachine
     lab: InsideService
@@ -42,8 +45,8 @@ class JoinedMachine:
         return self.machine.name
 
     def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``netmodes join`` on the machine, without starting the lab; its label ``machine`` is its name.
-        ``environment`` has additional variables."""
+        """Runs ``netmodes join`` on the machine, without starting the lab. ``name`` defaults to the machine's own and
+        becomes its label ``machine``, too. ``environment`` are additional environment variables."""
         name = name or self.name
         command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name]
         return subprocess.run(
@@ -58,9 +61,9 @@ class JoinedMachine:
 
 @dataclass(slots=True)
 class MachinesInstallation:
-    """The deployment, an owner signed in at each web process, and the machines by name. ``engines`` are the engines'
-    versions; ``seen_s`` the seconds from the start of each lab until both pages showed it; ``notes`` are what differs
-    from the plan."""
+    """The deployment, the browser of an owner at each web process, and the machines by name. ``engines`` are the
+    versions of the engines by machine. ``seen_s`` are the seconds from the start of each lab until the pages of both
+    web processes showed it. ``notes`` state what differs from the plan."""
 
     deployment: TeamDeployment
     owners: list[Server]
@@ -70,7 +73,7 @@ class MachinesInstallation:
     notes: list[str] = field(default_factory=list)
 
     def token(self) -> str:
-        """A new token, as shown on the Machines page."""
+        """Creates a join token on the Machines page and returns it."""
         page = self.owners[0].ask("POST", "/machines/tokens/", {"address": self.deployment.webs[0].origin})
         match = re.search(r"join (netmodes-[\w-]+)", page.data.decode())
         if match is None:
@@ -82,12 +85,12 @@ class MachinesInstallation:
         return all("connected" in self.rows(web).get(name, "") for web in range(len(self.owners)))
 
     def rows(self, web: int) -> dict[str, str]:
-        """The text of each machine's row on the Machines page."""
+        """The text of each machine's row on the Machines page of this web process, by machine name."""
         return rows_of(self.owners[web].get("/machines/").decode())
 
 
 def rows_of(page: str) -> dict[str, str]:
-    """The text of each row of the Machines page, by the machine's name."""
+    """The text of each row of the Machines page, by machine name."""
     rows = re.finditer(r'<tr>\s*<th scope="row">(?:<a [^>]*>)?([\w-]+).*?</tr>', page, re.DOTALL)
     return {row[1]: re.sub(r"<[^>]+>|\s+", " ", row[0]) for row in rows}
 
@@ -96,8 +99,8 @@ def rows_of(page: str) -> dict[str, str]:
 async def machines_installation(
     run: BenchmarkRun, engines: dict[str, str] | None = None
 ) -> AsyncIterator[MachinesInstallation]:
-    """An installation with a machine for each of ``engines`` (name: engine), removed after the block. Meanwhile, this
-    thread is in the network namespace of the LAN."""
+    """Context manager that runs an installation with a machine for each of ``engines``, which maps names of machines to
+    names of engines. Meanwhile, this thread is in the network namespace of the LAN."""
     data_dir = run.folder.parents[1]
     notes: list[str] = []
     # Before the thread leaves the machine's network, from which the roots of the engines are installed.
@@ -123,7 +126,8 @@ async def machines_installation(
 
 
 def _settings(run: BenchmarkRun, engine: str, data_dir: Path, notes: list[str]) -> dict[str, str]:
-    """The settings for an engine; those of this machine's engine, and a note, if its root cannot be created."""
+    """The environment variables that select an engine. Without ``engine``, or if its root file system cannot be
+    created, they are empty, which means the engine of this machine; the latter adds a note."""
     try:
         return engine_settings(engine, data_dir, run.say) if engine else {}
     except DebianRootError as error:

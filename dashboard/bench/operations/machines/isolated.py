@@ -1,7 +1,8 @@
-"""Machines in namespaces of this one: a LAN, and on it machines with a Docker Engine each.
+"""Machines in namespaces of this machine: a LAN, and machines on it that have a Docker Engine each.
 
-Such a machine has its own network, mount, pid and UTS namespaces and its own /run. It shares the kernel, the cgroups
-and the clock with this machine. Needs root."""
+An isolated machine has its own network, mount, pid and UTS namespaces and its own /run. It shares the kernel, the
+cgroups and the clock with this machine. Needs root.
+"""
 
 import os
 import secrets
@@ -32,8 +33,9 @@ ENGINE_S = 60.0
 
 @contextmanager
 def lan() -> Iterator[None]:
-    """Moves this thread into a new network namespace that has the switch of the LAN with the address
-    ``SWITCH_ADDRESS``, and back after the block. Processes and threads that it starts are in the namespace, too."""
+    """Context manager that moves this thread into a new network namespace, until the end of the block. The namespace
+    contains the switch of the LAN with the address ``SWITCH_ADDRESS``. Processes and threads that this thread starts
+    are in it, too."""
     with Path("/proc/thread-self/ns/net").open("rb") as before:
         os.unshare(os.CLONE_NEWNET)
         try:
@@ -53,7 +55,8 @@ def _run(*command: str) -> None:
 
 
 class IsolatedMachine(Service):
-    """A machine on the LAN. ``number``, from 1, determines its address; ``root`` has the programs of its engine."""
+    """A machine on the LAN. ``number``, which counts from 1, determines its address. ``root`` is a root file system
+    with the programs of its engine; None for those of this machine."""
 
     def __init__(self, name: str, number: int, folder: Path, root: Path | None) -> None:
         self.folder = folder / name
@@ -82,7 +85,8 @@ class IsolatedMachine(Service):
 
     @property
     def init(self) -> int:
-        """The pid of the isolated machine's process 1, in this machine's pid namespace."""
+        """The pid of the isolated machine's first process, in the pid namespace of this machine. Raises BenchmarkError
+        if it has ended."""
         children = psutil.Process(self.pid).children()
         if not children:
             raise BenchmarkError(f"{self.name} has ended: {self.output()[-500:]}")
@@ -90,19 +94,21 @@ class IsolatedMachine(Service):
 
     @property
     def endpoint(self) -> str:
-        """The endpoint of the isolated machine's engine, as this machine reaches it."""
+        """The endpoint at which this machine reaches the isolated machine's engine."""
         return f"unix://{self.path(SOCKET)}"
 
     def path(self, inside: str) -> Path:
-        """A path on the isolated machine, as this machine reaches it."""
+        """The path at which this machine reaches the path ``inside`` of the isolated machine."""
         return Path(f"/proc/{self.init}/root{inside}")
 
     def command(self, command: Sequence[str]) -> list[str]:
-        """A command that runs on the machine. It gets SIGTERM when the program that starts it ends."""
+        """The command line that runs a command on the isolated machine. The command gets SIGTERM when the thread that
+        starts it ends."""
         return with_death_signal(["nsenter", "--target", str(self.init), *SPACES, "--", *with_death_signal(command)])
 
     def run(self, *command: str, timeout_s: float = 30.0) -> str:
-        """The output of a command on the machine, where docker uses its engine; BenchmarkError if it fails."""
+        """Runs a command on the isolated machine and returns its output; ``docker`` uses its engine. Raises
+        BenchmarkError if the command fails."""
         environment = {**os.environ, "DOCKER_HOST": f"unix://{SOCKET}"}
         done = subprocess.run(
             self.command(command), env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -120,7 +126,8 @@ class IsolatedMachine(Service):
             await engine.close()
 
     def cut_off(self, *, silently: bool = True) -> None:
-        """Separates the machine from the LAN: its firewall drops everything, or its link goes down."""
+        """Separates the machine from the LAN. If ``silently`` is true, its firewall drops all packets, otherwise its
+        link goes down."""
         if silently:
             for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
                 self.run("iptables", "-w", "5", "-I", chain, direction, "eth0", "-j", "DROP")
@@ -128,7 +135,7 @@ class IsolatedMachine(Service):
             _run("ip", "link", "set", self.link, "down")
 
     def reconnect(self, *, silently: bool = True) -> None:
-        """Ends ``cut_off``."""
+        """Ends ``cut_off``. ``silently`` must have the same value."""
         if silently:
             for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
                 self.run("iptables", "-w", "5", "-D", chain, direction, "eth0", "-j", "DROP")
@@ -145,8 +152,8 @@ class IsolatedMachine(Service):
 
 
 class InsideService(Service):
-    """A process on a machine: signals reach the process itself, not the program that entered the machine's
-    namespaces."""
+    """A process on an isolated machine. Signals are sent to the process itself, not to the program that entered the
+    machine's namespaces."""
 
     def __init__(
         self,
@@ -160,13 +167,13 @@ class InsideService(Service):
         self._machine, self._arguments = machine, arguments
 
     def launch(self) -> None:
-        """Starts the process in the machine's current namespaces, without waiting."""
+        """Starts the process in the namespaces that the machine has now, without waiting until it is ready."""
         self._command = self._machine.command(self._arguments)
         super().launch()
 
     @contextmanager
     def variables(self, **values: str) -> Iterator[None]:
-        """Processes that are started during the block also have these environment variables."""
+        """Context manager: if the process is started in the block, it also has these environment variables."""
         before = self._environment
         self._environment = {**(before or {}), **values}
         try:
@@ -175,12 +182,12 @@ class InsideService(Service):
             self._environment = before
 
     def kill(self) -> None:
-        """Ends the process with SIGKILL."""
+        """Ends the process on the machine with SIGKILL."""
         self._signal(signal.SIGKILL)
         super().kill()
 
     def stop(self) -> None:
-        """Ends the process with SIGTERM."""
+        """Ends the process on the machine with SIGTERM."""
         self._signal(signal.SIGTERM)
         super().stop()
 

@@ -1,7 +1,8 @@
-"""``machines``: three machines with different engines join over a LAN, and hold the private hosts of a class.
+"""``machines``: three machines with different engines join over a LAN, and hold the private hosts of training sessions.
 
 Each machine has network, mount and pid namespaces of its own, and a lab. Two web processes, PostgreSQL and NATS run as
-another machine on the LAN."""
+another machine on the LAN.
+"""
 
 import os
 
@@ -28,8 +29,8 @@ HOST_MB = 120
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Machines join, and a class works on them while a browser tours the pages of machines; then the largest class for
-    which there is memory."""
+    """Lets the machines join, and measures a training session on them while a browser tours the pages. Then measures
+    the largest session for which there is memory."""
     figures: list[Figure] = []
     async with machines_installation(run) as installation:
         notes = [f"Engines: {', '.join(f'{name} {version}' for name, version in installation.engines.items())}."]
@@ -43,11 +44,13 @@ async def benchmark(run: BenchmarkRun) -> Result:
             if count < MAX_CLASS:
                 notes.append(f"Memory holds {count} hosts of {host_mb:.0f} MB, {KEPT_MB} MB stay free.")
             figures += (await _measure_class(run, installation, count, host_mb, notes))[0]
-        seen = figure("a lab is on both pages", "s", installation.seen_s, percent=100, promise=at_most(SEEN_S))
+        seen = figure(
+            "until a lab is shown on both pages", "s", installation.seen_s, percent=100, promise=at_most(SEEN_S)
+        )
     return Result(
         "machines",
-        f"{len(installation.machines)} machines have joined: classes with private hosts on all of them",
-        f"a lab is seen within {SEEN_S:g} s; {CLASS} hosts serve within {SERVE_S:g} s; {MAX_CLASS} hosts, or as many "
+        f"{len(installation.machines)} machines have joined: training sessions with private hosts on all of them",
+        f"a lab is shown within {SEEN_S:g} s; {CLASS} hosts serve within {SERVE_S:g} s; {MAX_CLASS} hosts, or as many "
         f"as memory holds, are ready within {UP_S:g} s",
         (seen, *figures),
         tuple(notes),
@@ -67,9 +70,9 @@ async def _measure_class(
     *,
     first: bool = False,
 ) -> tuple[list[Figure], float]:
-    """A session with this number of participants, from the request for the hosts to their removal, and the memory of
-    each host in MB. While the hosts of the ``first`` session run, a browser tours the pages of machines; the hosts of
-    the other one are used once all are ready."""
+    """Measures a session with ``count`` participants, from the request for the hosts to their removal. Returns the
+    figures, and the memory of each host in MB. If ``first`` is true, participants work as soon as their hosts are
+    ready, and a browser tours the pages; otherwise they work once all hosts are ready."""
     free_mb = _available_mb()
     if free_mb < count * host_mb + KEPT_MB:
         raise BenchmarkError(f"{count} hosts need {count * host_mb + KEPT_MB:.0f} MB, and {free_mb} MB are free")
@@ -87,7 +90,7 @@ async def _measure_class(
     run.say(f"ready after {ready_s:.1f} s, all serve after {served_s:.1f} s ({held}); {taken_mb:.0f} MB for each")
     notes.append(f"{count} hosts: {held}; MemAvailable fell by {taken_mb:.0f} MB for each; load before {load:.2f}.")
     notes.append(
-        f"{count} hosts: the machines made their templates in {prepared_s:.1f} s, before anyone asked for one."
+        f"{count} hosts: the machines made their templates in {prepared_s:.1f} s, before a host was requested."
     )
     if first:
         for step in await BrowserTour(installation, session).walk():

@@ -1,4 +1,5 @@
-"""The faults. Each begins, is shown on the pages, and ends; then everything must work again and nothing may be lost."""
+"""The faults of ``machine-faults``. Each begins, is shown on the pages, and ends. Then everything must work again, and
+nothing may be lost."""
 
 import asyncio
 import shutil
@@ -25,8 +26,9 @@ WAITING = "Another lab drives the experiments of this machine"
 
 @dataclass(frozen=True, slots=True)
 class FaultRound:
-    """``seen_s``: from the fault until a page shows it, None if none should. ``healed_s``: from the end of the fault,
-    or the start of the next process, until everything works."""
+    """The result of one injected fault. ``seen_s`` is the time from the fault until a page shows it, None if no page
+    should. ``healed_s`` is the time from the end of the fault, or from the start of the next process, until everything
+    works."""
 
     fault: str
     seen_s: float | None
@@ -43,7 +45,7 @@ def _machine_of(scene: MachineScene, number: int) -> str:
 
 
 async def _shows(scene: MachineScene, name: str, state: str) -> bool:
-    """Whether the pages of all web processes show this state of a machine."""
+    """Whether the Machines pages of all web processes show this state of a machine."""
     with suppress(*LOST, BenchmarkError):
         rows = [await asyncio.to_thread(scene.installation.rows, web) for web in scene.webs]
         return all(state in each.get(name, "") for each in rows)
@@ -51,7 +53,7 @@ async def _shows(scene: MachineScene, name: str, state: str) -> bool:
 
 
 async def lab_killed(scene: MachineScene, number: int) -> FaultRound:
-    """Sends SIGKILL to the lab of a machine; a new one is started once the pages show the failure."""
+    """Kills the lab of a machine with SIGKILL. A new lab is started once the pages show the failure."""
     name = _machine_of(scene, number)
     lab = scene.installation.machines[name].lab
     await asyncio.to_thread(lab.kill)
@@ -63,7 +65,7 @@ async def lab_killed(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def web_killed(scene: MachineScene, number: int) -> FaultRound:
-    """Sends SIGKILL to a web process. ``seen_s`` is the time until everything works at the other one."""
+    """Kills a web process with SIGKILL. ``seen_s`` is the time until everything works with the other web process."""
     killed = number % 2
     web = scene.installation.deployment.webs[killed]
     scene.webs = [1 - killed]
@@ -92,17 +94,17 @@ async def _restarted(scene: MachineScene, name: str) -> FaultRound:
 
 
 async def nats_restarted(scene: MachineScene, _number: int) -> FaultRound:
-    """NATS stops and starts again."""
+    """Stops NATS and starts it again."""
     return await _restarted(scene, "NATS")
 
 
 async def postgres_restarted(scene: MachineScene, _number: int) -> FaultRound:
-    """PostgreSQL stops and starts again."""
+    """Stops PostgreSQL and starts it again."""
     return await _restarted(scene, "PostgreSQL")
 
 
 async def cut_off(scene: MachineScene, number: int) -> FaultRound:
-    """A machine is separated from the LAN: by its firewall or by its link, in turn."""
+    """Separates a machine from the LAN for ``CUT_S``, in turn by its firewall and by its link."""
     name, silently = _machine_of(scene, number), number % 2 == 0
     machine = scene.installation.machines[name].machine
     cut = time.monotonic()
@@ -116,7 +118,8 @@ async def cut_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def same_name(scene: MachineScene, number: int) -> FaultRound:
-    """A second machine joins with the name of another, and a second lab starts with its credentials."""
+    """Lets a second machine join with the name of another, which must be refused, and starts a second lab with the
+    credentials of that machine, which must wait."""
     names = scene.names
     first, second = names[number % len(names)], names[(number + 1) % len(names)]
     holder, other = scene.installation.machines[first], scene.installation.machines[second]
@@ -149,8 +152,8 @@ async def same_name(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def clock_off(scene: MachineScene, number: int) -> FaultRound:
-    """The lab of a machine starts again with a clock that is an hour fast or slow. It works, starts a host for a new
-    session of an hour, and removes it when the session ends. Then the lab starts with the right clock."""
+    """Starts the lab of a machine again with a clock that is an hour fast or slow. It must work, start a host for a new
+    session of an hour, and remove the host when the session ends. Then starts the lab with the right clock."""
     name = _machine_of(scene, number)
     lab = scene.installation.machines[name].lab
     shift = HOUR_S if number % 2 == 0 else -HOUR_S
@@ -175,7 +178,7 @@ async def clock_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def drained(scene: MachineScene, _number: int) -> FaultRound:
-    """The machine with most hosts is drained, and its hosts are moved with the button of the console."""
+    """Drains the machine with the most hosts, and moves its hosts with the command of the console."""
     held = [row.machine for row in scene.hosts.values()]
     name = max(sorted(scene.names), key=held.count)
     owner = scene.installation.owners[0]

@@ -1,6 +1,7 @@
-"""What a fault in an installation with several machines must not harm, and what people see meanwhile.
+"""What a fault in an installation with several machines must not harm, and what people see during it.
 
-Each machine has an experiment and private hosts; each participant checks the step continuously."""
+Each machine has an experiment and private hosts. Each participant checks a workshop step all the time.
+"""
 
 import asyncio
 import json
@@ -37,8 +38,9 @@ LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.H
 
 @dataclass(slots=True)
 class MachineScene:
-    """``answers`` counts the answers that participants saw since it was cleared, each a status with its sentence.
-    ``webs`` are the numbers of the running web processes."""
+    """The training sessions (``classes``), experiments and hosts of an installation. ``answers`` counts the answers
+    that participants have received since it was cleared, by status and message. ``webs`` are the numbers of the running
+    web processes."""
 
     installation: MachinesInstallation
     classes: list[TrainingClass] = field(default_factory=list)
@@ -57,7 +59,7 @@ class MachineScene:
     # What must last.
 
     async def record_state(self) -> None:
-        """Records the hosts, the passed steps and the containers that exist, for ``count_lost``."""
+        """Records the existing hosts, passed steps and containers, for a later ``count_lost``."""
         self.hosts = await asyncio.to_thread(self._hosts)
         self.passed = await asyncio.to_thread(self.classes[0].passed)
         self.containers = {
@@ -68,7 +70,8 @@ class MachineScene:
         return {group: row for each in self.classes for group, row in each.hosts().items()}
 
     def _containers(self, key: str) -> frozenset[str]:
-        """The containers of a machine, or of the host of a group."""
+        """The ids of the running containers on the engine of a machine or of a group's host. ``key`` is a machine's
+        name or a group."""
         row = self.hosts.get(key)
         machine = self.installation.machines[key if row is None else row.machine].machine
         socket = "/run/docker.sock" if row is None else f"/run/netmodes/{row.host}/docker.sock"
@@ -77,8 +80,9 @@ class MachineScene:
         return frozenset(listed.stdout.split())
 
     async def count_lost(self, moved: frozenset[str] = frozenset()) -> int:
-        """The number of objects that existed at the last ``record_state`` and no longer do: experiments, hosts of
-        groups, containers, passed steps. The hosts of the groups in ``moved`` must be ready on another machine."""
+        """The number of experiments, hosts, containers and passed steps that existed at the last ``record_state`` and
+        no longer do. The hosts of the groups in ``moved`` must be ready on another machine; all other hosts must be
+        unchanged."""
         before, after = self.hosts, await asyncio.to_thread(self._hosts)
         lost = max(0, self.passed - await asyncio.to_thread(self.classes[0].passed))
         for group, row in before.items():
@@ -105,7 +109,8 @@ class MachineScene:
     # What people see.
 
     async def is_healed(self) -> bool:
-        """Whether all pages show all machines as connected, each lab handles a call, and all checks are passed."""
+        """Whether the pages of all web processes show all machines as connected, each lab handles a call, and all
+        participants' checks pass."""
         try:
             for web in self.webs:
                 rows = await asyncio.to_thread(self.installation.rows, web)
@@ -125,7 +130,8 @@ class MachineScene:
         return await each.has_passed(person)
 
     def _choose_web(self, person: Client) -> None:
-        """Chooses as a proxy does: another web process if this one does not run."""
+        """Lets a participant use a running web process. Each keeps the same one as long as it runs, as behind a
+        proxy."""
         webs = self.installation.deployment.webs
         host = webs[self.webs[person.number % len(self.webs)]].host
         if host != person.host:
@@ -134,7 +140,8 @@ class MachineScene:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Lets participants check the step during the block. Errors of the server are counted as answers."""
+        """Context manager in which participants check the step repeatedly. Their answers are counted, including
+        errors."""
         people = [
             Client(person.host, dict(person.cookies), number=person.number, session=person.session)
             for each in self.classes
@@ -176,7 +183,8 @@ def sentence_of(page: bytes) -> str:
 
 @asynccontextmanager
 async def open_scene(installation: MachinesInstallation) -> AsyncIterator[MachineScene]:
-    """Experiments and hosts on all machines, removed after the block."""
+    """Context manager that launches an experiment on each machine and opens training sessions with hosts on all
+    machines. Removes them afterwards."""
     scene = MachineScene(installation)
     owner = installation.owners[0]
     try:
@@ -204,7 +212,8 @@ async def _runs(scene: MachineScene, identity: str) -> bool:
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float = DEADLINE_S) -> float:
-    """The seconds until the condition holds; BenchmarkError after ``deadline_s``."""
+    """Waits until the condition is true, and returns the seconds. Raises BenchmarkError with ``what`` after
+    ``deadline_s``."""
     started = time.monotonic()
     while not await condition():
         if time.monotonic() - started > deadline_s:
@@ -214,7 +223,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s:
 
 
 async def started(service: Service) -> None:
-    """Starts a service without blocking this event loop."""
+    """Starts a service, and waits until it is ready without blocking the event loop."""
     service.launch()
     while not await asyncio.to_thread(service.is_started):
         await asyncio.sleep(POLL_S)

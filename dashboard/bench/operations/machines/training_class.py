@@ -1,4 +1,4 @@
-"""A training session over several machines: participants with private hosts, each of which serves a container."""
+"""A training session on several machines. Its participants have private hosts, each of which runs a container."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ DEADLINE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """The host of a group as the database has it."""
+    """The host of a group as the database stores it. ``machine`` is empty if it has none."""
 
     machine: str
     host: str
@@ -36,14 +36,16 @@ class HostRow:
 
 
 def query(installation: MachinesInstallation, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """The rows of a statement on a new connection: the server may have been restarted."""
+    """Executes an SQL statement and returns the rows. Uses a new connection, because the server may have been
+    restarted."""
     with psycopg.connect(installation.deployment.postgres.url, autocommit=True) as database:
         return database.execute(statement, values).fetchall()
 
 
 @asynccontextmanager
 async def within(state: Callable[[], object], deadline_s: float = DEADLINE_S) -> AsyncIterator[None]:
-    """Ends the block after ``deadline_s`` with a BenchmarkError that contains the state."""
+    """Context manager that raises BenchmarkError if the block takes longer than ``deadline_s``. The message contains
+    the result of ``state``."""
     try:
         async with asyncio.timeout(deadline_s):
             yield
@@ -53,7 +55,7 @@ async def within(state: Callable[[], object], deadline_s: float = DEADLINE_S) ->
 
 @dataclass(slots=True)
 class TrainingClass:
-    """One session. The participants are spread over the web processes."""
+    """One training session. Its participants (``people``) are spread over the web processes."""
 
     installation: MachinesInstallation
     instructor: Instructor
@@ -63,8 +65,8 @@ class TrainingClass:
     async def open(
         cls, installation: MachinesInstallation, count: int, machine: str = "", hours: int = 1
     ) -> "TrainingClass":
-        """A session in which this many participants have joined; its hosts are on any machine, or only on ``machine``
-        if that is given. The session and its hosts last this many hours."""
+        """Creates a session that lasts ``hours``, and lets ``count`` participants join. Its hosts are on ``machine``
+        or, if that is empty, on any machine."""
         options = {"hosts": "person", "terminal": "on", "hours": str(hours)}
         if machine:
             options["machine_labels"] = f"machine={machine}"
@@ -83,11 +85,11 @@ class TrainingClass:
 
     @property
     def step(self) -> str:
-        """The URL of the step."""
+        """The path of the step's page."""
         return f"/sessions/{self.instructor.session}/steps/{STEP}"
 
     def hosts(self) -> dict[str, HostRow]:
-        """The hosts by group."""
+        """The hosts of the session by group."""
         statement = (
             "SELECT \"group\", coalesce(machine_id, ''), host, state, reason "
             "FROM dashboard_grouphost WHERE session_id = %s"
@@ -96,15 +98,16 @@ class TrainingClass:
         return {group: HostRow(*values) for group, *values in rows}
 
     def passed(self) -> int:
-        """How many participants of all sessions have passed a step."""
+        """The number of steps that participants of all sessions have passed."""
         return int(query(self.installation, "SELECT count(*) FROM dashboard_workshopstep WHERE passed_at > 0")[0][0])
 
     def by_machine(self) -> Counter[str]:
-        """How many hosts each machine has."""
+        """The number of the session's hosts on each machine."""
         return Counter(row.machine for row in self.hosts().values() if row.host)
 
     async def until_prepared(self) -> float:
-        """Seconds until each lab has made the template of its hosts, which it does once a session with hosts exists."""
+        """Waits until each lab has made the template of hosts, which it does once a session with hosts exists. Returns
+        the seconds."""
         started = time.monotonic()
         caches = [joined.machine.folder / "cache" for joined in self.installation.machines.values()]
         async with within(lambda: caches):
@@ -114,8 +117,8 @@ class TrainingClass:
 
     async def start(self, *, together: bool = False) -> tuple[float, float]:
         """Lets all participants open the step at the same time, which requests their hosts. Each predicts, runs the
-        step's command as soon as its host is ready, and checks the step. With ``together``, they wait with all of that
-        until all hosts are ready. Returns the seconds until all hosts were ready, and until all checks were passed."""
+        step's command as soon as the host is ready, and checks the step. If ``together`` is true, they do so only once
+        all hosts are ready. Returns the seconds until all hosts were ready, and until all checks had passed."""
         started = time.monotonic()
         await asyncio.gather(*(self._open(person, predicts=not together) for person in self.people))
         ready: set[str] = set()
@@ -148,14 +151,14 @@ class TrainingClass:
         await self.work(person)
 
     def _groups(self) -> dict[str, Client]:
-        """The participants by group."""
+        """The participants by the key of their group."""
         statement = 'SELECT name, "group" FROM dashboard_participant WHERE session_id = %s'
         named = {f"Participant {person.number}": person for person in self.people}
         session = self.instructor.session
         return {f"{session}-{group}": named[name] for name, group in query(self.installation, statement, session)}
 
     async def work(self, person: Client) -> None:
-        """Runs the step's command and checks it until it is passed."""
+        """Runs the step's command, and checks the step until it is passed."""
         async with within(lambda: person.body[-2000:], self._deadline_s):
             while (await person.ask("POST", f"{self.step}/run/", {"number": "0"}))[0] == HTTPStatus.CONFLICT:
                 await asyncio.sleep(POLL_S)
@@ -163,13 +166,13 @@ class TrainingClass:
                 await asyncio.sleep(POLL_S)
 
     async def has_passed(self, person: Client) -> bool:
-        """Checks the step; returns whether it is passed."""
+        """Checks the step for a participant. Returns whether it is passed."""
         status, _ = await person.ask("POST", f"{self.step}/check/")
         findings = set(FINDING.findall(person.body))
         return status == HTTPStatus.OK and findings == {b"yes"}
 
     async def close(self) -> float:
-        """Seconds from the end of the session until no machine has a host of it."""
+        """Closes the session. Returns the seconds until no machine has one of its hosts."""
         started = time.monotonic()
         await asyncio.to_thread(self.instructor.steer, "close")
         async with within(self.hosts, self._deadline_s):

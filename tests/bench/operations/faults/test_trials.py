@@ -10,9 +10,9 @@ def test_one_loss_in_many_trials_breaks_the_promise() -> None:
     good = [Trial("server killed", 2.0 + number / 10, 0, 0, 0) for number in range(10)]
     figures = figures_of([*good, Trial("disk full", 1.0, 0, 0, 0)])
     assert [figure.name for figure in figures] == [
-        "acknowledged and lost",
-        "left behind",
-        "foreign touched",
+        "acknowledged objects lost",
+        "objects left behind",
+        "foreign objects changed",
         "faults that ended early",
         "server killed: ready",
         "disk full: ready",

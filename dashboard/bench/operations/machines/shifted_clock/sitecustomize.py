@@ -1,6 +1,7 @@
-"""Python imports this at its start if its folder is in PYTHONPATH: ``time.time`` and ``time.time_ns`` are
-BENCH_CLOCK_S seconds fast in this process and in its Python children. Dates (``datetime.now``), monotonic clocks, and
-programs in other languages, such as Docker Engine, have the clock of the machine."""
+"""Shifts the clock of a Python process. Python imports this module at its start if its folder is in PYTHONPATH. Then
+``time.time`` and ``time.time_ns`` are BENCH_CLOCK_S seconds fast, in this process and in its Python children. Dates
+(``datetime.now``), monotonic clocks, and programs in other languages, such as Docker Engine, use the clock of the
+machine."""
 
 import os
 import time
