@@ -11,8 +11,8 @@ from contextlib import suppress
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 ARENAS = 2
 THRESHOLD_BYTES = 128 << 10
-#: Collections of a generation before the next one is collected too. Python's default is 10. Python's heap keeps the
-#: size that it has when the most garbage waits.
+#: After how many collections of a generation the next one is collected, too. Python's default is 10. The heap keeps the
+#: largest size that waiting garbage has required.
 COLLECTIONS = 5, 0
 #: The number of strings to intern: more than the free entries of the table of interned strings when the lab has
 #: started.
@@ -63,7 +63,7 @@ def grow_string_table() -> None:
 
     Each new string takes an entry of the table, even if it is soon freed; pathlib interns all parts of a path, such as
     process ids. When no entry is left, Python builds a new table for three times as many strings as exist. Later tables
-    have the same size. Not needed with Python 3.12, which frees no interned strings
+    have the same size. Does nothing on Python 3.12, which frees no interned strings
     (github.com/python/cpython/issues/113993).
     """
     if sys.version_info >= (3, 13):

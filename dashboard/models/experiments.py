@@ -66,7 +66,7 @@ class Experiment(models.Model):
 
 
 class Arm(models.Model):
-    """The intent to create one container, written before it is created."""
+    """One arm of an experiment: the intent to create its container, stored before the container is created."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
     key = models.CharField(max_length=40)

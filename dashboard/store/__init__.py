@@ -1,1 +1,1 @@
-"""Every query of the database, in terms of the types of ``core``."""
+"""All queries of the database. Their arguments and results use the types of ``core``."""

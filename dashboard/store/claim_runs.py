@@ -110,7 +110,8 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The private hosts of training sessions on this machine that have a queued run which no process drives yet."""
+    """The ids of the private hosts on this machine with a queued run of a training session that no process drives
+    yet."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))
 

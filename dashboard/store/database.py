@@ -1,4 +1,4 @@
-"""The thread in which a lab queries the database."""
+"""Runs the database queries of a lab in a thread of their own."""
 
 import asyncio
 import select

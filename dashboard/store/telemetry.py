@@ -53,7 +53,7 @@ class Telemetry:
         self.launches.setdefault((mode, outcome), Histogram(LAUNCH_BOUNDS_S)).add(seconds)
 
     def metrics(self) -> LabMetrics:
-        """The current values of all metrics of the lab."""
+        """Returns the current values of all metrics."""
         return LabMetrics(
             entries_appended=self.entries_appended,
             entries_written=self.entries_written,

@@ -16,7 +16,7 @@ def load_ids() -> frozenset[str]:
 
 
 def load_hosts() -> frozenset[str]:
-    """The private hosts of training sessions and LANs that have unsettled experiments."""
+    """The ids of the private hosts, of training sessions and of LANs, that have unsettled experiments."""
     return frozenset(unsettled(here()).exclude(host="").values_list("host", flat=True))
 
 

@@ -22,7 +22,7 @@ MODES = (Mode.HOST, Mode.BRIDGE)
 WINDOW_S, SETTLE_S = 4.0, 0.7
 START_S = 60.0
 
-#: Some seconds of the run: the number of the last block before them, and of the last block in them.
+#: A period of the run: the row ids of the last block before it, and of the last block in it.
 Window = tuple[int, int]
 
 

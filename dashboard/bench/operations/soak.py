@@ -71,8 +71,8 @@ def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The point with the lowest value of each ``GROUP`` points, which are pairs of seconds and value. All points if
-    they are fewer than three groups."""
+    """From each ``GROUP`` points, the one with the lowest value; a point is a pair of seconds and value. All points if
+    there are fewer than three groups."""
     if len(points) < 3 * GROUP:
         return list(points)
     return [min(group, key=itemgetter(1)) for group in batched(points, GROUP) if len(group) == GROUP]

@@ -1,4 +1,4 @@
-"""``./netmodes health``: the health check of containers."""
+"""``./netmodes health``: checks whether the process of a data folder is healthy, as the health check of a container."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Checks whether the process of this data folder is healthy."""
+    """Checks the process of this data folder."""
 
     help = "Checks the lab or the pages of this data folder. Exit 0 if healthy, 1 if not."
 

@@ -49,7 +49,7 @@ class Command(NetmodesCommand):
             parser_of_action.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Runs one action."""
+        """Runs the action of the command line, and prints the private hosts that it concerns."""
         action = options["action"]
         if action != "list":
             require_root("A private host")

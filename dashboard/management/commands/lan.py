@@ -74,7 +74,7 @@ class Command(NetmodesCommand):
             parser_of_action.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Runs one action."""
+        """Runs the action of the command line, and prints the LANs that it concerns."""
         action = options["action"]
         if action != "list":
             require_root("A LAN")

@@ -91,7 +91,7 @@ class Command(NetmodesCommand):
             raise SystemExit(code)
 
     def _serve(self, role: Role, host: str, port: int) -> None:
-        """Serves pages, with or without a lab."""
+        """Serves pages, with or without a lab, until the server is stopped."""
         if not 0 < port < 65536:
             raise CommandError("--port must be a number from 1 to 65535.", returncode=WRONG_USAGE)
         if role is Role.ALL and self._is_running():
@@ -130,7 +130,7 @@ class Command(NetmodesCommand):
         return user
 
     def _serve_here(self, listening: list[socket.socket], url: str) -> None:
-        """Serves pages in this process."""
+        """Serves pages in this process until it is stopped."""
         from dashboard.management.pages.page_server import PageServer
 
         self.migrate()

@@ -44,7 +44,7 @@ def listed() -> tuple[ListedToken, ...]:
 
 @audited
 def revoke(token: str) -> bool:
-    """Invalidates an unused token; False if no unused token has this id."""
+    """Invalidates the token with this id. Returns False if it does not exist, or was used or revoked."""
     return JoinToken.objects.filter(pk=token, used_at=0.0, revoked_at=0.0).update(revoked_at=shared_clock()) == 1
 
 

@@ -1,4 +1,4 @@
-"""The wanted state of everything that runs, so that a lab can detect changes."""
+"""Reads the wanted state of everything that runs, so that a lab can detect changes."""
 
 from dashboard.models import ClaimRun, MeasurementRun
 from dashboard.store import experiments as experiment_store

@@ -122,7 +122,7 @@ def launch(spec: ExperimentSpec, owner_id: int | None, group: str) -> str:
 
 
 def launch_again(experiment: str, group: str) -> bool:
-    """Launches an experiment again, on the group's current host; False if the experiment does not exist. Raises
+    """Launches an experiment again, on the group's current host. Returns False if the experiment does not exist. Raises
     NoHostError or QuotaError."""
     with _locked_host(group) as host:
         row = Experiment.objects.filter(pk=experiment, group=group).exclude(wanted=Wanted.REMOVED).first()

@@ -112,7 +112,7 @@ def get(session: str, participant: str) -> Participant | None:
 
 
 def names_by_group(session: str) -> dict[int, tuple[str, ...]]:
-    """The names of the participants of each group."""
+    """The names of the current participants of each group, by group number."""
     names: dict[int, tuple[str, ...]] = {}
     rows = Participant.objects.filter(session_id=session, removed_at=0.0)
     for group, name in rows.values_list("group", "name"):
