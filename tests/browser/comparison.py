@@ -135,7 +135,7 @@ def scrolls_sideways(page: Page) -> bool:
         return bool(page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"))
 
     try:
-        until(fits, 3)
+        until(fits)
     except AssertionError:
         return True
     return False

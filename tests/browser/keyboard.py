@@ -36,7 +36,7 @@ def focus_is_kept(page: Page) -> None:
         except Error:  # another page is loading
             return False
 
-    until(is_kept, 10)
+    until(is_kept)
 
 
 def check_stop(stop: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ def test_a_question_is_found_by_its_symptom_and_answered_by_a_run(server: Server
     questions = page.locator("section.question-card:visible")
     expect(questions).to_have_count(1)
     expect(page.locator('[data-slot="found"]')).to_have_text("1 of 25 questions")
-    assert page.url.endswith("/questions/?q=empty+reply+from+server")
+    expect(page).to_have_url(re.compile(r"/questions/\?q=empty\+reply\+from\+server$"))
     field.fill("")
     expect(questions).to_have_count(25)
     field.fill("exposed by its image")

@@ -54,6 +54,7 @@ def test_a_launch_ends_with_the_cleanup_check(
 
     shown.open_panel("try")
     shown.open_panel("inspect")
+    expect(shown.cell("listeners/tcp :80/", "bridge")).to_contain_text("nginx")
     started = time.monotonic()
     shown.press("Stop")
     shown.wait_for("stopped")

@@ -39,7 +39,7 @@ def test_the_hash_names_the_view_and_the_back_button_returns(running: str, show:
     page.get_by_role("link", name="Try", exact=True).click()
     expect(page.locator("#try")).to_be_visible()
     expect(page.locator("#comparison")).to_be_hidden()
-    assert page.url.endswith("#try")
+    expect(page).to_have_url(re.compile("#try$"))
     page.reload()
     expect(page.locator("#try")).to_be_visible()
     assert current(page) == "try"

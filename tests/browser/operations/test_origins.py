@@ -15,10 +15,10 @@ def test_the_sign_in_link_works_once_and_leaves_no_token_in_the_address(visit: V
     link = server.another_link()
     first = visit(signed_in=False)
     page = first.open(link)
-    assert page.url == f"{server.url}/"
+    expect(page).to_have_url(f"{server.url}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Host or bridge for my service?")
     page.reload()
-    assert page.url == f"{server.url}/"
+    expect(page).to_have_url(f"{server.url}/")
     assert page.evaluate("document.referrer") == ""
 
     late = visit(signed_in=False)
@@ -55,7 +55,7 @@ def test_an_unknown_address_links_to_the_start_page(visitor: Visitor, server: Se
     page = visitor.open(f"{server.url}/experiments/nobody/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
     page.get_by_role("link", name="Start page").click()
-    assert page.url == f"{server.url}/"
+    expect(page).to_have_url(f"{server.url}/")
 
 
 def test_the_doctor_and_the_api_documentation_load_nothing_from_other_servers(visitor: Visitor, server: Server) -> None:

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import violations
+from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.visitor import Show
 
@@ -38,7 +39,7 @@ def test_traces_of_two_modes_are_shown_side_by_side_with_their_evidence(server: 
     expect(page.locator("svg.picture .number").first).to_be_visible()
     assert violations(page) == []
     page.set_viewport_size({"width": 320, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert not scrolls_sideways(page)
     page.get_by_label("Compare with").select_option(
         label="127.0.0.1 to the published port of bridge (bridge/published-proxy/127.0.0.1:8080)"
     )

@@ -25,13 +25,16 @@ def is_live(page: Page) -> None:
 
 
 def launched(person: ParticipantPage) -> str:
-    """Launches an experiment with the form's defaults, and returns its URL."""
+    """Launches an experiment with the form's defaults, waits until its programs listen, and returns its URL."""
     person.page.get_by_role("link", name="Your own host", exact=True).first.click()
     expect(person.page.locator("#field-image")).to_have_css("font-weight", "400")
     person.page.get_by_role("button", name="Launch", exact=True).click()
     person.page.wait_for_url("**/lab/experiments/*/")
-    ExperimentPage(person.page).wait_for("running")
+    shown = ExperimentPage(person.page)
+    shown.wait_for("running")
     is_live(person.page)
+    for column in ("host", "bridge"):
+        expect(shown.cell("listeners/tcp :80/", column)).to_contain_text("nginx")
     return person.page.url
 
 

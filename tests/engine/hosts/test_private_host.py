@@ -292,7 +292,7 @@ def test_overlay_works_on_a_private_host_after_swarm_init(data_dir: Path) -> Non
     machine.docker("swarm", "init", "--advertise-addr", MACHINE_ADDRESS)
     machine.docker("network", "create", "-d", "overlay", "--attachable", "wide")
     machine.docker("run", "-d", "--name", "server", "--network", "wide", "nginx")
-    page = machine.docker("run", "--rm", "--network", "wide", "nginx", "wget", "-T", "5", "-qO-", "http://server/")
-    assert "<!doctype html>" in page
+    request = ("run", "--rm", "--network", "wide", "nginx", "wget", "-T", "5", "-qO-", "http://server/")
+    until(lambda: "<!doctype html>" in machine.try_docker(*request).stdout)
     asyncio.run(private_host.stop(host))
     assert remains(host) == []

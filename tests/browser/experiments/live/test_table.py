@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -108,7 +110,7 @@ def test_differences_only_a_search_and_the_theme_are_remembered(running: str, sh
     expect(page.page.get_by_text("No row matches.")).to_be_visible()
     search.fill("")
     expect(page.row("identity/netns/")).to_be_visible()
-    assert page.page.url.endswith(f"/experiments/{running}/")
+    expect(page.page).to_have_url(re.compile(f"/experiments/{running}/$"))
     expect(same.first).to_be_visible()
     only.check()
     expect(same.first).to_be_hidden()
