@@ -165,8 +165,8 @@ async def test_an_arm_is_found_by_its_key_on_the_experiments_network(
     arm = ArmSpec("web", Mode.USER_BRIDGE)
     await engine.create_container("one", config(arm, network="lab-net"))
     await engine.start_container("one")
-    request = ("exec", "one", "wget", "-qO-", "http://web/")
-    await eventually(lambda: engine_host.try_docker(*request).stdout.startswith("<!doctype html>"))
+    fetch = ("exec", "one", "wget", "-qO-", "http://web/")
+    await eventually(lambda: engine_host.try_docker(*fetch).stdout.startswith("<!doctype html>"))
     (facts,) = await engine.networks(LABELS)
     assert (facts.id, facts.name, facts.driver, facts.bridge) == (network, "lab-net", "bridge", f"br-{network[:12]}")
     assert facts.subnet
