@@ -54,10 +54,10 @@ def session_words() -> dict[str, object]:
     """Returns the translated texts for the scripts of sessions."""
     return {
         "lost": _("connection lost; reconnecting"),
-        "true": _("true"),
-        "kernelSays": _("The kernel says:"),
-        "itIs": _("Answer:"),
-        "noReading": _("No reading yet: no participant has run the step."),
+        "true": _("correct"),
+        "kernelSays": _("Read from the kernel:"),
+        "itIs": _("Correct answer:"),
+        "noReading": _("The correct answer is not known yet: no participant has run the step."),
         "revealed": _("Your instructor has revealed the answer."),
         "mirrorShown": _("Your instructor shows a comparison."),
         "you": _("You:"),

@@ -144,8 +144,8 @@ def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
 
 
 def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bool:
-    """Returns the value of a boolean option, True if it is not set. Go's flag parser accepts a value only after ``=``;
-    a bare ``--name`` means true."""
+    """Returns the value of a boolean option from dockerd's command line or the members of daemon.json, True if it is
+    not set. Go's flag parser accepts a value only after ``=``; a bare ``--name`` means true."""
     for word in command:
         option, _, setting = word.partition("=")
         if option in {f"--{name}", f"-{name}"}:

@@ -38,8 +38,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Exchanges:
-    """The result of a claim's lines and requests: the containers by name, each request as text with its response, and
-    each firewall rule with the number of packets that it matched."""
+    """What was observed when a claim ran: the containers by name, each request as text with its response, and each
+    firewall rule with the number of packets that it matched."""
 
     containers: Mapping[str, Container] = field(default_factory=dict)
     responses: tuple[tuple[str, Response], ...] = ()

@@ -69,17 +69,17 @@ def end_reason(*, windows: int, seen_at: float, typed_at: float, now: float) -> 
     """Returns the reason why an idle shell must end; None if it may run. ``windows`` is the number of open windows;
     ``seen_at`` is the time at which the last one was closed."""
     if not windows and now - seen_at > DETACHED_S:
-        return f"It was ended after {DETACHED_S / 60:.0f} minutes without an open window."
+        return f"The shell was ended after {DETACHED_S / 60:.0f} minutes without an open window."
     if now - typed_at > IDLE_S:
-        return f"It was ended after {IDLE_S / 60:.0f} minutes without input."
+        return f"The shell was ended after {IDLE_S / 60:.0f} minutes without input."
     return None
 
 
 def describe_exit(status: int | None) -> str:
     """Returns a sentence about how a shell ended. ``status`` is its exit status, None if it was killed."""
     if status is None:
-        return "It was killed."
-    return "It has ended." if status == 0 else f"It has ended with status {status}."
+        return "The shell was killed."
+    return "The shell has ended." if status == 0 else f"The shell has ended with status {status}."
 
 
 @dataclass(frozen=True, slots=True)

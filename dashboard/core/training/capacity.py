@@ -194,4 +194,4 @@ def refuse_more(what: str, current: int, more: int, maximum: int) -> str | None:
     plural noun in the sentence."""
     if current + more <= maximum:
         return None
-    return f"A group's host has at most {maximum} {what}, and {current} exist. Remove one first."
+    return f"A group's host has at most {maximum} {what}, and {current} exist. Stop or remove one first."

@@ -66,14 +66,14 @@ def refuse_measurement(load: GroupLoad, arms: int, seconds: float) -> str | None
             "because all other groups wait for it."
         )
     if load.measurements:
-        return "Your group already has a measurement that waits or runs. Wait for it, or cancel it."
+        return "A measurement of your group is already waiting or running. Wait until it has ended, or cancel it."
     return _refuse_kept(load, "measurements") or refuse_more("containers", load.containers, arms, MAX_CONTAINERS)
 
 
 def refuse_claims(load: GroupLoad) -> str | None:
     """Returns the reason why no claims can be run now; None if they can."""
     if load.claim_runs:
-        return "Your group already has a claim run that waits or runs. Wait for it, or cancel it."
+        return "A claim run of your group is already waiting or running. Wait until it has ended, or cancel it."
     return _refuse_kept(load, "claim runs")
 
 

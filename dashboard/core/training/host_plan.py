@@ -164,7 +164,7 @@ def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[
         return stage, reason
     name = f"The machine “{machine}”" if machine else "The server's own machine"
     away = f"{name}, which holds this host, does not respond."
-    wait = "Wait a moment; if it stays away, the instructor can move the host to another machine."
+    wait = "Wait a moment. If it still does not respond, the instructor can move the host to another machine."
     return HostStage.UNREACHABLE, f"{away} {wait}"
 
 

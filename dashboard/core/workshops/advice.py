@@ -92,7 +92,9 @@ def _running(check: Check, observation: Observation, known: KnownCommands) -> st
     count, port = check.arguments.get("count"), check.arguments.get("publish")
     if count is not None and len(alive) > int(count):
         names = [container.name for container in alive]
-        return f"{len(alive)} containers match: {', '.join(names)}. That is too many: docker rm -f {names[0]}."
+        return (
+            f"{len(alive)} containers match: {', '.join(names)}. That is too many. Remove one: docker rm -f {names[0]}."
+        )
     if port is not None and alive:
         requested = format_list((str(p.host_port) for container in alive for p in container.requested), "no port")
         return f"{alive[0].name} publishes {requested}, not port {port}: {_relaunch(alive[0])}"
@@ -142,7 +144,7 @@ def _relaunch(container: ContainerSnapshot) -> str:
 def _not_launched(check: Check, observation: Observation, known: KnownCommands) -> str:
     launch = known.launch(check)
     has_button = any(command.line == launch for command in known.step.run)
-    how = f" Type {launch}{', or press the button' if has_button else ''}." if launch else ""
+    how = f" Type {launch}{', or press “Launch”' if has_button else ''}." if launch else ""
     match len(observation.running):
         case 0:
             return f"Nothing was launched: no container runs on this engine.{how}"
@@ -162,7 +164,7 @@ def _not_running(container: ContainerSnapshot, observation: Observation) -> str:
         ports = {port.host_port for port in container.requested if port.host_port} or {80}
         listeners = [x for port in sorted(ports) for x in listeners_on(observation.machine, port)]
         owners = _owners(observation, listeners)
-        advice += f" {owners} holds the port." if owners else ""
+        advice += f" The port is in use by {owners}." if owners else ""
         advice += f" {_free_port(observation, listeners)}"
     return f"{advice} Then remove the container: docker rm {container.name}."
 
@@ -189,7 +191,7 @@ def _listener(check: Check, observation: Observation, known: KnownCommands) -> s
     state, place = resolve_place(check.arguments, observation)
     if listeners := listeners_on(state, port):
         owners = _owners(observation, listeners)
-        return f"Port {port} of {place} is held by {owners}. {_free_port(observation, listeners)}"
+        return f"Port {port} of {place} is in use by {owners}. {_free_port(observation, listeners)}"
     container = newest(observation, check.selector)
     if container is None:
         return _running(Check("container-running", check.arguments), observation, known)
@@ -212,7 +214,9 @@ def _no_listener(check: Check, observation: Observation, _known: KnownCommands) 
     if not listeners:
         return ""
     owners = _owners(observation, listeners)
-    return f"Port {check.arguments['port']} of {place} is still held by {owners}. {_free_port(observation, listeners)}"
+    return (
+        f"Port {check.arguments['port']} of {place} is still in use by {owners}. {_free_port(observation, listeners)}"
+    )
 
 
 def _requested(check: Check, observation: Observation, known: KnownCommands) -> str:
@@ -221,7 +225,7 @@ def _requested(check: Check, observation: Observation, known: KnownCommands) -> 
     if not listeners_on(state, port):
         return _listener(Check("listener", check.arguments), observation, known)
     curl = next((command.line for command in known.step.run if isinstance(command.action, Curl)), "")
-    how = f" Type {curl}, or press the button." if curl else ""
+    how = f" Type {curl}, or press “Send request”." if curl else ""
     return (
         f"The server listens on port {port} of {place}, but there was no request within the last minute. A request to "
         f"a port without a listener is refused and leaves no trace.{how}"
@@ -234,10 +238,8 @@ def _removed(check: Check, observation: Observation, _known: KnownCommands) -> s
     if alive:
         return f"{format_list(alive)} still {'runs' if len(alive) == 1 else 'run'}: docker stop {' '.join(alive)}."
     names = [container.name for container in remaining]
-    return (
-        f"{format_list(names)} exited but was not removed, because it was launched without --rm: "
-        f"docker rm {' '.join(names)}."
-    )
+    advice = f"{format_list(names)} exited, but a container that was launched without --rm is not removed."
+    return f"{advice} Type docker rm {' '.join(names)}."
 
 
 def _mode(check: Check, observation: Observation, known: KnownCommands) -> str:
@@ -260,17 +262,15 @@ def _status(check: Check, observation: Observation, known: KnownCommands) -> str
 
 
 def _network(check: Check, _observation: Observation, _known: KnownCommands) -> str:
-    return f"Create it: docker network create {check.arguments['name']}."
+    return f"Create the network: docker network create {check.arguments['name']}."
 
 
 def _no_network(check: Check, observation: Observation, _known: KnownCommands) -> str:
     name = str(check.arguments["name"])
     users = [container.name for container in observation.running if name in container.networks]
     if not users:
-        return f"Remove it: docker network rm {name}."
-    return (
-        f"{format_list(users)} still uses it: docker stop {' '.join(users)}. Then remove it: docker network rm {name}."
-    )
+        return f"Remove the network: docker network rm {name}."
+    return f"In use by {format_list(users)}. Type docker stop {' '.join(users)}, then docker network rm {name}."
 
 
 _RULES: dict[str, Callable[[Check, Observation, KnownCommands], str]] = {

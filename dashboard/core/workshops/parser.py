@@ -91,7 +91,7 @@ def _prediction(reader: FieldReader, values: object) -> Prediction | None:
         return Prediction(question, choices, answer - 1)
     results = reader.texts(values, "predict", "values", max_items=8)
     if len(results) != len(choices) or len(set(results)) != len(results):
-        reader.add_problem("“values” must have one different text for each choice.", "predict", "values")
+        reader.add_problem("“values” must have a text for each choice, and all must be different.", "predict", "values")
     if not isinstance(values["reading"], dict):
         reader.add_problem("Write “reading” as a table: reading = {kind = …}.", "predict", "reading")
         return None
@@ -106,7 +106,7 @@ def _body(reader: FieldReader, body: str, first_line: int) -> tuple[str, str]:
 
     parts = _REVEAL.split(body)
     if len(parts) > 2:
-        add_problem("only one line “---” is allowed: the text after it is revealed.")
+        add_problem("only one line “---” is allowed: the text after it is shown once the step is done.")
     text, reveal = parts[0].strip(), (parts[1].strip() if len(parts) > 1 else "")
     if not text:
         add_problem("there is no text below the TOML.")
@@ -115,7 +115,7 @@ def _body(reader: FieldReader, body: str, first_line: int) -> tuple[str, str]:
         add_problem(f"the text has {count} words: at most {MAX_WORDS} are allowed.")
     for number, line in enumerate(body.split("\n"), start=first_line):
         if _IMAGE.search(line):
-            add_problem("images are not shown: remove it.", number)
+            add_problem("images are not shown: remove the image.", number)
         for link in _LINK.finditer(line):
             target = link[1] or link[2] or link[3] or ""
             if not re.match(r"/(?!/)|#|https://", target):

@@ -112,18 +112,24 @@ READINGS: dict[str, ReadingType] = {
         _listener_process,
     ),
     "container-status": ReadingType(
-        "The status of the newest such container.",
+        "The status of the newest matching container.",
         SELECTOR,
         (),
         ("created", "running", "exited", GONE),
         _container_status,
     ),
     "published": ReadingType("The ports that the Engine published.", SELECTOR, (), ("…", NOTHING), _published),
-    "address-count": ReadingType("The number of addresses from the Engine.", SELECTOR, (), ("…",), _address_count),
-    "interface-count": ReadingType("The number of interfaces that it sees.", SELECTOR, (), ("…",), _interface_count),
-    "nameserver": ReadingType("The nameservers of its resolv.conf.", SELECTOR, (), ("…", NOTHING), _nameserver),
+    "address-count": ReadingType(
+        "The number of addresses that the Engine assigned.", SELECTOR, (), ("…",), _address_count
+    ),
+    "interface-count": ReadingType(
+        "The number of interfaces in the container.", SELECTOR, (), ("…",), _interface_count
+    ),
+    "nameserver": ReadingType(
+        "The nameservers of the container's resolv.conf.", SELECTOR, (), ("…", NOTHING), _nameserver
+    ),
     "resolver-origin": ReadingType(
-        "The origin of its resolv.conf.",
+        "The origin of the container's resolv.conf.",
         SELECTOR,
         (),
         ("copy", "stripped", "fallback", "docker", "given", "other"),

@@ -151,7 +151,7 @@ def test_each_column_shows_refusal_or_exit(server: Server, show: Show, engine_ho
         engine_host.docker("rm", "-f", holder)
     expect(shown.head("none")).to_contain_text("running")
     taken = shown.detail("bridge").locator("[data-slot=error-box]")
-    expect(taken).to_contain_text("Message of the engine:")
+    expect(taken).to_contain_text("Message from the engine:")
     expect(taken).to_contain_text("port is already allocated")
     expect(shown.head("bridge")).to_contain_text("refused")
     expect(shown.head("bridge-2")).to_contain_text("exited")

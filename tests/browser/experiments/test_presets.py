@@ -81,7 +81,7 @@ def test_a_datagram_on_the_machine_s_link_reaches_host_and_not_bridge(visitor: V
 def test_change_fills_in_the_form_without_javascript(preset: Preset, visit: Visit, server: Server) -> None:
     visitor = visit(java_script_enabled=False)
     page = visitor.open(server.url)
-    page.get_by_role("link", name=f"change: {preset.title}").click()
+    page.get_by_role("link", name=f"Open in the form: {preset.title}").click()
     expect(page.get_by_label("Name of the experiment")).to_have_value(preset.title)
     expect(page.locator("details.more")).to_have_attribute("open", "")
     page.get_by_role("button", name="Launch with these options").click()

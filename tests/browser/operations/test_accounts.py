@@ -64,7 +64,7 @@ def invite(page: Page, url: str, name: str, role: Role) -> str:
     page.goto(f"{url}/accounts/")
     page.get_by_label("Name", exact=True).fill(name)
     page.locator("form[action='/accounts/'] select[name=role]").select_option(str(role))
-    page.get_by_role("button", name="Create the link").click()
+    page.get_by_role("button", name="Create sign-in link").click()
     card = page.locator(".new-link")
     expect(card).to_contain_text(f"Sign-in link of {name}")
     link = card.locator("code").inner_text()

@@ -95,15 +95,15 @@ def test_a_terminal_works_from_the_lobby_to_the_recording(
     page.keyboard.press("Shift+Tab")
     expect(page.locator(".xterm-helper-textarea")).to_be_focused()
     page.keyboard.press("Shift+F6")
-    expect(page.get_by_label("For screen readers")).to_be_focused()
-    page.get_by_label("For screen readers").check()
+    expect(page.get_by_label("Screen reader mode")).to_be_focused()
+    page.get_by_label("Screen reader mode").check()
     expect(page.locator(".xterm-accessibility-tree")).to_be_attached()
     assert violations(page) == []
     page.set_viewport_size({"width": 1440, "height": 900})
 
     # The shell ends, and another one starts.
     type_line(page, "exit")
-    expect(page.locator("[data-slot=terminal-problem]")).to_have_text("It has ended.")
+    expect(page.locator("[data-slot=terminal-problem]")).to_have_text("The shell has ended.")
     page.locator(".xterm-helper-textarea").focus()
     page.keyboard.press("Enter")
     is_live(page)

@@ -270,7 +270,7 @@ def the_session_follows(console: Console, people: dict[str, ParticipantPage]) ->
     shown = finn.page.locator("[data-session-predictions]")
     expect(shown).to_contain_text(EXPECTED["launch"][1])
     expect(shown.locator('.bar[data-right="yes"] .bar-count')).to_have_text("6")
-    expect(shown.locator(".verdict")).to_contain_text("The kernel says:")
+    expect(shown.locator(".verdict")).to_contain_text("Read from the kernel:")
 
 
 @pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["short", "whole"])

@@ -160,7 +160,7 @@ def test_the_host_network_workshop_can_be_completed_in_a_shell_despite_mistakes(
 
     predict(step)
     shell.type("docker stop web")
-    expect_advice(step, "web exited but was not removed", "without --rm", "docker rm web")
+    expect_advice(step, "web exited", "without --rm is not removed", "docker rm web")
     shell.type("docker rm web")
     finish(step)
 

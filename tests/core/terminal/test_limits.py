@@ -76,9 +76,9 @@ def test_a_shell_ends_without_a_window_or_without_input(windows: int, seen: floa
 
 def test_the_exit_of_a_shell_is_described() -> None:
     assert [describe_exit(one) for one in (0, 3, None)] == [
-        "It has ended.",
-        "It has ended with status 3.",
-        "It was killed.",
+        "The shell has ended.",
+        "The shell has ended with status 3.",
+        "The shell was killed.",
     ]
 
 

@@ -33,11 +33,11 @@ FULL = GroupLoad(kept=MAX_KEPT)
         (lambda: refuse_launch(FULL, 1, new=False), ""),
         (lambda: refuse_measurement(GroupLoad(3, 10), 2, 60.0), ""),
         (lambda: refuse_measurement(GroupLoad(), 2, 60.5), "at most 60 s, not 60.5"),
-        (lambda: refuse_measurement(GroupLoad(measurements=1), 2, 5.0), "waits or runs"),
+        (lambda: refuse_measurement(GroupLoad(measurements=1), 2, 5.0), "waiting or running"),
         (lambda: refuse_measurement(GroupLoad(3, 11), 2, 5.0), "at most 12 containers"),
         (lambda: refuse_measurement(FULL, 0, 5.0), "which is the maximum"),
         (lambda: refuse_claims(GroupLoad(measurements=1)), ""),
-        (lambda: refuse_claims(GroupLoad(claim_runs=1)), "waits or runs"),
+        (lambda: refuse_claims(GroupLoad(claim_runs=1)), "waiting or running"),
         (lambda: refuse_claims(FULL), "60 claim runs"),
     ],
 )

@@ -34,7 +34,7 @@ PUBLISHED = make_observation(make_container("web", "bridge", publish=8081))
 
 #: what is expected, what is observed, and what the advice must contain.
 TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
-    ("nothing launched", HOST_RUNS, EMPTY, ("Nothing was launched", LAUNCH, "press the button")),
+    ("nothing launched", HOST_RUNS, EMPTY, ("Nothing was launched", LAUNCH, "press “Launch”")),
     (
         "wrong mode",
         HOST_RUNS,
@@ -122,7 +122,7 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
         "port held by another program",
         Check("listener", {"port": 80, "process": "nginx"}),
         make_observation(machine=APACHE),
-        ("held by apache2", "4242"),
+        ("in use by apache2", "4242"),
     ),
     (
         "listens elsewhere",
@@ -143,7 +143,12 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
         ("nothing in it listens yet", "docker logs web"),
     ),
     ("nothing to listen", Check("listener", {"port": 80}), EMPTY, ("Nothing was launched",)),
-    ("port not free", Check("no-listener", {"port": 80}), HOST, ("held by nginx of container web", "docker stop web")),
+    (
+        "port not free",
+        Check("no-listener", {"port": 80}),
+        HOST,
+        ("in use by nginx of container web", "docker stop web"),
+    ),
     (
         "not requested",
         Check("requested", {"port": 80}),
@@ -163,13 +168,13 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
         "network in use",
         Check("network-absent", {"name": "lab"}),
         make_observation(make_container("shop", "user-bridge"), networks={"lab": "bridge"}),
-        ("shop still uses it", "docker network rm lab"),
+        ("In use by shop", "docker network rm lab"),
     ),
     (
         "network left over",
         Check("network-absent", {"name": "lab"}),
         make_observation(networks={"lab": "bridge"}),
-        ("Remove it: docker network rm lab",),
+        ("Remove the network: docker network rm lab",),
     ),
     ("namespace of nothing", Check("namespace-is-machine", {"mode": "host"}), EMPTY, ("Nothing was launched",)),
     (
@@ -237,7 +242,7 @@ def test_the_advised_line_launches_what_is_expected() -> None:
     )
     for number, arguments in enumerate(asked):
         check = Check("container-running", arguments)
-        assert f"Type {lines[number]}, or press the button." in advised(Step("s", "S", "T", run=run, checks=(check,)))
+        assert f"Type {lines[number]}, or press “Launch”." in advised(Step("s", "S", "T", run=run, checks=(check,)))
         before, later = Step("a", "A", "T", run=run), Step("b", "B", "T", checks=(check,))
         assert f"Type {lines[number]}." in advised(later, before), "what an earlier step has launched may be gone"
         assert "Type" not in advised(Step("c", "C", "T", run=run, checks=(check,), folded=True)), "a challenge"
@@ -362,8 +367,8 @@ def running_check(**arguments: str | int) -> Check:
             make_observation(
                 make_container("a", "user-bridge"), make_container("b", "bridge"), networks={"lab": "bridge"}
             ),
-            ("docker stop a.", "docker network rm lab"),
-            (" b",),
+            ("docker stop a,", "docker network rm lab"),
+            (" b.", "stop b"),
         ),
     ],
 )
@@ -384,8 +389,8 @@ def test_the_button_is_mentioned_only_where_the_step_has_the_line() -> None:
     later = Step("b", "B", "Text.", run=(other,), checks=(HOST_RUNS,))
     assert line in advised(own)
     assert line in advised(later, own)
-    assert "button" in advised(own)
-    assert "button" not in advised(later, own)
+    assert "press “Launch”" in advised(own)
+    assert "press" not in advised(later, own)
 
 
 def test_the_newest_line_of_earlier_steps_is_offered() -> None:

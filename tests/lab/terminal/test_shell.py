@@ -129,7 +129,7 @@ async def test_the_exit_is_described_and_a_new_shell_starts(harness: TerminalHar
     await terminal.write(b"exit 3\r")
     await eventually(lambda: harness.exits == 1)
     await terminal.finish()
-    assert terminal.ended == "It has ended with status 3."
+    assert terminal.ended == "The shell has ended with status 3."
     chunk = await terminal.read_from("a", first, terminal.scrollback.end, known, 5.0)
     assert (chunk.ended, chunk.again) == (terminal.ended, True)
     await terminal.write(b"into nothing\r")

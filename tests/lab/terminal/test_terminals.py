@@ -146,7 +146,7 @@ async def test_a_terminal_works_from_the_first_input_to_the_end_of_its_host(
     # The shell ends, another one starts, and then the host ends.
     first = window.run
     await window.type("exit\r")
-    await window.receives_message("It has ended.")
+    await window.receives_message("The shell has ended.")
     await open_terminals.start(hers.participant)
     await window.receives_message("")
     assert window.run != first
@@ -209,7 +209,7 @@ async def test_a_terminal_ends_with_its_participant_its_session_or_when_idle(
     await third.sees(r":~# ")  # it is in its cgroup by then
     # A server that starts ends what another one has left at terminals.
     await Terminals(harness.context, harness.hosts).open()
-    await third.receives_message("It was killed.")
+    await third.receives_message("The shell was killed.")
     await open_terminals.start(his.participant)
     await third.receives_message("")
     await database_sync_to_async(TrainingSession.objects.filter(pk=harness.row.pk).update)(closed_at=1.0)

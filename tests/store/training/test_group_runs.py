@@ -94,7 +94,7 @@ def test_one_short_measurement_at_a_time_on_the_current_host(row: TrainingSessio
     with pytest.raises(QuotaError, match="at most 60 s"):
         group_runs.measure(experiment, group, RR, Options(seconds=61), None)
     run = group_runs.measure(experiment, group, RR, Options(seconds=1), None)
-    with pytest.raises(QuotaError, match="waits or runs"):
+    with pytest.raises(QuotaError, match="waiting or running"):
         group_runs.measure(experiment, group, RR, Options(seconds=1), None)
     made = MeasurementRun.objects.get(pk=run)
     assert (made.host, made.group, made.twin, made.source_id) == ("abc", group, True, experiment)
@@ -122,7 +122,7 @@ def test_the_measurement_of_a_step_that_has_not_ended_is_not_requested_twice(row
 def test_one_claim_run_at_a_time_and_only_in_the_group_s_history(row: TrainingSession) -> None:
     group = host_of(row)
     run = group_runs.run_claims(["host-shares-netns"], group, None)
-    with pytest.raises(QuotaError, match="waits or runs"):
+    with pytest.raises(QuotaError, match="waiting or running"):
         group_runs.run_claims([], group, None)
     with pytest.raises(ValueError, match="not quiet"):
         group_runs.run_claims(["proxy-costs"], group, None)

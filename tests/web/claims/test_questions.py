@@ -69,7 +69,7 @@ def test_the_server_searches(owner: Client) -> None:
 def test_a_search_without_results_offers_everything(owner: Client) -> None:
     page = owner.get("/questions/", {"q": "<script>xyzzy"}, **HERE).content.decode()
     assert shown(page) == []
-    assert "No question has these words." in page
+    assert "No question contains these words." in page
     assert "<script>xyzzy" not in page
 
 

@@ -171,10 +171,10 @@ async def test_the_removal_of_a_lan_names_how_many_experiments_end(me: Person, l
         assert 'action="/lans/office/remove/"' in found[1]
         return found[1]
 
-    assert "Running experiments that end: 0." in await question()
+    assert "Running experiments that will be stopped: 0." in await question()
     for host in ("bbb222", "bbb222", "", "elsewhere"):
         await create(make_spec("none"), host=host)
-    assert "Running experiments that end: 3." in await question()
+    assert "Running experiments that will be stopped: 3." in await question()
 
 
 async def test_unknown_lans_and_actions_are_refused(me: Person, lans: Lans) -> None:

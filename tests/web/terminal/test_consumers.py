@@ -201,7 +201,7 @@ async def test_input_sizes_interrupts_and_reconnecting_work(place: TerminalSessi
         window = Window(socket)
         assert (await window.hears("hello"))["start"] == known
         window.type("exit 4\r")
-        assert (await window.hears("ended"))["reason"] == "It has ended with status 4."
+        assert (await window.hears("ended"))["reason"] == "The shell has ended with status 4."
         assert b"after-4" not in window.text
         window.say(type="start")
         assert (await window.hears("hello"))["run"] != run

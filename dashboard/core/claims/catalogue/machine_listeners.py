@@ -67,7 +67,7 @@ async def observe_netstat(testbed: Testbed) -> Listed:
 
 
 def judge_grep(observed: Listed) -> Judgement:
-    """Holds if a line of netstat's output matches although the machine's port 80 is free."""
+    """Holds if netstat's output has a line with ``:80`` although the machine's port 80 is free."""
     output, machine = observed
     matched = [" ".join(line.split()) for line in output.splitlines() if ":80" in line]
     evidence = (

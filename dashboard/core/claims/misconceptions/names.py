@@ -43,7 +43,7 @@ MISCONCEPTIONS = (
         expected="Host mode uses the host's DNS, so a new name server applies at once.",
         question="The machine's resolv.conf is edited while a container runs in host mode. What does the container "
         "use?",
-        choices=("The new name server", "The old one, until it is started again", "Both"),
+        choices=("The new name server", "The old one, until the container restarts", "Both"),
         right=1,
         claim=find_claim("resolv-is-a-copy"),
         happened="The container still has the old server.",

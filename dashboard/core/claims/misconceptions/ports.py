@@ -7,7 +7,7 @@ MISCONCEPTIONS = (
     Misconception(
         id="port-clash-bridge",
         title="Two containers on one published port",
-        expected="It ends as in host mode: the second container starts, then exits.",
+        expected="As in host mode, the second container starts and then exits.",
         question="The second docker run -d -p 8114:80: what happens?",
         choices=(
             "The Engine refuses to start it, and it stays Created",
@@ -79,7 +79,7 @@ MISCONCEPTIONS = (
     Misconception(
         id="no-root-low-port",
         title="A program without root on a low port",
-        expected="It ran as user 1000 on port 81 in bridge mode, so it will in host mode.",
+        expected="The program ran as user 1000 on port 81 in bridge mode, so it also runs in host mode.",
         question="docker run -d --network host --user 1000 …: does the program get port 81?",
         choices=("Yes", "No: permission denied, and it exits", "The Engine refuses to start it"),
         right=1,

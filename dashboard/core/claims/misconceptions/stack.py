@@ -7,7 +7,7 @@ MISCONCEPTIONS = (
     Misconception(
         id="sysctl-refused",
         title="A network sysctl in host mode",
-        expected="--sysctl sets it for this container, as in bridge mode.",
+        expected="--sysctl sets the value for this container only, as in bridge mode.",
         question="docker run -d --network host --sysctl net.ipv4.ip_forward=1 nginx: what happens?",
         choices=(
             "It is set in the container only",

@@ -13,7 +13,7 @@ QUESTIONS = (
             "which IP does the published port use",
             "eth0 eth1",
         ),
-        answer="It has an interface on each, and one default route: through the network with the highest "
+        answer="The container has an interface on each, and one default route: through the network with the highest "
         "gw-priority (since 28.0), otherwise the one with the alphabetically first name. A published port leads to "
         "its address on that network, and the names on both resolve.",
         claims=(

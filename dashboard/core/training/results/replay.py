@@ -243,7 +243,7 @@ class ReplayBuilder:
                 return f"{name} runs: {event.detail}", []
             case "checked":
                 records[slug] = replace(record, attempts=record.attempts + 1)
-                return f"{name}: not yet ({title}): {event.detail}", [self._cell(who, slug)]
+                return f"{name}: failed check ({title}): {event.detail}", [self._cell(who, slug)]
             case "hint":
                 return f"{name} opens a hint ({title})", []
             case "passed":

@@ -86,7 +86,7 @@ def _network_absent(arguments: Arguments, observation: Observation) -> Finding:
 CHECK_TYPES: dict[str, CheckType] = {
     "image-present": CheckType("The engine has the image.", {"image": "text"}, ("image",), _image_present),
     "container-running": CheckType(
-        "A container runs. `count` requires that many, `publish` one with `-p` for that port.",
+        "A matching container runs. `count`: exactly so many run. `publish`: it has `-p` for this port.",
         {**SELECTOR, "count": "number", "publish": "port"},
         (),
         _container_running,
@@ -97,7 +97,7 @@ CHECK_TYPES: dict[str, CheckType] = {
         ("status",),
         _container_status,
     ),
-    "removed": CheckType("No such container exists, running or not.", SELECTOR, (), _removed),
+    "removed": CheckType("No matching container exists, running or not.", SELECTOR, (), _removed),
     "published": CheckType(
         "The Engine publishes the machine's port.", {**SELECTOR, "port": "port"}, ("port",), _published
     ),

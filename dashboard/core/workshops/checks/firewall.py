@@ -50,9 +50,11 @@ CHECK_TYPES: dict[str, CheckType] = {
     "rule-present": CheckType(
         "A rule in the chain drops or rejects packets, to the port if one is given.", _PARAMETERS, ("chain",), _present
     ),
-    "rule-absent": CheckType("No such rule exists.", _PARAMETERS, ("chain",), _absent),
+    "rule-absent": CheckType(
+        "No rule in the chain drops or rejects packets, to the port if one is given.", _PARAMETERS, ("chain",), _absent
+    ),
     "rule-dropped": CheckType(
-        "Such a rule has dropped packets by now, or had at an earlier check of the step.",
+        "A rule as for `rule-present` has dropped packets, now or at an earlier check of the step.",
         _PARAMETERS,
         ("chain",),
         _dropped,

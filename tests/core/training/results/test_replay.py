@@ -81,7 +81,7 @@ def test_events_are_described_in_sentences() -> None:
     told = (
         "Session created",
         "Ada joins",
-        "Bob: not yet (A): check 0",
+        "Bob: failed check (A): check 0",
         "Bob opens a hint (A)",
         "Step 2: B",
         "Ada is done: A",
