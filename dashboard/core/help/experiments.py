@@ -40,8 +40,8 @@ HELP: tuple[Help, ...] = (
         _("presets"),
         _(
             "Prepared experiments. Each has a known difference, which its page shows. A preset runs a well-known image "
-            "if the Engine has it, otherwise the lab image. “Open in the form” fills in "
-            "the form with the options of the preset."
+            "if the Engine has it, otherwise the lab image. “Open in the form” fills the form with the "
+            "options of the preset."
         ),
         "docs/tutorial.md",
     ),

@@ -203,7 +203,8 @@ def test_an_engine_that_behaves_differently_makes_no_prediction_right_or_wrong(o
     claim_runs.finish(run, claim_runs.FINISHED, 1.0)
     page = owner.get(f"/misconceptions/{MISCONCEPTION.id}/?run={run}", **HERE).content.decode()
     assert "This engine behaved differently" in page
-    assert ">correct<" not in page and ">incorrect<" not in page
+    assert ">correct<" not in page
+    assert ">incorrect<" not in page
 
 
 def test_an_engine_that_does_as_expected_of_it_makes_no_prediction_right_or_wrong(owner: Client) -> None:
@@ -217,7 +218,8 @@ def test_an_engine_that_does_as_expected_of_it_makes_no_prediction_right_or_wron
     assert "This applies with userland-proxy=false." in page
     assert misconception.happened not in page
     assert claim.exact in page.replace("&#x27;", "'")
-    assert ">correct<" not in page and ">incorrect<" not in page
+    assert ">correct<" not in page
+    assert ">incorrect<" not in page
 
 
 def test_a_removed_claim_is_shown_as_recorded(owner: Client) -> None:
