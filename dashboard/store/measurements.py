@@ -283,7 +283,7 @@ def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
 
 
 def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
-    """The blocks with row ids above ``after``, without histograms, for a chart; and the newest row id, or ``after``."""
+    """Blocks with row ids above ``after``, without histograms, for a chart; and the newest row id, else ``after``."""
     names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
     rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
     newest = max((row["pk"] for row in rows), default=after)

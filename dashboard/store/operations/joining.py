@@ -50,8 +50,8 @@ def addresses() -> tuple[str, str]:
 
 def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, address: str) -> Credentials:
     """Adds a machine and returns its credentials. The passwords are not stored. Raises TokenError if the token cannot
-    be used, and JoinError if the machine cannot join for another reason. Then nothing is changed, and a valid token
-    remains valid. ``address`` is that of the client, for the audit trail."""
+    be used, and JoinError if the machine cannot join for another reason. After an error nothing is changed, and a valid
+    token remains valid. ``address`` is that of the client, for the audit trail."""
     if missing := installation_problem():
         raise JoinError(missing)
     join_tokens.check(token)
