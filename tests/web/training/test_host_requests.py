@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from channels.db import database_sync_to_async
@@ -112,3 +113,14 @@ async def test_requests_of_a_class_at_the_same_time_are_placed_by_one_placement_
     placed.clear()
     await request_first_host(group_key(row.id, 1))
     assert placed == [], "a host that was requested before is not placed again"
+
+
+async def test_the_first_request_for_a_host_reads_the_machines_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    await database_sync_to_async(join_machines)(monkeypatch, "attic")
+    monkeypatch.setattr(host_requests, "shared_clock", lambda: NOW + 1)
+    row = await database_sync_to_async(session)(hosts=HostsFor.PERSON)
+    list_machines = Mock(side_effect=machines.list_machines)
+    monkeypatch.setattr(machines, "list_machines", list_machines)
+    await request_first_host(group_key(row.id, 1))
+    assert await GroupHost.objects.filter(machine="attic", state=HostStage.QUEUED).acount() == 1
+    assert list_machines.call_count == 1

@@ -109,12 +109,13 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
     if required and not offers:
         service.require()
     if await to_db_thread(write, group, shared_clock(), offers):
-        await place_waiting()
+        await place_waiting(offers)
     service.wake()
 
 
-async def place_waiting() -> None:
-    """Assigns machines to the private hosts that wait for one, if a machine has capacity now.
+async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
+    """Assigns machines to the private hosts that wait for one, if a machine has capacity now. ``offers`` are the
+    machines if they have just been read; they are read again if this call waits for another one.
 
     This process runs it once at a time. If all groups of a session request hosts at the same time, the first call
     places all that wait by then. The other calls must not wait for its lock in the database: each would occupy a thread
@@ -123,6 +124,8 @@ async def place_waiting() -> None:
     labs = service.labs
     if labs is None:
         return
+    if labs.placing.locked():
+        offers = ()
     async with labs.placing:
-        if await to_db_thread(host_placement.place_waiting, await machine_offers(), shared_clock()):
+        if await to_db_thread(host_placement.place_waiting, offers or await machine_offers(), shared_clock()):
             service.wake()
