@@ -53,10 +53,9 @@ def plain_policy(style: str) -> str:
 
 def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
     """Returns the context of the template ``file_base.html``: styles, icon, scripts and a content security policy that
-    allows them. ``sheets`` are the names of style sheets.
+    allows them. ``sheets`` are the names of style sheets, ``entry`` is the module of the script.
 
-    ``entry`` is the module of the script; without it, the file has no script. The script of the theme must run before
-    it.
+    With a script, the file also has that of the theme, which must run first. Without ``entry``, it has no script.
     """
     style = styles(*sheets)
     icon = base64.b64encode((STATIC / "icon.svg").read_bytes()).decode()

@@ -89,7 +89,7 @@ class Scale:
 class ChartView:
     """A chart; it has no lines if no series has two points. ``across`` are the ticks of the horizontal axis, ``up``
     those of the vertical one. ``unit`` is written after the label of the highest tick. ``moments`` are vertical lines
-    with labels. ``x`` and ``y`` are the scales of the axes."""
+    with labels. ``x`` and ``y`` are the values at positions 0 and 1000 of the axes; ``y`` counts from the bottom."""
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]

@@ -96,7 +96,7 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
 
 def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
     """Returns the headline about the bridge. None unless the baseline is loopback, and all other paths lead from the
-    machine to containers' addresses and are slower. ``FILTERED_KINDS`` of paths are ignored."""
+    machine to containers' addresses and are slower. Paths of ``FILTERED_KINDS`` are ignored."""
     if kind_of(baseline.path) != PathKind.LOOPBACK:
         return None
     rest = [one for one in compared if one.kind not in {PathKind.LOOPBACK, *FILTERED_KINDS}]

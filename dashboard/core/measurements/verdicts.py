@@ -199,10 +199,10 @@ def decide_stop(
     """Returns why the run must end after ``rounds`` complete rounds; None if it continues. ``baselines`` maps keys of
     series to the keys of their baselines.
 
-    NARROW: the 99 % interval of every series against its baseline is at most ``options.width_us`` wide, so the
-    displayed 95 % interval is narrower. If the 95 % interval decided, runs would end when it happens to be too narrow:
-    in simulations, it then covered the true value in 93 of 100 runs, not in 95. Series without a valid block are
-    ignored.
+    TIME: the time limit has passed. NARROW: the 99 % interval of every series against its baseline is at most
+    ``options.width_us`` wide, so the displayed 95 % interval is narrower. If the 95 % interval decided, runs would end
+    when it happens to be too narrow: in simulations, it then covered the true value in 93 of 100 runs, not in 95.
+    Series without a valid block are ignored.
     """
     if elapsed_s >= options.seconds:
         return Stop.TIME

@@ -59,7 +59,8 @@ class ClaimResult:
 @dataclass(frozen=True, slots=True)
 class FrozenExperiment:
     """An experiment with its journal up to the moment when the report was saved. ``shown_seq`` is the number of the
-    entry at which readers see the experiment first: the last one before it was stopped, or 0 for the newest one."""
+    entry at which readers see the experiment first: the last one before it was stopped. If it was still running,
+    ``shown_seq`` is 0 and readers see the newest entry."""
 
     spec: ExperimentSpec
     head: ExperimentHead

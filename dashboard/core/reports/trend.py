@@ -113,9 +113,9 @@ def list_entries(reports: Sequence[TrendReport]) -> tuple[TrendEntry, ...]:
 
 
 def date_ticks(times: Sequence[float]) -> tuple[Tick, ...]:
-    """Returns ticks for a time axis from the first to the last of ``times`` (seconds since the epoch, ascending), with
-    dates in UTC; up to two days, with hours and minutes. Times whose label would overlap the previous one have no
-    tick."""
+    """Returns ticks for a time axis from the first to the last of ``times`` (seconds since the epoch, ascending).
+    Labels are dates in UTC; if the axis spans at most two days, they also have hours and minutes. A time whose label
+    would overlap the previous one has no tick."""
     first, width = times[0], (times[-1] - times[0]) or 1.0
     form = "%Y-%m-%d" if width > 2 * DAY_S else "%m-%d %H:%M"
     ticks: list[Tick] = []

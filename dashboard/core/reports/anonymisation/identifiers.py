@@ -1,6 +1,7 @@
 """Finds what identifies the machine on which a report was made.
 
-Keys and titles of columns and the names of Netmodes' containers and images are never treated as identifiers.
+Keys and titles of columns and the names of Netmodes' containers and images are never treated as identifiers. Only the
+name of a machine that has joined is replaced within the key of an arm.
 """
 
 import ipaddress
