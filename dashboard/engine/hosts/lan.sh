@@ -35,36 +35,53 @@ shape() { # gives a link of the switch its delay and loss
     fi
 }
 
-hold_namespace lan
+neighbour_links() { # the commands that connect new neighbours to the switch
+    for name in $names; do
+        echo "link add $name mtu $mtu type veth peer name eth0 mtu $mtu netns $run/$name"
+        echo "link set $name master lan up"
+    done
+}
+
+names='' count=1
+while [ "$count" -le "$neighbours" ]; do
+    names="$names neighbour${count#1}"
+    count=$((count + 1))
+done
+for name in lan $names; do
+    hold_namespace "$name"
+done
+
+uplink=uplink$number
+# The link address (RFC 7042, documentation) depends on the number only: the other machines on the LAN still know it when the host
+# is started again.
+link="link add $uplink mtu $mtu type veth peer name eth0 address 00:00:5e:00:53:0$number mtu $mtu netns $net
+link set $uplink master lan up"
 if [ "$joined" = - ]; then
-    nsenter --net="$run/lan" ip -batch - <<BATCH
-link set lo up
-link add lan type bridge
-address add 192.0.2.1/24 dev lan
-link set lan up
-route add default dev lo
-BATCH
     # Frames between ports of the switch do not pass the router's rules.
     # shellcheck disable=SC2016  # the inner shell expands $file
-    nsenter --net="$run/lan" sh -c '
+    nsenter --net="$run/lan" sh -euc '
+        ip -batch -
         for file in /proc/sys/net/bridge/bridge-nf-call-ip*tables; do
             [ ! -e "$file" ] || echo 0 > "$file"
         done
         echo 1 > /proc/sys/net/ipv4/ip_forward
         echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
         iptables -w 5 -A FORWARD -j REJECT --reject-with icmp-admin-prohibited || true
-        ip -6 address add 2001:db8::1/64 dev lan nodad 2>/dev/null || true'
+        ip -6 address add 2001:db8::1/64 dev lan nodad 2>/dev/null || true' <<BATCH
+link set lo up
+link add lan type bridge
+address add 192.0.2.1/24 dev lan
+link set lan up
+route add default dev lo
+$link
+$(neighbour_links)
+BATCH
+else
+    # A host that is started again: the kernel removes the link to its former namespace only some time after that has ended.
+    nsenter --net="$run/lan" ip link delete "$uplink" 2>/dev/null || :
+    echo "$link" | nsenter --net="$run/lan" ip -batch -
 fi
 
-uplink=uplink$number
-# The link address (RFC 7042, documentation) depends on the number only: the other machines on the LAN still know it when the host
-# is started again.
-# A host that is started again: the kernel removes the link to its former namespace only some time after that has ended.
-[ "$joined" = - ] || nsenter --net="$run/lan" ip link delete "$uplink" 2>/dev/null || :
-nsenter --net="$run/lan" ip -batch - <<BATCH
-link add $uplink mtu $mtu type veth peer name eth0 address 00:00:5e:00:53:0$number mtu $mtu netns $net
-link set $uplink master lan up
-BATCH
 shape "$uplink"
 nsenter --net="$net" ip -batch - <<BATCH
 link set lo up
@@ -76,28 +93,21 @@ nsenter --net="$net" ip -6 -batch - <<BATCH || true
 address add $ipv6/64 dev eth0 nodad
 BATCH
 
-count=1
-while [ "$count" -le "$neighbours" ]; do
-    neighbour=neighbour${count#1}
-    hold_namespace "$neighbour"
-    if [ "$joined" = - ]; then
-        nsenter --net="$run/lan" ip -batch - <<BATCH
-link add $neighbour mtu $mtu type veth peer name eth0 mtu $mtu netns $run/$neighbour
-link set $neighbour master lan up
-BATCH
-        shape "$neighbour"
-        nsenter --net="$run/$neighbour" ip -batch - <<BATCH
+[ "$joined" = - ] || names=
+count=10
+for name in $names; do
+    shape "$name"
+    nsenter --net="$run/$name" ip -batch - <<BATCH
 link set lo up
-address add 192.0.2.$((count + 9))/24 dev eth0
+address add 192.0.2.$count/24 dev eth0
 link set eth0 up
 route add default via 192.0.2.1 dev eth0
 route add 172.16.0.0/12 via $ipv4 dev eth0
 route add 192.168.0.0/16 via $ipv4 dev eth0
 BATCH
-        nsenter --net="$run/$neighbour" ip -6 -batch - <<BATCH || true
-address add 2001:db8::$((count + 9))/64 dev eth0 nodad
+    nsenter --net="$run/$name" ip -6 -batch - <<BATCH || true
+address add 2001:db8::$count/64 dev eth0 nodad
 route add fd00::/8 via $ipv6 dev eth0
 BATCH
-    fi
     count=$((count + 1))
 done

@@ -150,8 +150,9 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     # and a change of user clears it.
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: host.name, "TIE": " ".join(tie[1:-1])}
     if host.limits is not None:
-        # Programs in Go would use a thread for each core of the machine, but the host may use fewer.
-        environment["GOMAXPROCS"] = str(math.ceil(host.limits.cpus))
+        # The engine's programs are written in Go. They would use a thread for each core of the machine, but the host
+        # may use fewer; and at their start they would collect garbage again and again in a heap of a few megabytes.
+        environment |= {"GOMAXPROCS": str(math.ceil(host.limits.cpus)), "GOGC": "400"}
     return os.posix_spawn(
         command[0],
         command,
