@@ -78,8 +78,8 @@ class Participant(models.Model):
 
     ``resume_digest`` is the digest of the link that moves the participant to another device. Using the link replaces
     the token and makes the link invalid. ``results_digest`` is the digest of the link to the participant's own results,
-    which can be used repeatedly. ``group`` is the number of the group, a participant or a team; groups are counted from
-    1 within the session. ``admitted_at`` is 0 while the participant waits for admission.
+    which can be used repeatedly. ``group`` is the number of the participant's group, counted from 1 within the session.
+    A group is a single participant or a team. ``admitted_at`` is 0 while the participant waits for admission.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)

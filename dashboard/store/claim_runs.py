@@ -110,8 +110,8 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The ids of the private hosts on this machine with a queued run of a training session that no process drives
-    yet."""
+    """The ids of the private hosts of training sessions on this machine that have a queued run. Runs that a process
+    drives already do not count."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))
 

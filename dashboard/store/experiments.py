@@ -123,9 +123,9 @@ def create_experiment(
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """Stores the wanted state of an experiment; if ``again`` is true, for a new round. Returns False if it does not
-    exist or is being removed. Raises NoSpaceError or MachineClosedError if no new round can start. If an experiment on
-    a revoked machine is to be removed, deletes its row, because no lab would."""
+    """Stores the wanted state of an experiment. If ``again`` is true, the arms are launched again. Returns False if it
+    does not exist or is being removed. Raises NoSpaceError or MachineClosedError if nothing can be launched. If an
+    experiment on a revoked machine is to be removed, deletes its row, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():

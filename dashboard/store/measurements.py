@@ -38,7 +38,7 @@ Missing = tuple[tuple[Path, Probe, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """The path and the delay of the responder of a series, as stored in its row as JSON."""
+    """What ``MeasurementSeries.described`` stores as JSON: the path, and the delay of each answer of our responder."""
 
     path: Path
     busy_wait_ns: int = 0
@@ -56,7 +56,8 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Queues a measurement on the experiment's host and returns its id. A twin replaces the experiment ``source``."""
+    """Queues a measurement on the experiment's host and returns its id. If ``twin`` is true, ``experiment`` was
+    launched only to be measured, in place of the experiment ``source`` if that is given."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -76,7 +77,8 @@ def create_run(
 def begin_run(
     run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
 ) -> None:
-    """Marks the run as started by this process. Stores its series, the ``missing`` paths, and the environment."""
+    """Marks the run as started by this process. Stores its series, the environment, and the ``missing`` paths, which
+    are not measured. ``modes``: the mode of each column, by key."""
     with transaction.atomic():
         row = MeasurementRun.objects.get(pk=run)
         row.state = RUNNING
@@ -102,7 +104,8 @@ def begin_run(
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A waiting measurement. ``experiment`` is empty if it was removed, ``source`` unless a twin replaces it."""
+    """A waiting measurement. ``experiment`` is the id of the experiment to measure, empty if it was removed. If that is
+    a twin, ``source`` is the id of the experiment that it replaces, which may be empty."""
 
     id: str
     experiment: str
@@ -283,15 +286,12 @@ def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
 
 
 def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
-    """Blocks with row ids above ``after``, without histograms, for a chart; and the newest row id, else ``after``."""
+    """The blocks with row ids above ``after``, without histograms, for a chart. Also returns the newest row id, which
+    is ``after`` if there are no such blocks."""
     names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
     rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
-    newest = max((row["pk"] for row in rows), default=after)
-    shown = [
-        {"series": row["series__key"], **{name: row[name] for name in names if name not in {"pk", "series__key"}}}
-        for row in rows
-    ]
-    return tuple(shown), newest
+    newest = max((row.pop("pk") for row in rows), default=after)
+    return tuple({"series": row.pop("series__key"), **row} for row in rows), newest
 
 
 def measured_s(run: str) -> float:

@@ -137,9 +137,9 @@ class PartError(Exception):
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """Stores the wanted state of an experiment and all its parts, like ``experiments.set_wanted``. A new round starts
-    on every machine that allows it. Raises MachineClosedError if no machine does, and PartError if a part alone is to
-    be removed."""
+    """Stores the wanted state of an experiment and all its parts, like ``experiments.set_wanted``. If ``again`` is
+    true, the arms are launched again on every machine that accepts new work. Raises MachineClosedError if no machine
+    does, and PartError if a part alone is to be removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
@@ -187,8 +187,8 @@ def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
 
 
 def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts of each experiment, like ``phases_of``, if all parts are to be stopped or removed; other
-    experiments are omitted. The phases are needed because the journals lack the stop until each lab has performed
+    """The phases of the parts, like ``phases_of``, for experiments whose parts are all to be stopped or removed. Other
+    experiments are omitted. Pages show these phases, because a journal contains a stop only after its lab has performed
     it."""
     phases, running = _read_phases(experiments)
     return {key: found for key, found in phases.items() if key not in running}

@@ -55,7 +55,8 @@ class DatabaseClock:
     def synchronize(self) -> None:
         """Reads the database's clock and takes the result as the time in the middle of the query. A query that is
         slower than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If the second query is slow,
-        too, the offset is changed only as far as it contradicts the times at which that query began and ended."""
+        too, the known time is kept, and changed only if the result shows that it is wrong: the database's clock was
+        read after that query began and before it ended."""
         for _ in range(2):
             began = time.monotonic()
             now = self._read()

@@ -193,9 +193,9 @@ def _statements() -> list[str]:
 
 
 def _is_prepared(digest: str) -> bool:
-    """Whether the database has the permissions of this version. ``digest`` is that of the statements; ``prepare``
-    stores it as a comment. The comment alone is no proof: a restored database has it without the permissions, and one
-    that was migrated back and forth lacks policies."""
+    """Whether the database has the permissions of this version. ``digest`` is the digest of ``_statements``, which
+    ``prepare`` stores in a comment. The comment alone is no proof: a restored database contains it without the
+    permissions, and a database that was migrated back and forth contains it without some policies."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT obj_description(to_regprocedure('netmodes_is_here(text)'), 'pg_proc') = %s"

@@ -22,10 +22,13 @@ KINDS = (MEASUREMENTS, *DELETERS)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The result of ``prune``, in the schema ``prune/1``: what was deleted or, with ``dry_run``, would be. ``before``
-    is the time limit. ``experiments`` counts those that were launched only for the deleted ``runs``; ``others`` counts
-    data other than measurements. ``freed_bytes`` is the number of bytes by which the database file shrank; None if it
-    did not, with the reason in ``room`` if that was requested."""
+    """The result of ``prune``, in the schema ``prune/1``. If ``dry_run`` is true, it counts what would be deleted.
+
+    Data from before the time ``before`` was deleted. ``runs`` and ``blocks`` are the numbers of measurements and of
+    their blocks, ``experiments`` the number of experiments that were launched only for these measurements. ``others``
+    counts all other data. ``freed_bytes`` is the number of bytes by which the database file shrank; None if it did not.
+    If shrinking it failed, ``room`` is the reason.
+    """
 
     before: str
     dry_run: bool

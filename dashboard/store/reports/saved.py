@@ -248,7 +248,7 @@ def delete(report: str) -> None:
 
 @audited
 def undelete(report: str) -> None:
-    """Restores a deleted report; ReportNotFoundError if it is not deleted, or was purged."""
+    """Restores a deleted report. Raises ReportNotFoundError if it is not deleted, or was purged."""
     _update(report, deleted=True, deleted_at=None)
 
 

@@ -78,7 +78,8 @@ def mark_used(group: str) -> None:
 @contextmanager
 def _locked_host(group: str) -> Iterator[str]:
     """Context manager: a transaction that locks the row of the group's host, because all members may start runs at
-    once. Yields the id of the host. Raises NoHostError if it is not ready, and MachineClosedError."""
+    once. Yields the id of the host. Raises NoHostError if it is not ready, and MachineClosedError if its machine is
+    revoked."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
         row = _ready(group)

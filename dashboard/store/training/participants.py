@@ -216,8 +216,9 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 
 
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
-    """Records an event for each participant in ``came`` who has come back, and in ``left`` who has gone away; ``left``
-    contains the time of that. Only a change is recorded: a participant who was not away cannot come back."""
+    """Records that the participants in ``came`` are back, and that those in ``left`` are away. ``left`` contains the
+    time at which each one left. Only changes are recorded: a participant who was not away cannot come back. Nothing is
+    recorded for participants who have not started the workshop, or who have ``MAX_PRESENCE_EVENTS`` events."""
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

@@ -103,8 +103,8 @@ def report_of(row: TrainingSession, workshop: Workshop, now: float) -> SessionRe
 
 
 def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExperiment]:
-    """The experiments that were shown to all participants, by id. If ``included`` is true, each has a recording for the
-    replay, as far as the limits allow; otherwise, and beyond the limits, it has a reason instead."""
+    """The experiments that were shown to all participants, by id. If ``included`` is true, they contain recordings for
+    the replay. An experiment without a recording contains the reason instead, for example that it is too long."""
     mirrored = dict.fromkeys(event.detail for event in facts.events if event.kind == "mirror" and event.detail)
     mirrors: dict[str, MirroredExperiment] = {}
     free_bytes = MAX_TRACKS_BYTES
