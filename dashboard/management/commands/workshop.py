@@ -39,7 +39,7 @@ class Command(NetmodesCommand):
             action.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Runs one action."""
+        """Validates a workshop or lists all. Exits with 1 if the validated workshop has problems."""
         if options["action"] == "validate":
             self._validate(options["path"], json=options["json"])
         else:

@@ -21,8 +21,8 @@ STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds 
 
 
 def is_printed(record: logging.LogRecord) -> bool:
-    """Whether a message of uvicorn is printed; a logging filter. Tracebacks of requests that were cancelled because the
-    server stops are not printed. Replaces uvicorn's message with their number by a sentence."""
+    """Whether a message of uvicorn is printed; a logging filter. When the server stops, uvicorn cancels the remaining
+    requests. Their tracebacks are not printed. Uvicorn's message that states their number is reworded."""
     if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
     if str(record.msg).startswith("Cancel %s running task"):
@@ -70,7 +70,7 @@ class PageServer(uvicorn.Server):
             self._say(STOPPING)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts uvicorn, then limits garbage and calls ``on_started``."""
+        """Starts uvicorn and calls ``limit_garbage``. If pages are served now, calls ``on_started``."""
         await super().startup(sockets)
         limit_garbage()
         if self.started and not self.should_exit:
