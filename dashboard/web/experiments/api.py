@@ -167,8 +167,8 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
     summary="Launch an experiment",
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
-    """Returns before the experiment runs. Follow the launch at ``/api/experiments/ID`` or over the websocket. An arm
-    runs on its ``machine``, ``modes`` run on ``machines``; the default is the installation's machine."""
+    """Starts the launch and returns at once. Follow it at ``/api/experiments/ID`` or over the websocket. An arm runs
+    on its ``machine``, ``modes`` run on ``machines``; the default is the installation's own machine."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()

@@ -168,10 +168,10 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """Returns the ports to publish, from the user's input ``text``.
+        """Returns the ports to publish, as text in the format of the field. ``text`` is the user's input.
 
-        If the user has entered “none”, it is no port. If the input is empty, it is the container's ``port`` at the
-        machine's free port.
+        The result is empty if the user has entered “none”. If the input is empty, it publishes the container's ``port``
+        at the machine's free port.
         """
         if text.lower() == PUBLISH_NOTHING:
             return ""

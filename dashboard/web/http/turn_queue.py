@@ -72,7 +72,7 @@ class Address(Group):
         self._passing_since = 0.0
 
     def begin_waiting(self) -> None:
-        """Starts waiting requests after the first iteration of the event loop in which no new request has arrived.
+        """Begins the turns of waiting requests after the first iteration of the event loop without a new request.
 
         Threads that compute would otherwise delay the loop while it accepts connections. The delay is at most
         ``MAX_ARRIVALS_S``.
@@ -91,7 +91,7 @@ class Address(Group):
             self._begin()
 
     def _begin(self) -> None:
-        """Starts waiting requests as long as the limits permit it. Takes the session cookies in rotation."""
+        """Begins the turns of waiting requests while the limits permit it. Takes the session cookies in rotation."""
         while self.has_place:
             ready = (key for key, group in self.by_cookie.items() if group.waiting and group.has_place)
             if (cookie := next(ready, None)) is None:

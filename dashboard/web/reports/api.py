@@ -293,7 +293,7 @@ def revoke(request: HttpRequest, identity: str, number: int) -> Any:
     summary="Archive, unarchive, delete, undelete or purge a report",
 )
 def change(request: HttpRequest, identity: str, action: str) -> Any:
-    """Performs the action. A deleted report can be restored for 30 days; ``purge`` removes it permanently."""
+    """Performs ``action``. A deleted report can be restored for 30 days; ``purge`` removes it permanently."""
     if action not in ACTIONS:
         return Status(400, {"detail": f"There is no action “{action[:40]}”. Choose from {', '.join(ACTIONS)}."})
     ACTIONS[action](identity)

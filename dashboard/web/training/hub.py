@@ -163,8 +163,8 @@ class SessionHub(FeedHub[SessionFeed]):
         self.disconnect_here(session, participant)
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
-        """Closes the linked connections of a participant in this process, and those of their connections to the session
-        that were opened before ``before`` (loop time)."""
+        """Closes connections of a participant in this process: all that are linked, and those to the session that were
+        opened before ``before`` (loop time)."""
 
         def disconnect() -> None:
             self.linked.disconnect(participant)

@@ -46,8 +46,8 @@ class WorkshopPlace:
     ``home`` is the URL of the overview, ``front`` the prefix of the steps' URLs, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
     only watches. ``until`` and ``free`` are as in ``StepRunner``. ``closed`` is the reason why the person cannot work
-    on steps now. ``owner`` is the user who owns everything that a step launches. ``records`` returns the records in the
-    progress.
+    on steps now. ``owner`` is the user who owns everything that a step launches. ``records`` returns the step records
+    of a ``Progress``; in a session without hosts, every revealed step counts as done.
     """
 
     person: str
@@ -214,8 +214,8 @@ async def refuse_locked(
 
 @dataclass(frozen=True, slots=True)
 class StepForm:
-    """A submitted form of a step. ``number`` is the index of the selected answer, command or hint. ``pressed`` is False
-    for an automatic check by the page's script."""
+    """A submitted form of a step. ``number`` is the index of the selected answer, command or hint. ``pressed`` is true
+    for a check that the user requested, and false for an automatic one."""
 
     action: StepAction
     number: int = 0

@@ -87,7 +87,8 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
     async def receive(self) -> Any:
         """Returns the next message of the browser to the application.
 
-        Uvicorn resumes reading here. This method stops reading again if the browser does not read.
+        Uvicorn then resumes reading from the browser. This method stops that again if the browser does not read what is
+        sent to it.
         """
         message = await super().receive()
         if not self.writable.is_set() and not self.transport.is_closing():

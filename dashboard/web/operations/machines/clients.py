@@ -113,9 +113,10 @@ def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
 async def view_clients(
     names: Sequence[str], problems: dict[str, str], arms: Mapping[str, OverlayArm]
 ) -> tuple[MachineClient, ...]:
-    """Reads the current interfaces and routes of machines. ``problems`` states why some of them cannot be clients.
+    """Returns machines as clients, with their current interfaces and routes, which it reads from their labs.
 
-    ``arms``: an arm of the same experiment on each machine, by its name.
+    ``problems`` states why some of the machines cannot be clients, ``arms`` contains an arm of the experiment on each
+    machine; both are by name of the machine.
     """
     usable = [name for name in names if not problems.get(name)]
     shown = await asyncio.gather(*(_view(name, arms.get(name)) for name in usable[:MAX_CLIENTS]))

@@ -32,8 +32,8 @@ PASS_S = 5.0
 class NatsAccess:
     """Answers authorization requests of NATS servers, in the server's event loop.
 
-    ``refuse`` is called with the names of all revoked machines. ``has_key`` returns whether a machine has a key;
-    ``list_revoked`` returns the revoked machines.
+    ``refuse`` is called with the names of all revoked machines. ``has_key`` returns whether a key is the valid key of
+    a machine; ``list_revoked`` returns the names of the revoked machines.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class NatsAccess:
             await asyncio.sleep(PASS_S)
 
     async def end_revoked(self) -> None:
-        """Stops calls to revoked machines, and asks the NATS servers for their connections.
+        """Stops calls to revoked machines, and requests a list of all connections from each NATS server.
 
-        ``_kick`` receives these lists and closes the connections of revoked machines.
+        ``_kick`` receives the lists and closes the connections of revoked machines.
         """
         try:
             self._revoked = await to_db_thread(self._list_revoked)

@@ -124,6 +124,7 @@ def list_lines() -> tuple[MachineLine, ...]:
 
 
 def stamp_of(lines: tuple[MachineLine, ...]) -> str:
-    """Returns a hash of everything in the lines except the times of heartbeats. The page changes if it changes."""
+    """Returns a hash of everything in the lines except the times of heartbeats. If it changes, open pages show the new
+    lines."""
     shown = [(line.state, line.problem, line.is_connected, replace(line.record, seen_at=0.0)) for line in lines]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

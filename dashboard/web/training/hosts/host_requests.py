@@ -115,11 +115,11 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
 
 async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
     """Assigns machines to the private hosts that wait for one, if a machine has capacity now. ``offers`` are the
-    machines if they have just been read; they are read again if this call waits for another one.
+    machines if they have just been read. If this call has to wait for an earlier one, they are read again.
 
-    This process runs it once at a time. If all groups of a session request hosts at the same time, the first call
-    places all that wait by then. The other calls must not wait for its lock in the database: each would occupy a thread
-    and a connection, and would fail after some seconds.
+    In each process, one call runs at a time. If all groups of a session request hosts at the same time, the first call
+    places all hosts that wait by then. The other calls must not wait for its lock in the database: each would occupy a
+    thread and a connection, and would fail after some seconds.
     """
     labs = service.labs
     if labs is None:
