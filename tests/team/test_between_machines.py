@@ -137,13 +137,20 @@ def test_an_experiment_on_a_machine_that_has_joined_is_measured_to_its_end(machi
         ).fetchall()
     assert rows == [("lab2", True)]
     until(lambda: not clients_of(machines.lab2.lab.pid), HEALED_S)
-    until(lambda: measured["run"]["id"] in machines.webs[1].ask("GET", f"/experiments/{identity}/").data.decode(), 10)
+    until(lambda: measured["run"]["id"] in machines.webs[1].ask("GET", f"/experiments/{identity}/").data.decode())
 
 
 def test_requests_from_another_machine_show_status_time_and_the_client(machines: Machines) -> None:
     identity = machines.launch("@lab2", "host", "bridge")
-    found = {(one["server"], one["path"]): one for one in machines.attempts(identity)}
-    host, published = found["host", "from-machine-address"], found["bridge", "from-machine-published"]
+    keys = (("host", "from-machine-address"), ("bridge", "from-machine-published"))
+
+    def answered() -> dict[tuple[str, str], dict[str, Any]] | None:
+        """The attempts by server and path; None until the programs serve."""
+        by_key = {(one["server"], one["path"]): one for one in machines.attempts(identity)}
+        return by_key if all(by_key[key]["status"] for key in keys) else None
+
+    found = until(answered, HEALED_S)
+    host, published = (found[key] for key in keys)
     for attempt, url in ((host, f"http://{LAB2_ADDRESS}:80/"), (published, f"http://{LAB2_ADDRESS}:8080/")):
         assert (attempt["origin"], attempt["url"], attempt["status"]) == ("@server", url, 200), attempt
         assert 0 < attempt["time_us"] < 3_000_000
@@ -187,7 +194,7 @@ def test_a_cancelled_run_leaves_no_client_on_either_machine(machines: Machines) 
     assert machines.webs[1].ask("POST", f"/measurements/{run}/cancel/").status == 302
     assert machines.ended(run)["run"]["state"] == "cancelled"
     for lab in (machines.lab2.lab.pid, machines.deployment.lab.pid):
-        until(lambda lab=lab: not clients_of(lab), 10)  # type: ignore[misc]
+        until(lambda lab=lab: not clients_of(lab))  # type: ignore[misc]
 
 
 @pytest.mark.slow
@@ -199,7 +206,7 @@ def test_a_client_that_is_lost_is_reported_and_the_other_paths_are_measured(mach
     assert clients
     machines.lab2.lab.kill()
     try:
-        until(lambda: not any(psutil.pid_exists(pid) for pid in clients), 10)
+        until(lambda: not any(psutil.pid_exists(pid) for pid in clients))
         measured = machines.ended(run)
         assert measured["run"]["state"] == "finished", measured["run"]
         (lost,) = series_of(measured, "from-machine-address@lab2")
@@ -213,7 +220,7 @@ def test_a_client_that_is_lost_is_reported_and_the_other_paths_are_measured(mach
     finally:
         machines.lab2.lab.start()
         until(lambda: all("connected" in row(web, "lab2") for web in machines.webs), HEALED_S)
-    until(lambda: not clients_of(machines.deployment.lab.pid), 10)
+    until(lambda: not clients_of(machines.deployment.lab.pid))
 
 
 def test_a_drained_machine_sends_no_requests_and_cannot_be_chosen(machines: Machines) -> None:

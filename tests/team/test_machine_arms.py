@@ -72,7 +72,7 @@ def test_one_experiment_runs_on_two_machines(
     assert rows["identity/netns/"]["relation"] == "differs"
     assert len({rows["identity/netns/"]["cells"][key] for key in ("machine", "machine@2")}) == 2
 
-    assert answering(first, identity) == arms
+    until(lambda: answering(first, identity) == arms, HEALED_S)
     parts = parts_of(deployment, identity)
     with psycopg.connect(lab2.received["database"]) as database:
         seen = {found for (found,) in database.execute("SELECT id FROM dashboard_experiment").fetchall()}

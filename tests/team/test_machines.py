@@ -36,7 +36,7 @@ def test_a_machine_is_seen_with_its_facts(lab2: Machine, webs: list[Server]) -> 
         assert "rack=7" in shown
         assert os.uname().release in shown
         assert re.search(r"\d s ago", shown)
-    within(15.0, lambda: "Engine" in row(webs[0], "lab2"))
+    within(SEEN_S, lambda: "Engine" in row(webs[0], "lab2"))
     doctor = webs[1].ask("GET", "/doctor/?machine=lab2").data.decode()
     assert "26.1" in doctor
     assert "engine and kernel of lab2" in doctor

@@ -75,10 +75,10 @@ async def answers(pid: int, path: RequestPath) -> bool:
     """Whether a path answers; a new IPv6 address is not usable at once (duplicate address detection)."""
 
     async def requested() -> bool:
-        return await asyncio.to_thread(curl, pid, path.address, path.port) == "200"
+        return await asyncio.to_thread(curl, pid, path.address, path.port, 5.0) == "200"
 
     try:
-        return bool(await eventually(requested, 8))
+        return bool(await eventually(requested))
     except AssertionError:
         return False
 

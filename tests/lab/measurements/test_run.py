@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Block, Measurement, Options, Probe, Stop
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.machines.client_line import ClientLines
 from dashboard.lab.measurements.run import EXPIRED, measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
@@ -50,6 +51,12 @@ async def arms_with_a_free_port(lab_harness: LabHarness) -> str:
     return await lab_harness.running(arms=arms)
 
 
+def serves(driver: ExperimentDriver) -> bool:
+    """Whether the programs of host and bridge listen."""
+    states = driver.view.states
+    return all(any(one.port == 80 for one in states[key].listeners) for key in ("host", "bridge"))
+
+
 @pytest.mark.usefixtures("usual_paths")
 async def test_each_path_of_host_and_bridge_is_measured_and_named(lab_harness: LabHarness) -> None:
     experiment = await arms_with_a_free_port(lab_harness)
@@ -81,11 +88,15 @@ async def test_http_asks_the_programs_own_server(lab_harness: LabHarness) -> Non
     experiment = await lab_harness.running("host", "bridge", publish="18300:80")
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    await eventually(lambda: any(one.port == 80 for one in run.view.states["bridge"].listeners), 20)
-    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=2.5, rate=500.0))
-    await measure_paths(lab_harness.context, run, asked)
-    measured = {one.key for one in (await result(lab_harness, asked.id)).series if one.n > 0}
-    assert {"host/loopback", "bridge/bridge-address", "bridge/published-proxy"} <= measured
+    await eventually(lambda: serves(run))
+    keys = {"host/loopback", "bridge/bridge-address", "bridge/published-proxy"}
+    for seconds in (2.5, 12.0):
+        asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=seconds, rate=500.0))
+        await measure_paths(lab_harness.context, run, asked)
+        measured = {one.key for one in (await result(lab_harness, asked.id)).series if one.n > 0}
+        if keys <= measured:
+            break  # as above
+    assert keys <= measured
     await lab_harness.stop(experiment)
 
 
@@ -95,7 +106,8 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     experiment = await lab_harness.running("host", "bridge")
     run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=5.0, rate=500.0, timeout_s=0.2))
+    await eventually(lambda: serves(run))
+    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=60.0, rate=500.0, timeout_s=0.2))
     work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
     async def begun() -> bool:
@@ -105,10 +117,15 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     container = next(one.container for one in run.view.columns if one.key == "bridge")
     assert container is not None
     await lab_harness.context.engine.remove_container(container.id)
-    await work
-    by_key = {one.key: one for one in (await result(lab_harness, asked.id)).series}
-    assert by_key["bridge/bridge-address"].errors
-    assert by_key["host/loopback"].n > by_key["bridge/bridge-address"].n
+
+    async def the_rest_goes_on() -> bool:
+        by_key = {one.key: one for one in (await result(lab_harness, asked.id)).series}
+        ended, other = by_key["bridge/bridge-address"], by_key["host/loopback"]
+        return bool(ended.errors) and other.n > ended.n
+
+    await eventually(the_rest_goes_on)
+    assert await lab_harness.database.run(measurement_store.want_cancelled, asked.id)
+    await asyncio.wait_for(work, 20)
     await lab_harness.stop(experiment)
 
 

@@ -38,7 +38,7 @@ async def test_a_run_with_a_twin_launches_measures_and_ends_it(lab_harness: LabH
     twin = await lab_harness.database.run(
         experiment_store.create_experiment, responder_experiment(make_spec("host", "bridge"))
     )
-    options = Options(seconds=1.5)
+    options = Options(seconds=3.0)
     run = await lab_harness.database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
     lab_harness.lab.wake()
     assert (await ends(lab_harness, run))[0] == measurement_store.FINISHED

@@ -119,7 +119,7 @@ async def test_a_terminal_works_from_the_first_input_to_the_end_of_its_host(
         "docker run -d --name web --network host nginx >/dev/null && docker ps --format '{{.Names}}-'$((6*7))\r"
     )
     await window.sees(r"\nweb-42\r\n")
-    await window.type("netstat -tulpn | grep :80\r")
+    await window.type("until netstat -tulpn | grep :80; do :; done\r")
     named = await window.sees(r"0\.0\.0\.0:80 .*LISTEN +(\d+)/(\S+)")
     assert "nginx" in named[2]
     await window.type("ss -Hltnp 'sport = :80'; sudo netstat -tlpn | tail -1; curl -s http://localhost/ | head -n 3\r")
@@ -157,7 +157,7 @@ async def test_a_terminal_works_from_the_first_input_to_the_end_of_its_host(
         state = await harness.hosts.state_of(harness.group(1))
         return state.stage is HostStage.READY and state.host != states[0].host
 
-    await eventually(is_another, 30)
+    await eventually(is_another, 60)
     await open_terminals.start(hers.participant)
     await window.type("docker ps -aq | wc -l\r")
     await window.sees(r"\n0\r\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.host_plan import HostStage
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.experiments import actions
+from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import training_calls
 from dashboard.lab.remote.experiment_calls import launch_options
 from dashboard.models import Experiment
@@ -51,13 +53,18 @@ async def served(harness: HostsHarness, number: int) -> str:
     return experiment
 
 
+async def host_answers(lab: Lab, experiment: str) -> bool:
+    """Whether the arm in host mode answers at the machine's loopback."""
+    attempts = await actions.try_paths(lab, experiment)
+    return [one.status for one in attempts if one.path == "loopback" and one.origin == "machine"] == [200]
+
+
 async def test_two_groups_use_port_80_at_once_and_each_sees_only_its_own_runs(harness: HostsHarness) -> None:
     states = await asyncio.gather(harness.ready(1), harness.ready(2))
     mine, theirs = await asyncio.gather(served(harness, 1), served(harness, 2))
     labs = [await harness.labs.lab_of(state.host) for state in states]
     for lab, experiment, other in ((labs[0], mine, theirs), (labs[1], theirs, mine)):
-        attempts = await actions.try_paths(lab, experiment)
-        assert [one.status for one in attempts if one.path == "loopback" and one.origin == "machine"] == [200]
+        await eventually(partial(host_answers, lab, experiment))
         there = await training_calls.containers(lab)
         assert {one.experiment for one in there if one.running} == {experiment}
         assert {one.mode for one in there} == {"host", "bridge"}
@@ -93,7 +100,7 @@ def stopped_with_host(group: str, identity: str) -> None:
 async def measures_and_checks(harness: HostsHarness, experiment: str) -> None:
     """Measures the group's paths and runs a claim on its host."""
     database, group = harness.context.database, harness.group(1)
-    options = Options(seconds=1.5, rate=500.0)
+    options = Options(seconds=3.0, rate=500.0)
     run = await database.run(group_runs.measure, experiment, group, (Probe.TCP_RR,), options, None)
     claims = await database.run(group_runs.run_claims, ["host-shares-netns"], group, None)
     harness.labs.wake()

@@ -181,7 +181,7 @@ def test_a_command_ends_with_one_sentence_and_leaves_nothing(
     record_property("seconds", round(seconds, 2))
     assert was_running, started.printed()
     assert seconds <= allowed_s()
-    until(lambda: not started.processes(), 5.0) if started.processes() else None
+    until(lambda: not started.processes())
     assert not (left := started.remains()), left
     text = started.printed()
     assert "Traceback" not in text, text

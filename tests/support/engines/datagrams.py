@@ -39,7 +39,7 @@ def echoes(servers: Iterable[Namespace], port: int) -> Iterator[None]:
             opened.close()
 
 
-def answering(client: Namespace, asked: Iterable[Endpoint], within_s: float = 1.0) -> set[Endpoint]:
+def answering(client: Namespace, asked: Iterable[Endpoint], within_s: float = 3.0) -> set[Endpoint]:
     """The endpoints that send a datagram back; a connected socket takes answers from its own endpoint only."""
     sockets: dict[socket.socket, Endpoint] = {}
     for address, port in set(asked):
