@@ -140,8 +140,8 @@ def _pasta(engine: EngineTraits) -> Availability:
 
 
 def _rootless_program(name: str, package: str, engine: EngineTraits) -> Availability:
-    """Returns whether a mode is available in which the program ``name`` connects the containers of an ordinary user to
-    the machine's network. ``package`` is the Debian package of the program."""
+    """Returns the availability of a mode for which a rootless Podman needs the program ``name``. ``package`` is the
+    Debian package of the program."""
     if not engine.rootless:
         return Unavailable(f"{name} connects the containers of an ordinary user: use a rootless Podman.")
     if name not in engine.programs:

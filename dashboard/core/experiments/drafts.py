@@ -45,8 +45,8 @@ def default_title(image: str, port: int) -> str:
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH`` into the mode and the text after the colon: None if it is
-    missing, but 1 for ``container``. Raises ValueError with a message for the user."""
+    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH``. Returns the mode and the text after the colon. If the text
+    is missing, returns 1 for ``container`` and None for other modes. Raises ValueError with a message for the user."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)
@@ -188,7 +188,7 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
 
 def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
-    """Returns a key that is not in ``taken``: ``bridge``, ``bridge-lab2`` on the machine ``lab2``, or ``bridge-2``."""
+    """Returns a key that is not in ``taken``: ``bridge``, else ``bridge-lab2`` on machine ``lab2``, or ``bridge-2``."""
     stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
     key, number = stem, 1
     while key in taken:

@@ -28,7 +28,8 @@ OTHER_COLUMNS = (
 
 def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec], whole: str | None = None) -> str:
     """Returns the ``docker run`` line of an arm. It contains ``--name`` only if another arm or a network needs the
-    name. ``arms`` are all arms of the experiment; ``whole`` is as for ``initial_columns``."""
+    name. ``arms`` are all arms of the experiment. If ``experiment`` is a part of an experiment on several machines,
+    ``whole`` is the id of that experiment, otherwise None."""
     shared = any(other.target == arm.key for other in arms)
     return run_line(
         arm,
@@ -54,9 +55,9 @@ def initial_columns(
     """Returns the columns of an experiment in their order: the machine, a waiting column for each arm, then the
     rootless Podman's bridges, the neighbour and the other host on the LAN, if they exist.
 
-    ``facts`` is what the machine's engine reports about itself. ``whole`` is the id of the experiment on several
-    machines of which ``experiment`` is a part, otherwise None. Earlier versions allowed an arm to have the key of a
-    later column: the arm then replaces that column.
+    ``facts`` is what the machine's engine reports about itself. If ``experiment`` is a part of an experiment on several
+    machines, ``whole`` is the id of that experiment, otherwise None. In experiments of earlier versions, an arm may
+    have the key of the bridges or of the neighbour: then that column is left out.
     """
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)

@@ -37,11 +37,11 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The result of one request over a path. ``path`` is the kind of the path, ``origin`` the key of the client's
-    column, ``server`` that of the server's column, and ``key`` that of the request
-    (``core.paths.requests.request_key``). ``client_seen`` is the client's address as the server's socket sees it.
-    ``unavailable`` is the reason why the path does not exist. A multicast datagram has no status: ``reason`` states
-    that it was received. If none was expected, ``unavailable`` gives the reason."""
+    """The result of one request over a path. ``path`` is the kind of the path. ``origin`` and ``server`` are the keys
+    of the client's and the server's columns. ``key`` is the key of the request (``core.paths.requests.request_key``).
+    ``client_seen`` is the client's address as the server's socket sees it. ``unavailable`` is the reason why the path
+    does not exist. A multicast datagram has no status. If it was received, ``reason`` states that. If it could not
+    reach the column, ``unavailable`` is the reason."""
 
     path: str
     title: str

@@ -137,8 +137,8 @@ def run_arguments(
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_name: str | None = None,
 ) -> tuple[str, ...]:
-    """Returns the arguments that follow ``docker run --rm -d`` or ``docker create``: options, image and command. The
-    parameters are as for ``run_line``."""
+    """Returns the arguments that follow ``docker run --rm -d`` or ``docker create``: options, image and command. See
+    ``run_line`` for the parameters."""
     mode = network_mode(arm, network, target_name)
     words: list[str] = []
     if name:
@@ -171,13 +171,13 @@ def run_line(
     attached: Mapping[str, NetworkAttachment] | None = None,
     target_name: str | None = None,
 ) -> str:
-    """Returns the ``docker run`` line of an arm, quoted for a POSIX shell, or ``podman run`` in a mode that only Podman
-    has.
+    """Returns the ``docker run`` line of an arm, quoted for a POSIX shell. In a mode that only Podman has, it is a
+    ``podman run`` line.
 
     ``name`` is needed only if another arm or a network refers to the container. ``network`` is the network of the arm's
     mode, ``attached`` the additional networks by name, ``target_name`` the container whose namespace the arm shares.
-    The container is that of ``container_config``, without labels, the alias, and the limits on memory, processes, CPU
-    and logs.
+    The line creates the container of ``container_config``, but without labels, the alias, and the limits on memory,
+    processes, CPU and logs.
     """
     arguments = run_arguments(arm, name=name, network=network, attached=attached, target_name=target_name)
     program = "podman" if arm.mode in PODMAN_MODES else "docker"

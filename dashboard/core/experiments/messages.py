@@ -85,8 +85,8 @@ class ContainerRef:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPort:
-    """A port mapping. In ``published`` it is the actual one (NetworkSettings.Ports), in ``asked`` the requested one
-    (HostConfig.PortBindings), with host_port 0 if the Engine chooses."""
+    """A port mapping. ``Column.published`` has the actual mappings (NetworkSettings.Ports), ``Column.asked`` the
+    requested ones (HostConfig.PortBindings), with host_port 0 if the Engine chooses the port."""
 
     container_port: int
     protocol: str
@@ -133,10 +133,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the comparison, with a value for each column in ``cells``. The value is None if there is nothing to
-    show; ``absent`` then has a word. ``notes`` are short remarks on cells. ``why`` is the reason for a difference, one
-    sentence. ``normalised`` has the value that is compared if it is not the cell's text. Rows with ``detail`` are
-    folded at first."""
+    """One row of the comparison. ``cells`` has a value for each column, None if there is nothing to show. ``absent``
+    has the text to show in place of None, such as “not published”. ``notes`` are short remarks on cells. ``why`` is the
+    reason for a difference, one sentence. ``normalised`` has the values that are compared in place of the texts of
+    cells. Rows with ``detail`` are folded at first."""
 
     section: str
     key: str
@@ -159,7 +159,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference as a sentence. ``why`` is the reason that the row gives, ``row`` the id of the row that proves it.
-    ``rule`` is the name of the rule that found it, ``section`` if no rule did."""
+    ``rule`` is the name of the rule that found it, or the text ``section`` if no rule did."""
 
     rule: str
     sentence: str

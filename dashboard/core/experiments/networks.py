@@ -59,8 +59,8 @@ def _suffix(ipv6: IPv6) -> str:
 
 
 def own_network(experiment: str, arm: ArmSpec, whole: str | None = None) -> str | None:
-    """Returns the name of the network of the arm's mode; None if the mode needs none. An overlay network spans
-    machines: all parts of the experiment ``whole`` share one."""
+    """Returns the name of the network of the arm's mode; None if the mode needs none. If ``experiment`` is a part of an
+    experiment on several machines, ``whole`` is the id of that experiment, whose parts share one overlay network."""
     if arm.mode is Mode.OVERLAY:
         return network_name(whole or experiment, arm.mode)
     return network_name(experiment, arm.mode, arm.ipv6) if arm.mode in NETWORK_DRIVERS else None
@@ -72,7 +72,8 @@ def attached_networks(experiment: str, arm: ArmSpec) -> dict[str, NetworkAttachm
 
 
 def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None = None) -> dict[str, NeededNetwork]:
-    """Returns the networks that ``arms`` need, by name. ``whole`` is as for ``own_network``."""
+    """Returns the networks that ``arms`` need, by name. If ``experiment`` is a part of an experiment on several
+    machines, ``whole`` is the id of that experiment."""
     needed: dict[str, NeededNetwork] = {}
     for arm in arms:
         own = own_network(experiment, arm, whole)
@@ -87,7 +88,7 @@ def may_attach_later(status: int, text: str) -> bool:
     """Whether the Engine may be able to attach a container to an overlay network a moment after this error. ``status``
     and ``text`` are the HTTP status and the message of the error.
 
-    The network may not exist yet or may be being removed, or its manager did not answer within 20 s (moby,
+    The network may not exist yet, its removal may be in progress, or its manager did not answer within 20 s (moby,
     daemon/cluster/networks.go). Engine 20.10 reports the error before it removes the incomplete attachment. A 404 may
     also mean that the container is missing, so its message must mention a network.
     """

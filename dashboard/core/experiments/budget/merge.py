@@ -23,12 +23,12 @@ def is_mergeable(entry: Entry) -> bool:
 
 
 def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = False) -> bool:
-    """Whether a merged entry may take the place of an entry with this cause and these facts.
+    """Whether an entry with this cause and these facts may be merged instead of appended.
 
-    ``view`` is the view before the entry. Changes that the machine or the Engine makes by itself can be repeated
-    without end and may be merged. Actions of users, new phases and new statuses of arms keep separate entries. If
-    ``is_full`` is true, the journal has used up its budget: then statuses of arms and results of requests are merged,
-    too.
+    ``view`` is the view before the entry. Changes that the machine or the Engine makes by itself may be merged, because
+    their number is unlimited. Actions of users, new phases and new statuses of arms get entries of their own. If
+    ``is_full`` is true, the journal has used up its budget: then new statuses of arms and results of requests may be
+    merged, too.
     """
     if is_full and not facts.removed:
         is_trial = facts.trial is not UNSET and cause.source is Source.PERSON and not facts.columns
@@ -47,9 +47,9 @@ def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = Fa
 def merge(entries: Sequence[Entry], view: View) -> Entry:
     """Merges entries into one that has the same effect.
 
-    Applied to the view before ``entries``, or after any of them, the merged entry leads to ``view``, which is the view
-    after the last one. All entries must be mergeable (``is_mergeable``). The merged entry has the text, the number and
-    the time of the last entry.
+    ``view`` is the view after the last entry. The merged entry leads to it from the view before the first entry, and
+    also from the view after any of them. All entries must be mergeable (``is_mergeable``). The merged entry has the
+    text, the number and the time of the last entry.
     """
     last = entries[-1]
     facts = [entry.facts for entry in entries]

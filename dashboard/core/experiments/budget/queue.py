@@ -27,8 +27,9 @@ OTHER_CONTAINERS = "other containers"
 @dataclass(slots=True, eq=False)
 class OpenEntry:
     """The entry into which changes are merged. ``tally`` counts the changes that concern columns; the other changes are
-    not counted. ``text`` is the text of the last counted change. ``committed`` is the sequence number under which the
-    database has the entry, 0 if it does not have it yet. ``is_dirty`` is true if it has changed since."""
+    not counted. ``text`` is the text of the last counted change. ``committed`` is the sequence number of the entry's
+    version in the database, 0 if none is stored yet. ``is_dirty`` is true if the entry has changes that no batch
+    contains."""
 
     entry: Entry
     tally: Tally
@@ -40,9 +41,9 @@ class OpenEntry:
 
 @dataclass(slots=True, eq=False)
 class WaitingEntry:
-    """A final entry that is not committed. It replaces the open entries ``ended``. ``appended`` is the number of
-    appended entries that it represents apart from those. ``unwritten`` is the number of entries that were merged into
-    it because the database accepted no writes."""
+    """A final entry that is not committed. ``ended`` are the open entries that it contains: their stored versions are
+    deleted when it is written. ``appended`` is the number of other appended entries that it contains. ``unwritten`` is
+    the number of entries that were merged into it because the database accepted no writes."""
 
     entry: Entry
     size: int
@@ -89,7 +90,7 @@ class JournalQueue:
 
     @property
     def has_open(self) -> bool:
-        """Whether the open entry has changes that are not committed."""
+        """Whether the open entry has changes that no batch contains."""
         return self._open is not None and self._open.is_dirty
 
     @property
@@ -146,7 +147,7 @@ class JournalQueue:
         return new
 
     def end_merge(self, at: float, now: float) -> None:
-        """Makes the open entry, if any, final and gives it a text that tells how many changes it represents."""
+        """Makes the open entry, if any, final. If it represents several changes of columns, its text tells how many."""
         merged, self._open = self._open, None
         if merged is None:
             return

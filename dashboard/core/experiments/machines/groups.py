@@ -70,8 +70,8 @@ def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceSt
 
 
 def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
-    """Returns for each machine the titles of its arms by key, so that the same sentence about arms of several machines
-    can be recognised as the same.
+    """Returns for each machine titles of its arms by key. Corresponding arms of several machines get the same title, so
+    that sentences about them can be compared.
 
     The nth arm of a mode gets the title of the nth arm of that mode on the first machine that has one. The titles of a
     machine are empty if two of its arms would have the same title.
@@ -113,8 +113,8 @@ class MachineNote:
 
 
 def mark_machines(columns: tuple[Column, ...], notes: Mapping[str, MachineNote]) -> tuple[Column, ...]:
-    """Returns the columns with the note about the machine of each. ``notes`` has the notes by the name of the
-    machine."""
+    """Returns the columns with ``absent`` and ``note`` of their machines. ``notes`` is indexed by the name of the
+    machine. A machine without an entry has no note."""
     if not any(column.machine for column in columns):
         return columns
     known = {column.machine: notes.get(column.machine, MachineNote()) for column in columns}

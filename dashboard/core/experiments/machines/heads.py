@@ -20,9 +20,9 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
 
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
-    """Returns the head of the whole experiment after a requested stop on which not every lab has acted. ``phases`` are
-    the phases of its parts after the stop, empty if no stop was requested. ``last_at`` is the time of the newest
-    entry."""
+    """Returns the head of the whole experiment with the phase and the end that follow from a requested stop, even if a
+    lab has not acted on the request. ``phases`` are the phases of the parts after the stop, empty if no stop was
+    requested: then the head is unchanged. ``last_at`` is the time of the newest entry."""
     if not phases:
         return head
     phase = merge_phases(phases)

@@ -33,9 +33,9 @@ MAX_ATTEMPTS = 400
 @dataclass(slots=True)
 class MergedJournal:
     """The merged journal of all parts, up to a point. ``head`` is the head of the experiment before anything runs.
-    ``seen`` has the newest number of each part, by its id. ``last_at`` is the time of the newest entry. ``requested``
-    has the phases of the parts if a stop on all machines was requested: the lab of a machine that is absent has not
-    recorded it in its journal."""
+    ``seen`` has the newest number of each part, by its id. ``last_at`` is the time of the newest entry. If all parts
+    are to be stopped, ``requested`` has the phases of the parts after that stop, because the lab of an absent machine
+    cannot record it. Otherwise it is empty."""
 
     head: ExperimentHead
     parts: Sequence[Part]
@@ -148,9 +148,9 @@ def shared_request(key: str, number: int) -> str:
 
 
 def number_to_show(shown: Mapping[str, int], entries: Iterable[tuple[str, Entry]]) -> int:
-    """Returns the number in the merged journal of the first entry whose number in its part is at least that in
-    ``shown``; 0 if there is no such entry. ``shown`` maps ids of parts to numbers of entries; ``entries`` are those of
-    all parts."""
+    """Finds the first entry of a part in ``shown`` that has at least the number given there, and returns its number in
+    the merged journal. Returns 0 if there is no such entry. ``shown`` maps ids of parts to numbers of entries.
+    ``entries`` are the entries of all parts with the ids of their parts, in the order of the merged journal."""
     seen: dict[str, int] = {}
     for identity, entry in entries:
         seen[identity] = entry.seq

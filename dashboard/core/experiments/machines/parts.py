@@ -52,7 +52,8 @@ def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[P
 
 
 def name_machines(spec: ExperimentSpec, default: str | None) -> ExperimentSpec:
-    """Returns the specification with the name of a machine in every arm. ``default`` is as for ``machine_of_arm``."""
+    """Returns the specification with the name of a machine in every arm. Arms that name none get ``default``, or
+    ``SERVER_NAME`` if ``default`` is None, the installation's own machine."""
     arms = tuple(replace(arm, machine=machine_of_arm(arm, default) or SERVER_NAME) for arm in spec.arms)
     return replace(spec, arms=arms)
 
