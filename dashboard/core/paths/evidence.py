@@ -49,11 +49,11 @@ class TraceEvidence:
     """Everything that was read to trace one request. Endpoints are ``address:port``.
 
     ``before`` and ``after`` were read before and after the request, the connections of both namespaces while it was
-    open. ``filtered`` is true if the client is outside the machine: then rules, counters and connections are those of
-    the machine, otherwise those of the client's namespace. ``shared`` is true if the server is in that namespace, too.
+    open. ``filtered`` is true if the client is outside the machine: then the machine's namespace takes the place of the
+    client's, in rules, counters and connections. ``shared`` is true if the server is in the same namespace.
     ``own_addresses`` are the addresses of the client's namespace. ``veths`` join the server to bridges. ``entries`` is
-    None if connection tracking could not be read. ``rules_error`` is the reason why the NAT rules could not be read,
-    ``filter_error`` the reason for the other rules. ``first`` is what the kernel reported about the first packet of a
+    None if connection tracking could not be read. ``rules_error`` and ``filter_error`` are the reasons why the rules of
+    NAT and of the packet filter could not be read. ``first`` is what the kernel reported about the first packet of a
     second connection to the same target.
     """
 

@@ -187,7 +187,7 @@ def read_rule_texts(
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
     """Returns the steps of the first packet from ``source`` (``address:port``). The other steps belong to packets that
-    rules of the user trace."""
+    are traced by rules of the machine's administrator."""
     first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 

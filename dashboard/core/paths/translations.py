@@ -1,5 +1,5 @@
-"""The nat rules that lead to published ports. They are the rules that were read. Records of versions that did not read
-rules have none: then they are inferred from the ports that the Engine published."""
+"""The nat rules that lead to published ports, as Netmodes read them from the kernel. Earlier versions did not record
+rules: in their records, the rules are inferred from the ports that the Engine published."""
 
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
@@ -98,8 +98,8 @@ def mappings_of(
     """Returns the mappings of the column's port that use a port of the machine over ``family``.
 
     The forwarder of a rootless Podman may listen on both families although Podman names 0.0.0.0 only; then the mapping
-    counts for both. If the forwarder keeps the family, the program in the namespace ``program`` must listen on that
-    family, too. Without ``program``, it is assumed to do so.
+    counts for both. If the forwarder connects to the program over the family of the request (``keeps_family``), the
+    program in the namespace ``program`` must listen on ``family``, too. If ``program`` is None, it is assumed to do so.
     """
     port = column.port or 80
     listening = program is None or any(listeners_on(program, protocol, family, port))
@@ -119,7 +119,8 @@ def mappings_of(
 
 def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str) -> tuple[int, str]:
     """Returns the UDP port at ``address`` that leads to the column's port, as a nat rule or the socket of a forwarder
-    proves. If no port does, it is 0, and the text is the reason if a UDP port is published, otherwise empty."""
+    proves, and an empty text. If there is none, returns 0 and the reason; the reason is empty if no UDP port is
+    published."""
     port, family = column.port or 80, family_of(address)
     published = [one for one in column.published if (one.container_port, one.protocol) == (port, Protocol.UDP)]
     if not published:

@@ -78,8 +78,8 @@ def without_trace(attempt: Attempt) -> Attempt:
 
 
 def address_problem(state: NamespaceState, address: str) -> str:
-    """Returns why a machine with this network stack sends no request to ``address``, although it was asked to. Empty if
-    it sends one.
+    """Returns why a machine with this network stack refuses to send a request to ``address``. Empty if it does not
+    refuse.
 
     The machine refuses its own addresses and those in the subnet of one of its bridges (``bridge_around``), because
     they do not lead to another machine. It accepts an address only in the form in which labs report it, because it
