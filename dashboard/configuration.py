@@ -109,7 +109,8 @@ def store_joined(folder: Path, received: dict[str, str]) -> None:
 
 def note_installation(folder: Path, database: str, identity: str) -> None:
     """Stores the id of the installation if this machine joined with a version that did not store it. ``identity`` is
-    the id, as the database ``database`` has it. Does nothing if the machine uses another database."""
+    the id that was read from the database with the URL ``database``. Does nothing if the machine joined with another
+    database."""
     received = joined(folder)
     if received.get("database") == database and not received.get("installation"):
         store_joined(folder, received | {"installation": identity})

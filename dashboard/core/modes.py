@@ -114,8 +114,8 @@ class NetworkAttachment:
 class ArmSpec:
     """One container to launch in one mode. ``target`` is the key of the arm whose namespace an arm in mode
     ``container`` shares, ``netns`` the path of the namespace that an arm in mode ``ns`` joins. An empty ``command``
-    means the command of the image. ``ipv6`` concerns the network of user-bridge. ``machine`` is the machine that runs
-    it, empty for that of the experiment."""
+    means the command of the image. ``ipv6`` concerns the network of user-bridge. ``machine`` is the name of the
+    machine that runs the container, empty for the machine of the experiment."""
 
     key: str
     mode: Mode

@@ -156,8 +156,8 @@ def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState
 def _forwarding_lines(
     state: NamespaceState, machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """Returns the two lines of each box of a published port by the kind of box: ``proxy``, ``dnat``, or ``more`` if the
-    rules could not be read."""
+    """Returns the two lines of text in each box of a published port, by the kind of the box: ``proxy``, ``dnat``, or
+    ``more`` if the nat rules could not be read."""
     container_port, protocol, host_port = mapping
     port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
     listeners = [one for one in machine.listeners if (one.port, one.protocol) == (host_port, protocol)]

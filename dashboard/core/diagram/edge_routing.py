@@ -1,4 +1,4 @@
-"""Routes the edges of a diagram so that no box and no other edge hides one."""
+"""Routes the edges of a diagram so that none is hidden by a box or by another edge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

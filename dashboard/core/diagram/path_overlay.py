@@ -95,8 +95,8 @@ def draw_paths(
 
 
 def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
-    """Returns the wide and the narrow diagram of one of several machines, and its paths. The columns are those that the
-    machine's lab knows."""
+    """Returns the wide and the narrow diagram of one of several machines, and its paths. Their keys and ids are those
+    that the machine's lab uses."""
     columns = titled(group)
     pictures = draw(columns, group.states)
     return pictures, draw_paths(columns, group.states, pictures)

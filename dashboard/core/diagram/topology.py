@@ -84,7 +84,8 @@ def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
 def _edges(
     machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], channel: float | None = None
 ) -> tuple[Edge, ...]:
-    """Routes all edges of a diagram. ``channel`` is as for ``EdgeRouter``."""
+    """Routes all edges of a diagram. ``channel`` is the height in the machine's box where no boxes are; None for the
+    narrow diagram."""
     router = EdgeRouter(boxes, channel)
 
     def shown(link: Interface | None) -> Box | None:  # or the box that stands for hidden ones
