@@ -51,9 +51,9 @@ def group_by_namespace(columns: Sequence[Column], states: Mapping[str, Namespace
 
 
 def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
-    """Returns items for the interfaces of a namespace, loopback last. If ``bridges`` is true, only bridges are
-    included; if it is false, all other interfaces; if it is None, all. One item gives the number of interfaces that are
-    not shown."""
+    """Returns items for the interfaces of a namespace, loopback last. The machine's ends of veth pairs are left out. If
+    ``bridges`` is true, only bridges are included; if it is false, all other interfaces; if it is None, all. If there
+    are too many interfaces, the last item gives the number of those that are not shown."""
     shown = sorted(
         (
             interface

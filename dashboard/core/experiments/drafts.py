@@ -151,7 +151,7 @@ def _is_empty(value: object) -> bool:
 
 def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
     """Parses one arm. ``base`` has the values that all arms share. ``place`` is the arm's prefix in the form, such as
-    ``arms-0``, for problems of an arm that has no key yet. The arm's key is added to ``taken``."""
+    ``arms-0``, for problems that may concern the key itself. The arm's key is added to ``taken``."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:

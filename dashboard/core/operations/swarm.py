@@ -96,7 +96,7 @@ class SwarmMachine:
 
 @dataclass(frozen=True, slots=True)
 class SwarmPlan:
-    """How the swarm is formed. If ``is_new`` is true, the ``first`` machine forms it, otherwise it is already a member.
+    """How the swarm is formed. If ``is_new`` is true, the ``first`` machine forms it. Otherwise ``first`` is a member.
     The ``joining`` machines join one after the other. ``addresses`` has the address of each machine by name."""
 
     first: str

@@ -186,8 +186,8 @@ def _why_dropped(machine: NamespaceState | None, server: NamespaceState, link: I
 def find_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
-    """Returns every path to every running arm, in the order of the columns. Paths that do not exist are included with
-    the reason. ``machines`` are other machines of the installation that send requests, too.
+    """Returns every path to every running arm, and the paths from arms to the neighbour's server. Paths that do not
+    exist are included with the reason. ``machines`` are other machines of the installation that send requests, too.
 
     Several paths may have the same ``key``; ``first_available`` chooses one of them.
     """

@@ -129,9 +129,9 @@ def own_links(machine: NamespaceState) -> list[Interface]:
 
 
 def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """Returns the machine's address in a subnet of ``outside``, another machine on the LAN, and the interface that has
-    it. None if there is no such address. Subnets of bridges do not count, because every Docker host may have the
-    same."""
+    """Returns the machine's address on the LAN of ``outside``, another machine, and the interface that has it. None if
+    there is no such address. The LAN has the subnets of the default route's interface. Other subnets of ``outside`` do
+    not count, because the bridges of every Docker host may have the same."""
     lan = exit_link(outside)
     subnets = [
         ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)

@@ -38,7 +38,7 @@ def find_overlay_arm(
     experiment: str, columns: Sequence[Column], states: Mapping[str, NamespaceState], network: str
 ) -> OverlayArm | None:
     """Returns the first running arm in overlay mode with an interface on ``network``, the network that all parts of an
-    experiment share. None if there is none. ``columns`` are those of one part, and ``experiment`` is its id."""
+    experiment share. None if no arm qualifies. ``columns`` are those of one part, and ``experiment`` is its id."""
     for column in columns:
         if column.mode == Mode.OVERLAY and column.status is ArmStatus.RUNNING and column.key in states:
             link = link_with(states[column.key], column.networks.get(network, ""))
