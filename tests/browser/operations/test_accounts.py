@@ -123,7 +123,7 @@ def test_two_instructors_and_a_reader_share_a_server(shared: tuple[Server, str],
 
     # A reader can read, and is offered no commands.
     rita.goto(f"{url}/")
-    expect(rita.locator("main")).to_contain_text("Your account has the role reader")
+    expect(rita.locator("main")).to_contain_text("Your account has the role “reader”")
     assert rita.locator("main form[method=post]:visible").count() == 0
     rita.goto(second)
     expect(rita.get_by_role("heading", level=1)).to_have_text("Eve's service")
