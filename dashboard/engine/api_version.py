@@ -47,9 +47,10 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def create_body(config: dict[str, Any], api: str) -> dict[str, Any]:
-    """Returns the body of ``POST /containers/create`` for the API version ``api``: ``config``, from version 1.44 on
-    without its MAC address. Since then the address belongs to the endpoint, and 1.52 refuses one on the container
-    (Docker Engine API, version history)."""
+    """Returns ``config``, a body of ``POST /containers/create``, as the API version ``api`` accepts it.
+
+    From version 1.44 on, omits the MAC address of the container: it belongs to the endpoint instead, and version 1.52
+    refuses it for the container (Docker Engine API, version history)."""
     if (_api(api) or MIN_API) < (1, 44):
         return config
     return {name: value for name, value in config.items() if name != "MacAddress"}

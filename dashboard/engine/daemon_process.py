@@ -43,11 +43,11 @@ def _is_named_podman(pid: int) -> bool:
 
 
 def _before_reexecution(pid: int) -> int:
-    """Returns the process that re-executed itself as Podman's service ``pid``, or ``pid`` if no process did.
+    """Returns the parent of Podman's service ``pid`` if the parent is Podman, too: a rootless Podman executes itself
+    again as a child, and waits for it. Otherwise returns ``pid``.
 
-    Threads of a rootless service enter the namespaces of its networks (rootless-netns). Its first thread may remain
-    there (setns(2)); /proc/PID then shows the namespaces of the networks. The parent, which waits for the service,
-    remains in the machine's namespaces.
+    Threads of a rootless service enter the namespace of its bridges (rootless-netns), and its first thread may remain
+    there (setns(2)). /proc/PID then shows that namespace. The parent always remains in the machine's namespaces.
     """
     try:
         parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
@@ -69,7 +69,7 @@ def _pid_from_file() -> int:
 def detached_namespace(pid: int | None) -> str:
     """Returns the path of the network namespace that RootlessKit has created for containers while the daemon itself
     stays in the machine's namespace (``--detach-netns``; Moby, pkg/rootless). The path is valid in the file system that
-    the daemon with this pid sees. Empty for other daemons."""
+    the daemon with this pid sees. Empty for other daemons, and if ``pid`` is None."""
     if pid is None:
         return ""
     try:
@@ -82,12 +82,12 @@ def detached_namespace(pid: int | None) -> str:
 
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:
-    """Finds the network namespace that contains the bridges of a rootless Podman (containers/common, rootlessnetns).
-    Returns the id of a thread, and the path of the namespace in the mount namespace of this thread; None while no
-    container is on a bridge. ``pid`` is Podman's service, or the process that re-executed it. Blocks.
+    """Finds the network namespace that contains the bridges of a rootless Podman (rootless-netns; containers/common,
+    rootlessnetns). Returns the id of a thread, and the path of the namespace in the mount namespace of this thread.
+    Returns None while no container is on a bridge. ``pid`` is the result of ``find_daemon``. Blocks.
 
-    The service's threads may be in different mount namespaces: the first thread may remain in that of an earlier
-    rootless-netns.
+    The service's threads may be in different mount namespaces: the first thread may remain in one that Podman created
+    for an earlier rootless-netns.
     """
     children: list[int] = []
     for file in (PROC / str(pid) / "task").glob("*/children"):

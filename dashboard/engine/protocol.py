@@ -81,8 +81,8 @@ class EngineInfo:
 
     @property
     def notice(self) -> str:
-        """Sentences that a user must know to read the columns: what takes the place of the machine, and what is not
-        visible. May be empty."""
+        """Sentences that a user must know to read the columns if the engine is Podman or rootless, or if its machine
+        cannot be read from here; otherwise empty."""
         kit = self.rootlesskit or RootlessKit("", "")
         rootless = rootless_notice(kit.network_driver, kit.port_driver) if self.machine_title == ROOTLESS_TITLE else ""
         return " ".join(part for part in (engine_notice(self.kind), rootless, invisible_notice(self.invisible)) if part)

@@ -163,7 +163,7 @@ def mounts_below(folders: list[Path]) -> list[str]:
 
 def remove_everything(name: str, folders: list[Path]) -> None:
     """Kills all processes of the host ``name``, then removes its cgroups, the mounts below ``folders``, and the folders
-    with their claims of ids. Raises OSError if something remains."""
+    themselves. Releases the host's range of ids. Raises OSError if something remains."""
     kill_everything(name)
     remove_cgroups(name)
     # The host's mounts are in its own namespace and end with it; this is for machines that share mounts.

@@ -70,7 +70,8 @@ def size_mb() -> int:
 
 
 def refusal(folder: Path) -> str:
-    """Returns the reason why the disks of hosts below this folder have no limit; empty if they have one."""
+    """Returns the reason why the disks of hosts below this folder have no limit: the setting NETMODES_HOST_DISK_MB, or
+    the machine (``probe``). Empty if they have one."""
     try:
         return probe(folder) if size_mb() else f"{VARIABLE} is 0"
     except (OSError, ValueError) as error:

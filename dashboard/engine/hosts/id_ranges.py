@@ -29,7 +29,8 @@ class NoIdsError(OSError):
 
 def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
     """Claims a range for the host whose files are in ``folder``, and returns the first id. If ``wanted`` is not 0, this
-    is ``wanted`` unless another host has claimed it. ``files`` are /etc/subuid and /etc/subgid. Raises NoIdsError."""
+    is ``wanted`` unless another host has claimed it. ``claims`` is the folder in which the claims of all hosts are
+    recorded, and ``files`` are /etc/subuid and /etc/subgid. Raises NoIdsError."""
     claims.mkdir(parents=True, exist_ok=True, mode=0o711)
     first = [wanted] if wanted else []
     for base in (*first, *_ranges(files)):
@@ -42,7 +43,7 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
 
 
 def release(folder: Path, claims: Path = CLAIMS) -> None:
-    """Releases the ranges of the host whose files are in ``folder``."""
+    """Releases the ranges of the host whose files are in ``folder``. ``claims`` is as for ``claim``."""
     for link in claims.glob("[0-9]*"):
         with suppress(OSError):
             if link.readlink() == folder:

@@ -31,7 +31,7 @@ def is_unified(root: Path = CGROUPS) -> bool:
 
 
 def missing_controllers(root: Path = CGROUPS) -> tuple[str, ...]:
-    """Returns those of CONTROLLERS that the machine lacks. Hosts have no limits of this kind."""
+    """Returns those of CONTROLLERS that the machine lacks. Limits that need them do not apply to hosts."""
     if is_unified(root):
         return tuple(one for one in CONTROLLERS if one not in (root / "cgroup.controllers").read_text().split())
     return tuple(one for one in CONTROLLERS if not (root / one).is_dir())
@@ -75,9 +75,9 @@ def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, roo
     The host may create cgroups and move processes below ``containers``; only the machine's root may change the limits
     of ``containers`` and above.
 
-    The host has a cgroup in every hierarchy: runc refuses containers without some of them (devices), and containerd
-    reads statistics only if all are mounted. Raises OSError if a limit of a controller that the machine has cannot be
-    set.
+    The host has a cgroup in every hierarchy: runc refuses to start a container without certain controllers (devices),
+    and containerd reads statistics only if all hierarchies are mounted. Limits whose controller the machine lacks are
+    omitted. Raises OSError if another limit cannot be set.
     """
     unified, missing = is_unified(root), missing_controllers(root)
     tops = [root / name] if unified else [one / name for one in sorted(root.iterdir()) if _is_hierarchy(one)]

@@ -87,10 +87,10 @@ async def start(
 
     ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how this
     engine is started (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from the machine
-    (default: ``suitable_runtime``). With ``die_with_parent``, it ends when the calling *thread* ends for any reason:
-    dockerd receives SIGTERM, or, in a user namespace, its first process SIGKILL (PR_SET_PDEATHSIG, prctl(2)). So call
-    from the main thread. Raises PrivateHostError and leaves nothing if the start fails, or takes longer than
-    ``ready_s``."""
+    (default: ``suitable_runtime``). If ``die_with_parent`` is true, the kernel ends the host when the calling *thread*
+    ends, so call from the main thread: it sends SIGTERM to dockerd or, in a user namespace, SIGKILL to the host's first
+    process (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or takes longer
+    than ``ready_s``."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):

@@ -147,7 +147,7 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
 
 
 def _has_been_ready(record: dict[str, Any]) -> bool:
-    """Returns whether the host has ever been ready. Records of earlier versions contain only ``ready``."""
+    """Returns whether the host has ever been ready. Records of earlier versions have only the field ``ready``."""
     return bool(record.get("has_been_ready", record.get("ready")))
 
 
@@ -208,7 +208,7 @@ def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 def note_failed_start(host: PrivateHost) -> None:
-    """Records that no process is starting the host."""
+    """Records that the start of the host has failed, so that no process is starting it now."""
     with suppress(OSError):  # it has been removed meanwhile
         write(host.folder, read(host.folder) | {"starter": None})
 
@@ -251,7 +251,8 @@ def _noted_containers(host: PrivateHost) -> tuple[str, ...]:
 
 
 def abandoned_containers(host: PrivateHost) -> tuple[str, ...]:
-    """Returns the recorded containers that were not started before the process that started the host ended."""
+    """Returns the recorded containers that no process will start, because the process that started the host has ended.
+    Empty while that process runs."""
     return () if _has_starter(read(host.folder)) else _noted_containers(host)
 
 

@@ -100,9 +100,12 @@ async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNod
 
 
 async def wait_until_stored(endpoints: Sequence[str]) -> None:
-    """Waits until every manager has stored which members the swarm has: a manager that ends before does not find the
-    others when it is started again. Changes are stored in order, so the event of a later change proves it. If a manager
-    has not stored them after STORED_S, logs a warning; the swarm works nevertheless. Raises EngineError."""
+    """Waits until every manager has stored the members of the swarm. A manager that ends earlier does not find the
+    others when it is started again. If a manager has not stored the members after STORED_S, logs a warning; the swarm
+    works nevertheless. Raises EngineError.
+
+    A manager stores changes in order. So this function makes one more change, and waits for its event on each manager.
+    """
     now = int(time.time())
     name = f"netmodes-members-{secrets.token_hex(4)}"  # an earlier one may remain
     config = (await _ask(endpoints[0], "create_config", name, b"stored"))["ID"]

@@ -54,7 +54,8 @@ def set_host_name(name: str) -> None:
 
 
 def end_with_parent() -> None:
-    """Makes the kernel kill this process when its parent ends. A later change of the user undoes that."""
+    """Makes the kernel kill this process when its parent ends. The kernel forgets this if the process changes its user
+    later (prctl(2))."""
     _check(libc.prctl(_PDEATHSIG, SIGKILL, 0, 0, 0), "prctl")
 
 

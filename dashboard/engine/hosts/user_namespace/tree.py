@@ -1,4 +1,5 @@
-"""Builds the file system of a private host in a user namespace. Runs in ``boot``, and imports as little as that."""
+"""Builds the file system of a private host in a user namespace. ``boot`` uses this module, which
+therefore imports little."""
 
 import os
 
@@ -82,9 +83,9 @@ def _show_programs(root: str) -> None:
     """Mounts the programs of ``root`` (empty: those of the machine) in host/, and links to them from the folder above
     it.
 
-    The mounts have no nosuid and nodev: runc would have to keep them, and then could not mount a file from here
-    read-only (docker run --init). The set-user-ID bit has no effect in the host, because the machine's root is not a
-    user there.
+    The mounts do not have the flags nosuid and nodev. runc would have to keep these flags, and then could not mount a
+    file from here read-only (docker run --init). Without nosuid, the set-user-ID bit still has no effect in the host,
+    because the machine's root is not a user there.
     """
     bind_readonly(f"{root}/usr", "usr")
     os.symlink("host/usr", "../usr")
