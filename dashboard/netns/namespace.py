@@ -30,8 +30,8 @@ class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
 def pinned_pid(pid: int) -> Iterator[None]:
     """Guarantees that ``pid`` names the same process throughout the ``with`` block.
 
-    Raises NamespaceGone if the process does not exist or ends before the block does: the kernel does not reuse a pid
-    while its process is held by a pidfd and alive (pidfd_open(2)).
+    Raises NamespaceGone if the process does not exist, and at the end of the block if the process has ended during it:
+    only then can the kernel have given the pid to another process (pidfd_open(2)).
     """
     try:
         pidfd = os.pidfd_open(pid)

@@ -31,10 +31,10 @@ def all_pids() -> tuple[int, ...]:
 
 
 def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
-    r"""Returns the holders of each of the socket inodes ``inodes`` that one of the processes ``pids`` has open: (pid,
-    process name) pairs, oldest process first.
+    r"""Returns which of the processes ``pids`` have each socket open, by inode: pairs (pid, process name), the oldest
+    process first. Only the socket inodes ``inodes`` are searched; those that no process has open are omitted.
 
-    The oldest is the one to show: for a server that forks after binding it is the master process. Names are those of
+    Pages show the oldest process: for a server that forks after binding it is the master process. Names are those of
     ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end meanwhile are omitted. Reads
     every descriptor of every given process: call it in a thread.
     """

@@ -208,7 +208,7 @@ class _Exchange:
         return data
 
     async def _read_body(self, data: bytes) -> bytes:
-        """Reads the part of the body that is shown. ``data`` is the response so far."""
+        """Reads the part of the body that is shown, and returns it with the head. ``data`` is the response so far."""
         head, separator, body = _split_head(data)
         length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdecimal()), None)
         enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)

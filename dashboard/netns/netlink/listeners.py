@@ -281,8 +281,8 @@ class ListenerTable:
     def _decode(
         protocol: Protocol, family: Family, chunks: list[bytes], known: dict[bytes, ListeningSocket]
     ) -> dict[bytes, ListeningSocket]:
-        """Decodes the sockets, by their identity in bytes: port, address, device, inode and attributes. The rest of an
-        answer (queues, timers) changes constantly. Reuses the values in ``known``."""
+        """Returns the decoded sockets. The key of each consists of the bytes that identify the socket: port, address,
+        device, inode and attributes; the others (queues, timers) change constantly. Reuses the values in ``known``."""
         decoded: dict[bytes, ListeningSocket] = {}
         for chunk in chunks:
             for start, end in _answers(chunk):

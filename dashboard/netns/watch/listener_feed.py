@@ -1,5 +1,5 @@
-"""Keeps the listening sockets of one namespace and their owners current: polls the sockets, and searches the owners of
-new ones.
+"""Keeps the listening sockets of one namespace and their owners current: polls the sockets, and searches for the owners
+of new ones.
 
 Since Docker Engine 28 dockerd opens the socket of a published port and hands it to docker-proxy some milliseconds later
 (Moby, daemon/libnetwork/portmappers/nat). Netmodes searches for the owner of such a socket until dockerd has closed it.
@@ -81,7 +81,7 @@ class ListenerFeed:
 
     @property
     def count(self) -> int:
-        """The number of sockets whose owner has been searched."""
+        """The number of sockets for whose owner the search has ended, with or without success."""
         return len(self._owners)
 
     def poll(self) -> bool:
@@ -165,9 +165,9 @@ class ListenerFeed:
         self._notify()
 
     async def check_owners(self, *, everything: bool = False) -> None:
-        """Searches the owners of sockets again whose owner has ended, was renamed or has closed the socket: when a
-        server forks and the parent exits, the child keeps the socket. Searches unknown owners again a few times. If
-        ``everything`` is true, searches the owners of all sockets."""
+        """Searches again for the owner of each socket whose owner has ended, was renamed or has closed the socket: when
+        a server forks and the parent exits, the child keeps the socket. Repeats the search for an unknown owner a few
+        times. If ``everything`` is true, searches for the owners of all sockets."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)
 

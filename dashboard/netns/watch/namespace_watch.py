@@ -186,7 +186,7 @@ class Watch:
             self._publish()
 
     async def find_owners_again(self) -> None:
-        """Searches the owners of all listeners again."""
+        """Searches again for the owners of all listeners."""
         if not self._closed:
             await self._listeners.check_owners(everything=True)
 
@@ -215,8 +215,8 @@ class Watch:
             self._check = self._loop.create_task(self._check_periodically(now))
 
     async def _check_periodically(self, now: float) -> None:
-        """Checks the owners; every five seconds also reads the sysctls, and every thirty, or after lost events,
-        everything."""
+        """Checks the owners of listeners. Every five seconds also reads the sysctls. Every thirty seconds, and after
+        lost events, reads everything instead."""
         try:
             if self._links.lost or now >= self._resync_due:
                 await self.resync()
