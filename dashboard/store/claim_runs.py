@@ -245,7 +245,7 @@ def list_runs(limit: int = 20, misconception: str | None = "", group: str = "") 
 
 
 def misconceptions_tried() -> set[str]:
-    """The ids of the misconceptions that have ever been run."""
+    """The ids of the misconceptions for which a run is stored."""
     return set(ClaimRun.objects.exclude(misconception="").values_list("misconception", flat=True))
 
 

@@ -34,7 +34,7 @@ def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Co
 
 
 def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
-    """The cached entries with numbers above ``after``; None if some of them are no longer in the cache."""
+    """The cached entries with numbers above ``after``; None if the cache may lack some of them."""
     ring = _rings.get(experiment)
     kept = list(ring.entries) if ring is not None else []
     if not kept or kept[0][0].seq > after + 1:

@@ -18,6 +18,8 @@ from dashboard.core.operations.storage import EndedJournal, over_budget
 from dashboard.store import claim_runs
 from dashboard.store.operations import storage
 from dashboard.store.operations.database_clock import shared_now
+from dashboard.store.training.participants import person_of
+from dashboard.store.training.sessions import person_of_session
 
 #: The maximum numbers of rows, and of journals, deleted in one transaction, so that the server can write in between.
 BATCH, JOURNALS_BATCH = 500, 20
@@ -125,7 +127,7 @@ def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
     """Deletes training sessions that were closed or expired before ``limit`` and have no private hosts, with their
-    participants and all progress."""
+    participants and all progress. What their groups ran stays."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
     with_hosts = models.GroupHost.objects.exclude(host="").values("session")
@@ -133,7 +135,7 @@ def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
     for some in () if dry_run else batched(ids, JOURNALS_BATCH):
         with transaction.atomic():
             participants = models.Participant.objects.filter(session__in=some).values_list("pk", flat=True)
-            people = [f"seat:{participant}" for participant in participants]
+            people = [*map(person_of, participants), *map(person_of_session, some)]
             models.WorkshopProgress.objects.filter(person__in=people).delete()
             models.TrainingSession.objects.filter(pk__in=some).delete()
     return DeletedRows(classes=len(ids))

@@ -50,7 +50,7 @@ class ListedReport:
 @dataclass(frozen=True, slots=True)
 class ReportPage:
     """One page of a list of reports. ``total`` is the number of reports on all pages. ``tags`` contains every tag in
-    use with the number of its reports."""
+    use with the number of its reports; it is empty for a list of deleted reports."""
 
     reports: tuple[ListedReport, ...]
     total: int

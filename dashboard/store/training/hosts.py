@@ -166,8 +166,7 @@ def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -
     """Requests a host like ``request``, if none of the group's current participants has had one. Otherwise does nothing
     and returns False.
 
-    A group's number is reused after its participants are removed and their host is stopped. So a stopped host may have
-    belonged to earlier participants.
+    A stopped host does not count if all participants who had joined before its last use were removed.
     """
     row = GroupHost.objects.filter(pk=group).first()
     is_first = row is None or (_is_stopped(row) and not _has_user_of(row))

@@ -218,7 +218,7 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
     """Records that the participants in ``came`` are back, and that those in ``left`` are away. ``left`` contains the
     time at which each one left. Only changes are recorded: a participant who was not away cannot come back. Nothing is
-    recorded for participants who have not started the workshop, or who have ``MAX_PRESENCE_EVENTS`` events."""
+    recorded for a participant who was removed or has ``MAX_PRESENCE_EVENTS`` such events, or in a closed session."""
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

@@ -40,7 +40,7 @@ MAX_EVENTS = 5000
 
 @creates
 def create(owner: int, settings: NewSession, workshop: Workshop, now: float) -> TrainingSession:
-    """Creates a session with a join code that no other session has or had."""
+    """Creates a session with a join code that no other session has, not even a closed one."""
     fields = asdict(settings)
     hours, idle_minutes = fields.pop("hours"), fields.pop("idle_minutes")
     first = workshop.steps[0].slug
@@ -184,7 +184,7 @@ def store_truth(row: TrainingSession, step: str, truth: str, now: float) -> None
 @audited
 def close(session: str, owner: int, now: float) -> bool:
     """Closes a session permanently. Its timer ends and its private hosts stop. Returns False if the session is not
-    open."""
+    open or does not belong to ``owner``."""
     with transaction.atomic():
         rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
         if not rows.update(closed_at=now, timer_ends_at=0.0):
@@ -196,7 +196,8 @@ def close(session: str, owner: int, now: float) -> bool:
 
 @audited
 def extend(session: str, owner: int, now: float, hours: int) -> bool:
-    """Sets the end of an open session to ``hours`` after ``now``. Returns False if the session is not open."""
+    """Sets the end of an open session to ``hours`` after ``now``. Returns False if the session is not open or does not
+    belong to ``owner``."""
     rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
     return bool(rows.update(expires_at=now + hours * 3600))
 
@@ -204,7 +205,7 @@ def extend(session: str, owner: int, now: float, hours: int) -> bool:
 @audited
 def delete(session: str, owner: int) -> bool:
     """Deletes a closed session with its participants, their progress and everything that its groups ran. Returns False
-    if it does not exist or is not closed."""
+    if it is not closed or does not belong to ``owner``."""
     row = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at__gt=0).first()
     if row is None:
         return False

@@ -99,7 +99,8 @@ def pieces_of(participant: str, step: str) -> tuple[tuple[float, bytes], ...]:
 
 
 def lines_of(participant: str, step: str) -> tuple[tuple[float, str], ...]:
-    """A recording as text. For each stored piece that completes one or more lines, returns its time and these lines."""
+    """A recording as text. For each stored piece that completes one or more lines, returns its time and these lines.
+    An unfinished last line has the time of the last piece."""
     lines: list[tuple[float, str]] = []
     unfinished, last_at, width = b"", 0.0, 0
     for at, data in pieces_of(participant, step):

@@ -24,6 +24,7 @@ from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import audit
 from dashboard.store.operations.retention import DELETERS, DeletedRows, delete_old
+from dashboard.store.training.sessions import store_truth
 from tests.lab import training_builders
 from tests.support.specs import make_spec
 
@@ -73,7 +74,8 @@ def test_closed_or_expired_sessions_without_hosts_are_deleted_with_their_partici
     closed, expired, running, young = (training_builders.session() for _ in range(4))
     for row in (closed, young):
         training_builders.participant(row)
-    assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (2, 2)
+        store_truth(row, row.step, "8080", NOW.timestamp())
+    assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (2, 4)
     old = (NOW - timedelta(days=100)).timestamp()
     for row, fields in (
         (closed, {"closed_at": old, "expires_at": NOW.timestamp()}),
@@ -85,7 +87,7 @@ def test_closed_or_expired_sessions_without_hosts_are_deleted_with_their_partici
     GroupHost.objects.create(group=f"{running.pk}-1", session=running, host="still there")
     assert delete_old(LIMIT, {"classes"}, dry_run=False).classes == 2
     assert {row.pk for row in TrainingSession.objects.all()} == {running.pk, young.pk}
-    assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (1, 1)
+    assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (1, 2)
 
 
 def test_expired_browser_sessions_and_sign_in_links_are_deleted() -> None:
