@@ -114,7 +114,7 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
     """Returns the listeners of the column's container or, for the machine's column, those of the machine's own
     processes. Programs that forward published ports are left out, because they have boxes of their own.
 
-    If ``alone`` is true, no other column shares this stack, so listeners of an unknown container belong to this one.
+    If ``alone`` is true, no other column shares this stack, so listeners of an unknown container belong to the column.
     The container of a process is read from its cgroup, and a rootless engine may run without cgroups.
     """
     unknown = [listener for listener in state.listeners if listener.container is None]

@@ -74,7 +74,7 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
     """Returns the box of the interface where forwarded traffic arrives. It is the interface of the default route, also
-    in overlay mode. Without a box of its own, the box of the stack is returned."""
+    in overlay mode. If that interface has no box, returns the box of the stack."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [interface for interface in stack.state.interfaces if interface.kind == "veth" and interface.addresses]
     holder = next((end for end in ends if end.name in outward), next(iter(ends), None))

@@ -17,7 +17,7 @@ MEGABYTE = 1 << 20
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
     """Returns the value of ``--network`` for an arm. ``network`` is the name of the network that its mode needs,
-    ``target`` the container whose namespace it shares. Raises ValueError if the one that the mode needs is missing."""
+    ``target`` the container whose namespace it shares. Raises ValueError if the mode needs one and it is missing."""
     if arm.mode is Mode.CONTAINER:
         if not target:
             raise ValueError(f"Arm {arm.key} shares a container's namespace: set the container.")

@@ -106,8 +106,8 @@ def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
 
 
 def is_late(last: LastHeartbeat | None, received: HeartbeatMessage, now: float) -> bool:
-    """Whether the heartbeat comes from a lab that another lab has already replaced. Then it either reports the end of
-    its lab, or its lab took over the machine earlier and does not know yet that it has lost the machine."""
+    """Whether the heartbeat comes from a lab that another lab has already replaced. The replaced lab reports that it
+    ends, or it does not know yet that it has lost the machine."""
     if last is None or received.lab == last.message.lab:
         return False
     return received.has_ended or (received.since < last.message.since and not is_unavailable(last, now))

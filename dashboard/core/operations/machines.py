@@ -26,8 +26,8 @@ _LINE = r"^[^\x00-\x1f\x7f]*\Z"
 def split_place(place: str) -> tuple[str | None, str]:
     """Splits the name of a place where something can be launched into a machine and a private host.
 
-    ``@NAME`` is the engine of the machine ``NAME``, ``@NAME/ID`` is a private host on it. ``ID`` is a private host on
-    the installation's own machine, for which None is returned; the empty name is that machine's engine.
+    ``@NAME`` is the engine of the machine ``NAME``, and ``@NAME/ID`` is a private host on it. The empty name is the
+    engine of the installation's own machine, and ``ID`` is a private host on it: their machine is None.
     """
     if not place.startswith("@"):
         return None, place

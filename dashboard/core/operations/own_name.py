@@ -25,8 +25,8 @@ def own_name(secret_key: str) -> str:
 
 def is_redirected(method: str, name: str, headers: Mapping[str, str]) -> bool:
     """Whether a request is redirected to the own name: only if a browser opens a page under one of ``SHARED_NAMES``.
-    Other clients keep their address: programs send their cookies nowhere else, and other browsers may not resolve the
-    name."""
+    Other clients are not redirected: programs do not send their cookies to other ports, and other browsers may not
+    resolve the name."""
     return (
         name in SHARED_NAMES
         and method in {"GET", "HEAD"}

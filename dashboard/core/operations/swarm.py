@@ -133,8 +133,8 @@ def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
     """Returns a sentence that names the machines that do not respond and may be in a swarm with a revoked machine,
-    because they entered it before the revocation. Empty if there are none. ``entered`` has the time by the name of the
-    machine, 0 for a machine that has left. A machine without a time may be in the swarm."""
+    because they entered it before the revocation. Empty if there are none. ``entered`` has the time at which each
+    machine entered, 0 if it has left again. A machine that is missing in ``entered`` may have entered at any time."""
     names, managers = [], set()
     for machine in machines:
         since = entered.get(machine.name, -math.inf)

@@ -57,8 +57,8 @@ def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial |
 
 
 def _outcomes(attempts: Sequence[Attempt]) -> list[tuple[object, ...]]:
-    """Returns what is compared to decide whether two trials have the same results. Times, client ports and texts are
-    left out, because they differ at each request."""
+    """Returns the values that are equal if two trials have the same results. Times, client ports and texts are left
+    out, because they differ at each request."""
     return [(one.key, one.status, one.error, one.unavailable, _client_ip(one)) for one in attempts]
 
 

@@ -108,9 +108,9 @@ def multicast_attempts(
     errors: Mapping[str, str],
     losses: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Attempt]:
-    """Yields the results of one datagram, one for each column. ``senders``, ``errors`` and ``losses`` have texts by the
-    key of a column: the source address that the receiver saw, the reason why the column could not take part, and the
-    reason from ``expected_losses``. An expected loss is not a failure."""
+    """Yields the results of one datagram, one for each column. The mappings have texts by the key of a column:
+    ``senders`` the source address that the receiver saw, ``errors`` the reason why the column could not take part, and
+    ``losses`` the reason from ``expected_losses``. An expected loss is not a failure."""
     for column in columns:
         seen, error, loss = (texts.get(column.key, "") for texts in (senders, errors, losses))
         missing = f"The datagram did not arrive in {column.title}"

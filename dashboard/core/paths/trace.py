@@ -27,7 +27,7 @@ NO_ENTRY = (
 
 
 def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
-    """Returns the trace of a request on ``path``, with the hops that ``evidence`` proves."""
+    """Returns the trace of a request on ``path``. Its hops have the status that ``evidence`` proves."""
     hops = tuple(_HopReader(evidence).hops())
     return Trace(
         request_key(path),

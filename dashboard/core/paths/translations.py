@@ -118,9 +118,8 @@ def mappings_of(
 
 
 def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str) -> tuple[int, str]:
-    """Returns the UDP port at ``address`` that leads to the column's port, as a nat rule or the socket of a forwarder
-    proves, and an empty text. If no port leads there, returns 0 and the reason, which is empty if no UDP port
-    is published."""
+    """Returns the UDP port at ``address`` that leads to the column's port, and an empty text. A nat rule or the socket
+    of a forwarder must prove it. Otherwise returns 0 and the reason, which is empty if no UDP port is published."""
     port, family = column.port or 80, family_of(address)
     published = [one for one in column.published if (one.container_port, one.protocol) == (port, Protocol.UDP)]
     if not published:

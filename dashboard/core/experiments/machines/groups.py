@@ -16,8 +16,8 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 def shared_key(key: str, number: int) -> str:
-    """Returns the key, unique among all machines, of a column. ``number`` is the number of its machine, counted from
-    1."""
+    """Returns the key of a column that is unique among all machines. ``key`` is its key in the lab of its machine, and
+    ``number`` is the number of that machine, counted from 1."""
     return f"{key}@{number}" if number > 1 and is_observer(key) else key
 
 

@@ -84,7 +84,9 @@ class MergedJournal:
         trial: Trial | UnsetType = UNSET
         if not isinstance(facts.trial, UnsetType):
             others = {arm.key for other in self.parts if other is not part for arm in other.arms}
-            attempts = tuple(attempt for attempt in facts.trial.attempts if not _names(attempt, others))
+            attempts = tuple(
+                attempt for attempt in facts.trial.attempts if not _concerns_other_machine(attempt, others)
+            )
             self._trials[part.id] = replace(facts.trial, attempts=attempts)
             trial = self._trial()
         merged = Facts(
@@ -124,7 +126,7 @@ def _columns_of(part: Part) -> dict[str, str]:
     return {key: shared_key(key, part.number) for key in (*OBSERVERS, *(arm.key for arm in part.arms))}
 
 
-def _names(attempt: Attempt, others: Collection[str]) -> bool:
+def _concerns_other_machine(attempt: Attempt, others: Collection[str]) -> bool:
     """Whether a request names a column of another machine: an arm in ``others``, or a key with a machine's number. An
     origin such as ``@lab2`` is not a column: it is a machine that sent the request."""
     columns = (attempt.origin, attempt.server, attempt.key.partition("/")[0])
@@ -142,7 +144,8 @@ def shared_attempt(attempt: Attempt, number: int) -> Attempt:
 
 
 def shared_request(key: str, number: int) -> str:
-    """Returns the key, unique among all machines, of a path or request. Such a key begins with the key of a column."""
+    """Returns the key of a path or request on machine ``number`` that is unique among all machines. ``key`` begins with
+    the key of a column."""
     column, slash, rest = key.partition("/")
     return f"{shared_key(column, number)}{slash}{rest}"
 
