@@ -24,7 +24,7 @@ def hosts_for_groups(supervisor: Supervisor) -> int:
     """Returns how many groups' hosts with the default limits this machine can hold, including those that run; 0 if it
     can start none or no lab is open. Call this in the lab's loop."""
     try:
-        capacity = supervisor.class_hosts.capacity()
+        capacity = supervisor.group_hosts.capacity()
     except LabUnavailableError:
         return 0
     return 0 if capacity.problem else capacity.for_groups

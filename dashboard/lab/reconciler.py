@@ -239,7 +239,7 @@ class Lab:
             self._spawn(record)
         if self._measurer is not None:
             await self.context.database.run(measurement_store.mark_incomplete)
-            await self._measurer.look()
+            await self._measurer.start_next()
         if self._claim_worker is not None:
             await self._claim_worker.start_next()
         if self._only is None and not self.context.host and here() is None:
@@ -282,7 +282,7 @@ class Lab:
         await self._engine.wait(driver)
         await driver.settle(record)
         if self._measurer is not None:
-            await self._measurer.look()
+            await self._measurer.start_next()
         if driver.ended:
             await self._close_ended(experiment)
         elif driver.troubled:

@@ -86,7 +86,7 @@ class Supervisor:
         return self._lab
 
     @property
-    def class_hosts(self) -> GroupHosts:
+    def group_hosts(self) -> GroupHosts:
         """The private hosts of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with the
         reason if the lab is not open."""
         if self._hosts is None:

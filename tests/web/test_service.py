@@ -41,7 +41,7 @@ async def test_calls_about_an_experiment_go_to_the_lab_that_runs_it(
         with pytest.raises(LabUnavailableError, match="Start it first"):
             await service.ask_about(lost, own)
         with pytest.raises(LabUnavailableError):
-            _ = service.class_hosts
+            _ = service.group_hosts
         await labs.close()
 
 

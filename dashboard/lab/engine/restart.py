@@ -44,8 +44,8 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """Starts containers on running hosts that an earlier process was going to start but had not started when it
-    ended."""
+    """Starts the containers that an earlier process has recorded but not started before it ended. ``hosts`` are running
+    hosts, whose records contain these containers."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
             await _start_containers(host, containers)

@@ -30,7 +30,7 @@ class ClientLine:
 
     async def clients(self) -> tuple[MachineClient, ...]:
         """Returns the machines of the clients, as the web process has reported them. If no web process calls within
-        ``CARRIER_S`` seconds, returns each machine with that as its ``problem``."""
+        ``CARRIER_S`` seconds, the ``problem`` of each machine states this."""
         await asyncio.wait([self._clients], timeout=CARRIER_S)
         if self._clients.done():
             return self._clients.result()

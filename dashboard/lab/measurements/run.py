@@ -36,10 +36,10 @@ class Plan:
     missing: tuple[tuple[Path, Probe, str], ...]
 
 
-def plan_series(run: ExperimentDriver, probes: Sequence[Probe], machines: Sequence[MachineClient] = ()) -> Plan:
+def plan_series(driver: ExperimentDriver, probes: Sequence[Probe], machines: Sequence[MachineClient] = ()) -> Plan:
     """Returns the plan for all paths that the experiment has now, including those from clients on other ``machines``,
     with each of the ``probes`` that suits the path."""
-    view = run.view
+    view = driver.view
     paths = measured_paths(view.columns, view.states, machines)
     request = [probe for probe in probes if probe is not Probe.DNS]
     resolvers = resolver_paths(view.columns, view.states) if Probe.DNS in probes else ()
@@ -47,10 +47,10 @@ def plan_series(run: ExperimentDriver, probes: Sequence[Probe], machines: Sequen
     return Plan(series, (*missing_paths(paths, request), *missing_paths(resolvers, [Probe.DNS] if resolvers else [])))
 
 
-def _namespaces(context: Context, run: ExperimentDriver) -> dict[str, Namespace]:
+def _namespaces(context: Context, driver: ExperimentDriver) -> dict[str, Namespace]:
     found = {}
-    for key in run.observer.keys:
-        inode = run.observer.inode(key)
+    for key in driver.observer.keys:
+        inode = driver.observer.inode(key)
         namespace = context.watches.namespace(inode) if inode is not None else None
         if namespace is not None:
             found[key] = namespace.duplicate()
@@ -58,17 +58,17 @@ def _namespaces(context: Context, run: ExperimentDriver) -> dict[str, Namespace]
 
 
 async def _environment(
-    context: Context, run: ExperimentDriver, namespaces: Mapping[str, Namespace], conditions: Conditions
+    context: Context, driver: ExperimentDriver, namespaces: Mapping[str, Namespace], conditions: Conditions
 ) -> Environment:
     info = context.info
-    machine = run.view.states.get("machine")
+    machine = driver.view.states.get("machine")
     names = [interface.name for interface in machine.interfaces] if machine is not None else []
     offloads: dict[str, tuple[str, ...]] = {}
     if "machine" in namespaces:
         opened = await namespaces["machine"].arun(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         with opened:
             offloads = read_offloads(opened, names)
-    observed = userland_proxy(run.view.columns, machine)
+    observed = userland_proxy(driver.view.columns, machine)
     return replace(
         await asyncio.to_thread(read_environment, conditions),
         engine=info.version,
@@ -85,7 +85,7 @@ async def _environment(
 
 async def measure_paths(
     context: Context,
-    run: ExperimentDriver,
+    driver: ExperimentDriver,
     request: RequestedRun,
     on_progress: Callable[[Progress], None] | None = None,
     *,
@@ -98,17 +98,17 @@ async def measure_paths(
     clients on other machines, their blocks are handed out through ``lines``.
     """
     database, identity, options, info = context.database, request.id, request.options, context.info
-    await run.observer.settle()
+    await driver.observer.settle()
     names = await database.run(client_store.load_clients, identity) if lines is not None else ()
     is_valid = bool(names) and await database.run(client_store.are_valid, identity)
     line = lines.open(identity, names) if lines is not None and is_valid else None
     namespaces: dict[str, Namespace] = {}
     try:
         expired = tuple(MachineClient(name, problem=EXPIRED.format(name)) for name in names)
-        plan = plan_series(run, request.probes, await line.clients() if line is not None else expired)
-        namespaces = _namespaces(context, run)
-        environment = await _environment(context, run, namespaces, options.conditions)
-        modes = {column.key: column.mode for column in run.view.columns}
+        plan = plan_series(driver, request.probes, await line.clients() if line is not None else expired)
+        namespaces = _namespaces(context, driver)
+        environment = await _environment(context, driver, namespaces, options.conditions)
+        modes = {column.key: column.mode for column in driver.view.columns}
         await database.run(measurement_store.begin_run, identity, plan.series, plan.missing, environment, modes)
         context.publisher.measured(identity)
         if not plan.series:

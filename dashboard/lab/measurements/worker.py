@@ -35,15 +35,15 @@ class MeasurementWorker:
         self._driver_of = driver_of
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
-        self._looking = asyncio.Lock()
+        self._starting = asyncio.Lock()
 
-    async def look(self) -> None:
+    async def start_next(self) -> None:
         """Starts the oldest waiting run whose experiment is running, and marks runs that can never start as failed.
         Concurrent calls wait for each other, because two could start the same run."""
-        async with self._looking:
-            await self._start_next()
+        async with self._starting:
+            await self._start_oldest()
 
-    async def _start_next(self) -> None:
+    async def _start_oldest(self) -> None:
         if self._task is not None and not self._task.done():
             return
         database = self._context.database
@@ -51,11 +51,11 @@ class MeasurementWorker:
             if await database.run(measurement_store.is_cancelled, request.id):
                 await self._fail(request, "It was cancelled before it started.", measurement_store.CANCELLED)
                 continue
-            run = self._driver_of(request.experiment)
-            head = run.view.head if run is not None else None
-            if run is not None and head is not None and head.phase is Phase.RUNNING:
+            driver = self._driver_of(request.experiment)
+            head = driver.view.head if driver is not None else None
+            if driver is not None and head is not None and head.phase is Phase.RUNNING:
                 self._task = asyncio.get_running_loop().create_task(
-                    self._measure(request, run), name=f"measure-{request.id}"
+                    self._measure(request, driver), name=f"measure-{request.id}"
                 )
                 return
             record = await database.run(experiment_store.load, request.experiment)
@@ -70,10 +70,10 @@ class MeasurementWorker:
         await self._stop_twin(request)
         self._context.publisher.measured(request.id)
 
-    async def _measure(self, request: RequestedRun, run: ExperimentDriver) -> None:
+    async def _measure(self, request: RequestedRun, driver: ExperimentDriver) -> None:
         try:
             async with self._turn:
-                await measure_paths(self._context, run, request, lines=self._lines)
+                await measure_paths(self._context, driver, request, lines=self._lines)
             shown = self._driver_of(request.source or request.experiment)
             if shown is not None:
                 headline = await self._context.database.run(measurement_store.load_headline, request.id)

@@ -17,7 +17,7 @@ async def create_lan(
     """Starts creating a LAN in the background. Returns an empty text, or the reason if that is not possible. ``hosts``
     and ``neighbours`` are numbers. ``mtu`` (in bytes), ``delay_ms`` and ``loss_percent`` apply to every link."""
     place = LanPlace(name, 1, neighbours, mtu, delay_ms, loss_percent)
-    return await supervisor.lans.create(place, hosts, supervisor.class_hosts.capacity(LIMITS))
+    return await supervisor.lans.create(place, hosts, supervisor.group_hosts.capacity(LIMITS))
 
 
 async def remove_lan(supervisor: Supervisor, name: str) -> bool:

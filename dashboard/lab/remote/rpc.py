@@ -239,7 +239,7 @@ async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") 
     if call.target is Supervisor:
         return supervisor
     if call.target is GroupHosts:
-        return supervisor.class_hosts
+        return supervisor.group_hosts
     if call.target is Terminals:
         return supervisor.terminals
     if call.target is Lab:

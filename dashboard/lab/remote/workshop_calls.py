@@ -92,7 +92,7 @@ async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
     if not group:
         return workshop_host(supervisor.lab.context)
     try:
-        return await supervisor.class_hosts.workshop_host_of(group)
+        return await supervisor.group_hosts.workshop_host_of(group)
     except HostUnavailableError as error:
         raise StepLockedError(str(error)) from error
 

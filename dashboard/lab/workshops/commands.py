@@ -97,7 +97,7 @@ async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
 
 async def clean_up(host: WorkshopHost) -> int:
     """Removes what the buttons of workshop steps have created on this host, but nothing that a user has created in a
-    terminal. Returns the number of containers."""
+    terminal. Returns the number of containers found."""
     containers = await host.engine.containers(dict(host.labels))
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(_remove(host.engine.remove_container, container) for container in wave))

@@ -111,8 +111,8 @@ class Library:
         self._cache: dict[Path, tuple[tuple[object, ...], ParsedWorkshop]] = {}
 
     def all(self) -> tuple[LibraryEntry, ...]:
-        """Returns all workshops in the order in which pages list them. If two have the same slug, the second one gets a
-        problem; built-in workshops count as first."""
+        """Returns all workshops in the order in which pages list them. If two have the same slug, only the first one is
+        valid, or the built-in one; the other gets a problem."""
         entries: list[LibraryEntry] = []
         slugs: set[str] = set()
         for parent, own in self._folders:

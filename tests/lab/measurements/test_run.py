@@ -28,10 +28,10 @@ SLEEP = "sleep 1000"
 def _nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stops the lab's own worker, which would take the run in its next pass."""
 
-    async def look(_measurer: MeasurementWorker) -> None:
+    async def start_next(_measurer: MeasurementWorker) -> None:
         return
 
-    monkeypatch.setattr(MeasurementWorker, "look", look)
+    monkeypatch.setattr(MeasurementWorker, "start_next", start_next)
 
 
 async def ask(lab_harness: LabHarness, experiment: str, probe: Probe, options: Options) -> RequestedRun:

@@ -136,7 +136,7 @@ async def test_concurrent_wake_ups_start_a_run_once(monkeypatch: pytest.MonkeyPa
     driver = SimpleNamespace(view=SimpleNamespace(head=SimpleNamespace(phase=Phase.RUNNING)))
     context: Any = SimpleNamespace(database=YieldingDatabase(), host="")
     worker = MeasurementWorker(context, lambda _experiment: driver, lambda: None)  # type: ignore[arg-type, return-value]
-    await asyncio.gather(worker.look(), worker.look())
+    await asyncio.gather(worker.start_next(), worker.start_next())
     await others_run()
     await worker.close()
     assert started == ["run"]

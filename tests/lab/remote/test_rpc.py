@@ -99,7 +99,7 @@ def test_pages_call_only_registered_functions_of_the_lab() -> None:
                 isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "service"
             ):
                 continue
-            assert node.attr not in {"lab", "context", "class_hosts", "lab_of"}, f"{path.name}: {node.attr}"
+            assert node.attr not in {"lab", "context", "group_hosts", "lab_of"}, f"{path.name}: {node.attr}"
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
                 continue

@@ -262,10 +262,10 @@ async def test_the_namespace_of_another_container_is_joined_and_a_foreign_one_is
 
 
 async def test_forwarded_ports_are_measured(lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def look(_measurer: MeasurementWorker) -> None:
+    async def start_next(_measurer: MeasurementWorker) -> None:
         """The lab's own worker would take the run in its next pass."""
 
-    monkeypatch.setattr(MeasurementWorker, "look", look)
+    monkeypatch.setattr(MeasurementWorker, "start_next", start_next)
     publish = ["8080/tcp", "8080/udp"]
     arms = [{"mode": mode, "command": SLEEP, "port": 8080, "publish": publish} for mode in ("bridge", *STACKS)]
     identity = await lab.running(arms=arms)
