@@ -47,7 +47,7 @@ class Context:
 
     @property
     def ref(self) -> EngineRef:
-        """The description of the engine that messages to pages contain: versions, name, endpoint and kind."""
+        """The engine's description in messages to pages: versions, name, endpoint and kind."""
         return EngineRef(
             version=self.info.version,
             api=self.info.api,

@@ -34,8 +34,7 @@ PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
 
 
 def reference(info: EngineInfo, *, private: bool) -> EngineRef:
-    """Returns the description of the engine that messages to pages contain. ``private``: the engine runs on a private
-    host."""
+    """Returns the engine's description in messages to pages. ``private``: the engine runs on a private host."""
     return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint, info.kind)
 
 

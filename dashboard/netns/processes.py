@@ -32,7 +32,7 @@ def all_pids() -> tuple[int, ...]:
 
 def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
     r"""Returns which of the processes ``pids`` have each socket open, by inode: pairs (pid, process name), the oldest
-    process first. Only the socket inodes ``inodes`` are searched; those that no process has open are omitted.
+    process first. Searches only for the socket inodes ``inodes``, and omits those that no process has open.
 
     Pages show the oldest process: for a server that forks after binding it is the master process. Names are those of
     ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end meanwhile are omitted. Reads

@@ -14,8 +14,8 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN with the addresses of its neighbours. ``startable`` tells whether there is something to start: an ended host,
-    or ``abandoned_containers`` of a running host. It is false while a process is starting an ended host."""
+    """A LAN with the addresses of its neighbours. ``startable`` tells whether there is something to start: an ended
+    host, or ``abandoned_containers`` of a running host. It is false while a process is starting an ended host."""
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
