@@ -27,8 +27,8 @@ Cell = str | int | float | None
 
 
 def safe_cell(text: str) -> str:
-    """Returns the text for a cell of CSV: with an apostrophe before it if its first character, blanks ignored, begins a
-    formula; otherwise without NUL characters."""
+    """Returns the text for a cell of CSV. If its first character other than a blank begins a formula, the text gets an
+    apostrophe in front. Otherwise NUL characters are removed."""
     start = text.lstrip(" \u00a0")[:1]
     return f"'{text}" if start in _FORMULA and start else text.replace("\0", "")
 

@@ -206,8 +206,8 @@ def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[Report
 
 
 def compare_environments(environments: Sequence[ReportEnvironment]) -> tuple[EnvironmentRow, ...]:
-    """Returns a row for each fact that is known in at least one environment. Loads that differ by at most
-    ``LOAD_PER_CORE`` for each core count as equal."""
+    """Returns a row for each fact that is known in at least one environment. Loads are equal if they differ
+    by at most ``LOAD_PER_CORE``, multiplied by the number of cores."""
     compared = _with_common_links(environments)
     rows = []
     for rule in FACTS:

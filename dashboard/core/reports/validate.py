@@ -125,7 +125,7 @@ def _size(state: NamespaceState) -> int:
 
 
 def _cost(state: NamespaceState, changes: Changes) -> int:
-    """Returns the number of items that applying the changes sorts: the old and the new ones of each changed list."""
+    """Returns the cost of applying the changes: the number of items in the lists that are sorted again."""
     cost = 1
     if changes.interfaces_set or changes.interfaces_removed:
         cost += len(state.interfaces) + len(changes.interfaces_removed)

@@ -99,7 +99,7 @@ class _Anonymiser:
         return named
 
     def _literals(self, identifiers: Identifiers) -> dict[str, tuple[str, str]]:
-        """Returns the texts that are searched in every text of the report, each with its kind and its pseudonym."""
+        """Returns the details that are searched for in every text of the report, each with its kind and pseudonym."""
         literals = {text: ("command", after) for text, after in identifiers.commands.items()}
         literals |= {text: ("environment", after) for text, after in identifiers.settings.items()}
         literals |= dict.fromkeys(identifiers.authors, ("author", "anonymous"))
@@ -114,8 +114,8 @@ class _Anonymiser:
         return {text: pseudonym for text, pseudonym in literals.items() if len(text) >= MIN_LITERAL}
 
     def _compile(self, identifiers: Identifiers, texts: Iterable[str]) -> re.Pattern[str]:
-        """Returns one pattern that finds all details in a single pass over a text. Literals that only occur as a
-        complete text are left out, because ``_replace`` looks them up."""
+        """Returns one pattern that finds all details in a single pass over a text. ``texts`` are those of the report.
+        A literal that occurs only as a whole text, never within one, is left out: ``_replace`` looks it up."""
         joined = "\0".join(text for text in texts if text not in self._literal)
         inside = sorted((text for text in self._literal if text in joined), key=lambda text: (-len(text), text))
         words = [_bounded(text, in_names=text in identifiers.keys) for text in inside]

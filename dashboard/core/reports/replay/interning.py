@@ -9,7 +9,8 @@ _encoder = msgspec.json.Encoder()
 
 
 class Numbers:
-    """Assigns numbers to values: equal values get the same one. Dictionaries with another order are not equal."""
+    """Assigns numbers to values: equal values get the same one. Dictionaries are equal only if their items are in
+    the same order."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, int] = {}

@@ -33,9 +33,9 @@ _Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Items:
-    """The small boxes of one namespace. ``wide`` and ``narrow`` map the id of each box to its lines in the two
-    diagrams. ``items`` is a number for all ids and lines, ``shape`` for the ids and the number of lines, which decide
-    the layout."""
+    """The small boxes of one namespace. ``wide`` and ``narrow`` map the id of each box to its lines in the wide and in
+    the narrow diagram. Namespaces with equal ids and lines have the same number ``items``. Those with equal ids and
+    equal numbers of lines have the same number ``shape`` and need the same layout."""
 
     wide: Mapping[str, tuple[str, ...]]
     narrow: Mapping[str, tuple[str, ...]]
@@ -46,8 +46,8 @@ class _Items:
 class RecordedPictures:
     """Stores all diagrams and paths of a recording, each once.
 
-    ``computed`` counts the computed layouts. If there are several machines, it counts the boxes, edges and paths of
-    each machine that was drawn, because all of them are computed then.
+    ``computed`` counts the computed layouts. With several machines, where each change of a machine computes all its
+    boxes, edges and paths again, it counts these.
     """
 
     def __init__(self) -> None:

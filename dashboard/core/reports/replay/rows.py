@@ -1,7 +1,8 @@
 """The rows of a recording, as ``comparison.compare`` returns them. Equal rows are not computed again.
 
-Sections that change often are computed in parts: the cells of a column for one port, link or destination depend only on
-the items for it, on the columns and on the other inputs of the section.
+Sections that change often are computed in parts. A part has the cells of a column for one port, link or destination. It
+is computed again only if the listeners, interfaces or routes of this part, the columns, or other inputs of the section
+change.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
