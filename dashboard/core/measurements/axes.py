@@ -86,9 +86,11 @@ def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float
 
 
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
-    """Returns ticks of a logarithmic axis from at most ``low`` to at least ``high``, which must be greater than 0:
-    powers of ten, on an axis of up to two decades also 2 and 5 times them, on one of three decades also 3 times
-    them."""
+    """Returns ticks of a logarithmic axis from at most ``low`` to at least ``high``, which must be greater than 0.
+
+    Ticks are powers of ten. On an axis of up to two decades, 2 and 5 times each power are ticks, too; on an axis of
+    three decades, 3 times each power.
+    """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0, 3.0) if last - first <= 3 else (1.0,)
     found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]

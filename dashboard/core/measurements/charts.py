@@ -181,9 +181,9 @@ def _thinned(x: Sequence[float], times: Times) -> list[tuple[float, float, float
     return points[::step]
 
 
-def _share(spot: str) -> tuple[str, str]:
+def _share(point: str) -> tuple[str, str]:
     """Converts a point in units of 1000 by 1000 (``x,y``) into two percentages."""
-    across, up = (float(value) / 1000 for value in spot.split(","))
+    across, up = (float(value) / 1000 for value in point.split(","))
     return place(across), place(up)
 
 

@@ -55,8 +55,8 @@ class Summary:
 
 def _without_cycle(histogram: Any) -> Any:
     """Makes the reference from the histogram's encoder back to the histogram weak, and returns the histogram. Otherwise
-    its table of 270 KB would stay in memory until the garbage collector runs, which the number of objects triggers, not
-    their size."""
+    its table of 270 KB would stay in memory until the garbage collector runs, which depends on the number of objects,
+    not on their size."""
     histogram.encoder.histogram = weakref.proxy(histogram)
     return histogram
 

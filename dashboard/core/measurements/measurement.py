@@ -192,8 +192,8 @@ class Environment:
 
     @property
     def measured_in(self) -> Conditions | None:
-        """The conditions of the measurement: quiet if none were recorded, None without a measurement. Without a
-        measurement, the load was not read."""
+        """The conditions of the measurement; quiet if none were recorded. None if the environment was read without a
+        measurement, so ``load_before`` is None."""
         return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 
