@@ -1,5 +1,5 @@
-"""Cells of columns whose network stack cannot be read from here. They show what the Engine's API reports; in each other
-section, one row states that the rest is not visible."""
+"""Cells of columns whose network stack cannot be read from here. The section identity shows what the
+Engine's API reports. Each section has a row that states that its facts are not visible."""
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column

@@ -25,10 +25,10 @@ ASKING = {"aardvark-dns": "queries", SLIRP4NETNS: "datagrams"}
 
 
 def _asks(listener: Listener, state: NamespaceState) -> bool:
-    """Whether a program of ``ASKING`` only sends from this socket.
+    """Whether aardvark-dns or slirp4netns only sends from this UDP socket, such as a query.
 
-    Other sockets of slirp4netns hold published ports, including those of containers outside the experiment. It sends
-    from ports that the kernel chooses, which are in the range of the sysctl ``PORT_RANGE``.
+    slirp4netns sends from ports that the kernel chooses, in the range of the sysctl ``PORT_RANGE``. Its other sockets
+    hold published ports, including those of containers outside the experiment.
     """
     if listener.protocol != "udp" or listener.process not in ASKING or listener.port == DNS_PORT:
         return False

@@ -205,8 +205,8 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """Yields the links to which connections are dropped, except those to published ports, if they arrive on a link
-        that no rule names."""
+        """Yields the links to which the rules drop connections from a link that they do not name. Connections to
+        published ports do not count."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -215,7 +215,7 @@ class _Forwarding:
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
-        """Whether connections between the links are certainly dropped. ``unpublished``: ignores published ports."""
+        """Whether connections from ``incoming`` to ``outgoing`` are certainly dropped. ``unpublished``: except to published ports."""
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
@@ -260,7 +260,7 @@ class _Forwarding:
 
 class _ForwardTraversal:
     """Follows connections between two links through the chains of one table. The outcomes of each chain are computed
-    once: through chains that jump to each other there can be too many routes to follow each."""
+    only once, because the number of ways through chains that jump to each other can be too large."""
 
     def __init__(self, rules: _Forwarding, table: Table, links: tuple[str, str], *, unpublished: bool) -> None:
         self._rules = rules

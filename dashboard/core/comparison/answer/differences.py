@@ -21,7 +21,7 @@ def _capitalise(text: str, columns: Sequence[Column]) -> str:
 
 
 def _describe_row(table: ComparisonTable, row: Row) -> str:
-    """Returns a sentence for a row without a rule: the text of each column. Empty if no arm has a text or runs."""
+    """Returns a sentence for a row without a rule: the text of each column. Empty if no arm runs or has a text."""
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     absent: dict[str, list[Column]] = {}
     for column in table.running_without_text(row):
@@ -34,7 +34,8 @@ def list_differences(
     columns: Sequence[Column], rows: Sequence[Row], machine: NamespaceState | None = None
 ) -> tuple[Difference, ...]:
     """Returns the most important differences: first those that a rule states, then the first differing row of each
-    section that no rule mentioned. At most ``MAX_DIFFERENCES``, where what is offered to the LAN does not count.
+    section that no rule mentioned. There are at most ``MAX_DIFFERENCES``, not counting the sentence on what containers
+    offer to the LAN.
 
     ``machine`` is the state of the machine, None if it is not known.
     """

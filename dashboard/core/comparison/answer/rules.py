@@ -49,16 +49,16 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
     return None
 
 
-def _join_ports(by_place: Mapping[str, Sequence[str]]) -> str:
+def _join_ports(by_address: Mapping[str, Sequence[str]]) -> str:
     """Lists the ports that a column publishes, each with its address on the machine. Names at most ``MAX_PORTS``, and
-    the number of others. ``by_place`` maps an address on the machine to the ports of the container."""
-    places = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_place.items()]
-    if len(places) <= MAX_PORTS:
-        return join_names(places)
-    rest = sum(len(keys) for keys in by_place.values()) - sum(
-        len(keys) for keys in [*by_place.values()][: MAX_PORTS - 1]
+    the number of others. ``by_address`` maps an address on the machine to the ports of the container."""
+    published = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_address.items()]
+    if len(published) <= MAX_PORTS:
+        return join_names(published)
+    rest = sum(len(keys) for keys in by_address.values()) - sum(
+        len(keys) for keys in [*by_address.values()][: MAX_PORTS - 1]
     )
-    return join_names([*places[: MAX_PORTS - 1], f"{rest} other ports"])
+    return join_names([*published[: MAX_PORTS - 1], f"{rest} other ports"])
 
 
 def _published(table: ComparisonTable) -> tuple[Row, str] | None:
@@ -70,7 +70,7 @@ def _published(table: ComparisonTable) -> tuple[Row, str] | None:
             ports.setdefault(column.title, {}).setdefault(row.cells[column.key] or "", []).append(row.key)
     if first is None:
         return None
-    parts = [f"{title} publishes {_join_ports(by_place)}" for title, by_place in ports.items()]
+    parts = [f"{title} publishes {_join_ports(by_address)}" for title, by_address in ports.items()]
     for column in table.sharing_machine:
         listening = table.row(f"listeners/tcp :{column.port}/") if column.port else None
         if listening is not None and listening.cells.get(column.key) is not None:
