@@ -143,7 +143,7 @@ async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[s
 
 @prepared
 async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Executes the lines, sends the requests in order and reads the counters of the rules."""
+    """Calls ``exchange``. The decorator takes the arguments other than the testbed in advance."""
     return await exchange(testbed, lines, *asks)
 
 
@@ -155,7 +155,7 @@ async def observe_exchanges_on(testbed: Testbed, daemon: str, lines: Sequence[st
 
 
 async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Executes the lines, sends the requests in order and reads the counters of the rules."""
+    """Executes the lines, sends the requests in order, and reads the counters of the firewall rules among the lines."""
     containers = await run_script(testbed, lines)
     observed = Exchanges(containers)
     responses = []

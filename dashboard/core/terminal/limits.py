@@ -1,5 +1,5 @@
-"""Limits of the terminals of a session's participants: who may open one, sizes, rates, and when a shell ends. No
-clock."""
+"""Limits of the terminals of a session's participants: who may open one, sizes, rates, and when a shell ends.
+No clock is read: times are arguments."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -40,7 +40,11 @@ MESSAGES = Rate(600, 200)
 
 
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
-    """Returns the reason why a participant may not open a terminal now; None if it may."""
+    """Returns the reason why a participant may not open a terminal now; None if there is none.
+
+    The session has terminals (``terminal``), private hosts (``hosts``) and has ended (``over``). The participant was
+    admitted (``admitted``) or removed (``removed``).
+    """
     if removed:
         return "You are no longer a participant of this session."
     if not terminal or not hosts:
@@ -66,8 +70,8 @@ def common_size(sizes: Collection[tuple[int, int]]) -> tuple[int, int]:
 
 
 def end_reason(*, windows: int, seen_at: float, typed_at: float, now: float) -> str | None:
-    """Returns the reason why an idle shell must end; None if it may run. ``windows`` is the number of open windows;
-    ``seen_at`` is the time at which the last one was closed."""
+    """Returns the reason why an idle shell must end; None if it may run. ``windows`` is the number of open windows.
+    ``seen_at`` is the time at which the last window was closed, ``typed_at`` the time of the last input."""
     if not windows and now - seen_at > DETACHED_S:
         return f"The shell was ended after {DETACHED_S / 60:.0f} minutes without an open window."
     if now - typed_at > IDLE_S:

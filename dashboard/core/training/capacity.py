@@ -1,4 +1,4 @@
-"""Computes how many private hosts fit on a machine; defines the limits of a host and the queue for hosts. No clock.
+"""Computes how many private hosts fit on a machine; defines the limits of a host and the queue for hosts.
 
 Hosts are overcommitted. Limits are maximums, so each host counts with a quarter of its limits, but at least with what
 an idle engine needs. The kernel enforces the limits: a host that uses all of its memory takes none from another.

@@ -1,5 +1,4 @@
-"""Limits what a group may run on its host in addition to the workshop steps: the number of runs, images and claims. No
-clock.
+"""Limits what a group may run on its host in addition to the workshop steps: the number of runs, images and claims.
 
 The limits protect the other groups: measurements and claim runs take turns over all hosts of a server.
 """

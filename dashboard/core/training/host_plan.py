@@ -1,5 +1,5 @@
-"""Plans what to do with the private hosts of groups, from their desired and observed states. No clock, no side
-effects."""
+"""Plans what to do with the private hosts of groups, from their desired and observed states. Reads no clock
+and changes nothing."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

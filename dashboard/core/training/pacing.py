@@ -22,7 +22,7 @@ class Pace(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Pacing:
     """Which steps are open. ``until`` is the index of the first step that is closed. ``free``: the open steps may be
-    done in any order. ``locked``: the instructor has locked the step."""
+    done in any order. ``locked``: the instructor has locked all steps."""
 
     until: int
     free: bool

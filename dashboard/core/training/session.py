@@ -1,5 +1,5 @@
-"""Rules of training sessions: who may join, groups, presence, the progress of participants, and who needs help. No
-clock."""
+"""Rules of training sessions: who may join, groups, presence, the progress of participants, and who needs help.
+No clock is read: times are arguments."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping

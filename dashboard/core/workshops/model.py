@@ -137,8 +137,8 @@ class Workshop:
 
 @dataclass(frozen=True, slots=True)
 class StepJudgement:
-    """The findings of all checks of a step. ``noted`` has the events that were observed now or before: by the index of
-    the check, what was observed. ``truth`` is the reading of the step's prediction, empty if it is unknown."""
+    """The findings of all checks of a step. ``noted`` maps the index of a check to the text of the event that the check
+    observed, now or before. ``truth`` is the reading of the step's prediction, empty if it is unknown."""
 
     findings: tuple[Finding, ...]
     noted: dict[str, str]

@@ -1,6 +1,6 @@
 """Progress in a workshop: which steps are open, when a step is done, and the summary at the end.
 
-A finished step opens the next one; going back is always allowed. No clock: times are arguments.
+A finished step opens the next one; going back is always allowed. No clock is read: times are arguments.
 """
 
 from collections.abc import Mapping

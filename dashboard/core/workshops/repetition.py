@@ -33,8 +33,8 @@ def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tupl
     """Returns the commands of a workshop's steps that changed a group's host, in the order in which they were run.
 
     These are the commands that the members ran with buttons. If they completed a step without its buttons, they have
-    typed its commands, or others with the same effect. The step's own commands are then repeated at the time of its
-    completion.
+    typed its commands, or others with the same effect. The step's own commands are then returned, as if they had been
+    run when the step was completed.
     """
     histories = tuple(histories)
     steps = {step.slug: step for step in workshop.steps}

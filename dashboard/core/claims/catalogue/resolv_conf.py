@@ -57,7 +57,8 @@ def judge_unedited(files: Files) -> Judgement:
 
 @prepared
 def judge_only(resolv_conf: str, server: str, otherwise: str, option: str = "") -> Judgement:
-    """Holds if the container's resolv.conf names only this server and contains the text ``option``."""
+    """Holds if the container's resolv.conf names only this server and contains the text ``option``. ``otherwise`` is
+    the reason if it does not hold."""
     proved = nameservers(resolv_conf) == (server,) and option in resolv_conf
     return holds_if(proved, otherwise, f"resolv.conf in the container: {on_one_line(resolv_conf)}")
 

@@ -1,5 +1,5 @@
-"""Claims about a container (the guest) that joins the namespace of another (the owner) with --network container:. What
-they share, and what happens when one of them restarts."""
+"""Claims about a container (the guest) that joins the namespace of another (the owner) with --network container:.
+They state what both share, and what happens when one of them restarts."""
 
 from collections.abc import Mapping
 

@@ -1,6 +1,6 @@
 """Writes CSV tables of a session's report: one line per participant and step, or one line per step.
 
-Like in ``core.reports.csv_tables``, no cell is a formula. Durations are seconds, times ISO 8601 in UTC.
+As in ``core.reports.csv_tables``, no cell is a formula. Durations are seconds, times ISO 8601 in UTC.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Everything that is recorded about a session. Its report and its replay are computed from this. No clock."""
+"""Everything that is recorded about a session. Its report and its replay are computed from this."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
