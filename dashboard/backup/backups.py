@@ -170,7 +170,7 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
 
 def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
     """Makes ``copy`` the database and migrates it. Returns the path of the replaced database (empty if no data was
-    replaced), and whether the copy was older."""
+    replaced), and whether the copy lacked migrations of this version."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:
         target = _database_file()

@@ -55,7 +55,8 @@ def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
     """Returns the context of the template ``file_base.html``: styles, icon, scripts and a content security policy that
     allows them. ``sheets`` are the names of style sheets, ``entry`` is the module of the script.
 
-    With a script, the file also has that of the theme, which must run first. Without ``entry``, it has no script.
+    With ``entry``, the file also has the script of the theme, which must run first. Without ``entry``, it has no
+    scripts.
     """
     style = styles(*sheets)
     icon = base64.b64encode((STATIC / "icon.svg").read_bytes()).decode()

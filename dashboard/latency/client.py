@@ -87,7 +87,8 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
 
 
 def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
-    """Calls ``work``. Returns a sentence if it fails or takes longer than ``limit_s``; empty if it succeeds."""
+    """Calls ``work``. Returns a sentence if it fails or takes longer than ``limit_s``; empty if it succeeds. ``where``
+    is the address of the server, for the sentence."""
     try:
         with overdue_after(limit_s):
             work()

@@ -73,8 +73,8 @@ def _virtualisation(cpuinfo: str) -> str:
 
 
 def cores_stay_awake(conditions: Conditions) -> bool:
-    """Whether idle cores are kept from sleeping. In quiet conditions, this process must be allowed to request that. In
-    ordinary conditions, another program must have requested it, which the content of the device shows
+    """Whether idle cores are kept from sleeping: in quiet conditions, whether this process may request that; in
+    ordinary conditions, whether another program has requested it. Both are read from the device ``CORE_SLEEP``
     (Documentation/power/pm_qos_interface.rst)."""
     if conditions is Conditions.QUIET:
         return os.access(CORE_SLEEP, os.W_OK)
