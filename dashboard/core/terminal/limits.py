@@ -40,7 +40,7 @@ MESSAGES = Rate(600, 200)
 
 
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
-    """Returns the reason why a participant may not open a terminal now; None if there is none.
+    """Returns the reason why a participant may not open a terminal now; None if it may open one.
 
     The session has terminals (``terminal``), private hosts (``hosts``) and has ended (``over``). The participant was
     admitted (``admitted``) or removed (``removed``).
