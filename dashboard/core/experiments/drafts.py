@@ -151,7 +151,7 @@ def _is_empty(value: object) -> bool:
 
 def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
     """Parses one arm. ``base`` has the values that all arms share. ``place`` is the arm's prefix in the form, such as
-    ``arms-0``, for problems that may concern the key itself. The arm's key is added to ``taken``."""
+    ``arms-0``. Problems that do not name the arm's key name ``place``. The arm's key is added to ``taken``."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:
@@ -188,7 +188,7 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
 
 def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
-    """Returns a key that is not in ``taken``: ``bridge``, else ``bridge-lab2`` on machine ``lab2``, or ``bridge-2``."""
+    """Returns a free key: ``bridge``, or if it is in ``taken`` ``bridge-2`` (``bridge-lab2`` on machine ``lab2``)."""
     stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
     key, number = stem, 1
     while key in taken:
