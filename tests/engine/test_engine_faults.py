@@ -63,7 +63,13 @@ def notices(events: list[EngineEvent]) -> list[str]:
 
 async def test_a_hung_engine_is_noticed_by_every_call_within_its_deadline(host: PrivateHost) -> None:
     engine = DockerEngine(host.endpoint, timeout_s=0.4)
-    await engine.info()
+
+    async def answers() -> bool:
+        with suppress(EngineUnreachable):
+            return bool(await engine.info())
+        return False
+
+    await eventually(answers)
     os.kill(host.pid, signal.SIGSTOP)
     try:
         for call in (
@@ -87,12 +93,6 @@ async def test_a_hung_engine_is_noticed_by_every_call_within_its_deadline(host: 
                     await call
     finally:
         os.kill(host.pid, signal.SIGCONT)
-
-    async def answers() -> bool:
-        with suppress(EngineUnreachable):
-            return bool(await engine.info())
-        return False
-
     await eventually(answers)
     await engine.close()
 

@@ -49,7 +49,7 @@ def test_a_broken_connection_is_translated(tmp_path: Path) -> None:
 def test_a_read_without_end_is_woken_from_another_thread(tmp_path: Path) -> None:
     silent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with fake_engine(tmp_path, lambda _m, _p: silent) as fake:
-        session, answer = open_answer(fake.endpoint, timeout_s=0.05)
+        session, answer = open_answer(fake.endpoint, timeout_s=0.5)
         answer.wait_at_most(None)
         ended = threading.Event()
 
@@ -63,9 +63,9 @@ def test_a_read_without_end_is_woken_from_another_thread(tmp_path: Path) -> None
 
         reader = threading.Thread(target=read)
         reader.start()
-        assert not ended.wait(0.2)
+        assert not ended.wait(0.7)
         answer.shutdown()
-        assert ended.wait(2)
+        assert ended.wait(20)
         reader.join()
         answer.shutdown()
         session.close()

@@ -154,20 +154,20 @@ def test_a_disk_that_cannot_be_repaired_is_not_mounted(
 
 
 @pytest.mark.parametrize(
-    ("command", "message"),
+    ("command", "limit_s", "message"),
     [
-        (("no-such-fsck",), "no-such-fsck is not installed"),
-        (("sh", "-c", "echo Cannot allocate memory; exit 8"), "Cannot allocate memory"),
-        (("sh", "-c", "kill -9 $$"), "sh ended with -9"),
-        (("sh", "-c", "read line < /dev/zero"), "did not end within"),
+        (("no-such-fsck",), 20, "no-such-fsck is not installed"),
+        (("sh", "-c", "echo Cannot allocate memory; exit 8"), 20, "Cannot allocate memory"),
+        (("sh", "-c", "kill -9 $$"), 20, "sh ended with -9"),
+        (("sh", "-c", "read line < /dev/zero"), 0.2, "did not end within"),
     ],
 )
 def test_a_check_that_fails_is_no_damage(
-    command: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: tuple[str, ...], limit_s: float, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "disk").touch()
     monkeypatch.setattr(disk, "CHECK", command)
-    monkeypatch.setattr(disk, "CHECK_S", 0.2)
+    monkeypatch.setattr(disk, "CHECK_S", limit_s)
     with pytest.raises(OSError, match=message) as caught:
         disk.check(tmp_path / "disk")
     assert not isinstance(caught.value, disk.DamagedDiskError)
@@ -176,7 +176,7 @@ def test_a_check_that_fails_is_no_damage(
 def test_a_host_with_a_damaged_disk_does_not_start_again_and_can_be_removed(tmp_path: Path) -> None:
     host = asyncio.run(private_host.start(tmp_path))
     os.kill(host.pid, 9)
-    until(lambda: not host.is_running(), 10)
+    until(lambda: not host.is_running())
     disk.wait_until_detached(host.disk)
     with host.disk.open("r+b") as file:
         file.seek(8 << 10)
@@ -254,7 +254,7 @@ def test_nothing_remains_of_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monk
         assert inside(host, FILL, str(host.data), "300").returncode == 0
     finally:
         asyncio.run(private_host.stop(host))
-    until(lambda: remains(host) == [], 10)
+    until(lambda: remains(host) == [])
 
 
 def test_a_host_keeps_its_files_when_its_engine_starts_again(tmp_path: Path) -> None:
@@ -263,7 +263,7 @@ def test_a_host_keeps_its_files_when_its_engine_starts_again(tmp_path: Path) -> 
         script = 'echo x > "$1/kept" && mkdir "$1/lost+found" && echo y > "$1/lost+found/file"'
         assert inside(host, script, str(host.data)).returncode == 0
         os.kill(host.pid, 9)
-        until(lambda: not host.is_running(), 10)
+        until(lambda: not host.is_running())
         again = asyncio.run(private_host.start_again(host))
         assert inside(again, 'cat "$1/kept"', str(host.data)).stdout == "x\n"
     finally:

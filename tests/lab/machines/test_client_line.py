@@ -25,7 +25,7 @@ CLIENTS = (MachineClient("lab2", NamespaceState(1)), MachineClient("other", Name
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_line, "POLL_S", 0.05)
-    monkeypatch.setattr(client_line, "CARRIER_S", 0.1)
+    monkeypatch.setattr(client_line, "CARRIER_S", 0.5)
 
 
 async def test_a_block_is_carried_and_its_answer_reaches_the_run() -> None:

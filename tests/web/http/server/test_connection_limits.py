@@ -223,7 +223,7 @@ async def test_many_small_requests_at_once_are_all_answered() -> None:
 
 
 async def test_a_line_break_between_requests_keeps_no_connection_open() -> None:
-    async with serving(with_limits(headers_s=0.05)) as server:
+    async with serving(with_limits(headers_s=0.5)) as server:
         reader, writer = await server.connect()
         writer.write(REQUEST + b"\r\n")
         assert await response(reader) == "HTTP/1.1 200 OK"
@@ -232,7 +232,7 @@ async def test_a_line_break_between_requests_keeps_no_connection_open() -> None:
 
 
 async def test_an_answer_is_not_interrupted_by_a_refusal() -> None:
-    async with serving(with_limits(headers_s=0.05)) as server:
+    async with serving(with_limits(headers_s=0.5)) as server:
         server.application.hold.clear()
         reader, writer = await server.connect()
         writer.write(REQUEST + b"\r\n")
