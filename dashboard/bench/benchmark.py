@@ -1,7 +1,9 @@
-"""The arguments of a benchmark, and the interface of a benchmark's module."""
+"""The arguments of a benchmark, the interface of a benchmark's module, and waiting for a condition."""
 
+import asyncio
 import sys
-from collections.abc import Coroutine
+import time
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +13,19 @@ from dashboard.bench.statistics import Result
 
 class BenchmarkError(RuntimeError):
     """A benchmark cannot run here, or what it measures failed. ``str()`` is the reason."""
+
+
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float = 90.0, poll_s: float = 0.05
+) -> float:
+    """Waits until the condition is true, and returns the seconds. Raises BenchmarkError with ``what`` after
+    ``deadline_s``."""
+    started = time.monotonic()
+    while not await condition():
+        if time.monotonic() - started > deadline_s:
+            raise BenchmarkError(f"{what}: not within {deadline_s:g} s")
+        await asyncio.sleep(poll_s)
+    return time.monotonic() - started
 
 
 @dataclass(frozen=True, slots=True)

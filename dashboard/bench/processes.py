@@ -14,6 +14,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from dashboard.bench.benchmark import BenchmarkError
 
 BASE = Path(__file__).resolve().parents[2]
@@ -172,6 +174,11 @@ def cpu_seconds(pid: int) -> float:
         return time.clock_gettime(ctypes.c_int(~pid << 3 | 2).value)
     except OSError as error:
         raise ProcessLookupError(f"no process {pid}") from error
+
+
+def memory_mb(*pids: int) -> float:
+    """The resident memory of these processes in MB."""
+    return sum(psutil.Process(pid).memory_info().rss for pid in pids) / 1e6
 
 
 def environment_with(**values: str) -> dict[str, str]:

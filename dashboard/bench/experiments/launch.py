@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkRun, until
 from dashboard.bench.experiments.lab import in_process_lab
 from dashboard.bench.processes import output_of
 from dashboard.bench.server import serving
@@ -42,13 +42,9 @@ async def _remove_with_docker() -> None:
             await output_of("docker", *removing, *found)
 
 
-async def until_no_container() -> None:
-    """Waits until the engine has no container, so that removals do not disturb what is timed."""
-    for _ in range(600):
-        if not (await output_of("docker", "ps", "-aq")).strip():
-            return
-        await asyncio.sleep(0.05)
-    raise BenchmarkError("containers are still there 30 s after they should be gone")
+async def has_no_container() -> bool:
+    """Whether the engine has no container."""
+    return not (await output_of("docker", "ps", "-aq")).strip()
 
 
 async def measure(
@@ -61,7 +57,8 @@ async def measure(
     for number in range(rounds + 1):
         run.say(f"{', '.join(modes)}: round {number} of {rounds}")
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            await until_no_container()
+            # Removals must not disturb what is timed.
+            await until(has_no_container, "the removal of all containers")
             seconds, removal = await launches[name](modes)
             await removal
             if number:

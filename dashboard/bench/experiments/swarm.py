@@ -8,11 +8,12 @@ import asyncio
 import os
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 
 from dashboard import configuration
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun, until
 from dashboard.bench.statistics import Result, at_most, figure, spread
-from dashboard.bench.training.private_hosts import leftovers
+from dashboard.bench.training.private_hosts import until_removed
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
@@ -47,7 +48,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             cpu += [_cpu_s(host) for host in hosts]
             started = time.monotonic()
             await stop_hosts(hosts)
-            await _until_gone(hosts)
+            await until_removed(hosts)
             gone.append(time.monotonic() - started)
             run.say(f"round {number} of {rounds}: up {up[-1]:.1f} s, gone {gone[-1]:.1f} s")
     finally:
@@ -91,7 +92,8 @@ async def _create(run: BenchmarkRun) -> tuple[PrivateHost, ...]:
         client = await _run(engines[1], "client", {"NetworkMode": NETWORK})
         machine = lan.hosts[0].lan.addresses[0]
         for address, port in ((machine, 80), (machine, PORT), (in_overlay.networks[NETWORK], 80)):
-            await _until_answered(client.pid, address, port)
+            what = f"an answer of {address}, port {port}, to the container on the last host"
+            await until(partial(_answers, client.pid, address, port), what, DEADLINE_S, POLL_S)
         if in_host.networks.get("host"):
             raise BenchmarkError("the container in host mode has an address of its own")
     run.say("all modes have answered")
@@ -104,22 +106,9 @@ async def _run(engine: Engine, name: str, options: dict[str, object]) -> Contain
     return await engine.inspect_container(created.id)
 
 
-async def _until_answered(client: int, address: str, port: int) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while time.monotonic() < end:
-        with await asyncio.to_thread(Namespace.of_pid, client) as namespace:
-            if (await request(namespace, address, port, timeout_s=1.0)).status == 200:
-                return
-        await asyncio.sleep(POLL_S)
-    raise BenchmarkError(f"{address}, port {port}, does not answer the container on the last host")
-
-
-async def _until_gone(hosts: tuple[PrivateHost, ...]) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while left := await asyncio.to_thread(leftovers, list(hosts)):
-        if time.monotonic() > end:
-            raise BenchmarkError(f"the hosts left behind: {left[:5]}")
-        await asyncio.sleep(POLL_S)
+async def _answers(client: int, address: str, port: int) -> bool:
+    with await asyncio.to_thread(Namespace.of_pid, client) as namespace:
+        return (await request(namespace, address, port, timeout_s=1.0)).status == 200
 
 
 def _cpu_s(host: PrivateHost) -> float:

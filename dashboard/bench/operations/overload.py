@@ -8,14 +8,11 @@ from contextlib import AsyncExitStack
 from functools import partial
 from http import HTTPStatus
 
-import psutil
-
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun, until
 from dashboard.bench.experiments.change import address_number, changing_arm
 from dashboard.bench.experiments.fan_out import MAX_PING_CHARACTERS, MODES
 from dashboard.bench.operations.attacks import ATTACKS, connections, handshake
-from dashboard.bench.operations.faults.scene import until
-from dashboard.bench.processes import program
+from dashboard.bench.processes import memory_mb, program
 from dashboard.bench.server import Server, serving
 from dashboard.bench.statistics import Figure, Result, at_most, figure
 from dashboard.bench.websocket_clients import websocket_clients
@@ -32,11 +29,6 @@ ATTACK_S, QUICK_ATTACK_S = 10.0, 2.0
 POLL_S = 0.05
 #: Twice the longest response of a server that is not busy.
 CALM_S = 1.0
-
-
-def memory_mb(server: Server) -> float:
-    """The resident memory of the server's processes in MB."""
-    return sum(psutil.Process(pid).memory_info().rss for pid in server.pids) / 1e6
 
 
 async def healthz_s(server: Server, seconds: float) -> list[float]:
@@ -78,7 +70,7 @@ async def crowd(run: BenchmarkRun, server: Server) -> tuple[list[float], float]:
     async with AsyncExitStack() as stack:
         arm = await stack.enter_async_context(changing_arm(server, MODES))
         await arm.frames.close()
-        before, path = memory_mb(server), f"/ws/experiments/{arm.frames.experiment}/"
+        before, path = memory_mb(*server.pids), f"/ws/experiments/{arm.frames.experiment}/"
         await stack.enter_async_context(connections(server, count // SHARE, handshake(server, path)))
         readers = await stack.enter_async_context(websocket_clients(server.host))
         await readers.ask("listen", address=path, count=count - count // SHARE, cookies=server.cookies)
@@ -88,7 +80,7 @@ async def crowd(run: BenchmarkRun, server: Server) -> tuple[list[float], float]:
             changed = await arm.changer.execute("remove" if number % 2 else "add", address_number(number))
             arrived = await readers.ask("arrivals", after=changed, characters=MAX_PING_CHARACTERS)
             delays.append(percentile([(at - changed) * 1e3 for at in arrived], 99))
-            highest = max(highest, memory_mb(server))
+            highest = max(highest, memory_mb(*server.pids))
             await asyncio.sleep(PAUSE_S)
     return delays, highest - before
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from itertools import batched
 from operator import itemgetter
 from pathlib import Path
+from statistics import linear_regression
 
 import msgspec
 import psutil
 
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun, until
 from dashboard.bench.operations.faults.scene import Machine
 from dashboard.bench.server import RefusedError, Server, serving
 from dashboard.bench.statistics import Figure, Promise, Result, at_most, figure, interval_of, judge
@@ -39,7 +40,6 @@ MAX_SLOPE_MB_H = 1.0
 PARTICIPANTS = 10
 MODES = ("host", "bridge", "user-bridge", "none")
 STEPS = ("launch", "request")
-WAIT_S = 60.0
 #: Younger processes are not counted: programs that run for a moment, such as iptables-save.
 LASTING_S = 5.0
 
@@ -64,10 +64,9 @@ class Sample:
 def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
     """The slope per hour of the least-squares line through the samples, which are pairs of seconds and value. 0 if all
     samples have the same time."""
-    count = len(samples)
-    mean_x, mean_y = sum(x for x, _ in samples) / count, sum(y for _, y in samples) / count
-    spread = sum((x - mean_x) ** 2 for x, _ in samples)
-    return 3600 * sum((x - mean_x) * (y - mean_y) for x, y in samples) / spread if spread else 0.0
+    if len({x for x, _ in samples}) < 2:
+        return 0.0
+    return 3600 * linear_regression(*zip(*samples, strict=True)).slope
 
 
 def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -135,13 +134,12 @@ async def measure_once(server: Server, experiment: str) -> None:
     """Runs one short measurement of an experiment, and waits for its end."""
     form = {"probe": "tcp-rr", "seconds": "1"}
     started = await asyncio.to_thread(server.post, f"/experiments/{experiment}/measure/", form, "/measurements/.+")
-    end = time.monotonic() + WAIT_S
-    while (
-        msgspec.json.decode(await asyncio.to_thread(server.get, f"/api{started.rstrip('/')}"))["run"]["state"] in LIVE
-    ):
-        if time.monotonic() > end:
-            raise BenchmarkError(f"the measurement {started} did not end within {WAIT_S:g} s")
-        await asyncio.sleep(0.3)
+
+    async def has_ended() -> bool:
+        shown = await asyncio.to_thread(server.get, f"/api{started.rstrip('/')}")
+        return msgspec.json.decode(shown)["run"]["state"] not in LIVE
+
+    await until(has_ended, f"the end of {started}", poll_s=0.3)
 
 
 async def hold_class(server: Server) -> None:

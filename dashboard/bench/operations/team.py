@@ -12,10 +12,10 @@ from dashboard.bench.broadcast_server import broadcast_server
 from dashboard.bench.operations.placement import GROUPS, MACHINES, Simulation, simulate
 from dashboard.bench.operations.team_calls import call_times, key_times
 from dashboard.bench.operations.team_deployment import team_deployment
+from dashboard.bench.processes import memory_mb
 from dashboard.bench.server import Server
 from dashboard.bench.statistics import Figure, Result, at_most, compared, figure
 from dashboard.bench.training.deliveries import NOTES, Instructor, broadcasts, deliveries, delivery_figure, join
-from dashboard.bench.training.sessions import memory_mb
 from dashboard.bench.websocket_clients import websocket_clients
 
 LIMIT_S = 400.0

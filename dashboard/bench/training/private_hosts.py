@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 
 from dashboard import configuration
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun, until
 from dashboard.bench.server import serving
 from dashboard.bench.statistics import Figure, Result, at_most, figure
 from dashboard.bench.training.deliveries import Instructor
@@ -81,10 +81,7 @@ class SessionHosts:
         started = time.monotonic()
         session = TrainingSession.objects.filter(pk=self.session)
         await self.database.run(lambda: session.update(closed_at=time.time()))
-        while left := await asyncio.to_thread(leftovers, list(self.hosts.values())):
-            if time.monotonic() - started > DEADLINE_S:
-                raise BenchmarkError(f"the hosts left behind: {left[:5]}")
-            await asyncio.sleep(POLL_S)
+        await until_removed(self.hosts.values())
         return time.monotonic() - started
 
 
@@ -131,7 +128,16 @@ def pss_mb(host: PrivateHost) -> float:
     return total / 2**20
 
 
-def leftovers(hosts: list[PrivateHost]) -> list[str]:
+async def until_removed(hosts: Collection[PrivateHost]) -> None:
+    """Waits until nothing is left of these hosts."""
+    end = time.monotonic() + DEADLINE_S
+    while left := await asyncio.to_thread(leftovers, hosts):
+        if time.monotonic() > end:
+            raise BenchmarkError(f"the hosts left behind: {left[:5]}")
+        await asyncio.sleep(POLL_S)
+
+
+def leftovers(hosts: Collection[PrivateHost]) -> list[str]:
     """What is left of these hosts: cgroups, mounts, files, processes, and processes in their network namespaces."""
     folders = [folder for host in hosts for folder in (RUN / host.id, host.folder)]
     cgroups = [cgroup for host in hosts for cgroup in cgroup_folders(host.name)]
@@ -147,15 +153,14 @@ def leftovers(hosts: list[PrivateHost]) -> list[str]:
     return left
 
 
-async def until_prepared() -> float:
-    """Waits until the server has made the template of hosts, which it does once a session with hosts exists. Returns
-    the seconds."""
-    started = time.monotonic()
-    cache = configuration.data_dir() / "cache"
-    async with asyncio.timeout(DEADLINE_S):
-        while not any(template.name.count("-") == 2 for template in cache.glob("host-template-*")):
-            await asyncio.sleep(POLL_S)
-    return time.monotonic() - started
+async def until_prepared(*caches: Path) -> float:
+    """Waits until the template of hosts is in each of these folders. A lab makes it once a session with hosts exists.
+    Returns the seconds."""
+
+    async def is_prepared() -> bool:
+        return all(any(one.name.count("-") == 2 for one in cache.glob("host-template-*")) for cache in caches)
+
+    return await until(is_prepared, "the template of hosts", DEADLINE_S)
 
 
 async def measure_session(
@@ -167,7 +172,7 @@ async def measure_session(
         instructor = await asyncio.to_thread(Instructor.with_session, server, number, hosts="person")
         groups = tuple(f"{instructor.session}-{group}" for group in range(1, number + 1))
         session = SessionHosts(database, instructor.session, groups)
-        prepared = await until_prepared()
+        prepared = await until_prepared(configuration.data_dir() / "cache")
         notes.append(f"Template of the hosts made in {prepared:.1f} s, before a host was requested ({number} hosts).")
         notes.append(f"Load average before the session with {number} hosts: {os.getloadavg()[0]:.2f}.")
         run.say(f"{number} participants ask for a host at the same time")

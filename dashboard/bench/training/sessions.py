@@ -6,11 +6,9 @@ import os
 import signal
 import time
 
-import psutil
-
 from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.broadcast_server import broadcast_server
-from dashboard.bench.processes import Program
+from dashboard.bench.processes import Program, memory_mb
 from dashboard.bench.server import Server, free_port, serving
 from dashboard.bench.statistics import Figure, Result, at_most, figure
 from dashboard.bench.training.deliveries import (
@@ -37,11 +35,6 @@ def count_answers(session: str) -> tuple[int, int]:
     """The number of answers in the database, and the number of different pairs of participant and step among them."""
     answers = Answer.objects.filter(session_id=session)
     return answers.count(), answers.values("participant_id", "step").distinct().count()
-
-
-def memory_mb(pid: int) -> float:
-    """The resident memory of a process in MB."""
-    return psutil.Process(pid).memory_info().rss / 1e6
 
 
 def _single(name: str, unit: str, value: float, limit: float) -> Figure:
@@ -80,7 +73,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             expected = PARTICIPANTS * len(steps)
             wrong = abs(expected - rows) + abs(rows - distinct)
             figures.append(_single("answers lost or counted twice", "", wrong, 0))
-            memory = sum(map(memory_mb, server.pids))
+            memory = memory_mb(*server.pids)
             figures.append(_single(f"memory of the server with {PARTICIPANTS} participants", "MB", memory, MAX_MB))
             run.say("the server is killed")
             killed = time.monotonic()
@@ -92,7 +85,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             figures.append(_single("acknowledged answers lost by SIGKILL", "", float(lost), 0))
             run.say(f"{WATCHERS} watch")
             figures.append(await _watch(server, bare, bare_address, 5 if run.quick else 20))
-            memory = sum(map(memory_mb, server.pids))
+            memory = memory_mb(*server.pids)
     return Result(
         "class",
         f"Training session: {PARTICIPANTS} participants join, predict and receive the answer; {WATCHERS} watch",

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
-from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, until
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun, until
+from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, settle
 from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import Server, serving
 from dashboard.core.modes import MACHINE
@@ -80,7 +80,7 @@ async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
         for number in range(QUICK_HANGS if run.quick else HANGS):
             ledger = Ledger()
             experiment = await asyncio.to_thread(ledger.launch, server)
-            await until(lambda: asyncio.to_thread(ledger.is_settled, server), "launching")  # noqa: B023
+            await settle(server, ledger)
             over = asyncio.Event()
             churning = asyncio.create_task(churn(machine, experiment, over.is_set))
             try:
@@ -109,7 +109,7 @@ async def kill(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
         for _ in range(QUICK_KILLS if run.quick else KILLS):
             ledger = Ledger()
             experiment = await asyncio.to_thread(ledger.launch, server)
-            await until(lambda: asyncio.to_thread(ledger.is_settled, server), "launching")  # noqa: B023
+            await settle(server, ledger)
             os.kill(host.pid, signal.SIGKILL)
             host = await private_host.start_again(host, die_with_parent=True)
             seconds = await truth_after(server, machine, experiment, time.monotonic())

@@ -7,8 +7,8 @@ import signal
 import time
 
 from dashboard import configuration
-from dashboard.bench.benchmark import BenchmarkRun
-from dashboard.bench.operations.faults.scene import Machine, until
+from dashboard.bench.benchmark import BenchmarkRun, until
+from dashboard.bench.operations.faults.scene import Machine
 from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import serving
 from dashboard.bench.training.deliveries import Instructor
@@ -33,7 +33,7 @@ async def kill(run: BenchmarkRun, machine: Machine, trials: Trials) -> None:
             instructor = await asyncio.to_thread(Instructor.with_session, server, count, hosts="person")
             groups = tuple(f"{instructor.session}-{number}" for number in range(1, count + 1))
             session = SessionHosts(database, instructor.session, groups)
-            await until_prepared()
+            await until_prepared(configuration.data_dir() / "cache")
             for group in groups:
                 await database.run(group_host_store.request, group, time.time())
             await session.on_each(launch)

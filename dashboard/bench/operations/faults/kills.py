@@ -12,8 +12,8 @@ from pathlib import Path
 
 import urllib3
 
-from dashboard.bench.benchmark import BenchmarkRun
-from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, until
+from dashboard.bench.benchmark import BenchmarkRun, until
+from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, settle
 from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.server import Server, free_port, serving
 
@@ -59,7 +59,7 @@ async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine, tri
             lost = await asyncio.to_thread(ledger.count_lost, server)
             leaked = 0
             if number == kills:
-                await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
+                await settle(server, ledger)
                 leaked = await machine.leftovers(await asyncio.to_thread(phases, server))
                 leaked += await clear(server, machine, ledger)
             if number:

@@ -3,8 +3,7 @@
 import asyncio
 import re
 import subprocess
-import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,24 +12,11 @@ from typing import Any
 import msgspec
 import urllib3
 
-from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.benchmark import BenchmarkError, until
 from dashboard.bench.server import Server
 
-POLL_S = 0.05
 DEADLINE_S = 90.0
 FOREIGN = "foreign"
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float | None = None) -> float:
-    """Waits until the condition is true, and returns the seconds. Raises BenchmarkError with ``what`` after
-    ``deadline_s`` (default: ``DEADLINE_S``)."""
-    started = time.monotonic()
-    limit_s = DEADLINE_S if deadline_s is None else deadline_s
-    while not await condition():
-        if time.monotonic() - started > limit_s:
-            raise BenchmarkError(f"{what}: not within {limit_s:g} s")
-        await asyncio.sleep(POLL_S)
-    return time.monotonic() - started
 
 
 @dataclass(slots=True)
@@ -182,10 +168,15 @@ class Machine:
             return not left
 
         with suppress(BenchmarkError):
-            await until(nothing, "the removal of all experiments")
+            await until(nothing, "the removal of all experiments", DEADLINE_S)
         if left is None:
             raise BenchmarkError("the engine does not list its containers and networks")
         return len(left)
+
+
+async def settle(server: Server, ledger: Ledger) -> None:
+    """Waits until every experiment has reached the state that the server has acknowledged."""
+    await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
 
 
 async def clear(server: Server, machine: Machine, ledger: Ledger) -> int:

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 
-from dashboard.bench.benchmark import BenchmarkError
-from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, ready, until
+from dashboard.bench.benchmark import BenchmarkError, until
+from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, ready, settle
 from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.processes import running
 from dashboard.bench.server import Server, serving
@@ -65,9 +65,9 @@ async def launches(server: Server, ledger: Ledger) -> bool:
     return True
 
 
-async def settle(server: Server, ledger: Ledger) -> None:
-    """Waits until every experiment has reached the state that the server has acknowledged."""
-    await until(lambda: asyncio.to_thread(ledger.is_settled, server), "what was acknowledged")
+async def works(server: Server, ledger: Ledger) -> bool:
+    """Whether the server is ready and accepts a launch."""
+    return await ready(server) and await launches(server, ledger)
 
 
 async def trial_of(fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger) -> Trial:
@@ -93,11 +93,7 @@ async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
         await asyncio.sleep(3)
         freed = time.monotonic()
         await disk.shell(f"rm {folder}/fill")
-
-        async def works() -> bool:
-            return await ready(server) and await launches(server, ledger)
-
-        await until(works, "a launch after the disk was freed")
+        await until(lambda: works(server, ledger), "a launch after the disk was freed")
         trials.record(await trial_of("disk full", time.monotonic() - freed, server, machine, ledger))
 
 
@@ -117,11 +113,7 @@ async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
         finally:
             connection.close()
         released = time.monotonic()
-
-        async def works() -> bool:
-            return await ready(server) and await launches(server, ledger)
-
-        await until(works, "a launch after the database was released")
+        await until(lambda: works(server, ledger), "a launch after the database was released")
         trials.record(await trial_of("database locked", time.monotonic() - released, server, machine, ledger))
 
 
@@ -148,11 +140,7 @@ async def damage(folder: Path, machine: Machine, trials: Trials) -> None:
 
         await until(refuses, "a refusal because the database is damaged")
         os.kill(server.pid, signal.SIGINT)
-
-        async def ended() -> bool:
-            return has_ended(server.pid)
-
-        await until(ended, "the end of the server")
+        await until(lambda: asyncio.to_thread(has_ended, server.pid), "the end of the server")
     leaked = len(await asyncio.to_thread(machine.objects))
     for suffix in ("-wal", "-shm"):
         (folder / f"{DATABASE}{suffix}").unlink(missing_ok=True)

@@ -134,7 +134,7 @@ class BrowserTour:
             return len(await self._containers(experiment)) == len(MODES) * len(self.names)
 
         try:
-            await until(runs, "all arms running", LAUNCH_S)
+            await until(runs, "all arms running", deadline_s=LAUNCH_S)
         except BenchmarkError as error:
             columns = (await self._shown(experiment))["columns"]
             states = ", ".join(f"{one['key']} {one['status']} {one['error'] or ''}".strip() for one in columns)
@@ -166,7 +166,7 @@ class BrowserTour:
             for other in keys.values():
                 reached = partial(self._answers, name, containers[key], other)
                 try:
-                    await until(reached, f"{other} answers {key} over the overlay network", REACH_S)
+                    await until(reached, f"{other} answers {key} over the overlay network", deadline_s=REACH_S)
                 except BenchmarkError as error:
                     raise BenchmarkError(f"{error}: {self._refusal}") from error
         self._note("each arm in overlay mode reaches all others by name", began)
@@ -194,7 +194,7 @@ class BrowserTour:
             return [one["status"] for one in await attempts()] == [HTTPStatus.OK] * overlay
 
         try:
-            await until(answered, f"{overlay} answers between arms over the overlay network", REACH_S)
+            await until(answered, f"{overlay} answers between arms over the overlay network", deadline_s=REACH_S)
         except BenchmarkError as error:
             found = [f"{one['title']}: {one['error'] or one['status']}" for one in await attempts()]
             raise BenchmarkError(f"{error}: {', '.join(found)}") from error

@@ -13,6 +13,7 @@ from dashboard.bench.operations.machines.browser_tour import BrowserTour
 from dashboard.bench.operations.machines.installation import MachinesInstallation, machines_installation
 from dashboard.bench.operations.machines.training_class import TrainingClass
 from dashboard.bench.statistics import Figure, Promise, Result, at_most, figure
+from dashboard.bench.training.private_hosts import until_prepared
 
 LIMIT_S = 1500.0
 #: Numbers of participants: of the class whose hosts must serve in time, of the only class with ``--quick``, and the
@@ -79,7 +80,7 @@ async def _measure_class(
     load = os.getloadavg()[0]
     run.say(f"{count} participants join")
     session = await TrainingClass.open(installation, count)
-    prepared_s = await session.until_prepared()
+    prepared_s = await until_prepared(*(one.machine.folder / "cache" for one in installation.machines.values()))
     run.say(f"all {count} open the step at the same time")
     ready_s, served_s = await session.start(together=not first)
     taken_mb = (free_mb - _available_mb()) / count

@@ -7,15 +7,16 @@ import asyncio
 import json
 import re
 import subprocess
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 
 import urllib3
 
+from dashboard.bench import benchmark
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.operations.machines.installation import MachinesInstallation
 from dashboard.bench.operations.machines.training_class import HostRow, TrainingClass
@@ -30,6 +31,8 @@ HOURS = 8
 DEADLINE_S = 120.0
 #: How often it is checked that everything works. A check is a page of each web process and a call to each lab.
 POLL_S = 0.5
+#: Waits until a condition is true.
+until = partial(benchmark.until, deadline_s=DEADLINE_S, poll_s=POLL_S)
 #: How often each participant checks the step.
 CHECK_S = 2.0
 #: The exceptions that end a request that no process answers.
@@ -209,17 +212,6 @@ async def open_scene(installation: MachinesInstallation) -> AsyncIterator[Machin
 
 async def _runs(scene: MachineScene, identity: str) -> bool:
     return await scene.phase(identity) == "running"
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float = DEADLINE_S) -> float:
-    """Waits until the condition is true, and returns the seconds. Raises BenchmarkError with ``what`` after
-    ``deadline_s``."""
-    started = time.monotonic()
-    while not await condition():
-        if time.monotonic() - started > deadline_s:
-            raise BenchmarkError(f"{what}: not within {deadline_s:g} s")
-        await asyncio.sleep(POLL_S)
-    return time.monotonic() - started
 
 
 async def started(service: Service) -> None:

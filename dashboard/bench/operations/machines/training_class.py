@@ -105,16 +105,6 @@ class TrainingClass:
         """The number of the session's hosts on each machine."""
         return Counter(row.machine for row in self.hosts().values() if row.host)
 
-    async def until_prepared(self) -> float:
-        """Waits until each lab has made the template of hosts, which it does once a session with hosts exists. Returns
-        the seconds."""
-        started = time.monotonic()
-        caches = [joined.machine.folder / "cache" for joined in self.installation.machines.values()]
-        async with within(lambda: caches):
-            while not all(any(one.name.count("-") == 2 for one in cache.glob("host-template-*")) for cache in caches):
-                await asyncio.sleep(POLL_S)
-        return time.monotonic() - started
-
     async def start(self, *, together: bool = False) -> tuple[float, float]:
         """Lets all participants open the step at the same time, which requests their hosts. Each predicts, runs the
         step's command as soon as the host is ready, and checks the step. If ``together`` is true, they do so only once

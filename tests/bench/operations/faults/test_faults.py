@@ -66,7 +66,7 @@ async def test_a_hang_that_fails_leaves_no_churn_behind(tmp_path: Path, monkeypa
     monkeypatch.setattr(engines, "own_engine", own_engine)
     monkeypatch.setattr(engines, "serving", serving)
     monkeypatch.setattr(engines, "Ledger", lambda: SimpleNamespace(launch=lambda _server: "e", is_settled=None))
-    for name, value in (("until", settle), ("churn", churn), ("truth_after", fail), ("CHURN_S", 0), ("HANG_S", 0)):
+    for name, value in (("settle", settle), ("churn", churn), ("truth_after", fail), ("CHURN_S", 0), ("HANG_S", 0)):
         monkeypatch.setattr(engines, name, value)
     trials, run = Trials(lambda _text: None), BenchmarkRun("faults", tmp_path, quick=True)
     try:

@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import pytest
 import urllib3
 
-from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.benchmark import BenchmarkError, until
 from dashboard.bench.operations.faults import scene
-from dashboard.bench.operations.faults.scene import Ledger, Machine, until
+from dashboard.bench.operations.faults.scene import Ledger, Machine
 from dashboard.bench.server import Server
 
 
