@@ -138,7 +138,7 @@ def judge(promise: Promise | None, value: float, interval: tuple[float, float]) 
 
 
 def format_percent(percent: float) -> str:
-    """The name of a statistic, such as ``median``, ``p99`` or ``mean``."""
+    """The name of a percentile, such as ``median`` or ``p99``; ``mean`` for ``MEAN``."""
     return {50: "median", MEAN: "mean"}.get(percent, f"p{percent:g}")
 
 

@@ -73,7 +73,7 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
 
 
 def _repetitions(results: Mapping[str, str], test: str) -> int:
-    """The number of repetitions in those parametrised cases of ``test`` that passed."""
+    """The number of repetitions of ``test`` that passed. The id of a parametrised case ends with its repetitions."""
     passed = [case for case, outcome in results.items() if outcome == "passed"]
     return sum(int(match[1]) for case in passed if (match := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 

@@ -19,8 +19,8 @@ RUN_LIMIT_S = 1400.0
 
 
 def changed_verdicts(runs: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list[str]]:
-    """The verdicts of each claim that did not have the same verdict in every run, in the order of the runs, by claim
-    id."""
+    """The claims with different verdicts in different runs: maps the id of each to its verdicts, in the order of the
+    runs."""
     verdicts: dict[str, list[str]] = defaultdict(list)
     for outcomes in runs:
         for claim in outcomes:

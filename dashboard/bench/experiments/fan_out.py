@@ -30,8 +30,9 @@ MODES = (Mode.BRIDGE, Mode.NONE, Mode.BRIDGE, Mode.BRIDGE)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A few seconds in which a server sends messages. ``cpu_s``: its processor time; ``messages``: the number that all
-    clients received; ``texts``: those of the first client; ``sent``: the number of changes or broadcasts."""
+    """A few seconds in which a server sends messages. ``cpu_s``: its processor time; ``messages``: the number of
+    messages that the clients received in total; ``texts``: the messages of the first client; ``sent``: the number of
+    changes or broadcasts."""
 
     cpu_s: float
     messages: int
@@ -73,8 +74,8 @@ async def measure_server(arm: ChangingArm, pids: Sequence[int], clients: Program
 
 
 def per_delivery(many: Block, single: Block) -> float:
-    """The processor time in µs for one more delivered message: the cost of a patch in ``many`` less that in ``single``,
-    a block with one browser and as many patches."""
+    """The processor time in µs for each additional message of a patch. It is computed from the difference between
+    ``many``, a block with many browsers, and ``single``, a block with one browser."""
     cost = many.cpu_s / many.sent - single.cpu_s / single.sent
     return cost / (many.messages / many.sent - single.messages / single.sent) * 1e6
 

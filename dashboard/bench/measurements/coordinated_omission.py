@@ -1,4 +1,4 @@
-"""``stalls``: compares whether stalls of a server count in full if requests are sent at a fixed rate. The reference is
+"""``stalls``: measures whether stalls of a server count in full if requests are sent at a fixed rate. The reference is
 latencies that are computed from the times at which requests were due."""
 
 import json

@@ -126,8 +126,8 @@ async def machines_installation(
 
 
 def _settings(run: BenchmarkRun, engine: str, data_dir: Path, notes: list[str]) -> dict[str, str]:
-    """The environment variables that select an engine. Without ``engine``, or if its root file system cannot be
-    created, they are empty, which means the engine of this machine; the latter adds a note."""
+    """The environment variables that select an engine. They are empty for the engine of this machine, which is used if
+    ``engine`` is empty or its root file system cannot be created. In the second case, a note is added to ``notes``."""
     try:
         return engine_settings(engine, data_dir, run.say) if engine else {}
     except DebianRootError as error:
