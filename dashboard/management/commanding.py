@@ -98,7 +98,7 @@ class NetmodesCommand(BaseCommand):
             raise SystemExit(FAILED) from None
 
     def _is_on_command_line(self, options: dict[str, Any]) -> bool:
-        """Whether an error prints only its message: if the user typed the command, without ``--traceback``."""
+        """Whether the user typed the command, without ``--traceback``. An error then prints only its message."""
         return getattr(self, "_called_from_command_line", False) and not options.get("traceback")
 
     def say(self, text: str) -> None:

@@ -117,8 +117,8 @@ def hosts_with_queued_runs() -> frozenset[str]:
 
 
 def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
-    """The queued runs of one host of this machine that no process drives yet, oldest first. An empty ``host`` is the
-    server's own engine."""
+    """The queued runs of one host of this machine, oldest first, without those that a process drives already. An empty
+    ``host`` is the server's own engine."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
     return tuple(
         QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()))

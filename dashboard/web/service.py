@@ -224,7 +224,7 @@ class Service(Supervisor):
     async def ask[**P, T](
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Calls ``function``, one of ``lab.remote``, in the installation's own lab. Returns its result.
+        """Calls ``function``, one that ``lab.remote.rpc`` lists, in the installation's own lab. Returns its result.
 
         The lab supplies the first argument. Raises LabUnavailableError, EngineError, or what the function raises.
         """

@@ -24,7 +24,7 @@ MAX_EXPORTED = 100_000
 
 @dataclass(slots=True)
 class PendingEntry:
-    """The audit entry of the command that is being executed. ``action`` is empty if no command is; then nothing is
+    """The audit entry of the command that is being executed. If there is no command, ``action`` is empty and nothing is
     written. ``stored`` is the id of the entry's row, empty until it is written."""
 
     user: int | None = None

@@ -122,7 +122,7 @@ def names_by_group(session: str) -> dict[int, tuple[str, ...]]:
 
 @audited
 def rename(session: str, participant: str, name: str) -> None:
-    """Changes a participant's name. Raises JoinRefusedError if another one has it."""
+    """Changes a participant's name. Raises JoinRefusedError if another participant has this name."""
     with transaction.atomic():
         others = Participant.objects.filter(session_id=session).exclude(pk=participant).values_list("name", flat=True)
         if any(name.casefold() == other.casefold() for other in others):

@@ -43,8 +43,8 @@ def own_engine_problem() -> str:
 def machine_names(places: Iterable[str], place: str = "") -> tuple[str, ...]:
     """Returns the names of the machines that arms of an experiment at ``place`` can select.
 
-    ``places`` are the names of the available places. Empty if no other machine is connected, or if ``place`` is a
-    private host.
+    ``places`` are the names of the available places. The result is empty if no other machine is connected, or if
+    ``place`` is a private host.
     """
     joined = [name for name, host in map(split_place, places) if name is not None and not host]
     if not joined or split_place(place)[1] or service.labs is None:

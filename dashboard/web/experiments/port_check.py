@@ -37,8 +37,8 @@ async def find_holders(
 ) -> tuple[PortHolder, ...]:
     """Returns the programs that hold the ports needed by ``arms``. Those of ``experiment`` itself do not count.
 
-    ``host`` is the place of arms that name no machine. Empty if the user has chosen to launch anyway, or if the lab
-    does not answer; the experiment then shows why it waits.
+    ``host`` is the place of arms that name no machine. The result is empty if the user has chosen to launch anyway, or
+    if the lab does not answer; the experiment then shows why it waits.
     """
     if ANYWAY in request.POST:
         return ()

@@ -261,8 +261,8 @@ class SignInRequiredMiddleware:
     """Requires a signed-in user or a participant for all paths except ``OPEN_PATHS``, ``OPEN_PREFIXES`` and
     ``LINK_PATH``.
 
-    A participant has access only to the pages of their training session, except those for the instructor. Pages that
-    need access are sent with a header that forbids caches to store them.
+    A participant has access only to those pages of their training session that are not for the instructor. Responses
+    to all paths that are not open have a header that forbids caches to store them.
     """
 
     def __init__(self, get_response: View) -> None:

@@ -80,8 +80,8 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
     def serve(  # type: ignore[override]  # the middleware answers a request, its base a WSGI server
         static_file: Any, request: HttpRequest
     ) -> HttpResponse:
-        """Returns the response with a file, compressed if the browser accepts gzip; 304 if the browser already has the
-        file."""
+        """Returns the response with a file; 304 if the browser already has the file. Text files are compressed if the
+        browser accepts gzip."""
         served = static_file.get_response(request.method, request.META)
         content = b""
         if served.file is not None:

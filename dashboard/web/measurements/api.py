@@ -47,7 +47,7 @@ class MeasurementIn(Schema):
 
 @router.get("/measurements", summary="The newest 200 runs")
 def listing(request: HttpRequest, session: str = "") -> HttpResponse:
-    """Lists running and past runs: those on the server's own engine or, with ``session``, those of your training
+    """Lists the newest 200 runs outside training sessions; with ``session``, those of the groups in your training
     session."""
     rows = MeasurementRun.objects.filter(**group_filter(session, request.user)).order_by("-created_at")
     return json_response([describe_run(row) for row in rows[:200]])

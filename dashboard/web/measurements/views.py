@@ -145,7 +145,7 @@ def start_run(identity: str, values: dict[str, Any], owner_id: int | None) -> st
     """Requests a measurement run of the experiment ``identity``, wakes the lab, and returns the run's id.
 
     ``values`` are the fields of the form. An experiment on several machines is measured on the machine in the field
-    ``machine``. Raises Http404, InvalidOptionsError or MachineClosedError.
+    ``machine``. Raises Http404, InvalidOptionsError, MachineClosedError or NoSpaceError.
     """
     row = Experiment.objects.filter(pk=identity).first()
     if row is not None and row.parts:

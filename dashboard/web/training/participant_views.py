@@ -73,7 +73,8 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
 
 
 def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
-    """Returns template variables with the runs of the participant's group, except those of workshop steps."""
+    """Returns template variables with the newest runs of the participant's group. Omits experiments that were launched
+    only for a measurement."""
     if row.hosts == HostsFor.NONE:
         return {"group": ""}
     group, scope = group_key(row.id, participant.group), UrlScope(_url(row, participant.id))

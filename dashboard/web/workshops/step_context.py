@@ -84,8 +84,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """Returns the diagram, and the images of the engine, which commands on the page use. Both are empty if the engine
-    does not answer."""
+    """Returns the diagram of the host, and its local images, which the command lines of the page name. Both are empty
+    if the engine does not answer."""
     if not place.runs:
         return HostView()
     try:

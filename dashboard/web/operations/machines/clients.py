@@ -47,7 +47,8 @@ def other_machines(machine: str | None) -> dict[str, str]:
     """Returns all machines other than ``machine``, by name, with the reason if they cannot send requests (otherwise
     empty).
 
-    The installation's own machine is called ``server``. It is omitted while its lab has no engine. Call it in a thread.
+    The installation's own machine is called ``server``. It is omitted while its lab has no engine, as are revoked
+    machines. Call it in a thread.
     """
     labs = service.labs
     if labs is None:
@@ -94,7 +95,7 @@ def arm_names(experiment: str) -> frozenset[str]:
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
     """Returns for a part of an experiment one arm of each other part, by machine. Call it in a thread.
 
-    The arms are on the overlay network that the parts share. Empty if ``experiment`` is not the id of a part.
+    The arms are on the overlay network that the parts share. The result is empty if ``experiment`` is not a part.
     """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
