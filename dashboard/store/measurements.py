@@ -265,7 +265,7 @@ def _build(row: MeasurementRun) -> Measurement:
 
 
 def load_blocks(run: str, after: int = 0) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
-    """The series of a run, and by series key its blocks with row ids above ``after``, in the order of their rounds."""
+    """The series of a run, and its blocks with row ids above ``after`` by series key, in the order of their rounds."""
     series, keys = _series_of(run)
     blocks: dict[str, list[Block]] = defaultdict(list)
     found = MeasurementBlock.objects.filter(series_id__in=keys, pk__gt=after).order_by("round")

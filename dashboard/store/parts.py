@@ -292,9 +292,9 @@ def view(record: Record, until: int | None = None) -> View:
 
 
 def shown_number(record: Record, shown_seq: int) -> int:
-    """The number of the journal entry that an ended experiment shows; 0 if it has not ended. ``shown_seq`` is the
-    number that its row stores. On several machines, it is the newest entry at the time of the stop. If the parts were
-    stopped one by one, it is the last entry before the last part was stopped."""
+    """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended. ``shown_seq`` is
+    the number in its row. With several machines, the row contains the newest entry at the time of the stop. If the
+    parts were stopped one by one, the result is the last entry before the last part was stopped."""
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

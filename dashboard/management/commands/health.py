@@ -1,4 +1,4 @@
-"""``./netmodes health``: checks whether the process of a data folder is healthy, for the health check of a container."""
+"""``./netmodes health``: checks whether the process of a data folder is healthy. Containers use it as health check."""
 
 from typing import Any
 
