@@ -178,8 +178,8 @@ def podman_bridges(answer: object) -> dict[str, str]:
 
 
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """Decodes the answers to ``GET /version`` and ``GET /info``. ``api`` is the negotiated API version and ``pid`` that
-    of the daemon.
+    """Decodes the answers to ``GET /version`` and ``GET /info``. ``api`` is the negotiated API version, ``pid`` the
+    daemon's pid.
 
     A Docker Engine that does not report a firewall backend (API before 1.49) uses iptables. Podman reports none: its
     backend is unknown (empty). Since 29.5 the details of the backend tell whether docker-proxy is used.

@@ -249,8 +249,8 @@ class DockerEngine:
     # -- networks -----------------------------------------------------------------------------
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Creates a network and returns its id. ``options`` are those of ``network_body``. Raises EngineError with
-        status 409 if a network of this name exists."""
+        """Creates a network and returns its id. For ``options``, see ``network_body``. Raises EngineError with status
+        409 if a network of this name exists."""
         body = network_body(name, driver, labels, options)
 
         def ask(client: Client) -> object:

@@ -43,29 +43,29 @@ def _translate(pid: int, space: int) -> int:
     return _search(pid, os.fstat(space).st_ino)
 
 
-def _search(pid: int, space: int) -> int:
-    """``_translate`` for kernels before 6.11. Returns the pid on this machine of the process that has the number
-    ``pid`` in the namespace with the inode ``space``, or 0. The process is in that namespace or in one below it."""
+def _search(pid: int, inode: int) -> int:
+    """``_translate`` for kernels before 6.11. Returns the pid on this machine of the process that has the pid ``pid``
+    in the pid namespace with this inode; 0 if there is none. The process is in that namespace or in one below it."""
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
             numbers = _numbers(folder)
             depth = len(numbers) - 1
             for level, number in enumerate(numbers[1:], start=1):
-                if number == pid and _is_at(folder, depth - level, space):
+                if number == pid and _is_at(folder, depth - level, inode):
                     return int(folder.name)
     return 0
 
 
-def _is_at(folder: Path, levels: int, space: int) -> bool:
-    """Returns whether the pid namespace ``levels`` levels above that of a process has the inode ``space``. ``folder``
-    is the process's folder in /proc."""
+def _is_at(folder: Path, levels: int, inode: int) -> bool:
+    """Returns whether the pid namespace that is ``levels`` levels above a process's own (0: its own) has this inode.
+    ``folder`` is the process's folder in /proc."""
     descriptor = os.open(folder / "ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     try:
         for _ in range(levels):
             parent = fcntl.ioctl(descriptor, NS_GET_PARENT)
             os.close(descriptor)
             descriptor = parent
-        return os.fstat(descriptor).st_ino == space
+        return os.fstat(descriptor).st_ino == inode
     finally:
         os.close(descriptor)
 

@@ -222,7 +222,7 @@ class Engine(Protocol):
         """Returns all containers with these labels, including stopped ones."""
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Creates a network and returns its id. ``options`` are those of ``core.experiments.networks.network_body``."""
+        """Creates a network and returns its id. For ``options``, see ``core.experiments.networks.network_body``."""
 
     async def connect_network(self, network: str, container: str) -> None:
         """Connects a container to a network (``docker network connect``). Raises EngineError with Docker's message if

@@ -78,7 +78,7 @@ async def open_context(
     may_start_private: bool = True,
 ) -> Context:
     """Connects to the engine and the database, and returns the lab's ``Context``. Everything is closed when ``stack``
-    is closed. The arguments and the errors are those of ``open_engine``."""
+    is closed. For the arguments and errors, see ``open_engine``."""
     database = DatabaseThread()
     stack.callback(database.close)
     engine, info, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)

@@ -51,7 +51,7 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
 
 async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
     """Returns the nat rules of one family with their counters, from the first tool that lists any. If no tool does,
-    returns the listing of the last tool. ``backend`` is that of ``read_firewall``. Errors are in the listing."""
+    returns the listing of the last tool. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -67,7 +67,7 @@ async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = F
 
 async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
     """Returns all rules of one family with their counters: those of iptables, then those of nftables if the Engine uses
-    it. ``backend`` is that of ``read_firewall``. Errors are in the listing."""
+    it. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)

@@ -21,8 +21,8 @@ _PARENT = b"parent0"
 
 
 def link_kinds() -> dict[str, bool]:
-    """Returns for each of KINDS whether this process can create such a link. All are False if no namespace can be
-    created (without CAP_SYS_ADMIN).
+    """Returns, by kind of link (KINDS), whether this process can create such links. All are False if it cannot create a
+    namespace (without CAP_SYS_ADMIN).
 
     Creates the links in a temporary namespace, which ends with the call (a few milliseconds). The kernel loads the
     module of a kind if it exists, as it does for Docker. Call it in a thread.

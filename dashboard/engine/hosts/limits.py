@@ -136,7 +136,7 @@ def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
 
 def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
     """Returns the pids in all cgroups of the host ``name``, or only in ``part`` (such as ``containers``) and below.
-    Reads the unified hierarchy or that of the controller pids."""
+    Reads the unified hierarchy or the hierarchy of the controller pids."""
     tops = [top for controller, top in _tops(name, root) if controller in {"", "pids"}]
     found: list[int] = []
     for top in tops:

@@ -59,9 +59,9 @@ def prepare(
     """Creates the folders of a new host and the files that its start script reads.
 
     ``daemon`` are the options of its engine. If ``is_limited`` is true, the disk of a host in a user namespace has a
-    limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop devices. The other arguments are
-    those of ``private_host.start``. Raises OSError if it cannot be determined whether the machine permits loop devices,
-    and ValueError if NETMODES_HOST_DISK_MB is not a valid size.
+    limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop devices. For the other arguments,
+    see ``private_host.start``. Raises OSError if it cannot be determined whether the machine permits loop devices, and
+    ValueError if NETMODES_HOST_DISK_MB is not a valid size.
     """
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):

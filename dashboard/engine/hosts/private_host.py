@@ -80,10 +80,10 @@ async def start(
     """Starts a private host; returns when its engine answers, in one to two seconds.
 
     ``id`` (1 to 12 lower-case letters and digits) is random by default. ``daemon`` is merged into its daemon.json,
-    ``resolv_conf`` replaces the machine's resolv.conf, and ``template`` is its initial content. ``limits`` are those of
-    its cgroups (default: none). ``group`` is the group of a training session to which it belongs. ``lan`` is its place
-    on the LAN of the host ``joined``, or on a new LAN. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started``
-    is the recorded start time in seconds since the epoch (default: now).
+    ``resolv_conf`` replaces the machine's resolv.conf, and ``template`` is its initial content. ``limits`` apply to its
+    cgroups (default: none). ``group`` is the group of a training session to which it belongs. ``lan`` is its place on
+    the LAN of the host ``joined``, or on a new LAN. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started`` is
+    the recorded start time in seconds since the epoch (default: now).
 
     ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how this
     engine is started (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from the machine
@@ -129,8 +129,8 @@ async def start_again(
     """Starts a host again after its engine ended. Its images, containers and networks are kept; no container is
     started.
 
-    Remaining processes are killed first. Without ``limits`` the host keeps its previous ones. The other arguments are
-    those of ``start``. Raises PrivateHostError if the host does not start; its files are kept."""
+    Remaining processes are killed first. Without ``limits`` the host keeps its previous ones. For the other arguments,
+    see ``start``. Raises PrivateHostError if the host does not start; its files are kept."""
     run = RUN / host.id
 
     def clear() -> PrivateHost:

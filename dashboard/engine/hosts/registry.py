@@ -26,8 +26,8 @@ class LanPlace:
     """The place of a host on a LAN.
 
     ``name`` is the LAN's name, empty for a LAN of this host alone. ``number`` is the host's number, from 1, which
-    determines its addresses. ``neighbours`` is the number of neighbours. ``mtu``, ``delay_ms`` and ``loss_percent`` are
-    those of every link; 0 means no delay or no loss. ``hosts`` is the number of hosts with which the LAN is created, 0
+    determines its addresses. ``neighbours`` is the number of neighbours. ``mtu``, ``delay_ms`` and ``loss_percent``
+    apply to every link; 0 means no delay or no loss. ``hosts`` is the number of hosts with which the LAN is created, 0
     if unknown."""
 
     name: str = ""
@@ -48,10 +48,9 @@ class LanPlace:
 class PrivateHost:
     """A private host as it is recorded.
 
-    ``pid`` is that of its dockerd in this machine's pid namespace, ``ticks`` the start of this process
-    (``start_ticks``). ``netns`` is the inode of the network namespace of the host, ``socket`` the path of its engine's
-    socket. ``started`` is in seconds since the epoch. ``group`` is its group in a training session, empty for other
-    hosts."""
+    ``pid`` is the pid of its dockerd on this machine, ``ticks`` the start time of this process (``start_ticks``).
+    ``netns`` is the inode of the host's network namespace, ``socket`` the path of its engine's socket. ``started`` is
+    in seconds since the epoch. ``group`` is its group in a training session, empty for other hosts."""
 
     id: str
     pid: int

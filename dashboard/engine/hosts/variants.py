@@ -13,9 +13,9 @@ NEWEST = "forky"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An engine that private hosts can run. ``suite`` is the Debian release of its root file system, ``options`` are
-    those of its daemon.json, ``packages`` additional packages in the root, and ``setup`` is the script of ``setups``
-    that starts it (empty: none)."""
+    """An engine that private hosts can run. ``suite`` is the Debian release of its root file system, and ``packages``
+    are additional packages in it. ``options`` are the contents of its daemon.json. ``setup`` is the script in the
+    folder ``setups`` that starts the engine (empty: none)."""
 
     suite: str = NEWEST
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -32,8 +32,8 @@ STORED_S = 15
 
 @dataclass(frozen=True, slots=True)
 class SwarmNode:
-    """An engine as a node of a swarm. ``state`` is that of ``/info`` (inactive, pending, active, error, locked). ``id``
-    and ``address`` are empty if the engine is in no swarm."""
+    """An engine as a node of a swarm. ``state`` is as reported by ``/info`` (inactive, pending, active, error, locked).
+    ``id`` and ``address`` are empty if the engine is in no swarm."""
 
     state: str
     id: str = ""
@@ -128,7 +128,7 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
 
 
 def keeps_port(pid: int) -> bool:
-    """Returns whether the dockerd with this pid listens on the port for overlay networks. If it does so although its
+    """Returns whether the dockerd with this pid listens on the port for overlay networks. If it listens although its
     engine is in no swarm, it has kept the port of its former swarm. Then it cannot use the overlay networks of another
     swarm until it is restarted. Blocks."""
     process = Path(f"/proc/{pid}")

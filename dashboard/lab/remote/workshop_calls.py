@@ -66,9 +66,9 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action. ``checked`` is the result of the check, ``done`` that of the command, and ``ran`` the
-    command's index; each is None if the action included none. ``pressed`` is true if the user has pressed the button
-    that checks the step."""
+    """The result of an action. ``checked`` is the result of the check, ``done`` is the result of the command, and
+    ``ran`` is the command's index; each is None if the action included none. ``pressed`` is true if the user has
+    pressed the button that checks the step."""
 
     checked: CheckResult | None = None
     done: CommandResult | None = None
