@@ -45,7 +45,8 @@ def _translate(pid: int, space: int) -> int:
 
 def _search(pid: int, inode: int) -> int:
     """``_translate`` for kernels before 6.11. Returns the pid on this machine of the process that has the pid ``pid``
-    in the pid namespace with this inode; 0 if there is none. The process is in that namespace or in one below it."""
+    in the pid namespace with this inode; 0 if no process has it. The process is in that namespace or in one below
+    it."""
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
             numbers = _numbers(folder)

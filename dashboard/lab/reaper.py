@@ -85,7 +85,7 @@ async def reap(context: Context) -> Reaped:
 async def reap_everything(data_dir: Path, installation: str, open_engine: Callable[[], Awaitable[Engine]]) -> Reaped:
     """Removes everything of the installation from this machine: all private hosts of the data folder, the engine's
     membership in the swarm of the machines, and then all containers and networks. For a machine that cannot access the
-    database.
+    database. ``open_engine`` connects to the engine.
 
     If ``installation`` is empty, the id of the installation is unknown, and only the hosts are removed. Raises
     LabBusyError if a lab runs.

@@ -46,7 +46,7 @@ def _configure(tree: Path) -> None:
 
 
 def _copy_package(package: Path, place: Path, cache: Path) -> None:
-    """Copies the unpacked package to ``place``, completely or not at all."""
+    """Copies the folder ``package`` to ``place``, completely or not at all, under the lock of the folder ``cache``."""
     with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=place.parent) as folder:
         if not place.exists():
             tree = Path(folder) / "tree"
@@ -56,8 +56,8 @@ def _copy_package(package: Path, place: Path, cache: Path) -> None:
 
 def ufw_command(place: Path, cache: Path, arguments: Sequence[str]) -> list[str]:
     """Returns the command that runs ufw with these arguments. The folder ``place`` holds the host's rules; it is
-    created from the package if it does not exist. Blocks. Raises LabImageUnavailableError if the package cannot be
-    downloaded."""
+    created from the package if it does not exist. ``cache`` is as for ``unpacked_package``. Blocks. Raises
+    LabImageUnavailableError if the package cannot be downloaded."""
     if not place.exists():
         _copy_package(unpacked_package(cache), place, cache)
     modules = f"PYTHONPATH={place / PYTHON_MODULES}"

@@ -60,8 +60,8 @@ DEFAULT = Runtime.USER_NAMESPACE
 
 
 def configured_runtime() -> Runtime:
-    """Returns the runtime that NETMODES_HOST_RUNTIME names. Raises ValueError with a sentence for the user if there is
-    none of that name."""
+    """Returns the runtime that NETMODES_HOST_RUNTIME names. Raises ValueError with a sentence for the user if no
+    runtime has this name."""
     name = configuration.value(VARIABLE) or DEFAULT
     try:
         return Runtime(name)

@@ -82,7 +82,7 @@ class EngineTestbed(TestbedReader):
         return await result_of(task)
 
     async def run(self, line: str) -> Container:
-        """Creates and starts a container. Raises NotTestableError if the Engine refuses."""
+        """Creates and starts a container from a ``docker run`` line. Raises NotTestableError if the Engine refuses."""
         container = await self.try_run(line)
         if container.refused:
             reason = f"The Engine refused {container.line} at {container.refused_at}: {container.refused}"
@@ -90,7 +90,7 @@ class EngineTestbed(TestbedReader):
         return container
 
     async def try_run(self, line: str) -> Container:
-        """Creates and starts a container. If the Engine refuses, the message is in the result's field ``refused``."""
+        """Does the same as ``run``, but if the Engine refuses, the message is in the result's field ``refused``."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)
         engine, config = self._target.engine, parsed.labelled(self._labels)
@@ -109,13 +109,14 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
 
     async def create_network(self, line: str) -> str:
-        """Creates a network and returns its name on the engine. Raises NotTestableError if that fails."""
+        """Creates a network from a ``docker network create`` line and returns its name on the engine. Raises
+        NotTestableError if that fails."""
         if refusal := await self.try_create_network(line):
             raise NotTestableError(f"The engine cannot create the network: {refusal}")
         return self._names[parse_network_create(self._text(line)).name]
 
     async def try_create_network(self, line: str) -> str:
-        """Creates a network. Returns the Engine's refusal, empty if the network was created."""
+        """Does the same as ``create_network``, but returns the Engine's refusal, empty if the network was created."""
         parsed = parse_network_create(self._text(line))
         name = self._real_name(parsed.name)
 
@@ -159,7 +160,7 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(container)
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs a command that changes the machine or LAN of a private host. ``close`` runs the command ``undo``."""
+        """Runs the command ``line``, which changes the machine or LAN of a private host. ``close`` runs ``undo``."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
         if line.startswith("ip "):

@@ -134,8 +134,8 @@ class LentClient:
         self._ends.add(task)
         task.add_done_callback(self._ends.discard)
 
-    async def _end_children(self, *some: tuple[bool, Conditions]) -> None:
-        """Ends the client processes with these keys; without arguments, all of them."""
-        for child, _inode in [self._children.pop(which) for which in some or tuple(self._children)]:
+    async def _end_children(self, *keys: tuple[bool, Conditions]) -> None:
+        """Ends the client processes with these keys of ``_children``; without arguments, all of them."""
+        for child, _inode in [self._children.pop(key) for key in keys or tuple(self._children)]:
             with suppress(ChildEnded):
                 await child.end()

@@ -137,7 +137,8 @@ async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int
 async def _watch(
     opened: Sequence[tuple[str, int, socket.socket]], known: set[tuple[str, str]], sockets: ExitStack
 ) -> AsyncGenerator[str]:
-    """Yields one line of JSON for each new connection."""
+    """Yields one line of JSON for each connection that is not in ``known``. ``opened`` are triples of a column's key, a
+    port, and a sock_diag socket of the column's namespace. ``sockets`` closes these sockets at the end."""
     loop, most = asyncio.get_running_loop(), len(known) + MAX_SEEN
     end = loop.time() + WATCH_S
     with sockets:

@@ -70,7 +70,7 @@ def split_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
 
 
 def pack_attribute(kind: int, value: bytes) -> bytes:
-    """Returns the bytes of one attribute, padded to a multiple of four."""
+    """Returns the bytes of one attribute of type ``kind``, padded to a multiple of four."""
     return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
 
 
@@ -136,7 +136,8 @@ def raise_refusal(body: bytes) -> None:
 
 
 def dump(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
-    """Sends a dump request and returns all messages of the answer. Raises OSError if the kernel refuses.
+    """Sends a dump request of type ``kind`` and returns all messages of the answer. Raises OSError if the kernel
+    refuses.
 
     If the table changes during a dump, the kernel sets NLM_F_DUMP_INTR and the dump is repeated.
     """
@@ -168,8 +169,8 @@ def _collect(opened: socket.socket, sequence: int) -> tuple[list[Message], bool]
 
 
 def query(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
-    """Requests one object and returns the messages of the answer. Raises OSError if the kernel refuses or the object
-    does not exist."""
+    """Requests one object with a message of type ``kind`` and returns the messages of the answer. Raises OSError if the
+    kernel refuses or the object does not exist."""
     opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK, 1, body))
     try:
         return _collect(opened, 1)[0]
@@ -179,7 +180,8 @@ def query(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
 
 
 def request(opened: socket.socket, kind: int, flags: int, body: bytes) -> None:
-    """Sends one request and waits for its acknowledgement. Raises OSError with the kernel's error number."""
+    """Sends one request of type ``kind`` and waits for its acknowledgement. Raises OSError with the kernel's error
+    number."""
     opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, body))
     while True:
         for message in split_messages(receive(opened)):

@@ -25,7 +25,8 @@ class ChangedObjects(Flag):
 
 
 def open_route_socket(groups: int = 0, receive_bytes: int = 0) -> socket.socket:
-    """Opens a non-blocking rtnetlink socket in the namespace of the calling thread. Call it with ``Namespace.run``."""
+    """Opens a non-blocking rtnetlink socket in the namespace of the calling thread. Call it with ``Namespace.run``. The
+    arguments are as for ``framing.open_socket``."""
     return open_socket(socket.NETLINK_ROUTE, groups, receive_bytes)
 
 
