@@ -115,7 +115,7 @@ async def test_the_machines_files_are_restored(real: ClaimEngine, engine_host: P
 
 async def test_the_users_own_machine_is_never_changed(engine: ClaimEngine) -> None:
     async with open_testbed(engine, LABELS, "nm-testbed") as testbed:
-        with pytest.raises(NotTestableError, match="private hosts only"):
+        with pytest.raises(NotTestableError, match="only on private hosts"):
             await testbed.write_file("/etc/resolv.conf", "")
         with pytest.raises(NotTestableError, match="no address"):
             await testbed.run("docker run -d --dns {machine} IMAGE")
