@@ -187,14 +187,13 @@ class DockerEngine:
         """Runs a command with ``docker exec``. Returns the exit code (-1 if unknown), and stdout and stderr as one text
         in which invalid UTF-8 is replaced."""
 
-        def ask(client: Client) -> tuple[object, object]:
-            started = decoding.text(decoding.mapping(client.exec_create(container, list(argv))).get("Id"), 128)
-            output = client.exec_start(started)
-            return output, decoding.mapping(client.exec_inspect(started)).get("ExitCode")
+        def ask(client: Client) -> tuple[bytes, object]:
+            created = decoding.text(decoding.mapping(client.exec_create(container, list(argv))).get("Id"), 128)
+            output = client.run_exec(created)
+            return output, decoding.mapping(client.exec_inspect(created)).get("ExitCode")
 
         output, code = await self._connection.call(ask)
-        text = output.decode("utf-8", "replace") if isinstance(output, bytes) else ""
-        return decoding.integer(code, -1), text
+        return decoding.integer(code, -1), output.decode("utf-8", "replace")
 
     async def statistics(self, container: str) -> dict[str, Any]:
         """Returns one answer of ``GET /containers/ID/stats`` as JSON values."""

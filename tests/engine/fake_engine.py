@@ -25,8 +25,11 @@ def version() -> bytes:
 class FakeEngine:
     """``respond(method, path)`` gives the raw bytes of each response; an empty response closes the connection.
 
-    ``requests``, ``heads`` and ``bodies`` record what was sent, in order.
+    ``requests``, ``heads`` and ``bodies`` record what was sent, in order. The response to a path that ends with
+    ``closes_after`` ends with the connection.
     """
+
+    closes_after = "\0"
 
     def __init__(self, path: Path, respond: Respond) -> None:
         self.endpoint = f"unix://{path}"
@@ -72,6 +75,8 @@ class FakeEngine:
                 if not answer:
                     return
                 peer.sendall(answer)
+                if path.endswith(self.closes_after):
+                    return
 
     def close(self) -> None:
         """Closes the socket and every connection."""

@@ -144,6 +144,24 @@ async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
         await engine.close()
 
 
+async def test_output_of_a_command_that_arrives_with_the_headers_is_read(tmp_path: Path) -> None:
+    frames = b"\1\0\0\0\0\0\0\5said\n\2\0\0\0\0\0\0\3oh\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
+
+    def respond(_method: str, path: str) -> bytes:
+        if path == "/version":
+            return version()
+        if path.endswith("/start"):
+            return head + frames
+        return http(b'{"ExitCode":3}') if path.endswith("/json") else http(b'{"Id":"7"}', 201)
+
+    with fake_engine(tmp_path, respond) as fake:
+        fake.closes_after = "/start"
+        engine = DockerEngine(fake.endpoint)
+        assert await engine.execute("one", ("echo", "said")) == (3, "said\noh\n")
+        await engine.close()
+
+
 async def test_an_old_engine_is_asked_to_refuse_a_second_network_of_one_name(tmp_path: Path) -> None:
     """Engines before API 1.44 create it otherwise."""
     old = http(b'{"ApiVersion":"1.41","Version":"20.10.24"}')
