@@ -230,7 +230,7 @@ class Frames:
 
     async def until_running(self) -> float:
         """Waits until the experiment runs. Returns the arrival time of that frame. Raises BenchmarkError if the
-        experiment ends instead, RefusedError if it runs without an arm."""
+        experiment ends instead, RefusedError if the Engine refused an arm."""
         while not self.is_running():
             phase = self.head.get("phase")
             if phase in {"failed", "stopped"}:

@@ -124,7 +124,7 @@ def read_machine() -> Environment:
 
 
 def read_offloads(opened: socket.socket, interfaces: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Returns the enabled offloads of each interface. The interfaces are those in the network namespace of the
+    """Returns the enabled offloads of each interface, by name. ``interfaces`` are names in the network namespace of the
     socket."""
     found = {}
     for name in interfaces:

@@ -56,7 +56,7 @@ class SessionHosts:
 
     async def on_each(self, act: Callable[[PrivateHost], Coroutine[Any, Any, None]]) -> float:
         """Calls ``act`` for each host as soon as that host is ready. Returns the seconds until all calls have finished.
-        Raises BenchmarkError if a host fails."""
+        Raises an ExceptionGroup with a BenchmarkError if a host fails."""
         started = time.monotonic()
         acting: set[str] = set()
         async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:

@@ -50,10 +50,11 @@ class FirewallChanges:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes between two states. None and empty values mean "unchanged", except in ``firewall``.
+    """The changes between two states. None means "unchanged", and so do empty lists of set, added or removed items.
 
-    A changed interface is in ``interfaces_set``, under the same index and name. ``firewall`` is UNSET if it is
-    unchanged, and None if it can no longer be read.
+    ``namespaces``, ``hosts`` and ``lookups`` replace the previous values, even if they are empty. A changed interface
+    is in ``interfaces_set``, under the same index and name. ``firewall`` is UNSET if it is unchanged, and None if it
+    can no longer be read.
     """
 
     netns: int | None = None

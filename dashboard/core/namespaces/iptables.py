@@ -31,8 +31,8 @@ LOOPBACK = {Family.INET: "127.0.0.1", Family.INET6: "::1"}
 
 
 def read_iptables(text: str, family: Family) -> dict[str, Table]:
-    """Returns the tables by name. Lines that are not rules are ignored. Conditions that Netmodes does not evaluate are
-    kept as text."""
+    """Returns the tables by name. Lines other than tables, chains and rules are ignored. Conditions that Netmodes does
+    not evaluate are kept as text."""
     tables: dict[str, Table] = {}
     table = Table((family,))
     for line in map(str.strip, text.splitlines()):

@@ -30,7 +30,8 @@ _PORT_TAKEN = ("in use", "already allocated")
 
 
 def describe_same(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """Returns a sentence on the rows that are the same in every column; empty if fewer than two arms run."""
+    """Returns a sentence on the rows that are the same in every column; empty if fewer than two arms run, or if
+    no row is the same."""
     running = [column for column in columns if not is_observer(column.key) and column.status is ArmStatus.RUNNING]
     same = {row_id(row): row for row in rows if row.relation is Relation.SAME}
     if len(running) < 2 or not same:

@@ -50,8 +50,8 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
 
 
 def _join_ports(by_address: Mapping[str, Sequence[str]]) -> str:
-    """Lists the ports that a column publishes, each with its address on the machine. Names at most ``MAX_PORTS``, and
-    the number of others. ``by_address`` maps an address on the machine to the ports of the container."""
+    """Lists the ports of the container that a column publishes, by their address on the machine (``by_address``). With
+    more than ``MAX_PORTS`` addresses, the ports at the last ones are only counted."""
     published = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_address.items()]
     if len(published) <= MAX_PORTS:
         return join_names(published)
