@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 
 class LogOnce:
-    """Runs a job that may fail, one call at a time. Of consecutive failures, only the first is logged."""
+    """Runs a job that may fail. Of consecutive failures, only the first is logged."""
 
     def __init__(self, log: logging.Logger, message: str) -> None:
         self._log, self._message = log, message

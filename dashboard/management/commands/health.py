@@ -1,4 +1,4 @@
-"""``./netmodes health``: checks whether the process of a data folder is healthy. Containers use it as health check."""
+"""``./netmodes health``: checks whether the process of a data folder is healthy, for health checks of containers."""
 
 from typing import Any
 

@@ -38,7 +38,7 @@ def present_run(run: RunView, modes: Mapping[str, str] | None = None) -> tuple[P
 
 @dataclass(frozen=True, slots=True)
 class ChangedSection:
-    """The changed rows in one section of the comparison table."""
+    """The rows of a comparison of reports that are in one section."""
 
     key: str
     title: str
