@@ -149,8 +149,8 @@ def _with_lists(
     fetch: Callable[[list[str]], list[Path]],
     progress: Callable[[str, float | None], None],
 ) -> list[Path]:
-    """Returns what ``fetch`` downloads; it receives options for apt. If it fails with the machine's package lists,
-    because they are missing or old, it is called again with new lists below ``cache``."""
+    """Calls ``fetch`` with options for apt, and returns the files that it downloads. If it fails with the machine's
+    package lists, because they are missing or old, calls it again with new lists below ``cache``."""
     options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
     try:
         return fetch(options)

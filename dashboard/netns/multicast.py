@@ -38,8 +38,8 @@ async def send_to_group(
     sender: Namespace, link: int, group: str, port: int, receivers: Mapping[str, Receiver], wait_s: float = WAIT_S
 ) -> Arrivals:
     """Sends one datagram to an IPv4 group, and returns where it arrived within ``wait_s`` seconds. The datagram leaves
-    the namespace ``sender`` over the link with the index ``link``. Its TTL is 1: no router forwards it. Never raises an
-    error of the network."""
+    the namespace ``sender`` over the link with the index ``link``. Its TTL is 1: no router forwards it. Never raises a
+    network error."""
     arrivals = Arrivals()
     token = secrets.token_hex(8).encode()
     with ExitStack() as opened:

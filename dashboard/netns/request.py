@@ -58,7 +58,7 @@ async def request(
     timeout_s: float = 3.0,
     on_connected: Callable[[str], Awaitable[None]] | None = None,
 ) -> Reply:
-    """Sends ``GET path`` from the namespace ``client`` and returns the response. Never raises an error of the network.
+    """Sends ``GET path`` from the namespace ``client`` and returns the response. Never raises a network error.
 
     ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known: with them
     sock_diag finds ``client_seen``. ``host`` is the Host header (default: the address). ``on_connected`` is called with
@@ -260,7 +260,7 @@ def _headers(head: bytes) -> list[tuple[str, str]]:
 
 
 def _unchunk(data: bytes) -> bytes:
-    """Decodes the part of a chunked body that was read."""
+    """Returns the decoded content of a chunked body; ``data`` is the part of the body that was read."""
     body = b""
     while data and len(body) < 8 * _BODY_CHARACTERS:
         size, found, data = data.partition(b"\r\n")

@@ -49,7 +49,8 @@ class HostTemplate:
         shutil.copytree(self.folder, data, symlinks=True, ignore=ignore)
 
     def disk_image(self, megabytes: int) -> Path:
-        """Returns a disk of this size with the content of ``copy_to``, which hosts copy. The first call creates it.
+        """Returns the image file of a disk of this size, with the content that ``copy_to`` copies. Hosts copy the file.
+        Creates it if it is missing or has another size.
 
         The files on it belong to root of this machine; the first start of a host gives them to the host
         (``user_namespace.boot``). Blocks. Raises OSError.
