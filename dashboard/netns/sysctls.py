@@ -44,7 +44,7 @@ def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
 def _read_one(name: str) -> str | None:
     """Returns the value of one sysctl; None if it does not exist, cannot be read or is not a network sysctl.
 
-    As in sysctl(8), dots separate and a slash stands for a dot inside a name (``eth0/100``).
+    As in sysctl(8), dots separate the parts of ``name``, and a slash stands for a dot inside a part (``eth0/100``).
     """
     if not _NAME.fullmatch(name) or len(name) > 200:
         return None

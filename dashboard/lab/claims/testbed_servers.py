@@ -55,8 +55,8 @@ class MachineServers:
         return ""
 
     async def answer_names(self, namespace: Namespace, address: str, names: Mapping[str, str]) -> str:
-        """Starts a DNS server at this address, on port 53. It answers ``names``, a mapping of names to addresses.
-        Returns the kernel's error, empty if the server has started."""
+        """Starts a DNS server at this address, on port 53. It answers queries for ``names``, a mapping of names to
+        addresses. Returns the kernel's error, empty if the server has started."""
         try:
             sock = await namespace.arun(
                 lambda: _bound(socket.AF_INET, socket.SOCK_DGRAM, (address, 53)), discard=socket.socket.close

@@ -111,8 +111,8 @@ class Library:
         self._cache: dict[Path, tuple[tuple[object, ...], ParsedWorkshop]] = {}
 
     def all(self) -> tuple[LibraryEntry, ...]:
-        """Returns all workshops in the order in which pages list them. If two have the same slug, only the first one is
-        valid, or the built-in one; the other gets a problem."""
+        """Returns all workshops in the order in which pages list them. If several have the same slug, only one is
+        valid: the built-in one, otherwise the first. The others get a problem."""
         entries: list[LibraryEntry] = []
         slugs: set[str] = set()
         for parent, own in self._folders:

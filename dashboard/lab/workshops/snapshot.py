@@ -233,8 +233,8 @@ def _past_connections(namespace: Namespace, ports: Sequence[int]) -> tuple[PastC
 
 
 def connection_to(port: int, connection: PastConnection, now: float) -> TcpConnection:
-    """Returns a connection as the server sees it, whose port is ``port``. ``connection`` may have been observed at the
-    client's or the server's end."""
+    """Returns a connection as the server at ``port`` sees it. ``connection`` may have been observed at the client's or
+    the server's end."""
     server, client, client_port = connection.local, connection.peer, connection.peer_port
     if connection.local_port != port:
         server, client, client_port = connection.peer, connection.local, connection.local_port

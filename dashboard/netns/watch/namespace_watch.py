@@ -88,8 +88,8 @@ class Watch:
     """Keeps ``view`` equal to the state of the namespace. Create it with ``open``, end it with ``close``.
 
     ``on_change`` is called on the loop with the new view whenever it differs from the previous one. That happens a few
-    milliseconds after a change of links, addresses or routes. A new listener takes ``poll_s`` and the search for its
-    owner, a sysctl up to 5 s.
+    milliseconds after a change of links, addresses or routes. A new listener is reported after ``poll_s`` and the
+    search for its owner, a changed sysctl after at most 5 s.
     """
 
     def __init__(
