@@ -16,7 +16,7 @@ from django.db import OperationalError
 from django.db.utils import ConnectionHandler
 from pytest_django import DjangoDbBlocker
 
-from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
+from dashboard.bench.operations.postgres_nats import Postgres
 from dashboard.core.operations.deployment import HEARTBEAT_S, UNAVAILABLE_S
 from dashboard.store.operations import advisory_lock
 from dashboard.store.operations.advisory_lock import ANSWER_S, LAB, MIGRATION, AdvisoryLock, SwarmLock
@@ -67,12 +67,6 @@ class Cable:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)  # a thread that receives keeps the connection after close alone
             each.close()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with temporary_folder() as folder, postgres_server(folder) as running:
-        yield running
 
 
 @pytest.fixture

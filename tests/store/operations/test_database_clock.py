@@ -8,13 +8,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
 from django.db import DatabaseError
 
-from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
+from dashboard.bench.operations.postgres_nats import Postgres
 from dashboard.bench.processes import BASE
 from dashboard.models import JoinToken, SignInLink, TrainingSession
 from dashboard.store.operations import database_clock, join_tokens
@@ -32,12 +31,6 @@ OWN_CLOCK = {
     "store/operations/accounts.py",
     "web/http/session_connections.py",
 }
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with temporary_folder() as folder, postgres_server(folder) as running:
-        yield running
 
 
 def test_a_wrong_clock_of_the_machine_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,13 +103,10 @@ async def test_a_server_reads_the_clock_again_and_again(monkeypatch: pytest.Monk
             raise found
         return found
 
-    async def run(function: Callable[[], None]) -> None:
-        await asyncio.to_thread(function)
-
     monkeypatch.setattr(database_clock, "is_shared", lambda: True)
     monkeypatch.setattr(database_clock, "READ_S", 0.01)
     clock = DatabaseClock(read)
-    following = asyncio.create_task(clock.follow(run))
+    following = asyncio.create_task(clock.follow(asyncio.to_thread))
     await eventually(lambda: 9_000.0 <= clock() < 9_060.0)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
@@ -130,13 +120,10 @@ async def test_a_server_that_starts_before_its_database_reads_the_clock_soon(mon
             raise failures.pop()
         return 9_000.0
 
-    async def run(function: Callable[[], None]) -> None:
-        await asyncio.to_thread(function)
-
     monkeypatch.setattr(database_clock, "is_shared", lambda: True)
     monkeypatch.setattr(database_clock, "FIRST_READ_S", 0.01)
     clock = DatabaseClock(read)
-    following = asyncio.create_task(clock.follow(run))
+    following = asyncio.create_task(clock.follow(asyncio.to_thread))
     await eventually(lambda: 9_000.0 <= clock() < 9_060.0)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
@@ -172,13 +159,10 @@ async def test_a_server_reads_the_clock_soon_after_queries_that_waited(monkeypat
         queries += 1
         return 9_000.0
 
-    async def run(function: Callable[[], None]) -> None:
-        await asyncio.to_thread(function)
-
     monkeypatch.setattr(database_clock, "is_shared", lambda: True)
     monkeypatch.setattr(database_clock, "FIRST_READ_S", 0.01)
     monkeypatch.setattr(database_clock, "MAX_QUERY_S", -1.0)
-    following = asyncio.create_task(DatabaseClock(read).follow(run))
+    following = asyncio.create_task(DatabaseClock(read).follow(asyncio.to_thread))
     await eventually(lambda: queries >= 6)
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
