@@ -103,3 +103,11 @@ async def publish(hub: ExperimentHub, identity: str, *entries: Entry) -> None:
 async def settled(browser: Browser, seq: int) -> Snapshot:
     await eventually(lambda: browser.texts and browser.messages[-1].seq >= seq)
     return browser.model()
+
+
+async def joined(hub: ExperimentHub, identity: str, seq: int = 1) -> Browser:
+    """A browser that has joined the feed, and shows the entry ``seq``."""
+    browser = Browser()
+    await hub.join(identity, browser.send)
+    await settled(browser, seq)
+    return browser

@@ -20,7 +20,7 @@ from dashboard.web.feed_hub import GONE, TRY_LATER
 from tests.core.sample import make_head, make_states
 from tests.support.polling import eventually
 from tests.support.specs import make_spec
-from tests.web.experiments.hub_browser import Browser, entry, first, listening, publish, settled, write
+from tests.web.experiments.hub_browser import Browser, entry, first, joined, listening, publish, settled, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,11 +69,7 @@ async def test_all_browsers_get_the_same_bytes_encoded_once(
 
     monkeypatch.setattr("dashboard.web.experiments.hub.encode", counted)
     await write(identity, first())
-    browsers = [Browser() for _ in range(20)]
-    for browser in browsers:
-        await hub.join(identity, browser.send)
-    for browser in browsers:
-        await settled(browser, 1)
+    browsers = [await joined(hub, identity) for _ in range(20)]
     await publish(hub, identity, listening(2, 9001))
     for browser in browsers:
         await settled(browser, 2)
@@ -85,18 +81,15 @@ async def test_all_browsers_get_the_same_bytes_encoded_once(
 
 async def test_many_entries_are_one_patch(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    await settled(browser, 1)
+    browser = await joined(hub, identity)
     await publish(hub, identity, *(listening(seq, 9000 + seq) for seq in range(2, 30)))
     await settled(browser, 29)
     assert len(browser.texts) == 2
 
 
 async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: ExperimentHub, identity: str) -> None:
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    shown = await settled(browser, 0)
+    browser = await joined(hub, identity, 0)
+    shown = browser.model()
     assert shown.experiment.title == "nginx on port 80"
     assert shown.experiment.phase is Phase.WAITING
     assert [column.key for column in shown.columns] == ["machine", "host", "bridge", "user-bridge"]
@@ -108,11 +101,7 @@ async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: 
 
 async def test_a_blocked_browser_delays_no_other_and_has_one_pending_message(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
-    slow, quick = Browser(), Browser()
-    await hub.join(identity, slow.send)
-    await hub.join(identity, quick.send)
-    await settled(slow, 1)
-    await settled(quick, 1)
+    slow, quick = await joined(hub, identity), await joined(hub, identity)
     slow.open.clear()
     for seq in range(2, 40):
         await publish(hub, identity, listening(seq, 9000 + seq))
@@ -217,9 +206,7 @@ async def test_leaving_cancels_a_pending_message(hub: ExperimentHub, identity: s
 
 async def test_clients_of_a_removed_experiment_are_closed_with_gone(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    await settled(browser, 1)
+    browser = await joined(hub, identity)
     await database_sync_to_async(experiment_store.set_wanted)(identity, Wanted.REMOVED)
     await database_sync_to_async(experiment_store.delete)(identity)
     hub.wake(identity)
@@ -241,9 +228,8 @@ async def test_experiments_have_separate_feeds(hub: ExperimentHub, identity: str
 
 async def test_a_snapshot_has_only_the_newest_items(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first(), *(entry(seq) for seq in range(2, SHOWN_ITEMS + 50)))
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    shown = await settled(browser, SHOWN_ITEMS + 49)
+    browser = await joined(hub, identity, SHOWN_ITEMS + 49)
+    shown = browser.model()
     assert len(shown.timeline) == SHOWN_ITEMS
     assert shown.timeline[-1].seq == SHOWN_ITEMS + 49
     assert shown.timeline[-1].offset_s == pytest.approx(SHOWN_ITEMS + 48)

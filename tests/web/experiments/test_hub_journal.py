@@ -18,16 +18,14 @@ from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import ExperimentHub
 from tests.core.sample import make_columns, make_head, make_listener, make_states
 from tests.support.polling import eventually
-from tests.web.experiments.hub_browser import Browser, entry, first, listening, publish, settled, write
+from tests.web.experiments.hub_browser import Browser, entry, first, joined, listening, publish, settled, write
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 async def test_entries_that_are_not_in_memory_come_from_the_database(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    await settled(browser, 1)
+    browser = await joined(hub, identity)
     await write(identity, listening(2, 9001), listening(3, 9002))
     recent_entries.forget(identity)
     await publish(hub, identity, listening(4, 9003))
@@ -46,9 +44,7 @@ async def test_more_entries_than_the_ring_holds_leave_no_gap(
 ) -> None:
     monkeypatch.setattr(recent_entries, "MAX_ENTRIES", 4)
     await write(identity, first())
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    await settled(browser, 1)
+    browser = await joined(hub, identity)
     await publish(hub, identity, *(listening(seq, 9000 + seq) for seq in range(2, 30)))
     await settled(browser, 29)
     assert len(browser.model().timeline) == 29
@@ -76,9 +72,7 @@ async def test_a_failed_query_is_repeated(
 
 async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    await settled(browser, 1)
+    browser = await joined(hub, identity)
     hub.trouble(identity, "The journal cannot be written: disk full. Trying again.")
     await eventually(lambda: "disk full" in browser.model().experiment.problem)
     since = browser.model().experiment.problem_since
@@ -138,9 +132,7 @@ async def test_other_experiments_are_read_only_for_a_new_answer_about_a_port_in_
     machine, refused, *others = make_columns()
     columns = (machine, replace(refused, status=ArmStatus.REFUSED, error=reason), *others)
     await write(identity, entry(1, head=make_head(), columns=columns, states=make_states()))
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    await settled(browser, 1)
+    browser = await joined(hub, identity)
     await publish(hub, identity, entry(2))
     assert (await settled(browser, 2)).answer.trouble
     assert len(read) == queries
@@ -159,9 +151,8 @@ async def test_a_long_journal_is_read_in_pages(
 
     monkeypatch.setattr(experiment_store, "entries", entries)
     monkeypatch.setattr(experiment_store, "PAGE", 4)
-    browser = Browser()
-    await hub.join(identity, browser.send)
-    shown = await settled(browser, 29)
+    browser = await joined(hub, identity, 29)
+    shown = browser.model()
     assert set(limits) == {4}
     assert [item.seq for item in shown.timeline] == list(range(1, 30))
     assert shown.timeline[-1].offset_s == pytest.approx(28)
