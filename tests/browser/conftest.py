@@ -43,6 +43,13 @@ def server(engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.Temp
     assert running.remains() == []
 
 
+@pytest.fixture
+def forgotten(server: Server) -> Iterator[None]:
+    """Afterwards the server has no experiments."""
+    yield
+    server.forget_everything()
+
+
 # For this folder and not for the session: while Playwright's synchronous API runs, asyncio takes its loop for running
 # in this thread, and the asynchronous tests of other folders could not start theirs. The server comes before the
 # browser: its engine is started with a loop.

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.browser.server import Server
 from tests.browser.tasks import TASKS, VIEWPORT, Task, Walk, perform
 from tests.browser.visitor import Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine]
-
-
-@pytest.fixture(autouse=True)
-def _leave_nothing(server: Server) -> Iterator[None]:
-    yield
-    server.forget_everything()
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.usefixtures("forgotten")]
 
 
 #: Slow tasks: they measure for seconds, export a report, or launch experiments that other tests launch with one click.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,13 +12,7 @@ from tests.browser.server import Server
 from tests.browser.visitor import Visitor
 from tests.support.private_engine import PrivateEngine
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine]
-
-
-@pytest.fixture(autouse=True)
-def _leave_nothing(server: Server) -> Iterator[None]:
-    yield
-    server.forget_everything()
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.usefixtures("forgotten")]
 
 
 def _arm(page: Page, number: int, **fields: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,13 +16,7 @@ from tests.browser.visitor import Show, Visit, Visitor
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine]
-
-
-@pytest.fixture(autouse=True)
-def _leave_nothing(server: Server) -> Iterator[None]:
-    yield
-    server.forget_everything()
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.usefixtures("forgotten")]
 
 
 def _containers(engine: PrivateEngine, identity: str) -> list[str]:

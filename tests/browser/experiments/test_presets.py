@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import expect
@@ -14,7 +13,7 @@ from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.visitor import Visit, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine]
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.usefixtures("forgotten")]
 BY_KEY = {preset.key: preset for preset in PRESETS}
 #: One preset stands for all: the form is the same, and tests/core/experiments/presets/test_catalogue.py parses each.
 by_preset = pytest.mark.parametrize(
@@ -24,12 +23,6 @@ by_preset = pytest.mark.parametrize(
         for number, preset in enumerate(PRESETS)
     ],
 )
-
-
-@pytest.fixture(autouse=True)
-def _leave_nothing(server: Server) -> Iterator[None]:
-    yield
-    server.forget_everything()
 
 
 def launch(preset: Preset, visitor: Visitor, server: Server) -> ExperimentPage:

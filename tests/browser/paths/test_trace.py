@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import expect
 
@@ -12,13 +10,7 @@ from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.visitor import Show
 
-pytestmark = [pytest.mark.browser, pytest.mark.engine]
-
-
-@pytest.fixture(autouse=True)
-def _leave_nothing(server: Server) -> Iterator[None]:
-    yield
-    server.forget_everything()
+pytestmark = [pytest.mark.browser, pytest.mark.engine, pytest.mark.usefixtures("forgotten")]
 
 
 def test_traces_of_two_modes_are_shown_side_by_side_with_their_evidence(server: Server, show: Show) -> None:
