@@ -17,7 +17,8 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.debian_root import DebianRootError, debian_root
 from dashboard.engine.hosts.private_host import PrivateHost
-from dashboard.engine.hosts.variants import Variant
+from dashboard.engine.hosts.programs import engine_root, engine_setup
+from dashboard.engine.hosts.variants import VARIANTS, Variant
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
 from dashboard.engine.pid_namespaces import machine_pid
@@ -127,6 +128,15 @@ async def load_lab_image(host: PrivateHost) -> None:
         await ensure_image(engine, "nginx", CACHE, lambda _text, _fraction: None, private=True)
     finally:
         await engine.close()
+
+
+@contextmanager
+def engine_variant(name: str, folder: Path) -> Iterator[PrivateEngine]:
+    """A private host with this engine of ``VARIANTS``; skips the test if ``--engine`` chose another one."""
+    if engine_root() is not None and engine_setup() != name:
+        pytest.skip("--engine chose another engine")
+    with private_engine(folder, variant=VARIANTS[name]) as engine:
+        yield engine
 
 
 @contextmanager

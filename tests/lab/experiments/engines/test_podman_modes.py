@@ -10,21 +10,17 @@ import pytest
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.paths.model import PathKind
-from dashboard.engine.hosts.programs import engine_root, engine_setup
-from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.lab.doctor import modes_of
 from dashboard.lab.experiments.actions import try_paths
 from tests.support.lab_harness import LabHarness
-from tests.support.private_engine import PrivateEngine, private_engine
+from tests.support.private_engine import PrivateEngine, engine_variant
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
-    if engine_root() is not None and engine_setup() != "podman":
-        pytest.skip("--engine chose another engine")
-    with private_engine(tmp_path_factory.mktemp("podman"), variant=VARIANTS["podman"]) as engine:
+    with engine_variant("podman", tmp_path_factory.mktemp("podman")) as engine:
         yield engine
 
 
@@ -39,8 +35,7 @@ async def test_a_namespace_is_joined_and_private_is_the_default_bridge(lab: LabH
     identity = await lab.running(
         arms=[{"mode": "private", "publish": ["18080:80"]}, {"mode": "ns:/run/netns/lab", "publish": ["18081:80"]}]
     )
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     view = driver.view
     assert f"net:[{view.states['ns'].netns}]" == shown.strip()

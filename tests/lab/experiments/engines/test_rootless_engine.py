@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,31 +13,19 @@ from dashboard.core.diagram.topology import draw
 from dashboard.core.modes import MACHINE
 from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.hosts.programs import engine_root, engine_setup
-from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.lab.doctor import examine
 from dashboard.lab.experiments.actions import try_paths
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
-from tests.support.private_engine import PrivateEngine, private_engine
+from tests.support.private_engine import PrivateEngine, engine_variant
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module", params=["rootless-slirp4netns", "rootless-pasta"])
 def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
-    if engine_root() is not None and engine_setup() != request.param:
-        pytest.skip("--engine chose another engine")
-    with private_engine(tmp_path_factory.mktemp("rootless"), variant=VARIANTS[request.param]) as engine:
+    with engine_variant(request.param, tmp_path_factory.mktemp("rootless")) as engine:
         yield engine
-
-
-@pytest.fixture
-async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
-    made = await open_lab_harness(DockerEngine(host.endpoint), tmp_path)
-    yield made
-    await close_lab_harness(made)
-    host.leave_nothing()
 
 
 def test_the_peer_of_the_socket_is_the_daemon(host: PrivateEngine) -> None:

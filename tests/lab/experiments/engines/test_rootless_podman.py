@@ -7,7 +7,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,6 @@ from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.hops import HopKind, HopStatus
 from dashboard.core.paths.model import PathKind
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.hosts.programs import engine_root, engine_setup
-from dashboard.engine.hosts.variants import VARIANTS
 from dashboard.lab.doctor import examine, modes_of
 from dashboard.lab.experiments.actions import column_namespace, try_paths
 from dashboard.lab.experiments.driver import ExperimentDriver
@@ -38,9 +36,9 @@ from dashboard.lab.measurements.run import measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
 from tests.lab.measurements.test_run import SLEEP, ask, result
 from tests.support.engines.datagrams import answering, echoes
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
-from tests.support.private_engine import PrivateEngine, private_engine
+from tests.support.private_engine import PrivateEngine, engine_variant
 from tests.support.specs import HOST_WITHOUT_ROOT, OPEN_PORT
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -50,18 +48,8 @@ STACKS = ("pasta", "slirp4netns", "private")
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
-    if engine_root() is not None and engine_setup() != "rootless-podman":
-        pytest.skip("--engine chose another engine")
-    with private_engine(tmp_path_factory.mktemp("rootless"), variant=VARIANTS["rootless-podman"]) as engine:
+    with engine_variant("rootless-podman", tmp_path_factory.mktemp("rootless")) as engine:
         yield engine
-
-
-@pytest.fixture
-async def lab(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
-    made = await open_lab_harness(DockerEngine(host.endpoint, timeout_s=30), tmp_path)
-    yield made
-    await close_lab_harness(made)
-    host.leave_nothing()
 
 
 def peer_namespace(host: PrivateEngine, container: str) -> int:
@@ -106,8 +94,7 @@ async def test_the_column_of_the_bridges_is_the_namespace_in_which_they_are(
 
 async def test_the_program_of_host_mode_is_the_arm_s_although_its_container_has_no_cgroup(lab: LabHarness) -> None:
     identity = await lab.running(arms=[HOST_WITHOUT_ROOT])
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     (arm,) = [column for column in driver.view.columns if column.key == "host"]
     assert arm.container is not None
@@ -120,8 +107,7 @@ async def test_the_program_of_host_mode_is_the_arm_s_although_its_container_has_
 
 async def test_cables_lead_to_the_bridges_as_the_kernel_numbers_them(lab: LabHarness, host: PrivateEngine) -> None:
     identity = await lab.running("bridge", "user-bridge")
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     view = driver.view
     namespace = resolvers(host)[0]
@@ -167,8 +153,7 @@ async def test_published_ports_answer_through_rootlessport(lab: LabHarness, host
         {"mode": "user-bridge", "publish": both(18081)},
     ]
     identity = await lab.running(arms=arms)
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     view = driver.view
     await asyncio.to_thread(check_datagrams, lab, driver, {"bridge": 18080, "user-bridge": 18081})
@@ -202,8 +187,7 @@ async def test_the_modes_of_podman_are_launched_and_shown_as_the_kernel_shows_th
     ports = dict(zip(STACKS, range(18180, 18190), strict=False))
     arms = [{"mode": mode, "publish": both(port)} for mode, port in ports.items()]
     identity = await lab.running(arms=arms)
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     view = driver.view
     machine = view.states[MACHINE]
@@ -244,8 +228,7 @@ async def test_the_namespace_of_another_container_is_joined_and_a_foreign_one_is
     first = await lab.running(arms=[{"mode": "pasta", "publish": ["18280:80"]}])
     path = host.inspect(f"nm-{first}-pasta", "{{.NetworkSettings.SandboxKey}}")
     identity = await lab.running(arms=[{"mode": f"ns:{path}", "command": "sleep 600"}])
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     view = driver.view
     joined = (await lab.view(first)).states["pasta"]
@@ -269,8 +252,7 @@ async def test_forwarded_ports_are_measured(lab: LabHarness, monkeypatch: pytest
     publish = ["8080/tcp", "8080/udp"]
     arms = [{"mode": mode, "command": SLEEP, "port": 8080, "publish": publish} for mode in ("bridge", *STACKS)]
     identity = await lab.running(arms=arms)
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     for probe in (Probe.TCP_RR, Probe.UDP_RR):
         asked = await ask(lab, identity, probe, Options(seconds=6.0, timeout_s=5.0, conditions=Conditions.ORDINARY))
