@@ -11,26 +11,24 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.watch_pool import WatchPool
 from tests.netns.namespaces import Netns
 from tests.support.fakes import FakeEngine
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.private_engine import PrivateEngine
 
 
 @pytest.fixture
 async def lab_harness(engine_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on the suite's engine; stopped and cleaned up at the end."""
-    made = await open_lab_harness(DockerEngine(engine_host.endpoint), tmp_path)
-    made.skips_missing_modes = True
-    yield made
-    await close_lab_harness(made)
+    async with open_lab_harness(DockerEngine(engine_host.endpoint), tmp_path) as made:
+        made.skips_missing_modes = True
+        yield made
 
 
 @pytest.fixture
 async def any_lab(any_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on the suite's engine, then one on the newest; stopped and cleaned up at the end."""
-    made = await open_lab_harness(DockerEngine(any_host.endpoint), tmp_path)
-    made.skips_missing_modes = True
-    yield made
-    await close_lab_harness(made)
+    async with open_lab_harness(DockerEngine(any_host.endpoint), tmp_path) as made:
+        made.skips_missing_modes = True
+        yield made
     any_host.leave_nothing()
 
 
@@ -43,9 +41,8 @@ def fake() -> FakeEngine:
 @pytest.fixture
 async def fake_lab(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on ``fake``."""
-    made = await open_lab_harness(fake, tmp_path)
-    yield made
-    await close_lab_harness(made)
+    async with open_lab_harness(fake, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

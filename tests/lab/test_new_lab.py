@@ -31,8 +31,7 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     entries = len(await lab_harness.entries(identity))
     await lab_harness.restart()
     await eventually(lambda: lab_harness.lab.driver_of(identity))
-    run = lab_harness.lab.driver_of(identity)
-    assert run is not None
+    run = lab_harness.driver(identity)
     await eventually(lambda: set(run.observer.keys) == set(states))
     await lab_harness.reaches(identity, Phase.RUNNING)
     assert ids(engine_host) == before

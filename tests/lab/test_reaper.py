@@ -70,8 +70,7 @@ async def test_experiments_of_a_living_command_are_kept(fake_lab: LabHarness, fa
     reaped = await reap(fake_lab.context)
     assert [line.split()[1] for line in reaped.kept] == [mine]
     assert {one.id for one in await fake_lab.database.run(experiment_store.load_unsettled)} >= {mine}
-    record = await fake_lab.database.run(experiment_store.load, dead)
-    assert record is not None
+    record = await fake_lab.record(dead)
     assert (record.wanted, record.driver) == (Wanted.STOPPED, "")
     await fake_lab.database.run(experiment_store.set_wanted, mine, Wanted.STOPPED)
 

@@ -47,11 +47,9 @@ async def test_the_next_pass_handles_a_missed_event(
 
 async def test_many_passes_change_nothing(fake_lab: LabHarness, fake: FakeEngine) -> None:
     identity = await fake_lab.running("host")
-    run = fake_lab.lab.driver_of(identity)
-    assert run is not None
+    run = fake_lab.driver(identity)
     await run.settled()
-    record = await fake_lab.database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await fake_lab.record(identity)
     before, made = await fake_lab.entries(identity), dict(fake.made)
     for _ in range(5):
         await run.settle(record)
@@ -66,8 +64,7 @@ async def test_an_experiment_of_a_living_command_is_left_to_it(fake_lab: LabHarn
     assert fake_lab.lab.driver_of(identity) is None
     assert [one.name for one in fake.made.values()] == [container_name(other, "host")]
     assert await fake_lab.lab.stop_all() == 1
-    record = await fake_lab.database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await fake_lab.record(identity)
     assert record.wanted is Wanted.RUNNING
 
 
@@ -131,8 +128,7 @@ async def test_no_container_is_made_after_a_stop(fake_lab: LabHarness, fake: Fak
     fake.hold["image"] = asyncio.Event()
     identity = await fake_lab.launch("host", "host")
     await eventually(lambda: "image" in fake.calls)
-    run = fake_lab.lab.driver_of(identity)
-    assert run is not None
+    run = fake_lab.driver(identity)
     await fake_lab.want(identity, Wanted.STOPPED)
     await eventually(lambda: run._stopping)
     fake.hold.pop("image").set()
@@ -158,8 +154,7 @@ async def test_stop_and_launch_again_at_once_is_a_new_round(fake_lab: LabHarness
 
 async def test_a_round_that_is_no_longer_wanted_is_not_launched(fake_lab: LabHarness, fake: FakeEngine) -> None:
     identity = await fake_lab.running("host", "none")
-    driver = fake_lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = fake_lab.driver(identity)
     created = fake.calls.count("create_container")
     fake.hold["remove_container"] = asyncio.Event()
     await fake_lab.want(identity, Wanted.STOPPED)

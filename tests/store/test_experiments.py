@@ -18,6 +18,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import recent_entries
 from dashboard.store.installation import installation_id
 from tests.core.sample import make_columns, make_head, make_states
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,8 +37,7 @@ def entry(seq: int, text: str = "", **facts: object) -> Entry:
 
 
 def test_every_arm_is_written_with_the_experiment(identity: str) -> None:
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert (record.title, record.wanted, record.round, record.phase) == ("One", Wanted.RUNNING, 1, Phase.WAITING)
     assert record.spec == make_spec("host", "bridge", title="One")
     assert record.launched == {}
@@ -58,19 +58,16 @@ def test_nothing_is_written_if_an_arm_is_invalid(monkeypatch: pytest.MonkeyPatch
 def test_a_wanted_state_is_written_for_existing_experiments_only(identity: str) -> None:
     assert experiment_store.set_wanted(identity, Wanted.STOPPED)
     assert not experiment_store.set_wanted("nobody", Wanted.STOPPED)
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert record.wanted is Wanted.STOPPED
 
 
 def test_a_new_round_forgets_the_containers_of_the_last_one(identity: str) -> None:
     experiment_store.remember_container(identity, "host", "abc")
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert record.launched == {"host": "abc"}
     assert experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert (record.round, record.launched) == (2, {})
 
 
@@ -136,8 +133,7 @@ def test_an_experiment_that_is_deleted_is_forgotten_with_its_journal(identity: s
 
 
 def test_before_the_first_entry_the_columns_wait(identity: str) -> None:
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     view = experiment_store.waiting_view(record)
     assert view.seq == 0
     assert view.head is not None
@@ -173,15 +169,13 @@ def test_concurrent_readers_and_writers_never_find_the_database_locked(identity:
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(6)))
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert record.round == 61
 
 
 def test_another_name_is_in_the_row_and_in_the_specification(identity: str) -> None:
     assert experiment_store.rename(identity, "Shop") == "Shop"
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert (record.title, record.spec.title) == ("Shop", "Shop")
     assert experiment_store.rename(identity, "")
     assert Experiment.objects.get(pk=identity).title == "nginx on port 80"
@@ -192,8 +186,7 @@ def test_replaced_entries_are_deleted_and_the_size_of_the_journal_is_known(ident
     experiment_store.append(identity, [entry(1, "one"), entry(2, "two")])
     experiment_store.append(identity, [entry(5, "five")], [2])
     assert [one.seq for one in experiment_store.entries(identity)] == [1, 5]
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert record.journal_entries == 2
     assert record.journal_bytes == sum(map(entry_size, experiment_store.entries(identity)))
 

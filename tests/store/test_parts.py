@@ -16,7 +16,6 @@ from dashboard.core.operations.machines import MachineFacts
 from dashboard.models import AuditEntry, Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import machines, parts, recent_entries, unsettled
-from dashboard.store.experiments import Record
 from dashboard.store.machines import MachineClosedError
 from dashboard.store.operations.audit import PendingEntry, pending
 from dashboard.store.operations.retention import DeletedRows, delete_experiments
@@ -24,6 +23,7 @@ from dashboard.store.operations.storage import journals
 from dashboard.store.parts import PartError
 from dashboard.store.reports.snapshot import freeze_experiment
 from tests.core.machine_scenes import LAB2, SERVER, entries_of, make_head, two_machines
+from tests.support.records import load_record as load
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,12 +37,6 @@ def whole() -> Iterator[str]:
     yield made
     for row in Experiment.objects.all():
         recent_entries.forget(row.pk)
-
-
-def load(identity: str) -> Record:
-    record = experiment_store.load(identity)
-    assert record is not None
-    return record
 
 
 def ids(identity: str) -> dict[str, str]:

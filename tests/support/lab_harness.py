@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,17 @@ from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHea
 from dashboard.engine.protocol import Engine, EngineInfo
 from dashboard.lab.context import Context
 from dashboard.lab.doctor import modes_of
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
+from dashboard.store.experiments import Record
 from dashboard.store.installation import installation_id
 from dashboard.store.operations.database_clock import shared_clock
 from tests.support.polling import DEADLINE_S, eventually
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 
 LAUNCH_S = 20.0
@@ -59,6 +64,12 @@ class LabHarness:
     async def start(self) -> None:
         await self.lab.start()
 
+    async def close(self) -> None:
+        """Stops everything and releases the engine and the database."""
+        await self.lab.stop_all()
+        await self.lab.close()
+        await close_context(self.context)
+
     async def restart(self) -> None:
         """Restarts the lab as after a crash: the new lab knows only the database and the engine."""
         await self.lab.close()
@@ -84,6 +95,16 @@ class LabHarness:
         """Stops an experiment and waits until the cleanup is verified."""
         await self.want(identity, Wanted.STOPPED)
         return await self.reaches(identity, Phase.STOPPED)
+
+    def driver(self, identity: str) -> ExperimentDriver:
+        """The driver of an experiment that the lab drives."""
+        driver = self.lab.driver_of(identity)
+        assert driver is not None
+        return driver
+
+    async def record(self, identity: str) -> Record:
+        """The record of an existing experiment."""
+        return await self.database.run(load_record, identity)
 
     async def view(self, identity: str) -> View:
         """The experiment as stored in the database."""
@@ -153,22 +174,20 @@ async def close_context(context: Context) -> None:
     await asyncio.to_thread(context.database.close)
 
 
-async def open_lab_harness(engine: Engine, data_dir: Path) -> LabHarness:
-    """A running lab on ``engine``, with its own installation."""
+@asynccontextmanager
+async def open_lab_harness(engine: Engine, data_dir: Path) -> AsyncIterator[LabHarness]:
+    """A running lab on ``engine``, with its own installation. At the end, stops everything and releases the engine and
+    the database."""
     database = DatabaseThread()
     installation = await database.run(installation_id)
     await asyncio.to_thread(database.close)
     publisher = RecordingPublisher()
     harness = LabHarness(make_context(engine, await engine.info(), data_dir, publisher, installation), publisher)
     await harness.start()
-    return harness
-
-
-async def close_lab_harness(harness: LabHarness) -> None:
-    """Stops everything and releases the engine and the database."""
-    await harness.lab.stop_all()
-    await harness.lab.close()
-    await close_context(harness.context)
+    try:
+        yield harness
+    finally:
+        await harness.close()
 
 
 async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = DEADLINE_S) -> ExperimentHead:

@@ -134,8 +134,7 @@ async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(
     fake.emit("stream", "lost", reason="The Docker Engine closed its event stream.")
     await troubled(fake_lab, identity)
     fake.hold.pop("containers").set()
-    driver = fake_lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = fake_lab.driver(identity)
     await driver.settled()
     assert driver.troubled, "the pass that was under way does not say that the Engine is back"
     await healed(fake_lab, identity)
@@ -146,8 +145,7 @@ async def test_an_event_that_fails_does_not_stop_the_event_stream(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = await fake_lab.running("host")
-    run = fake_lab.lab.driver_of(identity)
-    assert run is not None
+    run = fake_lab.driver(identity)
     with monkeypatch.context() as patch:
         patch.setattr(type(run), "on_engine_event", lambda *_: 1 / 0)
         fake.emit("network", "connect", container="x")
@@ -180,8 +178,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
     stubborn = Stubborn(7, sentence)
     monkeypatch.setattr(experiment_store, "append", stubborn.append)
     identity = await fake_lab.running("host", "host")
-    run = fake_lab.lab.driver_of(identity)
-    assert run is not None
+    run = fake_lab.driver(identity)
     await run.settled()
     assert stubborn.left == 0
     assert f"The journal cannot be written: {sentence}. Trying again." in fake_lab.publisher.troubles

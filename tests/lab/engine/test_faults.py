@@ -23,7 +23,7 @@ from dashboard.core.namespaces.state import Origin
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab import reconciler
 from dashboard.store import experiments as experiment_store
-from tests.support.lab_harness import LabHarness, close_lab_harness, healed, open_lab_harness, troubled
+from tests.support.lab_harness import LabHarness, healed, open_lab_harness, troubled
 from tests.support.polling import eventually, until
 from tests.support.private_engine import PrivateEngine, private_engine
 
@@ -43,9 +43,8 @@ async def lab_harness(
 ) -> AsyncIterator[LabHarness]:
     """A lab with short timeouts for its engine."""
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_lab_harness(DockerEngine(own_host.endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path)
-    yield made
-    await close_lab_harness(made)
+    async with open_lab_harness(DockerEngine(own_host.endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path) as made:
+        yield made
     assert own_host.docker("ps", "-aq") == ""
     assert own_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
 
@@ -196,9 +195,8 @@ def killable_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pr
 @asynccontextmanager
 async def lab_on(host: PrivateEngine, folder: Path) -> AsyncIterator[LabHarness]:
     """A lab on the engine of a host, with a short timeout."""
-    harness = await open_lab_harness(DockerEngine(host.endpoint, timeout_s=ENGINE_TIMEOUT_S), folder)
-    yield harness
-    await close_lab_harness(harness)
+    async with open_lab_harness(DockerEngine(host.endpoint, timeout_s=ENGINE_TIMEOUT_S), folder) as harness:
+        yield harness
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from dashboard.lab.engine import keeper as keeper_module
 from dashboard.lab.engine.keeper import EngineKeeper
 from dashboard.store.database import DatabaseThread
 from dashboard.store.installation import installation_id
-from tests.support.lab_harness import LabHarness, RecordingPublisher, close_lab_harness, make_context
+from tests.support.lab_harness import LabHarness, RecordingPublisher, make_context
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
@@ -54,7 +54,7 @@ async def kept(
         harness = LabHarness(replace(context, keeper=keeper, temporary=True), publisher)
         await harness.start()
         yield harness, keeper
-        await close_lab_harness(harness)
+        await harness.close()
     finally:
         await keeper.close()
 

@@ -42,8 +42,7 @@ async def test_every_path_answers_and_the_server_sees_the_client(lab_harness: La
     assert paths["bridge-address", "bridge"].url.startswith("http://172.17.")
     assert all(attempt.time_us for attempt in attempts if not attempt.unavailable)
     assert all(attempt.curl for attempt in attempts if not attempt.unavailable)
-    driver = lab_harness.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab_harness.driver(identity)
     head = driver.view.head
     assert head is not None
     assert head.tried.startswith("Every path answered; bridge saw the client 172.17.0.1 through docker-proxy")

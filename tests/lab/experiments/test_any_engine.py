@@ -65,8 +65,7 @@ async def launched(lab: LabHarness, arms: Iterable[dict[str, Any]] = ARMS) -> st
 
 async def settled(lab: LabHarness, identity: str) -> ExperimentDriver:
     """The driver of a running experiment when every owner is known."""
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     await driver.settled()
     return driver
 
@@ -222,8 +221,7 @@ async def test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs(
     ]
     for _ in range(plans):
         identity = await launched(any_lab, arms)
-        driver = any_lab.lab.driver_of(identity)
-        assert driver is not None
+        driver = any_lab.driver(identity)
         await driver.observer.settle()
         plan = plan_series(driver, [Probe.TCP_RR])
         planned.append(PathKind.PUBLISHED_PROXY in {each.path.kind for each in plan.series})

@@ -61,8 +61,7 @@ async def test_a_pid_of_another_machine_is_never_entered(fake_lab: LabHarness, f
 @pytest.mark.parametrize("fake", [FakeEngine(info=REMOTE)])
 async def test_a_pass_on_a_remote_engine_adds_nothing_to_the_journal(fake_lab: LabHarness, fake: FakeEngine) -> None:
     identity = await fake_lab.running("bridge")
-    driver = fake_lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = fake_lab.driver(identity)
     await driver.settled()
     before = await fake_lab.entries(identity)
     record = next(record for record in await fake_lab.lab._load() if record.id == identity)

@@ -105,8 +105,7 @@ async def test_the_owner_of_each_listener_is_the_one_that_ss_names(
         {"mode": "user-bridge", "publish": ["18084:80", "18085:80/tcp"]},
     ]
     identity = await lab_harness.running(arms=arms)
-    driver = lab_harness.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab_harness.driver(identity)
     await driver.settled()
     machine = driver.view.states["machine"]
     told = engine_host.in_network("ss", "-Hltnupe").encode()
@@ -120,8 +119,7 @@ async def test_the_owner_of_each_listener_is_the_one_that_ss_names(
 
 async def test_the_journal_replayed_is_what_was_seen_live(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.running("host", "bridge", "none")
-    run = lab_harness.lab.driver_of(identity)
-    assert run is not None
+    run = lab_harness.driver(identity)
     engine_host.on_machine("ip", "address", "add", "192.0.2.77/32", "dev", "eth0")
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
     add_link(engine_host, inside, "e-link")
@@ -135,8 +133,7 @@ async def test_the_journal_replayed_is_what_was_seen_live(lab_harness: LabHarnes
     await lab_harness.stop(identity)
     assert replay(await lab_harness.database.run(experiment_store.entries, identity, until=live.seq)) == live
     assert any(entry.cause.source is Source.KERNEL and "bridge" in entry.facts.changes for entry in entries)
-    record = await lab_harness.database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await lab_harness.record(identity)
     assert record.phase is Phase.STOPPED
 
 
@@ -173,8 +170,7 @@ async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machi
     assert after is not None
     assert before.id != after.id
     assert any(one.name == "eth0" for one in states["bridge"].interfaces)
-    run = lab_harness.lab.driver_of(identity)
-    assert run is not None
+    run = lab_harness.driver(identity)
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
     add_link(engine_host, inside, "e-second")
     await eventually(lambda: any(link.name == "e-second" for link in run.view.states["bridge"].interfaces))
@@ -317,8 +313,7 @@ async def test_a_removed_network_is_recorded_and_the_arm_runs_on(
 ) -> None:
     identity = await lab_harness.running("user-bridge", "bridge")
     network, container = network_name(identity, Mode.USER_BRIDGE), container_name(identity, "user-bridge")
-    run = lab_harness.lab.driver_of(identity)
-    assert run is not None
+    run = lab_harness.driver(identity)
     engine_host.docker("network", "disconnect", "-f", network, container)
     engine_host.docker("network", "rm", network)
     await eventually(lambda: all(one.name == "lo" for one in run.view.states["user-bridge"].interfaces))
@@ -358,8 +353,7 @@ async def test_a_stop_during_a_launch_ends_it(lab_harness: LabHarness, engine_ho
     head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof), head.proof
     assert names(engine_host) == set()
-    record = await lab_harness.database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await lab_harness.record(identity)
     assert record.phase is Phase.STOPPED
 
 
@@ -381,8 +375,7 @@ async def test_the_machine_s_changes_are_seen_while_it_runs(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("host", "bridge")
-    run = lab_harness.lab.driver_of(identity)
-    assert run is not None
+    run = lab_harness.driver(identity)
     engine_host.docker("run", "-d", "--name", "e-other", "-p", "18091:80", "nginx")
     try:
         for key in ("machine", "host"):

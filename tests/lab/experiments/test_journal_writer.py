@@ -22,6 +22,7 @@ from dashboard.store.telemetry import telemetry
 from tests.core.sample import make_columns, make_head, make_listener, make_states
 from tests.support.lab_harness import RecordingPublisher
 from tests.support.polling import eventually, others_run
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 
 CAUSE = Cause(Source.LAB, "test")
@@ -138,8 +139,7 @@ async def test_a_commit_with_a_lost_response_is_not_repeated_forever(
     await asyncio.wait_for(flushed, 10)
     entries = await database.run(experiment_store.entries, writer.experiment)
     assert [(entry.seq, entry.text) for entry in entries] == [(1, "one"), (2, "two"), (3, "three")]
-    record = await database.run(experiment_store.load, writer.experiment)
-    assert record is not None
+    record = await database.run(load_record, writer.experiment)
     assert (record.journal_entries, record.journal_bytes) == (3, sum(map(entry_size, entries)))
     assert publisher.troubles[-1] == ""
 
@@ -224,8 +224,7 @@ async def test_a_flood_is_one_entry_in_the_database_that_stays_current(
     ]
     assert replay(stored, start) == writer.view
     assert telemetry.metrics().entries_waiting == 0
-    record = await database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await database.run(load_record, identity)
     assert record.journal_entries == 3
 
 

@@ -16,8 +16,7 @@ async def test_a_datagram_on_the_machine_s_link_reaches_host_mode_and_one_on_doc
     identity = await lab_harness.running("host", "bridge", "none")
     attempts = await try_paths(lab_harness.lab, identity, multicast=True)
     datagrams = [one for one in attempts if one.path == "multicast"]
-    driver = lab_harness.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab_harness.driver(identity)
     routes = driver.view.states["machine"].routes
     default = next(one.interface or "" for one in routes if one.destination == "default" and one.family == "inet")
     found = {(one.url.partition("%")[2].partition(":")[0], one.server): one for one in datagrams}

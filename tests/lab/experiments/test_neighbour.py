@@ -67,8 +67,7 @@ async def tried(lab_harness: LabHarness, identity: str) -> Mapping[tuple[str, st
 
 def inside_neighbour(lab_harness: LabHarness, identity: str, *command: str) -> tuple[list[str], int]:
     """A command in the neighbour's namespace, and the descriptor that it needs."""
-    driver = lab_harness.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab_harness.driver(identity)
     namespace = column_namespace(lab_harness.lab, driver, NEIGHBOUR)
     assert namespace is not None
     return ["nsenter", f"--net=/proc/self/fd/{namespace.fd}", *command], namespace.fd

@@ -217,8 +217,7 @@ async def test_a_network_that_was_removed_with_the_experiment_is_not_created_aga
 
     async def start(container: str, _deadline_s: float | None = None) -> None:
         attempts.append(container)
-        driver = fake_lab.lab.driver_of(part)
-        assert driver is not None
+        driver = fake_lab.driver(part)
         removals.append(asyncio.ensure_future(driver.remove_unrecorded()))
         await others_run()
         raise EngineError(f"network nm-{whole}-overlay not found", 404)
@@ -227,8 +226,7 @@ async def test_a_network_that_was_removed_with_the_experiment_is_not_created_aga
     part = await fake_lab.database.run(lambda: experiment_store.create_experiment(make_spec("overlay"), parent=whole))
     fake_lab.lab.wake()
     await eventually(lambda: attempts)
-    driver = fake_lab.lab.driver_of(part)
-    assert driver is not None
+    driver = fake_lab.driver(part)
     async with asyncio.timeout(DEADLINE_S):
         await driver.settled()
         await asyncio.gather(*removals)
@@ -251,8 +249,7 @@ async def test_a_network_that_is_being_created_is_removed_with_the_experiment(
     identity = await fake_lab.launch("user-bridge")
     async with asyncio.timeout(DEADLINE_S):
         await asked.wait()
-        driver = fake_lab.lab.driver_of(identity)
-        assert driver is not None
+        driver = fake_lab.driver(identity)
         before = fake.calls.count("networks")
         removal = asyncio.ensure_future(driver.remove_unrecorded())
         await eventually(lambda: fake.calls.count("networks") > before)
@@ -283,8 +280,7 @@ async def test_a_client_that_is_being_started_on_another_host_is_removed_with_th
     identity = await fake_lab.launch("user-bridge")
     async with asyncio.timeout(DEADLINE_S):
         await asked.wait()
-        driver = fake_lab.lab.driver_of(identity)
-        assert driver is not None
+        driver = fake_lab.driver(identity)
         removal = asyncio.ensure_future(driver.remove_unrecorded())
         await eventually(lambda: removals)
         answered.set()
@@ -320,8 +316,7 @@ async def test_the_last_part_of_a_removed_experiment_removes_the_overlay_that_an
         labels = fake_lab.context.labels(identity) | {LABEL_PLACE: "@lab2"}
         await fake.create_network(f"nm-{identity}-overlay", "overlay", labels, {})
     part = await _part(fake_lab, whole, "overlay")
-    record = await fake_lab.database.run(experiment_store.load, part)
-    assert record is not None
+    record = await fake_lab.record(part)
     await remove_all(fake_lab.context, replace(record, parent=None))
     assert await _made(fake) == {"nm-another-overlay"}
 

@@ -21,7 +21,7 @@ from dashboard.lab.lans.named_lans import NamedLans
 from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from tests.support import engine_api
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
@@ -51,9 +51,8 @@ def lan(data_dir: Path) -> Lan:
 @pytest.fixture
 async def lab(lan: Lan, data_dir: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab on the first host."""
-    made = await open_lab_harness(DockerEngine(lan.hosts[0].endpoint), data_dir)
-    yield made
-    await close_lab_harness(made)
+    async with open_lab_harness(DockerEngine(lan.hosts[0].endpoint), data_dir) as made:
+        yield made
 
 
 async def launched(lab: LabHarness, *modes: str, **more: str) -> str:
@@ -105,8 +104,7 @@ async def test_the_other_host_and_a_container_there_request_the_service(lab: Lab
 async def test_curl_in_the_namespaces_agrees_with_the_requests(lab: LabHarness, lan: Lan, data_dir: Path) -> None:
     identity = await launched(lab, "bridge", publish="18321:80")
     machine = PrivateEngine(lan.hosts[0], data_dir)
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     namespace = column_namespace(lab.lab, driver, OTHER_CONTAINER)
     assert namespace is not None
 

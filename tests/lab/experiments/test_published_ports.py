@@ -29,7 +29,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.experiments.actions import column_namespace
 from dashboard.netns.namespace import Namespace
 from tests.support.engines.datagrams import answering, echoes
-from tests.support.lab_harness import close_lab_harness, open_lab_harness
+from tests.support.lab_harness import open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine, private_engine
 
@@ -154,11 +154,9 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateEngi
 @pytest.fixture
 async def view(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[View]:
     """An experiment with all arms when it has settled. Paths, picture and state were compared with the referees."""
-    harness = await open_lab_harness(DockerEngine(host.endpoint), tmp_path)
-    try:
+    async with open_lab_harness(DockerEngine(host.endpoint), tmp_path) as harness:
         identity = await harness.running(arms=ARMS)
-        driver = harness.lab.driver_of(identity)
-        assert driver is not None
+        driver = harness.driver(identity)
         await driver.settled()
         settled = driver.view
         pids = {MACHINE: host.pid}
@@ -171,8 +169,6 @@ async def view(host: PrivateEngine, tmp_path: Path, transactional_db: None) -> A
         assert neighbour is not None
         await asyncio.to_thread(check_datagrams, settled, pids, neighbour)
         yield settled
-    finally:
-        await close_lab_harness(harness)
 
 
 def with_options(**daemon: Any) -> pytest.MarkDecorator:

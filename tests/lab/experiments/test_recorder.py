@@ -29,8 +29,7 @@ async def recorder(fake_lab: LabHarness) -> AsyncIterator[Recorder]:
     identity = await fake_lab.database.run(
         experiment_store.create_experiment, make_spec("host", "bridge", "user-bridge")
     )
-    record = await fake_lab.database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await fake_lab.record(identity)
     await fake_lab.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
     made = Recorder(context, record, View(0, make_head(), make_columns(), make_states()))
     yield made

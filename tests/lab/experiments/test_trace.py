@@ -99,8 +99,7 @@ async def serving(lab_harness: LabHarness) -> str:
         return len(asked) >= 14 and set(asked) == {200}  # more where the bridge has IPv6
 
     await eventually(all_answer)
-    driver = lab_harness.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab_harness.driver(identity)
     await driver.settled()  # requests succeed before the new nat rules are read
     return identity
 

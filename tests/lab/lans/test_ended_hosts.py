@@ -33,8 +33,7 @@ async def test_the_hosts_of_a_lan_that_ended_with_the_machine_are_started_again_
         state = await reaches(lans, "office", LanStage.STARTING)
         assert (ids(state, running=False), lans.count_hosts()) == (["office1", "office2"], 2)
         await eventually(lambda: machine.starts)
-        record = await fake_lab.database.run(experiment_store.load, identity)
-        assert record is not None
+        record = await fake_lab.record(identity)
         assert record.wanted is Wanted.RUNNING, "it goes on when its host is back"
         machine.proceed.set()
         state = await reaches(lans, "office")
@@ -54,8 +53,7 @@ async def test_a_host_that_ends_while_the_server_runs_is_started_again_on_its_la
     machine.end(2)
     await eventually(lambda: machine.starts == [("office2", "office1")])
     await eventually(lambda: ids(lans.states()[0], running=True) == ["office1", "office2", "office3"])
-    record = await fake_lab.database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await fake_lab.record(identity)
     assert record.wanted is Wanted.RUNNING
 
 

@@ -43,8 +43,7 @@ async def test_experiments_of_a_lan_that_was_removed_meanwhile_are_stopped(
     lost = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "gone")
     lans = NamedLans(fake_lab.context, labs)
     await lans.open()
-    record = await fake_lab.database.run(experiment_store.load, lost)
-    assert record is not None
+    record = await fake_lab.record(lost)
     assert record.wanted is Wanted.STOPPED
     await lans.close(stop=True)
 
@@ -78,8 +77,7 @@ async def test_the_host_of_the_servers_own_engine_gets_no_second_lab(
         with pytest.raises(HostUnavailableError):
             await labs.context_of(own.id)
         assert (await labs.context_of(other.id)).host == other.id
-        record = await fake_lab.database.run(experiment_store.load, earlier)
-        assert record is not None
+        record = await fake_lab.record(earlier)
         assert record.wanted is Wanted.STOPPED
         head = (await fake_lab.view(earlier)).head
         assert head is not None

@@ -58,8 +58,7 @@ async def test_a_request_without_an_answer_is_reported_in_a_sentence(lab_harness
 @pytest.mark.usefixtures("machine_network")
 async def test_the_client_that_a_program_sees_is_streamed(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.running("host")
-    driver = lab_harness.lab.driver_of(experiment)
-    assert driver is not None
+    driver = lab_harness.driver(experiment)
     machine = column_namespace(lab_harness.lab, driver, "machine")
     assert machine is not None
 

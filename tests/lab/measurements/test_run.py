@@ -60,8 +60,7 @@ def serves(driver: ExperimentDriver) -> bool:
 @pytest.mark.usefixtures("usual_paths")
 async def test_each_path_of_host_and_bridge_is_measured_and_named(lab_harness: LabHarness) -> None:
     experiment = await arms_with_a_free_port(lab_harness)
-    run = lab_harness.lab.driver_of(experiment)
-    assert run is not None
+    run = lab_harness.driver(experiment)
     keys = ("host/loopback", "bridge/bridge-address", "bridge/published-proxy", "bridge/published-dnat")
     for seconds in (3.0, 12.0):
         asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=seconds, rate=500.0))
@@ -86,8 +85,7 @@ async def test_each_path_of_host_and_bridge_is_measured_and_named(lab_harness: L
 
 async def test_http_asks_the_programs_own_server(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.running("host", "bridge", publish="18300:80")
-    run = lab_harness.lab.driver_of(experiment)
-    assert run is not None
+    run = lab_harness.driver(experiment)
     await eventually(lambda: serves(run))
     keys = {"host/loopback", "bridge/bridge-address", "bridge/published-proxy"}
     for seconds in (2.5, 12.0):
@@ -104,8 +102,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     lab_harness: LabHarness,
 ) -> None:
     experiment = await lab_harness.running("host", "bridge")
-    run = lab_harness.lab.driver_of(experiment)
-    assert run is not None
+    run = lab_harness.driver(experiment)
     await eventually(lambda: serves(run))
     asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=60.0, rate=500.0, timeout_s=0.2))
     work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
@@ -131,8 +128,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
 
 async def test_a_cancelled_run_keeps_its_blocks(lab_harness: LabHarness) -> None:
     experiment = await arms_with_a_free_port(lab_harness)
-    run = lab_harness.lab.driver_of(experiment)
-    assert run is not None
+    run = lab_harness.driver(experiment)
     asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=60.0))
     work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
@@ -151,8 +147,7 @@ async def test_a_cancelled_run_keeps_its_blocks(lab_harness: LabHarness) -> None
 
 async def test_a_path_that_does_not_exist_is_named_with_its_reason(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.running("none")
-    run = lab_harness.lab.driver_of(experiment)
-    assert run is not None
+    run = lab_harness.driver(experiment)
     plan = plan_series(run, (Probe.TCP_RR,))
     assert plan.series == ()
     assert any("loopback only" in reason for _, _, reason in plan.missing)
@@ -171,8 +166,7 @@ async def test_a_path_that_does_not_exist_is_named_with_its_reason(lab_harness: 
 
 async def test_a_run_that_waited_too_long_is_measured_without_other_machines(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.running("none")
-    run = lab_harness.lab.driver_of(experiment)
-    assert run is not None
+    run = lab_harness.driver(experiment)
     options, database = Options(seconds=60.0), lab_harness.database
     probes = (Probe.TCP_RR,)
     identity = await database.run(client_store.create_run, ("lab2",), experiment, "t", probes, options, 7)

@@ -34,8 +34,7 @@ def host(identity: str = "abc") -> PrivateHost:
 
 
 async def phase(fake_lab: LabHarness, identity: str) -> Phase:
-    record = await fake_lab.database.run(experiment_store.load, identity)
-    assert record is not None
+    record = await fake_lab.record(identity)
     return record.phase
 
 

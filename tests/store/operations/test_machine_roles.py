@@ -22,7 +22,7 @@ from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from dashboard.backup.backups import make_backup, restore_backup
-from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
+from dashboard.bench.operations.postgres_nats import Postgres
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
@@ -36,16 +36,11 @@ from dashboard.store.operations import join_tokens, joining, machine_roles, meas
 from dashboard.store.operations.retention import delete_experiments
 from tests.core.machine_scenes import make_head
 from tests.support.polling import until
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.engine
 ALIAS = "default"
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    with temporary_folder() as folder, postgres_server(folder) as running:
-        yield running
 
 
 @contextmanager
@@ -196,8 +191,7 @@ def test_permissions_that_differ_are_written_again(team: str, monkeypatch: pytes
 def divided() -> tuple[str, dict[str, str]]:
     """An experiment on the server's machine and on lab2, and its parts."""
     whole = parts.create(make_spec("host", machines=["server", ""]), machine="lab2")
-    record = experiment_store.load(whole)
-    assert record is not None
+    record = load_record(whole)
     return whole, parts.ids_of(record.parts)
 
 

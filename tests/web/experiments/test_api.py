@@ -20,6 +20,7 @@ from dashboard.core.experiments.stream import Snapshot
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.api import MAX_PAGE
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, ORIGIN, Person, http, owner, post_json
 
@@ -357,8 +358,7 @@ def test_no_bytes_are_a_server_error(client: Client, body: bytes) -> None:
 
 async def test_any_valid_experiment_of_the_builder_is_accepted_by_the_api(me: Person) -> None:
     made = (await post_json("/api/experiments", me, {"modes": ["host", "container:1"]})).json["id"]
-    record = await database_sync_to_async(experiment_store.load)(made)
-    assert record is not None
+    record = await database_sync_to_async(load_record)(made)
     assert record.spec == make_spec("host", "container:1")
 
 

@@ -14,6 +14,7 @@ from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
 
@@ -118,8 +119,7 @@ async def test_the_start_form_stops_only_experiments_of_its_own_engine(me: Perso
     elsewhere = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host"), host="h1")
     for identity in (elsewhere, "nothing"):
         assert (await post("/experiments/", me, f"{LAUNCH}&stop={identity}")).status == 404
-    record = await database_sync_to_async(experiment_store.load)(elsewhere)
-    assert record is not None
+    record = await database_sync_to_async(load_record)(elsewhere)
     assert record.wanted is Wanted.RUNNING
 
 

@@ -16,6 +16,7 @@ from dashboard.web.feed_hub import GONE
 from dashboard.web.http.session_connections import SIGNED_OUT, close_ended_sessions
 from tests.support.fakes import FakeEngine
 from tests.support.polling import eventually
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import ORIGIN, Person, cookie_name, http, person, websocket
 from tests.web.own_host import lab_here
@@ -43,8 +44,7 @@ async def test_any_message_from_a_browser_closes_the_connection(me: Person, iden
             await socket.message()
             socket.incoming.put_nowait({"type": "websocket.receive", **said})
             assert await socket.closed() == READ_ONLY
-    record = await database_sync_to_async(experiment_store.load)(identity)
-    assert record is not None
+    record = await database_sync_to_async(load_record)(identity)
     assert record.wanted is Wanted.RUNNING
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from dashboard.core.experiments.drafts import ARM_FIELDS
 from dashboard.core.modes import Publish
 from dashboard.models import Arm, Experiment
-from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.forms import SHARED_FIELDS, LaunchForm
+from tests.support.records import load_record
 from tests.web.asgi_client import HOST, owner
 from tests.web.markup import forbidden_in
 
@@ -203,8 +203,7 @@ def test_a_valid_form_creates_an_experiment(client: Client) -> None:
     answer = client.post("/experiments/", {"image": "nginx", "port": "80", "mode": ["host", "bridge"]})
     assert answer.status_code == 302
     identity = answer["Location"].strip("/").rpartition("/")[2]
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert [arm.key for arm in record.spec.arms] == ["host", "bridge"]
     assert client.get(answer["Location"]).status_code == 200
 

@@ -23,6 +23,7 @@ from dashboard.web.experiments.machine_requests import LATE, SeenClients, _reque
 from dashboard.web.http.database import to_db_thread
 from dashboard.web.service import service
 from tests.core.machine_scenes import entries_of, on_overlay_of
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 
 PATH = Path(PathKind.FROM_MACHINE_ADDRESS, "Machine lab2 to host", "@lab2", "host", address="192.0.2.2", port=80)
@@ -154,8 +155,7 @@ async def test_columns_that_a_lab_has_invented_are_not_requested_over_the_overla
 
 def _part_with_a_forged_column() -> str:
     machines.register("lab2", {}, MachineFacts())
-    record = experiment_store.load(parts.create(make_spec("overlay", machines=["server", "lab2"])))
-    assert record is not None
+    record = load_record(parts.create(make_spec("overlay", machines=["server", "lab2"])))
     part = parts.ids_of(record.parts)["server"]
     entries = on_overlay_of("whole", entries_of("server", ("overlay",)))
     (column,) = [one for one in entries[0].facts.columns if one.key == "overlay"]

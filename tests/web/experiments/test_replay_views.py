@@ -18,6 +18,7 @@ from tests.core.machine_scenes import LAB2, SERVER, entries_of
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows, repeating
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Person, http, person
 
@@ -109,8 +110,7 @@ def create_on_two_machines() -> tuple[str, dict[str, str]]:
     """The experiment, and its part on each machine."""
     machine_store.register("lab2", {}, MachineFacts())
     identity = parts.create(make_spec("host", "bridge", machines=["server", "lab2"]))
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     return identity, parts.ids_of(record.parts)
 
 

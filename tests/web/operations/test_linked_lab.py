@@ -26,7 +26,7 @@ from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.web.operations.linked_lab import LinkedLab
 from tests.support.fakes import FakeEngine
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.polling import eventually
 from tests.web.operations.test_remote_lab import _replaced, remote_call
 
@@ -57,15 +57,14 @@ class Linked:
 
 @pytest.fixture
 async def linked(tmp_path: Path, transactional_db: None) -> AsyncIterator[Linked]:
-    harness = await open_lab_harness(FakeEngine(), tmp_path)
-    linked = Linked(harness)
-    await linked.open()
-    yield linked
-    await linked.lab.close()
-    await asyncio.wait({linked.serving}, timeout=10)
-    assert linked.serving.done()
-    await linked.wakeups.close()
-    await close_lab_harness(harness)
+    async with open_lab_harness(FakeEngine(), tmp_path) as harness:
+        linked = Linked(harness)
+        await linked.open()
+        yield linked
+        await linked.lab.close()
+        await asyncio.wait({linked.serving}, timeout=10)
+        assert linked.serving.done()
+        await linked.wakeups.close()
 
 
 async def test_facts_results_errors_and_wake_ups_come_from_the_lab(linked: Linked) -> None:

@@ -33,7 +33,7 @@ from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
 from tests.support.fakes import FakeEngine
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.polling import eventually, others_run
 
 
@@ -52,9 +52,8 @@ def nats() -> Iterator[Nats]:
 
 @pytest.fixture
 async def lab_harness(tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
-    harness = await open_lab_harness(FakeEngine(), tmp_path)
-    yield harness
-    await close_lab_harness(harness)
+    async with open_lab_harness(FakeEngine(), tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from dashboard.store.reports.listing import find_reports, get_report
 from tests.core.builders import make_arm
 from tests.core.machine_scenes import two_machines
 from tests.core.scenes import make_scene
+from tests.support.records import load_record
 from tests.support.reports import make_content, make_file, with_scene
 from tests.support.specs import make_spec
 from tests.web.asgi_client import http, person
@@ -77,8 +78,7 @@ def test_an_experiment_on_machines_that_are_gone_runs_again_on_others(
 
     def machines_of(answer: Any) -> list[str]:
         assert answer.status_code == 302, answer.text[-2000:]
-        record = experiment_store.load(answer["Location"].split("/")[2])
-        assert record is not None
+        record = load_record(answer["Location"].split("/")[2])
         return [part.machine for part in parts.parts_of(record)]
 
     alone = owner.post(address, **HERE)

@@ -52,8 +52,7 @@ async def test_a_container_s_own_address_is_offered_exactly_where_it_answers(
     permitted = OPTIONS[request.node.callspec.params["host"]][1]
     open_arm, closed_arm = {"publish": ["18080:80"]}, {"key": "closed"}
     identity = await lab.running(arms=[{"mode": "user-bridge", **arm} for arm in (open_arm, closed_arm)])
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     addresses = {
         key: ip_interface(f"{one.address}/{one.prefix}")
         for key in ("user-bridge", "closed")

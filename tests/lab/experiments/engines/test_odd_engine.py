@@ -17,7 +17,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab import reconciler
 from tests.support import engine_api
 from tests.support.engines.odd_engine import Change, OddEngine, as_it_is, odd_engine
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 
@@ -96,10 +96,9 @@ async def lab(
     odd: OddEngine, tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[LabHarness]:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_lab_harness(DockerEngine(odd.endpoint, timeout_s=TIMEOUT_S), tmp_path)
-    yield made
-    odd.change, odd.delay_s = as_it_is, 0.0
-    await close_lab_harness(made)
+    async with open_lab_harness(DockerEngine(odd.endpoint, timeout_s=TIMEOUT_S), tmp_path) as made:
+        yield made
+        odd.change, odd.delay_s = as_it_is, 0.0
 
 
 async def settled(lab: LabHarness, identity: str, *phases: Phase) -> ExperimentHead:

@@ -19,7 +19,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.doctor import examine
 from dashboard.lab.experiments.trace import trace, traceable_paths
 from tests.support.engines.podman_service import PodmanService, podman_service
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, open_lab_harness
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
@@ -42,9 +42,8 @@ def podman() -> Iterator[PodmanService]:
 @pytest.fixture
 async def podman_lab(podman: PodmanService, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on Podman; it leaves nothing."""
-    made = await open_lab_harness(DockerEngine(podman.endpoint, timeout_s=30), tmp_path)
-    yield made
-    await close_lab_harness(made)
+    async with open_lab_harness(DockerEngine(podman.endpoint, timeout_s=30), tmp_path) as made:
+        yield made
     assert podman.left() == []
 
 
@@ -71,8 +70,7 @@ async def test_the_doctor_reports_what_podman_supports(podman: PodmanService) ->
 
 async def test_rows_say_what_podman_ss_and_nft_say(podman: PodmanService, podman_lab: LabHarness) -> None:
     identity = await podman_lab.running(arms=list(ARMS), publish=["9080:80"])
-    driver = podman_lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = podman_lab.driver(identity)
     await driver.settled()
     view = await podman_lab.view(identity)
     assert view.head is not None

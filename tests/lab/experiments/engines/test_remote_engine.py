@@ -22,7 +22,7 @@ from dashboard.lab.experiments.actions import try_paths
 from dashboard.lab.measurements.run import plan_series
 from dashboard.lab.watch_pool import WatchPool
 from tests.support.engines.remote import RemoteEngine, has_sshd, remote_engine
-from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.private_engine import CACHE
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -61,9 +61,8 @@ async def engine(
 
 @pytest.fixture
 async def lab(engine: DockerEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
-    made = await open_lab_harness(engine, tmp_path)
-    yield made
-    await close_lab_harness(made)
+    async with open_lab_harness(engine, tmp_path) as made:
+        yield made
 
 
 async def test_an_experiment_shows_what_the_api_says_and_nothing_of_the_kernel(
@@ -87,8 +86,7 @@ async def test_an_experiment_shows_what_the_api_says_and_nothing_of_the_kernel(
     assert {word for row in kernel for word in row.absent.values()} == {f"not visible: {REASONS[transport]}"}
     attempts = await try_paths(lab.lab, identity)
     assert all(attempt.unavailable == f"not visible: {REASONS[transport]}" for attempt in attempts)
-    driver = lab.lab.driver_of(identity)
-    assert driver is not None
+    driver = lab.driver(identity)
     plan = plan_series(driver, [Probe.TCP_RR])
     assert not plan.series
     assert plan.missing

@@ -10,6 +10,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import machines as machine_store
 from dashboard.store import parts
 from tests.core.machine_scenes import LAB2, SERVER, entries_of
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.experiments.hub_browser import CAUSE
 
@@ -24,8 +25,7 @@ def create() -> str:
 
 
 def part_of(identity: str, machine: str) -> str:
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     return parts.ids_of(record.parts)[machine]
 
 

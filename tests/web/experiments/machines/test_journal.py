@@ -13,6 +13,7 @@ from dashboard.models import Experiment, JournalEntry
 from dashboard.store import experiments as experiment_store
 from dashboard.store import parts
 from tests.core.machine_scenes import entries_of
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.experiments.machines.experiment import observe, part_of
 
@@ -24,8 +25,7 @@ def test_the_replay_continues_with_new_entries_of_each_machine(owner: Client, wh
     first = owner.get(f"/experiments/{whole}/track/").json()
     observe(whole, "lab2")
     second = owner.get(f"/experiments/{whole}/track/").json()
-    record = experiment_store.load(whole)
-    assert record is not None
+    record = load_record(whole)
     assert len(first["seqs"]) < len(second["seqs"]) == len(list(parts.read(record)))
 
 

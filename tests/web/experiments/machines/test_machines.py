@@ -22,6 +22,7 @@ from dashboard.store import parts
 from dashboard.web.experiments import launch_views, machines
 from dashboard.web.service import service
 from tests.core.machine_scenes import make_head, two_machines
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.experiments.machines.experiment import create, launch_form, observe, part_of
 from tests.web.training.machine_fakes import Connection, join_machines
@@ -138,8 +139,7 @@ def test_the_form_offers_the_machines_that_have_joined(owner: Client, monkeypatc
     launched = owner.post("/experiments/", launch_form(**arms))
     assert launched.status_code == 302, launched.content.decode()[-2000:]
     identity = launched["location"].split("/")[2]
-    record = experiment_store.load(identity)
-    assert record is not None
+    record = load_record(identity)
     assert [(part.machine, len(part.arms)) for part in parts.parts_of(record)] == [("server", 2), ("lab2", 1)]
     launched = owner.post("/experiments/", launch_form(machines=["server", "lab2"]))
     assert launched.status_code == 302

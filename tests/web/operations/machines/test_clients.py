@@ -24,6 +24,7 @@ from dashboard.web.operations.machines.clients import (
 )
 from dashboard.web.service import service
 from tests.core.machine_scenes import entries_of, on_overlay_of
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,8 +90,7 @@ def test_the_machine_of_the_installation_is_a_client_of_several_machines_if_it_h
 def test_the_arms_of_the_other_parts_are_clients_over_the_overlay_network() -> None:
     machines.register("lab2", {}, MachineFacts())
     whole = parts.create(make_spec("overlay", machines=["server", "lab2"]))
-    record = experiment_store.load(whole)
-    assert record is not None
+    record = load_record(whole)
     ids = parts.ids_of(record.parts)
     for name in ids:
         experiment_store.append(ids[name], on_overlay_of(whole, entries_of(name, ("overlay",))))
@@ -108,8 +108,7 @@ def test_the_arms_of_the_other_parts_are_clients_over_the_overlay_network() -> N
 def test_an_arm_on_another_network_than_that_of_the_whole_is_no_client() -> None:
     machines.register("lab2", {}, MachineFacts())
     whole = parts.create(make_spec("overlay", machines=["server", "lab2"]))
-    record = experiment_store.load(whole)
-    assert record is not None
+    record = load_record(whole)
     ids = parts.ids_of(record.parts)
     experiment_store.append(ids["lab2"], on_overlay_of("another", entries_of("lab2", ("overlay",))))
     assert overlay_arms(ids["server"]) == {}

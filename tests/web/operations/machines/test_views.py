@@ -26,6 +26,7 @@ from dashboard.web.operations.machines import presenters
 from dashboard.web.operations.machines.presenters import list_lines, stamp_of
 from dashboard.web.operations.remote_lab import RemoteLabs
 from dashboard.web.service import service
+from tests.support.records import load_record
 from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
 
@@ -92,8 +93,7 @@ async def test_machines_are_listed_drained_and_revoked(team: None, me: Person) -
     assert (await post("/machines/lab2/undrain/", me)).status == 302
     experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("none"), machine="lab2")
     assert (await post("/machines/lab2/revoke/", me)).status == 302
-    record = await database_sync_to_async(experiment_store.load)(experiment)
-    assert record is not None
+    record = await database_sync_to_async(load_record)(experiment)
     assert record.phase is Phase.STOPPED
     assert "revoked" in (await get("/machines/", me)).text
     for path in ("/machines/lab2/revoke/", "/machines/none/drain/", "/machines/lab2/other/"):
