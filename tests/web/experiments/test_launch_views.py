@@ -42,7 +42,7 @@ async def test_a_launch_while_another_process_holds_the_database_is_answered_soo
     name = str(connection.settings_dict["NAME"])
     with closing(sqlite3.connect(name, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             answer = await http("POST", "/experiments/", who=me, **form_of(FORM))  # type: ignore[arg-type]
         assert answer.status == 503
         assert "Another process holds the database. Nothing was changed." in answer.text
