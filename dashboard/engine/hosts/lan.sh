@@ -36,19 +36,19 @@ shape() { # gives a link of the switch its delay and loss
 }
 
 neighbour_links() { # the commands that connect new neighbours to the switch
-    for name in $names; do
-        echo "link add $name mtu $mtu type veth peer name eth0 mtu $mtu netns $run/$name"
-        echo "link set $name master lan up"
+    for space in $spaces; do
+        echo "link add $space mtu $mtu type veth peer name eth0 mtu $mtu netns $run/$space"
+        echo "link set $space master lan up"
     done
 }
 
-names='' count=1
+spaces='' count=1
 while [ "$count" -le "$neighbours" ]; do
-    names="$names neighbour${count#1}"
+    spaces="$spaces neighbour${count#1}"
     count=$((count + 1))
 done
-for name in lan $names; do
-    hold_namespace "$name"
+for space in lan $spaces; do
+    hold_namespace "$space"
 done
 
 uplink=uplink$number
@@ -93,11 +93,11 @@ nsenter --net="$net" ip -6 -batch - <<BATCH || true
 address add $ipv6/64 dev eth0 nodad
 BATCH
 
-[ "$joined" = - ] || names=
+[ "$joined" = - ] || spaces=
 count=10
-for name in $names; do
-    shape "$name"
-    nsenter --net="$run/$name" ip -batch - <<BATCH
+for space in $spaces; do
+    shape "$space"
+    nsenter --net="$run/$space" ip -batch - <<BATCH
 link set lo up
 address add 192.0.2.$count/24 dev eth0
 link set eth0 up
@@ -105,7 +105,7 @@ route add default via 192.0.2.1 dev eth0
 route add 172.16.0.0/12 via $ipv4 dev eth0
 route add 192.168.0.0/16 via $ipv4 dev eth0
 BATCH
-    nsenter --net="$run/$name" ip -6 -batch - <<BATCH || true
+    nsenter --net="$run/$space" ip -6 -batch - <<BATCH || true
 address add 2001:db8::$count/64 dev eth0 nodad
 route add fd00::/8 via $ipv6 dev eth0
 BATCH
