@@ -64,6 +64,14 @@ class Client(docker.APIClient):
         answer = sdk._post_json(sdk._url("/exec/{0}/start", identity), data={"Tty": False, "Detach": False})
         return b"".join(sdk._multiplexed_buffer_helper(answer))
 
+    def call_api(self, method: str, path: str, **options: Any) -> requests.Response:
+        """Sends a request to the API at ``path`` below its version, for calls and options that the SDK lacks. Raises
+        EngineError if the Engine refuses."""
+        response = self.request(method, f"{self.base_url}/v{self.api_version}/{path}", **options)
+        if response.status_code >= 400:
+            raise decoding.refusal(response.status_code, response.content)
+        return response
+
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepares the request. Ignores the proxies, certificates and .netrc of the environment, also for the first
         request, which the constructor sends."""

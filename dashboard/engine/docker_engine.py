@@ -128,15 +128,14 @@ class DockerEngine:
 
     def _subscribe(self) -> StreamedAnswer:
         def ask(client: Client) -> StreamedAnswer:
-            response = client.get(
-                f"{client.base_url}/v{client.api_version}/events",
+            response = client.call_api(
+                "GET",
+                "events",
                 params={"filters": json.dumps({"type": ["container", "network", "daemon"]})},
                 headers={"Accept": "application/x-ndjson"},
                 stream=True,
                 timeout=self._connection.timeout_s,
             )
-            if response.status_code >= 400:
-                raise decoding.refusal(response.status_code, response.content)
             stream = StreamedAnswer(response, self._connection.translated)
             stream.wait_at_most(None)
             return stream
@@ -171,11 +170,9 @@ class DockerEngine:
 
         def ask(client: Client) -> ContainerFacts:
             facts = decoding.container_facts(client.inspect_container(container))
-            return (
-                replace(facts, pid=machine_pid(facts.pid, find_daemon(self.endpoint, self._kind)))
-                if facts.pid
-                else facts
-            )
+            if not facts.pid:
+                return facts
+            return replace(facts, pid=machine_pid(facts.pid, find_daemon(self.endpoint, self._kind)))
 
         return await self._connection.call(ask)
 
@@ -251,15 +248,11 @@ class DockerEngine:
         """Creates a network and returns its id. For ``options``, see ``network_body``. Raises EngineError with status
         409 if a network of this name exists."""
         body = network_body(name, driver, labels, options)
-
-        def ask(client: Client) -> object:
-            url = f"{client.base_url}/v{client.api_version}/networks/create"
-            response = client.post(url, json=body, timeout=self._connection.timeout_s)
-            if response.status_code >= 400:
-                raise decoding.refusal(response.status_code, response.content)
-            return response.json()
-
-        identity = decoding.text(decoding.mapping(await self._connection.call(ask)).get("Id"), 128)
+        limit = self._connection.timeout_s
+        answer = await self._connection.call(
+            lambda client: client.call_api("POST", "networks/create", json=body, timeout=limit).json()
+        )
+        identity = decoding.text(decoding.mapping(answer).get("Id"), 128)
         if not identity:
             raise EngineError("The Engine created a network but returned no id.")
         return identity
@@ -327,15 +320,14 @@ class DockerEngine:
 
         def ask(client: Client) -> str:
             with Path(archive).open("rb") as file:
-                response = client.post(
-                    f"{client.base_url}/v{client.api_version}/images/create",
+                response = client.call_api(
+                    "POST",
+                    "images/create",
                     params={"fromSrc": "-", "repo": repository, "tag": tag, "changes": list(changes)},
                     data=file,
                     headers={"Content-Type": "application/tar"},
                     timeout=120.0,
                 )
-            if response.status_code >= 400:
-                raise decoding.refusal(response.status_code, response.content)
             identity = ""
             for line in response.content.split(b"\n"):
                 step = decoding.progress_step(line)
@@ -352,8 +344,9 @@ class DockerEngine:
 
         def begin(client: Client) -> StreamedAnswer:
             try:
-                response = client.post(
-                    f"{client.base_url}/v{client.api_version}/images/create",
+                response = client.call_api(
+                    "POST",
+                    "images/create",
                     params={"fromImage": repository, "tag": tag},
                     headers=credentials(client, repository),
                     stream=True,
@@ -361,8 +354,6 @@ class DockerEngine:
                 )
             except requests.exceptions.ReadTimeout:
                 raise EngineUnreachable(f"No registry answered within {wait_s:g} s.", 504) from None
-            if response.status_code >= 400:
-                raise decoding.refusal(response.status_code, response.content)
             stream = StreamedAnswer(response, self._connection.translated)
             stream.wait_at_most(PULL_SILENCE_S)
             self._pulls.add(stream)
