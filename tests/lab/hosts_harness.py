@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.training.capacity import Machine
 from dashboard.core.training.host_plan import HostStage
 from dashboard.core.training.session import HostsFor
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.lab.context import Context
 from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training.group_labs import GroupLabs
@@ -85,6 +88,15 @@ class HostsHarness:
         await self.context.database.run(group_host_store.reset, self.group(number), self.context.clock())
         self.hosts.wake()
 
+    async def is_replaced(self, number: int, host: str) -> bool:
+        """Whether a group has another host than this one, and it is ready."""
+        state = await self.hosts.state_of(self.group(number))
+        return state.stage is HostStage.READY and state.host != host
+
+    def left(self, group: str = "old-1") -> PrivateHost:
+        """A host that an earlier server has left."""
+        return PrivateHost("left", 1, 1, "/nowhere", 1.0, self.context.data_dir / "hosts" / "left", 1, group)
+
     async def change(self, **fields: object) -> None:
         """Changes the session."""
         await database_sync_to_async(TrainingSession.objects.filter(pk=self.row.pk).update)(**fields)
@@ -110,3 +122,14 @@ async def hosts_harness(data_dir: Path, **settings: Any) -> AsyncIterator[HostsH
     finally:
         await found.close(stop_hosts=True)
         await close_context(context)
+
+
+def record_stops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Makes stopping a private host do nothing. Returns the list to which the ids of stopped hosts are added."""
+    stopped: list[str] = []
+
+    async def stop(host: PrivateHost) -> None:
+        stopped.append(host.id)
+
+    monkeypatch.setattr(private_host, "stop", stop)
+    return stopped

@@ -27,6 +27,7 @@ from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports import saved
 from dashboard.store.reports.saved import delete, import_file
+from tests.lab.hosts_harness import record_stops
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.reports import make_file
@@ -130,12 +131,7 @@ async def test_reports_deleted_long_ago_are_purged_and_reported(fake_lab: LabHar
 async def test_hosts_of_a_session_are_removed_unless_a_server_drives_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone: list[str] = []
-
-    async def stop(host: PrivateHost) -> None:
-        gone.append(host.id)
-
-    monkeypatch.setattr(private_host, "stop", stop)
+    gone = record_stops(monkeypatch)
     folder = tmp_path / "hosts" / "taught"
     folder.mkdir(parents=True)
     records.remember(PrivateHost("taught", 1, 7, "/nowhere", 1.0, folder, 1, "class-1"), ready=True)

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Machine
-from dashboard.core.training.host_plan import ActionKind, HostAction, HostStage, plan_actions
+from dashboard.core.training.host_plan import ActionKind, HostAction, HostRecord, HostStage, plan_actions
 from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.hosts import private_host, registry
 from dashboard.engine.hosts.cleanup import cgroup_folders
@@ -31,7 +31,7 @@ from dashboard.models import GroupHost
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
-from tests.lab.hosts_harness import ROOMY, HostsHarness, hosts_harness
+from tests.lab.hosts_harness import ROOMY, HostsHarness, hosts_harness, record_stops
 from tests.support.engines.container_starts import start_containers_with
 from tests.support.escapes.remains import clock_ticks, leave_everything, remains
 from tests.support.polling import eventually
@@ -60,6 +60,16 @@ async def no_dockerd(
     monkeypatch.setattr("dashboard.lab.training.host_actions.host_template", refuse)
     async with hosts_harness(tmp_path) as made:
         yield made
+
+
+async def left_by_killed_server(harness: HostsHarness, **fields: object) -> tuple[str, HostRecord]:
+    """The group of a host that a killed server has left with these fields, and the record of the host."""
+    await harness.close(stop_hosts=False)
+    await harness.request(1)
+    group = harness.group(1)
+    await GroupHost.objects.filter(pk=group).aupdate(**fields)
+    (record,) = await harness.context.database.run(group_host_store.load_all, harness.context.clock())
+    return group, record
 
 
 async def run(harness: HostsHarness, number: int, line: str) -> CommandResult:
@@ -127,12 +137,7 @@ async def test_a_host_survives_its_server_and_its_engine_but_not_a_reset_or_idli
     assert (await run(harness, 1, "curl -s http://localhost/")).output
 
     await harness.reset(1)
-
-    async def is_another() -> bool:
-        state = await harness.hosts.state_of(harness.group(1))
-        return state.stage is HostStage.READY and state.host != first.host
-
-    await eventually(is_another, 60)
+    await eventually(lambda: harness.is_replaced(1, first.host), 60)
     assert await names(harness, 1) == []
     assert not cgroup_folders(f"netmodes-{first.host}")
 
@@ -148,12 +153,7 @@ async def test_nothing_remains_of_an_attacked_host_after_its_reset(harness: Host
     shell, namespaces = await asyncio.to_thread(leave_everything, host)
     before = clock_ticks()
     await harness.reset(1)
-
-    async def is_another() -> bool:
-        state = await harness.hosts.state_of(harness.group(1))
-        return state.stage is HostStage.READY and state.host != first.host
-
-    await eventually(is_another, 60)
+    await eventually(lambda: harness.is_replaced(1, first.host), 60)
     await asyncio.to_thread(shell.end)
     await eventually(lambda: remains(host, namespaces, before) == [])
     assert await names(harness, 1) == []
@@ -214,13 +214,8 @@ async def test_a_failed_start_has_a_reason_and_is_not_repeated_by_a_request(no_d
 async def test_unknown_hosts_of_an_earlier_server_are_removed_at_the_start(
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone: list[str] = []
-
-    async def stop(host: PrivateHost) -> None:
-        gone.append(host.id)
-
-    left = PrivateHost("left", 1, 1, "/nowhere", 1.0, no_dockerd.context.data_dir / "hosts" / "left", 1, "old-1")
-    monkeypatch.setattr(private_host, "stop", stop)
+    gone = record_stops(monkeypatch)
+    left = no_dockerd.left()
     monkeypatch.setattr("dashboard.lab.training.host_actions.group_hosts", lambda _folder: (left,))
     await no_dockerd.close(stop_hosts=False)
     await no_dockerd.open()
@@ -271,14 +266,9 @@ async def test_a_host_starts_by_the_clock_of_its_session_whatever_that_of_the_ma
 async def test_steps_are_not_repeated_on_a_later_host(
     no_dockerd: HostsHarness, kind: ActionKind, fields: dict[str, str], state: str, reason: str
 ) -> None:
-    await no_dockerd.close(stop_hosts=False)
-    await no_dockerd.request(1)
-    group = no_dockerd.group(1)
-    await GroupHost.objects.filter(pk=group).aupdate(is_moved=True, **fields)
-    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
+    group, record = await left_by_killed_server(no_dockerd, is_moved=True, **fields)
     actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
-    folder = no_dockerd.context.data_dir / "hosts" / "left"
-    actions.hosts["left"] = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    actions.hosts["left"] = no_dockerd.left(group)
     await actions.perform(HostAction(group, kind), record)
     row = await GroupHost.objects.aget(pk=group)
     assert (row.state, row.reason, row.is_moved) == (state, reason, False)
@@ -288,14 +278,9 @@ async def test_containers_that_a_killed_server_did_not_start_are_started_when_th
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []
-    await no_dockerd.close(stop_hosts=False)
-    await no_dockerd.request(1)
-    group = no_dockerd.group(1)
-    await GroupHost.objects.filter(pk=group).aupdate(host="left", state="starting")
-    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
-    folder = no_dockerd.context.data_dir / "hosts" / "left"
-    folder.mkdir(parents=True)
-    left = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    group, record = await left_by_killed_server(no_dockerd, host="left", state="starting")
+    left = no_dockerd.left(group)
+    left.folder.mkdir(parents=True)
     registry.remember(left, ready=True)
     registry.note_containers(left, ["web"])
     start_containers_with(monkeypatch, started.append)
@@ -310,9 +295,8 @@ async def test_an_engine_that_hangs_does_not_keep_other_hosts_from_starting(
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The containers of a host start when its slot is free for the next host."""
-    group = no_dockerd.group(1)
-    folder = no_dockerd.context.data_dir / "hosts" / "left"
-    left = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    group, record = await left_by_killed_server(no_dockerd, host="left", state="ready")
+    left = no_dockerd.left(group)
     actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
     taken: list[tuple[str, bool]] = []
 
@@ -320,11 +304,7 @@ async def test_an_engine_that_hangs_does_not_keep_other_hosts_from_starting(
         taken.append(("the engine", actions._slots.locked()))
         return left
 
-    await no_dockerd.close(stop_hosts=False)
-    await no_dockerd.request(1)
-    await GroupHost.objects.filter(pk=group).aupdate(host="left", state="ready")
-    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
-    folder.mkdir(parents=True)
+    left.folder.mkdir(parents=True)
     registry.remember(left, ready=True)
     registry.note_containers(left, ["web"])
     start_containers_with(monkeypatch, lambda identity: taken.append((identity, actions._slots.locked())))
@@ -339,17 +319,13 @@ async def test_an_engine_that_hangs_does_not_keep_other_hosts_from_starting(
 async def test_a_host_is_stopped_even_if_that_cannot_be_recorded(
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone: list[str] = []
-
-    async def stop(host: PrivateHost) -> None:
-        gone.append(host.id)
+    gone = record_stops(monkeypatch)
 
     async def refuse(*_args: object) -> None:
         raise DatabaseError("new row violates row-level security policy")
 
-    monkeypatch.setattr(private_host, "stop", stop)
     monkeypatch.setattr(no_dockerd.labs, "forget", refuse)
-    left = PrivateHost("left", 1, 1, "/nowhere", 1.0, no_dockerd.context.data_dir / "hosts" / "left", 1, "old-1")
+    left = no_dockerd.left()
     with pytest.raises(DatabaseError):
         await HostActions(no_dockerd.context, no_dockerd.labs, 1).remove(left)
     assert gone == ["left"]
@@ -359,24 +335,15 @@ async def test_a_host_is_stopped_even_if_that_cannot_be_recorded(
 async def test_a_host_that_cannot_start_again_keeps_its_files_unless_its_disk_is_damaged(
     no_dockerd: HostsHarness, monkeypatch: pytest.MonkeyPatch, cause: OSError, is_kept: bool
 ) -> None:
-    gone: list[str] = []
-
-    async def stop(host: PrivateHost) -> None:
-        gone.append(host.id)
+    gone = record_stops(monkeypatch)
 
     async def start_again(*_args: object, **_more: object) -> None:
         raise PrivateHostError(f"The host does not start: {cause}") from cause
 
-    await no_dockerd.close(stop_hosts=False)
-    await no_dockerd.request(1)
-    group = no_dockerd.group(1)
-    await GroupHost.objects.filter(pk=group).aupdate(host="left", state="ready")
-    (record,) = await no_dockerd.context.database.run(group_host_store.load_all, no_dockerd.context.clock())
-    monkeypatch.setattr(private_host, "stop", stop)
+    group, record = await left_by_killed_server(no_dockerd, host="left", state="ready")
     monkeypatch.setattr(private_host, "start_again", start_again)
     actions = HostActions(no_dockerd.context, no_dockerd.labs, 1)
-    folder = no_dockerd.context.data_dir / "hosts" / "left"
-    actions.hosts["left"] = PrivateHost("left", 1, 1, "/nowhere", 1.0, folder, 1, group)
+    actions.hosts["left"] = no_dockerd.left(group)
     await actions.perform(HostAction(group, ActionKind.RESTART), record)
     row = await GroupHost.objects.aget(pk=group)
     assert (row.state, row.reason) == ("failed", f"The host does not start: {cause}")
