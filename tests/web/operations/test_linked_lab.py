@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,9 @@ import pytest
 
 from dashboard.core.terminal.limits import OutputChunk, TerminalOwner
 from dashboard.lab.experiments import actions
-from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.remote import experiment_calls, rpc
+from dashboard.lab.remote import experiment_calls
 from dashboard.lab.remote.link import Link
 from dashboard.lab.remote.link_server import LinkServer
 from dashboard.lab.remote.nats_connection import WEB_JOURNALS
@@ -28,7 +26,7 @@ from dashboard.web.operations.linked_lab import LinkedLab
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.polling import eventually
-from tests.web.operations.test_remote_lab import _replaced, remote_call
+from tests.web.operations.lab_calls import check_answers, check_output, handle_by, remote_call
 
 
 class Linked:
@@ -68,18 +66,7 @@ async def linked(tmp_path: Path, transactional_db: None) -> AsyncIterator[Linked
 
 
 async def test_facts_results_errors_and_wake_ups_come_from_the_lab(linked: Linked) -> None:
-    assert linked.lab.facts.engine == linked.harness.context.ref
-    heartbeat = linked.lab.heartbeat()
-    assert heartbeat is not None
-    assert heartbeat.status.engine == "26.1.5"
-    options = await linked.lab.call(remote_call(experiment_calls.launch_options), "")
-    assert {mode.mode for mode in options.modes} >= {"host", "bridge"}
-    with pytest.raises(NotRunningError, match="launch it again"):
-        await linked.lab.call(remote_call(actions.try_paths), "", "nothing")
-    with pytest.raises(LabUnavailableError):
-        await linked.lab.call(remote_call(experiment_calls.capacity), "")
-    with pytest.raises(NotRunningError):
-        await linked.lab.call(remote_call(actions.inspect), "", "nothing", "machine", "hosts")
+    await check_answers(linked.lab, linked.harness)
     linked.publisher.wake("abc")
     await eventually(lambda: linked.woken == [("experiment", "abc")])
 
@@ -94,31 +81,7 @@ async def test_another_thread_calls_the_lab(linked: Linked) -> None:
 async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
     linked: Linked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = asyncio.Event()
-
-    async def endless(_lab: Lab, experiment: str, column: str, command: str, name: str = "") -> Any:
-        async def pieces() -> AsyncIterator[str]:
-            try:
-                number = 0
-                while True:
-                    number += 1
-                    yield f"{experiment} {number}\n"
-                    await asyncio.to_thread(int)
-            finally:
-                ended.set()
-
-        return pieces()
-
-    inspect = remote_call(actions.inspect)
-    monkeypatch.setitem(rpc.REMOTE_CALLS, inspect.name, _replaced(inspect, endless))
-    read = ""
-    async with aclosing(await linked.lab.call(inspect, "", "abc", "machine", "hosts")) as output:
-        async for text in output:
-            read += text
-            if "abc 20\n" in read:
-                break
-    assert read.startswith("abc 1\nabc 2\n")
-    await asyncio.wait_for(ended.wait(), 20)
+    await check_output(linked.lab, monkeypatch)
     assert linked.lab._replies == {}
 
 
@@ -138,8 +101,7 @@ async def test_output_that_is_closed_early_ends_the_command(
 
         return pieces()
 
-    inspect = remote_call(actions.inspect)
-    monkeypatch.setitem(rpc.REMOTE_CALLS, inspect.name, _replaced(inspect, endless))
+    inspect = handle_by(monkeypatch, actions.inspect, endless)
     output = await linked.lab.call(inspect, "", "abc", "machine", "hosts")
     for _ in range(read):
         assert await anext(output) == "a piece"
@@ -160,8 +122,7 @@ async def test_a_caller_that_no_longer_waits_ends_its_call(linked: Linked, monke
         finally:
             ended.set()
 
-    call = remote_call(actions.try_paths)
-    monkeypatch.setitem(rpc.REMOTE_CALLS, call.name, _replaced(call, wait))
+    call = handle_by(monkeypatch, actions.try_paths, wait)
     calling = asyncio.create_task(linked.lab.call(call, "", "abc"))
     await asyncio.wait_for(started.wait(), 20)
     calling.cancel()

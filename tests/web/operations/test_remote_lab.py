@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from dashboard.core.terminal.limits import OutputChunk, TerminalError, TerminalO
 from dashboard.core.training.capacity import Capacity
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
-from dashboard.lab.reconciler import Lab
-from dashboard.lab.remote import call_server, experiment_calls, replies, rpc
+from dashboard.lab.remote import call_server, experiment_calls, replies
 from dashboard.lab.remote.call_server import run_call
 from dashboard.lab.remote.nats_connection import WEB_HEARTBEATS, Message, NatsConnection
 from dashboard.lab.remote.rpc import RemoteCall
@@ -35,6 +33,7 @@ from dashboard.web.operations.remote_lab import RemoteLab, RemoteLabs
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, open_lab_harness
 from tests.support.polling import eventually, others_run
+from tests.web.operations.lab_calls import check_answers, check_output, handle_by, remote_call
 
 
 def _has_sent_everything(client: Client) -> bool:
@@ -90,12 +89,6 @@ async def remote(labs: RemoteLabs) -> RemoteLab:
     return labs.server
 
 
-def remote_call(function: Any) -> RemoteCall:
-    found = rpc.find_call(function)
-    assert found is not None
-    return found
-
-
 async def test_without_a_lab_every_call_is_refused_at_once(remote: RemoteLab) -> None:
     with pytest.raises(LabUnavailableError, match="No lab has started yet"):
         await remote.call(remote_call(experiment_calls.doctor), "")
@@ -107,18 +100,7 @@ async def test_facts_results_and_errors_come_from_the_remote_lab(
     server: RpcServer, remote: RemoteLab, lab_harness: LabHarness
 ) -> None:
     await eventually(lambda: remote.facts.engine)
-    assert remote.facts.engine == lab_harness.context.ref
-    heartbeat = remote.heartbeat()
-    assert heartbeat is not None
-    assert heartbeat.status.engine == "26.1.5"
-    options = await remote.call(remote_call(experiment_calls.launch_options), "")
-    assert {mode.mode for mode in options.modes} >= {"host", "bridge"}
-    with pytest.raises(NotRunningError, match="launch it again"):
-        await remote.call(remote_call(actions.try_paths), "", "nothing")
-    with pytest.raises(LabUnavailableError):
-        await remote.call(remote_call(experiment_calls.capacity), "")
-    with pytest.raises(NotRunningError):
-        await remote.call(remote_call(actions.inspect), "", "nothing", "machine", "hosts")
+    await check_answers(remote, lab_harness)
 
 
 async def test_a_revoked_machine_receives_no_calls_until_it_joins_again(server: RpcServer, labs: RemoteLabs) -> None:
@@ -135,41 +117,8 @@ async def test_a_revoked_machine_receives_no_calls_until_it_joins_again(server: 
 async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
     server: RpcServer, remote: RemoteLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = asyncio.Event()
-
-    async def endless(_lab: Lab, experiment: str, column: str, command: str, name: str = "") -> Any:
-        async def pieces() -> AsyncIterator[str]:
-            try:
-                number = 0
-                while True:
-                    number += 1
-                    yield f"{experiment} {number}\n"
-                    await asyncio.sleep(0.01)
-            finally:
-                ended.set()
-
-        return pieces()
-
     await eventually(lambda: remote.facts.engine)
-    inspect = remote_call(actions.inspect)
-    monkeypatch.setitem(rpc.REMOTE_CALLS, inspect.name, _replaced(inspect, endless))
-    output = await remote.call(inspect, "", "abc", "machine", "hosts")
-    read = ""
-    async with aclosing(output):
-        async for text in output:
-            read += text
-            if "abc 20\n" in read:
-                break
-    assert read.startswith("abc 1\nabc 2\n")
-    await asyncio.wait_for(ended.wait(), 20)
-
-
-def _replaced(call: RemoteCall, function: Any) -> RemoteCall:
-    """The same call, handled by another function."""
-    replaced = RemoteCall(call.function)
-    _ = replaced.name, replaced.streams, replaced._arguments, replaced._hints, replaced.target
-    replaced.__dict__["function"] = function  # after its signature was read
-    return replaced
+    await check_output(remote, monkeypatch)
 
 
 async def test_a_silent_lab_becomes_unavailable_and_its_calls_end(
@@ -355,9 +304,10 @@ async def test_bytes_and_errors_of_terminals_arrive_and_a_waiting_call_delays_no
 ) -> None:
     shells = Shells()
     supervisor._terminals = shells  # type: ignore[assignment]
-    attach, read_from, write = (remote_call(each) for each in (Terminals.attach, Terminals.read_from, Terminals.write))
-    for call in (attach, read_from, write):
-        monkeypatch.setitem(rpc.REMOTE_CALLS, call.name, _replaced(call, getattr(Shells, call.function.__name__)))
+    attach, read_from, write = (
+        handle_by(monkeypatch, getattr(Terminals, name), getattr(Shells, name))
+        for name in ("attach", "read_from", "write")
+    )
     await eventually(lambda: remote.facts.engine)
     chunk = OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
     assert await remote.call(attach, "", OWNER, "tab", 100, 30) == chunk
