@@ -5,14 +5,14 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from dashboard.core.reports.csv_tables import safe_cell
 from dashboard.models import AuditEntry
 from dashboard.store.operations.database_clock import shared_clock
 
@@ -166,9 +166,5 @@ def as_csv(trail: AuditTrail) -> str:
     writer = csv.writer(text)
     writer.writerow(AuditLine.__dataclass_fields__)
     for line in trail.entries:
-        writer.writerow([_plain(cell) for cell in asdict(line).values()])
+        writer.writerow(map(safe_cell, astuple(line)))
     return text.getvalue()
-
-
-def _plain(cell: Any) -> str:
-    return f"'{cell}" if str(cell).startswith(("=", "+", "-", "@", "\t", "\r")) else str(cell)

@@ -111,8 +111,8 @@ def test_entries_are_filtered() -> None:
 
 
 def test_a_spreadsheet_takes_no_cell_for_a_formula() -> None:
-    for text in ("=1+1", "+1", "-1", "@x", "plain", 'quo"te,\n'):
+    for text in ("=1+1", " =2", "+1", "-1", "@x", "plain", 'quo"te,\n'):
         audit.record("sign in", text, audit.DONE, account="ada")
     rows = list(csv.DictReader(io.StringIO(audit.as_csv(audit.read()))))
-    assert {row["object"] for row in rows} == {"'=1+1", "'+1", "'-1", "'@x", "plain", 'quo"te,\n'}
+    assert {row["object"] for row in rows} == {"'=1+1", "' =2", "'+1", "'-1", "'@x", "plain", 'quo"te,\n'}
     assert list(rows[0]) == ["at", "account", "action", "object", "outcome", "address"]
