@@ -7,7 +7,6 @@ class DashboardConfig(AppConfig):
     """Netmodes as a Django application."""
 
     name = "dashboard"
-    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
         """Registers the text adapter of the PostgreSQL driver if the database is PostgreSQL."""
