@@ -78,36 +78,33 @@ class Supervisor:
         lab = self._lab
         return lab.heartbeat() if lab is not None else None
 
+    def _opened[T](self, part: T | None) -> T:
+        if part is None:
+            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
+        return part
+
     @property
     def lab(self) -> Lab:
         """The open lab. Raises LabUnavailableError with the reason if it is not open."""
-        if self._lab is None:
-            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
-        return self._lab
+        return self._opened(self._lab)
 
     @property
     def group_hosts(self) -> GroupHosts:
         """The private hosts of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with the
         reason if the lab is not open."""
-        if self._hosts is None:
-            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
-        return self._hosts
+        return self._opened(self._hosts)
 
     @property
     def lans(self) -> NamedLans:
         """The named LANs. Use them only in the lab's loop. Raises LabUnavailableError with the reason if the lab is not
         open."""
-        if self._lans is None:
-            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
-        return self._lans
+        return self._opened(self._lans)
 
     @property
     def terminals(self) -> Terminals:
         """The terminals of training sessions. Use them only in the lab's loop. Raises LabUnavailableError with the
         reason if the lab is not open."""
-        if self._terminals is None:
-            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
-        return self._terminals
+        return self._opened(self._terminals)
 
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
         """Opens the lab. If this fails because no engine answers or another lab runs, tries again in the background

@@ -67,31 +67,25 @@ def parse_publish(text: str) -> Publish:
     return Publish(container_port, host_port, protocol, address)
 
 
+def _parse_assignments(text: str, name_pattern: re.Pattern[str], advice: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in filter(str.strip, text.splitlines()):
+        name, equals, value = line.partition("=")
+        if not equals or not name_pattern.fullmatch(name.strip()):
+            raise ValueError(f"{advice}, not “{line.strip()[:60]}”.")
+        found[name.strip()] = value
+    return found
+
+
 def parse_environment(text: str) -> dict[str, str]:
     """Parses ``NAME=value`` lines; empty lines are ignored. Raises ValueError with a message for the user."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        name, equals, value = line.partition("=")
-        name = name.strip()
-        if not equals or not _VARIABLE.fullmatch(name):
-            raise ValueError(f"Write an environment variable as NAME=value, not “{line.strip()[:60]}”.")
-        found[name] = value
-    return found
+    return _parse_assignments(text, _VARIABLE, "Write an environment variable as NAME=value")
 
 
 def parse_sysctls(text: str) -> dict[str, str]:
     """Parses ``name=value`` lines, as ``--sysctl`` takes them. Raises ValueError with a message for the user."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        name, equals, value = (part.strip() for part in line.partition("="))
-        if not equals or not _SYSCTL.fullmatch(name):
-            raise ValueError(f"Write a sysctl as net.ipv4.ip_forward=1, not “{line.strip()[:60]}”.")
-        found[name] = value
-    return found
+    found = _parse_assignments(text, _SYSCTL, "Write a sysctl as net.ipv4.ip_forward=1")
+    return {name: value.strip() for name, value in found.items()}
 
 
 def parse_add_host(text: str) -> tuple[str, ...]:

@@ -145,11 +145,6 @@ def set_size(fd: int, cols: int, rows: int) -> None:
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
 
-def _spaces(host: PrivateHost) -> tuple[str, ...]:
-    """Returns the kinds of the host's namespaces that the shell enters (keys of NAMES)."""
-    return ("user", "net", "uts", "mount") if host.owner else ("net", "uts")
-
-
 def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
     """Opens a new pty. Returns both ends, this process's first, and the path of the device as the script sees it.
 
@@ -198,7 +193,8 @@ def open_shell(
     cannot be started."""
     with ExitStack() as stack:
         try:
-            spaces = {space: os.open(f"/proc/{host.pid}/ns/{NAMES[space]}", FLAGS) for space in _spaces(host)}
+            kinds = ("user", "net", "uts", "mount") if host.owner else ("net", "uts")
+            spaces = {kind: os.open(f"/proc/{host.pid}/ns/{NAMES[kind]}", FLAGS) for kind in kinds}
         except OSError as error:
             raise HostShellError("The private host is not running. Start it first.") from error
         for fd in spaces.values():

@@ -12,7 +12,7 @@ from dashboard.core.modes import MACHINE, OBSERVERS, ROOTLESS_NETNS
 from dashboard.core.namespaces.delta import NOTHING, Changes, FirewallChanges
 from dashboard.core.namespaces.forwarders import forwarder_name
 from dashboard.core.namespaces.links import is_cable, veth_ends
-from dashboard.core.namespaces.state import FirewallRules, Interface, Listener, NamespaceState, Translation
+from dashboard.core.namespaces.state import FirewallRules, Interface, Listener, NamespaceState
 
 
 def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
@@ -75,7 +75,8 @@ def _is_foreign(
         return False
     if any(drop.address in addresses for drop in (*rules.drops_added, *rules.drops_removed)):
         return False
-    return all(_is_foreign_rule(rule, addresses, ports) for rule in (*rules.added, *rules.removed))
+    changed = (*rules.added, *rules.removed)
+    return all(rule.to_address not in addresses and rule.port not in ports for rule in changed)
 
 
 def _changed[T](before: Iterable[T], after: Iterable[T] | None) -> set[T]:
@@ -107,7 +108,3 @@ def _is_foreign_listener(listener: Listener, own_containers: set[str], ports: se
     if listener.container is not None:
         return listener.container not in own_containers
     return bool(forwarder_name(listener.process)) and listener.port not in ports
-
-
-def _is_foreign_rule(rule: Translation, addresses: set[str], ports: set[int]) -> bool:
-    return rule.to_address not in addresses and rule.port not in ports
