@@ -229,7 +229,6 @@ def test_the_documented_answers_name_code_that_exists() -> None:
 #: Tests in which something other than the test sleeps, and what it is.
 SLEEPERS: dict[str, str] = {
     "latency/conftest.py": "a server that stalls, so that the stall is measured",
-    "web/operations/test_remote_lab.py": "output that does not end, in pieces",
 }
 SLEEP = re.compile(r"\bsleep\s*\(")
 
