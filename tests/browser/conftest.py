@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +13,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser.axe import EXTENT
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.comparison import ExperimentPage
-from tests.browser.server import Server
+from tests.browser.server import Server, running_server
 from tests.browser.visitor import DEADLINE_MS, REPORT_VIOLATIONS, Show, Visit, Visitor
-from tests.support.private_engine import PrivateEngine, share_lab_image
+from tests.support.private_engine import PrivateEngine
 
 expect.set_options(timeout=DEADLINE_MS)
 
@@ -29,18 +28,10 @@ def _extent_of_axe(pytestconfig: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def server(engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on the suite's engine, signed in. At the end, Ctrl-C must leave no processes, containers or networks."""
-    folder = shutil.copytree(kept, tmp_path_factory.mktemp("server"), dirs_exist_ok=True)
-    share_lab_image(folder)
-    running = Server(folder, engine_host.endpoint)
-    running.sign_in(running.start())
-    try:
+    """A server on the suite's engine, signed in."""
+    with running_server(kept, tmp_path_factory.mktemp("server"), engine_host) as (running, link):
+        running.sign_in(link)
         yield running
-    finally:
-        code = running.interrupt()
-    assert code == 0
-    assert not running.complaints(), "\n".join(running.complaints())
-    assert running.remains() == []
 
 
 @pytest.fixture

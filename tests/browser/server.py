@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from dashboard.configuration import KEY_FILE
 from dashboard.core.operations.own_name import own_name
 from tests.support import engine_api
 from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine, share_lab_image
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
@@ -161,3 +164,20 @@ class Server:
         """The containers and networks of experiments on the engine."""
         endpoint = self._environment["DOCKER_HOST"]
         return [*engine_api.containers(endpoint, name="^nm-"), *engine_api.networks(endpoint, name="^nm-")]
+
+
+@contextmanager
+def running_server(kept: Path, folder: Path, host: PrivateEngine) -> Iterator[tuple[Server, str]]:
+    """A server on an engine, with a copy of the data folder ``kept`` in ``folder``, and its sign-in link. At the end,
+    Ctrl-C must leave no processes, containers or networks."""
+    shutil.copytree(kept, folder, dirs_exist_ok=True)
+    share_lab_image(folder)
+    running = Server(folder, host.endpoint)
+    link = running.start()
+    try:
+        yield running, link
+    finally:
+        code = running.interrupt()
+    assert code == 0
+    assert not running.complaints(), "\n".join(running.complaints())
+    assert running.remains() == []

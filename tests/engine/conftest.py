@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine, nothing_stays
+
+__all__ = ["nothing_stays"]
 
 Run = Callable[..., str]
 
@@ -55,14 +57,3 @@ def interrupts_ignored() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails the test if it leaves a container or a network on the suite's engine."""
-    if "engine_host" not in request.fixturenames:
-        yield
-        return
-    host: PrivateEngine = request.getfixturevalue("engine_host")
-    yield
-    host.leave_nothing()

@@ -12,7 +12,9 @@ from dashboard.lab.watch_pool import WatchPool
 from tests.netns.namespaces import Netns
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness, open_lab_harness
-from tests.support.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine, nothing_stays
+
+__all__ = ["nothing_stays"]
 
 
 @pytest.fixture
@@ -59,14 +61,3 @@ async def pool() -> AsyncIterator[WatchPool]:
     made = WatchPool()
     yield made
     await made.close()
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fails the test if it leaves a container or a network on the suite's engine."""
-    if "engine_host" not in request.fixturenames:
-        yield
-        return
-    host: PrivateEngine = request.getfixturevalue("engine_host")
-    yield
-    host.leave_nothing()

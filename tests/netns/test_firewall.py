@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,13 +14,6 @@ from dashboard.netns.namespace import Namespace
 from tests.netns.namespaces import Netns
 
 DNAT = ("-p", "tcp", "--dport", "8080", "-j", "DNAT", "--to-destination")
-
-
-@pytest.fixture
-def netns() -> Iterator[Netns]:
-    made = Netns()
-    yield made
-    made.close()
 
 
 async def read(netns: Netns, backend: str = "iptables", *bridges: str) -> FirewallRules:

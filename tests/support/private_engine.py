@@ -160,3 +160,14 @@ def private_engine(
         yield PrivateEngine(host, data_dir)
     finally:
         asyncio.run(private_host.stop(host))
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails the test if it leaves a container or a network on the suite's engine."""
+    if "engine_host" not in request.fixturenames:
+        yield
+        return
+    host: PrivateEngine = request.getfixturevalue("engine_host")
+    yield
+    host.leave_nothing()

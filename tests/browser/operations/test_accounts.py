@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from dashboard.core.operations.roles import RULES, Action, Role
-from tests.browser.server import Server
+from tests.browser.server import Server, running_server
 from tests.browser.visitor import Visit, Visitor
-from tests.support.private_engine import PrivateEngine, share_lab_image
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 FORBIDDEN = r"Failed to load resource: .* 403 "
@@ -26,17 +25,8 @@ def shared(
     engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Server, str]]:
     """A server of its own, because every page shows creators once it has a second account; and the owner's link."""
-    folder = shutil.copytree(kept, tmp_path_factory.mktemp("shared-server"), dirs_exist_ok=True)
-    share_lab_image(folder)
-    running = Server(folder, engine_host.endpoint)
-    link = running.start()
-    try:
+    with running_server(kept, tmp_path_factory.mktemp("shared-server"), engine_host) as (running, link):
         yield running, link
-    finally:
-        code = running.interrupt()
-    assert code == 0
-    assert not running.complaints(), "\n".join(running.complaints())
-    assert running.remains() == []
 
 
 def launch(page: Page, url: str, title: str) -> str:
