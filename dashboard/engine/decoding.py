@@ -255,13 +255,13 @@ def progress_step(line: bytes) -> PullProgress | None:
     return PullProgress(words, min(current / total, 1.0) if total > 0 and current >= 0 else None)
 
 
-def log_lines(data: bytes, lines: int, limit: int = 500) -> tuple[str, ...]:
-    """Returns the last ``lines`` lines of a container's output, each cut at ``limit`` characters. Invalid UTF-8 is
+def log_lines(data: bytes, lines: int) -> tuple[str, ...]:
+    """Returns the last ``lines`` lines of a container's output, each cut at 500 characters. Invalid UTF-8 is
     replaced."""
     rows = data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     if rows and not rows[-1]:
         rows.pop()
-    return tuple(row[:limit] for row in rows[-lines:]) if lines > 0 else ()
+    return tuple(row[:500] for row in rows[-lines:]) if lines > 0 else ()
 
 
 def refusal(status: int, body: bytes) -> EngineError:

@@ -35,9 +35,9 @@ class Arrivals:
 
 
 async def send_to_group(
-    sender: Namespace, link: int, group: str, port: int, receivers: Mapping[str, Receiver], wait_s: float = WAIT_S
+    sender: Namespace, link: int, group: str, port: int, receivers: Mapping[str, Receiver]
 ) -> Arrivals:
-    """Sends one datagram to an IPv4 group, and returns where it arrived within ``wait_s`` seconds. The datagram leaves
+    """Sends one datagram to an IPv4 group, and returns where it arrived within ``WAIT_S``. The datagram leaves
     the namespace ``sender`` over the link with the index ``link``. Its TTL is 1: no router forwards it. Never raises a
     network error."""
     arrivals = Arrivals()
@@ -63,7 +63,7 @@ async def send_to_group(
             reason = f"The datagram cannot be sent: {getattr(error, 'strerror', None) or error}."
             arrivals.errors |= dict.fromkeys(joined, reason)
             return arrivals
-        seen = await asyncio.gather(*(_receive(one, token, wait_s) for one in joined.values()))
+        seen = await asyncio.gather(*(_receive(one, token, WAIT_S) for one in joined.values()))
     arrivals.senders |= {key: text for key, text in zip(joined, seen, strict=True) if text}
     return arrivals
 

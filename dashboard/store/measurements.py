@@ -264,11 +264,11 @@ def _build(row: MeasurementRun) -> Measurement:
     )
 
 
-def load_blocks(run: str, after: int = 0) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
-    """The series of a run, and its blocks with row ids above ``after`` by series key, in the order of their rounds."""
+def load_blocks(run: str) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
+    """The series of a run, and its blocks by series key, in the order of their rounds."""
     series, keys = _series_of(run)
     blocks: dict[str, list[Block]] = defaultdict(list)
-    found = MeasurementBlock.objects.filter(series_id__in=keys, pk__gt=after).order_by("round")
+    found = MeasurementBlock.objects.filter(series_id__in=keys).order_by("round")
     for values in found.values("series_id", *BLOCK_FIELDS):
         key = keys[values.pop("series_id")]
         values["histogram"] = bytes(values["histogram"])

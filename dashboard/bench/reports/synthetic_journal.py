@@ -65,9 +65,9 @@ def _changed(state: NamespaceState, column: Column, source: random.Random) -> tu
     return sorted_state(replace(state, interfaces=links)), f"eth0 changes to {len(addresses)} addresses"
 
 
-def busy_journal(entries: int, seed: int = 1) -> tuple[Entry, ...]:
+def busy_journal(entries: int) -> tuple[Entry, ...]:
     """Makes a journal of this many entries, each with a visible change."""
-    source = random.Random(seed)  # noqa: S311 - nothing secret
+    source = random.Random(1)  # noqa: S311 - nothing secret
     columns, states = _scene()
     head = ExperimentHead("busy", "A busy experiment", "nginx", 80, Phase.RUNNING, AT, AT, engine="29.0", round=1)
     facts = Facts(head=head, columns=columns, states=dict(states))

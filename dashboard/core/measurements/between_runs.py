@@ -91,12 +91,7 @@ def _ends(differences: Sequence[float], confidence: float) -> Interval:
 
 
 def difference_interval(
-    before: Sequence[float],
-    after: Sequence[float],
-    source: random.Random,
-    *,
-    confidence: float = CONFIDENCE,
-    rounds: int = 2000,
+    before: Sequence[float], after: Sequence[float], source: random.Random, *, rounds: int = 2000
 ) -> Interval:
     """Returns the bootstrap interval (percentiles) of the difference of two medians, ``after`` minus ``before``.
     ``rounds`` is the number of resamples.
@@ -104,7 +99,7 @@ def difference_interval(
     The interval is not corrected for small samples. In simulations with 12 values or more it covers the true difference
     in 95 to 97 of 100 cases; with the correction that paired differences need it would cover it in 97 to 98.
     """
-    return _ends(_resampled(before, after, source, rounds), confidence)
+    return _ends(_resampled(before, after, source, rounds), CONFIDENCE)
 
 
 def drift_of(values: Sequence[float]) -> float | None:

@@ -73,16 +73,16 @@ def label_signatures(signatures: Iterable[str]) -> dict[str, SeriesLabel]:
     return label_series(listed)
 
 
-def spread_labels(ends: Iterable[float], height: float, gap: float = LABEL_PX) -> tuple[float, ...]:
-    """Returns the positions of labels whose lines end at ``ends``, in the same order. Labels are at least ``gap`` apart
-    and as near to the ends as that allows. They lie within ``height`` if all fit."""
+def spread_labels(ends: Iterable[float], height: float) -> tuple[float, ...]:
+    """Returns the positions of labels whose lines end at ``ends``, in the same order. Labels are at least ``LABEL_PX``
+    apart and as near to the ends as that allows. They lie within ``height`` if all fit."""
     wanted = list(ends)
     ranked = sorted(range(len(wanted)), key=lambda number: wanted[number])
     placed: list[float] = []
     for rank, number in enumerate(ranked):
-        placed.append(max(wanted[number], placed[-1] + gap if rank else 0.0))
+        placed.append(max(wanted[number], placed[-1] + LABEL_PX if rank else 0.0))
     limit = height
     for rank in reversed(range(len(placed))):
         placed[rank] = max(0.0, min(placed[rank], limit))
-        limit = placed[rank] - gap
+        limit = placed[rank] - LABEL_PX
     return tuple(placed[ranked.index(number)] for number in range(len(wanted)))

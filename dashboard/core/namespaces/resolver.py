@@ -29,7 +29,7 @@ _MAX_VALUES = 64
 _MAX_NDOTS = 15
 
 
-def parse_resolv_conf(text: str, origin: Origin = Origin.OTHER) -> Resolver:
+def parse_resolv_conf(text: str) -> Resolver:
     """Parses the file as resolver(3) does. A keyword starts its line, and ``;`` and ``#`` start comments. The last of
     ``domain`` and ``search`` wins; options accumulate. A server that is not an address is ignored. Up to 64 servers are
     kept, although only the first three are ever queried."""
@@ -51,7 +51,7 @@ def parse_resolv_conf(text: str, origin: Origin = Origin.OTHER) -> Resolver:
                 options.extend(values)
             case _:
                 pass
-    return Resolver(tuple(servers[:_MAX_VALUES]), search, tuple(options[:_MAX_VALUES]), origin)
+    return Resolver(tuple(servers[:_MAX_VALUES]), search, tuple(options[:_MAX_VALUES]), Origin.OTHER)
 
 
 def _without_comment(fields: list[str]) -> list[str]:

@@ -52,8 +52,8 @@ class Summary:
     headlines: tuple[str, ...] = ()
 
 
-def _format_count(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or f'{one}s'}"
+def _format_count(number: int, one: str) -> str:
+    return f"{number} {one}{'' if number == 1 else 's'}"
 
 
 def _describe_engine(content: ReportContent) -> str:

@@ -132,10 +132,10 @@ def cgroup_folders(name: str) -> list[Path]:
     return [place for place in places if place.is_dir()]
 
 
-def remove_cgroups(name: str, deadline_s: float = 5.0) -> None:
+def remove_cgroups(name: str) -> None:
     """Removes the host's cgroups, the innermost first. A cgroup is busy until the kernel has released its last process:
-    raises OSError if one is still busy after ``deadline_s``."""
-    end = time.monotonic() + deadline_s
+    raises OSError if one is still busy after five seconds."""
+    end = time.monotonic() + 5.0
     while True:
         for top in cgroup_folders(name):
             for folder in sorted((one for one in top.rglob("*") if one.is_dir()), reverse=True):

@@ -45,11 +45,12 @@ def _select() -> None:
         cursor.execute("SELECT 1")
 
 
-async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | None:
-    """Returns the seconds until the database answers a query; None if it does not answer within ``timeout_s``."""
+async def database_latency() -> float | None:
+    """Returns the seconds until the database answers a query; None if it does not answer within
+    ``DATABASE_TIMEOUT_S``."""
     started = time.monotonic()
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(DATABASE_TIMEOUT_S):
             await to_db_thread(_select)
     except (DatabaseError, OSError, TimeoutError):
         return None
