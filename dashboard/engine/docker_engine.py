@@ -110,17 +110,13 @@ class DockerEngine:
         """Returns if the engine answers within PING_DEADLINE_S; otherwise raises EngineError."""
         await self._connection.call(lambda client: client.ping(), deadline_s=PING_DEADLINE_S)
 
-    def events(self) -> AsyncIterator[EngineEvent]:
+    async def events(self) -> AsyncIterator[EngineEvent]:
         """Yields events of containers, networks and the daemon, and the ``stream`` events that ``EngineEvent``
         describes."""
-        return self._events()
-
-    async def _events(self) -> AsyncIterator[EngineEvent]:
         stream = EventStream(self._subscribe)
         self._streams.add(stream)
-        iterator = stream.events()
         try:
-            async for event in iterator:
+            async for event in stream.events():
                 yield event
         finally:
             stream.stop()
