@@ -110,13 +110,17 @@ class DockerEngine:
         """Returns if the engine answers within PING_DEADLINE_S; otherwise raises EngineError."""
         await self._connection.call(lambda client: client.ping(), deadline_s=PING_DEADLINE_S)
 
-    async def events(self) -> AsyncIterator[EngineEvent]:
+    def events(self) -> AsyncIterator[EngineEvent]:
         """Yields events of containers, networks and the daemon, and the ``stream`` events that ``EngineEvent``
         describes."""
+        return self._events()
+
+    async def _events(self) -> AsyncIterator[EngineEvent]:
         stream = EventStream(self._subscribe)
         self._streams.add(stream)
+        iterator = stream.events()
         try:
-            async for event in stream.events():
+            async for event in iterator:
                 yield event
         finally:
             stream.stop()

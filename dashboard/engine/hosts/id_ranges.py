@@ -7,6 +7,7 @@ systemd's documentation of UIDS-GIDS (container range).
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,7 +34,7 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
     recorded, and ``files`` are /etc/subuid and /etc/subgid. Raises NoIdsError."""
     claims.mkdir(parents=True, exist_ok=True, mode=0o711)
     first = [wanted] if wanted else []
-    for base in (*first, *_ranges(files)):
+    for base in itertools.chain(first, _ranges(files)):
         if _take(claims / str(base), folder):
             return base
     raise NoIdsError(

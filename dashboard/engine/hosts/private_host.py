@@ -268,7 +268,7 @@ def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
 
 async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
     start = time.monotonic()
-    while not await _answers(host.socket):
+    while not (host.has_socket() and await _answers(host.socket)):
         reap(host.launcher)
         if not host.is_running():
             message = await asyncio.to_thread(records.last_message, host)

@@ -97,6 +97,10 @@ class PrivateHost:
         (``engine.hosts.disk``)."""
         return self.folder / disk.NAME
 
+    def has_socket(self) -> bool:
+        """Returns whether the host's engine has created its socket."""
+        return os.path.exists(self.socket)  # noqa: PTH110 - called every few milliseconds
+
     def is_running(self) -> bool:
         """Whether the host's dockerd still runs."""
         return is_running(self.pid, self.ticks)

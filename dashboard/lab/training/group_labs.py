@@ -113,6 +113,8 @@ class GroupLabs:
     def wake(self) -> None:
         """Requests a pass of each lab whose host has experiments that are not in their wanted state, or waiting
         measurements or runs of claims. Opens these labs if necessary."""
+        if not self._open:
+            return
         self._wake_again = True
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")

@@ -140,6 +140,8 @@ class RemoteLabs:
         self._watching: asyncio.Task[None] | None = None
         #: Held while this process places hosts on machines.
         self.placing = asyncio.Lock()
+        #: The number of placements that have begun.
+        self.placements = 0
         #: The lab of the installation's own machine.
         self.server = self.of(None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -63,6 +64,19 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(fake_lab: LabHarne
     assert head.notice == "The host is gone."
     with pytest.raises(HostUnavailableError, match="Start it first"):
         await labs.lab_of("abc")
+
+
+async def test_without_a_host_a_wake_up_reads_nothing(
+    fake_lab: LabHarness, labs: GroupLabs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class that requests its hosts wakes the lab once for each group."""
+    read = Mock(return_value=set())
+    monkeypatch.setattr(module, "_hosts_with_work", read)
+    labs.wake()
+    await fake_lab.database.run(lambda: None)
+    assert not read.called
+    labs.add(host())
+    await eventually(lambda: read.called)
 
 
 async def test_experiments_on_the_server_s_own_engine_are_never_marked_with_a_host(

@@ -53,6 +53,7 @@ class Machines:
     versions: dict[str, str] = field(default_factory=dict)
     joined: tuple[str, ...] = ()
     placing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    placements: int = 0
 
     def connected_machines(self) -> tuple[str, ...]:
         """The machines that have joined and respond."""

@@ -111,22 +111,27 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
         service.require()
     if await to_db_thread(write, group, shared_clock(), offers):
         await place_waiting(offers)
-    service.wake()
+    else:
+        service.wake()
 
 
 async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
     """Assigns machines to the private hosts that wait for one, if a machine has capacity now. ``offers`` are the
     machines if they have just been read. If this call has to wait for an earlier one, they are read again.
 
-    In each process, one call runs at a time. If all groups of a session request hosts at the same time, the first call
-    places all hosts that wait by then. The other calls must not wait for its lock in the database: each would occupy a
-    thread and a connection, and would fail after some seconds.
+    In each process, one placement runs at a time, and calls that arrive meanwhile share the next one. If each call had
+    its own, those of a session whose groups request hosts at the same time would wait for each other's lock in the
+    database, each with a thread and a connection, and would fail after some seconds.
     """
     labs = service.labs
     if labs is None:
         return
     if labs.placing.locked():
         offers = ()
+    begun = labs.placements
     async with labs.placing:
+        if labs.placements > begun:
+            return  # it has also placed the hosts that this call is for
+        labs.placements += 1
         if await to_db_thread(host_placement.place_waiting, offers or await machine_offers(), shared_clock()):
             service.wake()
