@@ -24,8 +24,10 @@ OBSERVERS = frozenset({MACHINE, *SHOWN_ONLY})
 
 
 def plain_key(key: str) -> str:
-    """Returns the key that a column has on its own machine. In an experiment on several machines, columns of further
-    machines that are not arms have the number of the machine after “@”, as in ``machine@2``."""
+    """Returns the key of a column without the number of its machine: ``machine`` for ``machine@2``.
+
+    In an experiment on several machines, the keys of columns that are not arms have such a number, except on the first
+    machine."""
     return key.partition("@")[0]
 
 
@@ -92,7 +94,8 @@ class Publish:
 
 
 class IPv6(StrEnum):
-    """The address families of a network that Netmodes creates."""
+    """The address families of a network that Netmodes creates: IPv4 (``OFF``), IPv4 and IPv6 (``ON``), or only IPv6
+    (``ONLY``)."""
 
     OFF = ""
     ON = "yes"
@@ -114,8 +117,8 @@ class NetworkAttachment:
 class ArmSpec:
     """One container to launch in one mode. ``target`` is the key of the arm whose namespace an arm in mode
     ``container`` shares, ``netns`` the path of the namespace that an arm in mode ``ns`` joins. An empty ``command``
-    means the command of the image. ``ipv6`` concerns the network of user-bridge. ``machine`` is the name of the
-    machine that runs the container, empty for the machine of the experiment."""
+    means the command of the image. ``ipv6`` is used only in mode ``user-bridge``. ``machine`` is the name of
+    the machine that runs the container, empty for the machine of the experiment."""
 
     key: str
     mode: Mode

@@ -104,8 +104,8 @@ def begin_run(
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A waiting measurement. ``experiment`` is the id of the experiment to measure, empty if it was removed. If that is
-    a twin, ``source`` is the id of the experiment that it replaces, which may be empty."""
+    """A waiting measurement. ``experiment`` is the id of the experiment to measure, empty if it was removed. If
+    ``twin`` is true, ``source`` is the id of the experiment that the twin replaces, empty if none is stored."""
 
     id: str
     experiment: str

@@ -73,8 +73,8 @@ def ids_of(parts: str) -> dict[str, str]:
 
 
 def ids_by_place(experiment: str) -> dict[str, str]:
-    """The ids of an experiment's parts by place (``core.operations.machines.split_place``). Empty if it runs on one
-    machine."""
+    """The ids of an experiment's parts, each by the place where it runs: ``@NAME`` for the engine of the machine
+    ``NAME``, an empty text for the server's own engine. Empty if the experiment runs on one machine."""
     record = experiment_store.load(experiment)
     ids = ids_of(record.parts) if record is not None else {}
     return {place_of(None if machine == SERVER_NAME else machine, ""): part for machine, part in ids.items()}

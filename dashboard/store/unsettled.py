@@ -11,7 +11,7 @@ from dashboard.store.machines import here
 
 
 def load_ids() -> frozenset[str]:
-    """The ids of all unsettled experiments."""
+    """The ids of this machine's experiments that run, should run, or are not cleaned up yet."""
     return frozenset(unsettled(here()).values_list("pk", flat=True))
 
 

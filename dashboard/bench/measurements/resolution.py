@@ -62,8 +62,8 @@ def covers_others(trials: Sequence[Trial]) -> list[bool]:
 
 
 def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
-    """The figures for each added wait: how often the arm was judged slower, and how often the confidence intervals
-    contain the true difference and that of the other runs."""
+    """Returns three figures for each added wait: how often the arm was judged slower, how often the confidence interval
+    contains the true difference, and how often it contains the median of the differences that the other runs found."""
     found = []
     for title, outcomes_of, promise in (
         ("called slower", lambda all_: [isinstance(one.judgement.verdict, Slower) for one in all_], between(95, 100)),

@@ -51,8 +51,9 @@ async def take_window(run: str) -> Window:
 
 
 def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, list[tuple[float, float]]]:
-    """The medians with and without browsers in pairs, by path. ``turns`` contains the medians of both by path; paths
-    that lack one of them are omitted."""
+    """Returns for each path its pairs of medians: with browsers, and without. Each element of ``turns`` has two maps
+    from a path to its median: with browsers, and without. If a path has only one of the two medians, the element adds
+    no pair."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for watched, alone in turns:
         for path in watched.keys() & alone.keys():

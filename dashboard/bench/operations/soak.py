@@ -78,8 +78,8 @@ def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def growth(samples: Sequence[float]) -> float:
-    """The lowest value of the last sixth of the samples less that of the first sixth. A leak raises all values; threads
-    and connections that exist only for a moment raise some."""
+    """The lowest value in the last sixth of the samples, minus the lowest in the first sixth. A leak raises all values;
+    threads and connections that exist only for a moment raise some."""
     sixth = max(1, len(samples) // 6)
     return min(samples[-sixth:]) - min(samples[:sixth])
 

@@ -97,7 +97,8 @@ def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[l
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Drags the slider of a large report, then that of a report of a busy experiment, for which nothing is promised."""
+    """Drags the slider of two reports: one with many entries, and one of a busy experiment. Only the figures of the
+    first report have a promise."""
     blocks, rounds = (6, 2) if run.quick else (20, 5)
     frames: list[Figure] = []
     recordings: list[Figure] = []

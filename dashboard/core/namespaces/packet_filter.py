@@ -215,7 +215,7 @@ class _Forwarding:
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
-        """Whether connections between the links are certainly dropped. ``unpublished``: except to published ports."""
+        """Whether all connections (if ``unpublished``: all but those to published ports) are certainly dropped."""
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)

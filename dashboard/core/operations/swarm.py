@@ -41,7 +41,8 @@ DIVIDED = "These machines are in different swarms. End the swarm first, then for
 
 
 class Membership(StrEnum):
-    """The swarm to which the engine of a machine belongs: none, the one of the machines, or another one."""
+    """The swarm to which the engine of a machine belongs: none, the swarm that Netmodes formed of the installation's
+    machines (``OWN``), or a different swarm (``FOREIGN``)."""
 
     NONE = "none"
     OWN = "own"
@@ -50,9 +51,9 @@ class Membership(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwarmState:
-    """What the lab of a machine reports about the swarm. ``cluster`` is the id of the swarm of the machines,
-    ``address`` the engine's address in it, and ``since`` when the engine entered it. ``problem`` is the reason why the
-    engine cannot be in a swarm, otherwise empty."""
+    """What the lab of a machine reports about the swarm. If ``membership`` is ``OWN``, ``cluster`` is the swarm's id,
+    ``address`` the engine's address in the swarm, and ``since`` the time at which the engine entered it. ``problem`` is
+    the reason why the engine cannot be in a swarm, otherwise empty."""
 
     membership: Membership = Membership.NONE
     cluster: str = ""
@@ -81,7 +82,7 @@ class SwarmMachine:
 
     @property
     def is_member(self) -> bool:
-        """Whether the machine is in the swarm of the machines."""
+        """Whether the machine is in the swarm that Netmodes formed."""
         return self.swarm.membership is Membership.OWN
 
     @property

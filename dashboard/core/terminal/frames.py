@@ -112,7 +112,7 @@ class TerminalTaken:
 
 @dataclass(frozen=True, slots=True)
 class TerminalEnded:
-    """Reports why there is no shell. ``again``: a new one can be started."""
+    """Reports why no shell runs. ``again``: participants can start a new shell."""
 
     reason: str
     again: bool

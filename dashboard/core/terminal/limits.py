@@ -42,8 +42,8 @@ MESSAGES = Rate(600, 200)
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
     """Returns the reason why a participant may not open a terminal now; None if it may open one.
 
-    The session has terminals (``terminal``), private hosts (``hosts``) and has ended (``over``). The participant was
-    admitted (``admitted``) or removed (``removed``).
+    ``terminal`` and ``hosts`` are true if the session has terminals and private hosts, ``over`` if it has ended.
+    ``admitted`` and ``removed`` are true if the participant was admitted or removed.
     """
     if removed:
         return "You are no longer a participant of this session."
@@ -100,11 +100,11 @@ class TerminalOwner:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Output of a terminal. ``data`` begins at ``offset`` of everything that the shell ``run`` has printed; ``end`` is
-    the offset of its end.
+    """Output of a terminal. ``data`` is the part from ``offset`` to ``end`` of everything that the shell ``run`` has
+    printed; both are counted in bytes.
 
-    ``ended`` is the reason why there is no shell, empty while one runs. ``again``: a new one can be started. ``change``
-    counts changes other than output: a new size, a new shell, an end.
+    ``ended`` is the reason why no shell runs, empty while one runs. ``again``: participants can start a new shell.
+    ``change`` counts changes other than output: a new size, a new shell, or the end of a shell.
     """
 
     run: str

@@ -23,12 +23,12 @@ RECORD = "host.json"
 
 @dataclass(frozen=True, slots=True)
 class LanPlace:
-    """The place of a host on a LAN.
+    """The number of a host on its LAN, and the properties of the LAN.
 
-    ``name`` is the LAN's name, empty for a LAN of this host alone. ``number`` is the host's number, from 1, which
-    determines its addresses. ``neighbours`` is the number of neighbours. ``mtu``, ``delay_ms`` and ``loss_percent``
-    apply to every link; 0 means no delay or no loss. ``hosts`` is the number of hosts with which the LAN is created, 0
-    if unknown."""
+    ``name`` is the LAN's name, empty for a LAN of this host alone. ``number``, which counts from 1, determines the
+    host's addresses. ``neighbours`` is how many machines without Docker the LAN has in addition to its hosts. ``mtu``
+    (in bytes), ``delay_ms`` and ``loss_percent`` apply to every link of the LAN; 0 means no delay or no loss. ``hosts``
+    is the number of hosts with which the LAN was created, 0 if unknown."""
 
     name: str = ""
     number: int = 1

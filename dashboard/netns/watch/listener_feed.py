@@ -144,8 +144,8 @@ class ListenerFeed:
             self._search = None
 
     def _take(self, found: dict[int, Owner | None]) -> None:
-        """Stores the found owners of sockets that still exist, except for new sockets that an engine may still pass
-        on."""
+        """Stores the owners in ``found`` of sockets that still exist. Skips new sockets that an engine may still pass
+        to another process."""
         inodes = {socket.inode for socket in self._table.sockets}
         now = self._loop.time()
         held = frozenset(self._held_by_engines(found))

@@ -26,8 +26,8 @@ KEPT = 4
 
 @dataclass(slots=True)
 class _CachedReplay:
-    """A recording, and its JSON text in ``encoded``. ``journal`` is the merged journal at its end, None on one
-    machine."""
+    """A recording, and its JSON text in ``encoded``. ``journal`` is the merged journal up to the end of the recording,
+    None for an experiment on one machine."""
 
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None

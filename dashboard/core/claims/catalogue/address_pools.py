@@ -35,7 +35,7 @@ def _claim(
     exact: str = "",
 ) -> Claim:
     """Builds a claim about the address of the container ``app`` on an engine that is started with the line ``daemon``.
-    ``typed`` is the last line that is shown."""
+    ``typed`` is the last command that pages show."""
 
     async def observe(testbed: Testbed) -> str:
         return (await run_script(await testbed.start_engine(daemon), lines))["app"].address

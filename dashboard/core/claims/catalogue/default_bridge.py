@@ -67,7 +67,8 @@ def _claim(
     exact: str = "",
 ) -> Claim:
     """Builds a claim about a container on the default bridge: docker0, or podman0 with Podman. ``typed`` is the last
-    line that is shown. The lines ``networks`` create networks for the mutation and are not shown."""
+    command that pages show. The commands ``networks`` create networks that only the mutation (``Claim.mutation``) uses.
+    Pages do not show them."""
     return Claim(
         id=claim_id,
         topic=Topic.BRIDGE,

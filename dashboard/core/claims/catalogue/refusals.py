@@ -29,8 +29,8 @@ def _claim(
     needs: frozenset[Need] = frozenset(),
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds the claim that the Engine refuses the last line. Lines that create a network for the mutation are not
-    shown."""
+    """Builds the claim that the Engine refuses the container of the last command in ``lines``. Pages do not show the
+    commands that create a network, because only the mutation (``Claim.mutation``) uses it."""
     return Claim(
         id=claim_id,
         topic=Topic.WHEN,

@@ -21,8 +21,8 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds a claim about a name on a VPN, which the container of the last line looks up. The machine's only name
-    server is 127.0.0.53."""
+    """Builds a claim about a name on a VPN. The container of the last command in ``lines`` looks up the name. The
+    machine's only name server is 127.0.0.53."""
     *networks, line = lines
     return Claim(
         id=claim_id,

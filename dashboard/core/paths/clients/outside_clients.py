@@ -12,11 +12,16 @@ from dashboard.core.paths.model import PathKind, global_addresses
 
 @dataclass(frozen=True, slots=True)
 class OutsideClient:
-    """A client outside the machine. ``lan`` is the network stack that is on the LAN: the client's own, or that of the
-    client's host. ``families`` are the address families in which the client has an address. ``kinds`` are the kinds of
-    its paths to host mode, to a published port, and to a container's own address. ``noun`` is its name in a sentence.
-    ``is_routed`` is true for a client that need not be on the machine's LAN: then addresses that it cannot reach are
-    shown with the reason."""
+    """A client outside the machine.
+
+    ``lan`` is the network stack from which its requests leave for the machine: the client's own stack or, for a
+    container, the stack of its host. ``families`` are the address families in which the client has an address.
+    ``kinds`` are the kinds of the client's paths to a container in host mode, to a published port, and to a container's
+    own address. ``noun`` is the name of the client, or of its host, in a sentence.
+
+    If ``is_routed`` is false, the client is on the machine's LAN. If it is true, the client may be in another network,
+    and its routes decide which addresses of the machine it reaches. If it reaches none, its paths are shown with the
+    reason."""
 
     key: str
     title: str

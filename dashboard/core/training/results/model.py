@@ -20,8 +20,11 @@ class ChoiceReport:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was read from kernels: the reading, the answer with the same meaning (empty if no answer has it), and how
-    many observations (``looks``) gave this reading."""
+    """A value that was read from kernels to find the correct answer of a step. ``reading`` is the value, and ``looks``
+    the number of observations that gave it. ``words`` is the text of the choice that this value makes correct, empty if
+    it makes no choice correct.
+
+    In an anonymous report, the value is left out: ``reading`` has the same text as ``words``."""
 
     reading: str
     words: str
