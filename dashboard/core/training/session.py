@@ -86,12 +86,12 @@ def group_key(session: str, group: int) -> str:
 
 
 def session_of_group(key: str) -> str:
-    """Returns the session in the key of a group."""
+    """Returns the id of the session from the key of a group."""
     return key.rpartition("-")[0]
 
 
 def number_of_group(key: str) -> int:
-    """Returns the number in the key of a group."""
+    """Returns the number of a group from its key."""
     return int(key.rpartition("-")[2])
 
 

@@ -67,9 +67,9 @@ class LentClient:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
 
     def _needs_check(self, block: RemoteBlock) -> bool:
-        """Returns whether the block's address must be checked and the namespace opened. For an arm always, because it
-        may have been restarted since its last block. For the machine only once per address, because reading routes
-        takes longer than a block."""
+        """Returns whether the block's address must be checked and the namespace opened. This is always necessary for an
+        arm, because it may have been restarted since its last block. For the machine it is done only once per address
+        and conditions, because reading routes takes longer than a block."""
         is_known = (False, block.address) in self._addresses and (False, block.conditions) in self._children
         return block.from_arm or not is_known
 
