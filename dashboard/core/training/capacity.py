@@ -21,8 +21,6 @@ OVERCOMMIT = 4
 RESERVED_MB = 1024
 RESERVED_PIDS = 4096
 MAX_HOSTS = 200
-#: The share of time in which tasks wait for a core from which on the cores count as fully used.
-SATURATED = 0.9
 
 MEMORY_MB = (192, 8192)
 PIDS = (64, 4096)
@@ -69,12 +67,11 @@ def offered(hosts: int) -> Resources:
 @dataclass(frozen=True, slots=True)
 class Machine:
     """The resources of a machine. ``memory_mb`` is the memory that is available now, while hosts run; ``pids`` is the
-    kernel's maximum. ``cpu_wait`` is the share of the last seconds in which a task waited for a core, 0 to 1."""
+    kernel's maximum."""
 
     memory_mb: int
     pids: int
     cores: int
-    cpu_wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +154,11 @@ def refuse_hosts(available: Capacity, count: int) -> str:
     return f"This machine has capacity for {fit}{running}. Create fewer, or remove others first."
 
 
-def parallel_starts(cores: int, cpu_wait: float = 0.0) -> int:
-    """Returns how many hosts may start at the same time. ``cpu_wait`` is as in ``Machine``.
-
-    A start takes 1.4 s: dockerd waits one second for its containerd and uses a core for 0.25 s. Four starts per core
-    keep the cores busy; more would only delay each other. Two are enough if other programs already use all cores.
-    """
-    return (2 if cpu_wait > SATURATED else 4) * max(1, cores)
+def parallel_starts(cores: int) -> int:
+    """Returns how many hosts may start at the same time. A start takes 1.4 s: dockerd waits one second for its
+    containerd and uses a core for 0.25 s. Four starts per core keep the cores busy; more would only delay each
+    other."""
+    return 4 * max(1, cores)
 
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

@@ -9,7 +9,6 @@ in ``core.training.host_plan`` and ``core.training.capacity``.
 import asyncio
 import contextlib
 import logging
-import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,20 +53,10 @@ class HostState:
     host: str = ""
 
 
-def read_cpu_wait(pressure: Path = Path("/proc/pressure/cpu")) -> float:
-    """Returns the share of the last ten seconds in which a task waited for a core, 0 to 1 (``some avg10`` in the
-    kernel's documentation of PSI); 0 if the kernel does not record it."""
-    try:
-        found = re.search(r"^some avg10=([0-9.]+)", pressure.read_text())
-    except OSError:  # also if PSI is compiled in but switched off
-        return 0.0
-    return float(found[1]) / 100 if found else 0.0
-
-
 def read_machine() -> Machine:
     """Reads the resources of this machine that are available now."""
     pids = int(Path("/proc/sys/kernel/pid_max").read_text())
-    return Machine(psutil.virtual_memory().available >> 20, pids, psutil.cpu_count() or 1, read_cpu_wait())
+    return Machine(psutil.virtual_memory().available >> 20, pids, psutil.cpu_count() or 1)
 
 
 class GroupHosts:
@@ -203,7 +192,6 @@ class GroupHosts:
             self._template_task = asyncio.get_running_loop().create_task(prepare, name="host-template")
         waiting = [record for record in records.values() if record.stage is HostStage.QUEUED]
         first = min(waiting, key=lambda record: (record.since, record.group), default=None)
-        machine = self._machine()
         actions = plan_actions(
             list(records.values()),
             self._actions.observe(),
@@ -211,7 +199,7 @@ class GroupHosts:
             self._actions.engine_exits,
             now,
             capacity=self.capacity(first.limits if first is not None else None).more,
-            slots=parallel_starts(machine.cores, machine.cpu_wait) - len(self._starting),
+            slots=parallel_starts(self._machine().cores) - len(self._starting),
         )
         for action in actions:
             if action.kind in {ActionKind.START, ActionKind.RESTART, ActionKind.RESET}:

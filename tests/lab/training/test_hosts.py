@@ -25,7 +25,7 @@ from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.remote.experiment_calls import expect_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.host_actions import INTERRUPTED, HostActions
-from dashboard.lab.training.hosts import GroupHosts, read_cpu_wait
+from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.models import GroupHost
 from dashboard.store import experiments as experiment_store
@@ -82,16 +82,6 @@ async def names(harness: HostsHarness, number: int) -> list[str]:
     """The running containers of a group's host."""
     context = await harness.hosts.context_of(harness.group(number))
     return [one.name for one in await context.engine.containers({}) if one.running]
-
-
-def test_the_wait_for_cores_is_that_of_the_kernel_and_zero_where_it_records_none(tmp_path: Path) -> None:
-    pressure = tmp_path / "cpu"
-    assert read_cpu_wait(pressure) == 0.0
-    pressure.write_text("some avg10=93.50 avg60=12.00 avg300=3.00 total=1\nfull avg10=0.00 avg60=0.00 total=0\n")
-    assert read_cpu_wait(pressure) == 0.935
-    pressure.write_text("")
-    assert read_cpu_wait(pressure) == 0.0
-    assert 0.0 <= read_cpu_wait() <= 1.0
 
 
 @pytest.mark.engine
