@@ -169,8 +169,9 @@ class Testbed(Protocol):
     """The operations of a claim on an engine. Everything that they create is removed when the claim ends.
 
     In every text, ``IMAGE`` stands for the lab image, ``{web}`` for the real name of an earlier container or network
-    that a line calls ``web``, and ``{machine}`` for the machine's own address. Each method may raise NotTestableError.
-    If the engine stops answering, the claim ends as not testable.
+    that a line calls ``web``, and ``{machine}`` for the machine's own address. A ``Place`` is a container, ``MACHINE``,
+    ``NEIGHBOUR`` or ``ROUTER``. Each method may raise NotTestableError. If the engine stops answering, the claim ends
+    as not testable.
     """
 
     async def run(self, line: str) -> Container:

@@ -53,8 +53,8 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
 
 
 def _normalised_hostname(column: Column, state: NamespaceState) -> str | None:
-    """Returns the text by which the host name is compared; None for the name itself. All names that Docker generates
-    from container ids are equal."""
+    """Returns the text that is compared in place of the host name, so that all names that Docker generates from
+    container ids are equal; None if the name itself is compared."""
     generated = column.container is not None and state.hostname and column.container.id.startswith(state.hostname)
     return "the container id" if generated else None
 

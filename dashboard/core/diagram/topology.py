@@ -73,8 +73,8 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
-    """Returns the box of the veth end where forwarded traffic arrives: that of the default route, also in overlay mode,
-    otherwise the first one with an address. If the veth end has no box, returns the box of the stack."""
+    """Returns the box of the veth end where forwarded traffic arrives: the end with the default route (in overlay
+    mode, too), otherwise the first one with an address. If the veth end has no box, returns the box of the stack."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [interface for interface in stack.state.interfaces if interface.kind == "veth" and interface.addresses]
     holder = next((end for end in ends if end.name in outward), next(iter(ends), None))

@@ -45,8 +45,8 @@ def default_title(image: str, port: int) -> str:
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH``. Returns the mode and the text after the colon. If the text
-    is missing, returns 1 for ``container`` and None for other modes. Raises ValueError with a message for the user."""
+    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH``. Returns the mode and the text after the colon; without
+    that text, “1” (the first arm) for ``container``, otherwise None. Raises ValueError with a message for the user."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)
@@ -151,7 +151,7 @@ def _is_empty(value: object) -> bool:
 
 def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
     """Parses one arm. ``base`` has the values that all arms share. ``place`` is the arm's prefix in the form, such as
-    ``arms-0``. Problems that do not name the arm's key name ``place``. The arm's key is added to ``taken``."""
+    ``arms-0``; it is in the field of problems that have no key. The arm's key is added to ``taken``."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:

@@ -67,8 +67,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The results of the newest requests over every path. ``number`` counts the trials of this round from 1. ``at`` is
-    the time in seconds since the epoch."""
+    """The results of the newest requests over every path. ``number`` counts the trials from 1 since the last launch.
+    ``at`` is the time in seconds since the epoch."""
 
     attempts: tuple[Attempt, ...] = ()
     at: float = 0.0
@@ -98,7 +98,7 @@ class Facts:
 
 def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
     """Returns the head of an experiment that was stopped at ``at`` and has no containers, and the facts that record it
-    in the journal. ``columns`` are its columns so far."""
+    in the journal. ``columns`` are its columns so far; ``notice`` becomes the notice of the head."""
     gone = tuple(
         replace(column, status=ArmStatus.GONE, published=())
         if column.container or column.status is ArmStatus.WAITING

@@ -96,14 +96,14 @@ class PublishedPort:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column without its state. The machine's column has the key ``machine``, no container, and the kind of engine.
+    """A column without its state. The machine's column has the key ``machine`` and no container.
 
     ``command`` is the ``docker run`` line of an arm, ``setup`` the ``docker network create`` line that it needs first.
     ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is the
-    current step of its launch if the status does not show it. ``engine`` is what the machine's engine reports, in the
-    machine's column only. ``machine`` is the name of the column's machine if the experiment runs on several. ``absent``
-    is why the columns of that machine do not change now, ``note`` another state of the machine, such as that it is
-    drained.
+    current step of its launch if the status does not show it. Only the machine's column has ``engine_kind``, and
+    ``engine``, what its engine reports. ``machine`` is the name of the column's machine if the experiment runs on
+    several. ``absent`` is why the columns of that machine do not change now, ``note`` another state of the machine,
+    such as that it is drained.
     """
 
     key: str

@@ -1,7 +1,7 @@
 """Combines two successive changes of a column into one.
 
-``compose(delta(a, b), delta(b, c))`` leads from ``a`` to ``c`` and also from ``b`` to ``c``. So a reader that has
-already applied the first change may apply the combined one.
+Applying ``compose(delta(a, b), delta(b, c))`` to ``a`` gives ``c``, and applying it to ``b`` also gives ``c``. So a
+reader that has already applied the first change may apply the combined one.
 """
 
 from collections.abc import Callable

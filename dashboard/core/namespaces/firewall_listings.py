@@ -23,9 +23,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Listings:
-    """All listings of one moment. ``saved`` has the output of iptables-save (IPv4) and ip6tables-save (IPv6), of one or
-    both variants. ``nft`` is the output of ``nft -j list ruleset``. ``needs_nft``: only ``nft`` has the Engine's own
-    rules."""
+    """All listings of one moment. ``saved`` has the output of iptables-save (IPv4) and ip6tables-save (IPv6), one
+    listing for each variant of iptables (nft, legacy) that was read. ``nft`` is the output of ``nft -j list ruleset``.
+    ``needs_nft``: only ``nft`` has the Engine's own rules."""
 
     saved: Mapping[Family, tuple[Listing, ...]]
     nft: Listing

@@ -1,10 +1,10 @@
 """Recognises the processes that forward published ports in user space, by their names.
 
-docker-proxy (Moby, cmd/docker-proxy) connects from the machine to the container's address; if the container has only an
-IPv4 address, also for requests over IPv6. rootlessport (Podman, pkg/rootlessport; RootlessKit, pkg/port/builtin)
-connects inside the container's namespace to one address of the container, whatever the family of the request. pasta
-(passt, fwd.c) keeps the family: it connects to loopback inside the namespace for requests from loopback, and through
-its tap device for all others. slirp4netns (its add_hostfwd) forwards IPv4 only, and for Podman only with
+docker-proxy (Moby, cmd/docker-proxy) connects from the machine to the container's address. If the container has only an
+IPv4 address, it connects to that one for requests over IPv6, too. rootlessport (Podman, pkg/rootlessport; RootlessKit,
+pkg/port/builtin) connects inside the container's namespace to one address of the container, whatever the family of the
+request. pasta (passt, fwd.c) keeps the family: it connects to loopback inside the namespace for requests from loopback,
+and through its tap device for all others. slirp4netns (its add_hostfwd) forwards IPv4 only, and for Podman only with
 port_handler=slirp4netns. All of them forward TCP and UDP. For UDP, each opens a socket of its own.
 """
 

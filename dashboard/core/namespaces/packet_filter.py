@@ -50,9 +50,9 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
 
 
 def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
-    """Yields the Engine's rules that drop packets before routing: those for a container's address that do not arrive on
-    its bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Skips rules with conditions
-    that are not evaluated, and those for addresses whose packets an earlier rule may accept."""
+    """Yields the Engine's rules that drop packets to a container's address before routing unless they arrive on its
+    bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Skips rules with conditions that
+    are not evaluated, and rules for addresses whose packets an earlier rule may accept."""
     trusted: dict[Network | None, set[str]] = {}
     excepted: set[Network] = set()
     targets = (rule for one in table.chains.values() if not one.hook for rule in one.rules)
@@ -205,8 +205,8 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """Yields the links to which the rules drop connections from a link that they do not name. Connections to
-        published ports do not count."""
+        """Yields the links to which the rules drop all connections from links that no rule names. Connections to
+        published ports do not count. ``open_from`` has the named links whose connections may be accepted."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):

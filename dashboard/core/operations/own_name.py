@@ -24,9 +24,9 @@ def own_name(secret_key: str) -> str:
 
 
 def is_redirected(method: str, name: str, headers: Mapping[str, str]) -> bool:
-    """Whether a request is redirected to the own name: only if a browser opens a page under one of ``SHARED_NAMES``.
-    Other clients are not redirected: programs do not send their cookies to other ports, and other browsers may not
-    resolve the name."""
+    """Whether a request is redirected to the own name: only if Chrome, Firefox or a browser based on them opens a page
+    under one of ``SHARED_NAMES``. Other browsers may not resolve the name. Programs are not redirected, because they do
+    not send their cookies to other ports."""
     return (
         name in SHARED_NAMES
         and method in {"GET", "HEAD"}

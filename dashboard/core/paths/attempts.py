@@ -40,7 +40,7 @@ _PLACES = {
 }
 
 
-#: The number of trials of a round that are always stored; later ones only if their results differ.
+#: The number of trials of a launch that are always stored; later ones only if their results differ.
 MAX_TRIALS = 50
 #: The maximum number of stored attempts of one trial, and of stored characters of each response.
 MAX_ATTEMPTS = 100
@@ -48,8 +48,8 @@ MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """Returns the trial to store after ``before``. None if nothing was requested, or if the round already has
-    ``MAX_TRIALS`` and the results are the same as before. This limits the number of trials in a journal."""
+    """Returns the trial to store after ``before``. None if nothing was requested, or if this launch already has
+    ``MAX_TRIALS`` and the results are the same as in ``before``. This limits the number of trials in a journal."""
     kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None

@@ -242,7 +242,7 @@ def measured_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
     """Returns the paths that measurements and diagrams show, one for each ``key``. Paths that pass the machine's filter
-    (``FILTERED_KINDS``) are included only over IPv4, and only if they lead to a program or do not exist."""
+    (``FILTERED_KINDS``) are included only over IPv4, and not if they exist but lead to no program."""
     paths = (
         path
         for path in find_paths(columns, states, machines)

@@ -79,7 +79,7 @@ def output(offset: int, data: bytes) -> bytes:
 class TerminalHello:
     """The first message to a window: which shell it shows. ``run`` identifies the shell. Output begins at the offset
     ``start``, which is where a window that reconnects had stopped. Output before the offset ``live`` was printed
-    earlier."""
+    before this message; later output is new."""
 
     run: str
     start: int

@@ -17,7 +17,8 @@ _LOCAL_KINDS = frozenset({"loopback", "bridge", "veth", "dummy"})
 class ServedAt:
     """The addresses of a server. ``listening``: the addresses of its sockets on ``port``. ``own``: the machine's
     addresses that other devices can reach, the best one first. ``allowed``: the host names that the server accepts;
-    ``configured``: those of them that the setting contains. ``origins``: the origins of its reverse proxy."""
+    ``configured``: those of them in the setting ``NETMODES_ALLOWED_HOSTS``. ``origins``: the origins of its reverse
+    proxy."""
 
     port: int
     listening: tuple[str, ...]

@@ -96,7 +96,7 @@ def number_of_group(key: str) -> int:
 
 
 def is_present(connections: int, left_at: float, now: float) -> bool:
-    """Whether a participant counts as present. ``left_at`` is the time at which the last connection was lost."""
+    """Whether a participant has a connection, or lost the last one (at ``left_at``) at most ``GRACE_S`` seconds ago."""
     return connections > 0 or (left_at > 0 and now - left_at <= GRACE_S)
 
 

@@ -35,8 +35,8 @@ class ContainerSnapshot:
 
     ``started`` is in seconds since the epoch, 0 for never. ``target`` is the id of the container whose network
     namespace it shares. ``last_log_lines`` are empty until it has exited. ``requested`` are the ports of its ``-p``
-    options. ``networks`` maps names of networks to its addresses. ``state`` is None if it does not run or could not be
-    read.
+    options. ``networks`` maps names of networks to the container's addresses on them. ``state`` is None if it does not
+    run or could not be read.
     """
 
     id: str

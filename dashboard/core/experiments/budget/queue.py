@@ -41,9 +41,10 @@ class OpenEntry:
 
 @dataclass(slots=True, eq=False)
 class WaitingEntry:
-    """A final entry that is not committed. ``ended`` are the open entries that it contains: their stored versions are
-    deleted when it is written. ``appended`` is the number of other appended entries that it contains. ``unwritten`` is
-    the number of entries that were merged into it because the database accepted no writes."""
+    """A final entry that is not committed. ``ended`` are the formerly open entries that were merged into it: their
+    stored versions are deleted when it is written. ``appended`` is the number of other appended entries that it
+    contains. ``unwritten`` is the number of entries that were merged into it because the database accepted no
+    writes."""
 
     entry: Entry
     size: int

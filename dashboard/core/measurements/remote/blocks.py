@@ -76,7 +76,8 @@ class RemoteAnswer:
 @dataclass(frozen=True, slots=True)
 class RemoteCommand:
     """The next block of a run for the client on ``machine``. ``number`` counts the blocks of the run from 1; 0 means
-    that there is no block yet. ``is_over``: the run has ended, or another web process carries its blocks."""
+    that there is no block yet. ``is_over``: the run has ended, or another web process now relays its commands and
+    answers."""
 
     number: int = 0
     machine: str = ""

@@ -32,7 +32,8 @@ class OutsideClient:
     is_routed: bool = False
 
     def hop(self, link: Interface) -> str:
-        """Returns the text of the first hop: ``link``, the machine's interface, and where its packets come from."""
+        """Returns the text of the first hop: the name of the machine's interface ``link``, and the source in
+        parentheses."""
         return f"{link.name} (from {self.noun})" if self.is_routed else f"{link.name} (LAN)"
 
 

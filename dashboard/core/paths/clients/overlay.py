@@ -26,7 +26,7 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class OverlayArm:
     """An arm on another machine, as a client. ``experiment`` is the id of its part and ``column`` its key there.
-    ``links`` has the name of its interface by the name of the overlay network."""
+    ``links`` maps the name of the overlay network to the name of the arm's interface on it."""
 
     experiment: str
     column: str

@@ -46,8 +46,8 @@ class _Items:
 class RecordedPictures:
     """Stores all diagrams and paths of a recording, each once.
 
-    ``computed`` counts the computed layouts. With several machines, where each change of a machine computes all its
-    boxes, edges and paths again, it counts these.
+    ``computed`` counts the computed layouts. With several machines, each change of a machine computes all its boxes,
+    edges and paths again, and ``computed`` counts those.
     """
 
     def __init__(self) -> None:
