@@ -16,8 +16,8 @@ class SshError(OSError):
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields the error and the exceptions that led to it: its causes, and those in its arguments. Each is yielded once,
-    at most 50 in total."""
+    """Yields the error and the exceptions that led to it: those in its attributes ``__cause__``, ``__context__``,
+    ``args`` and ``reason``, and so on for each of these. Each is yielded once, at most 50 in total."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting and len(seen) < 50:

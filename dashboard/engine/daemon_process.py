@@ -57,7 +57,7 @@ def _before_reexecution(pid: int) -> int:
 
 
 def _pid_from_file() -> int:
-    """Returns the pid from the first pid file that can be read, or 0."""
+    """Returns the pid from the first of dockerd's possible pid files that can be read; 0 if none can."""
     for file in PID_FILES:
         try:
             return int(file.read_text())
@@ -104,8 +104,8 @@ def rootless_netns(pid: int) -> tuple[int, str] | None:
 
 
 def running_daemon() -> int | None:
-    """Returns the pid of the machine's dockerd: the one in its pid file, otherwise the only process of that name. None
-    if there is no such process, or several."""
+    """Returns the pid of the machine's dockerd: the pid in its pid file or, if that is not a running dockerd, the pid
+    of the only process with this name. None if no process has this name, or several do."""
     pid = _pid_from_file()
     if pid > 0 and _comm(pid) in DAEMONS:
         return pid

@@ -165,8 +165,8 @@ class DockerEngine:
         await self._connection.call(lambda client: client.start_within(container, limit), deadline_s=limit)
 
     async def inspect_container(self, container: str) -> ContainerFacts:
-        """Returns the current facts of a container; the pid is that on this machine. Raises EngineError with status 404
-        if the container does not exist."""
+        """Returns the current facts of a container. Their ``pid`` is the pid on this machine, not in the engine's pid
+        namespace. Raises EngineError with status 404 if the container does not exist."""
 
         def ask(client: Client) -> ContainerFacts:
             facts = decoding.container_facts(client.inspect_container(container))

@@ -81,8 +81,8 @@ class EngineInfo:
 
     @property
     def notice(self) -> str:
-        """Sentences that a user must know to read the columns if the engine is Podman or rootless, or if its machine
-        cannot be read from here; otherwise empty."""
+        """What a user must know to understand the columns, in sentences, if the engine is Podman or rootless, or if its
+        machine cannot be read from here; otherwise empty."""
         kit = self.rootlesskit or RootlessKit("", "")
         rootless = rootless_notice(kit.network_driver, kit.port_driver) if self.machine_title == ROOTLESS_TITLE else ""
         return " ".join(part for part in (engine_notice(self.kind), rootless, invisible_notice(self.invisible)) if part)
@@ -109,8 +109,8 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
     """The facts that ``docker inspect`` reports of a container. ``pid`` is 0 if it does not run. ``published`` are the
-    ports that are published, ``asked`` those that were requested. ``networks`` maps the names of its networks to its
-    addresses there: the IPv6 address if it has no IPv4 address, empty without either."""
+    ports that are published, ``asked`` those that were requested. ``networks`` maps the name of each of its networks to
+    its address there: the IPv6 address if it has no IPv4 address, empty if it has neither."""
 
     id: str
     name: str

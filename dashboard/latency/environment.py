@@ -73,9 +73,9 @@ def _virtualisation(cpuinfo: str) -> str:
 
 
 def cores_stay_awake(conditions: Conditions) -> bool:
-    """Whether idle cores are kept from sleeping: in quiet conditions, whether this process may request that; in
-    ordinary conditions, whether another program has requested it. Both are read from the device ``CORE_SLEEP``
-    (Documentation/power/pm_qos_interface.rst)."""
+    """Returns whether idle cores are kept from sleeping during a measurement. In quiet conditions, this is true if this
+    process may request it. In ordinary conditions, it is true if another program has requested it. Checks the device
+    ``CORE_SLEEP`` (Documentation/power/pm_qos_interface.rst)."""
     if conditions is Conditions.QUIET:
         return os.access(CORE_SLEEP, os.W_OK)
     try:

@@ -43,7 +43,7 @@ class DirectCalls(NamedTuple):
     less saves half a percent of a loopback round trip.
 
     ``room`` is the size of the buffer and ``wanted`` the expected length of the response, in bytes. ``mend`` is called
-    with the actual length if it differs.
+    with the actual length if it differs: it reads the rest of the response, or raises Refusal.
     """
 
     send: Callable[[bytes], int]

@@ -29,7 +29,7 @@ class Interrupted(Exception):  # noqa: N818 - names the event, not a fault
 
 
 class Overdue(Exception):  # noqa: N818 - names the event, not a fault
-    """The time limit of a block passed while it was waiting."""
+    """The time limit of a block passed while this process was working on it."""
 
 
 class Control:

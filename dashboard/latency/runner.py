@@ -32,7 +32,7 @@ _FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a run after a block. ``rounds`` is the number of complete rounds."""
+    """The progress of a run after a block. ``rounds`` is the number of complete rounds, each a block per series."""
 
     rounds: int
     elapsed_s: float
@@ -41,8 +41,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. ``reason`` is a sentence. ``refused`` maps the keys of abandoned series to the reason,
-    ``waited_us`` those of delayed series to the responder's median delay in each block."""
+    """How a run ended. ``reason`` is a sentence. ``refused`` maps the keys of abandoned series to the reason.
+    ``waited_us`` maps the keys of delayed series to the medians of the responder's delays, one for each block."""
 
     stopped: Stop
     reason: str

@@ -20,8 +20,8 @@ _PREFIX = {Family.INET: "ip", Family.INET6: "ip6"}
 
 @dataclass(frozen=True, slots=True)
 class _KernelFacts:
-    """The address families of a namespace that have tables of legacy iptables (``legacy``), and those whose rules also
-    apply to packets within a bridge (``bridged``, bridge-nf-call-iptables)."""
+    """Two sets of address families of a namespace. ``legacy``: those that have tables of legacy iptables. ``bridged``:
+    those whose rules also apply to packets within a bridge (bridge-nf-call-iptables)."""
 
     legacy: frozenset[Family]
     bridged: frozenset[Family]

@@ -36,7 +36,7 @@ async def lookup(
     timeout_s: float = 1.0,
 ) -> Lookup:
     """Looks ``name`` up with this resolver configuration and hosts file, from sockets created inside ``namespace``.
-    Never raises a network error: its outcome is ``no answer``.
+    Never raises a network error: the result then has the outcome ``no answer``.
 
     A and AAAA are queried concurrently, over UDP, and again over TCP if the answer was truncated. ``timeout_s`` applies
     to the whole lookup. The result's ``time_us`` is measured from the first query to the deciding answer. If the

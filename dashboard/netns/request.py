@@ -104,8 +104,8 @@ def _pack(host: str, port: int, path: str) -> bytes:
 
 
 class _Exchange:
-    """One connection: connects, finds the client that the server sees, sends the request ``wanted`` and reads the
-    response."""
+    """One connection: connects, finds the client address that the server sees, sends the request ``wanted`` and reads
+    the response."""
 
     def __init__(
         self,

@@ -131,8 +131,8 @@ def _capability(path: Path) -> bytes:
 
 def _owned_by(capability: bytes, root: int) -> bytes:
     """Returns the file capabilities ``capability``, changed to be valid in user namespaces whose root is the user
-    ``root`` of the machine (linux/capability.h, vfs_ns_cap_data). Revision 3 contains this id; revision 2 is for the
-    machine's root."""
+    ``root`` of the machine (linux/capability.h, vfs_ns_cap_data). Revision 3 of the format contains this id; revision
+    2, which does not, is used if ``root`` is 0, the machine's own root."""
     magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
     revision = 0x03000000 if root else 0x02000000
     head = (magic & 0x00FFFFFF | revision).to_bytes(4, "little")

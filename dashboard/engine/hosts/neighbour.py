@@ -14,8 +14,8 @@ NEIGHBOUR_ADDRESSES = ("192.0.2.10", "2001:db8::10")
 
 
 def neighbour_path(endpoint: str) -> str:
-    """Returns the path of the neighbour's namespace as the engine at ``endpoint`` sees it; empty if this is not the
-    engine of a private host."""
+    """Returns the path of the neighbour's namespace as the engine at ``endpoint`` sees it; empty if
+    ``endpoint`` does not belong to a private host."""
     folder, _, file = endpoint.removeprefix("unix://").rpartition("/")
     is_host = endpoint.startswith(f"unix://{RUN}/") and file == "docker.sock"
     return f"{folder}/neighbour" if is_host else ""

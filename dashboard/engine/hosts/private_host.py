@@ -88,8 +88,8 @@ async def start(
     ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how this
     engine is started (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from the machine
     (default: ``suitable_runtime``). If ``die_with_parent`` is true, the kernel ends the host when the calling *thread*
-    ends, so call from the main thread: it sends SIGTERM to dockerd or, in a user namespace, SIGKILL to the host's first
-    process (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or takes longer
+    ends, so call from the main thread: dockerd gets SIGTERM or, in a user namespace, the host's first process gets
+    SIGKILL (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or takes longer
     than ``ready_s``."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
@@ -190,8 +190,8 @@ def _claim_again(host: PrivateHost) -> int:
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
     """Returns the host with the pid of its dockerd. Gives the folder of the host's socket to the machine's root:
-    otherwise root of the host could replace the socket with a link to another socket. Removes files that a restarted
-    container may already have written there. Raises PrivateHostError if dockerd cannot be found."""
+    otherwise root of the host could replace the socket with a link to another socket. Removes other files from the
+    folder, which a restarted container may already have written. Raises PrivateHostError if dockerd cannot be found."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too

@@ -133,8 +133,8 @@ async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path
 
 
 async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncGenerator[str]:
-    """Runs one of the inspection commands that pages and workshops offer in the namespaces of a column, and streams its
-    output. ``name`` is the command's argument, such as a host name.
+    """Runs a command in the namespaces of a column and streams its output. ``command`` is one of the inspection
+    commands that pages and workshops offer, and ``name`` its argument, such as a host name.
 
     Raises NotRunningError, or ValueError with a message for the user, before the command starts.
     """

@@ -15,9 +15,9 @@ Images = dict[str, ImageChoice | EngineError]
 async def prepare_images(
     context: Context, arms: Iterable[ArmSpec], progress: Callable[[str, float | None], None]
 ) -> tuple[Images, str]:
-    """Finds, pulls or builds the images of the arms. Returns the image or the error by the image's name, and a notice
-    for the user. An error concerns only the arms that use the image. ``progress`` is called with a text and the
-    completed fraction. Raises EngineUnreachable."""
+    """Finds, pulls or builds the images of the arms. Returns a mapping from the name of each image to the image or the
+    error, and a notice for the user, empty if not needed. An error concerns only the arms that use the image.
+    ``progress`` is called with a text and the completed fraction (None if unknown). Raises EngineUnreachable."""
     images: Images = {}
     for reference in dict.fromkeys(arm.image for arm in arms):
         try:

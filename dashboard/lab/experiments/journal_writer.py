@@ -90,9 +90,10 @@ class JournalWriter:
     def append(
         self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
     ) -> Entry:
-        """Appends an entry and returns it. The entry is committed in the background; ``flush`` waits for that.
-        ``about`` are the keys of the columns that the entry concerns. If ``quiet`` is true, it concerns none: it
-        changes the state, but is not shown as an event of the experiment."""
+        """Appends an entry, or merges it into the open entry (``end_merge``). Returns the new or the open entry. It is
+        committed in the background; ``flush`` waits for that. ``about`` are the keys of the columns that it
+        changes or mentions. If ``quiet`` is true, the entry is always merged: its change updates the state but is not
+        shown as an event, because it concerns no container of the experiment."""
         before = self._queue.appended
         entry = self._queue.append(self._clock(), time.monotonic(), cause, facts, text, about, quiet=quiet)
         telemetry.entries_appended += self._queue.appended - before
@@ -106,7 +107,7 @@ class JournalWriter:
 
     def end_merge(self) -> None:
         """Makes the open entry final, so that later changes are not merged into it. An entry is open while changes
-        beyond the journal's budget are merged into it."""
+        are merged into it that are beyond the journal's budget or concern no container of the experiment."""
         self._queue.end_merge(self._clock(), time.monotonic())
         self._start()
 
@@ -157,7 +158,7 @@ class JournalWriter:
         return tuple(entry.seq for entry in entries if (entry.seq, entry.at) in self._tried)
 
     async def _wait_for_work(self) -> bool:
-        """Waits until a batch must be written. Returns False if there are no entries to write."""
+        """Waits until a batch must be written, and returns True. Returns False at once if there is nothing to write."""
         while not self._queue.has_final:
             if not self._queue.has_open:
                 return False

@@ -35,9 +35,9 @@ class Terminal:
     """The terminal of one participant. ``on_output`` is called with new output, and ``on_exit`` when the shell has
     ended.
 
-    ``run`` identifies the shell. ``ended`` and ``can_restart`` are the fields ``ended`` and ``again`` of
-    ``OutputChunk``. ``change`` counts the changes that windows must show other than output, such as a new size.
-    ``step`` is the workshop step in which the latest input was typed.
+    ``run`` identifies the shell. ``ended`` is the reason why no shell runs, empty while one runs. ``can_restart``:
+    participants can start a new shell. ``change`` counts the changes that windows must show other than output, such as
+    a new size. ``step`` is the workshop step in which the latest input was typed.
     """
 
     owner: limits.TerminalOwner

@@ -62,7 +62,8 @@ class FirewallFeed:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
 
     async def refresh(self) -> None:
-        """Reads the rules now. Concurrent callers share the next reading."""
+        """Reads the rules now or, if a reading is in progress, after its end. All callers that wait for this end share
+        the next reading."""
         asked = self._started
         async with self._lock:
             if self._started > asked:  # a reading began after this call

@@ -20,7 +20,7 @@ class Pollable(Protocol):
 
 
 class PollTimer:
-    """One timer for all members that are polled on an event loop. It runs while it has members."""
+    """The timer that polls the members, ``Pollable`` objects, of one event loop. It runs while it has members."""
 
     _timers: WeakKeyDictionary[asyncio.AbstractEventLoop, PollTimer] = WeakKeyDictionary()
 
