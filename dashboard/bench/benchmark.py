@@ -30,8 +30,8 @@ async def until(
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRun:
-    """The arguments of one run of a benchmark. ``folder`` is for its files; if ``quick`` is true, it takes fewer
-    rounds."""
+    """The arguments of one run of a benchmark. ``folder`` is for the benchmark's files. If ``quick`` is true, the
+    benchmark takes fewer rounds."""
 
     name: str
     folder: Path

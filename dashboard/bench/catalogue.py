@@ -77,8 +77,8 @@ LONG = frozenset(
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of the chosen benchmarks, in the order of the catalogue. ``truth`` chooses those in ``TRUTH``; without
-    names, all except ``LONG`` are chosen. Raises KeyError with the names that are unknown."""
+    """The names of the chosen benchmarks, in the order of the catalogue. The name ``truth`` stands for
+    those in ``TRUTH``. Without names, chooses all except ``LONG``. Raises KeyError with the names that are unknown."""
     if unknown := [name for name in names if name not in BENCHMARKS and name != "truth"]:
         raise KeyError(", ".join(unknown))
     wanted = {*names, *(TRUTH if "truth" in names else ())}

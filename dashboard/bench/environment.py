@@ -60,8 +60,9 @@ class BenchmarkEnvironment:
 
 @asynccontextmanager
 async def open_environment(data_dir: Path, say: Callable[[str], None]) -> AsyncIterator[BenchmarkEnvironment]:
-    """Context manager that starts a private host with the lab image as ``nginx``. First removes the leftovers of a
-    killed run. Raises BenchmarkError if tools are missing or another run uses the data folder."""
+    """Context manager that starts a private host whose engine has the lab image under the name ``nginx``.
+    First removes the leftovers of a killed run. Raises BenchmarkError if tools are missing or another run uses the data
+    folder."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         raise BenchmarkError(f"Not installed: {', '.join(missing)}. The benchmarks compare with these programs.")

@@ -66,9 +66,9 @@ def within_factor(factor: float) -> Promise:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure. ``value`` is the ``statistic`` of ``n`` samples in ``unit``; ``reference_value`` is that of
-    the reference. ``ci95`` and ``ratio_ci95`` are 95 % bootstrap intervals. Without a reference, the
-    fields about the reference and the ratio are empty or None."""
+    """One measured figure. ``value`` is the ``statistic`` of ``n`` samples in ``unit``; ``reference_value`` is the same
+    statistic of the reference, whose name is ``reference``. ``ci95`` and ``ratio_ci95`` are 95 % bootstrap intervals.
+    Without a reference, the fields about the reference and the ratio are empty or None."""
 
     name: str
     statistic: str

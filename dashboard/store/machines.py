@@ -1,4 +1,5 @@
-"""Queries of machines with a lab of their own. Every function is one short transaction, unless it requires one."""
+"""Queries of machines with a lab of their own. Every function is one short transaction. The exceptions require the
+caller's transaction and say so."""
 
 import json
 import secrets

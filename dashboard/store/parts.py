@@ -225,8 +225,8 @@ def merged_journal(record: Record) -> MergedJournal:
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:
     """Yields journal entries of several parts, each with the id of its part, in the order in which they were stored.
     ``seen`` maps the ids of the parts to the last numbers already read, ``until`` to the last numbers to read (None:
-    all). Each page is selected by the last number read of each part. So an entry that becomes visible after a later one
-    of another part is not skipped."""
+    all). Each query reads up to ``PAGE`` entries, and continues each part after the last number read of that part. So
+    no entry is skipped if the transaction that stores it commits after that of a later entry of another part."""
     seen = dict(seen)
     while seen:
         condition = Q()
@@ -293,8 +293,9 @@ def view(record: Record, until: int | None = None) -> View:
 
 def shown_number(record: Record, shown_seq: int) -> int:
     """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended. ``shown_seq`` is
-    the number in its row. With several machines, the row contains the newest entry at the time of the stop. If the
-    parts were stopped one by one, the result is the last entry before the last part was stopped."""
+    ``Experiment.shown_seq``. On one machine, or if all parts were stopped together, it is the result. If the parts were
+    stopped one by one, it is 0, and the result is the last entry before the last part was stopped (or failed, if all
+    parts failed)."""
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

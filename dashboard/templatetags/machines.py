@@ -27,6 +27,6 @@ def by_machine(attempts: Sequence[Attempt], columns: Sequence[Column]) -> tuple[
 
 @register.filter
 def client_name(origin: str, columns: Sequence[Column]) -> str:
-    """Returns the title of the column that sent an attempt, or the name of the other machine. ``origin`` is the key of
-    either."""
+    """Returns the name of the client that sent an attempt: the title of a column, or the name of another machine.
+    ``origin`` is the key of that column or machine."""
     return name_client(origin, columns)

@@ -27,8 +27,8 @@ LIVE = frozenset({"waiting", "running"})
 
 @dataclass(frozen=True, slots=True)
 class ChoiceView:
-    """One choice of the measurement form: a probe, or the conditions. ``ours``: Netmodes' own responder answers the
-    probe."""
+    """One choice of the measurement form: a probe, or the conditions (quiet or ordinary). ``ours``: Netmodes' own
+    responder answers the probe."""
 
     name: str
     about: str | Promise

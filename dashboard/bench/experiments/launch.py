@@ -81,7 +81,7 @@ def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: 
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures launches of modes that need no network of their own, then of modes one of which needs one."""
+    """Measures launches of ``MODES``, then of ``WITH_NETWORK``: one of these modes needs a network of its own."""
     async with AsyncExitStack() as stack:
         lab = await stack.enter_async_context(in_process_lab(run.folder / "lab"))
         server = await stack.enter_async_context(serving(run.folder / "server"))

@@ -2,7 +2,7 @@
 at a time.
 
 They run on the cores of our client and responder with the same priority (SCHED_FIFO, where it is available), and send
-as many bytes, without delay.
+messages of the same size. TCP sends each message at once (TCP_NODELAY).
 """
 
 import os

@@ -18,8 +18,8 @@ SEED = 18
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """The result of a simulation. ``fills`` and ``fills_after`` contain, for each machine, the used part of its fullest
-    resource (1 is full), before and after the loss of the machine ``gone``. ``held`` are the groups whose hosts it had,
-    ``moved`` those whose hosts now have another machine. ``refused`` counts groups without a machine.
+    resource (1 is full), before and after the loss of the machine ``gone``. ``held`` are the groups that had hosts
+    there, ``moved`` the groups whose hosts now have another machine. ``refused`` counts groups without a machine.
     ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in seconds."""
 
     gone: str

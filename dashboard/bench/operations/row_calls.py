@@ -1,5 +1,5 @@
-"""The reference for calls to the lab: the same question, stored as a row of PostgreSQL. Netmodes called labs in this
-way before it used NATS.
+"""The reference for calls to the lab: each call, which asks for the state of a group's host, is a row of PostgreSQL.
+Netmodes called labs in this way before it used NATS.
 
 As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers questions. It takes each waiting row,
 asks the store as the lab does (``GroupHosts.state_of``), and writes the answer. NOTIFY wakes both processes.

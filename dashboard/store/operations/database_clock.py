@@ -53,10 +53,10 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Reads the database's clock and takes the result as the time in the middle of the query. A query that is
-        slower than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If the second query is slow,
-        too, the known time is kept, and changed only if the result shows that it is wrong: the database's clock was
-        read after that query began and before it ended."""
+        """Sets this clock from the database's clock. The result of a query is the time in the middle of the query. A
+        query that is slower than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If the second
+        query is slow, too, this clock is changed only if it is certainly wrong: the time that the query returned must
+        lie between the query's start and end, as this clock shows them."""
         for _ in range(2):
             began = time.monotonic()
             now = self._read()

@@ -1,8 +1,8 @@
 """A PostgreSQL role for each machine that has joined. The role can read and write only the rows of its machine.
 
-Row-level security makes this possible without a web process that writes for the labs. A lab keeps its queries,
-transactions and journal unchanged and works while no web process runs; the database itself refuses everything else. The
-owner of the tables, which web processes and the installation's lab use, is not restricted. The policies are created
+The database itself enforces this with row-level security, so no web process has to write for the labs. The lab of such
+a machine uses the same queries, transactions and journal as every lab, and works while no web process runs. The role
+that owns the tables, which web processes and the installation's lab use, is not restricted. The policies are created
 when the first machine joins.
 """
 

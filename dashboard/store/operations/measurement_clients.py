@@ -1,4 +1,5 @@
-"""The other machines from which a run measures (its clients), and for how long they may. Web processes write them.
+"""Queries of the clients of a measurement run: other machines from which it measures, each for a limited time. Only web
+processes write them.
 
 All times are by the clock of the database.
 """

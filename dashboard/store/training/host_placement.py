@@ -136,8 +136,8 @@ def _hand_over(row: GroupHost, machine: str) -> None:
 
 
 def assign_measurements(experiments: Collection[str], machine: str | None) -> None:
-    """Assigns the measurements of these experiments to ``machine``, that of the experiments. A lab that deletes an
-    experiment must be able to change all rows that refer to it."""
+    """Assigns the measurements of these experiments to ``machine``, on which the experiments run. A lab that
+    deletes an experiment must be able to change all rows that refer to it."""
     rows = MeasurementRun.objects.filter(Q(experiment__in=experiments) | Q(source__in=experiments))
     rows.exclude(machine=machine).update(machine=machine)
 

@@ -64,7 +64,7 @@ def _record(row: Sequence[Any], now: float) -> HostRecord:
 
 
 def load_all(now: float) -> tuple[HostRecord, ...]:
-    """The records of all hosts of this machine. Omits hosts that were to be stopped and are."""
+    """The records of all hosts of this machine. Omits hosts that have been stopped as requested."""
     rows = GroupHost.objects.filter(machine=here()).exclude(
         wanted=DesiredState.STOPPED, state=HostStage.STOPPED, host=""
     )
@@ -163,8 +163,7 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
 
 
 def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
-    """Requests a host like ``request``, if none of the group's current participants has had one. Otherwise does nothing
-    and returns False.
+    """Requests a host like ``request`` if the group has never had one. Otherwise does nothing and returns False.
 
     A stopped host does not count if all participants who had joined before its last use were removed.
     """
@@ -209,8 +208,8 @@ def touch(used: Mapping[str, float]) -> None:
 
 
 def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """The state of each host of a session, and its reason, by group. They can change without a command of the
-    instructor. ``absent`` are the names of machines that do not respond."""
+    """The state of each host of a session, and its reason, by group. A host can change its state without a command of
+    the instructor. ``absent`` are the names of machines that do not respond."""
     rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason", "machine_id")
     return {
         group: shown_state(HostStage(state), reason, machine or "", absent) for group, state, reason, machine in rows

@@ -108,8 +108,8 @@ class SeenClients:
         certain.
 
         ``before``: the result of ``count`` before the request. If the program saw the client's own address, that is the
-        result. Otherwise, if the request was answered, it is the only new address that belongs to no client, such as
-        that of a proxy or after a translation.
+        result. Otherwise, if the request was answered and the program saw exactly one new address that belongs to no
+        client, such as the address of a proxy or a translated one, that address is the result.
         """
         if not reply.client:
             return ""

@@ -30,8 +30,8 @@ LabelledValues = Iterable[tuple[Sequence[str], float]]
 
 @dataclass(frozen=True, slots=True)
 class HubMetrics:
-    """The counters of one websocket hub of this process (``FeedHub``), and the number of browsers now. ``page`` is its
-    label."""
+    """The counters of one websocket hub of this process (``FeedHub``), and the number of connected browsers.
+    ``page`` is the value of the label ``page``."""
 
     page: str
     browsers: int

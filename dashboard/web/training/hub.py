@@ -65,8 +65,8 @@ class SessionHub(FeedHub[SessionFeed]):
             self._loop.call_soon_threadsafe(call)
 
     def wake(self, key: str) -> None:
-        """Sends the changes of a session to its clients, in all web processes, within ``COLLECT_S`` seconds. From any
-        thread."""
+        """Sends the changes of a session to its clients, in all web processes, within ``COLLECT_S`` seconds. May
+        be called from any thread."""
         self.peers.tell("class", key)
         self._in_loop(lambda: self.mark(key))
 
@@ -163,8 +163,8 @@ class SessionHub(FeedHub[SessionFeed]):
         self.disconnect_here(session, participant)
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
-        """Closes connections of a participant in this process: all that are linked, and those to the session that were
-        opened before ``before`` (loop time)."""
+        """Closes connections of a participant in this process: all that ``link`` has registered, and the connections to
+        the session that were opened before ``before`` (loop time)."""
 
         def disconnect() -> None:
             self.linked.disconnect(participant)

@@ -45,9 +45,9 @@ class WorkshopPlace:
 
     ``home`` is the URL of the overview, ``front`` the prefix of the steps' URLs, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
-    only watches. ``until`` and ``free`` are as in ``StepRunner``. ``closed`` is the reason why the person cannot work
-    on steps now. ``owner`` is the user who owns everything that a step launches. ``records`` returns the step records
-    of a ``Progress``; in a session without hosts, every revealed step counts as done.
+    only watches. Steps from the index ``until`` on are closed; if ``free`` is true, the others are open in any order.
+    ``closed`` is the reason why no step is open now. ``owner`` is the user who owns everything that a step launches.
+    ``records`` returns a ``Progress``'s step records; in a session without hosts, every revealed step counts as done.
     """
 
     person: str

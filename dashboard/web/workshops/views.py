@@ -51,7 +51,8 @@ def list_steps(
 ) -> list[dict[str, Any]]:
     """Returns the steps as entries of the navigation.
 
-    ``front`` is the prefix of the steps' URLs. ``until`` and ``free`` are as in ``StepRunner``.
+    ``front`` is the prefix of the steps' URLs. Steps from the index ``until`` on are closed; if ``free`` is true, the
+    others are open in any order.
     """
     front = front or f"/workshop/{workshop.slug}/"
     return [

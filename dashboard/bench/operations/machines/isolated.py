@@ -118,7 +118,7 @@ class IsolatedMachine(Service):
         return done.stdout
 
     async def load_image(self, data_dir: Path) -> None:
-        """Loads the lab image into the machine's engine, as ``nginx``."""
+        """Loads the lab image into the machine's engine under the name ``nginx``."""
         engine = DockerEngine(self.endpoint, timeout_s=ENGINE_S)
         try:
             await ensure_image(engine, "nginx", data_dir, lambda _text, _fraction: None, private=True)

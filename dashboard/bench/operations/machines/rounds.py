@@ -118,8 +118,8 @@ async def cut_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def same_name(scene: MachineScene, number: int) -> FaultRound:
-    """Lets a second machine join with the name of another, which must be refused, and starts a second lab with the
-    credentials of that machine, which must wait."""
+    """Lets a machine join with the name of another machine: that must be refused. Then starts a second lab with the
+    credentials of the other machine: it must wait."""
     names = scene.names
     first, second = names[number % len(names)], names[(number + 1) % len(names)]
     holder, other = scene.installation.machines[first], scene.installation.machines[second]

@@ -40,8 +40,8 @@ class OwnNameMiddleware:
 def _earlier_cookies(request: HttpRequest) -> set[str]:
     """Returns the names of the cookies that an earlier version of this installation set under the shared name.
 
-    Empty if this server does not know the session: the cookies may then belong to another Django program on this
-    machine.
+    Empty if the session cookie is not from this server: the cookies may then belong to another Django program on
+    this machine.
     """
     session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
     if not session or not SessionStore().exists(session):

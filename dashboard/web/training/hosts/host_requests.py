@@ -119,9 +119,9 @@ async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
     """Assigns machines to the private hosts that wait for one, if a machine has capacity now. ``offers`` are the
     machines if they have just been read. If this call has to wait for an earlier one, they are read again.
 
-    In each process, one placement runs at a time, and calls that arrive meanwhile share the next one. If each call had
-    its own, those of a session whose groups request hosts at the same time would wait for each other's lock in the
-    database, each with a thread and a connection, and would fail after some seconds.
+    In each process, one placement runs at a time, and all calls that arrive meanwhile share the next placement.
+    Otherwise, if all groups of a session request hosts at the same time, each call would wait with a thread and a
+    connection for the database lock of the earlier ones, and fail after some seconds.
     """
     labs = service.labs
     if labs is None:
