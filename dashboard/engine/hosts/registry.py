@@ -204,23 +204,24 @@ def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
     return tuple(sorted(running, key=lambda host: (host.started, host.id)))
 
 
-def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts of training groups whose last start succeeded, whether their engines still run or not."""
-    found = [read_host(folder) for folder in folders(data_dir)]
-    return tuple(host for host in found if host is not None and host.group and host.netns)
-
-
 def note_failed_start(host: PrivateHost) -> None:
     """Records that the start of the host has failed, so that no process is starting it now."""
     with suppress(OSError):  # it has been removed meanwhile
         write(host.folder, read(host.folder) | {"starter": None})
 
 
+def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
+    """Returns the hosts of training groups that have ever been ready. While one is started again, ``netns`` is 0."""
+    return tuple(host for host in _used_hosts(data_dir) if host.group)
+
+
 def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts of named LANs that have ever been ready, whether their engines still run or not. While a host
-    is being started again, its ``netns`` is 0."""
-    found = [read_host(folder) for folder in folders(data_dir) if _has_been_ready(read(folder))]
-    return tuple(host for host in found if host is not None and host.lan.name)
+    """Returns the hosts of named LANs, otherwise as ``group_hosts``."""
+    return tuple(host for host in _used_hosts(data_dir) if host.lan.name)
+
+
+def _used_hosts(data_dir: Path) -> list[PrivateHost]:
+    return [host for folder in folders(data_dir) if _has_been_ready(read(folder)) and (host := read_host(folder))]
 
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:

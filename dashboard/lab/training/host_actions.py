@@ -14,6 +14,7 @@ from django.db import DatabaseError
 from dashboard.core.training.capacity import parallel_starts
 from dashboard.core.training.host_plan import ActionKind, DesiredState, HostAction, HostRecord, HostStage, ObservedHost
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.cleanup import kill_everything
 from dashboard.engine.hosts.disk import DamagedDiskError
 from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.hosts.registry import PrivateHost, group_hosts
@@ -62,7 +63,9 @@ class HostActions:
                 unknown.append(host)
                 continue
             self.hosts[host.id] = host
-            if host.is_running():
+            if not host.netns:  # the earlier server ended while it started the host again
+                await asyncio.to_thread(kill_everything, host.name)
+            elif host.is_running():
                 self._labs.add(host)
         await asyncio.gather(*map(self.remove, unknown))
 

@@ -147,6 +147,27 @@ async def test_a_host_survives_its_server_and_its_engine_but_not_a_reset_or_idli
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("is_engine_left", [False, True])
+async def test_a_host_keeps_its_containers_if_its_server_ends_while_it_restarts_the_engine(
+    harness: HostsHarness, *, is_engine_left: bool
+) -> None:
+    first = await harness.ready(1)
+    await run(harness, 1, SERVE)
+    host = await harness.hosts.private_host_of(harness.group(1))
+    await harness.close(stop_hosts=False)
+    if not is_engine_left:
+        os.kill(host.pid, signal.SIGKILL)
+    # What the server has recorded when it is killed after it has started the engine, before the engine answers.
+    registry.note_starter(host)
+    registry.note_failed_start(host)
+    registry.remember(replace(host, netns=0), ready=False)
+    await harness.open()
+    assert (await harness.reaches(1, HostStage.READY, "was restarted")).host == first.host
+    assert (await harness.hosts.private_host_of(harness.group(1))).pid != host.pid
+    assert await names(harness, 1) == ["web"]
+
+
+@pytest.mark.engine
 async def test_nothing_remains_of_an_attacked_host_after_its_reset(harness: HostsHarness) -> None:
     first = await harness.ready(1)
     host = await harness.hosts.private_host_of(harness.group(1))
