@@ -26,8 +26,8 @@ class ChildEnded(Exception):  # noqa: N818 - names the state, not a fault
 
 
 def _launch(name: str, config: dict[str, Any]) -> subprocess.Popen[bytes]:
-    """Starts the process, which blocks for a few milliseconds. The process ends with the calling thread, so do not call
-    this in a worker thread."""
+    """Starts the client or responder process; this blocks for a few milliseconds. The process ends with the calling
+    thread, so do not call this in a worker thread."""
     return subprocess.Popen(
         [sys.executable, "-I", "-c", _BOOT.format(root=str(_ROOT), module=name), json.dumps(config)],
         stdin=subprocess.DEVNULL,

@@ -57,9 +57,9 @@ class RuleTrace:
         self.is_complete = True
 
     def read(self) -> tuple[RuleStep, ...]:
-        """Returns the new steps of the traced packets: the rules and policies that they reached. The kernel reports the
-        headers of a packet only once, with the rule that marks it. This rule is not a step, but its source address is
-        added to the steps of the packet."""
+        """Returns the new steps of the traced packets: the rules and policies that they reached. The step at the
+        rule that marks the packet is left out. Only this step contains the packet's source, so the source is copied to
+        the other steps of the packet."""
         steps: list[RuleStep] = []
         sources: dict[int, str] = {}
         while True:
@@ -149,8 +149,8 @@ async def remove_left_table(namespace: Namespace) -> None:
 
 @contextmanager
 def _lock_file(namespace: Namespace) -> Iterator[int]:
-    """Opens the namespace a second time for the ``with`` block, as a file to lock. A lock on it excludes traces of this
-    and of other processes, and ends with the descriptor (flock(2))."""
+    """Opens the namespace a second time for the ``with`` block and yields the descriptor, to be locked. A lock on it
+    excludes traces of this and of other processes, and ends with the descriptor (flock(2))."""
     lock = os.open(f"/proc/self/fd/{namespace.fd}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield lock
@@ -159,8 +159,8 @@ def _lock_file(namespace: Namespace) -> Iterator[int]:
 
 
 async def _lock(lock: int) -> None:
-    """Waits until no other trace runs: all traces use the same table, and each socket receives the messages of all.
-    Raises TraceUnavailableError after LOCK_S."""
+    """Locks the descriptor ``lock`` as soon as no other trace runs. Traces exclude each other because all use the same
+    table, and each socket receives the messages of all. Raises TraceUnavailableError after LOCK_S."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_S
     while True:

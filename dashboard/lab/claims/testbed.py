@@ -290,7 +290,7 @@ async def open_testbed(
     timings: Timings | None = None,
     left: list[str] | None = None,
 ) -> AsyncIterator[EngineTestbed]:
-    """Yields a testbed and closes it at the end of the block. Adds what could not be removed to ``left``."""
+    """Yields an ``EngineTestbed`` and closes it at the end of the block. Adds what could not be removed to ``left``."""
     testbed = EngineTestbed(target, labels, prefix, mutation=mutation, timings=timings)
     try:
         yield testbed

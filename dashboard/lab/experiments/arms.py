@@ -269,8 +269,8 @@ class Arms:
         raise OSError(f"the process of {key} has ended, but the Engine reports that it runs")
 
     async def collect_exited(self, key: str, container: str) -> bool:
-        """If an arm's container has exited, records its exit code and last log lines, and removes it as ``--rm`` would.
-        If it no longer exists, records that. Returns False if it still runs."""
+        """Ends the observation of an arm. If its container has exited, records the exit code and the last log lines,
+        and removes it as ``--rm`` would. If it no longer exists, records that. Returns False if it still runs."""
         return await self._collect(key, container) is None
 
     async def _collect(self, key: str, container: str) -> ContainerFacts | None:

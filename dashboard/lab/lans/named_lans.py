@@ -90,7 +90,7 @@ class NamedLans:
             await asyncio.gather(*map(self._labs.stop_all_of, self._known))
 
     async def _pass(self) -> None:
-        """Opens the labs of new hosts, closes those of removed hosts, and restarts hosts that have ended."""
+        """Adds new hosts to ``labs``, closes the labs of removed hosts, and starts hosts again that have ended."""
         async with self._lock:
             found = await asyncio.to_thread(find_lans, self._context.data_dir)
             self._found = {name: lan for name, lan in found.items() if not self._is_in(LanStage.CREATING, name)}
@@ -136,8 +136,8 @@ class NamedLans:
             raise
 
     def start_again(self, name: str) -> None:
-        """Starts the ended hosts of a LAN again for a user, after an automatic start has failed. Does nothing if no
-        host has ended."""
+        """Starts the ended hosts of a LAN again for a user, after an automatic start has failed. Does nothing unless
+        ``FoundLan.startable`` is true."""
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)

@@ -45,8 +45,8 @@ class Restarts:
         self._failures: dict[str, str] = {}
 
     def refuse(self, name: str) -> str:
-        """Returns the reason why the ended hosts of a LAN must not be started automatically. If they may, counts the
-        start and returns an empty text."""
+        """Returns the reason why the ended hosts of a LAN must not be started automatically; empty if they may. Counts
+        the call as a start."""
         if failure := self._failures.get(name):
             return failure
         now = self._clock()

@@ -114,8 +114,8 @@ class GroupHosts:
         self.wake()
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
-        """Returns the number of running hosts, including those of LANs, and the number of further hosts with these
-        ``limits`` that the machine can hold."""
+        """Returns the number of hosts, including those that are being started and those of LANs, and the number of
+        further hosts with these ``limits`` that the machine can hold."""
         others = self._count_others()
         running = len(self._actions.hosts) + len(self._starting) + others
         return replace(capacity(self._machine(), limits or HostLimits(), running, self._problem), others=others)

@@ -129,7 +129,7 @@ class LinkTable:
             self._forget_nsid(before)
             self._mark_stale_peer(before)
             self._addresses.pop(link.index, None)
-            self._rename()
+            self._on_names_changed()
             return ChangedObjects.LINKS | ChangedObjects.ROUTES
         if before == link:
             return ChangedObjects.NOTHING
@@ -137,7 +137,7 @@ class LinkTable:
         self._forget_nsid(before)
         self._mark_stale_peer(link)
         if before is None or before.name != link.name:
-            self._rename()
+            self._on_names_changed()
         else:
             self._built.pop(link.index, None)
         return ChangedObjects.LINKS | ChangedObjects.ROUTES
@@ -160,9 +160,9 @@ class LinkTable:
         if number in self._namespaces and all(link.lower_nsid != number for link in self._links.values()):
             del self._namespaces[number]
 
-    def _rename(self) -> None:
-        """Discards the built interfaces and routes after a name was added, removed or changed: they may contain it as
-        master, lower link or device."""
+    def _on_names_changed(self) -> None:
+        """Counts a change of link names in ``names_version``. Discards the built interfaces and routes: they may
+        contain the name as master, lower link or device."""
         self._built.clear()
         self._routes = None
         self.names_version += 1

@@ -89,7 +89,8 @@ class ListeningSocket:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One established TCP connection. Addresses have the form ``address:port``; IPv4-mapped ones appear as IPv4.
+    """One established TCP connection. ``local`` and ``peer`` have the form ``address:port``; IPv4-mapped addresses
+    appear as IPv4.
 
     ``inode`` is the socket's inode, 0 until a program accepts the connection. It is ignored when connections are
     compared."""

@@ -55,8 +55,8 @@ class FirewallFeed:
         self.rules = FirewallRules()
 
     def touch(self) -> None:
-        """Reads the rules soon, once for several changes. After a reading that took long, it waits longer, so that
-        readings take at most 5 % of the time."""
+        """Makes the feed read the rules soon, only once if there are several changes. It waits longer after a reading
+        that took long, so that readings take at most 5 % of the time."""
         self._again = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
