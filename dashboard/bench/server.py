@@ -134,8 +134,8 @@ class Server(Browser):
         return answer.data
 
     def post(self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = (), location: str = ".*") -> str:
-        """Posts a form and returns the address of the redirect. Raises BenchmarkError if it does not match
-        ``location``."""
+        """Posts a form and returns the address of the redirect. Raises BenchmarkError if the response is not a redirect
+        to an address that matches the pattern ``location``."""
         answer = self.ask("POST", path, fields)
         found = answer.headers.get("location", "")
         if answer.status != 302 or re.fullmatch(location, found) is None:

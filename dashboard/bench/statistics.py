@@ -31,8 +31,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A promise about a figure: its value or its ratio, as ``of`` states, is at most ``limit`` and, unless ``least`` is
-    None, at least ``least``."""
+    """A promise that the value of a figure, or its ratio to the reference, is at most ``limit`` and at least ``least``
+    (None: no lower limit). ``of`` states whether the value or the ratio is limited."""
 
     of: LimitedValue
     limit: float

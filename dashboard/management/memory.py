@@ -25,9 +25,10 @@ def limit_heap() -> None:
     """Makes glibc return free memory to the kernel. Call it before any thread starts.
 
     By default, threads get up to eight arenas for each core. Each request has a thread of its own, so every arena would
-    grow to what the largest page needs. Both thresholds are set to glibc's initial values. Unless they are set, glibc
-    raises them to the size of the largest block that was freed, up to 32 MB. Such blocks then come from the heap, which
-    does not shrink while any small block is above them.
+    grow to what the largest page needs. The size from which a block gets a mapping of its own (M_MMAP_THRESHOLD), and
+    the free space at which the heap shrinks (M_TRIM_THRESHOLD), are fixed at glibc's initial values. Otherwise, glibc
+    would raise the first to the size of the largest mapped block that was freed, up to 32 MB, and the second to twice
+    that. Large blocks would then come from the heap, which does not shrink while any small block is above them.
 
     The launcher sets GLIBC_TUNABLES to switch off the blocks that glibc keeps for each thread. It applies to this
     process and its forks. It is removed from the environment, so that the programs that they start do not get it.

@@ -82,7 +82,7 @@ def public_address(address: str) -> str:
 
 
 def address_to_open(host: str, port: int) -> str:
-    """The URL for a browser on this machine. For a server that listens on all addresses, it is that of loopback."""
+    """The URL for a browser on this machine. It names the loopback address if the server listens on all addresses."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 

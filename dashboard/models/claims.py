@@ -11,8 +11,8 @@ class ClaimRun(models.Model):
     died). ``wanted`` is running, or cancelled if a user requested that.
 
     ``misconception`` is the id of the misconception that the run tests, and ``prediction`` the index of the predicted
-    choice; both are empty for a run of claims. ``driver``, ``machine``, ``host`` and ``group`` are as in an experiment.
-    ``engines`` is a JSON list.
+    choice; both are empty for a run of claims. ``driver``, ``machine``, ``host`` and ``group`` are as in
+    ``Experiment``. ``engines`` is a JSON list.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)

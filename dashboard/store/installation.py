@@ -10,7 +10,7 @@ def installation_id() -> str:
 
 
 def stored_version() -> str:
-    """The version of Netmodes that has migrated the database; empty if that version did not store its number yet."""
+    """The version of Netmodes that has migrated the database; empty if that version did not store its number."""
     return Installation.objects.order_by("created_at").values_list("version", flat=True).first() or ""
 
 

@@ -101,7 +101,7 @@ def needs_podman(report: ModeReport) -> bool:
 
 @register.simple_tag
 def columns(*titles: str, role: str = "") -> SafeString:
-    """Returns the header cells of a table with these titles."""
+    """Returns the header cells of a table with these titles. ``role`` is the ARIA role of each cell."""
     attributes = format_html('role="{}" ', role) if role else ""
     return format_html_join("", '<th {}scope="col">{}</th>', ((attributes, title) for title in titles))
 

@@ -21,8 +21,8 @@ EXACT = at_most(0.1)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """In each round, computes the latencies of the same requests from blocks and from due times, then measures with a
-    run of Netmodes and with a minimal client."""
+    """In each round, compares the latencies in a block with latencies that are computed from the due times of the same
+    requests. Then compares a run of Netmodes with a minimal client."""
     rounds = 2 if run.quick else 4
     blocks, histograms, middles, pairs = [], [], [], []
     async with open_testbed(run) as testbed:

@@ -154,7 +154,7 @@ class Comparison:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Takes rounds while every core is busy and while nothing else runs, in turn."""
+    """Alternates between rounds while every core is busy and rounds while nothing else runs."""
     if missing := [tool for tool in (NETPERF, "netserver", SOCKPERF) if find_program(tool) is None]:
         raise BenchmarkError(f"not installed: {', '.join(missing)}")
     rounds = QUICK_ROUNDS if run.quick else ROUNDS

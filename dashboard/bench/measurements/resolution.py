@@ -77,7 +77,8 @@ def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
 
 
 def describe_wait(longer: int, trials: Sequence[Trial]) -> str:
-    """A sentence about one added wait: the true waits, the errors, and the widths of the intervals in all runs."""
+    """A sentence about the added wait of ``longer`` µs: the true waits, the errors, and the widths of the intervals in
+    all runs."""
     intervals = [trial.judgement.ci95_us for trial in trials]
     widths = [interval.high - interval.low for interval in intervals if interval is not None]
     return (

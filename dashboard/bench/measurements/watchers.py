@@ -51,9 +51,8 @@ async def take_window(run: str) -> Window:
 
 
 def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, list[tuple[float, float]]]:
-    """Returns for each path its pairs of medians: with browsers, and without. Each element of ``turns`` has two maps
-    from a path to its median: with browsers, and without. If a path has only one of the two medians, the element adds
-    no pair."""
+    """Pairs the medians of each path: with browsers, without browsers. Each element of ``turns`` contains both as
+    mappings from path to median. Paths that are missing in one of the mappings are skipped."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for watched, alone in turns:
         for path in watched.keys() & alone.keys():

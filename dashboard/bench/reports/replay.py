@@ -61,8 +61,8 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
-    """Opens a report in a browser, and drags the slider of its replay and one that changes nothing in turn. Returns the
-    milliseconds per frame of both, in pairs."""
+    """Opens a report in a browser. Alternately drags the slider of its replay and a slider that changes nothing.
+    Returns the milliseconds per frame of both, in pairs."""
     async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1400, "height": 900})
         await page.goto(file.as_uri())

@@ -23,8 +23,8 @@ NOTES = (
 
 
 class Instructor:
-    """The instructor of one training session, who uses the pages of ``server``. ``code`` and ``key`` are those of the
-    link to join."""
+    """The instructor of one training session, who uses the pages of ``server``. ``code`` and ``key`` are parts
+    of the link to join."""
 
     def __init__(self, server: Server, session: str, code: str, key: str) -> None:
         self.server, self.session, self.code, self.key = server, session, code, key
@@ -71,8 +71,8 @@ async def deliveries(clients: Sequence[Program], started: float, field: str, val
 
 
 async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> list[float]:
-    """Broadcasts one message through ``bare``, the server of ``broadcast_server``. Returns the delays in ms until each
-    client has received it."""
+    """Broadcasts a message with this number through ``bare``, the server of ``broadcast_server``. Returns the delays in
+    ms until each client has received it."""
     started = time.monotonic()
     await bare.write(json.dumps({"number": number, "fill": "x" * BROADCAST_BYTES}))
     return await deliveries(clients, started, "number", number)

@@ -35,8 +35,8 @@ class PendingEntry:
     stored: str = ""
 
     def store(self, outcome: str) -> None:
-        """Writes the entry with this outcome, unless its row already exists. A row that was written earlier may have
-        been removed by a rollback."""
+        """Writes the entry with this outcome, unless the database contains it. It is also written again if a rollback
+        has removed it."""
         if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
             return
         self.stored = record(
@@ -97,8 +97,8 @@ def _in_transaction[**P, T](command: Callable[P, T], created: Callable[[T], obje
 def record(
     action: str, what: str, outcome: str, *, user: int | None = None, account: str = COMMAND_LINE, address: str = ""
 ) -> str:
-    """Writes an entry of the audit trail and returns its id. ``what`` is the object of the action, ``address`` that of
-    the client."""
+    """Writes an entry of the audit trail and returns its id. ``what`` is the id of the object, ``address`` the
+    address of the client."""
     fields = {"action": action[:60], "object": what[:120], "outcome": outcome, "address": address[:64]}
     return AuditEntry.objects.create(at=shared_clock(), user_id=user, account=account[:150], **fields).pk
 

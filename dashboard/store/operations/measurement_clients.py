@@ -25,9 +25,9 @@ EXTRA_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class CarriedRun:
-    """A queued or running measurement with clients on other machines. ``machine`` is the one whose lab drives it, None
-    for the installation's own. ``experiment`` is the one that the user chose, even if a twin is measured in its place;
-    empty if it was deleted. ``seconds`` is the time limit of its blocks."""
+    """A queued or running measurement with clients on other machines. ``machine``: the machine whose lab drives it
+    (None: the installation's own). ``experiment``: the id of the experiment that the user chose, even if a twin is
+    measured instead; empty if it was deleted. ``seconds`` is the time limit of its blocks."""
 
     id: str
     machine: str | None

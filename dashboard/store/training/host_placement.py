@@ -36,7 +36,7 @@ def take_turn() -> None:
 
 
 def _held() -> QuerySet[GroupHost]:
-    """A query for the hosts that occupy capacity of a machine, whether they run already or not."""
+    """A query for the hosts that occupy capacity of a machine, even if they do not run yet."""
     ended = Q(state__in=[HostStage.STOPPED, HostStage.FAILED], host="")
     return GroupHost.objects.exclude(ended).exclude(state=HostStage.UNPLACED).select_related("session")
 

@@ -31,8 +31,8 @@ def pacing(row: TrainingSession, workshop: Workshop) -> Pacing:
 
 
 def answer(row: TrainingSession, participant: str, step: str, choice: int, text: str, now: float) -> int:
-    """Stores a participant's prediction, and records it in their progress, in one transaction. An existing prediction
-    is not replaced. Returns the stored choice."""
+    """Stores a participant's prediction, and records it in their progress, in one transaction. ``choice`` is the index
+    of the predicted choice, ``text`` its text. An existing prediction is not replaced. Returns the stored choice."""
 
     def decide(record: StepRecord) -> StepRecord:
         return replace(record, prediction=choice, predicted_at=now, opened_at=record.opened_at or now)

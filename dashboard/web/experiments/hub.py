@@ -116,7 +116,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """Returns the entry number up to which all feeds are current, by id of each followed experiment and part."""
+        """Returns the number of the last journal entry that every feed has read, by id of the experiment or part."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:

@@ -158,7 +158,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
     """Launches an experiment. If the form has errors, needed ports are in use or the disk is too full, shows the form
     again with its input.
 
-    The form can also stop an experiment that holds a port. Then it is shown again too.
+    The form can also request to stop an experiment that holds a port; afterwards, the form is shown again too.
     """
     host, places = request.POST.get("host", ""), await launch_places()
     form = LaunchForm(request.POST, machine_names=machine_names(places, host))

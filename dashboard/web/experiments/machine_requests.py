@@ -70,13 +70,16 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
 def _is_known(path: Path, names: Collection[str]) -> bool:
     """Returns False for a path over the overlay network to a column that is not an arm of the experiment.
 
-    A lab could have added such a path.
+    A lab could have added such a path. ``names`` are the keys of the experiment's arms.
     """
     return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
 
 
 def _hosts(path: Path, names: Collection[str]) -> tuple[str, ...]:
-    """Returns the host names to which requests over a path are sent. The empty name stands for the path's address."""
+    """Returns the host names to which requests over a path are sent. The empty name stands for the path's address.
+
+    ``names`` are the keys of the experiment's arms. Other names are omitted.
+    """
     return ("",) if name_problem(path.host_name, names) else ("", path.host_name)
 
 

@@ -63,8 +63,8 @@ def split_host(host: str) -> tuple[str, str]:
 def is_allowed_host(host: str | None, port: int | None) -> bool:
     """Returns whether a Host header contains an allowed name and, for names of this machine, the server's ``port``.
 
-    The port of names in ``NETMODES_ALLOWED_HOSTS`` is not compared, because it is the reverse proxy's. A ``port`` of
-    None matches every port.
+    The port of names in ``NETMODES_ALLOWED_HOSTS`` is not compared, because it is the port of the reverse proxy. A
+    ``port`` of None matches every port.
     """
     if not host:
         return False

@@ -38,7 +38,7 @@ COOKIE = Limits(turns=2, late=6, calls=16, unanswered=1024)
 
 
 class Group:
-    """The requests of one client address, or those of them that have the same session cookie."""
+    """Requests of one client address: all of them, or only those with the same session cookie."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits

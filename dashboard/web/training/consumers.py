@@ -20,8 +20,8 @@ from dashboard.web.training.session_feed import INSTRUCTOR
 def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
     """Returns the participant's id (or ``INSTRUCTOR``), whether they are admitted, and the id of the shared experiment.
 
-    The last is empty if the instructor shows no experiment. Returns None if the client may not follow the session.
-    Queries the database.
+    The id of the experiment is empty if the instructor shows none. Returns None if the client may not follow the
+    session. Queries the database.
     """
     user = scope.get("user")
     row = training_sessions.get(identity)

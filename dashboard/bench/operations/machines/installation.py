@@ -85,7 +85,8 @@ class MachinesInstallation:
         return all("connected" in self.rows(web).get(name, "") for web in range(len(self.owners)))
 
     def rows(self, web: int) -> dict[str, str]:
-        """The text of each machine's row on the Machines page of this web process, by machine name."""
+        """The text of each machine's row on the Machines page, by machine name. ``web``: the number of the web process,
+        from 0."""
         return rows_of(self.owners[web].get("/machines/").decode())
 
 

@@ -56,7 +56,7 @@ def _run(*command: str) -> None:
 
 class IsolatedMachine(Service):
     """A machine on the LAN. ``number``, which counts from 1, determines its address. ``root`` is a root file system
-    with the programs of its engine; None for those of this machine."""
+    with the programs of its engine; None if it uses the programs of this machine."""
 
     def __init__(self, name: str, number: int, folder: Path, root: Path | None) -> None:
         self.folder = folder / name

@@ -1,5 +1,5 @@
 """The faults of ``machine-faults``. Each begins, is shown on the pages, and ends. Then everything must work again, and
-nothing may be lost."""
+nothing may be lost. ``number`` is the number of the round. It selects the machine or web process for the fault."""
 
 import asyncio
 import shutil

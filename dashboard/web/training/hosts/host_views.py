@@ -93,7 +93,8 @@ async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpRespon
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
     """Launches an experiment. If it is refused, or if needed ports are in use, shows the form again with its input.
 
-    The form can also stop an experiment of the group that holds a port. Then it is shown again too.
+    The form can also request to stop an experiment of the group that holds a port; afterwards, the form is shown again
+    too.
     """
     form = LaunchForm(request.POST)
     spec = form.parse()
