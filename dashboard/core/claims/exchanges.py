@@ -143,7 +143,7 @@ async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[s
 
 @prepared
 async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Calls ``exchange``. The decorator takes the arguments other than the testbed in advance."""
+    """Calls ``exchange``. All arguments but the testbed are passed in advance (``core.claims.prepared``)."""
     return await exchange(testbed, lines, *asks)
 
 

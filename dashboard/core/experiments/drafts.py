@@ -151,7 +151,7 @@ def _is_empty(value: object) -> bool:
 
 def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
     """Parses one arm. ``base`` has the values that all arms share. ``place`` is the arm's prefix in the form, such as
-    ``arms-0``; it is in the field of problems that have no key. The arm's key is added to ``taken``."""
+    ``arms-0``: problems without the arm's key have a field such as ``arms-0-mode``. Adds the arm's key to ``taken``."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:

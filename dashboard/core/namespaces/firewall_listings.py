@@ -34,7 +34,7 @@ class Listings:
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
     """Returns what the rules of all listings do to requests. If the rules of a family could not be read, ``unread`` has
-    the reason. ``bridges`` are the bridges whose packets pass the filter (br_netfilter)."""
+    the reason. ``bridges`` maps each family to the bridges whose packets pass its filter (br_netfilter)."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

@@ -23,7 +23,7 @@ MAX_STEPS = 200_000
 
 
 def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """Returns what the rules do to requests. ``bridges`` are those whose packets pass the filter of a family
+    """Returns what the rules do to requests. ``bridges`` maps each family to the bridges whose packets pass its filter
     (br_netfilter)."""
     translations = [
         translation

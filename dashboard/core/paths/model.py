@@ -247,7 +247,7 @@ def kind_of(path: str) -> str:
 
 def describe_bridge_elsewhere(column: Column, states: Mapping[str, NamespaceState]) -> str:
     """Returns where the bridge of a rootless Podman's container is, as a clause. Empty if it was not observed in
-    rootless-netns."""
+    Podman's namespace ``rootless-netns``."""
     bridges = states.get(ROOTLESS_NETNS)
     ends = veth_ends(bridges, states[column.key]) if bridges is not None else ()
     name = next((outer.master for outer, _inner in ends if outer.master), "")

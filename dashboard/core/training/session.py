@@ -158,8 +158,8 @@ def progress_row(
     """Computes the progress of a participant at the time ``now``. Steps from the index ``until`` on are closed;
     ``free``: open steps may be done in any order.
 
-    Reasons to help are a raised hand, ``STUCK_FAILURES`` failed checks in a step that is not done, and more than
-    ``STUCK_S`` seconds in the last opened step if it is not done.
+    Reasons to help are a raised hand, at least ``STUCK_FAILURES`` failed checks in an open step that is not done,
+    and at least ``STUCK_S`` seconds in the last opened step if it is not done.
     """
     cells = []
     for number, step in enumerate(workshop.steps):

@@ -87,7 +87,8 @@ def step_stage(
 
 
 def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed: bool) -> bool:
-    """Whether a check completes the step. ``pressed``: the participant pressed Check.
+    """Whether a check completes the step, never before its question is answered. ``pressed``: the participant pressed
+    Check.
 
     An automatic check completes a step only after one that failed. If all checks hold from the start, the participant
     has to read the text and press Check.

@@ -44,7 +44,7 @@ def judge_copied_hostname(states: States) -> Judgement:
 
 
 def judge_own_hostname(states: States) -> Judgement:
-    """Holds if the container has the host name of the option and the machine does not."""
+    """Holds if the container has the host name given with --hostname and the machine does not."""
     machine, inside = states
     evidence = (f"host name in the container: {inside.hostname}", f"host name of the machine: {machine.hostname}")
     return holds_if(inside.hostname == "mine" != machine.hostname, "The option had no effect.", *evidence)

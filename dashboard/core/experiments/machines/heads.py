@@ -31,7 +31,8 @@ def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: flo
 
 
 def merge_phases(phases: Iterable[Phase]) -> Phase:
-    """Returns the phase of the whole experiment from those of its parts. It has failed only if each part has failed."""
+    """Returns the phase of the whole experiment from those of its parts: the first phase in ``_ORDER`` that a part has.
+    If all parts have ended, the experiment has failed only if each part has failed; otherwise it is stopped."""
     found = set(phases)
     for phase in _ORDER:
         if phase in found:
