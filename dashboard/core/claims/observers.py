@@ -70,8 +70,8 @@ async def observe_states(testbed: Testbed, *lines: str) -> States:
 
 
 async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
-    """Waits until the container's program listens on the port or has exited. A slow engine takes seconds to notice an
-    exit.
+    """Waits until the container's program listens on the port or has exited; returns the container, and whether the
+    program listens. A slow engine takes seconds to notice an exit.
 
     In host mode other programs listen in the same namespace, so the socket must belong to the container, by its id or
     its pid. The pid differs from the one that the Engine reports if the Engine has a pid namespace of its own, as on

@@ -184,7 +184,7 @@ def split_token(token: str) -> tuple[str, str]:
 
 
 def address_problem(address: str) -> str | None:
-    """Returns why machines cannot reach the server at this address; None if the address is well-formed."""
+    """Returns what is wrong with the form of the server's address; None if it is well-formed. It is not contacted."""
     try:
         parts = urlsplit(address)
         valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)

@@ -27,10 +27,10 @@ Cell = str | int | float | None
 
 
 def safe_cell(text: str) -> str:
-    """Returns the text for a cell of CSV. If its first character other than a blank begins a formula, the text gets an
-    apostrophe in front. Otherwise NUL characters are removed."""
-    start = text.lstrip(" \u00a0")[:1]
-    return f"'{text}" if start in _FORMULA and start else text.replace("\0", "")
+    """Returns the text for a cell of CSV, without NUL characters. If its first character other than a blank begins a
+    formula, the text gets an apostrophe in front."""
+    text = text.replace("\0", "")
+    return f"'{text}" if text.lstrip(" \u00a0")[:1] in _FORMULA else text
 
 
 def safe_line(cells: Sequence[Cell]) -> list[Cell]:

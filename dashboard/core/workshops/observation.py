@@ -58,7 +58,7 @@ class ContainerSnapshot:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses that the Engine assigned to it."""
+        """The addresses that the Engine assigned to the container."""
         return tuple(address for address in self.networks.values() if address)
 
 

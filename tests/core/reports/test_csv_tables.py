@@ -79,6 +79,8 @@ def test_a_broken_histogram_has_no_lines() -> None:
         ("plain", "plain"),
         ("", ""),
         ("a\0b", "ab"),
+        ("\0=1", "'=1"),
+        (" \0=1", "' =1"),
     ],
 )
 def test_no_text_becomes_a_formula(text: str, safe: str) -> None:
