@@ -134,7 +134,7 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """Returns the last heartbeat with its times converted to the receiver's clock; None if there is none. ``epoch`` is
+    """Returns the last heartbeat with its times converted to the receiver's clock; None without one. ``epoch`` is
     ``now`` in seconds since the epoch. The heartbeat of an unavailable lab gets a time more than ``SILENT_S`` ago."""
     if last is None or last.facts.heartbeat is None:
         return None
