@@ -159,7 +159,8 @@ class _Exchange:
         return data
 
     async def _observe(self) -> None:
-        """Calls ``on_connected``. Its duration does not count towards the timeout."""
+        """Calls ``on_connected``. Its duration does not count towards the timeout. Raises OSError if it takes longer
+        than OBSERVE_S."""
         limit = self._limit
         if self._on_connected is None or self._client is None or limit is None:
             return

@@ -190,8 +190,8 @@ def _claim_again(host: PrivateHost) -> int:
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
     """Returns the host with the pid of its dockerd. Gives the folder of the host's socket to the machine's root:
-    otherwise root of the host could replace the socket with a link to another socket. Removes other files from the
-    folder, which a restarted container may already have written. Raises PrivateHostError if dockerd cannot be found."""
+    otherwise root of the host could replace the socket with a link to another socket. Removes files of other users
+    from it, which a restarted container may already have written. Raises PrivateHostError if dockerd is not found."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too

@@ -43,7 +43,7 @@ def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[
 
 class ListenerFeed:
     """The listeners to show. Calls ``changed`` when they may have changed. ``candidates`` returns the pids that are
-    searched first, ``engines`` the pids of engines.
+    searched first; it is called in threads. ``engines`` returns the pids of engines; it is called in the event loop.
 
     A new socket is not shown until its owner is known, for at most 40 ms; then it is shown without an owner. A new
     socket of an engine is not shown until another process holds it, for at most 450 ms, or 2 s where docker-proxy runs.

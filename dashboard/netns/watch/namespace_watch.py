@@ -141,8 +141,9 @@ class Watch:
 
         The caller remains the owner of ``namespace``. ``candidates`` returns the pids that are searched first for the
         owner of a socket (see ``Candidates``). ``engines`` returns the pids of engines, which may pass a new socket on
-        to another process. ``peers`` returns the namespaces in which the peers of links may be. All three are called in
-        threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the kernel refuses.
+        to another process. ``peers`` returns the namespaces in which the peers of links may be. ``engines`` is called
+        in the event loop, the other two are called in threads. Raises NamespaceGone if ``namespace`` is closed, OSError
+        if the kernel refuses.
         """
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
