@@ -226,7 +226,7 @@ def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Ite
     """Yields journal entries of several parts, each with the id of its part, in the order in which they were stored.
     ``seen`` maps the ids of the parts to the last numbers already read, ``until`` to the last numbers to read (None:
     all). Each query reads up to ``PAGE`` entries, and continues each part after the last number read of that part. So
-    no entry is skipped if the transaction that stores it commits after that of a later entry of another part."""
+    an entry is not skipped even if it becomes visible only after a later entry of another part was read."""
     seen = dict(seen)
     while seen:
         condition = Q()

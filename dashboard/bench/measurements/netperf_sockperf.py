@@ -62,8 +62,8 @@ def reference_servers(namespace: int, ports: Sequence[int], core: int | None) ->
 
 
 def end_with_children(process: subprocess.Popen[bytes]) -> None:
-    """Ends all processes of a process group. netserver forks for each test, and a child whose client was killed waits
-    forever."""
+    """Ends all processes in the process group of ``process``. netserver forks for each test, and a child
+    whose client was killed waits forever."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     end(process)

@@ -283,8 +283,8 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
     """``stop`` removes the containers and networks, ``remove`` also deletes the experiment, ``again`` launches it
-    again. ``try`` sends a request over every path, also from other machines, and with ``?multicast=true`` datagrams to
-    a group."""
+    again. ``try`` sends a request over every path, also from other machines. With ``?multicast=true``, it also sends
+    datagrams to a multicast group."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)

@@ -47,8 +47,8 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """The live state of an experiment that has clients. ``machines`` gives the machine of the experiment, or of each
-    part, by id. ``problems`` gives, by the same ids, why a journal cannot be written and since when. ``journal`` is the
+    """The live state of an experiment that has clients. ``machines`` maps the id of the experiment, or of each part,
+    to its machine. ``problems`` maps these ids to why the journal cannot be written and since when. ``journal`` is the
     merged journal, None on one machine. ``columns`` are the columns of ``view``, with notes about machines."""
 
     title: str = ""

@@ -77,7 +77,7 @@ def encoded_track(identity: str) -> bytes:
 def _read_new(
     record: Record, recording: ReplayRecording, before: MergedJournal | None
 ) -> tuple[MergedJournal | None, tuple[Entry, ...]]:
-    """Returns the entries after the end of a recording, and the merged journal after them.
+    """Returns the merged journal up to the newest entry (None on one machine), and the entries after the recording.
 
     ``before`` is the merged journal at the end of the recording, None on one machine.
     """

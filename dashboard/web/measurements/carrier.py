@@ -117,7 +117,7 @@ class BlockCarriers:
         """Makes a client measure the block in ``command``, and returns the client's answer; None if there is no block
         to measure.
 
-        ``drained``: the names of machines that accept no new work.
+        ``drained``: the names of machines that accept no new work. ``arms``: an arm of the experiment on each machine.
         """
         if command.block is None or command.machine not in run.clients:
             return None

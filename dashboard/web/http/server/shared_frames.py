@@ -98,7 +98,7 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         """Passes a message to the application. Closes the connection with 1007 if a text message is not valid UTF-8.
 
-        Uvicorn also closes it, but logs a traceback each time, so that one browser could fill the log.
+        Uvicorn would close it, too, but log a traceback each time, so that one browser could fill the log.
         """
         if self.curr_msg_data_type == "text" and not self.close_sent and not is_utf8(b"".join(self.frames)):
             self.frames = []
