@@ -37,8 +37,8 @@ class Experiment(models.Model):
     on which it runs; empty: the engine of the machine. ``group`` is the key of the training session's group
     (``SESSION-N``) that started it; it stays when the host is removed.
 
-    ``parts`` is JSON of ``{machine: id}`` if the arms run on several machines. Then labs drive the parts, which are rows
-    with this row as ``parent``, and do not drive this row. So its ``machine`` is None, its ``wanted`` and ``phase`` are
+    ``parts`` is JSON of ``{machine: id}`` if the arms run on several machines. Then labs drive the parts, which have
+    this row as ``parent``, and do not drive this row. So its ``machine`` is None, its ``wanted`` and ``phase`` are
     always stopped, and its state is that of its parts. The role of a machine in PostgreSQL can write neither ``parts``
     nor ``parent``.
     """
