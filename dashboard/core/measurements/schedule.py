@@ -74,8 +74,8 @@ def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple
 
 
 def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
-    """Returns the key of the baseline of each series, by key: the series over the shortest path with the same probe,
-    which is its own baseline."""
+    """Returns the key of the baseline of each series, by key: the series with the same probe over the shortest path
+    (the first one in the order of ``PathKind``). That series is its own baseline."""
     ranks = list(PathKind)
     first: dict[Probe, Series] = {}
     for one in sorted(series, key=lambda one: ranks.index(one.path.kind)):

@@ -114,9 +114,10 @@ def _own_cell(cell: CellReport, revealed: Collection[str]) -> CellReport:
 
 
 def report_for_participant(report: SessionReport, participant: str, revealed: Collection[str]) -> SessionReport:
-    """Returns the report that a participant may see. It contains everything about the participant. Of the figures
-    about all participants, those about answers to steps in ``revealed`` are exact, all others are rounded. While the
-    session is open, unrevealed steps have no figures about answers."""
+    """Returns the report that a participant may see. It contains everything about the participant, except correct
+    answers that are not revealed yet. Of the figures about all participants, the numbers of answers to steps in
+    ``revealed`` are exact, all other numbers are rounded. While the session is open, unrevealed steps do not show
+    which answers were given."""
     rounding = anonymous(report)
     over = bool(report.closed_at)
     visible = {step.slug for step in report.steps} if over else set(revealed)
