@@ -21,8 +21,8 @@ def own_facts() -> MachineFacts:
 
 
 def hosts_for_groups(supervisor: Supervisor) -> int:
-    """Returns how many groups' hosts with the default limits this machine can hold, including those that run; 0 if it
-    can start none or no lab is open. Call this in the lab's loop."""
+    """Returns the number of hosts of groups, each with the default limits, that this machine can hold, including those
+    that run; 0 if it can start none or no lab is open. Call this in the lab's loop."""
     try:
         capacity = supervisor.group_hosts.capacity()
     except LabUnavailableError:

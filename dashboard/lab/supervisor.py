@@ -198,9 +198,9 @@ class Supervisor:
                 self._note_problem(error)
 
     async def close_lab(self, say: Callable[[str], None], *, leave: bool = False) -> None:
-        """Closes the lab and ends all terminals. Stops the experiments and the hosts of groups within a time limit. If
-        ``leave`` is true, they keep running for the next lab, unless the engine ends with this process. ``say`` is
-        called with messages for the user."""
+        """Closes the lab and ends all terminals. Within time limits, stops the experiments and the hosts of groups, and
+        removes what buttons of workshop steps have created. If ``leave`` is true, all this is kept for the next lab,
+        unless the engine ends with this process. ``say`` is called with messages for the user."""
         if self._retry is not None:
             self._retry.cancel()
             await asyncio.gather(self._retry, return_exceptions=True)

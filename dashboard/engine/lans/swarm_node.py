@@ -59,7 +59,7 @@ async def _call[T](endpoint: str, ask: Callable[[Client], T]) -> T:
 
 
 async def read_node(endpoint: str) -> SwarmNode:
-    """Returns the current node of the engine. Raises EngineError."""
+    """Returns the engine's current state as a node of a swarm. Raises EngineError."""
     swarm = mapping(mapping(await _ask(endpoint, "info")).get("Swarm"))
     return SwarmNode(*(text(swarm.get(name), 64) for name in ("LocalNodeState", "NodeID", "NodeAddr")))
 

@@ -45,7 +45,8 @@ class LentClient:
 
     async def measure(self, run: str, carrier: str, block: RemoteBlock, open_namespace: OpenNamespace) -> RemoteAnswer:
         """Measures a block that the web process ``carrier`` brings, and returns the result. The first block of a run
-        starts the client process. If another measurement is running, the field ``lost`` of the result states that.
+        starts the client process. If another measurement is running or the block is invalid, the field ``lost`` of the
+        result states that.
 
         ``open_namespace`` opens the network stack from which the block is measured. It raises ValueError with a message
         if requests to the address are not permitted there.

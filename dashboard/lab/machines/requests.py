@@ -120,7 +120,7 @@ async def request_from_arm(lab: Lab, experiment: str, column: str, address: str,
 async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int], ...]) -> AsyncGenerator[str]:
     """Watches for new connections to servers of an experiment. ``servers`` are pairs of a column's key and a port.
     Streams one line of JSON for each connection: the column's key, and the client's address as the server sees it. Ends
-    after ``WATCH_S`` seconds. Raises NotRunningError if the experiment is not running."""
+    after ``WATCH_S`` seconds or ``MAX_SEEN`` connections. Raises NotRunningError if the experiment is not running."""
     driver = running_driver(lab, experiment)
     opened: list[tuple[str, int, socket.socket]] = []
     with ExitStack() as stack:

@@ -173,7 +173,7 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 
 async def wait_until_stored(lab: Lab) -> bool:
     """Waits for at most ``STORED_S`` seconds until the engine has stored the members of the swarm of the machines.
-    Always returns True. Raises EngineError."""
+    Does nothing if it is in no swarm. Always returns True. Raises EngineError."""
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
     return True

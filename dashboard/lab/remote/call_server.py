@@ -100,7 +100,7 @@ async def run_call(supervisor: Supervisor, message: rpc.CallMessage, write: Call
     function, and ValueError for invalid arguments.
 
     If the call streams output, passes each piece to ``write`` and returns an empty text. The first piece is empty, as a
-    sign that the call was accepted.
+    sign that the call was accepted. After ``MAX_OUTPUT`` characters the output is cut.
     """
     call = rpc.REMOTE_CALLS.get(message.name)
     if call is None:

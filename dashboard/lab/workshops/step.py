@@ -123,9 +123,9 @@ class StepRunner:
         return result
 
     async def check(self, slug: str, *, pressed: bool, fresh: bool = False) -> CheckResult:
-        """Observes the host, judges the step, and records the result. ``pressed`` is true if the user has requested the
-        check, and false for an automatic check. If ``fresh`` is true, does not use an observation that is already in
-        progress. Raises StepLockedError or EngineUnreachable."""
+        """Observes the host, judges the step, and records the result unless the step is done already. ``pressed`` is
+        true if the user has requested the check, and false for an automatic check. If ``pressed`` or ``fresh`` is true,
+        does not use an observation that is already in progress. Raises StepLockedError or EngineUnreachable."""
         step, stage, before = await self.open(slug)
         observation = await self._observe(step, fresh=pressed or fresh)
         judgement = judge_step(step, observation, dict(before.noted), before.truth)
