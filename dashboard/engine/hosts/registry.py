@@ -216,7 +216,7 @@ def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts of named LANs, otherwise as ``group_hosts``."""
+    """Returns the hosts of named LANs that have ever been ready. While one is started again, ``netns`` is 0."""
     return tuple(host for host in _used_hosts(data_dir) if host.lan.name)
 
 
