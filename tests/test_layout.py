@@ -34,7 +34,6 @@ NO_OWN_TEST: dict[str, str] = {
     "lab/lab_process.py": "tests/team/test_team.py starts, kills and restarts it",
     "lab/machines/blocks.py": "tests/team/test_between_machines.py calls them on real labs",
     "lab/remote/call_server.py": "tests/web/operations/test_remote_lab.py and test_link_server.py send it calls",
-    "lab/remote/experiment_calls.py": "tests/lab/remote/test_rpc.py and tests/web/experiments/test_views.py call them",
     "lab/remote/lan_calls.py": "tests/lab/lans/test_named_lans.py and tests/web/experiments/test_lan_views.py",
     "lab/remote/rpc_server.py": "tests/web/operations/test_remote_lab.py calls it from the other end",
     "lab/remote/training_calls.py": "tests/lab/remote/test_rpc.py and tests/web/training/test_views.py call them",

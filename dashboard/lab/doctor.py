@@ -3,7 +3,8 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from dashboard import configuration
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
@@ -49,16 +50,15 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
         )
 
 
-def free_port(pid: int | None, first: int = 8080, path: str = "") -> int:
-    """Returns the lowest port, from ``first`` on, on which no process of the machine listens. Returns ``first`` if the
-    machine's listeners cannot be read. ``pid`` and ``path`` are as for ``Namespace.of_machine``."""
-    try:
-        if pid is None:
-            return first
-        with Namespace.of_machine(pid, path) as namespace:
-            taken = {listener.port for listener in read_listeners(namespace)}
-    except (OSError, NamespaceGone):
-        return first
+def free_port(pid: int | None, first: int = 8080, path: str = "", reserved: Collection[int] = ()) -> int:
+    """Returns the lowest port, from ``first`` on, that is not ``reserved`` and on which no process of the machine
+    listens. If the machine's listeners cannot be read, they are ignored. ``pid`` and ``path`` are as for
+    ``Namespace.of_machine``."""
+    taken = set(reserved)
+    with suppress(OSError, NamespaceGone):
+        if pid is not None:
+            with Namespace.of_machine(pid, path) as namespace:
+                taken |= {listener.port for listener in read_listeners(namespace)}
     return next(port for port in range(first, 65536) if port not in taken)
 
 

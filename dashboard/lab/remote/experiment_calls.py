@@ -1,7 +1,10 @@
 """Remote calls about experiments, engines and hosts, which pages use."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
+
+from django.db import DatabaseError
 
 from dashboard.core.experiments.launching.ports import PortHolder
 from dashboard.core.experiments.messages import Doctor, ModeReport
@@ -19,6 +22,7 @@ from dashboard.lab.experiments import trace
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.hosts import GroupHosts, HostState
+from dashboard.store.experiments import load_unsettled
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,13 @@ async def launch_options(lab: Lab) -> LaunchOptions:
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
+    reserved: set[int] = set()
+    with suppress(DatabaseError):
+        # Experiments that are being launched do not listen yet.
+        records = await context.database.run(load_unsettled, context.host)
+        reserved = {publish.host_port for record in records for arm in record.spec.arms for publish in arm.publish}
     info = context.info
-    port = await asyncio.to_thread(free_port, info.pid, path=info.netns)
+    port = await asyncio.to_thread(free_port, info.pid, path=info.netns, reserved=reserved)
     return LaunchOptions(modes, tuple(tags), port)
 
 
