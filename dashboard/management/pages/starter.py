@@ -10,6 +10,7 @@ import asyncio
 import ctypes
 import gc
 import os
+import select
 import signal
 import socket
 import struct
@@ -194,16 +195,21 @@ def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) 
     the namespace of the previous process ended with that process (pid_namespaces(7)). Raises OSError."""
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)
+    starter = os.pidfd_open(os.getpid())
     pid = os.fork()
     if pid == 0:
 
         def serve() -> int:
             for number in SIGNALS_OF_THE_LAB:
                 signal.signal(number, signal.SIG_DFL)
-            _set_up(WEB, [passed.fileno() for passed in sockets])
+            _set_up(WEB, [starter, *(passed.fileno() for passed in sockets)])
+            if select.select([starter], [], [], 0)[0]:
+                return 1  # the starter ended before this process could arrange to end with it
+            os.close(starter)
             return work(sockets)
 
         _end_with(serve)
+    os.close(starter)
     try:
         return pid, os.pidfd_open(pid)
     except OSError:

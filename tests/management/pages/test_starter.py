@@ -252,3 +252,33 @@ print(ours.recv(1))
     done = execute(program)
     expected = ["started", "The web process cannot be started: the lab has too many open files.", "b''"]
     assert done.stdout.splitlines() == expected, done.stderr
+
+
+def test_a_process_that_is_forked_while_its_starter_ends_ends_too() -> None:
+    program = (
+        BEGINNING
+        + """
+from dashboard.management.pages import starter as module
+waiting, go_on = os.pipe()
+set_up = module._set_up
+def set_up_late(name, kept):
+    if name == module.WEB:
+        os.read(waiting, 1)
+    set_up(name, [*kept, waiting])
+module._set_up = set_up_late
+
+def work(sockets):
+    signal.pause()
+
+starter = Starter(work, 2)
+starter.start([theirs])
+os.kill(starter._pid, signal.SIGKILL)
+os.waitpid(starter._pid, 0)
+os.write(go_on, b"x")
+theirs.close()
+ours.settimeout(40)
+print(ours.recv(1))
+"""
+    )
+    done = execute(program)
+    assert done.stdout.splitlines() == ["b''"], done.stderr
