@@ -13,5 +13,5 @@ class NulReplacingDumper(StrDumperUnknown):
 
 
 def register() -> None:
-    """Registers the dumper for all connections that this process opens from now on."""
+    """Registers ``NulReplacingDumper`` for all connections that this process opens from now on."""
     adapters.register_dumper(str, NulReplacingDumper)

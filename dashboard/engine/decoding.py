@@ -182,7 +182,7 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
     daemon's pid.
 
     A Docker Engine that does not report a firewall backend (API before 1.49) uses iptables. Podman reports none: its
-    backend is unknown (empty). Since 29.5 the details of the backend tell whether docker-proxy is used.
+    backend is unknown (empty). Docker Engine 29.5 and later also report whether docker-proxy is used.
     """
     one, two, kind = mapping(version), mapping(info), engine_kind(version)
     options = texts(two.get("SecurityOptions"))

@@ -41,7 +41,7 @@ def publish(root: str, node_modules: str) -> None:
 
 
 def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bool:
-    """Installs the packages that package-lock.json in ``source`` names into ``folder``, without running their scripts.
+    """Installs packages into ``folder``: those in the package-lock.json of ``source``. Does not run their scripts.
     ``node`` is the path of the program node, ``cache`` npm's cache folder; ``options`` are passed to ``npm ci``.
     Returns whether it succeeded; npm prints its messages to standard error."""
     import shutil

@@ -21,8 +21,9 @@ LONGER_US = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One arm of one run. ``judgement`` compares it with the baseline; ``truth_us`` is the additional wait of its
-    responder by the responder's own clock."""
+    """One arm of one run. ``judgement`` compares it with the baseline. ``truth_us`` is the true difference in
+    microseconds: how much longer the arm's responder waited than the baseline's, by the medians that the responders
+    measured."""
 
     judgement: Judgement
     truth_us: float

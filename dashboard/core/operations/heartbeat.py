@@ -35,11 +35,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class LabStatus:
-    """The state of a lab. ``engine_since`` is since when its engine has been answering or, if ``engine_answers`` is
-    false, not answering. ``engine_startable``: Netmodes can start the engine when a user asks for it.
-    ``private_engine`` is the version of the dockerd that private hosts run, empty if it is not installed. ``passed_at``
-    is when the reconciler's last pass ended. ``ended`` is the name of a task of the lab that ended unexpectedly,
-    otherwise empty."""
+    """The state of a lab. ``engine_since`` is the time when ``engine_answers`` last changed, or when the lab started.
+    ``engine_startable`` is true if Netmodes can start the engine when a user asks for it. ``private_engine`` is the
+    version of the dockerd that private hosts run, empty if it is not installed. ``passed_at`` is when the reconciler's
+    last pass ended. ``ended`` is the name of a task of the lab that ended unexpectedly, otherwise empty."""
 
     engine: str
     private: bool

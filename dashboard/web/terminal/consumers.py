@@ -165,8 +165,8 @@ class TerminalConsumer(AsyncConsumer):
     # Output.
 
     async def _show(self, participant: str, run: str, offset: int) -> None:
-        """Sends output from ``offset`` of the shell ``run`` on, until the terminal ends. Before each piece, waits until
-        the window has drawn enough of the earlier output."""
+        """Sends the output of the shell ``run``, beginning at ``offset``, until the terminal ends. Before each piece,
+        waits until the window has drawn enough of the earlier output."""
         known, change, size, ended = "?", -1, (0, 0), ""
         while True:
             chunk = await self._ask(Terminals.read_from, participant, self.window, run, offset, change, WAIT_S)

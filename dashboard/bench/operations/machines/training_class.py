@@ -27,7 +27,7 @@ DEADLINE_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """The host of a group as the database stores it. ``machine`` is empty if it has none."""
+    """The host of a group as the database stores it. ``machine`` is empty if the host has no machine yet."""
 
     machine: str
     host: str

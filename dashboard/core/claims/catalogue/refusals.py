@@ -60,7 +60,8 @@ def judge_connection(refusal: str) -> Judgement:
 
 
 async def observe_guests(testbed: Testbed) -> Mapping[str, Container]:
-    """Runs a container with --network container: for each option; returns the containers by option."""
+    """For each of ``OPTIONS``, runs a container with this option in the network of another. Returns the containers
+    by option."""
     await testbed.run(OWNER)
     return {option: await testbed.try_run(GUEST.replace("OPTION", option)) for option in OPTIONS}
 
