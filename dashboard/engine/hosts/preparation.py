@@ -25,6 +25,7 @@ from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.hosts.runtimes import SEARCH_PATH, sharing_refusal
 from dashboard.engine.hosts.syscall_filter import Scope
 from dashboard.engine.hosts.user_namespace import boot
+from dashboard.engine.hosts.user_namespace.lan import COMMAND as CREATE_LAN
 
 if TYPE_CHECKING:
     from dashboard.engine.hosts.template import HostTemplate
@@ -112,8 +113,8 @@ def _disk_size_mb(host: PrivateHost) -> int:
 
 
 def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
-    """Returns the line that ``lan.sh`` reads: the host's place on the LAN and, if the host joins the LAN of the host
-    ``joined``, the folders of that host."""
+    """Returns the line that ``create_lan`` reads: the host's place on the LAN and, if the host joins the LAN of
+    another host (``joined``), the folders of that host."""
     where = f"/proc/{joined.pid}/root{RUN / joined.id} {joined.folder}" if joined is not None else "- -"
     return f"{lan.number} {lan.neighbours} {lan.mtu} {lan.delay_ms or '-'} {lan.loss_percent or '-'} {where}\n"
 
@@ -138,13 +139,14 @@ def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
     process 1."""
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
     tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
+    package = str(Path(dashboard.__file__).parent.parent)
     if host.owner:
-        package = Path(dashboard.__file__).parent.parent
-        command = [sys.executable, "-I", "-S", "-c", boot.COMMAND, str(package), *arguments, str(host.owner)]
+        command = [sys.executable, "-I", "-S", "-c", boot.COMMAND, package, *arguments, str(host.owner)]
         command += [syscall_filter.digits(Scope.HOST), "tied" if die_with_parent else ""]
     else:
         spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
         command = ["/usr/bin/env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), *arguments]
+        command += [sys.executable, CREATE_LAN, package]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     # With TIE the scripts of ``setups`` set the signal again for programs that they start: children do not inherit it,
     # and a change of user clears it.

@@ -1,12 +1,15 @@
 #!/bin/sh
 # Runs inside the new network, mount and UTS namespaces of a private host, then becomes its dockerd.
-# $1 name, $2 folder with etc/, root, cgroups, layers and daemon.json, $3 short folder for sockets; the rest: more options for dockerd.
+# $1 name, $2 folder with etc/, root, cgroups, layers and daemon.json, $3 short folder for sockets, $4 Python, $5 program that
+# creates the LAN, $6 its package.
 set -eu
 
 name=$1
 folder=$2
 run=$3
-shift 3
+python=$4
+lan=$5
+package=$6
 
 # First, so that everything started from here on is in the host's cgroup.
 while read -r file; do
@@ -42,6 +45,8 @@ if [ -e "$folder/etc/subuid" ]; then
     mount --bind "$folder/data" "$data"
 fi
 
+"$python" -I -S -c "$lan" "$package" "$folder" "$run"
+
 # The programs of another root, so that its engine runs: dockerd, containerd, runc, docker-proxy and iptables.
 root=$(cat "$folder/root" 2> /dev/null || :)
 if [ -n "$root" ]; then
@@ -52,10 +57,6 @@ if [ -n "$root" ]; then
     mkdir -p /etc/docker "$folder/etc/docker"
     mount --bind "$folder/etc/docker" /etc/docker
 fi
-
-net=/proc/$$/ns/net
-# shellcheck source=dashboard/engine/hosts/lan.sh
-. "${0%/*}/lan.sh"
 
 # Programs that the engine needs, or another way to start it: a script and its name with parameters.
 setup=
@@ -70,5 +71,4 @@ exec dockerd \
     --pidfile "$run/docker.pid" \
     --exec-opt native.cgroupdriver=cgroupfs \
     --cgroup-parent "/$name/containers" \
-    -H "unix://$run/docker.sock" \
-    "$@"
+    -H "unix://$run/docker.sock"

@@ -18,9 +18,11 @@ from dashboard.engine.hosts.user_namespace.calls import (
     execute,
     load_filter,
     mount,
+    mount_image,
     set_host_name,
 )
 from dashboard.engine.hosts.user_namespace.files import read_lines, run_program, write
+from dashboard.engine.hosts.user_namespace.lan import create_lan
 from dashboard.engine.hosts.user_namespace.tree import build_tree
 
 #: Runs ``main`` with the arguments that follow; the first one is the folder that contains the package.
@@ -28,7 +30,6 @@ COMMAND = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from dashboard.engine.hosts.user_namespace.boot import main; main(*sys.argv[2:])"
 )
-LAN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lan.sh")
 #: The number of ids of a host (``id_ranges.COUNT``).
 COUNT = 65536
 #: The namespaces that the host's user namespace owns.
@@ -67,8 +68,7 @@ def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -
     # In the unified hierarchy a cgroup with processes cannot delegate controllers, so this is done only now.
     write_limits(read_lines(f"{folder}/limits"))
     _mount_disk(folder, owner)
-    network = f"/proc/{os.getpid()}/fd/{spaces['net']}"
-    run_program(["/bin/sh", "-eu", LAN], {"folder": folder, "run": run, "net": network})
+    create_lan(folder, run, f"/proc/self/fd/{spaces['net']}")
     build_tree(name, folder, run, owner, spaces["user"])
     _enter_namespaces(spaces)
     if tied:
@@ -144,7 +144,10 @@ def _mount_disk(folder: str, owner: int) -> None:
     disk, data = f"{folder}/disk", f"{folder}/data"
     if not os.path.exists(disk):
         return
-    run_program(["mount", "-t", "ext4", "-o", "loop,noinit_itable", disk, data])
+    try:
+        mount_image(disk, data, "ext4", "noinit_itable")
+    except OSError:
+        run_program(["mount", "-t", "ext4", "-o", "loop,noinit_itable", disk, data])
     try:
         os.rmdir(f"{data}/lost+found")
     except OSError:

@@ -25,9 +25,13 @@ def read_lines(path: str) -> list[str]:
         return []
 
 
-def run_program(command: list[str], variables: dict[str, str] | None = None) -> None:
-    """Runs a program and waits for its end. ``variables`` are added to the environment. If the program fails, this
-    process exits with status 1; the program has printed why."""
-    child = os.posix_spawnp(command[0], command, {**os.environ, **(variables or {})})
-    if os.waitpid(child, 0)[1]:
+def run_program(command: list[str], text: str = "", *, is_required: bool = True) -> None:
+    """Runs a program with ``text`` (shorter than a pipe's buffer) as its input, and waits for its end. If the program
+    fails and is required, this process exits with status 1; the program has printed why."""
+    reader, writer = os.pipe()
+    os.write(writer, text.encode())
+    os.close(writer)
+    child = os.posix_spawnp(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)])
+    os.close(reader)
+    if os.waitpid(child, 0)[1] and is_required:
         sys.exit(1)

@@ -6,14 +6,11 @@ set -eu
 
 folder=$1 run=$2
 cd /host
-mount -t proc -o nosuid,nodev,noexec proc proc
 # Read-only where the machine's is.
 mount -t sysfs -o nosuid,nodev,noexec sysfs sys 2> /dev/null || mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
-# cgroups, terminals, shared memory and the layers of the template, all with one program.
+# cgroups, processes, terminals, shared memory, the layers of the template and the new root, all with one program.
 mount --all --fstab /etc/fstab
 
-# Mounted onto itself: what came with the mount namespace is locked in its place.
-mount --rbind /host /host
 cd /host
 # Debian 14 has the program in a package that is not always installed (util-linux-extra).
 $(command -v pivot_root || echo busybox pivot_root) . mnt

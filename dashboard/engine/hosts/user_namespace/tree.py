@@ -21,11 +21,14 @@ ETC_FILES = (
 NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
 RESTRICTED = "nosuid,nodev,noexec"
 CGROUPS = "/host/sys/fs/cgroup"
-#: What the host itself mounts, apart from proc and sys: lines of fstab(5).
+#: What the host itself mounts, apart from sys and cgroups: lines of fstab(5).
 MOUNTS = (
+    "proc /host/proc proc nosuid,nodev,noexec",
     "netmodes-pts /host/dev/pts devpts newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec",
     "netmodes-shm /host/dev/shm tmpfs mode=1777,size=16m,nosuid,nodev",
 )
+#: The host's root, mounted onto itself: what came with the mount namespace is locked in its place.
+ROOT = "/host /host none rbind"
 LINKS = {
     "etc/mtab": "/proc/self/mounts",
     "dev/ptmx": "pts/ptmx",
@@ -74,7 +77,7 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
         mount(f"{folder}/etc/{file}", f"etc/{file}", flags=BIND)
     mount("netmodes-tmp", "tmp", "tmpfs", NOSUID | NODEV, "mode=1777,size=64m")
     _mount_state(folder, run, owner)
-    mounts = [*cgroup_mounts(name, read_lines("/proc/self/cgroup")), *MOUNTS, *_mount_layers(folder, users)]
+    mounts = [*cgroup_mounts(name, read_lines("/proc/self/cgroup")), *MOUNTS, *_mount_layers(folder, users), ROOT]
     write("../etc/fstab", "\n".join(mounts) + "\n")
     change_root(tree, "old")
 

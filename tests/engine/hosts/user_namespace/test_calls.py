@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.engine.hosts.disk import is_attached, wait_until_detached
 from dashboard.engine.hosts.user_namespace import calls
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")
@@ -52,6 +53,36 @@ def test_a_refused_mount_names_its_target(tmp_path: Path) -> None:
         return "mounted"
 
     assert apart(work) == f"[Errno 2] No such file or directory: '{tmp_path}/missing'"
+
+
+def test_the_loop_device_of_an_image_disappears_with_the_mount(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    with image.open("xb") as file:
+        file.truncate(1 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    (tmp_path / "mounted").mkdir()
+
+    def work() -> str:
+        calls.mount_image(str(image), f"{tmp_path}/mounted", "ext4", "noinit_itable")
+        return f"{is_attached(image)} {os.listdir(tmp_path / 'mounted')}"  # noqa: PTH208
+
+    assert apart(work) == "True ['lost+found']"
+    wait_until_detached(image)
+    assert not is_attached(image)
+
+
+def test_an_image_without_a_file_system_is_refused_and_detached(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.write_bytes(bytes(1 << 20))
+    (tmp_path / "mounted").mkdir()
+
+    def work() -> str:
+        calls.mount_image(str(image), f"{tmp_path}/mounted", "ext4", "")
+        return "mounted"
+
+    assert apart(work) == f"[Errno 22] Invalid argument: '{tmp_path}/mounted'"
+    wait_until_detached(image)
+    assert not is_attached(image)
 
 
 def test_the_old_root_disappears(tmp_path: Path) -> None:
