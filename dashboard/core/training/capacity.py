@@ -155,10 +155,9 @@ def refuse_hosts(available: Capacity, count: int) -> str:
 
 
 def parallel_starts(cores: int) -> int:
-    """Returns how many hosts may start at the same time. A start takes 1.4 s: dockerd waits one second for its
-    containerd and uses a core for 0.25 s. Four starts per core keep the cores busy; more would only delay each
-    other."""
-    return 4 * max(1, cores)
+    """Returns how many hosts may start at the same time. A start takes 0.3 s and uses a core for 0.2 s of it: two for
+    each core keep the cores busy, and more would only delay each other."""
+    return 2 * max(1, cores)
 
 
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")

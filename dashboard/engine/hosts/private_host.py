@@ -77,7 +77,7 @@ async def start(
     is_disk_limited: bool = True,
     started: float | None = None,
 ) -> PrivateHost:
-    """Starts a private host; returns when its engine answers, in one to two seconds.
+    """Starts a private host; returns when its engine answers, in less than a second.
 
     ``id`` (1 to 12 lower-case letters and digits) is random by default. ``daemon`` is merged into its daemon.json,
     ``resolv_conf`` replaces the machine's resolv.conf, and ``template`` is its initial content. ``limits`` apply to its

@@ -26,12 +26,23 @@ exec > "$folder/data/dockerd.log" 2>&1
 # ignored and would pass that on to containers.
 default_signals=
 ! env --default-signal=INT,QUIT true 2> /dev/null || default_signals=--default-signal=INT,QUIT
+# containerd is started first, as by systemd. dockerd would start it as well, but try to connect to it before it listens, and
+# only try again after one second (gRPC). If it ends, it is started again.
+while :; do
+    # shellcheck disable=SC2086 # no word if it is empty
+    env $default_signals containerd --config /etc/containerd/config.toml --log-level warn || :
+    sleep 1
+done &
+until [ -S "$run/exec/containerd/containerd.sock" ]; do
+    sleep 0.03
+done
 # shellcheck disable=SC2086 # no word if it is empty
 env $default_signals dockerd \
     --config-file /etc/docker/daemon.json \
     --data-root "$folder/data" \
     --exec-root "$run/exec" \
     --pidfile "$run/exec/docker.pid" \
+    --containerd "$run/exec/containerd/containerd.sock" \
     --exec-opt native.cgroupdriver=cgroupfs \
     --cgroup-parent /containers \
     -H "unix://$run/docker.sock" &

@@ -10,7 +10,7 @@ INSIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside.sh")
 DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 PROGRAMS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 FOLDERS = (
-    "usr", "etc", "etc/docker", "dev", "dev/pts", "dev/shm", "proc", "sys", "tmp", "root", "run",
+    "usr", "etc", "etc/containerd", "etc/docker", "dev", "dev/pts", "dev/shm", "proc", "sys", "tmp", "root", "run",
     "run/containerd", "run/lock", "var", "var/lib", "var/log", "mnt", "opt", "home", "srv",
 )  # fmt: skip
 #: Below /etc: folders that are the machine's, read-only, and files that are copied.
@@ -19,6 +19,15 @@ ETC_FILES = (
     "ld.so.conf", "services", "protocols", "ethertypes", "inputrc", "localtime", "passwd", "group", "ld.so.cache",
 )  # fmt: skip
 NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n"
+#: The configuration of containerd, with the same folders as if dockerd had started it.
+CONTAINERD = """version = 2
+root = "{data}"
+state = "{run}/daemon"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+
+[grpc]
+address = "{run}/containerd.sock"
+"""
 RESTRICTED = "nosuid,nodev,noexec"
 CGROUPS = "/host/sys/fs/cgroup"
 #: What the host itself mounts, apart from sys and cgroups: lines of fstab(5).
@@ -61,7 +70,7 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
     _make_folders(*FOLDERS)
     root = "".join(read_lines(f"{folder}/root"))
     _show_programs(root)
-    _write_etc(name, folder, root)
+    _write_etc(name, folder, run, root)
     for link, target in LINKS.items():
         os.symlink(target, link)
     for device, (major, minor) in DEVICES.items():
@@ -103,7 +112,7 @@ def _show_programs(root: str) -> None:
             os.symlink(f"host/{place}", f"../{place}")
 
 
-def _write_etc(name: str, folder: str, root: str) -> None:
+def _write_etc(name: str, folder: str, run: str, root: str) -> None:
     for place in ETC_FOLDERS:
         source = _find(root, f"etc/{place}")
         if os.path.isdir(source):
@@ -118,6 +127,10 @@ def _write_etc(name: str, folder: str, root: str) -> None:
     write("etc/nsswitch.conf", NSSWITCH)
     write("etc/hostname", f"{name}\n")
     copy(f"{folder}/daemon.json", "etc/docker/daemon.json")
+    write(
+        "etc/containerd/config.toml",
+        CONTAINERD.format(data=f"{folder}/data/containerd/daemon", run=f"{run}/exec/containerd"),
+    )
 
 
 def _mount_state(folder: str, run: str, owner: int) -> None:
