@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,11 @@ from tests.support.polling import eventually, until
 from tests.support.private_engine import PrivateEngine, load_lab_image
 
 pytestmark = pytest.mark.engine
+
+
+def programs_named(name: str, host: PrivateHost) -> list[int]:
+    """The pids of the programs of a host with this name."""
+    return [pid for pid in engine_processes(host.name) if Path(f"/proc/{pid}/comm").read_text() == f"{name}\n"]
 
 
 @pytest.fixture
@@ -266,6 +272,28 @@ def test_the_engine_takes_options_for_its_daemon(data_dir: Path) -> None:
     assert "dockerd" in listeners
     assert "docker-proxy" not in listeners
     assert "[::]" not in listeners
+
+
+def test_a_containerd_that_ends_is_started_again(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir))
+    asyncio.run(load_lab_image(host))
+    machine = PrivateEngine(host, data_dir)
+    (first,) = programs_named("containerd", host)
+    os.kill(first, signal.SIGTERM)
+    until(lambda: programs_named("containerd", host) not in ([], [first]))
+    until(lambda: machine.try_docker("run", "--rm", "nginx", "echo", "started").stdout == "started\n")
+
+
+def test_an_engine_whose_containerd_does_not_start_gives_its_reason(data_dir: Path) -> None:
+    async def run() -> None:
+        host = await private_host.start(data_dir, is_disk_limited=False, runtime="user-namespace")
+        await private_host.end_engine(host)
+        shutil.rmtree(host.data / "containerd")
+        (host.data / "containerd").write_text("a file")
+        await private_host.start_again(host)
+
+    with pytest.raises(PrivateHostError, match=r"exited at once\. Its last message: .*not a directory"):
+        asyncio.run(run())
 
 
 def test_users_of_containers_can_be_remapped(data_dir: Path) -> None:

@@ -26,14 +26,16 @@ exec > "$folder/data/dockerd.log" 2>&1
 # ignored and would pass that on to containers.
 default_signals=
 ! env --default-signal=INT,QUIT true 2> /dev/null || default_signals=--default-signal=INT,QUIT
-# containerd is started first, as by systemd. dockerd would start it as well, but try to connect to it before it listens, and
-# only try again after one second (gRPC). If it ends, it is started again.
+# containerd is a service of its own, as with systemd. dockerd would start it as well, but try to connect before it listens, and
+# only try again after one second (gRPC). If it ends while dockerd runs, it is started again.
 while :; do
     # shellcheck disable=SC2086 # no word if it is empty
     env $default_signals containerd --config /etc/containerd/config.toml --log-level warn || :
+    [ -e "$run/exec/docker.pid" ] || break
     sleep 1
 done &
 until [ -S "$run/exec/containerd/containerd.sock" ]; do
+    kill -0 $! 2> /dev/null || exit 1
     sleep 0.03
 done
 # shellcheck disable=SC2086 # no word if it is empty
