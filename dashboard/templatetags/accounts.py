@@ -10,7 +10,6 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def creator(context: template.Context, owner: int | None) -> SafeString | str:
-    """Returns an element with “by NAME”. It is empty if the context has no ``creators``, which is so with a single
-    account."""
+    """Returns an element with “by NAME”; empty if ``creators`` of the context lacks the owner, as with one account."""
     name = (context.get("creators") or {}).get(owner, "")
     return format_html('<span class="soft creator">{}</span>', _("by %(name)s") % {"name": name}) if name else ""

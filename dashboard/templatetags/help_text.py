@@ -19,8 +19,10 @@ _DOCUMENT = re.compile(r"\bdocs/([\w-]+)\.md\b")
 
 @register.simple_tag(takes_context=True)
 def what_is(context: dict[str, Any], key: str) -> str:
-    """Returns the help text as a closed ``<details>`` element. It is empty in an exported file, and for an unknown key,
-    which templates for JavaScript pass."""
+    """Returns the help text as a closed ``<details>`` element; empty in an exported file and for an unknown key.
+
+    Templates that are rendered for JavaScript pass unknown keys.
+    """
     if context.get("one_file") or key not in HELP:
         return ""
     return _render(key, get_language() or "")

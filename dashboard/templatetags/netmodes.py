@@ -59,8 +59,7 @@ def phase_word(phase: str) -> str:
 
 
 def status_word(status: str) -> str:
-    """Returns the translated status of an arm. It is empty for an empty status, which the template for JavaScript
-    passes."""
+    """Returns the translated status of an arm; empty for an empty status, as in templates for JavaScript."""
     return (
         {
             ArmStatus.WAITING: _("waiting"),
@@ -94,8 +93,7 @@ def checkpoint(context: template.Context) -> str:
 
 @register.filter
 def needs_podman(report: ModeReport) -> bool:
-    """Whether the mode is unavailable because the engine is not Podman. The page has one sentence about all these
-    modes."""
+    """Whether the mode is unavailable because the engine is not Podman. One sentence on the page covers these modes."""
     return report.reason == ONLY_PODMAN
 
 
@@ -132,8 +130,8 @@ def published(ports: Iterable[PublishedPort]) -> str:
 
 @register.filter
 def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...]:
-    """Returns the published ports that use a port of the machine; those of a routed network do not. For None, which the
-    template for JavaScript passes, it returns none."""
+    """Returns the published ports that use a port of the machine; those of a routed network do not. Empty for None, as
+    in templates for JavaScript."""
     return tuple(port for port in ports or () if port.host_port)
 
 
@@ -230,8 +228,8 @@ def with_code(text: str) -> SafeString:
 
 @register.simple_tag
 def path_query(key: str, shown: str = "", at: str = "") -> str:
-    """Returns the query of a link that shows this path on the diagram. If the path is already shown, that is, it equals
-    ``shown``, the link hides it. ``at`` is the moment that the page shows."""
+    """Returns the query of a link that shows the path ``key`` on the diagram or, if it is the path ``shown`` now, hides
+    it. ``at`` is the number of the journal entry whose state the page shows."""
     wanted = {"at": at or "", "path": "" if key == shown else key or ""}
     return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
 

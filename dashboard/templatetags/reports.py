@@ -55,14 +55,14 @@ def excluding(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
 
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
-    """Returns the line of the chart that belongs to a row of the table; None if the line is not drawn."""
+    """Returns the line of the chart with the label in the first cell of a table row; None if it is not drawn."""
     return next((line for line in chart.drawing.lines if line.words == row[0]), None)
 
 
 @register.filter
-def at(texts: Sequence[str], place: int) -> str:
+def at(texts: Sequence[str], index: int) -> str:
     """Returns the text at this index."""
-    return texts[place]
+    return texts[index]
 
 
 @register.filter

@@ -26,7 +26,7 @@ def as_percent(share: float) -> str:
 
 @register.filter
 def figure(value: int | None) -> str:
-    """Formats a count; a dash if it is withheld."""
+    """Formats a count; None, which an anonymous report may contain, becomes a dash."""
     return NOTHING if value is None else str(value)
 
 
@@ -39,7 +39,7 @@ def asked_for_help(step: StepReport) -> str:
 
 @register.filter
 def cells_of(person: PersonReport, report: SessionReport) -> Iterator[tuple[CellReport, StepReport]]:
-    """Yields the cells of a participant, each with its step."""
+    """Yields the results of a participant by step: each cell of the report, with its step."""
     return zip(person.cells, report.steps, strict=True)
 
 

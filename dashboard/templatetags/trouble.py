@@ -10,8 +10,8 @@ register = template.Library()
 
 @register.filter
 def with_holders(answer: Answer) -> tuple[tuple[str, ExperimentRef | None], ...]:
-    """Returns the sentences about containers that do not run. Each comes with the experiment that uses the port the
-    container needs, or None."""
+    """Returns the sentences about containers that do not run. Each is paired with the experiment that holds the port
+    which the container needs, or None."""
     return tuple(zip(answer.trouble, answer.holders, strict=True))
 
 
@@ -27,6 +27,6 @@ def running_trouble(head: ExperimentHead, answer: Answer) -> str:
 
 
 @register.filter
-def severity(_answer: Answer, head: ExperimentHead) -> str:
-    """Returns ``bad`` if no arm runs, ``warn`` if at least one does."""
+def severity(head: ExperimentHead) -> str:
+    """Returns ``bad`` if the experiment has failed because no arm runs; otherwise ``warn``."""
     return "bad" if head.phase is Phase.FAILED else "warn"
