@@ -224,9 +224,10 @@ class Service(Supervisor):
     async def ask[**P, T](
         self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Calls ``function``, one that ``lab.remote.rpc`` lists, in the installation's own lab. Returns its result.
+        """Calls ``function`` in the installation's own lab, and returns its result.
 
-        The lab supplies the first argument. Raises LabUnavailableError, EngineError, or what the function raises.
+        ``lab.remote.rpc`` lists the functions that can be called. The lab supplies the first argument. Raises
+        LabUnavailableError, EngineError, or what the function raises.
         """
         return await self.ask_on(None, "", function, *args, **kwargs)
 

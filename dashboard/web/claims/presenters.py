@@ -15,9 +15,8 @@ class ShownClaim:
     """A claim with its newest outcome, as pages show it.
 
     ``private``: it runs on a private host. ``step``: its state in the newest run (``ClaimState``), empty before a run.
-    ``unavailable``: why it cannot be run from this page. Before a run, ``elsewhere`` contains the results that are
-    expected on other engines. After a run, ``statement`` is the statement that was judged, and ``condition`` names the
-    engines to which it applies.
+    ``unavailable``: why it cannot be run from this page. ``elsewhere``: the results that are expected on other engines,
+    empty after a run. After a run, ``statement`` is the one that was judged, and ``condition`` names its engines.
     """
 
     id: str

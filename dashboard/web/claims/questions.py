@@ -82,8 +82,7 @@ class ShownQuestion:
 def show_questions(query: str, opened: str) -> list[ShownQuestion]:
     """Returns all questions, those that match ``query`` first.
 
-    The claims of the question with the id ``opened`` are shown. If only few questions match, their claims are shown
-    too.
+    ``open`` is set for the question with the id ``opened`` and, if at most ``OPEN_RESULTS`` match, for these.
     """
     shown = {claim.id: claim for claim in show_catalogue(claim_runs.newest_outcomes())}
     texts = {
@@ -107,8 +106,7 @@ def show_questions(query: str, opened: str) -> list[ShownQuestion]:
 
 @require_GET
 def questions(request: HttpRequest) -> HttpResponse:
-    """Renders the page with the questions that match ``q``, or all. It shows the claims of the question with the id
-    ``open``."""
+    """Renders the page of questions. ``?q=TEXT`` searches them; ``?open=ID`` shows the claims of one of them."""
     query = request.GET.get("q", "")[:MAX_QUERY]
     shown = show_questions(query, request.GET.get("open", ""))
     live = claim_runs.live_run("")

@@ -71,8 +71,8 @@ def require_misconception(name: str) -> Misconception:
 def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any]:
     """Returns the template variables of the page that lists all claims.
 
-    ``group``: the key of the group in a training session whose runs are shown, empty for runs on the server's own
-    engine.
+    The page shows the runs of a group in a training session (``group`` is its key) or, by default, those on the
+    server's own engine.
     """
     live = claim_runs.live_run(group)
     recorded = claim_runs.recorded_seconds()

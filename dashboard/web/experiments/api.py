@@ -101,8 +101,8 @@ for _error, _status in STATUSES.items():
 
 
 class ExperimentIn(BaseModel):
-    """An experiment to launch. ``modes`` are arms with the shared options; ``arms`` are further arms with their own
-    options."""
+    """An experiment to launch. Each of ``modes`` becomes an arm with the shared options; ``arms`` are further arms with
+    their own options."""
 
     model_config = ConfigDict(extra="allow")
     title: Any = None
@@ -154,8 +154,8 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
-    """Lists the newest 200 experiments outside training sessions; with ``session``, those of the groups in your
-    training session."""
+    """Lists the newest 200 experiments outside training sessions or, with the id of a ``session`` that you may lead,
+    those of its groups."""
     rows = Experiment.objects.filter(**group_filter(session, request.user), parent=None).exclude(wanted=Wanted.REMOVED)
     return _out(rows.order_by("-created_at")[:200])
 
@@ -167,8 +167,8 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
     summary="Launch an experiment",
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
-    """Starts the launch and returns at once. Follow it at ``/api/experiments/ID`` or over the websocket. An arm runs
-    on its ``machine``, ``modes`` run on ``machines``; the default is the installation's own machine."""
+    """Starts the launch and returns at once. Follow it at ``/api/experiments/ID`` or over the websocket. Each of
+    ``arms`` runs on its ``machine``, each of ``modes`` on all ``machines``. The default is the installation's own."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
@@ -282,9 +282,9 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     summary="Stop, launch again or remove an experiment, or try its paths",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
-    """``stop`` removes the containers and networks, ``remove`` also deletes the experiment, ``again`` launches it
-    again. ``try`` sends a request over every path, also from other machines. With ``?multicast=true``, it also sends
-    datagrams to a multicast group."""
+    """``stop`` removes the containers and networks, ``remove`` also deletes the experiment. ``again`` launches it
+    again. ``try`` sends a request over every path, also from other machines; with ``?multicast=true``, it sends
+    datagrams to a multicast group as well."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)

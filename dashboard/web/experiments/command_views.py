@@ -24,8 +24,8 @@ def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOP
     """Returns the URL of the page to show after a command.
 
     The form's field ``back`` is the id of the experiment whose page contained the form, or ``/`` for the start page.
-    Without ``back``, returns the page of the experiment ``identity`` or, if that is empty, the start page. On an
-    experiment's page, the URL moves the focus to the state, because the button that was pressed no longer exists.
+    Without ``back``, returns the page of the experiment ``identity`` or, if that is empty, the start page. The fragment
+    ``#state`` moves the focus to the state, because the button that was pressed no longer exists.
     """
     back = request.POST.get("back", "")
     shown = back if back.isascii() and back.isalnum() else identity
@@ -49,8 +49,8 @@ def stop(request: HttpRequest, identity: str) -> HttpResponse:
 async def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
     """Launches the same arms again in new containers, even if the experiment is running.
 
-    If needed ports are in use, shows a page with the programs that hold them instead. Refuses if the experiment ran on
-    a host of a LAN that was removed.
+    If needed ports are in use, shows a page with the programs that hold them instead. Refuses if the private host on
+    which the experiment ran was removed.
     """
     _host, problem = await find_host(identity)
     if problem:

@@ -47,9 +47,9 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """The live state of an experiment that has clients. ``machines`` maps the id of the experiment, or of each part,
-    to its machine. ``problems`` maps these ids to why the journal cannot be written and since when. ``journal`` is the
-    merged journal, None on one machine. ``columns`` are the columns of ``view``, with notes about machines."""
+    """The live state of an experiment that has clients. ``machines``: the machine of the experiment or, on several
+    machines, of each part, by id. ``problems``: why a journal cannot be written and since when, by the same ids.
+    ``journal``: the merged journal, None on one machine. ``columns``: those of ``view``, with notes about machines."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -116,7 +116,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """Returns the number of the last journal entry that every feed has read, by id of the experiment or part."""
+        """Returns, by id of the experiment or part, the number up to which all its feeds have read the journal."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:
@@ -130,8 +130,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows ``notes`` at the columns of machines. ``requested`` contains, for experiments that are to stop on all
-        machines, the current phases of their parts."""
+        """Shows the notes about machines, by name, at their columns. ``requested``: by id of an experiment that is to
+        stop on all machines, the current phases of its parts."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())

@@ -51,7 +51,7 @@ class LaunchHost:
 
 
 async def load_lans() -> tuple[tuple[LanState, ...], str]:
-    """Returns the states of all LANs. If they cannot be read, returns none and the reason."""
+    """Returns the states of all LANs, and why they cannot be read (empty if they can)."""
     try:
         return await service.ask(lan_calls.lans), ""
     except LabUnavailableError as error:
@@ -74,10 +74,9 @@ async def launch_hosts() -> dict[str, LaunchHost]:
 
 
 async def find_host(experiment: str) -> tuple[LaunchHost | None, str]:
-    """Returns the host of a LAN on which an experiment runs or ran.
+    """Returns the host of a LAN on which an experiment runs or ran. If it was removed, returns None and a sentence.
 
-    If nothing can be launched there again, returns None and the reason. Returns None and an empty reason if the
-    experiment has no such host, or if the lab does not answer.
+    Returns None and an empty text if the experiment has no such host, or if the lab does not answer.
     """
     identity = await to_db_thread(experiment_store.lan_host, experiment)
     if not identity:
@@ -131,7 +130,7 @@ def _is_number(text: str) -> bool:
 
 @require_POST
 async def create(request: HttpRequest) -> HttpResponse:
-    """Starts to create a LAN in the background. If that is refused, shows the form again with its input."""
+    """Starts the creation of a LAN. If it is refused, shows the form again with its input."""
     typed = {
         name: request.POST.get(name, str(default)).strip()[:40] for name, default in {"name": "", **FIELDS}.items()
     }
@@ -169,7 +168,7 @@ def _refuse_change(request: HttpRequest, lan: LanState) -> str:
 
 @require_POST
 async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Changes a LAN. ``what``: remove, start (ended hosts), swarm (form one of the hosts), or leave (end the swarm)."""
+    """Changes a LAN. ``what``: remove, start (its ended hosts), swarm (form one of its hosts), or leave (end it)."""
     lans, away = await load_lans()
     if away:
         return await _show(request, problem=away, status=409)

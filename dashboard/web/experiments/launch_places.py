@@ -12,7 +12,7 @@ from dashboard.web.service import service
 
 
 async def launch_places() -> dict[str, LaunchHost]:
-    """Returns the places other than the server's own engine, by name (``core.operations.machines.split_place``).
+    """Returns the places other than the server's own engine, by name (``core.operations.machines.place_of``).
 
     They are the connected machines that accept new work, and the hosts of LANs.
     """

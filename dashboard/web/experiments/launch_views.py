@@ -68,7 +68,7 @@ def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = 
 
 
 def _items_with_hosts(rows: Iterable[Experiment], hosts: Mapping[str, LaunchHost]) -> list[dict[str, Any]]:
-    """Returns the experiments as entries of a list. The entries of those on a host of a LAN contain the host."""
+    """Returns the experiments as entries of a list. ``host`` of an entry is its host of a LAN; None if it has none."""
     rows = list(rows)
     hosts_of = {row.id: hosts[row.host] for row in rows if row.host in hosts}
     return [{**item, "host": hosts_of.get(item["id"])} for item in experiment_items(rows)]

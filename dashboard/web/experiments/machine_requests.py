@@ -1,4 +1,4 @@
-"""“Try” with requests from other machines.
+"""Requests over all paths of an experiment, including those from other machines (the button “Try”).
 
 The client's lab sends each request and measures its duration. The experiment's lab reads which client address the
 program sees. The two labs do not communicate, and no clocks are compared.
@@ -36,7 +36,7 @@ LATE = f"No request was sent, because the earlier requests took {LIMIT_S:g} s."
 async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:
     """Sends a request over every path, as ``actions.try_paths`` does, and also from all other machines.
 
-    Raises the errors of the experiment's lab.
+    Raises LabUnavailableError, and the errors of ``actions.try_paths``.
     """
     record = await to_db_thread(experiment_store.load, experiment)
     clients = () if record is None or record.host else await find_clients(record.machine, experiment)
@@ -53,7 +53,7 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
     servers = tuple(dict.fromkeys((path.server, path.server_port) for path in paths if path.address))
     arms, seen = {client.key: client.arm for client in clients}, SeenClients()
     # A path over the overlay network is requested by address and then by name.
-    asked = [(path, name) for path in paths for name in _hosts(path, names)]
+    asked = [(path, name) for path in paths for name in _host_names(path, names)]
     watching = await service.ask_on(machine, "", requests.watch_clients, experiment, servers)
     reading = asyncio.ensure_future(seen.read(watching))
     try:
@@ -75,10 +75,10 @@ def _is_known(path: Path, names: Collection[str]) -> bool:
     return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
 
 
-def _hosts(path: Path, names: Collection[str]) -> tuple[str, ...]:
-    """Returns the host names to which requests over a path are sent. The empty name stands for the path's address.
+def _host_names(path: Path, names: Collection[str]) -> tuple[str, ...]:
+    """Returns an empty name, which stands for the path's address, and the path's host name.
 
-    ``names`` are the keys of the experiment's arms. Other names are omitted.
+    The host name is omitted if it is not in ``names``, the keys of the experiment's arms.
     """
     return ("",) if name_problem(path.host_name, names) else ("", path.host_name)
 
@@ -125,10 +125,10 @@ class SeenClients:
 
 
 async def _request(path: Path, seen: SeenClients, end: float, arm: OverlayArm | None = None, host: str = "") -> Attempt:
-    """Sends a request over a path and returns the result. Sends none if the time ``end`` (loop time) is past.
+    """Sends a request over a path and returns the result. After ``end`` (loop time), the result is an error instead.
 
-    Over an overlay network, the request is sent from the container ``arm``. If ``host`` is given, it is sent to this
-    name.
+    Over an overlay network, the container ``arm`` sends the request. ``host`` is the name to request, empty for the
+    path's address.
     """
     attempt = without_trace(new_attempt(path))
     if host:

@@ -24,10 +24,9 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def machine_notes() -> dict[str, MachineNote]:
-    """Returns a note for each machine that has one, by name: why its columns do not change, or another state of the
-    machine.
+    """Returns notes by name of the machine, such as that its lab does not respond or that it is drained.
 
-    Queries the database.
+    Machines without a note are omitted. Queries the database.
     """
     labs = service.labs
     if labs is None:
@@ -76,10 +75,9 @@ async def _parts_of(experiment: str) -> tuple[Part, ...]:
 
 
 async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attempt, ...]:
-    """Sends a request over every path, on all machines at the same time, and returns the results. Skips machines that
-    are absent.
+    """Sends a request over every path, on all machines at the same time, and returns the results.
 
-    Raises LabUnavailableError or NotRunningError only if no machine can send requests.
+    Skips machines that are absent. Raises LabUnavailableError or NotRunningError only if no machine can send requests.
     """
     divided = await _parts_of(experiment)
     if not divided:
@@ -121,12 +119,11 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
     """Returns at most ``limit`` entries of an experiment's journal, and the cursor of the next page (empty on one
     machine).
 
-    ``after`` is the number after which to begin; it is ignored with a ``cursor``. Raises ValueError with a sentence for
-    the user if the cursor is invalid.
+    The first entry is the one after the number ``after`` or, on several machines, after ``cursor`` if it is not empty.
+    Raises ValueError with a sentence for the user if the cursor is invalid.
 
-    The journal of one machine can be continued after the number of an entry. Several machines store their entries at
-    the same time. So a cursor contains the newest number that was read from each machine, and no entry is skipped or
-    repeated.
+    Several machines store entries at the same time. So a cursor contains the newest number that was read from each
+    machine, and no entry is skipped or repeated.
     """
     if not record.parts:
         return tuple(islice(parts.read(record, after), limit)), ""

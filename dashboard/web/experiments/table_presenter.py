@@ -67,8 +67,8 @@ class CellView:
 class RowView:
     """A row with its cells in the order of the columns.
 
-    ``detail``: less important, so it is hidden at first. ``over``: hidden at first, because it is a detail or because
-    the section has many rows. ``again``: has the same reason as the differing row above it.
+    ``detail``: is less important than other rows. ``over``: is hidden at first, because it is a detail or because the
+    section has many rows. ``again``: has the same reason as the differing row above it.
     """
 
     id: str
@@ -120,7 +120,7 @@ class SectionView:
 
     @property
     def details(self) -> int:
-        """The number of differing rows that are details."""
+        """The number of details that are not the same in all columns."""
         return sum(row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
 

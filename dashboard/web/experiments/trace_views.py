@@ -57,8 +57,8 @@ def _of_all_machines(traces: tuple[Trace, ...], number: int) -> tuple[Trace, ...
 
 @require_POST
 async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Renders the traces of a request over the path ``way`` and one over ``beside`` or, by default, over a path of
-    another mode."""
+    """Renders the traces of two requests: over the path in the field ``way``, and over the path in ``beside`` or, if it
+    is empty, a path of another mode."""
     await require_experiment(identity)
     key, beside = request.POST.get("way", ""), request.POST.get("beside", "")
     title = _("This path cannot be traced now")

@@ -100,10 +100,8 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     """Returns the experiment as pages show it, now or after journal entry ``at``. A stopped experiment is shown in its
     state before the stop. Raises Http404 if it does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
-    if row is None:
-        raise Http404(_("No experiment has this id."))
     record = experiment_store.load(identity)
-    if record is None:
+    if row is None or record is None:
         raise Http404(_("No experiment has this id."))
     until = at if at is not None else (parts.shown_number(record, row.shown_seq) or None)
     view, past, past_at, first, last = View(), View(), None, None, 0.0
@@ -177,8 +175,8 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
 
 
 def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> dict[str, Any]:
-    """Returns template variables: the creator of an experiment, and whether it belongs to another account. The page
-    then hides commands that would be refused."""
+    """Returns template variables: the creator of an experiment, and whether it belongs to another account, so that the
+    page hides commands that would be refused."""
     if scope.group:
         return {}
     names = creators_of(request).names

@@ -41,7 +41,7 @@ def request_threads() -> ThreadPoolExecutor:
 async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Calls ``function`` in a worker thread that has a usable database connection, and returns its result.
 
-    The queries of requests to PostgreSQL use ``request_threads``.
+    With PostgreSQL, calls during a request use ``request_threads``.
     """
     turn = current_turn.get()
     is_limited = turn is not None and not turn.is_over and connection.vendor == "postgresql"

@@ -40,8 +40,8 @@ class OmitTraceback(logging.Filter):
 class OmitCancelled(logging.Filter):
     """Drops messages about cancelled requests.
 
-    The cancellation passes through the middleware's thread as the exception of a future that asgiref shields. From
-    Python 3.14 on, asyncio logs that with a traceback.
+    A cancelled request leaves an exception in a future that asgiref shields. From Python 3.14 on, asyncio logs it with
+    a traceback.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:

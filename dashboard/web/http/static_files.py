@@ -24,8 +24,8 @@ _VERSIONED = re.compile(r"/(v[0-9a-f]{12})/")
 def version() -> str:
     """Returns a hash of all static files: ``v`` and twelve hexadecimal digits. It is a folder name in their URLs.
 
-    One version of all files needs no rewriting of imports: JavaScript modules import each other by relative URLs, which
-    keep the folder name.
+    All files have the same version, because JavaScript modules import each other by relative URLs, which keep the
+    folder name.
     """
     digest = hashlib.sha256()
     for finder in finders.get_finders():

@@ -53,8 +53,7 @@ class HandshakeGuard:
 
 @asynccontextmanager
 async def release_turn() -> AsyncIterator[None]:
-    """Context manager or decorator for a call to a lab: the current request gives up its turn meanwhile
-    (``Turn.left``).
+    """Context manager or decorator for a call to a lab: meanwhile, the current request gives up its turn.
 
     Does nothing outside requests.
     """
@@ -113,7 +112,7 @@ class RequestGuard:
         is_answered = False
 
         async def begins() -> Scope | None:
-            """Waits for the turn. If the client disconnects first, returns the message that reports this."""
+            """Waits for the turn. Returns None or, if the client disconnects first, the message that reports this."""
             nonlocal next_message
             begins = turn.wait()
             if not begins.done():

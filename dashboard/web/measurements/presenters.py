@@ -124,7 +124,7 @@ def _series_row(
 def describe_options(options: Options, probe: Probe, pairs: int) -> str:
     """Describes the options, as in ``tcp-rr, 64 B, quiet conditions, 60 paired blocks, 95 % intervals``.
 
-    Options that this example lacks are named only if they are not the default. ``pairs``: number of paired blocks.
+    The rate and the load are named only if they are set. ``pairs``: the number of paired blocks.
     """
     parts = [str(probe)]
     if probe not in {Probe.HTTP, Probe.DNS}:

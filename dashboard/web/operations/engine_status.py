@@ -25,8 +25,7 @@ class EngineBadge:
 
 
 def _in_place_of_own_lab() -> int:
-    """Returns the number of connected machines if the installation's own lab does not respond; 0 if the lab
-    responds."""
+    """Returns the number of connected machines; 0 if the installation's own lab responds."""
     return len(connected_machines()) if Part.LAB in part_names(own_lab_missing()) else 0
 
 

@@ -104,10 +104,7 @@ def degradation() -> str:
 
 
 def _own_lab_note() -> str:
-    """Returns a sentence which states that only other machines run experiments.
-
-    Empty unless they replace the installation's own lab.
-    """
+    """Returns a sentence if only other machines run experiments, as no own lab has started; otherwise empty."""
     if lab_missing() or not own_lab_missing():
         return ""
     return "No lab of the installation's own machine has started: only other machines run experiments."

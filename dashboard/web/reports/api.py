@@ -173,7 +173,7 @@ async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> An
     summary="The figures of one experiment over time, oldest first",
 )
 def trend(request: HttpRequest, signature: str) -> Any:
-    """Returns the newest 100 reports with this signature, with their latencies and verdicts."""
+    """Returns the newest 100 reports of the experiment with this signature, with their latencies and verdicts."""
     page = report_listing.find_reports(signature=signature) if signature else None
     if page is None or not page.total:
         return Status(404, {"detail": "There is no report of this experiment."})
@@ -293,7 +293,7 @@ def revoke(request: HttpRequest, identity: str, number: int) -> Any:
     summary="Archive, unarchive, delete, undelete or purge a report",
 )
 def change(request: HttpRequest, identity: str, action: str) -> Any:
-    """Performs ``action``. A deleted report can be restored for 30 days; ``purge`` removes it permanently."""
+    """Archives, unarchives, deletes, undeletes or purges a report. A deleted report can be restored for 30 days."""
     if action not in ACTIONS:
         return Status(400, {"detail": f"There is no action “{action[:40]}”. Choose from {', '.join(ACTIONS)}."})
     ACTIONS[action](identity)

@@ -99,10 +99,10 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
         "origins": tuple(Origin),
         "newer_url": query.url(page=page.page - 1) if page.page > 1 else "",
         "older_url": query.url(page=page.page + 1) if page.page < page.pages else "",
-        "deleted": _deleted_report(request.GET.get("deleted", "")),
+        "deleted": _find_report(request.GET.get("deleted", ""), deleted=True),
         "deleted_count": count_deleted(),
         "undo_days": UNDO_DAYS,
-        "existing": _existing_report(request.GET.get("existing", "")),
+        "existing": _find_report(request.GET.get("existing", "")),
         "file_name": request.GET.get("file", "")[:MAX_FILE_NAME],
         "import_limit": MAX_BYTES >> 20,
         "example_url": "/reports/example/" if example_report.is_there() else "",
@@ -111,14 +111,13 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
     return render(request, "reports/reports.html", context, status=status)
 
 
-def _deleted_report(identity: str) -> ListedReport | None:
-    """Returns the report that was just deleted, so that the page can offer to restore it; None if there is no such
-    report."""
+def _find_report(identity: str, *, deleted: bool = False) -> ListedReport | None:
+    """Returns a report or, if ``deleted`` is true, a deleted report; None if there is no such report."""
     try:
-        report = get_report(identity, deleted=True) if identity else None
+        report = get_report(identity, deleted=deleted)
     except ReportNotFoundError:
         return None
-    return report if report is not None and report.deleted else None
+    return report if report.deleted == deleted else None
 
 
 @require_GET
@@ -139,13 +138,7 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
     return b"".join(parts)
 
 
-def _existing_report(identity: str) -> ListedReport | None:
-    """Returns the report that already has the content of the file that was just imported; None if there is no such
-    report."""
-    try:
-        return get_report(identity) if identity else None
-    except ReportNotFoundError:
-        return None
+
 
 
 @require_POST

@@ -48,7 +48,7 @@ def _source(report: ListedReport) -> dict[str, str]:
 
 
 def _report_context(view: ReportView, digest: str, name: str, *, all_lines: bool = False) -> dict[str, Any]:
-    """Returns the variables of the template ``reports/report.html``. ``name`` is the report's part of the URL. If
+    """Returns the variables of the template ``reports/report.html``. ``name`` is the report's id or ``example``. If
     ``all_lines`` is true, the page contains all entries of the timeline."""
     return {
         "view": view,
@@ -123,8 +123,7 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 @threaded
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the experiment of a report again on the current engine. A report of the new experiment continues the
-    trend.
+    """Launches the experiment of a report again on the current engine, so that a new report can continue the trend.
 
     If the experiment ran on machines that cannot be selected now, as in an anonymised report, the user selects others.
     """

@@ -204,8 +204,8 @@ class TerminalConsumer(AsyncConsumer):
             raise OSError("the browser does not draw") from None
 
     async def _is_refused(self) -> bool:
-        """Returns whether the participant may no longer have the terminal. Then sends the reason and closes the
-        window."""
+        """Checks access, at most every ``CHECK_S`` seconds. If the participant has lost it, sends the reason, closes
+        the window and returns True."""
         if time.monotonic() - self.checked_at < CHECK_S:
             return False
         owner = await self._authorise()

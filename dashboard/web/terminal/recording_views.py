@@ -19,8 +19,7 @@ from dashboard.web.training.step_context import workshop_in
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The recording of a participant's terminal in one step. ``step`` is the step's slug, ``title`` its number and
-    title."""
+    """The recording of a participant's terminal in one step. ``step``: its slug. ``title``: its number and title."""
 
     step: str
     title: str

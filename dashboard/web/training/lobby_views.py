@@ -60,8 +60,8 @@ async def _lobby(request: HttpRequest, row: TrainingSession, participant: Partic
 
 
 def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str, object]]:
-    """Lists the admitted participants: their names, whether they are present, and whether they are in this
-    participant's group."""
+    """Lists the admitted participants: ``name``, and whether each is present (``here``), is ``participant`` (``me``)
+    and is in the same group (``team``)."""
     present = hub.present(row.id)
     rows = row.participants.filter(removed_at=0.0).exclude(admitted_at=0.0).values_list("id", "name", "group")
     return [

@@ -59,8 +59,7 @@ def add_token(request: HttpRequest, identity: str, token: str) -> None:
 
 
 def remove_token(request: HttpRequest, identity: str) -> None:
-    """Removes the token of a training session from the browser session, which then has no participant in that
-    session."""
+    """Removes the token of a training session from the browser session. ``identity`` is the training session's id."""
     request.session[TOKENS_KEY] = {key: token for key, token in tokens_of(request.session).items() if key != identity}
 
 
@@ -113,7 +112,7 @@ def _find(request: HttpRequest, identity: str) -> tuple[TrainingSession | None, 
 
 
 def for_instructor[**P](view: SessionView[P]) -> View:
-    """Decorator: passes the session to the view. Everyone but the session's instructor and owners gets a 404."""
+    """Decorator: passes the session to the view. Everyone but its instructor and the accounts of owners gets a 404."""
 
     @wraps(view)
     async def wrapped(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:

@@ -95,8 +95,8 @@ async def _view_host(place: WorkshopPlace) -> HostView:
 
 
 def _enter_line(place: WorkshopPlace) -> str:
-    """Returns the command line that opens a shell on the server's private host; empty for a group, and if the engine is
-    not a private host."""
+    """Returns the command line that opens a shell on the server's private host; empty for participants, and if the
+    engine is not a private host."""
     engine = service.engine
     if place.group or not place.runs or engine is None or not engine.private:
         return ""
@@ -113,7 +113,7 @@ async def render_step(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """Renders the page of a step in its current state. ``result`` is the result of an action."""
+    """Renders the page of a step, with the ``result`` of an action. Redirects if the workshop was not started."""
     progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)

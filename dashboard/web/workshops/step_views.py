@@ -11,7 +11,7 @@ from dashboard.web.workshops import step_context
 
 @require_GET
 async def step_page(request: HttpRequest, workshop: str, step: str) -> HttpResponse:
-    """Renders the page of a step. GET reads the state of the host, and stores nothing."""
+    """Renders the page of a step with the current state of the host. Stores nothing."""
     found, found_step = await step_context.require_step(workshop, step)
     place = await step_context.own_place(request, found.slug)
     return await step_context.refuse_locked(request, place, found, found_step) or await step_context.render_step(

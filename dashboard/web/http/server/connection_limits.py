@@ -36,7 +36,7 @@ def raise_descriptor_limit() -> int:
 def connections_for(descriptors: int) -> int:
     """Returns the number of connections to accept in a process that may open ``descriptors`` files.
 
-    ``RESERVED_DESCRIPTORS`` of them remain for other uses; half of them if the process may open only few.
+    Reserves ``RESERVED_DESCRIPTORS`` for other uses, or half of ``descriptors`` if that is less.
     """
     return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2))
 

@@ -8,9 +8,10 @@ from dashboard.core.operations.roles import Action, OwnedKind
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command, which a POST route executes. ``kind`` is the kind of object that the id in its URL identifies.
+    """A command, which a POST route executes.
 
-    ``kind`` is None if no account can own the object. ``named_by`` are the parts of the URL that the audit trail shows.
+    ``kind`` is the kind of the object in its URL, None if no account can own such objects. ``named_by`` are the
+    parameters of the URL that the audit trail shows.
     """
 
     name: str
@@ -157,9 +158,9 @@ PAGES: Mapping[str, Action] = {
 
 
 def is_participants(route: str) -> bool:
-    """Returns whether the views of this route check access themselves, because users without an account use it.
+    """Returns whether clients without an account use this route, so that its views check access themselves.
 
-    These users are participants, and clients such as machines that join.
+    These clients are participants, and programs such as machines that join.
     """
     return route in NOT_RECORDED or route.startswith(PARTICIPANT_PREFIXES)
 

@@ -66,9 +66,9 @@ def _new_entry(request: HttpRequest) -> audit.PendingEntry:
 
 
 def _name_hidden(request: HttpRequest, entry: audit.PendingEntry) -> None:
-    """Adds the command's name to the audit entry of a request that other middleware has refused.
+    """Adds the command's name to the audit entry of a request that other middleware refused before a view was found.
 
-    Other middleware refuses requests about objects that are hidden from the account.
+    Such a request is about an object that is hidden from the account.
     """
     with suppress(Resolver404):
         match = resolve(request.path_info)
@@ -87,7 +87,7 @@ def _store(entry: audit.PendingEntry, outcome: str) -> None:
 class AccountMiddleware:
     """Refuses requests that the role of the account does not permit, and records each command in the audit trail.
 
-    If the store records a command, this happens in the command's own transaction. Otherwise it happens after the
+    An audited command of the store writes the entry in its own transaction. All other entries are written after the
     response, with the outcome.
     """
 
@@ -95,7 +95,7 @@ class AccountMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Sets ``request.role`` for views and templates. Stores the audit entry after the response."""
+        """Sets ``request.role`` for views and templates, and ``request.audit`` to the audit entry of the request."""
         if request.path_info in WITHOUT_ACCOUNT or LINK_PATH.fullmatch(request.path_info):
             return self.get_response(request)
         entry = request.audit = _new_entry(request)  # type: ignore[attr-defined]
@@ -143,5 +143,5 @@ class AccountMiddleware:
 
 
 def account_context(request: HttpRequest) -> dict[str, str]:
-    """Context processor that adds the role of the account, empty without an account."""
+    """Context processor that adds ``role``: the role of the account, empty without an account."""
     return {"role": str(role_in(request) or "")}

@@ -29,8 +29,8 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 class ClientChoice:
     """A machine in the form that starts a measurement. ``problem`` is the reason if it cannot be selected.
 
-    ``part`` is the number of the experiment's part on this machine, 0 if it has none. A measurement of that part cannot
-    use the machine, because a client must be another machine.
+    ``part`` is the number of the experiment's part on this machine, 0 if there is none. This machine cannot be a client
+    of that part, because a client must be another machine.
     """
 
     name: str
@@ -44,11 +44,10 @@ def row_of(name: str) -> str | None:
 
 
 def other_machines(machine: str | None) -> dict[str, str]:
-    """Returns all machines other than ``machine``, by name, with the reason if they cannot send requests (otherwise
-    empty).
+    """Returns, by name, all machines other than ``machine`` and why they cannot send requests (empty if they can).
 
-    The installation's own machine is called ``server``. It is omitted while its lab has no engine, as are revoked
-    machines. Call it in a thread.
+    The installation's own machine is called ``server``, and is omitted while its lab has no engine. Revoked machines
+    are omitted. Call it in a thread.
     """
     labs = service.labs
     if labs is None:
@@ -82,9 +81,9 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
 
 
 def arm_names(experiment: str) -> frozenset[str]:
-    """Returns the keys of the arms of a part. Call it in a thread.
+    """Returns the keys of the arms of a part of an experiment; empty if ``experiment`` is not a part.
 
-    They are read from the row of the whole experiment, because no lab can write that row.
+    They are read from the row of the whole experiment, because no lab can write that row. Call it in a thread.
     """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
@@ -93,9 +92,9 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """Returns for a part of an experiment one arm of each other part, by machine. Call it in a thread.
+    """Returns, by machine, one arm of each other part of the whole experiment of which ``experiment`` is a part.
 
-    The arms are on the overlay network that the parts share. The result is empty if ``experiment`` is not a part.
+    The arms are on the overlay network that the parts share. Empty if there is no whole. Call it in a thread.
     """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
@@ -114,10 +113,10 @@ def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
 async def view_clients(
     names: Sequence[str], problems: dict[str, str], arms: Mapping[str, OverlayArm]
 ) -> tuple[MachineClient, ...]:
-    """Returns machines as clients, with their current interfaces and routes, which it reads from their labs.
+    """Reads the interfaces and routes of the named machines from their labs, and returns the machines as clients.
 
-    ``problems`` states why some of the machines cannot be clients, ``arms`` contains an arm of the experiment on each
-    machine; both are by name of the machine.
+    By name of the machine, ``problems`` states why it cannot be a client, and ``arms`` contains an arm of the
+    experiment that runs there.
     """
     usable = [name for name in names if not problems.get(name)]
     shown = await asyncio.gather(*(_view(name, arms.get(name)) for name in usable[:MAX_CLIENTS]))

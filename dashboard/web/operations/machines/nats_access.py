@@ -1,8 +1,7 @@
 """Admits machines to NATS with permissions for their own subjects, and closes the connections of revoked machines.
 
-NATS sends a request (auth callout) whenever a client connects as a user that ``nats.conf`` does not contain. A queue
-group selects one web process to answer. So no file has to be written or reloaded, and a revoked machine is refused at
-once.
+NATS sends a request (auth callout) to one web process whenever a client connects as a user that ``nats.conf`` does not
+contain. So no file has to be written or reloaded, and a revoked machine is refused at once.
 """
 
 import asyncio

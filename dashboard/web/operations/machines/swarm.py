@@ -142,10 +142,9 @@ async def _alone() -> AsyncIterator[None]:
 
 
 def _known() -> tuple[dict[str, float], dict[str, float]]:
-    """Returns two dictionaries by name: when each machine was revoked, and when it entered the swarm, in seconds since
-    the epoch.
+    """Returns two dictionaries by name, with times in seconds since the epoch.
 
-    The first contains only machines that were revoked.
+    The first states when a machine was revoked, if it was; the second when it entered the swarm, 0 if it has not.
     """
     records = machines.list_machines()
     revoked = {record.name: record.last_revoked_at for record in records if record.last_revoked_at}

@@ -116,8 +116,8 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
 
 
 async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
-    """Assigns machines to the private hosts that wait for one, if a machine has capacity now. ``offers`` are the
-    machines if they have just been read. If this call has to wait for an earlier one, they are read again.
+    """Assigns machines to the private hosts that wait for one, as far as there is capacity now. ``offers`` are the
+    machines, if the caller has just read them.
 
     In each process, one placement runs at a time, and all calls that arrive meanwhile share the next placement.
     Otherwise, if all groups of a session request hosts at the same time, each call would wait with a thread and a

@@ -26,7 +26,7 @@ def results_url(row: TrainingSession) -> str:
 
 @require_GET
 async def results(request: HttpRequest, identity: str) -> HttpResponse:
-    """Renders the page of results. The instructor sees all results, a participant only their own."""
+    """Renders the page of results. The instructor sees all results, a participant only their own; others get a 404."""
     user = await request.auser()
     if await to_db_thread(training_sessions.led_by, identity, user) is not None:
         return await _whole(request, identity)
