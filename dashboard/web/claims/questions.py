@@ -82,7 +82,7 @@ class ShownQuestion:
 def show_questions(query: str, opened: str) -> list[ShownQuestion]:
     """Returns all questions, those that match ``query`` first.
 
-    ``open`` is set for the question with the id ``opened`` and, if at most ``OPEN_RESULTS`` match, for these.
+    ``open`` is true for the question with the id ``opened``, and for those that match if at most ``OPEN_RESULTS`` do.
     """
     shown = {claim.id: claim for claim in show_catalogue(claim_runs.newest_outcomes())}
     texts = {

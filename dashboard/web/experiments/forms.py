@@ -168,7 +168,7 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """Returns the ports to publish, as text in the format of the field. ``text`` is the user's input.
+        """Returns the ports to publish, in the format of the field ``publish``. ``text`` is the user's input.
 
         The result is empty if the user has entered “none”. If the input is empty, it publishes the container's ``port``
         at the machine's free port.

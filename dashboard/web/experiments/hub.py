@@ -293,7 +293,7 @@ def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
 
 
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
-    """Returns the containers of other experiments if an arm cannot run because its port is taken; otherwise empty."""
+    """Returns other experiments' containers and ports if an arm cannot run because its port is taken; else empty."""
     return await to_db_thread(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 

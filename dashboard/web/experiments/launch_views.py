@@ -56,7 +56,6 @@ async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
 
 
 def _example() -> ReportView | None:
-    """Returns the example report that the page shows before the first experiment; None if it is missing."""
     return example_report.load()[0].view if example_report.is_there() else None
 
 
@@ -158,7 +157,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
     """Launches an experiment. If the form has errors, needed ports are in use or the disk is too full, shows the form
     again with its input.
 
-    The form can also request to stop an experiment that holds a port; afterwards, the form is shown again too.
+    If the form names an experiment that holds a port (``STOP``), stops it instead and shows the form again.
     """
     host, places = request.POST.get("host", ""), await launch_places()
     form = LaunchForm(request.POST, machine_names=machine_names(places, host))

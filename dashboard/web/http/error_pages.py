@@ -20,8 +20,7 @@ RETRY_S = 5
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's ``handler404``: returns a page with the message of the view's Http404.
 
-    If no URL pattern matched (Resolver404), the page has a general sentence instead, because that message is for
-    developers.
+    If no URL pattern matched, the page has a general sentence instead, because Django's message is for developers.
     """
     sentence = "" if isinstance(exception, Resolver404) else str(exception)
     return render(request, "404.html", {"sentence": sentence}, status=404)

@@ -24,9 +24,7 @@ class EngineBadge:
     engine: str = ""
 
 
-def _in_place_of_own_lab() -> int:
-    """Returns the number of connected machines; 0 if the installation's own lab responds."""
-    return len(connected_machines()) if Part.LAB in part_names(own_lab_missing()) else 0
+
 
 
 def engine_badge(_request: HttpRequest) -> dict[str, EngineBadge]:
@@ -34,7 +32,7 @@ def engine_badge(_request: HttpRequest) -> dict[str, EngineBadge]:
     heartbeat, missing = service.heartbeat(), part_names(lab_missing())
     if Part.LAB in missing:
         return {"engine_badge": EngineBadge(_("Lab unavailable"), ok=False, private=False)}
-    if machines := _in_place_of_own_lab():
+    if Part.LAB in part_names(own_lab_missing()) and (machines := len(connected_machines())):
         text = ngettext("%d machine", "%d machines", machines) % machines
         return {"engine_badge": EngineBadge(text, ok=True, private=False)}
     if heartbeat is None:

@@ -44,7 +44,7 @@ class LinkedLab(Caller):
         return self.facts.heartbeat
 
     async def start(self, own: socket.socket) -> None:
-        """Connects over the socket ``own``, and waits for the first facts about the lab."""
+        """Connects over ``own``, this process's end of the socket pair, and waits for the first facts about the lab."""
         self._loop = asyncio.get_running_loop()
         await self._link.listen(WEB_HEARTBEATS, self._on_facts)
         await self._link.listen(WEB_REPLIES, self.on_reply)

@@ -1,7 +1,7 @@
 """Restricts access to runs of groups: experiments, measurements and runs of claims.
 
-At every URL that names a run, only the group's participants and the instructor have access. All other users get a 404,
-as if the run did not exist.
+At every URL that names a run of a group, only the group's participants and the instructor have access. All other users
+get a 404, as if the run did not exist.
 """
 
 import re

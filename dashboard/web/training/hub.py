@@ -122,8 +122,7 @@ class SessionHub(FeedHub[SessionFeed]):
         return client
 
     def exit(self, session: str, participant: str, client: Client) -> None:
-        """Removes a client. Its participant counts as present for another ``GRACE_S`` seconds, unless they have other
-        clients."""
+        """Removes a client. If it was the participant's last one, they count as present for ``GRACE_S`` seconds."""
         feed = self._feeds.get(session)
         if feed is not None:
             feed.waiting.discard(client)

@@ -89,7 +89,7 @@ def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
 async def _containers(row: TrainingSession, group: str) -> dict[str, Any]:
     """Returns template variables with the containers on the group's host, or with the reason why they cannot be listed.
 
-    ``group`` is empty in a session without private hosts.
+    Returns no variables after the session, and in a session without private hosts (``group`` is empty).
     """
     if not group or row.closed_at:
         return {}

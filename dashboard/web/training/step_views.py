@@ -49,22 +49,20 @@ async def step_page(request: HttpRequest, row: TrainingSession, participant: Par
 @require_POST
 @for_admitted
 async def opened(_request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-    """Records when the participant first opened the step, and requests the group's host. The page's script sends this
-    request."""
+    """Records when the participant first opened the step, and requests the group's host if the group has had none. The
+    page's script sends this request."""
     place, workshop, found = await _place(row, participant, step, whole_page=False)
     walk = await to_db_thread(workshop_store.load_progress, participant.person, row.workshop)
     if walk is not None and not row.closed_at and not await to_db_thread(place.is_locked, workshop, walk, found):
         await to_db_thread(session_state.mark_opened, row, participant.id, step, shared_clock())
         if row.hosts != HostsFor.NONE:
-            await _start_host(row, participant)
+            with suppress(NoHostError):
+                await request_first_host(group_key(row.id, participant.group))
         hub.wake(row.id)
     return HttpResponse(status=204)
 
 
-async def _start_host(row: TrainingSession, participant: ParticipantRef) -> None:
-    """Requests the group's host when the group opens its first step."""
-    with suppress(NoHostError):
-        await request_first_host(group_key(row.id, participant.group))
+
 
 
 @require_POST

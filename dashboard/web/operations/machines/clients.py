@@ -71,7 +71,7 @@ def _installation_machine() -> dict[str, str]:
 
 
 def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
-    """Returns the machines from which the paths of an experiment can be measured. Call it in a thread."""
+    """Returns the machines that the form lists as clients; none for private hosts. Call it in a thread."""
     record = experiment_store.load(experiment) if service.labs is not None else None
     if record is None or record.host:
         return ()
@@ -92,9 +92,10 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """Returns, by machine, one arm of each other part of the whole experiment of which ``experiment`` is a part.
+    """Returns, by machine, an arm of each other part of the experiment to which the part ``experiment`` belongs.
 
-    The arms are on the overlay network that the parts share. Empty if there is no whole. Call it in a thread.
+    The arms are on the overlay network that all parts share. The result is empty if ``experiment`` is not a part. Call
+    it in a thread.
     """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None

@@ -43,7 +43,7 @@ def _offer(record: MachineRecord, labs: RemoteLabs) -> MachineOffer:
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:
-    """Returns the current capacity for hosts with these limits, on all machines together.
+    """Returns the current capacity for hosts with these limits (None: the default ones), on all machines together.
 
     If the capacity is unknown, ``problem`` of the result is the reason.
     """

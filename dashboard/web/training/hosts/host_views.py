@@ -93,8 +93,7 @@ async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpRespon
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
     """Launches an experiment. If it is refused, or if needed ports are in use, shows the form again with its input.
 
-    The form can also request to stop an experiment of the group that holds a port; afterwards, the form is shown again
-    too.
+    If the form names an experiment that holds a port (``STOP``), stops it instead and shows the form again.
     """
     form = LaunchForm(request.POST)
     spec = form.parse()
