@@ -168,7 +168,7 @@ def _refuse_change(request: HttpRequest, lan: LanState) -> str:
 
 @require_POST
 async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Changes a LAN. ``what``: remove, start (its ended hosts), swarm (its hosts form one), or leave (end the swarm)."""
+    """Changes a LAN. ``what``: remove, start (its ended hosts), swarm (its hosts form one) or leave (end the swarm)."""
     lans, away = await load_lans()
     if away:
         return await _show(request, problem=away, status=409)

@@ -150,8 +150,7 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     summary="Import a report (report/1 as the body)",
 )
 async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> Any:
-    """Validates and stores the file. Returns 200 and stores nothing if a report already has this content, unless
-    ``copy=true``."""
+    """Validates and stores the file. Returns 200 without storing if a report has this content, unless ``copy=true``."""
     data = request.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         return Status(413, {"detail": f"A report has at most {MAX_BYTES:,} bytes. Save a smaller one."})
