@@ -242,10 +242,9 @@ class Service(Supervisor):
         return await self.ask_on(machine, host, function, *args, **kwargs)
 
     async def machine_of(self, group: str) -> str | None:
-        """Returns the name of the machine that runs the private host of a group.
+        """Returns the name of the machine that runs a group's private host; None for the installation's own machine.
 
-        None for the installation's own machine, if ``group`` is empty, or if this process has no access to other
-        machines.
+        Also returns None for an empty ``group``, and if this process has no access to other machines.
         """
         return await to_db_thread(machine_of_group, group) if group and self.labs is not None else None
 
