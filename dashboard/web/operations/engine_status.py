@@ -24,9 +24,6 @@ class EngineBadge:
     engine: str = ""
 
 
-
-
-
 def engine_badge(_request: HttpRequest) -> dict[str, EngineBadge]:
     """Context processor that adds the engine badge."""
     heartbeat, missing = service.heartbeat(), part_names(lab_missing())

@@ -138,9 +138,6 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
     return b"".join(parts)
 
 
-
-
-
 @require_POST
 @cancellable
 def import_report(request: HttpRequest, check: Check) -> HttpResponse:

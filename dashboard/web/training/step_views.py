@@ -62,9 +62,6 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
     return HttpResponse(status=204)
 
 
-
-
-
 @require_POST
 @for_admitted
 async def predict(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
