@@ -14,7 +14,7 @@ from dashboard.core.namespaces.state import FirewallRules, NamespaceState, inter
 
 
 def compose(first: Changes, second: Changes) -> Changes | None:
-    """Returns one change with the effect of both. None if the rules of the firewall became readable or unreadable: then
+    """Returns one change with the effect of both. None if one of them made the rules of the firewall unreadable: then
     only the complete state can replace the changes."""
     firewall = _compose_firewall(first.firewall, second.firewall)
     if firewall is not UNSET and not isinstance(firewall, FirewallChanges):
@@ -104,7 +104,8 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """Returns the number of links, routes, listeners, removed sysctls and firewall rules in a change."""
+    """Returns the number of links, routes, listeners and firewall rules that a change sets, adds or removes, and of
+    sysctls that it removes."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,

@@ -36,8 +36,8 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules. The lists of bridges and ``unread`` replace the previous ones; None leaves
-    them unchanged."""
+    """The changes of the firewall's rules. ``isolated_bridges``, ``closed_bridges`` and ``unread`` replace the previous
+    lists; None leaves a list unchanged."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()
@@ -92,7 +92,7 @@ def _changed[T](before: T, after: T) -> T | None:
 
 
 def delta(before: NamespaceState, after: NamespaceState) -> Changes:
-    """Returns the changes from ``before`` to ``after``. They are false if the states are equal."""
+    """Returns the changes from ``before`` to ``after``, which are false in a condition if the states are equal."""
     kept = {interface_key(interface) for interface in after.interfaces}
     sysctls = {name: value for name, value in after.sysctls.items() if before.sysctls.get(name) != value}
     return Changes(

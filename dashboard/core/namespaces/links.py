@@ -12,8 +12,8 @@ SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 
 
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
-    """Returns the veth pairs between two namespaces as pairs (end on the machine, end inside). The peer indexes and
-    namespaces of both ends refer to each other.
+    """Returns the veth pairs between two namespaces as pairs (end on the machine, end inside). The ends of a pair have
+    each other's index as peer.
 
     It is enough that one end names the namespace of the other, because an index is unique within its namespace. The end
     inside may have been read before the machine's namespace was known.

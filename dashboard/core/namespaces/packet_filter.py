@@ -173,8 +173,7 @@ class _NatTraversal:
     def _translation(self, rule: Rule, to: Destinations) -> Translation:
         address = ""
         if to.network is not None:
-            single = to.network.prefixlen == to.network.max_prefixlen
-            address = str(to.network.network_address if single else to.network)
+            address = str(to.network.network_address if _is_single(to.network) else to.network)
         return Translation(
             self._protocol,
             self._family,
@@ -205,8 +204,8 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """Yields the links to which the rules drop all connections from links that no rule names. Connections to
-        published ports do not count. ``open_from`` has the named links whose connections may be accepted."""
+        """Yields each link to which the rules drop all connections, except to published ports, that arrive on a link
+        that no rule names. ``open_from`` has the named links whose connections may be accepted."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -215,7 +214,8 @@ class _Forwarding:
                 yield ClosedBridge(self._family, link, tuple(accepted))
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
-        """Whether all connections (if ``unpublished``: all but those to published ports) are certainly dropped."""
+        """Whether all connections from link ``incoming`` to link ``outgoing`` are certainly dropped. If ``unpublished``
+        is true, those to published ports do not count."""
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
@@ -270,8 +270,8 @@ class _ForwardTraversal:
         self._known: dict[str, frozenset[Verdict]] = {}
 
     def outcomes(self, chain: Chain, depth: int = 0) -> frozenset[Verdict]:
-        """Returns what may happen to the connections in a chain; RETURN if they may continue after it. After too many
-        steps they count as accepted."""
+        """Returns what may happen to the connections in a chain; includes RETURN if they may continue after it. After
+        too many steps they count as accepted."""
         found: set[Verdict] = set()
         for rule in self._rules.rules_towards(chain, self._links[1]):
             if not self._rules.step():

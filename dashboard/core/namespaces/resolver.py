@@ -122,8 +122,8 @@ def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
-    """How a name is looked up. ``answers`` are known without a query; if ``from_hosts`` is true, from the hosts file.
-    Without ``answers``, the names in ``candidates`` are queried at the ``servers``, both in their order."""
+    """How a name is looked up. ``answers`` are known without a query (from the hosts file if ``from_hosts`` is true).
+    Without ``answers``, the ``servers`` are asked for the names in ``candidates``, both in their order."""
 
     answers: tuple[str, ...] = ()
     from_hosts: bool = False

@@ -54,13 +54,13 @@ class Address:
 class Interface:
     """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback`` or ``physical`` if the kernel reports none.
 
-    For a veth interface, ``peer`` is the index of the other end in the namespace of that end (IFLA_LINK), as text:
-    ``if7``. For vlan, macvlan and ipvlan, it is the name of the link below, or its index in that form if it is in
-    another namespace. ``master`` is the name of the bridge.
+    For a veth interface, ``peer`` is the other end (IFLA_LINK): its index in its own namespace, as in ``if7``. For
+    vlan, macvlan and ipvlan, it is the link below: its name, or ``if7`` if it is in another namespace. ``master`` is
+    the name of the bridge to which the interface is attached.
 
-    ``peer_netns`` is the inode of the namespace that has the link with that index (IFLA_LINK_NETNSID). It is 0 if that
-    is neither the link's own namespace nor the Engine's. It is UNSET, and not serialised, if it is unknown, as in
-    reports of older versions.
+    ``peer_netns`` is the inode of the namespace of a peer that is given by its index (IFLA_LINK_NETNSID). It is 0 for a
+    namespace that is neither the interface's own nor the Engine's. It is UNSET, and not serialised, if it is unknown,
+    as in reports of older versions.
     """
 
     name: str
@@ -243,17 +243,17 @@ def _text(value: str | None) -> str:
 
 
 def interface_key(item: Interface) -> tuple[int, str]:
-    """Returns what identifies a link within its namespace."""
+    """Returns the index and the name of a link, which identify it in its namespace."""
     return (item.index, item.name)
 
 
 def address_key(item: Address) -> tuple[str, str, int]:
-    """Returns what identifies an address on its link."""
+    """Returns the family, address and prefix of an address, which identify it on its link."""
     return (item.family, item.address, item.prefix)
 
 
 def route_key(item: Route) -> tuple[str, str, str, str, int, str]:
-    """Returns what identifies a route within its table."""
+    """Returns the fields that identify a route in its table."""
     return (
         item.family,
         item.destination,
@@ -265,8 +265,8 @@ def route_key(item: Route) -> tuple[str, str, str, str, int, str]:
 
 
 def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
-    """Returns what identifies the socket of a listener. It includes the pid, because several sockets may share one
-    address (SO_REUSEPORT)."""
+    """Returns the fields that identify the socket of a listener. They include the pid, because several sockets may
+    share one address (SO_REUSEPORT)."""
     return (
         item.protocol,
         item.port,
