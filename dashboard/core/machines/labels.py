@@ -26,8 +26,8 @@ def parse_labels(texts: list[str]) -> dict[str, str]:
 
 
 def parse_wanted(text: str) -> str:
-    """Parses the labels that a session requires, separated by white space. Returns them sorted and without repetitions,
-    in the same form. Raises ValueError with a message for the user."""
+    """Parses the labels that a session requires, separated by white space. Returns them as one text, sorted and without
+    repetitions. Raises ValueError with a message for the user."""
     words = sorted(set(text.split()))
     if len(words) > MAX_WANTED:
         raise ValueError(f"Use at most {MAX_WANTED} labels.")

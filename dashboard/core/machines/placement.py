@@ -74,7 +74,7 @@ class _Load:
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """Returns the used share of the scarcest resource, 1 if the machine is full. ``needs`` is added to the use."""
+        """Returns the used share of the scarcest resource: 1 if the machine is full. ``needs`` counts as used, too."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
         return max(
