@@ -87,8 +87,8 @@ def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | Non
 
 
 def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
-    """Returns items for the first listening ports, each port once for all its addresses. One item gives the number of
-    the others."""
+    """Returns an item for each of the first ``SHOWN_LISTENERS`` listening ports, whatever its addresses. If there are
+    more ports, the last item gives their number."""
     ports: dict[tuple[str, int], Listener] = {}
     for one in listeners:
         ports.setdefault((one.protocol, one.port), one)

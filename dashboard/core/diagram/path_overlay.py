@@ -50,7 +50,7 @@ class PictureIndex:
         return tuple(dict.fromkeys(filter(None, first)))
 
     def stack(self, column: str) -> tuple[str, ...]:
-        """Returns the id of the box that frames a column, or the one that frames the owner of the column's stack."""
+        """Returns the id of the box that frames a column or the owner of its stack, in each diagram."""
         return self.first_box(f"{column}:stack", f"{self.owners.get(column, '')}:stack")
 
     def link(self, column: str, name: str) -> Interface | None:
@@ -59,7 +59,7 @@ class PictureIndex:
         return next((interface for interface in state.interfaces if interface.name == name), None) if state else None
 
     def box_of(self, column: str, link: Interface) -> tuple[str, ...]:
-        """Returns the id of the box of an interface, or of the box that stands for interfaces that are not shown."""
+        """Returns the id of the box of an interface, or of the one for interfaces not shown, in each diagram."""
         owner = self.owners.get(column, "")
         folds = [f"{owner}:if:more-bridges"] if link.kind == "bridge" else []
         return self.first_box(f"{owner}:if:{link.index}", *folds, f"{owner}:if:more")
@@ -95,8 +95,8 @@ def draw_paths(
 
 
 def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
-    """Returns the wide and the narrow diagram of one of several machines, and its paths. Their keys and ids are those
-    that the machine's lab uses."""
+    """Returns the wide and the narrow diagram of one of several machines, and its paths. All keys and ids are those
+    that the machine's lab uses: they are not unique among the machines."""
     columns = titled(group)
     pictures = draw(columns, group.states)
     return pictures, draw_paths(columns, group.states, pictures)

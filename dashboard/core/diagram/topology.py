@@ -131,8 +131,8 @@ def _edges(
 def _connect_outside(
     router: EdgeRouter, stack: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box]
 ) -> None:
-    """Adds the veth pairs between a container and bridges that are not the machine's: those of the other host, or those
-    of a rootless Podman."""
+    """Adds the veth pairs between a container and bridges that are not the machine's: those of another host
+    (``OTHER_HOST``) or of a rootless Podman."""
     key = OTHER_HOST if stack.key == OTHER_CONTAINER else ROOTLESS_NETNS
     host = next((one for one in stacks if one.key == key), None)
     if host is None or host is stack:
