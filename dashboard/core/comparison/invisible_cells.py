@@ -1,5 +1,5 @@
-"""Cells of columns whose network stack cannot be read from here. The section identity shows what the
-Engine's API reports. Each section has a row that states that its facts are not visible."""
+"""Cells of columns whose network stacks Netmodes cannot read. One row of each section states this. The section identity
+also shows the addresses that the Engine's API reports."""
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column

@@ -16,16 +16,12 @@ SLIRP4NETNS = "slirp4netns"
 PORT_RANGE, DEFAULT_RANGE = "net.ipv4.ip_local_port_range", (32768, 60999)
 
 
-def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
-    return (port, protocol)
-
-
 #: Programs that send from UDP sockets on random ports, and what they send there: nothing listens on these ports.
 ASKING = {"aardvark-dns": "queries", SLIRP4NETNS: "datagrams"}
 
 
-def _asks(listener: Listener, state: NamespaceState) -> bool:
-    """Whether aardvark-dns or slirp4netns only sends from this UDP socket, such as a query.
+def _only_sends(listener: Listener, state: NamespaceState) -> bool:
+    """Whether aardvark-dns or slirp4netns uses this UDP socket only for sending, for example queries.
 
     slirp4netns sends from ports that the kernel chooses, in the range of the sysctl ``PORT_RANGE``. Its other sockets
     hold published ports, including those of containers outside the experiment.
@@ -69,7 +65,7 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
                 key,
                 Cell(f"{listener.process or 'dockerd'} :{listener.port}", "Docker's resolver", note="random port"),
             )
-        elif listener.process is not None and listener.port not in published and _asks(listener, state):
+        elif listener.process is not None and listener.port not in published and _only_sends(listener, state):
             asking[listener.process] = asking.get(listener.process, 0) + 1
         else:
             grouped.setdefault((listener.protocol, listener.port), []).append(listener)
@@ -78,7 +74,7 @@ def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
         key = RowKey("listeners", f"udp {what}", "", f"udp, {what} of {process}", (99999, f"udp {what}"))
         yield key, Cell(process, note=f"{count} socket{'' if count == 1 else 's'}, random ports")
     for (protocol, port), listeners in grouped.items():
-        key = RowKey("listeners", f"{protocol} :{port}", "", f"{protocol} :{port}", _port_order(protocol, port))
+        key = RowKey("listeners", f"{protocol} :{port}", "", f"{protocol} :{port}", (port, protocol))
         yield key, _listener_cell(observed, column, listeners)
 
 
@@ -105,17 +101,16 @@ def _published_text(ports: Iterable[PublishedPort]) -> str:
     return "\n".join(dict.fromkeys(parts))
 
 
-def published_cells(observed: ObservedColumns, column: Column, state: NamespaceState | None) -> Cells:
+def published_cells(column: Column) -> Cells:
     """Yields two cells for each port of the container: the requested and the actual address and port of the machine."""
     ports = {(one.container_port, one.protocol) for one in (*column.asked, *column.published)}
     for port, protocol in sorted(ports):
         asked = [one for one in column.asked if (one.container_port, one.protocol) == (port, protocol)]
         real = [one for one in column.published if (one.container_port, one.protocol) == (port, protocol)]
         key = f"{port}/{protocol}"
-        rank = _port_order(protocol, port)
         text = _published_text(asked)
         yield (
-            RowKey("published", key, "asked", f"{key} requested", (*rank, 0)),
+            RowKey("published", key, "asked", f"{key} requested", (port, protocol, 0)),
             Cell(text or None, absent="not requested"),
         )
         # Docker reports no port of the machine for a network with gateway mode routed.
@@ -126,6 +121,6 @@ def published_cells(observed: ObservedColumns, column: Column, state: NamespaceS
         running = column.status is ArmStatus.RUNNING
         word = ROUTED if real else "discarded" if running else "not running"
         yield (
-            RowKey("published", key, "published", f"{key} published", (*rank, 1)),
+            RowKey("published", key, "published", f"{key} published", (port, protocol, 1)),
             Cell(text or None, absent=word),
         )

@@ -54,7 +54,7 @@ def relate(cells: Mapping[str, Cell]) -> Relation:
 
 
 def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKey) -> Cell:
-    """The cell of a column that has no value in this row."""
+    """Returns the cell of a column that has no value in this row."""
     if section == "published":
         if column.key in OBSERVERS:
             return Cell(absent="does not apply", applies=False)
@@ -85,10 +85,10 @@ def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
 
 
 def column_cells(observed: ObservedColumns, section: str, column: Column, state: NamespaceState | None) -> Cells:
-    """Yields the cells of one column in a section. ``state`` is the state of the column or a part of it, None if it is
-    not known."""
+    """Yields the cells of one column in a section. ``state`` is the state of the column, possibly with some of the
+    section's items only; None if it is not known."""
     if section == "published":
-        return published_cells(observed, column, state) if column.key not in OBSERVERS else iter(())
+        return published_cells(column) if column.key not in OBSERVERS else iter(())
     if section == "engines":  # compared between machines only
         return iter(())
     if state is not None:

@@ -87,7 +87,7 @@ def test_tcp_and_udp_on_one_port_are_two_rows() -> None:
 
 def published(**fields: Any) -> dict[tuple[str, str], Cell]:
     column = make_column("bridge", **fields)
-    return {(key.key, key.field): cell for key, cell in published_cells(ObservedColumns((column,), {}), column, None)}
+    return {(key.key, key.field): cell for key, cell in published_cells(column)}
 
 
 def test_a_discarded_port_stays_visible_as_asked() -> None:

@@ -71,11 +71,10 @@ def has_taken_port(columns: Sequence[Column]) -> bool:
 
 
 def _own_users(columns: Sequence[Column]) -> list[PortUser]:
-    arms = [column for column in columns if column.container is not None and column.status is ArmStatus.RUNNING]
     return [
         PortUser(column.container.id, column.title, ports_of(column.published))
-        for column in arms
-        if column.container is not None
+        for column in columns
+        if column.container is not None and column.status is ArmStatus.RUNNING
     ]
 
 

@@ -1,4 +1,4 @@
-"""The comparison with the lookups that the rules about differences need."""
+"""The columns and rows of a comparison, with the queries that the rules about differences need."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,8 +50,8 @@ class ComparisonTable:
         return [column for column in self.arms if row.cells.get(column.key) == machine]
 
     def by_text(self, row: Row, *, machine: bool = False) -> list[tuple[str, list[Column]]]:
-        """Groups the arms by their text in a row, in the order of the columns. Arms without a text are left out. If
-        ``machine`` is true, the column of the machine is included."""
+        """Returns each text of a row with the arms that have it, in the order of the columns. If ``machine`` is true,
+        the column of the machine is included."""
         groups: dict[str, list[Column]] = {}
         for column in self.columns if machine else self.arms:
             if column.key in SHOWN_ONLY:

@@ -55,9 +55,7 @@ def _join_ports(by_address: Mapping[str, Sequence[str]]) -> str:
     published = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_address.items()]
     if len(published) <= MAX_PORTS:
         return join_names(published)
-    rest = sum(len(keys) for keys in by_address.values()) - sum(
-        len(keys) for keys in [*by_address.values()][: MAX_PORTS - 1]
-    )
+    rest = sum(len(keys) for keys in [*by_address.values()][MAX_PORTS - 1 :])
     return join_names([*published[: MAX_PORTS - 1], f"{rest} other ports"])
 
 

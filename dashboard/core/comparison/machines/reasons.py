@@ -44,7 +44,7 @@ class ComparedMachine:
 
     def values(self) -> dict[str, set[tuple[bool, str]]]:
         """Returns the compared values of this row by the mode of the column; the machine's own column counts as a mode.
-        A value is a pair: whether the text is absent, and the normalised text or the word shown in its place."""
+        A value is a pair: False and the normalised text, or True and the word that is shown in place of a text."""
         found: dict[str, set[tuple[bool, str]]] = {}
         for column in self.columns:
             cell = self.cells.get(column.key)
