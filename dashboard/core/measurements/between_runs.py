@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from dashboard.core.measurements.statistics import Interval, median, percentile, resampled_medians
+from dashboard.core.measurements.statistics import Interval, median, middle_interval, resampled_medians
 from dashboard.core.measurements.verdicts import (
     CONFIDENCE,
     MIN_FOR_P99,
@@ -85,11 +85,6 @@ def _resampled(before: Sequence[float], after: Sequence[float], source: random.R
     return sorted(other - one for one, other in zip(ones, others, strict=True))
 
 
-def _ends(differences: Sequence[float], confidence: float) -> Interval:
-    outside = (1 - confidence) / 2 * 100
-    return Interval(percentile(differences, outside), percentile(differences, 100 - outside))
-
-
 def difference_interval(
     before: Sequence[float], after: Sequence[float], source: random.Random, *, rounds: int = 2000
 ) -> Interval:
@@ -99,7 +94,7 @@ def difference_interval(
     The interval is not corrected for small samples. In simulations with 12 values or more it covers the true difference
     in 95 to 97 of 100 cases; with the correction that paired differences need it would cover it in 97 to 98.
     """
-    return _ends(_resampled(before, after, source, rounds), CONFIDENCE)
+    return middle_interval(_resampled(before, after, source, rounds), CONFIDENCE)
 
 
 def drift_of(values: Sequence[float]) -> float | None:
@@ -129,9 +124,9 @@ def compare_blocks(
     source = random.Random(seed)  # noqa: S311 - statistics
     rounds = min(MAX_DRAWS, max(MIN_DRAWS, DRAWN_VALUES // sum(sizes)))
     drawn = _resampled(mine, theirs, source, rounds)
-    interval = _ends(drawn, CONFIDENCE)
+    interval = middle_interval(drawn, CONFIDENCE)
     margin = margin_us or default_margin(median(mine))
-    verdict = decide(delta, interval, _ends(drawn, VERDICT_CONFIDENCE), margin)
+    verdict = decide(delta, interval, middle_interval(drawn, VERDICT_CONFIDENCE), margin)
     drift = max((one for one in (drift_of(mine), drift_of(theirs)) if one is not None), default=None)
     if drift is not None and margin < abs(delta) <= drift and not isinstance(verdict, Inconclusive):
         verdict = Inconclusive(f"the median moved by {drift:.2f} µs inside one of the runs")

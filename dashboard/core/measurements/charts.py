@@ -77,8 +77,8 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """The values at the two ends of an axis, from which a position is converted into a value. ``kind`` is ``linear``,
-    ``log``, or ``time`` (linear, in seconds since the epoch)."""
+    """The values at the two ends of an axis, for converting a position into a value. ``kind`` is ``linear``, ``log`` or
+    ``time`` (linear, in seconds since the epoch)."""
 
     first: float
     last: float

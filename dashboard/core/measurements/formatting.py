@@ -55,7 +55,8 @@ def format_offset(seconds: float) -> str:
 
 
 def format_micros(value: float | str | None) -> str:
-    """Formats microseconds: ``18 µs``, ``1.9 ms`` or ``2.04 s``. Returns an empty text for None or a text."""
+    """Formats microseconds: ``18 µs``, ``1.9 ms`` or ``2.04 s``. Returns an empty text for None, and for the text that
+    Django passes for a missing variable of a template."""
     if value is None or isinstance(value, str):
         return ""
     if value < 1000:

@@ -71,8 +71,8 @@ def _span(low: float, high: float) -> str:
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """Returns the headline about docker-proxy. None unless docker-proxy costs more than the rest of the path: the least
-    that its paths add to the baseline must be more than twice the most that other paths over the bridge add."""
+    """Returns the headline about docker-proxy; None if it is not the main cost. The lower ends of the intervals of its
+    paths must be more than twice the upper ends of those of other paths over the bridge."""
     proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
     others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
     if not proxied or any(one.result.verdict != "slower" for one in proxied):

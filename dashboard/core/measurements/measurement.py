@@ -79,7 +79,7 @@ class Options:
 
 def check_options(options: Options, probes: Sequence[Probe], series: int = 2) -> tuple[str, ...]:
     """Returns the problems of the options as messages for the user; empty if they are valid. ``series`` is the number
-    of series to measure. Any number is accepted as input, including NaN."""
+    of series to measure. NaN is reported like any number that is out of range."""
     found: list[str] = []
     asked = set(probes)
     if not MIN_SECONDS <= options.seconds <= MAX_SECONDS:
@@ -192,8 +192,8 @@ class Environment:
 
     @property
     def measured_in(self) -> Conditions | None:
-        """The conditions of the measurement; quiet if none were recorded. None if the environment was read without a
-        measurement, so ``load_before`` is None."""
+        """The conditions of the measurement; quiet if none were recorded. None if nothing was measured in this
+        environment: then ``load_before`` is None."""
         return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 
@@ -226,8 +226,8 @@ class SeriesResult:
 
     @property
     def mark(self) -> str:
-        """The name that selects the colour and the shape of the series in charts: that of its path, without a network's
-        number."""
+        """The name that selects the colour and the shape of the series in charts, such as ``bridge-address-ipv6``: its
+        path, but the same for all networks and clients."""
         return without_network(self.path)
 
 

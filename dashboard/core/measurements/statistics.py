@@ -44,6 +44,12 @@ def median(values: Iterable[float]) -> float:
     return percentile(values, 50)
 
 
+def middle_interval(values: Sequence[float], confidence: float) -> Interval:
+    """Returns the interval that holds the middle ``confidence`` (0 to 1) of ``values``."""
+    outside = (1 - confidence) / 2 * 100
+    return Interval(percentile(values, outside), percentile(values, 100 - outside))
+
+
 def bootstrap_interval[T](
     samples: Sequence[T],
     statistic: Callable[[Sequence[T]], float],
@@ -60,9 +66,7 @@ def bootstrap_interval[T](
     """
     if not samples:
         raise ValueError("an interval needs at least one sample")
-    found = [statistic(source.choices(samples, k=len(samples))) for _ in range(rounds)]
-    outside = (1 - confidence) / 2 * 100
-    return Interval(percentile(found, outside), percentile(found, 100 - outside))
+    return middle_interval([statistic(source.choices(samples, k=len(samples))) for _ in range(rounds)], confidence)
 
 
 def resampled_medians(samples: Sequence[float], source: random.Random, rounds: int = 2000) -> list[float]:
@@ -82,8 +86,7 @@ def resampled_medians(samples: Sequence[float], source: random.Random, rounds: i
 
 def rank_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
     """Returns an interval of the median that is valid for any distribution (the inverted sign test): its ends are two
-    of the values. It covers the median with at least ``confidence``. None with too few values: fewer than 6 for 95
-    %."""
+    of the values. It covers the median with at least ``confidence``. None with too few values (95 % needs 6)."""
     ordered, size, outside = sorted(values), len(values), (1 - confidence) / 2
     if size > 500:  # normal approximation of the binomial distribution
         place = int((size - NormalDist().inv_cdf(1 - outside) * size**0.5) / 2)
@@ -103,8 +106,8 @@ def small_sample_confidence(confidence: float, size: int) -> float:
     """Returns the confidence to request from a percentile bootstrap of ``size`` samples so that it really covers
     ``confidence``. 1.0 for fewer than 3 samples.
 
-    The plain percentile interval is too narrow by sqrt((n-1)/n), and because it uses normal instead of Student
-    quantiles (Hesterberg, "What teachers should know about the bootstrap", 2015, section 5.3).
+    The plain percentile interval is too narrow: by the factor sqrt((n-1)/n), and because it uses normal instead of
+    Student quantiles (Hesterberg, "What teachers should know about the bootstrap", 2015, section 5.3).
     """
     if size < 3:
         return 1.0

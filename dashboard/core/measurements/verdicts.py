@@ -9,7 +9,7 @@ from dashboard.core.measurements.measurement import Block, Options, Stop
 from dashboard.core.measurements.statistics import (
     Interval,
     median,
-    percentile,
+    middle_interval,
     resampled_medians,
     small_sample_confidence,
 )
@@ -85,8 +85,7 @@ def pair_blocks(baseline: Sequence[Block], other: Sequence[Block]) -> list[tuple
 
 
 def _between(medians: Sequence[float], size: int, confidence: float) -> Interval:
-    outside = (1 - small_sample_confidence(confidence, size)) / 2 * 100
-    return Interval(percentile(medians, outside), percentile(medians, 100 - outside))
+    return middle_interval(medians, small_sample_confidence(confidence, size))
 
 
 def median_interval(

@@ -1,5 +1,5 @@
-"""Commands to client processes that measure one block, and the messages with which a lab measures blocks for another
-machine."""
+"""Commands to measure one block, for a client process of this machine or for the lab of another one, and the
+answers."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
