@@ -70,7 +70,7 @@ class Expected:
 
 
 def answers(client: str = "") -> Expected:
-    """Expects a response, and that the server sees ``client`` as its client if one is given."""
+    """Returns the expectation of a response. If ``client`` is given, the server must see it as its client."""
     return Expected(answered=True, client=client)
 
 
@@ -149,8 +149,7 @@ async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) 
 
 @prepared
 async def observe_exchanges_on(testbed: Testbed, daemon: str, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Does the same as ``observe_exchanges``, on an engine that is started with the options of the line ``dockerd
-    …``."""
+    """Does the same as ``observe_exchanges`` on an engine that is started with ``daemon``, a line ``dockerd …``."""
     return await exchange(await testbed.start_engine(daemon), lines, *asks)
 
 

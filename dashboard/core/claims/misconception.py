@@ -36,8 +36,8 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """The result of a prediction. ``predicted`` and ``outcome`` are texts of choices. ``correct`` is None, and
-    ``outcome`` empty, if the claim did not hold in its usual statement: no prediction is then right or wrong."""
+    """The result of a prediction. ``predicted`` and ``outcome`` are texts of choices. If the claim did not hold, or
+    another statement than its usual one was judged, ``outcome`` is empty and ``correct`` is None."""
 
     predicted: str
     outcome: str

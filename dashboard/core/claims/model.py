@@ -76,8 +76,8 @@ def holds_if(proved: bool, otherwise: str, *evidence: str) -> Judgement:
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """What a claim expects on the engines that match the condition ``on``: another statement with its ``judge``
-    function, or no statement, with a sentence in ``not_testable`` that tells why. ``mutation`` and ``exact``, if given,
-    replace those of the claim."""
+    function, or no statement, with a sentence in ``not_testable`` that tells why. Another statement also replaces
+    ``exact``, even by an empty text. ``mutation``, if given, replaces that of the claim."""
 
     on: EngineCondition
     statement: str = ""

@@ -98,7 +98,7 @@ async def observe_container_and_state(testbed: Testbed, *lines: str) -> Containe
 @prepared
 async def observe_proxies(testbed: Testbed, line: str, ports: range) -> Proxies:
     """Runs the line, which publishes ``ports``; returns the number of docker-proxy processes that listen on these
-    ports, and their memory."""
+    ports, and their memory in KiB."""
     await testbed.run(line)
     listeners = (await testbed.state(MACHINE)).listeners
     held = (one for one in listeners if one.port in ports and one.process == "docker-proxy")
@@ -201,8 +201,8 @@ async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *na
 
 @prepared
 async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
-    """Runs the lines and resolves ``wiki.vpn.example`` in the container of ``line``. The machine has the given
-    resolv.conf and a DNS server at 127.0.0.53 that knows the name, like systemd-resolved on a VPN."""
+    """Runs the commands ``networks`` and then ``line``, and resolves ``wiki.vpn.example`` in its container. The machine
+    has the given resolv.conf and a DNS server at 127.0.0.53 that knows the name, like systemd-resolved on a VPN."""
     await testbed.write_file("/etc/resolv.conf", resolv_conf)
     await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
     container = (await run_lines(testbed, *networks, line))[-1]

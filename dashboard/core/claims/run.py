@@ -96,9 +96,9 @@ class ClaimsRun:
 class Plan:
     """Where each claim of a run is executed.
 
-    ``harmless`` claims run on any engine. ``shared`` ones run concurrently on a private host; ``quiet`` ones, which
-    measure, run on the same host after them, one at a time. ``alone`` ones run on another private host, one at a time.
-    A harmless claim that needs dockerd options starts a private host of its own.
+    ``harmless`` claims run on any engine, or on a private host of their own if they need one (``Need.OWN_HOST``).
+    ``shared`` ones run concurrently on a private host; ``quiet`` ones, which measure, run on the same host after them,
+    one at a time. ``alone`` ones run on another private host, one at a time.
     """
 
     harmless: tuple[Claim, ...] = ()

@@ -197,10 +197,10 @@ class Testbed(Protocol):
         """Waits up to ``within_s`` seconds until the container has exited; returns its state then."""
 
     async def stop(self, container: Container) -> Container:
-        """Runs ``docker stop``; the status is ``gone`` if ``--rm`` removed the container."""
+        """Runs ``docker stop``; returns the container, with the status ``gone`` if ``--rm`` removed it."""
 
     async def restart(self, container: Container) -> Container:
-        """Runs ``docker restart`` with one second of grace."""
+        """Runs ``docker restart`` with one second of grace; returns the restarted container."""
 
     async def wait_listening(self, place: Place, port: int) -> bool:
         """Waits up to three seconds until a process listens on the port; returns whether one does. Returns False at
@@ -257,8 +257,7 @@ class Testbed(Protocol):
         """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
 
     async def try_create_network(self, line: str) -> str:
-        """Creates a network for a claim about refusals: returns the Engine's refusal, empty if it accepts the
-        command."""
+        """Runs ``docker network create …``; returns the Engine's refusal, empty if it accepts the command."""
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
         """Runs a command that changes the network of the machine or the router, such as ``iptables -I …``. The command

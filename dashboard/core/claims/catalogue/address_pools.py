@@ -35,7 +35,7 @@ def _claim(
     exact: str = "",
 ) -> Claim:
     """Builds a claim about the address of the container ``app`` on an engine that is started with the line ``daemon``.
-    ``typed`` is the last command that pages show."""
+    Pages show the command ``typed`` after the ``lines``."""
 
     async def observe(testbed: Testbed) -> str:
         return (await run_script(await testbed.start_engine(daemon), lines))["app"].address

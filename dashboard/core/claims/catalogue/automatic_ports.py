@@ -45,7 +45,7 @@ def judge_in_range(observed: tuple[Container, str]) -> Judgement:
 
 
 async def observe_restart(testbed: Testbed) -> tuple[list[int], list[int]]:
-    """Restarts a container; returns its ports of the machine before and after the restart."""
+    """Restarts a container; returns the ports of the machine that lead to it, before and after the restart."""
     container = await testbed.run(LINE)
     return chosen_ports(container), chosen_ports(await testbed.restart(container))
 

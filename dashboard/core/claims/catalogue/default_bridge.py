@@ -66,9 +66,9 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """Builds a claim about a container on the default bridge: docker0, or podman0 with Podman. ``typed`` is the last
-    command that pages show. The commands ``networks`` create networks that only the mutation (``Claim.mutation``) uses.
-    Pages do not show them."""
+    """Builds a claim about a container on the default bridge: docker0, or podman0 with Podman. Pages show ``LINE`` and
+    then the command ``typed``. They do not show the commands ``networks``, which create networks that only the mutation
+    (``Claim.mutation``) uses."""
     return Claim(
         id=claim_id,
         topic=Topic.BRIDGE,

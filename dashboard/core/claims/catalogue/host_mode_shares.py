@@ -93,7 +93,7 @@ def judge_no_address(container: Container) -> Judgement:
 
 
 def judge_sandbox(container: Container) -> Judgement:
-    """Holds if ``SandboxKey`` names the default namespace."""
+    """Holds if ``SandboxKey`` ends with ``/netns/default``, the Engine's name for the machine's namespace."""
     key = str(container.setting("NetworkSettings", "SandboxKey") or "")
     evidence = f"NetworkSettings.SandboxKey: {key or 'empty'}"
     return holds_if(key.endswith("/netns/default"), "The Engine created a sandbox.", evidence)

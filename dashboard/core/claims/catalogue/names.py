@@ -25,8 +25,8 @@ def _claim(
     typed: str = "",
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds a claim about lookups of names in the container ``client``. ``typed`` is a command that replaces
-    ``nslookup`` in the lines that are shown."""
+    """Builds a claim about lookups of ``names`` in the container ``client``. Pages show ``nslookup`` with each name or,
+    if it is given, the command ``typed`` instead."""
     lookups = [f"nslookup {name.strip('{}')}" for name in names]
     return Claim(
         id=claim_id,

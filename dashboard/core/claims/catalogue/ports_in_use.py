@@ -15,7 +15,7 @@ LOW_IN_BRIDGE_MODE = "docker run -d --network bridge --user 1000:1000 --cap-drop
 
 
 async def observe_conflict(testbed: Testbed) -> ServerOutcome:
-    """Starts two servers in host mode on the same port; returns the second one."""
+    """Starts two servers in host mode on the same port; returns the second container, and whether it listens."""
     first = await testbed.run(CONFLICT)
     await testbed.wait_listening(first, 8113)
     second = await testbed.try_run(CONFLICT)
@@ -69,8 +69,7 @@ def judge_taken(refusal: str) -> Judgement:
 
 
 async def observe_low_in_host_mode(testbed: Testbed) -> ServerOutcome:
-    """Starts a server on port 81 in host mode without privileges; returns the container once it serves or has
-    exited."""
+    """Starts a server on port 81 in host mode without privileges; returns the container, and whether it listens."""
     return await wait_served_or_exited(testbed, await testbed.run(LOW_IN_HOST_MODE), 81)
 
 
