@@ -120,8 +120,8 @@ class Claim:
     not_testable: str = ""
 
     def on(self, facts: EngineFacts) -> Claim:
-        """Returns the claim with the first expectation of ``otherwise`` that matches this engine; unchanged if none
-        matches."""
+        """Returns the claim as it applies to this engine: changed by the first matching expectation of ``otherwise``,
+        unchanged if none matches."""
         expected = next((expectation for expectation in self.otherwise if expectation.on.matches(facts)), None)
         if expected is None:
             return self

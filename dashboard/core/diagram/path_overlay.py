@@ -1,7 +1,7 @@
 """Finds the boxes and edges of the diagram that a path passes, and the positions of its hop numbers.
 
-A hop is located by its position in the path: the last one before the program is an interface of the server, the first
-one of a path between containers is the client's, all others are the machine's (``core.paths.finder``).
+The position of a hop in its path tells whose interface it is: the last hop before the program is the server's, the
+first one of a path between containers is the client's, and all others are the machine's (``core.paths.finder``).
 """
 
 from collections import Counter

@@ -1,5 +1,5 @@
-"""The experiment that a measurement launches in place of the measured one, for probes that only our responder
-answers."""
+"""The experiment that a measurement launches in place of the measured one, for probes that only the responder of
+Netmodes answers."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ SLEEP = ("sleep", "86400")
 
 
 def needs_responder_experiment(probes: tuple[Probe, ...]) -> bool:
-    """Whether one of the probes needs an experiment in which our responder takes the place of the program, so that
-    published ports lead to the responder."""
+    """Whether one of the probes needs an experiment in which published ports lead to the responder of Netmodes instead
+    of the container's program."""
     return bool(set(probes) & ANSWERED_BY_US)
 
 

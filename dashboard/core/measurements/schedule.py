@@ -21,8 +21,8 @@ MAX_REQUESTS = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One path with one probe. ``busy_wait_ns`` delays each answer of our responder; tests use it to check the
-    method."""
+    """One path with one probe. ``busy_wait_ns`` delays each answer of the responder of Netmodes; tests use it to check
+    the method."""
 
     key: str
     path: Path
@@ -130,7 +130,7 @@ def remaining_s(options: Options, elapsed_s: float) -> float:
 
 
 def needs_responder(probe: Probe) -> bool:
-    """Whether the probe needs our responder in the namespace of the server."""
+    """Whether the probe needs the responder of Netmodes in the namespace of the server."""
     return probe in ANSWERED_BY_US
 
 

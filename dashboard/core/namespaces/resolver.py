@@ -80,8 +80,8 @@ def classify(
 
     ``mode`` is the mode of the column, None for the machine itself. For an arm in mode ``container``, pass the mode of
     the arm whose namespace and file it shares, if it is known. ``given_dns`` are the servers of ``--dns``. ``upstream``
-    is the content of ``/run/systemd/resolve/resolv.conf`` on a machine whose own file names only 127.0.0.53: Docker
-    starts from it on the default bridge and in mode none.
+    is the content of ``/run/systemd/resolve/resolv.conf`` on a machine whose own file names only 127.0.0.53: on the
+    default bridge and in mode none, Docker bases a container's file on it.
     """
     if mode is None:
         return Origin.MACHINE
@@ -105,8 +105,8 @@ def classify(
 
 
 def _docker_source(machine: Resolver, upstream: Resolver | None) -> Resolver:
-    """Returns the file from which Docker starts: ``upstream`` if the machine's own file names only systemd-resolved's
-    stub."""
+    """Returns the file on which Docker bases a container's: ``upstream`` if the machine's own file names only
+    systemd-resolved's stub."""
     return upstream if upstream is not None and machine.nameservers == ("127.0.0.53",) else machine
 
 

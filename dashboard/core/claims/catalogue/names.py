@@ -25,8 +25,8 @@ def _claim(
     typed: str = "",
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds a claim about lookups of ``names`` in the container ``client``. Pages show ``nslookup`` with each name or,
-    if it is given, the command ``typed`` instead."""
+    """Builds a claim about lookups of ``names`` in the container ``client``. Pages show ``nslookup`` with each name, or
+    the command ``typed`` if it is given."""
     lookups = [f"nslookup {name.strip('{}')}" for name in names]
     return Claim(
         id=claim_id,
