@@ -38,8 +38,8 @@ async def observe_firewall(
     that prints the firewall's state.
 
     All this happens on an engine that is started for the claim with the line ``daemon``, so that no firewall rules
-    remain. ``setup`` names a program that is started before the engine: firewalld. NotTestableError if a firewall
-    command fails.
+    remain. ``setup`` names a program that is started before the engine: firewalld. Raises NotTestableError if a
+    firewall command fails.
     """
     other = await testbed.start_engine(daemon, setup)
     containers: dict[str, Container] = {}

@@ -24,7 +24,7 @@ def mutate(text: str, mutation: Mapping[str, str]) -> str:
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:
-    """Replaces each ``{name}`` by its value; KeyError for an unknown name."""
+    """Replaces each ``{name}`` by its value. Raises KeyError for an unknown name."""
     return _PLACEHOLDER.sub(lambda match: names[match[1]], text)
 
 
@@ -36,7 +36,7 @@ def show_line(line: str) -> str:
 
 def daemon_options(words: Sequence[str]) -> dict[str, Any]:
     """Converts options of dockerd, such as ``--userland-proxy=false`` and ``--bip=10.1.0.1/24``, to the members of a
-    daemon.json; ValueError for a word that is not an option with a value."""
+    daemon.json. Raises ValueError for a word that is not an option with a value."""
     options: dict[str, Any] = {}
     for word in words:
         name, sign, value = word.removeprefix("--").partition("=")

@@ -124,8 +124,7 @@ class ObservedColumns:
         return peer[0].title if peer else None
 
     def veth_peer(self, state: NamespaceState, link: Interface) -> str | None:
-        """Describes the peer of the veth interface ``link`` in the namespace of ``state``; None if the peer is not
-        known."""
+        """Describes the peer of ``link``, a veth interface in the namespace of ``state``; None if it is not known."""
         if self.machine is None:
             return None
         if state.netns != self.machine.netns:

@@ -68,7 +68,7 @@ def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKe
 
 def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
     """Returns the cells of a section by row (key and field), then by column, without columns that have no value. Rows
-    that only columns outside the machine have are left out."""
+    in which only columns in ``OUTSIDE`` have a value are left out."""
     rows: CellsByRow = {}
     for column in observed.columns:
         for key, cell in column_cells(observed, section, column, observed.states.get(column.key)):
@@ -77,8 +77,8 @@ def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
 
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
-    """Returns the rows of one section in the order of the table. Rows that only columns outside the machine have are
-    left out. The result depends on the columns, on the namespaces that they share, and on the fields in
+    """Returns the rows of one section in the order of the table. Rows in which only columns in ``OUTSIDE`` have a value
+    are left out. The result depends on the columns, on the namespaces that they share, and on the fields in
     ``rows.INPUTS``."""
     ordered = sorted(section_cells(observed, section).values(), key=lambda pair: row_order(pair[0]))
     return tuple(make_row(observed, section, key, cells) for key, cells in ordered)

@@ -78,7 +78,7 @@ class DifferenceAxis:
 
 def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
     """Returns an axis that contains every value and its interval. Intervals are cut off at ``MAX_REACH`` times the
-    largest value, or the median of their ends if that is larger; signs are ignored."""
+    greater of two absolute values: the largest value, and the median end of the intervals."""
     ends = sorted(abs(end) for interval in intervals for end in interval)
     reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
     shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]

@@ -66,8 +66,8 @@ class Between:
 
     ``blocks`` is the number of valid blocks in each run. ``delta_us`` is the later median minus the earlier one, None
     if a run has no valid block. ``ci95_us`` is its 95 % interval, None if a run has fewer than ``MIN_ROUNDS`` blocks.
-    ``drift_us`` is the larger drift of the median inside one of the runs, None with too few blocks. ``p99_delta_us``
-    and ``p99_ci95_us`` are the same for the p99 of the blocks.
+    ``drift_us`` is the larger of the two runs' drifts (``drift_of``), None with too few blocks. ``p99_delta_us`` and
+    ``p99_ci95_us`` are the same for the p99 of the blocks.
     """
 
     verdict: Verdict

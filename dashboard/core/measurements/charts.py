@@ -56,9 +56,9 @@ class LineView:
     """A line as it is drawn. ``points`` and ``band`` (the area between p50 and p99) are SVG points in units of 1000 by
     1000; ``marks`` are the positions of shapes along the line.
 
-    The label is beside the chart at the height ``label_at``. ``end`` is the height at which the line ends and from
-    which a leader connects it with its label; empty without a leader. ``mark``, ``dash``, ``words`` and ``short`` are
-    those of the series' ``SeriesLabel``.
+    The label is beside the chart at the height ``label_at``. ``end`` is the height at which the line ends and its
+    leader to the label starts; empty without a leader. ``mark``, ``dash``, ``words`` and ``short`` are those of the
+    series' ``SeriesLabel``.
     """
 
     key: str

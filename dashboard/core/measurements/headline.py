@@ -30,7 +30,7 @@ class _Compared:
 
 
 def label_of(result: SeriesResult) -> str:
-    """Returns the name of a series among those of its probe: ``bridge/published-proxy``."""
+    """Returns a name that is unique among the series of a probe: ``bridge/published-proxy``."""
     return f"{result.column}/{result.path}"
 
 

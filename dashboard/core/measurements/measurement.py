@@ -226,8 +226,8 @@ class SeriesResult:
 
     @property
     def mark(self) -> str:
-        """The name that selects the colour and the shape of the series in charts, such as ``bridge-address-ipv6``: its
-        path, but the same for all networks and clients."""
+        """The name that selects the colour and the shape of the series in charts: that of its path, such as
+        ``bridge-address-ipv6``, without the number of a network or the machine of a client."""
         return without_network(self.path)
 
 

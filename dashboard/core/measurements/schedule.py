@@ -32,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """The length of a block, in seconds, without the warm-up before it. ``most`` is the maximum number of requests."""
+    """The length of a block: ``seconds`` after a warm-up of ``warmup_s`` seconds, with at most ``most`` requests."""
 
     seconds: float
     warmup_s: float

@@ -92,7 +92,7 @@ def _changed[T](before: T, after: T) -> T | None:
 
 
 def delta(before: NamespaceState, after: NamespaceState) -> Changes:
-    """Returns the changes from ``before`` to ``after``, which are false in a condition if the states are equal."""
+    """Returns the changes from ``before`` to ``after``; ``bool()`` of them is False if the states are equal."""
     kept = {interface_key(interface) for interface in after.interfaces}
     sysctls = {name: value for name, value in after.sysctls.items() if before.sysctls.get(name) != value}
     return Changes(

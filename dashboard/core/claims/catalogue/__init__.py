@@ -18,5 +18,5 @@ def all_claims() -> tuple[Claim, ...]:
 
 
 def find_claim(identity: str) -> Claim:
-    """Returns the claim with this id; KeyError if it does not exist."""
+    """Returns the claim with this id. Raises KeyError if it does not exist."""
     return {claim.id: claim for claim in all_claims()}[identity]

@@ -28,8 +28,8 @@ def _claim(
     **details: Unpack[Details],
 ) -> Claim:
     """Builds a claim about a request from another machine while a firewall is active, on an engine that is started for
-    the claim. ``program`` is the command that prints the firewall's state, and the program to start before the
-    engine."""
+    the claim. ``program`` is a pair: the command that prints the firewall's state, and the program to start before the
+    engine, if any."""
     status, setup = program
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(

@@ -13,8 +13,8 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], str]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Returns the namespaces of the Engine and of the container, and the kernel's name; NotTestableError if uname
-    fails."""
+    """Returns the namespaces of the Engine and of the container, and the kernel's name. Raises NotTestableError
+    if uname fails."""
     container = await testbed.run(LINE)
     code, kernel = await testbed.execute(container, "uname -sr")
     if code != 0 or not kernel.strip():

@@ -57,8 +57,8 @@ def make_block(series: Series, plan: BlockPlan, options: Options, port: int) -> 
 
 
 def client_command(block: RemoteBlock) -> dict[str, Any]:
-    """Returns the command as the client process reads it: the fields of the block, except those with which the process
-    is started."""
+    """Returns the command as the client process reads it: the fields of the block except ``conditions`` and
+    ``from_arm``, which determine how the process is started."""
     command = asdict(block)
     del command["conditions"], command["from_arm"]
     return command
@@ -66,8 +66,8 @@ def client_command(block: RemoteBlock) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class RemoteAnswer:
-    """The answer of a client process to a command. If the machine can send no more answers, ``lost`` is the reason, a
-    sentence."""
+    """The answer of a client process to a command: its ``fields`` or, if the machine can send no more answers, the
+    reason as a sentence in ``lost``."""
 
     fields: dict[str, Any]
     lost: str = ""
