@@ -56,33 +56,17 @@ BENCHMARKS: dict[str, Benchmark] = {
 #: The benchmarks that show whether measurements are accurate. They take half an hour; the others do not depend on them.
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
-#: Run only when they are named: they take minutes, or need a browser.
-LONG = frozenset(
-    {
-        *TRUTH,
-        "claims",
-        "pages",
-        "replay",
-        "class",
-        "class-hosts",
-        "swarm",
-        "team",
-        "machines",
-        "machine-faults",
-        "overload",
-        "faults",
-        "soak",
-    }
-)
+#: Run if none is named. The others take minutes, or need a browser.
+DEFAULT = frozenset({"launch", "change", "fan-out", "page", "history", "report", "idle"})
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of the chosen benchmarks, in the order of the catalogue. The name ``truth`` stands for
-    those in ``TRUTH``. Without names, chooses all except ``LONG``. Raises KeyError with the names that are unknown."""
+    """The names of the chosen benchmarks, in the order of the catalogue: ``names``, in which ``truth`` stands for those
+    in ``TRUTH``, or ``DEFAULT`` if it is empty. Raises KeyError with the names that are unknown."""
     if unknown := [name for name in names if name not in BENCHMARKS and name != "truth"]:
         raise KeyError(", ".join(unknown))
-    wanted = {*names, *(TRUTH if "truth" in names else ())}
-    return tuple(name for name in BENCHMARKS if (name in wanted if names else name not in LONG))
+    wanted = {*names, *(TRUTH if "truth" in names else ())} or DEFAULT
+    return tuple(name for name in BENCHMARKS if name in wanted)
 
 
 def limit_of(name: str) -> float:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.bench.catalogue import BENCHMARKS, LONG, TRUTH, choose, limit_of
+from dashboard.bench.catalogue import BENCHMARKS, DEFAULT, TRUTH, choose, limit_of
 from dashboard.bench.environment import LIMIT_S
 
 
@@ -16,8 +16,9 @@ def test_the_documents_describe_every_benchmark() -> None:
     assert sorted(re.findall(r"^\| \[`([a-z-]+)`\]\(#", page, re.MULTILINE)) == sorted(BENCHMARKS)
 
 
-def test_no_name_selects_all_but_the_long_ones() -> None:
-    assert set(choose([])) == set(BENCHMARKS) - LONG
+def test_no_name_selects_the_short_ones() -> None:
+    assert choose([]) == ("launch", "change", "fan-out", "page", "history", "report", "idle")
+    assert set(choose([])) == DEFAULT
 
 
 def test_truth_is_a_group_and_combines_with_other_names() -> None:

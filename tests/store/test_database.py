@@ -13,7 +13,7 @@ from django.db import connection, connections
 from django.db.utils import ConnectionHandler
 
 from dashboard import configuration
-from dashboard.bench.operations.postgres_nats import Postgres, postgres_server, temporary_folder
+from dashboard.bench.operations.postgres_nats import Postgres, temporary_folder
 from dashboard.store import database as database_module
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
@@ -67,7 +67,7 @@ async def test_a_connection_is_checked_after_a_pause_or_an_error_only(monkeypatc
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    with temporary_folder() as folder, postgres_server(folder) as running:
+    with temporary_folder() as folder, Postgres(folder) as running:
         yield running
 
 

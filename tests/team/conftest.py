@@ -34,7 +34,7 @@ def deployment(engine_host: PrivateEngine) -> Iterator[TeamDeployment]:
 def webs(deployment: TeamDeployment) -> Iterator[list[Server]]:
     """Signed-in clients of the web processes, which share a session. At the end no experiment is left."""
     first = Server(deployment.webs[0].host, {})
-    first.sign_in(deployment.links[0])
+    first.sign_in(deployment.webs[0].link)
     servers = [first, *(Server(web.host, dict(first.cookies)) for web in deployment.webs[1:])]
     yield servers
     for one in json.loads(first.ask("GET", "/api/experiments").data):

@@ -42,7 +42,7 @@ def server(lan: Lan) -> Iterator[Server]:
     with team_deployment(first.endpoint, webs=1) as deployment:
         share_lab_image(deployment.folder / "lab")
         browser = Server(deployment.webs[0].host, {})
-        browser.sign_in(deployment.links[0])
+        browser.sign_in(deployment.webs[0].link)
         machine = Machine("lab2", deployment.folder / "lab2", second.endpoint)
         assert machine.join(token(browser), "--name", "lab2").returncode == 0
         machine.lab.start()

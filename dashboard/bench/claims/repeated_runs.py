@@ -18,36 +18,25 @@ LIMIT_S = 1500.0
 RUN_LIMIT_S = 1400.0
 
 
-def changed_verdicts(runs: Sequence[Sequence[dict[str, Any]]]) -> dict[str, list[str]]:
-    """The claims with different verdicts in different runs: maps the id of each to its verdicts, in the order of the
-    runs."""
-    verdicts: dict[str, list[str]] = defaultdict(list)
-    for outcomes in runs:
-        for claim in outcomes:
-            verdicts[claim["id"]].append(claim["verdict"])
-    return {claim: found for claim, found in verdicts.items() if len(set(found)) > 1}
-
-
 def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome, ...]:
-    """The outcomes of the claims of the last run, in its order, each with the verdicts of all runs."""
-    verdicts: dict[str, list[str]] = defaultdict(list)
-    for outcomes in runs:
-        for claim in outcomes:
-            verdicts[claim["id"]].append(claim["verdict"])
+    """The outcomes of the claims of the last run, each with its different verdicts in all runs."""
+    verdicts: dict[str, dict[str, None]] = defaultdict(dict)
+    for results in runs:
+        for claim in results:
+            verdicts[claim["id"]][claim["verdict"]] = None
     return tuple(
-        ClaimOutcome(claim["id"], claim["statement"], tuple(dict.fromkeys(verdicts[claim["id"]])), claim["reason"])
+        ClaimOutcome(claim["id"], claim["statement"], tuple(verdicts[claim["id"]]), claim["reason"])
         for claim in runs[-1]
     )
 
 
 def versions_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """The versions of the engines on which the claims ran, sorted. Private hosts may have another version than the
-    engine."""
-    return sorted({claim["engine"].partition(" (")[0] for outcomes in runs for claim in outcomes if claim["engine"]})
+    """The versions of the engines on which the claims ran, sorted: of the engine and of private hosts."""
+    return sorted({claim["engine"].partition(" (")[0] for results in runs for claim in results if claim["engine"]})
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Runs ``./netmodes claims`` like a user. The times include starting private hosts and removing everything."""
+    """Runs ``./netmodes claims`` as a user does. The times include starting private hosts and removing everything."""
     # On another engine one run suffices: the question is what the verdicts are, not whether they repeat.
     rounds = (2 if engine_root() is None else 1) if run.quick else 10
     seconds: list[float] = []
@@ -60,9 +49,10 @@ async def benchmark(run: BenchmarkRun) -> Result:
         printed = await output_of("sh", "-c", command, deadline_s=RUN_LIMIT_S)
         seconds.append(time.monotonic() - began)
         runs.append(json.loads(printed))
-    changed = changed_verdicts(runs)
+    outcomes = outcomes_of(runs)
+    changed = [claim for claim in outcomes if len(claim.verdicts) > 1]
     left = (await output_of("docker", "ps", "-aq")).split()
-    verdicts = [claim["verdict"] for outcomes in runs for claim in outcomes]
+    verdicts = [claim["verdict"] for results in runs for claim in results]
     return Result(
         "claims",
         "Claims: all claims about network modes",
@@ -76,7 +66,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             f"On {', '.join(versions_of(runs))}.",
             f"{len(runs[0])} claims, {rounds} runs: {spread(seconds)} s each.",
             ", ".join(f"{verdict} {verdicts.count(verdict)} times" for verdict in ClaimVerdict) + ".",
-            *(f"{claim}: {', '.join(found)}" for claim, found in changed.items()),
+            *(f"{claim.id}: {', '.join(claim.verdicts)}" for claim in changed),
         ),
-        outcomes_of(runs),
+        outcomes,
     )

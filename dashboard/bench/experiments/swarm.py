@@ -17,7 +17,6 @@ from dashboard.bench.training.private_hosts import until_removed
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.registry import LanPlace, PrivateHost
 from dashboard.engine.lans.images import add_image
 from dashboard.engine.lans.lan import create_lan, stop_hosts
@@ -37,7 +36,7 @@ PORT = 8080
 
 async def benchmark(run: BenchmarkRun) -> Result:
     """Creates and removes a swarm in each round, with new hosts."""
-    up, gone, cpu = [], [], []
+    up, gone = [], []
     rounds = QUICK_ROUNDS if run.quick else ROUNDS
     load = os.getloadavg()[0]
     try:
@@ -45,7 +44,6 @@ async def benchmark(run: BenchmarkRun) -> Result:
             started = time.monotonic()
             hosts = await _create(run)
             up.append(time.monotonic() - started)
-            cpu += [_cpu_s(host) for host in hosts]
             started = time.monotonic()
             await stop_hosts(hosts)
             await until_removed(hosts)
@@ -62,7 +60,6 @@ async def benchmark(run: BenchmarkRun) -> Result:
             figure("up", "s", up),
             figure("gone, the longest", "s", gone, percent=100, promise=at_most(GONE_S)),
             figure("gone", "s", gone),
-            figure("processor time of each host until it is up", "s", cpu),
         ),
         (
             f"{rounds} rounds: up {spread(up)} s, gone {spread(gone)} s.",
@@ -109,13 +106,3 @@ async def _run(engine: Engine, name: str, options: dict[str, object]) -> Contain
 async def _answers(client: int, address: str, port: int) -> bool:
     with await asyncio.to_thread(Namespace.of_pid, client) as namespace:
         return (await request(namespace, address, port, timeout_s=1.0)).status == 200
-
-
-def _cpu_s(host: PrivateHost) -> float:
-    """The processor time that the host's cgroup has used, in seconds."""
-    for folder in cgroup_folders(host.name):
-        if (file := folder / "cpuacct.usage").exists():
-            return int(file.read_text()) / 1e9
-        if (file := folder / "cpu.stat").exists() and (text := file.read_text()).startswith("usage_usec"):
-            return int(text.split()[1]) / 1e6
-    raise BenchmarkError(f"the processor time of {host.name} cannot be read")

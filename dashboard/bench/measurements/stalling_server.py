@@ -1,13 +1,10 @@
-"""The programs of the benchmark ``stalls``: ``python -m dashboard.bench.measurements.stalling_server COMMAND [PORT]``.
+"""A server that stalls, and latencies of requests to it.
 
-``serve`` runs a server that stalls. ``ask`` runs a minimal client that, like wrk2, counts latencies from the time when
-a request was due. ``compare`` sends requests with our own loop and computes their latencies in both ways.
+As a program (``python -m dashboard.bench.measurements.stalling_server``) it prints a port and serves there.
 """
 
-import json
 import socket
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -20,13 +17,12 @@ from dashboard.latency.loops import RoundTrips, ask_at_rate
 RATE, SECONDS = 1000.0, 8.0
 STALL_S, PERIOD_S = 0.1, 0.4
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-REQUEST = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 ADDRESS = "127.0.0.1"
 MIDDLE, TAILS = "p50_us", ("p90_us", "p99_us", "p999_us")
 
 
 def serve() -> None:
-    """Serves one connection at a time. Stalls for ``STALL_S`` whenever it has answered for ``PERIOD_S``."""
+    """Serves one connection at a time. Stalls for ``STALL_S`` after each ``PERIOD_S`` of work."""
     with socket.create_server((ADDRESS, 0)) as listener:
         print_line(str(listener.getsockname()[1]))
         stalled = time.monotonic()
@@ -41,26 +37,9 @@ def serve() -> None:
                     connection.sendall(ANSWER)
 
 
-def ask(port: int) -> dict[str, float]:
-    """Sends ``RATE`` requests a second for ``SECONDS``. Returns the percentiles of the latencies in µs, each counted
-    from the time when the request was due."""
-    latencies = []
-    with socket.create_connection((ADDRESS, port)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        start = time.monotonic()
-        for number in range(int(RATE * SECONDS)):
-            due = start + number / RATE
-            while time.monotonic() < due:
-                pass
-            connection.sendall(REQUEST)
-            connection.recv(65536)
-            latencies.append((time.monotonic() - due) * 1e6)
-    return percentiles(latencies)
-
-
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """The 50th, 90th, 99th and 99.9th percentile by name, interpolated linearly by the standard library. No code is
-    shared with Netmodes."""
+    """The 50th, 90th, 99th and 99.9th percentile by name. They are computed by the standard library, without code of
+    Netmodes."""
     cuts = statistics.quantiles(values, n=1000, method="inclusive")
     return {MIDDLE: cuts[499], "p90_us": cuts[899], "p99_us": cuts[989], "p999_us": cuts[998]}
 
@@ -84,8 +63,8 @@ class _TimedExchange(HttpGet):
 
 
 def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Sends requests with our own loop. Returns percentiles of the same requests in µs three times: from the block,
-    from its histogram, and computed only from due times and arrivals."""
+    """Sends ``RATE`` requests a second for ``SECONDS``, as a block does. Returns the percentiles of their latencies in
+    µs three times: of the block, of its histogram, and computed from the due times and arrivals alone."""
     total = int(RATE * SECONDS)
     trips, exchange = RoundTrips(total), _TimedExchange(port)
     exchange.connect()
@@ -111,13 +90,5 @@ def distance(ours: dict[str, float], computed: dict[str, float]) -> float:
     return max(abs(ours[name] / computed[name] - 1) * 100 for name in TAILS)
 
 
-def main() -> None:
-    """Runs the subcommand of the command line: ``serve``, ``ask`` or ``compare``."""
-    if sys.argv[1] == "serve":
-        serve()
-    else:
-        print_line(json.dumps({"ask": ask, "compare": compare}[sys.argv[1]](int(sys.argv[2]))))
-
-
 if __name__ == "__main__":
-    main()
+    serve()

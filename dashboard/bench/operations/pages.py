@@ -16,9 +16,10 @@ import msgspec
 
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
 from dashboard.bench.processes import BASE, CHROMIUM, find_program, output_of, running
-from dashboard.bench.server import Server, serving
+from dashboard.bench.server import Browser, serving
 from dashboard.bench.statistics import Figure, Result, at_most, between, figure
 from dashboard.bench.training.deliveries import Instructor
+from dashboard.bench.websocket_clients import Client
 from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import Mode
 
@@ -64,14 +65,6 @@ async def chromium(browser: str, profile: Path) -> AsyncIterator[int]:
         yield int(lines[0])
 
 
-def join_as_participant(server: Server, instructor: Instructor) -> tuple[Server, str]:
-    """Joins the session with another browser. Returns that browser, and the address of the participant's page."""
-    browser = Server(server.host)
-    form = {"code": instructor.code, "key": instructor.key, "name": "Ada"}
-    browser.ask("GET", f"/join/?code={instructor.code}&key={instructor.key}")
-    return browser, browser.post("/join/", form, "/sessions/[^/]+/")
-
-
 async def visit(node: Path, modules: Path, port: int, pages: Sequence[Mapping[str, object]]) -> tuple[Visit, ...]:
     """Lets Lighthouse visit the pages. Returns the visits in the order of the pages."""
     script = str(BASE / "dashboard/bench/lighthouse/visit.mjs")
@@ -90,14 +83,15 @@ async def benchmark(run: BenchmarkRun) -> Result:
             path = f"/experiments/{frames.experiment}/"
             report = await asyncio.to_thread(server.post, f"{path}save/", {"title": "Bench"}, "/reports/[^/]+/")
             instructor = await asyncio.to_thread(Instructor.with_session, server, 10)
-            participant, session = await asyncio.to_thread(join_as_participant, server, instructor)
-            addresses = {
+            participant = Client(server.host)
+            await participant.join(instructor.code, instructor.key)
+            addresses: dict[str, tuple[Browser, str]] = {
                 "home": (server, "/"),
                 "experiment": (server, path),
                 "report": (server, report),
                 "sessions": (server, "/sessions/"),
                 "console": (server, f"/sessions/{instructor.session}/console/"),
-                "participant": (participant, session),
+                "participant": (participant, f"/sessions/{participant.session}/"),
             }
             pages = [
                 {

@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dashboard.core.machines.placement import Demand, MachineOffer, Placement, Resources, place
@@ -33,7 +33,7 @@ class Simulation:
 
 
 def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Demand]:
-    """Returns the demands, each with the machine to which it was assigned."""
+    """Returns the demands, each with the machine to which the placement assigned it."""
     return [replace(demand, machine=placement.machines.get(demand.key)) for demand in demands]
 
 
@@ -54,10 +54,6 @@ def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tup
         )
         for machine in machines
     )
-
-
-def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(key for key in before if before[key] != after.get(key, ""))
 
 
 def simulate(seed: int = SEED) -> Simulation:
@@ -84,7 +80,7 @@ def simulate(seed: int = SEED) -> Simulation:
         fills_of(machines, demands),
         fills_of(left, with_machines(demands, after)),
         frozenset(key for key, machine in before.machines.items() if machine == gone),
-        _changed(before.machines, after.machines),
+        frozenset(key for key, machine in before.machines.items() if machine != after.machines.get(key)),
         len({(demand.affinity, demand.machine) for demand in demands}) / SESSIONS,
         placed_at - started,
     )

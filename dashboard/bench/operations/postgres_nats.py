@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import end, find_program
@@ -70,7 +71,7 @@ def _run_as_nobody(name: str, *arguments: str) -> None:
 
 class Service:
     """A process that can be stopped and started again. Its output is stored in a file of ``folder``. ``is_ready``
-    returns whether it works."""
+    returns whether it works. A context manager that stops it at the end of the block."""
 
     def __init__(
         self,
@@ -92,6 +93,12 @@ class Service:
         self._cwd = cwd
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
     @property
     def pid(self) -> int:
@@ -141,7 +148,7 @@ class Service:
 
 
 class Postgres(Service):
-    """A PostgreSQL server with an empty database ``netmodes``, which listens on 127.0.0.1 and on ``address``."""
+    """A running PostgreSQL server with an empty database ``netmodes``. It listens on 127.0.0.1 and on ``address``."""
 
     def __init__(self, folder: Path, address: str = LOOPBACK) -> None:
         port = str(free_port())
@@ -174,8 +181,9 @@ class Postgres(Service):
 
 
 class Nats(Service):
-    """A NATS server with the users and permissions of ``compose.yaml``. It listens on 127.0.0.1, or on every address if
-    ``address`` is another one. It accepts machines that are admitted by web processes with this secret key."""
+    """A running NATS server with the users and permissions of ``compose.yaml``. It listens on 127.0.0.1 or, if
+    ``address`` is another address, on all addresses. It accepts machines that web processes with this secret key have
+    admitted."""
 
     def __init__(self, folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> None:
         port = free_port()
@@ -211,30 +219,10 @@ def temporary_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def nats_server(folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> Iterator[Nats]:
-    """Context manager that runs a NATS server."""
-    nats = Nats(folder, secret_key, address)
-    try:
-        yield nats
-    finally:
-        nats.stop()
-
-
-@contextmanager
-def postgres_server(folder: Path, address: str = LOOPBACK) -> Iterator[Postgres]:
-    """Context manager that runs a PostgreSQL server."""
-    postgres = Postgres(folder, address)
-    try:
-        yield postgres
-    finally:
-        postgres.stop()
-
-
 def main() -> int:
     """Runs the command of the command line. Returns its exit code, or 1 if PostgreSQL cannot be started."""
     try:
-        with temporary_folder() as folder, postgres_server(folder) as postgres:
+        with temporary_folder() as folder, Postgres(folder) as postgres:
             environment = {**os.environ, "DATABASE_URL": postgres.url}
             return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
     except BenchmarkError as error:

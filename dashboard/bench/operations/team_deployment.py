@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.bench.operations.postgres_nats import (
@@ -16,8 +16,6 @@ from dashboard.bench.operations.postgres_nats import (
     Service,
     as_nobody,
     make_folder,
-    nats_server,
-    postgres_server,
     temporary_folder,
 )
 from dashboard.bench.processes import BASE, with_death_signal
@@ -49,28 +47,26 @@ class WebProcess(Service):
 
     @property
     def link(self) -> str:
-        """The sign-in link that this web process has printed; empty if it has printed none yet."""
+        """The sign-in link that this web process has printed since its last start; empty if it has printed none."""
         match = SIGN_IN_LINK.search(self.output())
         return match[0] if match else ""
 
 
 @dataclass(slots=True)
 class TeamDeployment:
-    """The processes of a team deployment. ``lab`` is the installation's own lab; ``links`` are the sign-in links that
-    the web processes have printed."""
+    """The processes of a team deployment. ``lab`` is the installation's own lab."""
 
     folder: Path
     postgres: Postgres
     nats: Nats
     lab: Service
     webs: list[WebProcess]
-    links: list[str] = field(default_factory=list)
 
 
 def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
-    """The command line that runs Python with these arguments as an ordinary user. That user may not be able to enter
-    the folders of the checkout and of its environment. Therefore a private mount namespace shows them, with their
-    bytecode, in ``folder``."""
+    """The command line that runs Python with these arguments as an ordinary user. That user may be unable to enter the
+    folders of the checkout and of its Python environment. So the command mounts both, with their bytecode, in
+    ``folder``, in a mount namespace of its own. Unchanged if this process is not root."""
     if os.geteuid() != 0:
         return [sys.executable, *arguments]
     checkout, venv = folder / "checkout", folder / "venv"
@@ -95,8 +91,8 @@ def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK
     secret_key = secrets.token_urlsafe(48)
     with (
         temporary_folder() as folder,
-        postgres_server(folder, address) as postgres,
-        nats_server(folder, secret_key, address) as nats,
+        Postgres(folder, address) as postgres,
+        Nats(folder, secret_key, address) as nats,
     ):
         common = {name: value for name, value in os.environ.items() if name in INHERITED}
         common |= {"NETMODES_SECRET_KEY": secret_key, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -117,7 +113,6 @@ def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK
         try:
             for service in services:
                 service.start()
-            deployment.links = [web.link for web in deployment.webs]
             yield deployment
         finally:
             for service in reversed(services):
@@ -125,7 +120,7 @@ def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK
 
 
 def _lab(folder: Path, environment: dict[str, str]) -> Service:
-    """Returns the installation's own lab, which is not started yet."""
+    """Makes the service of the installation's own lab, without starting it."""
     data = folder / "lab"
     data.mkdir(mode=0o700)
     pycache = sys.pycache_prefix or ""

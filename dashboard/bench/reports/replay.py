@@ -5,8 +5,6 @@ Needs Chromium and Playwright, which ``./netmodes test`` installs.
 """
 
 import asyncio
-import time
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,8 @@ from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.browser import chromium
 from dashboard.bench.reports.synthetic_journal import busy_journal
 from dashboard.bench.reports.synthetic_report import ENTRIES, make_journal, make_report
-from dashboard.bench.statistics import Figure, Result, at_most, figure, percentiles_compared
+from dashboard.bench.statistics import Figure, Result, at_most, percentiles_compared
 from dashboard.core.experiments.journal import Entry
-from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from dashboard.export.html import render_file
 from dashboard.store.reports.reading import derive
 
@@ -27,7 +24,6 @@ REFERENCE = "a slider that changes nothing, in turn"
 BLOCK = 20
 #: Entries of the busy experiment: the cost of a jump does not depend on their number.
 BUSY = 2_000
-KB = 1000
 #: Moves a slider once in each frame, to a pseudorandom place.
 DRAG = """([selector, frames, seed]) => new Promise((done) => {
   const range = document.querySelector(selector);
@@ -81,44 +77,32 @@ async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
     return pairs
 
 
-def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[list[float], float]:
-    """Writes a report with the journal as an HTML file. Returns the processor time in seconds of building its
-    recording, once for each round, and the recording's compressed size in KB."""
-    content = make_report(rounds=2, requests=10)
+def write_report(file: Path, journal: tuple[Entry, ...]) -> None:
+    """Writes a report with the journal as an HTML file."""
+    content = make_report(entries=2, rounds=2, requests=10)
     if content.experiment is not None:
         content = replace(content, experiment=replace(content.experiment, journal=journal))
-    times = []
-    for _ in range(rounds):
-        started = time.thread_time()
-        encoded = encode_recording(build_recording(journal))
-        times.append(time.thread_time() - started)
-    file.write_bytes(render_file(content, replace(derive(content), recording=encoded)))
-    return times, len(zlib.compress(encoded, 9)) / KB
+    file.write_bytes(render_file(content, derive(content)))
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
     """Drags the slider of two reports: one with many entries, and one of a busy experiment. Only the figures of the
     first report have a promise."""
-    blocks, rounds = (6, 2) if run.quick else (20, 5)
+    blocks = 6 if run.quick else 20
     frames: list[Figure] = []
-    recordings: list[Figure] = []
-    sizes: list[Figure] = []
     for name, journal in (("", make_journal(ENTRIES)), ("busy", busy_journal(BUSY))):
         run.say(f"the {name or 'large'} experiment, {len(journal)} entries, {blocks} times {BLOCK} frames")
         file = run.folder / f"{name or 'large'}.html"
-        times, size = await asyncio.to_thread(write_report, file, journal, rounds)
+        await asyncio.to_thread(write_report, file, journal)
         pairs = await drag(file, blocks)
         promise = None if name else FRAME
         title = f"work per frame{', busy experiment' if name else ''}"
         frames += percentiles_compared(title, "ms", pairs, REFERENCE, {50: promise, 95: promise})
-        suffix = ", busy" if name else ""
-        recordings.append(figure(f"building a recording of {len(journal)} entries{suffix}, CPU", "s", times))
-        sizes.append(figure(f"the {'busy ' if name else ''}recording, deflated", "KB", [size]))
     return Result(
         "replay",
         f"Replay: dragging over {ENTRIES} entries in any order",
         "the main thread works at most 16.7 ms per frame (median and p95): room for 60 frames a second",
-        (*frames, *recordings, *sizes),
+        tuple(frames),
         (
             f"Each sample is the mean of {BLOCK} frames, each with a random jump; table and picture are visible.",
             "Busy: seven columns, another port or address in each entry, so that a jump changes most of what is shown.",

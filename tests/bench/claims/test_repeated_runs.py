@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dashboard.bench.claims.repeated_runs import changed_verdicts, versions_of
+from dashboard.bench.claims.repeated_runs import outcomes_of, versions_of
 
 
-def test_a_verdict_that_changes_from_run_to_run_is_named() -> None:
-    runs = [[{"id": "a", "verdict": "holds"}, {"id": "b", "verdict": one}] for one in ("holds", "not-testable")]
-    assert changed_verdicts(runs) == {"b": ["holds", "not-testable"]}
-    assert changed_verdicts(runs[:1]) == {}
+def test_an_outcome_has_the_different_verdicts_of_all_runs_and_the_last_reason() -> None:
+    runs = [
+        [{"id": name, "statement": "", "verdict": verdict, "reason": verdict} for name, verdict in verdicts.items()]
+        for verdicts in ({"a": "holds", "b": "holds"}, {"a": "holds", "b": "not-testable"})
+    ]
+    same, changed = outcomes_of(runs)
+    assert same.verdicts == ("holds",)
+    assert (changed.verdicts, changed.reason) == (("holds", "not-testable"), "not-testable")
 
 
 def test_every_engine_that_a_claim_ran_on_is_named_by_its_version() -> None:

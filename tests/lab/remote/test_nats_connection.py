@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from nats.aio.client import Client
 
-from dashboard.bench.operations.postgres_nats import Nats, nats_server, temporary_folder
+from dashboard.bench.operations.postgres_nats import Nats, temporary_folder
 from dashboard.lab.remote.nats_connection import (
     LAB_CALLS,
     LAB_CANCELS,
@@ -39,7 +39,7 @@ WEB_SAYS = (*LAB_HEARS, WEB_PEERS)
 
 @pytest.fixture(scope="module")
 def nats() -> Iterator[Nats]:
-    with temporary_folder() as folder, nats_server(folder) as server:
+    with temporary_folder() as folder, Nats(folder) as server:
         yield server
 
 

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 from nats.aio.client import Client
 
 from dashboard import __version__
-from dashboard.bench.operations.postgres_nats import Nats, nats_server, temporary_folder
+from dashboard.bench.operations.postgres_nats import Nats, temporary_folder
 from dashboard.core.operations.deployment import UNAVAILABLE_S, HeartbeatMessage, LabFacts
 from dashboard.core.terminal.limits import OutputChunk, TerminalError, TerminalOwner
 from dashboard.core.training.capacity import Capacity
@@ -45,7 +45,7 @@ OWNER = TerminalOwner("participant", "class", "class-1", "launch", record=True)
 
 @pytest.fixture(scope="module")
 def nats() -> Iterator[Nats]:
-    with temporary_folder() as folder, nats_server(folder) as server:
+    with temporary_folder() as folder, Nats(folder) as server:
         yield server
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun, until
-from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, phases, ready, settle
-from dashboard.bench.operations.faults.trials import Trial, Trials
+from dashboard.bench.operations.faults.scene import Ledger, Machine, phases, ready, settle, trial_of
+from dashboard.bench.operations.faults.trials import Trials
 from dashboard.bench.server import Server, serving
 from dashboard.core.modes import MACHINE
 from dashboard.engine.docker_engine import DockerEngine
@@ -55,7 +55,7 @@ def matches_docker_ps(server: Server, machine: Machine, experiment: str) -> bool
     return not problem and names == machine.running()
 
 
-async def churn(machine: Machine, experiment: str, over: Callable[[], bool]) -> None:
+async def churn(machine: Machine, over: Callable[[], bool]) -> None:
     """Restarts the running containers one at a time, until ``over()`` is true."""
     names = sorted(await asyncio.to_thread(machine.running))
     while not over():
@@ -82,7 +82,7 @@ async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
             experiment = await asyncio.to_thread(ledger.launch, server)
             await settle(server, ledger)
             over = asyncio.Event()
-            churning = asyncio.create_task(churn(machine, experiment, over.is_set))
+            churning = asyncio.create_task(churn(machine, over.is_set))
             try:
                 await asyncio.sleep(CHURN_S)
                 os.kill(host.pid, signal.SIGSTOP)
@@ -96,10 +96,7 @@ async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
             finally:
                 over.set()
                 await churning
-            lost = await asyncio.to_thread(ledger.count_lost, server)
-            leaked = await clear(server, machine, ledger)
-            touched = await asyncio.to_thread(machine.touched)
-            trials.record(Trial("engine hung for 20 s", seconds, lost, leaked, touched))
+            trials.record(await trial_of("engine hung for 20 s", seconds, server, machine, ledger))
 
 
 async def kill(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
@@ -116,8 +113,5 @@ async def kill(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
             phase = (await asyncio.to_thread(phases, server))[experiment]
             if phase != "failed":
                 raise BenchmarkError(f"without containers, the experiment is {phase}")
-            lost = await asyncio.to_thread(ledger.count_lost, server)
-            leaked = await clear(server, machine, ledger)
-            touched = await asyncio.to_thread(machine.touched, ran=False)
-            trials.record(Trial("engine killed", seconds, lost, leaked, touched))
+            trials.record(await trial_of("engine killed", seconds, server, machine, ledger, ran=False))
         await private_host.stop(host)

@@ -13,6 +13,7 @@ import msgspec
 import urllib3
 
 from dashboard.bench.benchmark import BenchmarkError, until
+from dashboard.bench.operations.faults.trials import Trial
 from dashboard.bench.server import Server
 
 DEADLINE_S = 90.0
@@ -184,3 +185,13 @@ async def clear(server: Server, machine: Machine, ledger: Ledger) -> int:
     for identity in await asyncio.to_thread(phases, server):
         await asyncio.to_thread(ledger.act, server, identity, "remove")
     return await machine.leftovers()
+
+
+async def trial_of(
+    fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger, *, ran: bool = True
+) -> Trial:
+    """The trial of a fault after which the server was ready within ``seconds``. Counts lost objects, then removes all
+    experiments and counts what is left over. ``ran`` as in ``Machine.touched``."""
+    lost = await asyncio.to_thread(ledger.count_lost, server)
+    leaked = await clear(server, machine, ledger)
+    return Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched, ran=ran))

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from dashboard.bench.benchmark import BenchmarkError, until
-from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, ready, settle
+from dashboard.bench.operations.faults.scene import Ledger, Machine, clear, ready, settle, trial_of
 from dashboard.bench.operations.faults.trials import Trial, Trials
 from dashboard.bench.processes import running
 from dashboard.bench.server import Server, serving
@@ -70,15 +70,6 @@ async def works(server: Server, ledger: Ledger) -> bool:
     return await ready(server) and await launches(server, ledger)
 
 
-async def trial_of(fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger) -> Trial:
-    """Returns the trial of a fault that has ended. Counts lost objects, then removes all experiments and counts what is
-    left."""
-    lost = await asyncio.to_thread(ledger.count_lost, server)
-    await settle(server, ledger)
-    leaked = await clear(server, machine, ledger)
-    return Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched))
-
-
 async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
     """Fills the disk of the data folder while an experiment runs, and frees it. Records the trial."""
     ledger = Ledger()
@@ -94,7 +85,9 @@ async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
         freed = time.monotonic()
         await disk.shell(f"rm {folder}/fill")
         await until(lambda: works(server, ledger), "a launch after the disk was freed")
-        trials.record(await trial_of("disk full", time.monotonic() - freed, server, machine, ledger))
+        seconds = time.monotonic() - freed
+        await settle(server, ledger)
+        trials.record(await trial_of("disk full", seconds, server, machine, ledger))
 
 
 async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
@@ -114,7 +107,9 @@ async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
             connection.close()
         released = time.monotonic()
         await until(lambda: works(server, ledger), "a launch after the database was released")
-        trials.record(await trial_of("database locked", time.monotonic() - released, server, machine, ledger))
+        seconds = time.monotonic() - released
+        await settle(server, ledger)
+        trials.record(await trial_of("database locked", seconds, server, machine, ledger))
 
 
 async def damage(folder: Path, machine: Machine, trials: Trials) -> None:

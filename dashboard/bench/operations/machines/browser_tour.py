@@ -144,11 +144,13 @@ class BrowserTour:
         await self._reach(experiment)
         return experiment
 
-    async def _shown(self, experiment: str) -> dict[str, Any]:
-        """The experiment as the API returns it."""
-        answer = await asyncio.to_thread(self.installation.owners[0].ask, "GET", f"/api/experiments/{experiment}")
+    async def _api(self, path: str) -> dict[str, Any]:
+        answer = await asyncio.to_thread(self.installation.owners[0].ask, "GET", f"/api/{path}")
         shown: dict[str, Any] = json.loads(answer.data)
         return shown
+
+    async def _shown(self, experiment: str) -> dict[str, Any]:
+        return await self._api(f"experiments/{experiment}")
 
     async def _containers(self, experiment: str) -> dict[str, str]:
         """The ids of the experiment's running containers, by arm key."""
@@ -216,14 +218,12 @@ class BrowserTour:
         await page.click(".measure-form p.submit button")
         await page.wait_for_url(re.compile("/measurements/[^/]+/"))
         run = str(page.url).split("/measurements/")[1].split("/")[0]
-        owner = self.installation.owners[0]
 
         async def ended() -> bool:
-            found = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/measurements/{run}")).data)
-            return found["run"]["state"] not in {"waiting", "running"}
+            return (await self._api(f"measurements/{run}"))["run"]["state"] not in {"waiting", "running"}
 
         await until(ended, "the measurement has ended")
-        found = json.loads((await asyncio.to_thread(owner.ask, "GET", f"/api/measurements/{run}")).data)
+        found = await self._api(f"measurements/{run}")
         between = [one for one in found["measurement"]["series"] if f"@{self.names[-1]}" in one["path"] and one["n"]]
         overlay = [one for one in between if one["path"].startswith(OVERLAY)]
         if found["run"]["state"] != "finished" or not overlay:

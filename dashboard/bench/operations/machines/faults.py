@@ -39,7 +39,6 @@ async def inject(run: BenchmarkRun, faults: Collection[str], rounds: int) -> tup
     done: list[FaultRound] = []
     notes: list[str] = []
     async with machines_installation(run) as installation, open_scene(installation) as scene:
-        notes.append(f"Engines: {', '.join(f'{name} {version}' for name, version in installation.engines.items())}.")
         notes += installation.notes
         for name in faults:
             scene.answers.clear()

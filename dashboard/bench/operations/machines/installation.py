@@ -32,8 +32,8 @@ JOIN_S = 60.0
 
 @dataclass(slots=True)
 class JoinedMachine:
-    """A machine that has joined the installation, with its lab. ``environment`` are the environment variables of
-    both."""
+    """A machine that has joined the installation, with its lab. ``environment`` are the environment variables with
+    which ``join`` and the lab run."""
 
     machine: IsolatedMachine
     lab: InsideService
@@ -63,7 +63,7 @@ class JoinedMachine:
 class MachinesInstallation:
     """The deployment, the browser of an owner at each web process, and the machines by name. ``engines`` are the
     versions of the engines by machine. ``seen_s`` are the seconds from the start of each lab until the pages of both
-    web processes showed it. ``notes`` state what differs from the plan."""
+    web processes showed it. ``notes`` name the engines, and those that could not be used."""
 
     deployment: TeamDeployment
     owners: list[Server]
@@ -110,9 +110,9 @@ async def machines_installation(
         stack.enter_context(lan())
         deployment = stack.enter_context(team_deployment(None, address=SWITCH_ADDRESS))
         owners = [Server(web.host) for web in deployment.webs]
-        for owner, link in zip(owners, deployment.links, strict=True):
+        for owner, web in zip(owners, deployment.webs, strict=True):
             stack.callback(owner.close)
-            owner.sign_in(link)
+            owner.sign_in(web.link)
         installation = MachinesInstallation(deployment, owners, notes=notes)
         for number, (name, chosen) in enumerate(settings.items(), start=1):
             root = Path(chosen["NETMODES_ENGINE_ROOT"]) if chosen else None
@@ -123,6 +123,7 @@ async def machines_installation(
         for joined in installation.machines.values():
             await _start(installation, joined, data_dir)
             run.say(f"{joined.name} has joined, with Docker Engine {installation.engines[joined.name]}")
+        notes.insert(0, f"Engines: {', '.join(f'{name} {version}' for name, version in installation.engines.items())}.")
         yield installation
 
 

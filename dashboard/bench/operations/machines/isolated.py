@@ -119,11 +119,8 @@ class IsolatedMachine(Service):
 
     async def load_image(self, data_dir: Path) -> None:
         """Loads the lab image into the machine's engine under the name ``nginx``."""
-        engine = DockerEngine(self.endpoint, timeout_s=ENGINE_S)
-        try:
+        async with DockerEngine(self.endpoint, timeout_s=ENGINE_S) as engine:
             await ensure_image(engine, "nginx", data_dir, lambda _text, _fraction: None, private=True)
-        finally:
-            await engine.close()
 
     def cut_off(self, *, silently: bool = True) -> None:
         """Separates the machine from the LAN. If ``silently`` is true, its firewall drops all packets, otherwise its

@@ -34,13 +34,12 @@ async def benchmark(run: BenchmarkRun) -> Result:
     the largest session for which there is memory."""
     figures: list[Figure] = []
     async with machines_installation(run) as installation:
-        notes = [f"Engines: {', '.join(f'{name} {version}' for name, version in installation.engines.items())}."]
-        notes += installation.notes
+        notes = list(installation.notes)
         count = QUICK_CLASS if run.quick else CLASS
         own, host_mb = await _measure_class(run, installation, count, HOST_MB, notes, first=True)
         figures += own
         if not run.quick:
-            host_mb = host_mb * MARGIN
+            host_mb *= MARGIN
             count = min(MAX_CLASS, int((_available_mb() - KEPT_MB) / host_mb))
             if count < MAX_CLASS:
                 notes.append(f"Memory holds {count} hosts of {host_mb:.0f} MB, {KEPT_MB} MB stay free.")

@@ -52,7 +52,7 @@ async def test_a_hang_that_fails_leaves_no_churn_behind(tmp_path: Path, monkeypa
     async def serving(_folder: Path, endpoint: str) -> AsyncIterator[str]:
         yield endpoint
 
-    async def churn(_machine: Any, _experiment: str, over: Callable[[], bool]) -> None:
+    async def churn(_machine: Any, over: Callable[[], bool]) -> None:
         nonlocal has_ended
         await eventually(over)
         has_ended = True
