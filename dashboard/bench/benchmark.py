@@ -18,8 +18,8 @@ class BenchmarkError(RuntimeError):
 async def until(
     condition: Callable[[], Awaitable[bool]], what: str, deadline_s: float = 90.0, poll_s: float = 0.05
 ) -> float:
-    """Waits until the condition is true, and returns the seconds. Raises BenchmarkError with ``what`` after
-    ``deadline_s``."""
+    """Waits until the condition is true, and returns how many seconds that took. Raises BenchmarkError after
+    ``deadline_s``; its message names ``what``."""
     started = time.monotonic()
     while not await condition():
         if time.monotonic() - started > deadline_s:
@@ -45,7 +45,7 @@ class BenchmarkRun:
 
 class Benchmark(Protocol):
     """The interface of a benchmark's module. It may also define ``LIMIT_S``, its time limit in seconds, and ``LOOP``,
-    the factory of its event loop if that is not asyncio's."""
+    the factory of its event loop."""
 
     def benchmark(self, run: BenchmarkRun) -> Coroutine[Any, Any, Result]:
         """Runs the measurement, and returns figures with their promises."""

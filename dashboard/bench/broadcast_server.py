@@ -1,4 +1,4 @@
-"""The reference for deliveries of messages: a server of the ``websockets`` library that does nothing else.
+"""The reference for deliveries of messages: a bare server of the ``websockets`` library.
 
 As a program (``python -m dashboard.bench.broadcast_server``) it listens on a port of 127.0.0.1, prints the port, and
 sends each line of stdin to every client with ``websockets.broadcast``. It runs on uvloop, as Netmodes' server does.
@@ -15,7 +15,7 @@ from dashboard.bench.processes import Program, print_line, program, stdin_lines
 
 @asynccontextmanager
 async def broadcast_server() -> AsyncIterator[tuple[Program, str]]:
-    """Context manager that runs the server. Yields its process and its websocket address."""
+    """Context manager that runs the server. Yields its process and the URL of its websocket."""
     async with program("broadcast_server") as server:
         yield server, f"ws://127.0.0.1:{await server.read()}/"
 

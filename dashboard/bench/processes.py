@@ -28,8 +28,8 @@ HEADLESS = "chromium-headless-shell"
 
 
 def with_death_signal(command: Sequence[str]) -> list[str]:
-    """The command, wrapped so that its process gets SIGTERM when the thread that started it ends (setpriv(1),
-    prctl(2)). Unchanged without setpriv."""
+    """The command line that runs a command whose process gets SIGTERM when the thread that started it ends (setpriv(1),
+    prctl(2)). Unchanged if setpriv is not installed."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "TERM", "--", *command] if program else list(command)
 
@@ -182,8 +182,8 @@ def memory_mb(*pids: int) -> float:
 
 
 def environment_with(**values: str) -> dict[str, str]:
-    """The environment variables of this process with these values changed, and without variables that lead to the
-    user's own data."""
+    """The environment variables of this process, without those that lead to the user's own data, and with
+    ``values``."""
     left_out = ("DATABASE_URL", "NATS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
     passed_on = ("NETMODES_NODE_MODULES", "NETMODES_ENGINE_", "NETMODES_HOST_RUNTIME", "NETMODES_TOUR_PICTURES")
     kept = {k: value for k, value in os.environ.items() if k.startswith(passed_on) or not k.startswith(left_out)}

@@ -229,8 +229,8 @@ class Frames:
         return self.head.get("phase") == "running" and all(inodes.get(column["key"]) for column in self.columns)
 
     async def until_running(self) -> float:
-        """Waits until the experiment runs. Returns the arrival time of that frame. Raises BenchmarkError if the
-        experiment ends instead, RefusedError if the Engine refused an arm."""
+        """Applies frames until one shows that the experiment runs, and returns its arrival time. Raises BenchmarkError
+        if the experiment ends instead, RefusedError if the Engine refused an arm."""
         while not self.is_running():
             phase = self.head.get("phase")
             if phase in {"failed", "stopped"}:
@@ -242,7 +242,7 @@ class Frames:
         return self.received_at
 
     async def until_phase(self, is_reached: Callable[[str], bool]) -> None:
-        """Waits until ``is_reached`` returns True for the experiment's phase."""
+        """Applies frames until ``is_reached`` returns True for the experiment's phase."""
         while not is_reached(self.head.get("phase", "")):
             await self.next()
 
@@ -263,8 +263,8 @@ def free_port() -> int:
 
 
 def read_key(pid: int, folder: Path) -> str:
-    """The secret key in a data folder, as the process ``pid`` sees it: the folder may be a mount in its mount
-    namespace."""
+    """The secret key in the data folder of the process ``pid``. The folder may be mounted only in the mount namespace
+    of that process."""
     return Path(f"/proc/{pid}/root{folder}", configuration.KEY_FILE).read_text(encoding="utf-8").strip()
 
 

@@ -86,7 +86,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class ClaimOutcome:
-    """The outcome of one claim in the runs of a benchmark: its different verdicts, and the reason of the last run."""
+    """The outcome of one claim in the runs of a benchmark: its different verdicts, and the last run's reason."""
 
     id: str
     statement: str
@@ -171,8 +171,8 @@ def compared(
     reference. The statistic of both is a percentile, or the mean if ``percent`` is ``MEAN``.
 
     For the interval of the ratio, pairs are resampled, so that a disturbance of both samples does not widen it. If
-    ``paired`` is true, the ratio is the median of the ratios of the pairs. This is for a machine that changes between
-    several states, each of which lasts longer than a pair.
+    ``paired`` is true, the ratio is the median of the ratios of the pairs, not the ratio of the statistics. This is for
+    a machine that changes between states which last longer than a pair.
     """
 
     def ratio(drawn: Sequence[tuple[float, float]]) -> float:

@@ -43,8 +43,8 @@ PER_ADDRESS = 15
 class TimedConnection(ClientConnection):
     """A websocket that calls ``note`` with the arrival time and the text of each message.
 
-    Data is not parsed when it arrives, because that would delay other clients that still wait for the same message. The
-    data of all connections of the program is parsed together, ``PARSE_S`` after the first data has arrived.
+    Parsing data when it arrives would delay the program's other clients, which wait for the same message. So the data
+    of all connections is parsed together, ``PARSE_S`` after the first data has arrived.
     """
 
     unparsed: ClassVar[list[tuple[TimedConnection, float, bytes]]] = []
@@ -74,7 +74,7 @@ class TimedConnection(ClientConnection):
             ClientConnection.data_received(connection, data)
 
     def process_event(self, event: Event) -> None:
-        """Calls ``note`` with the text of a message. The server sends each message in one frame."""
+        """Calls ``note`` if the event is a message, which the server sends in one frame."""
         if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             self._note(self._arrived, str(event.data, "utf-8"))
         else:
@@ -214,9 +214,9 @@ class Clients:
         return await self._each(lambda client: client.predict(step), within_s)
 
     async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:
-        """Waits until each client has received a message, from the time ``after`` on, in which ``field`` has or
-        contains ``value``. Returns the arrival time of the first such message of each client. Raises TimeoutError after
-        ``DEADLINE_S``."""
+        """Waits until each client has received a message, from the time ``after`` on, in which ``field`` (a path of
+        names with dots) has or contains ``value``. Returns the arrival time of each client's first such message. Raises
+        TimeoutError after ``DEADLINE_S``."""
         known: dict[str, bool] = {}
 
         def matches(text: str) -> bool:

@@ -116,14 +116,14 @@ def _named(group: list[ClaimOutcome]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escapes a reason for Markdown. Characters that are already escaped, because the reason was read from the
-    document, stay unchanged."""
+    """Escapes a reason for Markdown. Leaves characters that are already escaped, because the reason was read from the
+    document."""
     return re.sub(r"(?<!\\)([|*])", r"\\\1", text).replace("<", "&lt;")
 
 
 def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
-    """Reads the reports by engine back from a text of ``engines_markdown``. ``claims`` are the ids of all claims,
-    because the text does not list claims that are confirmed on every engine."""
+    """Reads the reports by engine from a text that ``engines_markdown`` made. ``claims`` are the ids of all claims,
+    because the text does not list those that are confirmed on every engine."""
     head, _, reasons = document.partition("\n## Why\n")
     head, _, missing = head.partition(f"\n{NOT_RUN}\n")
     claims = [claim for claim in claims if f"`{claim}`" not in missing]
@@ -160,8 +160,8 @@ def _verdicts(signs: str) -> tuple[str, ...]:
 
 
 def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
-    """The report in a JSON file. If the file contains a list of claims, returns the ``recorded`` report with the
-    results of these claims replaced, in the ``order`` of claim ids."""
+    """Reads a report from a JSON file. If the file contains only a list of claims, returns the ``recorded`` report with
+    their results in place of its own. ``order`` contains the ids of all claims in the order of the catalogue."""
     text = path.read_bytes()
     if not text.lstrip().startswith(b"["):
         return msgspec.json.decode(text, type=Report)

@@ -73,7 +73,8 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
 
 
 def _repetitions(results: Mapping[str, str], test: str) -> int:
-    """The number of repetitions of ``test`` that passed. The id of a parametrised case ends with its repetitions."""
+    """The number of repetitions of ``test`` that passed. The id of each of its cases ends with a number of
+    repetitions."""
     passed = [case for case, outcome in results.items() if outcome == "passed"]
     return sum(int(match[1]) for case in passed if (match := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 
@@ -104,7 +105,7 @@ def runs_markdown(runs: Mapping[str, SuiteRun]) -> list[str]:
 
 
 def recorded_runs(document: str) -> dict[str, SuiteRun]:
-    """Reads the results by engine back from a document with the section of ``runs_markdown``."""
+    """Reads the results by engine from the section that ``runs_markdown`` wrote into ``document``."""
     section = document.partition(f"\n{TITLE}\n")[2].partition("\n## ")[0]
     rows = re.findall(rf"^\| `(.+)` \| (\S+) \|{r' (\d+) \|' * 5}$", section, re.MULTILINE)
     return {name: SuiteRun(date, *map(int, numbers)) for name, date, *numbers in rows}

@@ -1,5 +1,5 @@
-"""``change``: measures the delay of a change, from the system call to the browser's frame, compared with ``ip
-monitor``."""
+"""``change``: measures the time from the system call of a change to the frame in the browser, compared with ``ip
+monitor`` and ``ss``."""
 
 import asyncio
 import random
@@ -30,7 +30,7 @@ WARM_UP = 2
 @dataclass(frozen=True, slots=True)
 class ChangingArm:
     """The arm of a running experiment in which changes are made. ``frames`` is the experiment as a browser receives it,
-    ``column`` the key of the arm's column."""
+    ``column`` the key of the arm's column, ``pid`` the first process of its container."""
 
     frames: Frames
     column: str
@@ -100,8 +100,8 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
 
 
 async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss: bool) -> float:
-    """Opens a listener and closes it again. Returns the milliseconds from listen(2) until the browser's frame. If
-    ``with_ss`` is true, until an ``ss`` that was started after listen(2) has printed the port."""
+    """Opens a listener and closes it again. Returns the milliseconds from listen(2) until the browser's frame or, if
+    ``with_ss`` is true, until ``ss``, started after listen(2), has printed the port."""
     started = await arm.changer.execute("listen", port)
     if with_ss:
         printed = await output_of("nsenter", "-t", str(arm.pid), "-n", "ss", "-Hltn", f"sport = :{port}")

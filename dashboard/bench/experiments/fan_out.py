@@ -48,8 +48,8 @@ class Block:
 async def measure_block(
     pids: Sequence[int], clients: Program, send: Callable[[int], Awaitable[object]], count: int, tail_s: float = TAIL_S
 ) -> Block:
-    """Calls ``send`` ``count`` times, ``PER_S`` times a second, then waits ``tail_s`` for messages that are in flight.
-    ``pids`` are the processes of the server whose processor time is measured."""
+    """Calls ``send`` with each number below ``count``, ``PER_S`` times a second, then waits ``tail_s`` for messages in
+    flight. ``pids`` are the processes of the server, whose processor time is measured."""
     loop = asyncio.get_running_loop()
     await clients.ask("take")
     before, started = sum(map(cpu_seconds, pids)), loop.time()
@@ -74,14 +74,14 @@ async def measure_server(arm: ChangingArm, pids: Sequence[int], clients: Program
 
 
 def per_delivery(many: Block, single: Block) -> float:
-    """The processor time in µs for each additional message of a patch. It is computed from the difference between
+    """The processor time in µs of delivering a patch to one more browser. It is computed from the difference between
     ``many``, a block with many browsers, and ``single``, a block with one browser."""
     cost = many.cpu_s / many.sent - single.cpu_s / single.sent
     return cost / (many.messages / many.sent - single.messages / single.sent) * 1e6
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures, in turn, 200 browsers and one browser of Netmodes' server, and 200 clients of the reference."""
+    """Measures, in turn, Netmodes' server with 200 browsers and with one, and the reference with 200 clients."""
     rounds, changes = (2, 8) if run.quick else (9, 24)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving())
@@ -121,8 +121,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 def result_of(rounds: list[tuple[Block, Block, Block]], at_rest: Block, *, quick: bool) -> Result:
-    """The result of all rounds; each consists of the blocks with many browsers, of the reference and with one browser.
-    In a quick run there is no promise, because its rounds are too few and too short for so small a difference."""
+    """The result of all rounds. Each has three blocks: with many browsers, of the reference, and with one browser.
+    ``at_rest`` is a block without changes. A quick run has no promise: its rounds are too few and too short."""
     delivery = [(per_delivery(many, one), other.us_per_message) for many, other, one in rounds]
     everything = [(many.us_per_message, other.us_per_message) for many, other, _ in rounds]
     unit, reference = "µs of CPU", "websockets.broadcast"

@@ -34,7 +34,7 @@ class Fetched:
 
 
 class _Received(io.BytesIO):
-    """Received bytes with the interface of a socket, for http.client."""
+    """Received bytes with the part of a socket's interface that http.client uses."""
 
     def makefile(self, *_args: object, **_options: object) -> _Received:
         return self

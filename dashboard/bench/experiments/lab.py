@@ -1,4 +1,4 @@
-"""Runs a lab in the benchmark's process, like that of the server."""
+"""Runs a lab in the benchmark's process, as the server runs one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,10 +18,10 @@ DEADLINE_S = 60.0
 
 
 class CommitEvent(asyncio.Event):
-    """An event that is set by each commit of the lab. In a server, a commit wakes the hub instead."""
+    """An event that is set whenever the lab commits journal entries. In a server, this wakes what sends frames."""
 
     def note(self, kind: str, *arguments: str) -> None:
-        """Receives a wake-up of the lab. Raises BenchmarkError if it reports that the journal cannot be written."""
+        """Receives what a ``Publisher`` announces. Raises BenchmarkError if the journal cannot be written."""
         if kind == "experiment":
             self.set()
         elif kind == "trouble" and arguments[1]:

@@ -67,7 +67,8 @@ async def measure(
 
 
 def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: str) -> list[Figure]:
-    """The figures of launches in the lab and in the server, each compared with the docker commands."""
+    """The figures of launches in the lab and in the server, each compared with the docker commands. ``times`` are
+    those of ``measure``."""
     return [
         compared(
             f"{title} ({' + '.join(modes)})",

@@ -26,8 +26,8 @@ PREFIX = 24
 
 
 class Changer:
-    """Makes changes in the network namespace of the calling thread; addresses are those of the interface ``link``. A
-    context manager that closes its sockets."""
+    """Makes changes in the network namespace of the calling thread: addresses of the interface ``link``, and listeners.
+    A context manager that closes its sockets."""
 
     def __init__(self, link: str) -> None:
         self._route = open_route_socket()
@@ -79,7 +79,7 @@ class Changer:
 
 
 def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
-    """Executes commands, and writes the time of each to ``answers``, until the input ends."""
+    """Executes ``commands``, one a line, and writes the time of each to ``answers``."""
     for line in commands:
         command, _, argument = line.strip().partition(" ")
         answers.write(f"{changer.execute(command, argument)}\n")

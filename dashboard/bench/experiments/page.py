@@ -20,8 +20,8 @@ HOW_TIMED = "Server time is measured around the request on an idle server: it in
 
 
 def time_requests(server: Server, path: str, count: int) -> list[tuple[float, float]]:
-    """Requests a page and ``/healthz`` in turn, ``count`` times, on one kept connection. Returns the milliseconds of
-    both."""
+    """Requests a page and ``/healthz`` in turn, ``count`` times, on one kept connection. Returns pairs of their
+    milliseconds."""
     pairs = [(_time(server, path), _time(server, "/healthz")) for _ in range(count + WARM_UP)]
     return pairs[WARM_UP:]
 
@@ -33,7 +33,8 @@ def _time(server: Server, path: str) -> float:
 
 
 def server_time(name: str, pairs: Sequence[tuple[float, float]], limit_ms: float) -> list[Figure]:
-    """The figures for the median and the p95 of a page's requests, each with the promise to be at most ``limit_ms``."""
+    """The figures for the median and the p95 of a page. ``pairs`` are those of ``time_requests``. Promises
+    ``limit_ms`` for both figures."""
     promise = at_most(limit_ms)
     return percentiles_compared(name, "ms", pairs, "/healthz, in turn", {50: promise, 95: promise})
 

@@ -48,8 +48,8 @@ BUSY_CORE = "echo 19 2>/dev/null >/proc/self/autogroup; exec taskset -c $0 chrt 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of measuring a series. ``theirs`` is the p50 of each reference in µs, ``around`` our p50 directly before
-    and after that reference."""
+    """One turn of measuring a series. ``theirs`` maps each reference to its p50 in µs, ``around`` to our p50 directly
+    before and directly after it."""
 
     theirs: Mapping[str, float]
     around: Mapping[str, tuple[float, float]]
@@ -74,7 +74,8 @@ def pressure_us() -> int:
 
 
 async def is_quiet() -> bool:
-    """Whether no task waits for a core while this benchmark does nothing for ``LOOK_S``."""
+    """Does nothing for ``LOOK_S`` seconds. Returns whether tasks waited for a core for at most ``MAX_PRESSURE`` of
+    that time."""
     before = pressure_us()
     await asyncio.sleep(LOOK_S)
     return pressure_us() - before <= MAX_PRESSURE * LOOK_S * 1e6
@@ -82,7 +83,7 @@ async def is_quiet() -> bool:
 
 def figures_of(turns: Turns, names: dict[str, str], state: str) -> list[Figure]:
     """The figures that compare, for each series, our p50 with each reference, and the two references with each other.
-    ``names`` are the names of the series, ``state`` is the state of the machine."""
+    ``names`` are the names of the series by key, ``state`` is ``BUSY`` or ``QUIET``."""
     found = []
     for key, taken in turns.items():
         name = f"{names[key]}, {state}"
@@ -104,7 +105,7 @@ def disagreements(figures: Sequence[Figure]) -> list[str]:
 
 
 class Comparison:
-    """Takes turns on all series, in a new random order for each round, and collects them by state of the machine."""
+    """Takes a turn on each series, in a new random order for each round. Collects the turns by state of the machine."""
 
     def __init__(self, testbed: Testbed, series: Sequence[Series]) -> None:
         self._testbed = testbed
@@ -177,8 +178,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 def result_of(comparison: Comparison, quiet_turns: int) -> Result:
-    """The result of all rounds, with notes on the turns that do not count. Each series needs ``quiet_turns`` turns in
-    the quiet state to be judged in it."""
+    """The result of all rounds, with notes on the turns that do not count. In the quiet state, only series with
+    ``quiet_turns`` turns or more are judged."""
     names, turns = comparison.names, comparison.turns
     if unfinished := [names[key] for key, taken in turns[BUSY].items() if not taken]:
         raise BenchmarkError(f"no complete turn of {', '.join(unfinished)}: {comparison.failures[-1]}")

@@ -1,5 +1,5 @@
-"""``history``: measures the server time of the pages about earlier measurements, with many runs of the same series and
-all their blocks."""
+"""``history``: measures the server time of the pages about earlier measurements. The database has many runs of the
+same series, with all their blocks."""
 
 import asyncio
 import random
@@ -22,7 +22,7 @@ REQUESTS_PER_BLOCK = 2000
 
 
 def signature_of(path: str) -> str:
-    """The signature of the series on a path, which is the same in all runs."""
+    """The signature of the series on a path. It identifies the series in all runs."""
     return f"bridge {path} tcp-rr 64B closed idle"
 
 

@@ -35,7 +35,7 @@ def published() -> tuple[Publish, ...]:
 
 def prioritised(command: Sequence[str], namespace: int, core: int | None) -> list[str]:
     """The command line that runs a command in a network namespace with the priority of our own processes, on ``core``
-    unless that is None. ``namespace`` is an inherited descriptor."""
+    unless that is None. ``namespace`` is a descriptor that the process inherits."""
     pinned = f"taskset -c {core} " if core is not None else ""
     script = f'exec nsenter --net="/proc/self/fd/$0" -- {pinned}chrt --fifo 1 "$@"'
     return ["setsid", "--wait", "sh", "-c", script, str(namespace), *command]
@@ -43,8 +43,8 @@ def prioritised(command: Sequence[str], namespace: int, core: int | None) -> lis
 
 @contextmanager
 def reference_servers(namespace: int, ports: Sequence[int], core: int | None) -> Iterator[None]:
-    """Context manager that runs a netserver and two sockperf servers in a network namespace, which is an inherited
-    descriptor."""
+    """Context manager that runs a netserver and two sockperf servers in a network namespace. ``namespace`` is its
+    descriptor; ``ports`` are ``CONTAINER_PORTS`` or ``HOST_PORTS``."""
     control, _, tcp, udp = ports
     everywhere = ANY_ADDRESS[Family.INET]
     commands = [

@@ -17,8 +17,8 @@ ALWAYS = between(100, 100)
 
 
 def steps_of(blocks: Mapping[PathKind, Sequence[Block]]) -> tuple[float, ...]:
-    """How much longer each path takes than the previous one in ``KINDS``, in µs, paired by round. It is nan if no round
-    has both paths."""
+    """For each path after the first in ``KINDS``, the median over the rounds of how much longer it takes than the path
+    before it, in µs; nan if no round has both."""
     deltas = [judge_blocks(blocks[before], blocks[kind]).delta_us for before, kind in pairwise(KINDS)]
     return tuple(float("nan") if delta is None else delta for delta in deltas)
 

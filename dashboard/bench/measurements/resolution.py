@@ -57,7 +57,7 @@ def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
 
 def covers_others(trials: Sequence[Trial]) -> list[bool]:
     """For each run, whether its confidence interval contains the median of the differences that the other runs found.
-    So side effects of a longer wait, which every run shows, do not count as errors."""
+    That median also includes the side effects of a longer wait, which all runs have."""
     deltas = [trial.delta_us for trial in trials]
     return [trial.covers(median([*deltas[:number], *deltas[number + 1 :]])) for number, trial in enumerate(trials)]
 

@@ -32,8 +32,8 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Testbed:
-    """The launched arms. ``paths`` are the IPv4 paths by kind; ``namespaces`` maps each column to a descriptor of its
-    network namespace."""
+    """The launched arms. ``paths`` are the IPv4 paths by kind; ``namespaces`` maps the key of each column to a
+    descriptor of its network namespace."""
 
     experiment: str
     paths: Mapping[PathKind, Path]

@@ -1,7 +1,7 @@
 """Attacks on a server by a single client.
 
-As a program (``python -m dashboard.bench.operations.attacks HOST``) it executes one command for each line of stdin. So
-it does not use the processor time of the process that measures.
+As a program (``python -m dashboard.bench.operations.attacks HOST``) it executes one command for each line of stdin. It
+is a process of its own, so as not to delay the process that measures.
 """
 
 import asyncio

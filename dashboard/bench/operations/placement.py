@@ -17,10 +17,10 @@ SEED = 18
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """The result of a simulation. ``fills`` and ``fills_after`` contain, for each machine, the used part of its fullest
-    resource (1 is full), before and after the loss of the machine ``gone``. ``held`` are the groups that had hosts
-    there, ``moved`` the groups whose hosts now have another machine. ``refused`` counts groups without a machine.
-    ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in seconds."""
+    """The result of a simulation. ``fills`` and ``fills_after`` are those of ``fills_of``, before and after the loss of
+    the machine ``gone``. ``held`` are the groups that had hosts there, ``moved`` those whose hosts now have another
+    machine. ``refused`` counts groups without a machine. ``machines_per_session`` is a mean. ``place_s`` is the
+    processor time of the first placement in seconds."""
 
     gone: str
     refused: int
@@ -38,8 +38,8 @@ def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Deman
 
 
 def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tuple[float, ...]:
-    """For each machine, the used part of its fullest resource (1 is full). It is computed from the demands alone,
-    independently of the placement's own count."""
+    """For each machine, the share of its scarcest resource that is used (1 is full). It is computed from the demands
+    alone, without the counts of the placement."""
     memory_mb, pids, hosts = Counter[str](), Counter[str](), Counter[str]()
     for demand in demands:
         machine = demand.machine or ""

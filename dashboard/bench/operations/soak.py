@@ -78,8 +78,8 @@ def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def growth(samples: Sequence[float]) -> float:
-    """The lowest value in the last sixth of the samples, minus the lowest in the first sixth. A leak raises all values;
-    threads and connections that exist only for a moment raise some."""
+    """The lowest value in the last sixth of the samples, minus the lowest in the first sixth. A leak raises all values,
+    a thread or connection that exists only for a moment raises a few."""
     sixth = max(1, len(samples) // 6)
     return min(samples[-sixth:]) - min(samples[:sixth])
 
@@ -110,8 +110,8 @@ def take_sample(pid: int, started: float) -> Sample:
 
 
 def figures_of(samples: Sequence[Sample], *, judged: bool) -> tuple[Figure, ...]:
-    """The figures for the slopes of the memory, and the growth of descriptors and threads. They have promises only if
-    ``judged`` is true."""
+    """The figures for the slopes of the memory, and for the growth of descriptors and threads. If ``judged`` is false,
+    they have no promises."""
 
     def slope(name: str, value: Callable[[Sample], float], promise: Promise | None) -> Figure:
         points = lowest([(sample.at_s, value(sample)) for sample in samples])

@@ -86,8 +86,8 @@ def write_report(file: Path, journal: tuple[Entry, ...]) -> None:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Drags the slider of two reports: one with many entries, and one of a busy experiment. Only the figures of the
-    first report have a promise."""
+    """Drags the slider of two reports: one with many entries, and one of a busy experiment. Only the first one has
+    promises."""
     blocks = 6 if run.quick else 20
     frames: list[Figure] = []
     for name, journal in (("", make_journal(ENTRIES)), ("busy", busy_journal(BUSY))):

@@ -17,7 +17,8 @@ MB = 1_000_000
 
 
 def save(content: ReportContent) -> tuple[str, float]:
-    """Stores a report as Netmodes does. Returns its id, and the milliseconds for computing its view and recording."""
+    """Stores a report as Netmodes does. Returns its id, and in how many milliseconds its view and recording were
+    computed."""
     started = time.perf_counter()
     derived_columns(derive(content))
     spent = (time.perf_counter() - started) * 1e3

@@ -47,8 +47,8 @@ def _scene() -> tuple[tuple[Column, ...], dict[str, NamespaceState]]:
 
 
 def _changed(state: NamespaceState, column: Column, source: random.Random) -> tuple[NamespaceState, str]:
-    """Returns the state with one more listener or address, or with fewer if it has many, and a text that describes the
-    change."""
+    """Adds a listener or an address to a state or, if it has many, removes some. Returns the changed state, and a text
+    that describes the change."""
     if source.random() < 0.6:
         if len(state.listeners) > MAX_LISTENERS:
             kept = source.sample(state.listeners, len(state.listeners) - 1)

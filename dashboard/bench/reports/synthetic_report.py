@@ -51,7 +51,7 @@ PATHS = {
 
 
 def make_link(name: str, index: int, kind: str, address: str = "", prefix: int = 16, **more: Any) -> Interface:
-    """Makes an interface with at most one address. ``more`` are further fields."""
+    """Makes an interface with one IPv4 address, or none if ``address`` is empty. ``more`` are other fields of it."""
     addresses = (Address(address, prefix, Family.INET),) if address else ()
     return Interface(name, index, kind, f"02:42:00:00:00:{index:02x}", addresses=addresses, **more)
 
@@ -65,8 +65,8 @@ def make_listener(port: int, process: str, container: str | None = None, pid: in
 def make_state(
     netns: int, hostname: str, links: list[Interface], gateway: str, listeners: list[Listener], **more: Any
 ) -> NamespaceState:
-    """Makes the state of a namespace with the loopback interface, these interfaces and listeners, and a default route
-    through eth0. ``more`` are further fields."""
+    """Makes the state of a namespace with the loopback interface, ``links`` and ``listeners``, and a default route
+    through eth0. ``more`` are other fields of it."""
     loopback = Interface("lo", 1, "loopback", addresses=(Address("127.0.0.1", 8, Family.INET, "host"),))
     route = Route(Family.INET, "default", gateway, "eth0")
     state = NamespaceState(netns, hostname, {"net": netns}, (loopback, *links), (route,), tuple(listeners), **more)
@@ -74,7 +74,7 @@ def make_state(
 
 
 def make_column(key: str, mode: str, container: str, host_port: int | None = None) -> Column:
-    """Makes the column of an nginx container. With ``host_port``, the container publishes port 80 there."""
+    """Makes the column of an nginx container, which publishes port 80 at ``host_port`` unless that is None."""
     ref = ContainerRef(container, f"nm-{key}", "nginx")
     if host_port is None:
         return Column(key, mode, key, ref, f"docker run --net {mode} nginx")

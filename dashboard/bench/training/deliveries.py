@@ -64,7 +64,7 @@ async def join(participants: Program, instructor: Instructor, count: int, within
 
 async def deliveries(clients: Sequence[Program], started: float, field: str, value: object) -> list[float]:
     """Waits until every client of these programs has received a message in which ``field`` has or contains ``value``.
-    Returns the delays since ``started`` in ms."""
+    Returns the delays since ``started`` in ms. Then the clients forget their messages."""
     answers = await asyncio.gather(*(each.ask("until", field=field, value=value, after=started) for each in clients))
     await asyncio.gather(*(each.ask("take") for each in clients))
     return [(arrived - started) * 1e3 for arrivals in answers for arrived in arrivals]
@@ -81,6 +81,6 @@ async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> 
 def delivery_figure(
     name: str, ours: Sequence[float], bare: Sequence[float], promised_ms: float = MAX_DELIVERY_MS
 ) -> Figure:
-    """Makes a figure for the p99 of the delays, compared with those of the broadcasts by the reference server."""
+    """Makes a figure for the p99 of our delays, compared with those of the bare server."""
     pairs = list(zip(ours, bare, strict=True))
     return compared(name, "ms", pairs, "websockets.broadcast", percent=99, promise=at_most(promised_ms))

@@ -154,8 +154,8 @@ def leftovers(hosts: Collection[PrivateHost]) -> list[str]:
 
 
 async def until_prepared(*caches: Path) -> float:
-    """Waits until the template of hosts is in each of these folders. A lab makes it once a session with hosts exists.
-    Returns the seconds."""
+    """Waits until the template of hosts, which a lab makes for its first session with hosts, is in each of these
+    folders. Returns the seconds."""
 
     async def is_prepared() -> bool:
         return all(any(one.name.count("-") == 2 for one in cache.glob("host-template-*")) for cache in caches)
@@ -166,8 +166,8 @@ async def until_prepared(*caches: Path) -> float:
 async def measure_session(
     run: BenchmarkRun, database: DatabaseThread, number: int, limit_s: float, notes: list[str]
 ) -> list[Figure]:
-    """Measures a session with this number of hosts from its creation to its end. Adds notes to ``notes``. ``limit_s``:
-    the promised seconds until all hosts serve."""
+    """Measures a session with ``number`` hosts from its creation to its end. Adds notes to ``notes``. ``limit_s`` is
+    within how many seconds all hosts are promised to serve."""
     async with serving() as server:
         instructor = await asyncio.to_thread(Instructor.with_session, server, number, hosts="person")
         groups = tuple(f"{instructor.session}-{group}" for group in range(1, number + 1))

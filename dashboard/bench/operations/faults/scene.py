@@ -22,8 +22,9 @@ FOREIGN = "foreign"
 
 @dataclass(slots=True)
 class Ledger:
-    """What the server has acknowledged. ``experiments`` maps the id of each experiment to whether it must run. ``open``
-    are the experiments whose last command got no response: it may have been executed or not."""
+    """What the server has acknowledged. ``experiments`` maps the id of each experiment to whether it must run.
+    ``removed`` and ``reports`` are ids. ``open`` are the ids of experiments whose last command got no response: it may
+    have been executed or not."""
 
     experiments: dict[str, bool] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -37,7 +38,7 @@ class Ledger:
         return identity
 
     def act(self, server: Server, identity: str, action: str) -> None:
-        """Sends a command to an experiment: ``stop``, ``again`` or ``remove``. Records it."""
+        """Sends a command to an experiment: ``stop``, ``again`` or ``remove``. Records that it was acknowledged."""
         self.open.add(identity)
         server.post(f"/experiments/{identity}/{action}/")
         self.open.discard(identity)
@@ -48,8 +49,8 @@ class Ledger:
             self.experiments[identity] = action == "again"
 
     def save(self, server: Server, identity: str) -> None:
-        """Saves a report of an experiment, and records the report. An experiment without entries cannot be saved
-        yet."""
+        """Saves a report of an experiment, and records the report. Ignores a refusal, as of an experiment that has no
+        entries yet. Raises BenchmarkError if the server fails."""
         answer = server.ask("POST", f"/experiments/{identity}/save/", {"title": identity})
         saved = re.fullmatch(r"/reports/([^/]+)/", answer.headers.get("location", ""))
         if saved is not None:
@@ -106,8 +107,8 @@ async def ready(server: Server) -> bool:
 
 
 class Machine:
-    """An engine that the server uses, with a foreign container and a foreign network. It is controlled with the docker
-    command."""
+    """An engine that the server uses. It also has a *foreign* container and network, which belong to no experiment. It
+    is controlled with the docker command."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
@@ -122,22 +123,22 @@ class Machine:
         return done.stdout.strip()
 
     def add_foreign(self) -> None:
-        """Starts a container and creates a network that belong to no experiment."""
+        """Creates the foreign network and container, and records their state."""
         self.docker("network", "create", FOREIGN)
         self.docker("run", "-d", "--name", FOREIGN, "--network", FOREIGN, "nginx")
         self._foreign = self._foreign_state()
 
     def _foreign_state(self) -> tuple[str, str, str]:
-        """The id of the foreign network; the id and image of the foreign container; whether that runs, and its start
-        time."""
+        """Three texts: the id of the foreign network; the id and image of the foreign container; whether the container
+        runs, and its start time."""
         network = self.docker("network", "inspect", "--format", "{{.Id}}", FOREIGN, check=False)
         form = "{{.Id}} {{.Image}}|{{.State.Running}} {{.State.StartedAt}}"
         container, _, runs = self.docker("inspect", "--format", form, FOREIGN, check=False).partition("|")
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:
-        """The number of foreign objects that have changed. If ``ran`` is true, the engine ran throughout, so the
-        container must also still run with the same start time."""
+        """The number of foreign objects that have changed. If ``ran`` is true, the engine ran all the time, so the
+        container must still run with the same start time."""
         pairs = list(zip(self._foreign_state(), self._foreign, strict=True))
         return sum(now != before for now, before in (pairs if ran else pairs[:2]))
 

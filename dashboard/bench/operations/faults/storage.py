@@ -26,8 +26,8 @@ ANSWER_S = 6.0
 
 
 class SmallDisk:
-    """A tmpfs on a folder. Only processes in its mount namespace see it; ``inside`` is the prefix of a command that
-    runs there."""
+    """A tmpfs on a folder. Only processes in its mount namespace see it. ``holder`` is a process there; ``inside`` is
+    the prefix of a command that runs there."""
 
     def __init__(self, holder: int, folder: Path) -> None:
         self.folder = folder
@@ -52,8 +52,8 @@ async def small_disk(folder: Path) -> AsyncIterator[SmallDisk]:
 
 
 async def launches(server: Server, ledger: Ledger) -> bool:
-    """Launches an experiment. Returns whether the server accepts that. Raises BenchmarkError if the response takes
-    longer than ``ANSWER_S``."""
+    """Tries to launch an experiment, and returns whether the server accepted it. Raises BenchmarkError if the response
+    took longer than ``ANSWER_S``."""
     started = time.monotonic()
     try:
         await asyncio.to_thread(ledger.launch, server)

@@ -85,8 +85,8 @@ class IsolatedMachine(Service):
 
     @property
     def init(self) -> int:
-        """The pid of the isolated machine's first process, in the pid namespace of this machine. Raises BenchmarkError
-        if it has ended."""
+        """The pid of the isolated machine's first process, as this machine sees it. Raises BenchmarkError if it has
+        ended."""
         children = psutil.Process(self.pid).children()
         if not children:
             raise BenchmarkError(f"{self.name} has ended: {self.output()[-500:]}")
@@ -98,7 +98,7 @@ class IsolatedMachine(Service):
         return f"unix://{self.path(SOCKET)}"
 
     def path(self, inside: str) -> Path:
-        """The path at which this machine reaches the path ``inside`` of the isolated machine."""
+        """The path by which this machine reaches a path of the isolated machine."""
         return Path(f"/proc/{self.init}/root{inside}")
 
     def command(self, command: Sequence[str]) -> list[str]:

@@ -1,5 +1,5 @@
 """The faults of ``machine-faults``. Each begins, is shown on the pages, and ends. Then everything must work again, and
-nothing may be lost. ``number`` is the number of the round. It selects the machine or web process for the fault."""
+nothing may be lost. ``number`` is the number of the round, which selects a machine or web process."""
 
 import asyncio
 import shutil
@@ -118,8 +118,8 @@ async def cut_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def same_name(scene: MachineScene, number: int) -> FaultRound:
-    """Lets a machine join with the name of another machine: that must be refused. Then starts a second lab with the
-    credentials of the other machine: it must wait."""
+    """Lets a machine join with the name of another machine, which must be refused. Then starts a second lab with the
+    other machine's credentials, which must wait."""
     names = scene.names
     first, second = names[number % len(names)], names[(number + 1) % len(names)]
     holder, other = scene.installation.machines[first], scene.installation.machines[second]
@@ -178,7 +178,7 @@ async def clock_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def drained(scene: MachineScene, _number: int) -> FaultRound:
-    """Drains the machine with the most hosts, and moves its hosts with the command of the console."""
+    """Drains the machine with the most hosts, and moves its hosts from the instructor's console."""
     held = [row.machine for row in scene.hosts.values()]
     name = max(sorted(scene.names), key=held.count)
     owner = scene.installation.owners[0]

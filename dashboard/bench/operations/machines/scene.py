@@ -41,9 +41,9 @@ LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.H
 
 @dataclass(slots=True)
 class MachineScene:
-    """The training sessions (``classes``), experiments and hosts of an installation. ``answers`` counts the answers
-    that participants have received since it was cleared, by status and message. ``webs`` are the numbers of the running
-    web processes."""
+    """The training sessions (``classes``), experiments and hosts of an installation. ``experiments`` maps machines to
+    ids. ``hosts``, ``containers`` and ``passed`` are what ``record_state`` found. ``answers`` counts what participants
+    have received since it was cleared, by status and message. ``webs`` are the numbers of the running web processes."""
 
     installation: MachinesInstallation
     classes: list[TrainingClass] = field(default_factory=list)
@@ -104,7 +104,7 @@ class MachineScene:
         return lost
 
     async def phase(self, identity: str) -> str:
-        """The phase of an experiment; empty if no page shows it."""
+        """The phase of an experiment; empty if the server does not return it."""
         owner = self.installation.owners[self.webs[0]]
         answer = await asyncio.to_thread(owner.ask, "GET", f"/api/experiments/{identity}")
         return str(json.loads(answer.data)["experiment"]["phase"]) if answer.status == HTTPStatus.OK else ""
@@ -133,7 +133,7 @@ class MachineScene:
         return await each.has_passed(person)
 
     def _choose_web(self, person: Client) -> None:
-        """Lets a participant use a running web process. Each keeps the same one as long as it runs, as behind a
+        """Lets a participant use a running web process: the same one as before if that still runs, as behind a
         proxy."""
         webs = self.installation.deployment.webs
         host = webs[self.webs[person.number % len(self.webs)]].host
@@ -143,8 +143,8 @@ class MachineScene:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Context manager in which participants check the step repeatedly. Their answers are counted, including
-        errors."""
+        """Context manager in which participants check the step repeatedly. Counts the answers and errors that they
+        receive in ``answers``."""
         people = [
             Client(person.host, dict(person.cookies), number=person.number, session=person.session)
             for each in self.classes

@@ -45,7 +45,7 @@ def query(installation: MachinesInstallation, statement: str, *values: object) -
 @asynccontextmanager
 async def within(state: Callable[[], object], deadline_s: float = DEADLINE_S) -> AsyncIterator[None]:
     """Context manager that raises BenchmarkError if the block takes longer than ``deadline_s``. The message contains
-    the result of ``state``."""
+    the result of ``state()``."""
     try:
         async with asyncio.timeout(deadline_s):
             yield
