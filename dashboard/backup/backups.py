@@ -49,7 +49,7 @@ def _database_file() -> Path:
 
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """Creates a folder in ``parent``, so on the same file system, and deletes it at the end of the ``with`` block."""
+    """Context manager that creates a folder in ``parent``, on the same file system, and deletes it."""
     folder = Path(tempfile.mkdtemp(prefix=".netmodes-", dir=parent))
     try:
         yield folder
@@ -94,10 +94,10 @@ def restore_backup(
 ) -> Restored:
     """Restores a backup. Changes nothing if the backup is not valid. Raises BackupError or OSError.
 
-    If ``replace`` is true, an existing SQLite database is kept under another name, and the existing secret key is kept;
-    otherwise an existing database is an error. If ``only_check`` is true, the backup is checked and not restored.
-    ``migrate`` migrates a restored PostgreSQL database and gives its permissions to machines that have joined. A SQLite
-    database is migrated before it is put in place.
+    If ``replace`` is true, an existing SQLite database is kept under another name, and the secret key is not replaced.
+    Otherwise, an existing database is an error. If ``only_check`` is true, the backup is checked and not restored.
+    ``migrate`` migrates a restored PostgreSQL database and grants permissions in it to machines that have joined. A
+    SQLite database is migrated before it is put in place.
     """
     with read_archive(source) as archive:
         manifest = archive.manifest
@@ -125,7 +125,7 @@ def restore_backup(
 
 @contextmanager
 def _exclusive(data_dir: Path) -> Iterator[None]:
-    """Prevents a lab from starting in the data folder. Raises BackupError if one runs."""
+    """Context manager that prevents a lab from starting in the data folder. Raises BackupError if one runs."""
     lock = LabLock(data_dir)
     try:
         lock.acquire()
@@ -187,7 +187,7 @@ def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> t
 
 
 def _migrate_file(copy: Path) -> None:
-    """Migrates a SQLite database that is not yet in place. Raises BackupError if that fails."""
+    """Migrates a SQLite database that is not the one in use. Raises BackupError if that fails."""
     connection.close()
     before = connection.settings_dict["NAME"]
     connection.settings_dict["NAME"] = str(copy)

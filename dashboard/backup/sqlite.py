@@ -15,8 +15,7 @@ TIMEOUT_S = 20.0
 
 @contextmanager
 def _connect(path: Path) -> Iterator[sqlite3.Connection]:
-    """Opens a connection to an existing database, and closes it at the end of the ``with`` block. Raises BackupError
-    with the message of SQLite."""
+    """Context manager that opens a connection to an existing database. Raises BackupError with SQLite's message."""
     try:
         # Not mode=ro: reading the log of another process requires write access.
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=TIMEOUT_S)) as connection:

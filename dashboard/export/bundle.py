@@ -40,7 +40,7 @@ def _convert(text: str, number_of: dict[Path, int], place: Path) -> str:
 
 
 def _order(entry: Path, known: list[Path], above: tuple[Path, ...] = ()) -> None:
-    """Appends ``entry`` to ``known``, after all modules that it imports. ``above`` are the modules that lead to it."""
+    """Appends ``entry`` to ``known``, after the modules that it imports. ``above`` are the modules that import it."""
     if entry in above:
         raise NotBundledError(f"{entry.name} imports itself")
     if entry in known:

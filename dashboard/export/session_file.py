@@ -26,7 +26,7 @@ MAX_LINES = 1500
 
 
 def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
-    """Returns the texts of a replay with their offsets from the start."""
+    """Returns a pair for each text of a replay: its offset from the start, such as ``132.7``, and the text."""
     texts, times = track["texts"], track["times"]
     assert isinstance(texts, list)  # noqa: S101 - as core.training.results.replay builds them
     assert isinstance(times, list)  # noqa: S101

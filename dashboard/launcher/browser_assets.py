@@ -41,9 +41,9 @@ def publish(root: str, node_modules: str) -> None:
 
 
 def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bool:
-    """Installs packages into ``folder``: those in the package-lock.json of ``source``. Does not run their scripts.
-    ``node`` is the path of the program node, ``cache`` npm's cache folder; ``options`` are passed to ``npm ci``.
-    Returns whether it succeeded; npm prints its messages to standard error."""
+    """Installs the packages in the package-lock.json of the folder ``source`` into ``folder``, without running their
+    scripts. ``node`` is the path of the program node, ``cache`` npm's cache folder. ``options`` are passed to ``npm
+    ci``. Returns whether it succeeded; npm prints its messages to standard error."""
     import shutil
 
     os.makedirs(folder, exist_ok=True)

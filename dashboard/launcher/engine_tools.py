@@ -36,8 +36,8 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
     """Installs the programs that a command with an engine needs, as packages of the distribution. Adds those for the
     tests if ``tests`` is true, and a browser if ``browser`` is true.
 
-    An engine is installed if dockerd is missing, and the tests need it or no engine answers. If DOCKER_HOST names an
-    engine that does not answer, an engine is installed only for the tests. Raises LauncherError.
+    If dockerd is missing, an engine is installed for the tests, or if no engine answers. If the engine that DOCKER_HOST
+    names does not answer, one is installed for the tests only. Raises LauncherError.
     """
     packages = Packages(launch)
     if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):

@@ -8,8 +8,7 @@ from dashboard.launcher.machine import has, is_root, line_for_root, run
 
 
 class Packages:
-    """Collects the packages that a command needs and that are missing. They are then installed, or listed for the user,
-    together."""
+    """Collects the missing packages that a command needs, then installs them together or lists them for the user."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch

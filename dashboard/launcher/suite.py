@@ -69,7 +69,7 @@ def pytest_command(launch: Launch) -> list[str]:
 
 def run_tests(launch: Launch, assets: BrowserAssets) -> int:
     """Runs the tests of the browser's modules, then pytest, so that pytest's last line sums up the run. If the tests of
-    the modules passed, pytest replaces this process. Otherwise returns 1 after pytest."""
+    the modules passed, pytest replaces this process. Otherwise, returns 1 once pytest has ended."""
     import subprocess
 
     node = assets.require_node_modules()

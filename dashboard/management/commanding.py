@@ -80,16 +80,11 @@ class NetmodesCommand(BaseCommand):
             interrupts.ignore()
             self.say(interrupts.SENTENCE)
             raise SystemExit(interrupted.exit_code) from None
-        except CommandError as error:
+        except (CommandError, NoSpaceError) as error:
             if not self._is_on_command_line(options):
                 raise
             self.say(str(error))
-            raise SystemExit(error.returncode) from None
-        except NoSpaceError as error:
-            if not self._is_on_command_line(options):
-                raise
-            self.say(str(error))
-            raise SystemExit(FAILED) from None
+            raise SystemExit(error.returncode if isinstance(error, CommandError) else FAILED) from None
         except (DatabaseError, OSError) as error:
             full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
             if not self._is_on_command_line(options) or not (full or isinstance(error, DatabaseError)):
@@ -98,7 +93,7 @@ class NetmodesCommand(BaseCommand):
             raise SystemExit(FAILED) from None
 
     def _is_on_command_line(self, options: dict[str, Any]) -> bool:
-        """Whether the user typed the command, without ``--traceback``. An error then prints only its message."""
+        """Whether the user typed the command, without ``--traceback``."""
         return getattr(self, "_called_from_command_line", False) and not options.get("traceback")
 
     def say(self, text: str) -> None:
@@ -111,9 +106,9 @@ class NetmodesCommand(BaseCommand):
         sys.stdout.flush()
 
     def migrate(self) -> None:
-        """Migrates the database, while other processes wait. Makes SQLite's file readable by its owner only. On a
-        machine that has joined, only checks the version. Raises CommandError if that is not possible, for example
-        because the database is of a newer version."""
+        """Migrates the database; processes that share it wait meanwhile. Makes SQLite's file readable by its owner
+        only. On a machine that has joined, only checks the version. Raises CommandError if the database cannot be used,
+        for example because a newer version has migrated it."""
         database = settings.DATABASES["default"]
         if settings.MACHINE:
             self._require_migrated()
@@ -136,8 +131,8 @@ class NetmodesCommand(BaseCommand):
 
     def _require_migrated(self) -> None:
         """Raises CommandError unless this version works with the database and the server. For machines that have
-        joined, which may not migrate the database. The database may be newer than this version, because a lab may be
-        one minor version older than the server."""
+        joined, which may not migrate the database. A newer database is accepted, because a lab may be one minor
+        version older than the server."""
         try:
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             missing = set(known_migrations()) - set(applied_migrations())

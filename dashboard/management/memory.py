@@ -25,13 +25,13 @@ def limit_heap() -> None:
     """Makes glibc return free memory to the kernel. Call it before any thread starts.
 
     By default, threads get up to eight arenas for each core. Each request has a thread of its own, so every arena would
-    grow to what the largest page needs. The size from which a block gets a mapping of its own (M_MMAP_THRESHOLD), and
-    the free space at which the heap shrinks (M_TRIM_THRESHOLD), are fixed at glibc's initial values. Otherwise, glibc
-    would raise the first to the size of the largest mapped block that was freed, up to 32 MB, and the second to twice
-    that. Large blocks would then come from the heap, which does not shrink while any small block is above them.
+    grow to what the largest page needs. Two thresholds are fixed at glibc's initial values: the size from which a block
+    gets a mapping of its own (M_MMAP_THRESHOLD), and the free space at which the heap shrinks (M_TRIM_THRESHOLD).
+    Otherwise, freeing a mapped block of up to 32 MB would raise the first to its size, and the second to twice that.
+    Large blocks would then come from the heap, which does not shrink while any small block is above them.
 
-    The launcher sets GLIBC_TUNABLES to switch off the blocks that glibc keeps for each thread. It applies to this
-    process and its forks. It is removed from the environment, so that the programs that they start do not get it.
+    The launcher sets GLIBC_TUNABLES, so that glibc keeps no freed blocks for each thread. The setting stays in effect
+    for this process and its forks. The variable is removed here: programs that they start do not inherit it.
     """
     os.environ.pop("GLIBC_TUNABLES", None)
     with suppress(AttributeError):  # another C library
@@ -45,10 +45,10 @@ def limit_garbage() -> None:
     """Makes Python collect the garbage of all generations more often. Call it when the process has started: objects
     that exist by then are excluded, so a collection takes a few milliseconds.
 
-    A page leaves cycles behind that hold everything that it showed, because Django's contexts refer to themselves; so
-    does a removed experiment in the lab. By default, Python waits until the old garbage is a quarter of all objects
-    that existed at its last complete collection, including those of all imported modules. So up to 50 MB of pages would
-    remain in memory.
+    A page leaves cycles behind that hold everything that it showed, because Django's contexts refer to themselves. A
+    removed experiment leaves cycles in the lab. By default, Python waits until the old garbage is a quarter of all
+    objects that existed at its last complete collection, including those of all imported modules. So up to 50 MB of
+    pages would remain in memory.
     """
     gc.collect()
     gc.freeze()
@@ -62,8 +62,8 @@ def grow_string_table() -> None:
     """Makes Python's table of interned strings grow by 2 MB at the start of a lab, instead of after about a hundred
     launches.
 
-    Each new string takes an entry of the table, even if it is soon freed; pathlib interns all parts of a path, such as
-    process ids. When no entry is left, Python builds a new table for three times as many strings as exist. Later tables
+    Each interned string takes an entry of the table, even if it is soon freed, and pathlib interns all parts of a path,
+    such as process ids. When no entry is left, Python builds a new table for three times as many strings as exist. Later tables
     have the same size. Does nothing on Python 3.12, which frees no interned strings
     (github.com/python/cpython/issues/113993).
     """

@@ -1,7 +1,7 @@
 """Adds templates, static files, translations, documents and the browser's libraries, which git ignores, to a wheel.
 
-hatchling runs this hook (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so a
-wheel can be built from it without npm, and likewise from a checkout in which the launcher has installed them.
+hatchling runs this hook (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). Without npm, a wheel can be built from
+an sdist, which contains the libraries, or from a checkout in which the launcher has installed them.
 """
 
 import sys

@@ -47,7 +47,7 @@ class Command(NetmodesCommand):
         changer.add_argument("role", choices=roles, metavar="ROLE", help=", ".join(roles))
         for action, text in (
             ("deactivate", "sign an account out and refuse its sign-ins"),
-            ("activate", ("allow its sign-ins again")),
+            ("activate", "allow its sign-ins again"),
         ):
             actions.add_parser(action, help=text).add_argument("name", metavar="NAME", help="the name of the account")
 

@@ -38,7 +38,6 @@ def lan_json(lan: Lan) -> dict[str, Any]:
 
 
 def _find(name: str) -> Lan:
-    """The LAN with this name. Raises CommandError if it does not exist."""
     lan = next((lan for lan in list_lans(configuration.data_dir()) if lan.name == name), None)
     if lan is None:
         raise CommandError(f"Unknown LAN {name}. {configuration.COMMAND} lan list shows all.")

@@ -130,7 +130,6 @@ class Command(NetmodesCommand):
         return user
 
     def _serve_here(self, listening: list[socket.socket], url: str) -> None:
-        """Serves pages in this process until it is stopped."""
         from dashboard.management.pages.page_server import PageServer
 
         self.migrate()
@@ -159,7 +158,7 @@ class Command(NetmodesCommand):
             raise CommandError(str(error), returncode=FAILED) from None
 
     def _print_link(self, url: str, link: str) -> None:
-        """Prints the address and the sign-in link. Called once the server has started."""
+        """Prints the address and the sign-in link, and tells the service manager that pages are served."""
         self.stdout.write(f"Netmodes is running at {url}")
         self.stdout.write(link)
         if configuration.value("NETMODES_ROLE") != Role.WEB:

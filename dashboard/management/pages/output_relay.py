@@ -1,6 +1,6 @@
 """Prints what the web process writes, so that the web process needs no access to the terminal.
 
-With a descriptor of root's terminal, it could read what root types, and control the terminal.
+With a descriptor of root's terminal, that process could read what root types, and control the terminal.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class OutputRelay:
             self._timer = self._loop.call_later(PAUSE_S, self._loop.add_reader, self._reading, self._relay)
 
     def _read(self) -> bool:
-        """Reads the next chunk and prints its complete lines. Returns whether there was one."""
+        """Reads the next chunk and prints its complete lines. Returns False if there was no chunk."""
         try:
             chunk = os.read(self._reading, CHUNK_BYTES)
         except BlockingIOError:

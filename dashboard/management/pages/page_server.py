@@ -21,8 +21,8 @@ STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds 
 
 
 def is_printed(record: logging.LogRecord) -> bool:
-    """Whether a message of uvicorn is printed; a logging filter. When the server stops, uvicorn cancels the remaining
-    requests. Their tracebacks are not printed. Uvicorn's message that states their number is reworded."""
+    """Whether a message of uvicorn is printed; a logging filter. Requests that uvicorn cancels when the server stops
+    print no traceback, and the message with their number is reworded."""
     if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
     if str(record.msg).startswith("Cancel %s running task"):

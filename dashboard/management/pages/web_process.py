@@ -63,7 +63,7 @@ def is_apart() -> bool:
 
 def find_user(folder: Path) -> WebUser:
     """Chooses the user as which the web process runs, from the owner of the data folder and the accounts of this
-    machine. Raises LookupError."""
+    machine. Raises LookupError if no user id is free."""
     found = folder.stat()
     accounts = pwd.getpwall()
     # The folder's group is arbitrary: an owner that has an account gets the account's group.

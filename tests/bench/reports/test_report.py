@@ -31,7 +31,7 @@ def test_the_report_can_be_imported() -> None:
 def test_the_report_is_read_exported_and_compared_like_any_other() -> None:
     client = Client()
     client.force_login(get_user_model().objects.create(username="owner"))
-    one, other = (save(make_report(seed, entries=20, rounds=12, requests=50))[0] for seed in (1, 2))
+    one, other = (save(make_report(seed, entries=20, rounds=12, requests=50)) for seed in (1, 2))
     for path in (f"/reports/{one}/", f"/reports/{one}/export.md", f"/reports/compare/?report={one}&report={other}"):
         answer = client.get(path)
         assert answer.status_code == 200, path
