@@ -175,7 +175,8 @@ class Server(Browser):
 
     @asynccontextmanager
     async def running_experiment(self, modes: Sequence[str]) -> AsyncIterator[Frames]:
-        """Context manager that runs an experiment, and removes it. It begins when all arms run and nothing changes."""
+        """Context manager that runs an experiment. The block begins when all arms run and nothing changes any more. At
+        its end, the experiment is removed."""
         experiment = await asyncio.to_thread(self.launch, modes)
         try:
             async with self.frames(experiment) as frames:

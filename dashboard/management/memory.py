@@ -63,8 +63,8 @@ def grow_string_table() -> None:
     launches.
 
     Each interned string takes an entry of the table, even if it is soon freed, and pathlib interns all parts of a path,
-    such as process ids. When no entry is left, Python builds a new table for three times as many strings as exist. Later tables
-    have the same size. Does nothing on Python 3.12, which frees no interned strings
+    such as process ids. When no entry is left, Python builds a new table for three times as many strings as exist.
+    Later tables have the same size. Does nothing on Python 3.12, which frees no interned strings
     (github.com/python/cpython/issues/113993).
     """
     if sys.version_info >= (3, 13):

@@ -80,8 +80,8 @@ async def _until_printed(monitor: Program, address: str, *, added: bool) -> floa
 
 
 async def measure_addresses(arm: ChangingArm, count: int, source: random.Random) -> list[tuple[float, float]]:
-    """Adds and removes addresses, ``count`` times. Returns for each change the milliseconds until the browser's frame,
-    and until the line of ``ip monitor``."""
+    """Makes ``count`` changes: adds and removes addresses, with pauses from ``source``. Returns for each change the
+    milliseconds until the browser's frame, and until the line of ``ip monitor``."""
     pairs: list[tuple[float, float]] = []
     monitor_command = ["nsenter", "-t", str(arm.pid), "-n", "ip", "-o", "monitor", "address"]
     async with running(monitor_command) as monitor:

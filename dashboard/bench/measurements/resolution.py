@@ -21,9 +21,8 @@ LONGER_US = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One arm of one run. ``judgement`` compares it with the baseline. ``truth_us`` is the true difference in
-    microseconds: how much longer the arm's responder waited than the baseline's, by the medians that the responders
-    measured."""
+    """One arm of one run. ``judgement`` compares it with the baseline. ``truth_us`` is the true difference in µs: the
+    median wait that the arm's responder measured, minus that of the baseline's responder."""
 
     judgement: Judgement
     truth_us: float

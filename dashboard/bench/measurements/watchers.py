@@ -43,7 +43,7 @@ def medians(run: str, window: Window) -> dict[str, float]:
 
 
 async def take_window(run: str) -> Window:
-    """Waits for ``WINDOW_S`` seconds, and returns the window of the blocks that were measured in that time."""
+    """Waits for ``SETTLE_S``, then for ``WINDOW_S`` seconds. Returns the latter period as a window of blocks."""
     await asyncio.sleep(SETTLE_S)
     first = await asyncio.to_thread(newest_block, run)
     await asyncio.sleep(WINDOW_S)

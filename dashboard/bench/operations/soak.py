@@ -70,8 +70,8 @@ def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """From each ``GROUP`` points, the one with the lowest value; a point is a pair of seconds and value. All points if
-    there are fewer than three groups."""
+    """The point with the lowest value of each group of ``GROUP`` points, which are pairs of seconds and value. All
+    points if there are fewer than three groups."""
     if len(points) < 3 * GROUP:
         return list(points)
     return [min(group, key=itemgetter(1)) for group in batched(points, GROUP) if len(group) == GROUP]
@@ -92,7 +92,7 @@ def anonymous_mb(pid: int) -> float:
 
 
 def take_sample(pid: int, started: float) -> Sample:
-    """Takes a sample of the server. ``pid`` is its main process, the lab; ``started`` the time of its start."""
+    """Takes a sample of the server. ``pid`` is its main process, the lab; ``started`` its start (``time.monotonic``)."""
     server = psutil.Process(pid)
     lab = others = 0.0
     descriptors = threads = 0

@@ -120,7 +120,6 @@ def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK
 
 
 def _lab(folder: Path, environment: dict[str, str]) -> Service:
-    """Makes the service of the installation's own lab, without starting it."""
     data = folder / "lab"
     data.mkdir(mode=0o700)
     pycache = sys.pycache_prefix or ""

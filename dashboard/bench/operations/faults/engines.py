@@ -40,19 +40,13 @@ async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]
         await private_host.stop(host)
 
 
-def shown(server: Server, experiment: str) -> tuple[str, set[str]]:
-    """The problem that the page of an experiment shows (empty if none), and the names of the containers that it shows
-    as running."""
-    snapshot = msgspec.json.decode(server.get(f"/api/experiments/{experiment}"))
-    columns = [one for one in snapshot["columns"] if one["key"] != MACHINE and one["status"] == "running"]
-    return snapshot["experiment"].get("problem") or "", {column["container"]["name"] for column in columns}
-
-
 def matches_docker_ps(server: Server, machine: Machine, experiment: str) -> bool:
     """Whether the page of the experiment shows no problem, and shows as running exactly the containers that ``docker
     ps`` lists."""
-    problem, names = shown(server, experiment)
-    return not problem and names == machine.running()
+    snapshot = msgspec.json.decode(server.get(f"/api/experiments/{experiment}"))
+    columns = [one for one in snapshot["columns"] if one["key"] != MACHINE and one["status"] == "running"]
+    names = {column["container"]["name"] for column in columns}
+    return not snapshot["experiment"].get("problem") and names == machine.running()
 
 
 async def churn(machine: Machine, over: Callable[[], bool]) -> None:

@@ -4,18 +4,16 @@ each machine.
 The installation has no lab of its own.
 """
 
-import asyncio
 import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun, until
 from dashboard.bench.operations.chosen_engine import engine_settings
 from dashboard.bench.operations.machines.isolated import SWITCH_ADDRESS, InsideService, IsolatedMachine, lan
 from dashboard.bench.operations.team_deployment import INHERITED, TeamDeployment, team_deployment
@@ -161,10 +159,9 @@ async def _start(installation: MachinesInstallation, joined: JoinedMachine, data
     if done.returncode:
         raise BenchmarkError(f"{joined.name} cannot join: {done.stderr.strip()}")
     joined.lab.start()
-    ready = time.monotonic()
-    while not installation.is_connected(joined.name):
-        if time.monotonic() - ready > JOIN_S:
-            raise BenchmarkError(f"the page does not show {joined.name}: {installation.rows(0)}")
-        await asyncio.sleep(0.05)
-    installation.seen_s.append(time.monotonic() - ready)
+
+    async def is_connected() -> bool:
+        return installation.is_connected(joined.name)
+
+    installation.seen_s.append(await until(is_connected, f"{joined.name} on the Machines pages", JOIN_S))
     installation.engines[joined.name] = joined.lab.output().partition("Docker Engine ")[2].partition("\n")[0]

@@ -77,7 +77,6 @@ class IsolatedMachine(Service):
         )
 
     def _answers(self) -> bool:
-        """Whether the machine's engine answers."""
         if not psutil.Process(self.pid).children():
             return False  # not forked yet
         command = ["docker", "-H", self.endpoint, "version"]

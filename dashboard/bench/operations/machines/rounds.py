@@ -26,9 +26,9 @@ WAITING = "Another lab drives the experiments of this machine"
 
 @dataclass(frozen=True, slots=True)
 class FaultRound:
-    """The result of one injected fault. ``seen_s`` is the time from the fault until a page shows it, None if no page
-    should. ``healed_s`` is the time from the end of the fault, or from the start of the next process, until everything
-    works."""
+    """The result of one injected fault. ``seen_s`` is the time from the fault until the pages show it, None if they do
+    not. ``healed_s`` is the time from the end of the fault, or from the start of the next process, until everything
+    works. ``lost`` as in ``MachineScene.count_lost``."""
 
     fault: str
     seen_s: float | None
