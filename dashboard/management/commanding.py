@@ -46,8 +46,7 @@ codecs.register_error("netmodes.ascii", _replace_unencodable)
 
 
 class NetmodesCommand(BaseCommand):
-    """The base class of a command. Exit codes: 0 success, 1 failure, 2 wrong usage, 128 and the signal's number after a
-    signal."""
+    """The base class of a command. Exit codes: 0 success, 1 failure, 2 wrong usage, 128 plus N after signal N."""
 
     requires_system_checks: list[str] = []
     suppressed_base_arguments = {

@@ -1,5 +1,5 @@
-"""``replay``: measures a browser's work while the slider of a report's replay is dragged. The report has ten thousand
-entries and seven columns.
+"""``replay``: measures a browser's work while the slider of a report's replay is dragged. One report has ten thousand
+entries, the other is of a busy experiment with seven columns.
 
 Needs Chromium and Playwright, which ``./netmodes test`` installs.
 """

@@ -23,7 +23,7 @@ class Command(NetmodesCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Runs the check. Exits with 0 if the process is healthy, otherwise with 1 and the reason."""
+        """Runs the check. Exits with 0 if the process is healthy, 1 with the reason if not, 2 for an unknown role."""
         try:
             role = parse_role(options["role"])
         except ValueError as error:

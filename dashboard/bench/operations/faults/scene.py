@@ -137,8 +137,8 @@ class Machine:
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:
-        """The number of foreign objects that have changed. If ``ran`` is true, the engine ran all the time, so the
-        container must still run with the same start time."""
+        """The number of foreign objects that have changed. If ``ran`` is false, the engine was killed in between: then
+        the container need not run, or may have started again."""
         pairs = list(zip(self._foreign_state(), self._foreign, strict=True))
         return sum(now != before for now, before in (pairs if ran else pairs[:2]))
 

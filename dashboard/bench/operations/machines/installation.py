@@ -98,8 +98,8 @@ def rows_of(page: str) -> dict[str, str]:
 async def machines_installation(
     run: BenchmarkRun, engines: dict[str, str] | None = None
 ) -> AsyncIterator[MachinesInstallation]:
-    """Context manager that runs an installation with a machine for each of ``engines``, which maps names of machines to
-    names of engines. Meanwhile, this thread is in the network namespace of the LAN."""
+    """Context manager that runs an installation with a machine for each of ``engines`` (default: ``ENGINES``), which
+    maps names of machines to names of engines. Meanwhile, this thread is in the network namespace of the LAN."""
     data_dir = run.folder.parents[1]
     notes: list[str] = []
     # Before the thread leaves the machine's network, from which the roots of the engines are installed.

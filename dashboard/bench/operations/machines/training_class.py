@@ -107,8 +107,9 @@ class TrainingClass:
 
     async def start(self, *, together: bool = False) -> tuple[float, float]:
         """Lets all participants open the step at the same time, which requests their hosts. Each predicts, runs the
-        step's command as soon as the host is ready, and checks the step. If ``together`` is true, they do so only once
-        all hosts are ready. Returns the seconds until all hosts were ready, and until all checks had passed."""
+        step's command as soon as the host is ready, and checks the step. If ``together`` is true, they predict, run and
+        check only once all hosts are ready. Returns the seconds until all hosts were ready, and until all checks had
+        passed."""
         started = time.monotonic()
         await asyncio.gather(*(self._open(person, predicts=not together) for person in self.people))
         ready: set[str] = set()
