@@ -8,8 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
-from dashboard.bench.experiments.namespace_changes import RemoteChanger, changer_in
-from dashboard.bench.processes import Program, output_of, running
+from dashboard.bench.processes import Program, output_of, program, running
 from dashboard.bench.server import Frames, Server, serving
 from dashboard.bench.statistics import Result, at_most, percentiles_compared
 from dashboard.core.modes import Mode
@@ -30,12 +29,17 @@ WARM_UP = 2
 @dataclass(frozen=True, slots=True)
 class ChangingArm:
     """The arm of a running experiment in which changes are made. ``frames`` is the experiment as a browser receives it,
-    ``column`` the key of the arm's column, ``pid`` the first process of its container."""
+    ``column`` the key of the arm's column, ``pid`` the first process of its container. ``changer`` is the program
+    ``namespace_changes``, which makes the changes."""
 
     frames: Frames
     column: str
     pid: int
-    changer: RemoteChanger
+    changer: Program
+
+    async def change(self, command: str, argument: object) -> float:
+        """Makes a change (``Changer.execute``). Returns the time of the system call, by the event loop's clock."""
+        return int(await self.changer.ask("execute", command=command, argument=str(argument))) / 1e9
 
     async def until(self, condition: Callable[[], bool]) -> float:
         """Reads frames until the condition is true. Returns the arrival time of the last frame."""
@@ -65,7 +69,7 @@ async def changing_arm(server: Server, modes: Sequence[Mode] = MODES) -> AsyncIt
         column = frames.columns[-1]
         shown = int(await output_of("docker", "inspect", "-f", "{{.State.Pid}}", column["container"]["id"]))
         pid = machine_pid(shown, find_daemon(default_endpoint()))
-        async with changer_in(pid, LINK) as changer:
+        async with program("experiments.namespace_changes", str(pid), LINK) as changer:
             yield ChangingArm(frames, column["key"], pid, changer)
 
 
@@ -87,7 +91,7 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
     async with running(monitor_command) as monitor:
         for number in range(count + WARM_UP):
             address, added = address_number(number), number % 2 == 0
-            asked = asyncio.create_task(arm.changer.execute("add" if added else "remove", address))
+            asked = asyncio.create_task(arm.change("add" if added else "remove", address))
             framed, printed, started = await asyncio.gather(
                 arm.until(lambda address=address, added=added: arm.shows_address(address) is added),  # type: ignore[misc]
                 _until_printed(monitor, address, added=added),
@@ -102,14 +106,14 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
 async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss: bool) -> float:
     """Opens a listener and closes it again. Returns the milliseconds from listen(2) until the browser's frame or, if
     ``with_ss`` is true, until ``ss``, started after listen(2), has printed the port."""
-    started = await arm.changer.execute("listen", port)
+    started = await arm.change("listen", port)
     if with_ss:
         printed = await output_of("nsenter", "-t", str(arm.pid), "-n", "ss", "-Hltn", f"sport = :{port}")
         finished = asyncio.get_running_loop().time()
         if f":{port}" not in printed:
             raise BenchmarkError(f"ss does not list port {port}")
     framed = await arm.until(lambda: arm.shows_listener(port))
-    await arm.changer.execute("close", port)
+    await arm.change("close", port)
     await arm.until(lambda: not arm.shows_listener(port))
     # The frame came right after a poll: without a pause the next listener would always open right after one, too.
     await asyncio.sleep(source.uniform(*PAUSE_S))

@@ -68,7 +68,7 @@ async def measure_server(arm: ChangingArm, pids: Sequence[int], clients: Program
     return await measure_block(
         pids,
         clients,
-        lambda number: arm.changer.execute("remove" if number % 2 else "add", address_number(number)),
+        lambda number: arm.change("remove" if number % 2 else "add", address_number(number)),
         changes,
     )
 

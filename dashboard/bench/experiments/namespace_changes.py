@@ -1,20 +1,19 @@
 """Makes changes inside a network namespace, and records the time of each system call.
 
 As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the network namespace of
-the process PID. It reads the commands ``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` line by
-line, and answers each with the time right before the system call, in nanoseconds of CLOCK_MONOTONIC.
+the process PID and makes the changes that ``Program.ask`` sends: ``execute``, with the arguments of ``Changer.execute``.
+At its end its listeners are closed; addresses stay.
 """
 
+import asyncio
 import os
 import socket
 import struct
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from typing import Self, TextIO
+from typing import Self
 
-from dashboard.bench.processes import Program, program
+from dashboard.bench.processes import answer_commands
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import pack_attribute, request
 from dashboard.netns.netlink.interfaces import open_route_socket
@@ -43,8 +42,8 @@ class Changer:
             opened.close()
 
     def execute(self, command: str, argument: str) -> int:
-        """Makes one change. Returns the time right before the system call, in nanoseconds of CLOCK_MONOTONIC. Raises
-        OSError if the kernel refuses."""
+        """Makes one change: ``add`` or ``remove`` an address, ``listen`` at or ``close`` a port. Returns the time right
+        before the system call, in nanoseconds of CLOCK_MONOTONIC. Raises OSError if the kernel refuses."""
         match command:
             case "add":
                 return self._change_address(RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
@@ -78,41 +77,16 @@ class Changer:
         return started
 
 
-def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
-    """Executes ``commands``, one a line, and writes the time of each to ``answers``."""
-    for line in commands:
-        command, _, argument = line.strip().partition(" ")
-        answers.write(f"{changer.execute(command, argument)}\n")
-        answers.flush()
-
-
-class RemoteChanger:
-    """Sends commands to the program of this module, which runs in another process."""
-
-    def __init__(self, changes: Program) -> None:
-        self._changes = changes
-
-    async def execute(self, command: str, argument: object) -> float:
-        """Makes the change. Returns the time of the system call in seconds of CLOCK_MONOTONIC, which is also the event
-        loop's clock."""
-        await self._changes.write(f"{command} {argument}")
-        return int(await self._changes.read(10.0)) / 1e9
-
-
-@asynccontextmanager
-async def changer_in(pid: int, link: str) -> AsyncIterator[RemoteChanger]:
-    """Context manager that runs the program in the network namespace of the process ``pid``. At the end its listeners
-    are closed; addresses stay."""
-    async with program("experiments.namespace_changes", str(pid), link) as changes:
-        yield RemoteChanger(changes)
-
-
 def main() -> None:
-    """Enters the namespace and executes the commands from stdin."""
+    """Enters the namespace and makes the changes from stdin until it ends."""
     with Namespace.of_pid(int(sys.argv[1])) as namespace:
         os.setns(namespace.fd, os.CLONE_NEWNET)
     with Changer(sys.argv[2]) as changer:
-        serve(changer, sys.stdin, sys.stdout)
+
+        async def execute(command: str, argument: str) -> int:
+            return changer.execute(command, argument)
+
+        asyncio.run(answer_commands({"execute": execute}))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ async def crowd(run: BenchmarkRun, server: Server) -> tuple[list[float], float]:
         highest = 0.0
         for number in range(changes):
             await readers.ask("take")
-            changed = await arm.changer.execute("remove" if number % 2 else "add", address_number(number))
+            changed = await arm.change("remove" if number % 2 else "add", address_number(number))
             arrived = await readers.ask("arrivals", after=changed, characters=MAX_PING_CHARACTERS)
             delays.append(percentile([(at - changed) * 1e3 for at in arrived], 99))
             highest = max(highest, memory_mb(*server.pids))

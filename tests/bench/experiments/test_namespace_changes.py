@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
 import time
 
 import pytest
 
-from dashboard.bench.experiments.namespace_changes import Changer, serve
+from dashboard.bench.experiments.namespace_changes import Changer
+from dashboard.bench.processes import program
 from dashboard.netns.namespace import in_thread
 from dashboard.netns.netlink.interfaces import LinkTable, open_route_socket
 
@@ -43,15 +43,8 @@ def test_a_change_that_the_kernel_refuses_is_an_error() -> None:
     in_thread(inside)
 
 
-def test_every_command_is_answered_with_its_time() -> None:
-    answers = io.StringIO()
-
-    def inside() -> None:
-        os.unshare(os.CLONE_NEWNET)
-        with Changer("lo") as changer:
-            serve(changer, ["listen 20001\n", "close 20001\n"], answers)
-
-    in_thread(inside)
-    moments = [int(line) for line in answers.getvalue().splitlines()]
-    assert len(moments) == 2
+async def test_every_command_is_answered_with_its_time() -> None:
+    async with program("experiments.namespace_changes", str(os.getpid()), "lo") as changer:
+        changes = (("listen", "0"), ("close", "0"))
+        moments = [await changer.ask("execute", command=command, argument=port) for command, port in changes]
     assert moments == sorted(moments)
