@@ -1,4 +1,4 @@
-"""Faults of engines: the engine hangs, or is killed and started again, while containers start and stop."""
+"""Faults of engines: the engine hangs while containers restart, or is killed and started again."""
 
 import asyncio
 import os

@@ -49,7 +49,7 @@ class Ledger:
             self.experiments[identity] = action == "again"
 
     def save(self, server: Server, identity: str) -> None:
-        """Saves a report of an experiment, and records the report. Ignores a refusal, as of an experiment that has no
+        """Saves a report of an experiment, and records the report. Ignores a refusal, for example because there are no
         entries yet. Raises BenchmarkError if the server fails."""
         answer = server.ask("POST", f"/experiments/{identity}/save/", {"title": identity})
         saved = re.fullmatch(r"/reports/([^/]+)/", answer.headers.get("location", ""))

@@ -91,7 +91,7 @@ async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
 
 
 async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Locks the database in another process for ``LOCKED_S`` while experiments are launched. Records the trial."""
+    """Locks the server's database from this process for ``LOCKED_S``, and launches experiments. Records the trial."""
     ledger = Ledger()
     async with serving(folder, endpoint=machine.endpoint) as server:
         await asyncio.to_thread(ledger.launch, server)
@@ -113,8 +113,8 @@ async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
 
 
 async def damage(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Overwrites the database while the server runs, ends the server, and starts it again with a copy. Records the
-    trial."""
+    """Overwrites the database while the server runs, ends the server, and starts it again with an earlier copy. Records
+    the trial."""
     ledger, copy = Ledger(), folder / "copy.db"
     async with serving(folder, endpoint=machine.endpoint) as server:
         experiment = await asyncio.to_thread(ledger.launch, server)

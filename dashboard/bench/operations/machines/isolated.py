@@ -106,8 +106,8 @@ class IsolatedMachine(Service):
         return with_death_signal(["nsenter", "--target", str(self.init), *SPACES, "--", *with_death_signal(command)])
 
     def run(self, *command: str, timeout_s: float = 30.0) -> str:
-        """Runs a command on the isolated machine and returns its output; ``docker`` uses its engine. Raises
-        BenchmarkError if the command fails."""
+        """Runs a command on the isolated machine and returns its output. A docker command uses the machine's engine.
+        Raises BenchmarkError if the command fails."""
         environment = {**os.environ, "DOCKER_HOST": f"unix://{SOCKET}"}
         done = subprocess.run(
             self.command(command), env=environment, capture_output=True, text=True, timeout=timeout_s, check=False
