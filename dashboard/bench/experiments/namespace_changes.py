@@ -1,8 +1,8 @@
 """Makes changes inside a network namespace, and records the time of each system call.
 
 As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the network namespace of
-the process PID and makes the changes that ``Program.ask`` sends: ``execute``, with the arguments of ``Changer.execute``.
-At its end its listeners are closed; addresses stay.
+the process PID, and makes the changes that ``Program.ask`` sends: ``execute``, with the arguments of
+``Changer.execute``. At its end its listeners are closed; addresses stay.
 """
 
 import asyncio
