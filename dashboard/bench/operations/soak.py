@@ -92,7 +92,7 @@ def anonymous_mb(pid: int) -> float:
 
 
 def take_sample(pid: int, started: float) -> Sample:
-    """Takes a sample of the server. ``pid`` is its main process, the lab. ``started``: its start, ``time.monotonic``."""
+    """Takes a sample of the server, whose lab is the process ``pid``. ``started``: its start by ``time.monotonic``."""
     server = psutil.Process(pid)
     lab = others = 0.0
     descriptors = threads = 0

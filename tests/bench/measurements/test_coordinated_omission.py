@@ -1,10 +1,10 @@
-"""dashboard.bench.measurements.stalling_server."""
+"""dashboard.bench.measurements.coordinated_omission."""
 
 from __future__ import annotations
 
 import pytest
 
-from dashboard.bench.measurements.stalling_server import distance, percentiles
+from dashboard.bench.measurements.coordinated_omission import distance, percentiles
 
 
 def test_percentiles_are_interpolated_and_their_distance_is_that_of_the_tail() -> None:
