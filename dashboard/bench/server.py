@@ -1,5 +1,4 @@
-"""A real server that benchmarks use like a user: it is started with ``up``, and the browser signs in with the printed
-link."""
+"""A real server that benchmarks use as users do: ``up`` starts it, and the browser signs in with the printed link."""
 
 from __future__ import annotations
 
