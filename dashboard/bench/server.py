@@ -174,7 +174,7 @@ class Server(Browser):
 
     @asynccontextmanager
     async def running_experiment(self, modes: Sequence[str]) -> AsyncIterator[Frames]:
-        """Context manager that runs an experiment. The block begins when all arms run and nothing changes any more. At
+        """Context manager that runs an experiment. The block begins when all arms run and nothing changes. At
         its end, the experiment is removed."""
         experiment = await asyncio.to_thread(self.launch, modes)
         try:
