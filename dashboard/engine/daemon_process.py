@@ -26,9 +26,8 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Returns whether the process is Podman's service, or the systemd that starts the service on demand in its own
-    network namespace. A rootless service re-executes itself as /proc/self/exe (podman, pkg/rootless); then only its
-    first argument contains the name podman."""
+    """Returns whether the process is Podman's service, or systemd, which starts the service on demand. A rootless
+    service is named podman only in its first argument, because it re-executes /proc/self/exe (podman, pkg/rootless)."""
     return _comm(pid) == "systemd" or _is_named_podman(pid)
 
 

@@ -58,8 +58,8 @@ class Client(docker.APIClient):
         sdk._raise_for_status(answer)
 
     def run_exec(self, identity: str) -> bytes:
-        """Runs a created exec and returns its output. The SDK's ``exec_start`` reads from the socket instead of the
-        response's buffer, and loses output that arrives together with the headers."""
+        """Starts the created exec with this id and returns its output. The SDK's ``exec_start`` loses output that
+        arrives together with the headers: it reads from the socket, not from the response's buffer."""
         sdk: Any = self
         answer = sdk._post_json(sdk._url("/exec/{0}/start", identity), data={"Tty": False, "Detach": False})
         return b"".join(sdk._multiplexed_buffer_helper(answer))

@@ -24,7 +24,7 @@ class OpenStream(Protocol):
         """Yields the received bytes until the stream ends. Raises EngineError if the connection breaks."""
 
     def shutdown(self) -> None:
-        """Ends ``chunks`` while it waits."""
+        """Makes ``chunks`` end, even if it is waiting for data."""
 
 
 class EventStream:

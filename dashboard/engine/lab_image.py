@@ -87,7 +87,10 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
                 )
         with tempfile.TemporaryDirectory(prefix="lab-image-", dir=cache) as folder:
             report = progress or (lambda _text, _fraction: None)
-            packages = _download(Path(folder), cache, report)
+            report("Finding nginx and its libraries among the distribution's packages", 0.05)
+            packages = _with_lists(
+                Path(folder), cache, lambda options: _fetch(Path(folder), options, report), report
+            )
             report("Writing the lab image", 0.7)
             unfinished = Path(folder) / "root.tar"
             _write(unfinished, packages)
@@ -136,11 +139,6 @@ def download_packages(names: list[str], folder: Path, cache: Path) -> list[Path]
 def unpack(package: Path, folder: Path) -> None:
     """Unpacks a package into a folder. Raises LabImageUnavailableError if that fails."""
     _run(["dpkg-deb", "-x", str(package), str(folder)], package.parent)
-
-
-def _download(folder: Path, cache: Path, progress: Callable[[str, float | None], None]) -> list[Path]:
-    progress("Finding nginx and its libraries among the distribution's packages", 0.05)
-    return _with_lists(folder, cache, lambda options: _fetch(folder, options, progress), progress)
 
 
 def _with_lists(
@@ -256,8 +254,8 @@ def _merged(name: str) -> str:
 
 
 def _copy(target: tarfile.TarFile, package: Path, taken: set[str]) -> None:
-    """Copies the files that match WANTED from a package into the archive ``target``, owned by root. Skips the paths in
-    ``taken`` and adds the copied ones to it."""
+    """Copies the files that match WANTED from a package into the archive ``target``, where root owns them. Skips the
+    paths in ``taken`` and adds the copied ones to it."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as reader:
         with tarfile.open(fileobj=reader.stdout, mode="r|") as source:
             for member in source:

@@ -46,6 +46,6 @@ class StreamedAnswer:
             yield rest
 
     def shutdown(self) -> None:
-        """Ends a read that waits. Has no effect if the response is complete."""
+        """Ends a read that is waiting for data. Has no effect if the response is complete."""
         with suppress(ValueError, RuntimeError, OSError):
             self._response.raw.shutdown()

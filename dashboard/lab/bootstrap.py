@@ -34,13 +34,13 @@ def endpoint() -> str:
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, EngineInfo, EngineKeeper | None]:
-    """Connects to the engine at ``endpoint()``. Returns the connection, the engine's facts, and None.
+    """Connects to the engine at ``endpoint()``. If none answers, starts a private host as a child process and connects
+    to its engine. Returns the connection, the engine's facts, and the ``EngineKeeper`` of the host, None without one.
 
-    If no engine answers, starts a private host as a child process and returns its ``EngineKeeper`` as the third value.
-    For this, the process must be root, ``DOCKER_HOST`` not set, dockerd installed and ``may_start_private`` true;
-    otherwise raises EngineError. The connection is closed and the host stopped when ``stack`` is closed. ``say`` is
-    called with messages for the user. Callers should use the returned facts instead of reading them again, because the
-    Engine runs other programs to collect them.
+    A host is started only if the process is root, ``DOCKER_HOST`` is not set, dockerd is installed and
+    ``may_start_private`` is true; otherwise raises EngineError. The connection is closed and the host stopped when
+    ``stack`` is closed. ``say`` is called with messages for the user. Callers should use the returned facts instead of
+    reading them again, because the Engine runs other programs to collect them.
     """
     engine = DockerEngine(endpoint())
     try:

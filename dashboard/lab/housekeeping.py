@@ -38,10 +38,6 @@ def _delete_expired() -> None:
         log.warning("%s", deleted)
 
 
-def _delete_limits() -> None:
-    rate_limits.delete_old(shared_clock())
-
-
 def _closing(job: Callable[[], None]) -> None:
     try:
         job()
@@ -62,4 +58,4 @@ async def run_housekeeping() -> None:
     threads. Ends only when it is cancelled."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(_delete_expired, FIRST_S, EVERY_S))
-        group.create_task(_every(_delete_limits, LIMITS_S, LIMITS_S))
+        group.create_task(_every(lambda: rate_limits.delete_old(shared_clock()), LIMITS_S, LIMITS_S))

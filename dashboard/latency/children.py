@@ -132,8 +132,8 @@ class Child:
         return f"The {self.name} process {how}."
 
     async def end(self) -> None:
-        """Kills the process and waits for its end. May be called again. A cancellation does not leave the process,
-        because it takes effect only after the end."""
+        """Kills the process and waits for its end. Idempotent. A cancellation of the caller takes effect only after the
+        process has ended."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()

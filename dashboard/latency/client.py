@@ -87,8 +87,8 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
 
 
 def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
-    """Calls ``work``. Returns a sentence if it fails or takes longer than ``limit_s``; empty if it succeeds. ``where``
-    is the address of the server, for the sentence."""
+    """Calls ``work``. Returns a sentence that describes why it failed or exceeded ``limit_s`` seconds; empty if it
+    succeeded. The sentence names the server as ``where``."""
     try:
         with overdue_after(limit_s):
             work()
@@ -102,8 +102,8 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
 
 
 def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
-    """Returns the figures of a block in microseconds and its histogram. ``times`` are in nanoseconds; they are sorted
-    in place."""
+    """Returns the percentiles, mean and maximum of a block in microseconds, and its histogram. Without ``times``,
+    returns only their number and the duration. ``times`` are in nanoseconds and are sorted in place."""
     found: dict[str, Any] = {"n": len(times), "duration_s": lasted_s}
     if not times:
         return found
@@ -120,8 +120,8 @@ def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
 
 
 def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
-    """Sends for the number of seconds in the command. The duration of the block ends when the peer confirms that it has
-    read everything."""
+    """Sends data to the peer for the number of seconds in the command, and returns the figures of the block. Its
+    duration includes the time until the peer confirms that it has read everything."""
     address, port, size = command["address"], command["port"], command["payload"]
     where = bracketed(address, port)
     chunk = bytes(size)

@@ -65,8 +65,8 @@ def _ask_directly(calls: DirectCalls, trips: RoundTrips, end_ns: int) -> None:
 
 
 def ask_at_rate(exchange: Exchange, trips: RoundTrips, first_ns: int, rate: float, total: int) -> None:
-    """Runs an open loop on one connection: ``total`` requests, due ``1 / rate`` seconds apart from ``first_ns`` on. A
-    time counts from when its request was due, so a stall affects every request behind it."""
+    """Runs an open loop on one connection: ``total`` requests, due ``1 / rate`` seconds apart from ``first_ns`` on.
+    Each time is measured from the moment at which its request was due, so a stall affects every request behind it."""
     clock, times = time.perf_counter_ns, trips.times
     interval = 1e9 / rate
     ask = exchange.ask

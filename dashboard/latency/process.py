@@ -54,7 +54,7 @@ class Control:
             raise Interrupted
 
     def waiting(self) -> bool:
-        """Whether a command or a part of it has arrived, or the parent has closed the connection."""
+        """Returns whether a command or a part of it has arrived, or the parent has closed the connection."""
         return b"\n" in self._rest or bool(self._poll.poll(0))
 
     def run_until_command(self, work: Callable[[], object]) -> None:
@@ -87,8 +87,8 @@ class Control:
 
 
 class Places:
-    """The network namespaces that this process may enter, inherited as file descriptors. Its only thread changes
-    between them."""
+    """The network namespaces that this process may enter, inherited as file descriptors. The process has only one
+    thread, which changes between them."""
 
     def __init__(self, fds: list[int]) -> None:
         self._fds = fds
@@ -145,8 +145,8 @@ def reset_priority() -> None:
 
 
 def pin_to_core(config: dict[str, Any]) -> tuple[Control, Places]:
-    """Prepares this process: pins it to its core, disables garbage collection, and returns the connection to the parent
-    and the namespaces. In quiet conditions, also raises its priority and keeps idle cores awake."""
+    """Pins this process to its core and disables garbage collection. In quiet conditions, also raises its priority and
+    keeps idle cores awake. Returns the connection to the parent and the namespaces."""
     end_with_parent(config["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if config.get("core") is not None:

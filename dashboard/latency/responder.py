@@ -43,7 +43,7 @@ def open_listener(kind: str, port: int) -> socket.socket:
 
 
 class Wait:
-    """Delays each answer by a known time and records the delays in ``taken_ns``. Tests use it to check the method."""
+    """Delays each answer by ``duration_ns`` and records the delays in ``taken_ns``. For tests of measurements."""
 
     def __init__(self, duration_ns: int) -> None:
         self.taken_ns: list[int] = []
@@ -60,7 +60,7 @@ class Wait:
 
 
 def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
-    """Reads ``size`` bytes into the buffer. Returns False if the peer closes the connection before."""
+    """Reads ``size`` bytes into the buffer. Returns False if the peer closes the connection too early."""
     got = 0
     while got < size:
         more = opened.recv_into(buffer[got:size])
@@ -138,7 +138,7 @@ def _connected_socket(opened: socket.socket, peer: object) -> socket.socket:
 
 
 def swallow_stream(opened: socket.socket) -> int:
-    """Reads until the peer stops sending, then sends it the number of bytes, in eight bytes. Returns the number."""
+    """Reads until the peer stops sending, then sends the number of bytes as an 8-byte integer. Returns the number."""
     buffer = bytearray(_STREAM_BUFFER_BYTES)
     total = 0
     while got := opened.recv_into(buffer):

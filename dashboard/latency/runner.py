@@ -66,13 +66,13 @@ async def run_measurement(
     seed: int,
     on_block: OnBlock,
     on_progress: OnProgress | None = None,
-    line: RemoteClients | None = None,
+    remote_clients: RemoteClients | None = None,
 ) -> Outcome:
-    """Runs a measurement. ``on_block`` is awaited with each finished block before the next one starts. ``namespaces``
-    maps keys of columns to descriptors of their network namespaces; ``line`` reaches the clients on other machines. A
-    cancellation ends the run at once and leaves no process. A failed block has an ``error``; only ``on_block`` raises
-    exceptions."""
-    run = _Run(series, namespaces, options, on_block, on_progress, line)
+    """Runs a measurement. ``namespaces`` maps keys of columns to descriptors of their network namespaces. ``seed``
+    determines the order of the series in each round. ``on_block`` is awaited with each finished block before the next
+    one starts. Only its exceptions are raised: a failed block has an ``error`` instead. A cancellation ends the run at
+    once and leaves no process."""
+    run = _Run(series, namespaces, options, on_block, on_progress, remote_clients)
     try:
         return await run.go(seed)
     finally:
@@ -87,7 +87,7 @@ class _Run:
         options: Options,
         on_block: OnBlock,
         on_progress: OnProgress | None,
-        line: RemoteClients | None,
+        remote_clients: RemoteClients | None,
     ) -> None:
         self._series = {one.key: one for one in series}
         self._baselines = choose_baselines(series)
@@ -95,7 +95,7 @@ class _Run:
         columns = dict.fromkeys(key for key in ends if not key.startswith(MACHINE_KEY))
         self._place = {key: number for number, key in enumerate(columns)}
         self._fds = [namespaces[key] for key in columns]
-        self._options, self._line = options, line
+        self._options, self._remote_clients = options, remote_clients
         self._plans = plan_blocks(series, options)
         self._on_block = on_block
         self._on_progress = on_progress
@@ -261,10 +261,10 @@ class _Run:
     async def _ask_machine(self, client: str, block: RemoteBlock, limit_s: float) -> dict[str, Any]:
         """Returns the answer of a client on another machine. Abandons all series of the client if it no longer
         answers."""
-        if self._line is None:
+        if self._remote_clients is None:
             return {"error": "Clients on other machines cannot be used here."}
         try:
-            return await self._line.ask(client.removeprefix(MACHINE_KEY), block, limit_s)
+            return await self._remote_clients.ask(client.removeprefix(MACHINE_KEY), block, limit_s)
         except ClientLostError as lost:
             self._refused |= {key: str(lost) for key, one in self._series.items() if one.path.client == client}
             return {"error": str(lost)}

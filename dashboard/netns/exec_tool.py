@@ -48,7 +48,7 @@ async def run_inside(
 
     ``resolv_conf`` and ``hosts``, each a file or its contents, replace the files of these names in the program's
     ``/etc``, read-only and in a mount namespace of its own. All processes of the program are killed after ``timeout_s``
-    seconds, after ``limit_bytes`` (in both cases a last line reports it), or when the caller stops: use
+    seconds or ``limit_bytes`` of output (a last line reports either), or when the generator is closed: use
     ``contextlib.aclosing``. ``on_exit`` is called with the exit status, None if the program was killed. Raises
     NamespaceGone if ``namespace`` is closed.
     """
@@ -86,8 +86,8 @@ def _write(path: Path, contents: bytes) -> Path:
 
 
 def _command(fd: int, pairs: list[str]) -> list[str]:
-    """Returns the command that enters the namespace and executes the words that follow it. ``fd`` is the descriptor of
-    the namespace, ``pairs`` are files and their mount points. /sys is not remounted: it remains the machine's."""
+    """Returns a command that enters the namespace and executes the arguments appended to it. ``fd`` is the namespace's
+    descriptor, ``pairs`` alternates files and mount points. /sys is not remounted: it remains the machine's."""
     enter = ["nsenter", f"--net=/proc/self/fd/{fd}", "--"]
     if not pairs:
         return enter

@@ -58,7 +58,7 @@ def namespace_file(pid: int, kind: str) -> str:
     """Returns the path of the file of a process's namespace; ``kind`` is its name in /proc/PID/ns.
 
     The main thread of Podman's service may remain in the network namespace of a removed container or of Podman's
-    bridges, so for this service the network namespace of most threads is used. The name of a rootless service is
+    bridges, so for this service the network namespace of most threads is used. A rootless service has the process name
     ``exe``, since it has re-executed itself as /proc/self/exe.
     """
     process = Path(f"/proc/{pid}")

@@ -104,8 +104,8 @@ def _connect(formats: tuple[_Format, ...], address: str, port: int, timeout_s: f
 
 
 def _avoid_handover() -> None:
-    """Gives the calling thread, which ends soon, a real-time priority. Otherwise the kernel lets another thread
-    (ksoftirqd) handle its packets when a program wants the core, and later events are missed."""
+    """Gives the calling thread, which ends soon, a real-time priority. Otherwise, if another program needs the core,
+    the kernel leaves the packets to another thread (ksoftirqd), and their further events are missed."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 

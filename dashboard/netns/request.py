@@ -230,7 +230,6 @@ class _Exchange:
                     read += len(part)
 
     async def _await_peer(self, own_port: int) -> None:
-        """Waits until the server has its end of the connection."""
         step_s = _WATCH_STEP_S
         while not self._find_peer(own_port):
             await asyncio.sleep(step_s)
@@ -274,7 +273,6 @@ def _unchunk(data: bytes) -> bytes:
 
 
 def _describe_error(error: OSError, address: str, port: int, timeout_s: float) -> str:
-    """Returns the sentence for an error of the connection."""
     where = format_endpoint(address, port)
     known = {
         errno.ECONNREFUSED: f"{where} refused the connection: nothing listens there.",

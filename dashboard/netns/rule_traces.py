@@ -140,7 +140,7 @@ async def trace_rules(namespace: Namespace, address: str, port: int) -> AsyncIte
 
 
 async def remove_left_table(namespace: Namespace) -> None:
-    """Removes the table of a process that was killed during a trace, unless another process is tracing now."""
+    """Removes the table that a process left behind when it was killed during a trace, unless a trace is running now."""
     if shutil.which("nft", path=SEARCH_PATH) is not None:
         with _lock_file(namespace) as lock, suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

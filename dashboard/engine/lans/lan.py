@@ -77,7 +77,8 @@ class Lan:
 
 
 def describe_problem(place: LanPlace, hosts: int) -> str:
-    """Returns the reason why a LAN with this place and this number of hosts cannot be created; empty if it can."""
+    """Returns the reason why a LAN with the properties in ``place`` and this number of hosts cannot be created; empty
+    if it can."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", place.name):
         return "The name of a LAN has 1 to 20 lower-case letters, digits and hyphens, and begins with a letter."
     limits = (
@@ -217,8 +218,8 @@ async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> Pr
 @asynccontextmanager
 async def _only_one(data_dir: Path, name: str) -> AsyncIterator[None]:
     """Holds a lock on the LAN within the ``async with`` block. Waits until no other process creates the LAN, starts its
-    hosts or removes it. The kernel releases the lock when a process ends. The file is removed while the lock is held,
-    so a lock on a removed file does not count."""
+    hosts or removes it. The kernel releases the lock when a process ends. The file is removed at the end of the block,
+    so a waiting process that has locked the removed file tries again with a new one."""
     file = data_dir / f"lan-{name}.lock"
     while True:
         with file.open("w") as lock:

@@ -65,8 +65,8 @@ async def read_node(endpoint: str) -> SwarmNode:
 
 
 async def init(endpoint: str, address: str = "") -> str:
-    """Forms a swarm of this engine alone and returns the id of its node. ``address`` is the address for other members;
-    if it is empty, the Engine chooses one. Raises EngineError, for example if the engine is in a swarm."""
+    """Forms a swarm of this engine alone and returns the id of its node. Other members will reach the engine at
+    ``address``; if it is empty, the Engine chooses one. Raises EngineError, for example if it is in a swarm already."""
     addresses = {"advertise_addr": address, "listen_addr": f"{address}:{PORT}"} if address else {}
     return str(await _ask(endpoint, "init_swarm", **addresses))
 

@@ -32,8 +32,8 @@ from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 
 
 class EngineLock:
-    """The lock of one engine. Either one claim holds it exclusively, or any number of claims share it. Each port of the
-    machine is used by at most one of the claims that share it."""
+    """The lock of one engine. Either one claim holds it exclusively, or any number of claims share it. Claims that
+    share the lock never use the same port of the machine at the same time."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()

@@ -66,8 +66,9 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """Returns the name of a container or network on the engine, and stores it for later texts. It starts with
-        ``prefix``, because other claims may use the same ``name``. Without a ``name``, returns a numbered name."""
+        """Returns the name on the engine of the container or network that the claim calls ``name``; a numbered one if
+        ``name`` is empty. It starts with ``prefix``, because other claims may use the same ``name``. Stores it, so that
+        ``_text`` replaces ``name`` in later texts."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -222,8 +223,8 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Returns the answer to a question about latencies to the containers of two ``docker run`` lines. The same two
-        lines are launched and measured only once for all questions."""
+        """Launches the containers of two ``docker run`` lines, measures every path to them, and returns the answer to
+        ``question`` (``Timings.answer``). Later questions about the same two lines use the same measurement."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]

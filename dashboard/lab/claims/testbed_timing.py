@@ -74,8 +74,8 @@ def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
 
 
 def is_narrow(blocks: Blocks) -> bool:
-    """Returns whether the measurement is precise enough. Each path's difference from the first path must have a
-    confidence interval of at most ``WIDTH_US`` microseconds or at most the share ``WIDTH_SHARE`` of the difference."""
+    """Returns whether the measurement is precise enough. For each path's difference from the first path, the confidence
+    interval must be at most ``WIDTH_US`` microseconds wide, or at most the share ``WIDTH_SHARE`` of the difference."""
     first, *others = blocks.values()
     for comparison in (judge_blocks(first, other) for other in others):
         interval, delta_us = comparison.ci95_us, comparison.delta_us

@@ -44,8 +44,8 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """Starts the containers that an earlier process has recorded but not started before it ended. ``hosts`` are running
-    hosts, whose records contain these containers."""
+    """Starts the containers that an earlier process had to start again but did not, because it ended. Their ids are in
+    the records of ``hosts``, which run."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
             await _start_containers(host, containers)

@@ -257,8 +257,8 @@ class Arms:
             )
 
     async def _collect_ended(self, key: str, container: str, pid: int) -> bool:
-        """Records the exit of a container whose process ``pid`` has ended; False if it runs again in another process.
-        Asks the Engine repeatedly, because the kernel reports the end some milliseconds earlier."""
+        """Records the exit of a container whose process ``pid`` has ended. Returns False if the container runs again in
+        another process. Asks the Engine repeatedly, because the kernel reports the end some milliseconds earlier."""
         for pause_s in EXIT_PAUSES_S:
             running = await self._collect(key, container)
             if running is None:

@@ -100,9 +100,9 @@ async def _remove_shared(context: Context, record: Record, used: set[str]) -> No
     """Removes the overlay network that this part of an experiment shares with parts on other machines.
 
     The Engine refuses the removal while another part uses the network, so the last part removes it. It also refuses for
-    a moment after the last container was removed, so the removal is tried several times. If the whole experiment was
-    removed, the part's record no longer contains its id. The network is then recognized by its name in ``used``, the
-    networks of the removed containers.
+    a moment after the last container was removed, so the removal is tried several times. The network is found by the id
+    of the whole experiment in its label. If that experiment was removed, the part's record no longer contains the id;
+    then the network is found by its name among ``used``, the networks of the removed containers.
     """
     engine = context.engine
     for network in await engine.networks(context.labels()):

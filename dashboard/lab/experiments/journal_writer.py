@@ -29,7 +29,7 @@ FAILING_S = 1.0
 
 class Publisher:
     """Announces changes to the processes that show experiments. ``send`` is called with the kind of a change and its
-    arguments. By default nothing is sent, because commands have no browsers.
+    arguments. By default nothing is sent, for commands, which have no pages.
 
     Announcements may be lost: receivers read the data from the database.
     """

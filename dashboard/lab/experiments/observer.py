@@ -30,9 +30,9 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 class ObservationTarget:
     """A process whose namespaces are observed as the column ``key``, with the paths of its resolver files.
 
-    The files are read through the Engine's process, because a private host has its own mounts. If ``firewall_backend``
-    is None, the firewall's rules are not observed: among the columns in a namespace, only one observes them. Otherwise
-    it is the backend that the engine names, empty if it names none.
+    The files are read through the Engine's process, because a private host has its own mounts. ``firewall_backend`` is
+    the backend that the engine names, empty if it names none; None if the firewall's rules are not observed. Of several
+    columns in a namespace, only one observes them.
     """
 
     key: str

@@ -19,8 +19,7 @@ READY_S = 60.0
 
 async def start_again(data_dir: Path, lan: Lan) -> None:
     """Starts the hosts of a LAN that have ended, with the containers that ran there. On its running hosts, starts the
-    containers that an earlier process has recorded but not started before it ended (``finish_starts``). Raises the
-    errors of ``start_lan_again``."""
+    containers that an earlier process did not start (``finish_starts``). Raises the errors of ``start_lan_again``."""
 
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
         return await start_with_containers(host, ready_s=READY_S, joined=joined)

@@ -136,8 +136,8 @@ class NamedLans:
             raise
 
     def start_again(self, name: str) -> None:
-        """Starts the ended hosts of a LAN again for a user, after an automatic start has failed. Does nothing unless
-        ``FoundLan.startable`` is true."""
+        """Starts the ended hosts of a LAN again, at a user's request, after an automatic start has failed. Does nothing
+        unless ``FoundLan.startable`` is true."""
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)
@@ -158,8 +158,8 @@ class NamedLans:
         await self._labs.forget(identity, REMOVED)
 
     async def _ask_engines(self) -> None:
-        """Removes the client containers of ended experiments, and reads which LANs are swarms, because the docker
-        command can change that too. Skips LANs that are being changed."""
+        """Removes the client containers of ended experiments. Reads which LANs are swarms, because users can change
+        this with the docker command, too. Skips LANs that are being changed."""
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:

@@ -129,7 +129,7 @@ async def measure_paths(
                 seed=request.seed,
                 on_block=keep,
                 on_progress=on_progress,
-                line=line,
+                remote_clients=line,
             )
         )
         outcome = await _until_done(context, identity, work)

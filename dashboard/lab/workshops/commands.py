@@ -82,8 +82,8 @@ async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> 
 
 
 async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
-    """Makes the images of a workshop available on a private host; on other hosts, commands do that. Returns messages
-    for the user, empty if there is nothing to report."""
+    """Makes the images of a workshop available on a private host. Does nothing on other hosts, where each command gets
+    the image that it needs. Returns messages for the user, empty if there is nothing to report."""
     notes = []
     for image in images if host.private else ():
         try:
@@ -292,7 +292,7 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """Returns a table as ``docker ps`` prints it, or ``docker ps --all`` if ``show_all`` is true, with the mode."""
+    """Returns a table like that of ``docker ps`` (``--all`` if ``show_all`` is true), with the containers' networks."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

@@ -143,9 +143,9 @@ class LinkTable:
         return ChangedObjects.LINKS | ChangedObjects.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
-        """If ``link`` is an end of a veth pair, marks the end that must be read again: ``link`` if its peer is unknown,
-        or the peer if it refers to another link or ``link`` has gone. The kernel reports the first end of a new pair
-        before the second one exists, and sends no event for an end when its peer moves to another namespace."""
+        """Marks the end of a veth pair that must be read again. This is ``link`` if its peer is unknown: the kernel
+        reports the first end of a new pair before the second one exists. It is the peer if ``link`` has gone or the
+        peer refers to another link: the kernel sends no event for an end when its peer moves to another namespace."""
         if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return
         if link.lower == 0:

@@ -282,8 +282,8 @@ class ListenerTable:
     def _decode(
         protocol: Protocol, family: Family, chunks: list[bytes], known: dict[bytes, ListeningSocket]
     ) -> dict[bytes, ListeningSocket]:
-        """Returns the decoded sockets. The key of each consists of the bytes that identify the socket: port, address,
-        device, inode and attributes; the others (queues, timers) change constantly. Reuses the values in ``known``."""
+        """Returns the decoded sockets by the bytes that identify them: port, address, device, inode and attributes. The
+        other bytes (queues, timers) change constantly. Reuses the values in ``known``."""
         decoded: dict[bytes, ListeningSocket] = {}
         for chunk in chunks:
             for start, end in _answers(chunk):

@@ -82,8 +82,8 @@ class FirewallFeed:
             self._on_change()
 
     async def close(self) -> None:
-        """Stops the readings that ``touch`` has started, and waits until the tools of a current one have ended. Callers
-        of ``refresh`` wait for their own reading."""
+        """Cancels the reading that ``touch`` has started, and waits until its tools have ended. Does not cancel the
+        readings of callers of ``refresh``."""
         if (task := self._task) is not None:
             task.cancel()
             await asyncio.wait([task])

@@ -178,7 +178,7 @@ def _places(peers: Peers | None) -> Iterable[tuple[int, str]]:
 
 def load_table(netns: int, dumps: socket.socket, peers: Peers | None) -> LinkTable:
     """Returns a new table with everything in the namespace with the inode ``netns``. ``dumps`` is a socket of this
-    namespace. Call it in a thread."""
+    namespace, and ``peers`` is as for ``LinkFeed``. Call it in a thread."""
     table = LinkTable(netns)
     table.load(dumps)
     table.identify(read_nsids(dumps, _places(peers)))
