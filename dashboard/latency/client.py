@@ -182,8 +182,8 @@ class Client:
         self._control.answer(**(_run_stream(command) if probe is Probe.TCP_STREAM else _run_requests(command, probe)))
 
     def do_load(self, command: dict[str, Any]) -> None:
-        """Sends on one connection until the next command. The priority is low, because the load should fill the path,
-        not the core."""
+        """Sends data on one connection until the next command. The process has a low priority meanwhile, because the
+        load should fill the path, not the core."""
         reset_priority()
         where = bracketed(command["address"], command["port"])
         chunk = bytes(_LOAD_BYTES)

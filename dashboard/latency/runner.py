@@ -187,7 +187,7 @@ class _Run:
         return self._listeners[series.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
-        """Whether firewall rules probably block the path of the series: then further attempts would only cost time."""
+        """Returns whether firewall rules probably block the path of the series, so that more attempts waste time."""
         is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
         return is_blockable and all(block.error for block in self._blocks[key])
 

@@ -266,7 +266,7 @@ class ExperimentDriver:
         self._launched = True
         running = self._recorder.arms(ArmStatus.RUNNING)
         if not running:
-            await self._fail("No container is running: see each column for the reason.")
+            await self._fail()
             return
         # Before the phase is RUNNING, because a waiting measurement then starts at once and needs all clients.
         await gather_all(self._other.observe(), self._observe_other_namespaces())
@@ -415,20 +415,20 @@ class ExperimentDriver:
         await recorder.journal.flush()
         await self._save_head()
 
-    async def _fail(self, reason: str) -> None:
+    async def _fail(self) -> None:
         """Ends the round with the phase "failed" because no arm runs, and removes all containers and networks. The
         columns keep what was recorded."""
         await self._other.remove()
         await remove_all(self._context, self._record)
         await self.observer.close()
-        cause = Cause(Source.LAB, "failed")
+        cause, reason = Cause(Source.LAB, "failed"), "No container is running: see each column for the reason."
         self._recorder.set_head(cause, reason, phase=Phase.FAILED, stopped_at=self._context.clock(), notice=reason)
         await self._recorder.journal.flush()
         await self._save_head(self.view.seq)
 
     async def _fail_if_empty(self) -> None:
         if self._recorder.head.phase is Phase.RUNNING and not self._recorder.arms(ArmStatus.RUNNING):
-            await self._fail("No container is running: see each column for the reason.")
+            await self._fail()
 
     async def _save_head(self, shown_seq: int | None = None) -> None:
         save = experiment_store.save_head

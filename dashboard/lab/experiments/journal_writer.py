@@ -127,8 +127,8 @@ class JournalWriter:
             self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
-        """Waits up to ``timeout_s`` seconds until the remaining entries are committed, then drops the others. If they
-        were written later, their numbers could be the same as those of the next writer's entries."""
+        """Waits up to ``timeout_s`` seconds until all entries are committed, then drops those that are not. Written
+        later, they could have the same numbers as entries of the next writer."""
         if self._calm is not None:
             self._calm.cancel()
         self.end_merge()

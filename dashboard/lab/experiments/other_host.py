@@ -91,8 +91,8 @@ class OtherHost:
     async def _start(self, host: PrivateHost, engine: Engine) -> str:
         """Starts the client container and returns its id. It is on the experiment's overlay networks, if there are any,
         otherwise on the default bridge."""
-        # Asks the experiment's engine: the other host, a worker of the swarm, sees a network only while a container
-        # uses it.
+        # Asks the experiment's engine: if the other host is a worker of the swarm, it sees a network only while a
+        # container uses it.
         listed = await self._context.engine.networks(self._context.labels(self._experiment))
         overlays = sorted(network.name for network in listed if network.driver == "overlay")
         name = container_name(self._experiment, OTHER_CONTAINER)

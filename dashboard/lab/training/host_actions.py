@@ -189,7 +189,6 @@ class HostActions:
         self.engine_exits[record.group] = [*self.engine_exits[record.group][-9:], self._context.clock()]
         await self._note(record.group, state=HostStage.STARTING, reason="The engine exited and is being restarted.")
         host = await start_with_containers(exited, record.limits, READY_S, slot=self._slots)
-        self.hosts[host.id] = host
         await self._note_ready(host, record, INTERRUPTED if record.is_moved else RESTARTED)
 
     async def _stop(self, record: HostRecord, stage: HostStage, desired: DesiredState, reason: str) -> None:
