@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dashboard.core.experiments.engine_kind import EngineKind, engine_notice
-from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.experiments.messages import EngineRef, PublishedPort
 from dashboard.core.namespaces.visibility import (
     INVISIBLE_TITLE,
     MACHINE_TITLE,
@@ -96,6 +96,10 @@ class EngineInfo:
     def nftables(self) -> bool:
         """Whether the engine writes its rules with nftables; with firewalld the backend is ``nftables+firewalld``."""
         return "nftables" in self.firewall_backend.split("+")
+
+    def reference(self, *, private: bool) -> EngineRef:
+        """Returns the engine's description in messages to pages. ``private``: the engine runs on a private host."""
+        return EngineRef(self.version, self.api, self.name, self.kernel, self.system, private, self.endpoint, self.kind)
 
 
 @dataclass(frozen=True, slots=True)

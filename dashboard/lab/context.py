@@ -48,16 +48,7 @@ class Context:
     @property
     def ref(self) -> EngineRef:
         """The engine's description in messages to pages: versions, name, endpoint and kind."""
-        return EngineRef(
-            version=self.info.version,
-            api=self.info.api,
-            name=self.info.name,
-            kernel=self.info.kernel,
-            system=self.info.system,
-            private=self.private,
-            endpoint=self.info.endpoint,
-            kind=self.info.kind,
-        )
+        return self.info.reference(private=self.private)
 
     @property
     def reported_engine(self) -> ReportedEngine:

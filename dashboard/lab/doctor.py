@@ -9,7 +9,7 @@ from contextlib import suppress
 from dashboard import configuration
 from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
 from dashboard.core.experiments.engine_kind import EngineKind, describe_engine, describe_podman
-from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
+from dashboard.core.experiments.messages import Check, Doctor, ModeReport
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.core.namespaces.visibility import ROOTLESS_TITLE
 from dashboard.engine.hosts import disk
@@ -31,12 +31,7 @@ NO_RULES = (
     "the Engine sets no rules (iptables=false): it does not isolate its networks from each other, and does not "
     "masquerade requests from containers to other machines"
 )
-PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
-
-
-def reference(info: EngineInfo, *, private: bool) -> EngineRef:
-    """Returns the engine's description in messages to pages. ``private``: the engine runs on a private host."""
-    return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint, info.kind)
+PARENT_KINDS = {"physical", "veth", "vlan", "bond"}
 
 
 def _parents(pid: int, path: str) -> tuple[str, ...]:
@@ -46,7 +41,7 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
         return tuple(
             link.name
             for link in read_interfaces(namespace)
-            if link.kind in PARENT_KINDS - {"bridge"} and link.up and link.addresses and link.master is None
+            if link.kind in PARENT_KINDS and link.up and link.addresses and link.master is None
         )
 
 
@@ -69,10 +64,8 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
     kinds = {} if info.invisible else await asyncio.to_thread(link_kinds)
     parents: tuple[str, ...] = ()
     if info.pid is not None:
-        try:
+        with suppress(OSError, NamespaceGone):
             parents = await asyncio.to_thread(_parents, info.pid, info.netns)
-        except (OSError, NamespaceGone):
-            parents = ()
     networks = await engine.networks({})
     traits = EngineTraits(
         version=info.version,
@@ -195,4 +188,4 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         checks.append(Check("firewall", ok=True, detail=f"{NO_RULES}: {forwarded} published ports"))
     if info.kind is EngineKind.PODMAN:
         checks.append(Check("podman", ok=True, detail=describe_podman(info.programs, rootless=info.rootless)))
-    return Doctor(reference(info, private=private), modes, tuple(checks))
+    return Doctor(info.reference(private=private), modes, tuple(checks))

@@ -2,6 +2,7 @@
 
 import os
 import platform
+from dataclasses import replace
 
 import psutil
 
@@ -33,15 +34,7 @@ def hosts_for_groups(supervisor: Supervisor) -> int:
 async def read_facts(supervisor: Supervisor) -> MachineFacts:
     """Returns the facts about the machine and, if the lab is open, about its engine. Call this in the lab's loop."""
     facts = own_facts()
-    context = supervisor.context
-    if context is None:
+    if (context := supervisor.context) is None:
         return facts
-    return MachineFacts(
-        facts.cpus,
-        facts.memory_mb,
-        hosts_for_groups(supervisor),
-        str(context.info.kind),
-        context.info.version[:60],
-        facts.kernel,
-        facts.version,
-    )
+    engine, version = str(context.info.kind), context.info.version[:60]
+    return replace(facts, capacity=hosts_for_groups(supervisor), engine=engine, engine_version=version)

@@ -71,7 +71,7 @@ class EngineEvents:
             owner.on_engine_event(event)
 
     def _on_engine_lost(self, reason: str) -> None:
-        self.watch.lost(reason)
+        self.watch.lost()
         for driver in list(self._drivers.values()):
             driver.on_engine_lost(reason)
 

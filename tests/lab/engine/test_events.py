@@ -21,12 +21,12 @@ async def test_an_engine_that_is_back_is_read_again_and_wakes_the_lab(tmp_path: 
     context = make_context(engine, make_info(), tmp_path, RecordingPublisher(), "x")
     woken: list[bool] = []
     events = EngineEvents(context, {}, lambda: woken.append(True))
-    events.watch.lost("it hangs")
+    events.watch.lost()
     engine.facts = make_info(version="28.5.2")
     await events.on_back()
     assert (context.info.version, events.watch.answers, woken) == ("28.5.2", True, [True])
     engine.away = "gone"
-    events.watch.lost("gone")
+    events.watch.lost()
     await events.on_back()
     assert (events.watch.answers, woken) == (False, [True])
     await close_context(context)
@@ -38,7 +38,7 @@ async def test_an_engine_that_hung_is_back_within_a_second_after_it_answers(
     engine = FakeEngine()
     context = make_context(engine, make_info(), tmp_path, RecordingPublisher(), "x")
     events = EngineEvents(context, {}, lambda: None)
-    events.watch.lost("it hangs")
+    events.watch.lost()
     engine.away = "it hangs"
     pings: list[bool] = []
     ping = engine.ping
