@@ -54,9 +54,7 @@ async def ensure_image(
     facts = await engine.image(reference)
     if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():
         return ImageChoice(reference, facts)
-    if reference in LAB_NAMES:
-        return ImageChoice(reference, await _lab_image(engine, reference, data_dir, progress))
-    if private and reference in NGINX_NAMES:
+    if reference in LAB_NAMES or (private and reference in NGINX_NAMES):
         return ImageChoice(reference, await _lab_image(engine, reference, data_dir, progress))
     if private:
         raise EngineError(

@@ -66,8 +66,8 @@ async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = F
 
 
 async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """Returns all rules of one family with their counters: those of iptables, then those of nftables if the Engine uses
-    it. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
+    """Returns all rules of one family with their counters: those of iptables, then those of nftables if the engine may
+    use it. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)

@@ -169,7 +169,7 @@ async def create_lan(data_dir: Path, place: LanPlace, count: int, limits: HostLi
             await uninterrupted(_cancel(joining))
             await uninterrupted(stop_hosts(hosts))
             raise
-        return Lan(place.name, tuple(sorted(hosts, key=lambda host: host.lan.number)))
+        return Lan(place.name, _by_number(hosts))
 
 
 async def _cancel(starts: Iterable[asyncio.Future[Any]]) -> None:
