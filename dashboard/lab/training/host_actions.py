@@ -82,8 +82,8 @@ class HostActions:
             log.warning("the end of the private hosts could not be recorded: %s", error)
 
     def observe(self) -> dict[str, ObservedHost]:
-        """Returns what is observed of each host whose folder still exists, by host id. Forgets hosts without a
-        folder."""
+        """Returns whether each host runs and when it was started, by host id. Forgets hosts whose folder no longer
+        exists."""
         self.hosts = {key: host for key, host in self.hosts.items() if host.folder.exists()}
         return {host.id: ObservedHost(host.is_running(), host.started) for host in self.hosts.values()}
 
