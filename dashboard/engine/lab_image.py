@@ -88,9 +88,7 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
         with tempfile.TemporaryDirectory(prefix="lab-image-", dir=cache) as folder:
             report = progress or (lambda _text, _fraction: None)
             report("Finding nginx and its libraries among the distribution's packages", 0.05)
-            packages = _with_lists(
-                Path(folder), cache, lambda options: _fetch(Path(folder), options, report), report
-            )
+            packages = _with_lists(Path(folder), cache, lambda options: _fetch(Path(folder), options, report), report)
             report("Writing the lab image", 0.7)
             unfinished = Path(folder) / "root.tar"
             _write(unfinished, packages)
