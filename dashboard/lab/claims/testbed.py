@@ -66,9 +66,8 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """Returns the name on the engine of the container or network that the claim calls ``name``; a numbered one if
-        ``name`` is empty. It starts with ``prefix``, because other claims may use the same ``name``. Stores it, so that
-        ``_text`` replaces ``name`` in later texts."""
+        """Returns the name on the engine of what the claim calls ``name``, and stores it for ``_text``. It starts with
+        ``prefix``, because other claims may use the same ``name``. If ``name`` is empty, returns a numbered name."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
