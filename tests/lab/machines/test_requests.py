@@ -62,6 +62,8 @@ async def test_the_client_that_a_program_sees_is_streamed(lab_harness: LabHarnes
     machine = column_namespace(lab_harness.lab, driver, "machine")
     assert machine is not None
 
+    await eventually(lambda: any(one.port == 80 for one in driver.view.states["machine"].listeners))
+
     async def hold(_client: str) -> None:
         await asyncio.wait([asyncio.get_running_loop().create_future()], timeout=0.15)
 

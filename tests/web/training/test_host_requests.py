@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from channels.db import database_sync_to_async
+from django.db import OperationalError
 
 from dashboard.core.training.host_plan import HostStage
 from dashboard.core.training.session import HostsFor, group_key
@@ -20,6 +22,7 @@ from dashboard.web.service import service
 from dashboard.web.training.hosts import host_requests
 from dashboard.web.training.hosts.host_requests import absent_machines, expect_hosts, machine_offers, request_first_host
 from tests.lab.training_builders import NOW, session
+from tests.support.polling import eventually, others_run
 from tests.web.training.machine_fakes import join_machines
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,6 +117,31 @@ async def test_requests_of_a_class_at_the_same_time_share_placements(
     placed.clear()
     await request_first_host(group_key(row.id, 1))
     assert placed == [], "a host that was requested before is not placed again"
+
+
+async def test_a_placement_that_fails_is_shared_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    await database_sync_to_async(join_machines)(monkeypatch, "attic")
+    others_wait = threading.Event()
+    calls = 0
+
+    def fail_at_second_call(*_arguments: object) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            assert others_wait.wait(20)
+        if calls == 2:
+            raise OperationalError("the connection was lost")
+        return 0
+
+    monkeypatch.setattr(host_placement, "place_waiting", fail_at_second_call)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(host_requests.place_waiting())
+        await eventually(lambda: calls == 1)
+        others = asyncio.gather(*(host_requests.place_waiting() for _ in range(2)), return_exceptions=True)
+        await others_run()
+        others_wait.set()
+        assert [str(error) for error in await others] == ["the connection was lost", "None"]
+    assert calls == 3
 
 
 async def test_the_first_request_for_a_host_reads_the_machines_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -133,5 +133,10 @@ async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
         if labs.placements > begun:
             return  # it has also placed the hosts that this call is for
         labs.placements += 1
-        if await to_db_thread(host_placement.place_waiting, offers or await machine_offers(), shared_clock()):
+        try:
+            placed = await to_db_thread(host_placement.place_waiting, offers or await machine_offers(), shared_clock())
+        except BaseException:
+            labs.placements -= 1  # those that wait must try themselves
+            raise
+        if placed:
             service.wake()
