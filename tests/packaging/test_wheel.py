@@ -85,7 +85,7 @@ def test_a_wheel_contains_templates_styles_and_libraries(wheel: Path, checkout: 
         assert len(files) > 30
         assert {f"dashboard/_files/{name}" for name in files} <= names
     assert {f"dashboard/_files/static/vendor/{name}" for name in browser_assets.SERVED} <= names
-    scripts = ("private_host", "user_namespace/inside", "lan", "shell")
+    scripts = ("private_host", "user_namespace/inside", "shell")
     assert {f"dashboard/engine/hosts/{one}.sh" for one in scripts} <= names
     stray = re.compile(
         r"^(tests|docs|templates|static)/|^dashboard/(bench|packaging)/|commands/bench\.py|/__pycache__/"

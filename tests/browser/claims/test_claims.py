@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.axe import violations, violations_of_another_state
 from tests.browser.server import Server
@@ -33,6 +33,16 @@ def test_a_claim_is_run_and_shows_its_evidence(server: Server, visitor: Visitor)
     expect(runs.first).to_contain_text("1 confirmed")
     expect(page.get_by_role("status")).to_have_text("The run has finished.")
     assert violations(page) == []
+
+
+def test_a_search_that_is_typed_before_the_script_runs_is_not_lost(server: Server, visitor: Visitor) -> None:
+    page = visitor.open(f"{server.url}/")
+    held: list[Route] = []
+    page.route("**/claims/questions*.js", lambda route: held.append(route))  # noqa: PLW0108 - Playwright refuses a method
+    page.goto(f"{server.url}/questions/", wait_until="commit")
+    page.get_by_role("searchbox", name="What do you see?").fill("empty reply from server")
+    held[0].continue_()
+    expect(page.locator("section.question-card:visible")).to_have_count(1)
 
 
 def test_a_question_is_found_by_its_symptom_and_answered_by_a_run(server: Server, visitor: Visitor) -> None:

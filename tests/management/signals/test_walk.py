@@ -19,6 +19,7 @@ import pytest
 
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders
+from dashboard.engine.hosts.registry import read
 from tests.browser.server import free_port
 from tests.management.conftest import used_before
 from tests.support.polling import until
@@ -27,13 +28,14 @@ from tests.support.terminal import LONG_S, ROOT
 
 pytestmark = pytest.mark.engine
 
-#: A phase of a command: a text that it has printed, and seconds after that.
+#: A phase of a command begins some seconds after it has printed a text, or after the engine of a private host answers.
+READY = "the engine answers"
 PHASES: dict[str, tuple[str, float]] = {
     "first moment": ("", 0.03),
     "imports": ("", 0.4),
-    "engine starts": ("Starting ", 0.2),
-    "images": ("Starting ", 1.5),
-    "work": ("Starting ", 1.5),
+    "engine starts": ("Starting ", 0.1),
+    "images": (READY, 0.0),
+    "work": (READY, 0.5),
     "serving": ("Sign in (once)", 0.1),
     "measuring": ("rounds, ", 0.1),
 }
@@ -86,6 +88,14 @@ class Started:
             with suppress(OSError), self.output.open("ab") as file:
                 file.write(os.read(self.terminal, 1 << 16))
         return self.output.read_text(errors="replace")
+
+    def has(self, sign: str) -> bool:
+        """Whether the command has printed this text, or, for READY, whether the engine of a host answers."""
+        text = self.printed()
+        if sign != READY:
+            return sign in text
+        folders = [path for place in (self.folder, self.folder / "bench") for path in (place / "hosts").glob("*")]
+        return any(read(path).get("ready") for path in folders)
 
     def processes(self) -> list[str]:
         """The command lines of processes with this data folder in their environment or arguments."""
@@ -145,8 +155,8 @@ def allowed_s() -> float:
 
 def wait_for(started: Started, phase: str) -> bool:
     """Waits until a phase of the command has begun; False if the command ended before."""
-    text, delay_s = PHASES[phase]
-    until(lambda: text in started.printed() or started.process.poll() is not None, LONG_S)
+    sign, delay_s = PHASES[phase]
+    until(lambda: started.has(sign) or started.process.poll() is not None, LONG_S)
     end = time.monotonic() + delay_s
     until(lambda: started.printed() is not None and (time.monotonic() > end or started.process.poll() is not None))
     return started.process.poll() is None

@@ -30,6 +30,8 @@ export function createQuestions(main) {
     clearTimeout(timer);
     timer = setTimeout(filter, PAUSE_MS);
   });
+  // Text that was entered before this script ran.
+  if (field.value !== field.defaultValue) filter();
   // A form that is submitted during the pause returns to the same search, too.
   main.addEventListener("submit", filter, { capture: true });
 }
