@@ -100,7 +100,7 @@ def engine_processes(name: str) -> list[int]:
 
 
 def container_processes(name: str) -> list[int]:
-    """Returns the pids of the processes in the host's containers, whatever their environment."""
+    """Returns the pids of the processes in the host's containers, also of those without MARKER."""
     return host_limits.processes(name, "containers")
 
 

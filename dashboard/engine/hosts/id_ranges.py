@@ -130,9 +130,9 @@ def _capability(path: Path) -> bytes:
 
 
 def _owned_by(capability: bytes, root: int) -> bytes:
-    """Returns the file capabilities ``capability``, changed to be valid in user namespaces whose root is the user
-    ``root`` of the machine (linux/capability.h, vfs_ns_cap_data). Revision 3 of the format contains this id; revision
-    2, which does not, is used if ``root`` is 0, the machine's own root."""
+    """Returns the file capabilities ``capability`` for user namespaces whose root is the machine's user ``root``. They
+    are in revision 3 of the format, which contains this id, or in revision 2 if ``root`` is 0, the machine's own root
+    (linux/capability.h, vfs_ns_cap_data)."""
     magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
     revision = 0x03000000 if root else 0x02000000
     head = (magic & 0x00FFFFFF | revision).to_bytes(4, "little")

@@ -62,7 +62,7 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
 
 @dataclass(frozen=True, slots=True)
 class DelegatedCgroups:
-    """The cgroups of a host that may create further cgroups below them. ``tops`` are the host's folders, one in each
+    """The cgroups of a host that may itself create cgroups below them. ``tops`` are the host's folders, one in each
     hierarchy. ``later`` are pairs (file, value), to be written after the host's first process has left those
     folders."""
 

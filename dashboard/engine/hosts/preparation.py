@@ -134,9 +134,8 @@ def load_modules() -> None:
 
 
 def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
-    """Starts the programs of the host and returns the pid of the last one. Each program executes the next, so the pid
-    remains the same. The last one is dockerd or, on a host in a user namespace, the program that waits for the host's
-    process 1."""
+    """Starts the programs of the host. Each replaces itself with the next (exec), so all have the returned pid. The
+    last one is dockerd or, on a host in a user namespace, the program that waits for the host's process 1."""
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
     tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
     package = str(Path(dashboard.__file__).parent.parent)

@@ -82,8 +82,8 @@ async def start(
     ``id`` (1 to 12 lower-case letters and digits) is random by default. ``daemon`` is merged into its daemon.json,
     ``resolv_conf`` replaces the machine's resolv.conf, and ``template`` is its initial content. ``limits`` apply to its
     cgroups (default: none). ``group`` is the group of a training session to which it belongs. ``lan`` is its place on
-    the LAN of the host ``joined``, or on a new LAN. ``is_disk_limited``: NETMODES_HOST_DISK_MB applies. ``started`` is
-    the recorded start time in seconds since the epoch (default: now).
+    the LAN of the host ``joined``, or on a new LAN. If ``is_disk_limited`` is false, NETMODES_HOST_DISK_MB is ignored.
+    ``started`` is the recorded start time in seconds since the epoch (default: now).
 
     ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how this
     engine is started (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from the machine

@@ -102,7 +102,7 @@ class PrivateHost:
         return os.path.exists(self.socket)  # noqa: PTH110 - called every few milliseconds
 
     def is_running(self) -> bool:
-        """Whether the host's dockerd still runs."""
+        """Returns whether the host's dockerd still runs."""
         return is_running(self.pid, self.ticks)
 
 

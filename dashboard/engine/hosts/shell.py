@@ -90,8 +90,8 @@ class HostShell:
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Sends Ctrl-C. Drops input that has not reached the line discipline, and a large amount of unread input: the
-        interrupt would wait behind it."""
+        """Sends Ctrl-C. First drops the input that it would wait for: what has not reached the line discipline, and a
+        large amount of unread input."""
         with suppress(OSError):
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
