@@ -308,7 +308,7 @@ def shown_number(record: Record, shown_seq: int) -> int:
     for phases in ({Phase.STOPPED}, ENDED):
         shown = [(pk, seq) for pk, phase, seq in states if phase in phases and seq]
         if last := max(filter(None, starmap(_first_after, shown)), default=None):
-            return number_to_show({last.experiment: last.seq}, read_parts(dict.fromkeys(ids, 0))) - 1
+            return number_to_show(last.experiment, last.seq, read_parts(dict.fromkeys(ids, 0))) - 1
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Which modes an engine supports on this kernel; for the others, a sentence that tells why not and what to do.
+"""Determines which modes an engine supports on this kernel. For each other mode, a sentence says why and what to do.
 
 Sources: Docker's documentation on the host, macvlan, ipvlan and overlay drivers, on Docker Desktop, on rootless mode
 and on user-namespace remapping; podman-run(1), ``--network``.

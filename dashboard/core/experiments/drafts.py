@@ -150,8 +150,8 @@ def _is_empty(value: object) -> bool:
 
 
 def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
-    """Parses one arm. ``base`` has the values that all arms share. ``place`` is the arm's prefix in the form, such as
-    ``arms-0``: problems without the arm's key have a field such as ``arms-0-mode``. Adds the arm's key to ``taken``."""
+    """Parses one arm. ``base`` has the values that all arms share. ``place`` is the prefix of the arm's fields in the
+    form, such as ``arms-0``. An arm without a key gets one that is not in ``taken``. Adds the key to ``taken``."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:
@@ -188,7 +188,8 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
 
 def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
-    """Returns a free key: ``bridge``, or if it is in ``taken`` ``bridge-2`` (``bridge-lab2`` on machine ``lab2``)."""
+    """Returns a key that is not in ``taken``: the mode, such as ``bridge``, otherwise with the machine's name, such as
+    ``bridge-lab2``, or a number, such as ``bridge-2``."""
     stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
     key, number = stem, 1
     while key in taken:
@@ -223,8 +224,8 @@ def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
 
 
 def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
-    """Assigns ports of the machines to the published ports that all arms share. Each arm that forwards ports gets the
-    requested port or, if another arm on its machine has it, the next free one."""
+    """Makes the host ports distinct where arms on one machine publish the same ``shared`` ports: each arm gets the
+    requested host port or, if another arm has it, the next free one. Modes that publish no ports are skipped."""
     given = {(arm.machine, p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
     held = {(machine, port, protocol) for machine, port, protocol in given if port}
     spread = []
@@ -246,8 +247,9 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 def parse_draft(data: Mapping[str, Any]) -> Draft:
     """Parses an experiment from plain data. Unknown fields and wrong types become problems, never exceptions.
 
-    ``modes`` are launched with the default options, on each of ``machines`` if any are given. ``arms``, mappings of
-    ``ARM_FIELDS``, follow them. ``image``, ``port`` and ``publish`` are the defaults of all arms.
+    The keys of ``data`` are those in ``FIELDS``. Each mode in ``modes`` becomes an arm with default options, on each of
+    ``machines`` if any are given. ``arms`` describes further arms by ``ARM_FIELDS``. ``image``, ``port`` and
+    ``publish`` are the defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")

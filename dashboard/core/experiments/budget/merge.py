@@ -17,8 +17,8 @@ KINDS = {"listener": "listeners", "link": "links", "address": "addresses", "rout
 
 
 def is_mergeable(entry: Entry) -> bool:
-    """Whether the entry may be merged with others. An entry that removes columns may not, because a merged entry could
-    put a column that is added again at another position."""
+    """Whether the entry may be merged with others. An entry that removes columns may not: merged with a later entry
+    that adds one of them again, it could change the order of the columns."""
     return not entry.facts.removed
 
 

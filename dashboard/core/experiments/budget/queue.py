@@ -41,9 +41,9 @@ class OpenEntry:
 
 @dataclass(slots=True, eq=False)
 class WaitingEntry:
-    """A final entry that is not committed. ``ended`` are the formerly open entries that were merged into it: their
-    stored versions are deleted when it is written. ``appended`` is the number of other appended entries that it
-    contains. ``unwritten`` is the number of entries that were merged into it because the database accepted no
+    """A final entry that is not committed. ``ended`` are the formerly open entries that it contains: their stored
+    versions are deleted when it is written. ``appended`` counts the appended entries that it contains, without those
+    in ``ended``. ``unwritten`` counts the final entries of which it was made because the database accepted no
     writes."""
 
     entry: Entry

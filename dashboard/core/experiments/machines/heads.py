@@ -20,9 +20,9 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
 
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
-    """Returns the head of the whole experiment with the phase and the end that follow from a requested stop, even if a
-    lab has not acted on the request. ``phases`` are the phases of the parts after the stop, empty if no stop was
-    requested: then the head is unchanged. ``last_at`` is the time of the newest entry."""
+    """Returns the head of the whole experiment with the phase and ``stopped_at`` that a requested stop leads to, even
+    if a lab has not acted on the request. ``phases`` are the phases of the parts after the stop. If it is empty, no
+    stop was requested, and the head is unchanged. ``last_at`` is the time of the newest entry."""
     if not phases:
         return head
     phase = merge_phases(phases)
@@ -50,7 +50,7 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
     phase = merge_phases(head.phase for head in heads.values())
 
     def merge_texts(text_of: Callable[[ExperimentHead], str]) -> str:
-        """Joins the texts of the parts: one text if all have the same, otherwise each after the name of its machine."""
+        """Joins one text of each head: a single text if all are the same, otherwise each after its machine's name."""
         texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
         if len(texts) == len(heads) and len(set(texts.values())) == 1:
             return next(iter(texts.values()))

@@ -1,4 +1,4 @@
-"""Shows why the journals of an experiment cannot be written. The journal itself cannot record that."""
+"""Shows in the head of an experiment why its journal cannot be written. The journal itself cannot record that."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,11 +9,11 @@ from dashboard.core.experiments.messages import ExperimentHead
 def show_problems(
     head: ExperimentHead, problems: Mapping[str, tuple[str, float]], machines: Mapping[str, str]
 ) -> ExperimentHead:
-    """Returns the head with the texts of ``problems`` and the time since which the earliest one exists.
+    """Returns the head with the texts of ``problems`` and the time at which the earliest of them began.
 
-    ``problems`` has a text and a time for the id of the experiment or, if it runs on several machines, for the ids of
-    its parts. ``machines`` has the names of the machines by the same ids. With several machines, each text follows the
-    name of its machine, and the problem that the head already has is kept.
+    ``problems`` has the text and the start of each problem. It is indexed by the id of the experiment or, on several
+    machines, of the part. ``machines`` has the names of the machines by the same ids. With several machines, each text
+    follows the name of its machine, and the problem that the head already has is kept.
     """
     if not problems:
         return head

@@ -6,11 +6,11 @@ is one more than the sum of the newest numbers of all parts: it grows with every
 same numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those
 without a lab.
 
-A lab writes only the journal of its own part. The merged journal leaves out what its entries state about columns of
-other machines.
+A lab writes only the journal of its own part. If an entry in it nevertheless mentions columns of other machines, the
+merged journal leaves that out.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from msgspec import UNSET, UnsetType
@@ -32,10 +32,10 @@ MAX_ATTEMPTS = 400
 
 @dataclass(slots=True)
 class MergedJournal:
-    """The merged journal of all parts, up to a point. ``head`` is the head of the experiment before anything runs.
-    ``seen`` has the newest number of each part, by its id. ``last_at`` is the time of the newest entry. If all parts
-    are to be stopped, ``requested`` has the phases of the parts after that stop, because the lab of an absent machine
-    cannot record it. Otherwise it is empty."""
+    """The merged journal of all parts, as far as their entries were added. ``head`` is the head of the experiment
+    before anything runs. ``seen`` has the newest number of each part, by its id. ``last_at`` is the time of the newest
+    entry. If all parts are to be stopped, ``requested`` has the phases of the parts after that stop, because the lab of
+    an absent machine cannot record it. Otherwise it is empty."""
 
     head: ExperimentHead
     parts: Sequence[Part]
@@ -150,13 +150,13 @@ def shared_request(key: str, number: int) -> str:
     return f"{shared_key(column, number)}{slash}{rest}"
 
 
-def number_to_show(shown: Mapping[str, int], entries: Iterable[tuple[str, Entry]]) -> int:
-    """Finds the first entry of a part in ``shown`` that has at least the number given there, and returns its number in
-    the merged journal. Returns 0 if there is no such entry. ``shown`` maps ids of parts to numbers of entries.
-    ``entries`` are the entries of all parts with the ids of their parts, in the order of the merged journal."""
+def number_to_show(part: str, seq: int, entries: Iterable[tuple[str, Entry]]) -> int:
+    """Returns the number, in the merged journal, of the first entry of ``part`` whose own number is at least ``seq``.
+    Returns 0 if there is no such entry. ``entries`` are the entries of all parts with the ids of their parts, in the
+    order of the merged journal."""
     seen: dict[str, int] = {}
     for identity, entry in entries:
         seen[identity] = entry.seq
-        if shown.get(identity, 0) and entry.seq >= shown[identity]:
+        if identity == part and entry.seq >= seq:
             return FIRST + sum(seen.values())
     return 0

@@ -35,8 +35,8 @@ def machine_of_arm(arm: ArmSpec, default: str | None) -> str | None:
 
 
 def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[Problem, ...]:
-    """Returns why arms cannot run on the machines that they name. ``machines`` are those that a user can choose; empty
-    if no other machine has joined."""
+    """Returns a problem for each arm that cannot run on the machine that it names. ``machines`` are those that a user
+    can choose; it is empty if no other machine has joined."""
     if not machines:
         sentence = (
             "An arm can name a machine only if other machines have joined and the experiment does not run on a "

@@ -53,9 +53,8 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
-    """A preset with the values for one engine: the image, whether it is the lab image, and the launch values.
-    ``unavailable`` is the reason why the engine lacks a mode that the preset compares, empty if it has all. Without
-    that mode the preset cannot show its difference."""
+    """A preset with the image and the launch values for one engine. ``unavailable`` is the reason why the engine lacks
+    a mode that the preset compares, empty if it has all. Without that mode the preset cannot show its difference."""
 
     preset: Preset
     image: str
