@@ -100,8 +100,8 @@ class LastHeartbeat:
 
 
 def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
-    """Whether the calls in progress will get no reply: the lab has ended, has lost its connection, or another lab has
-    taken over."""
+    """Whether the calls in progress will get no reply. This is so if the lab has ended or lost its connection, or if
+    another lab has taken over."""
     return last is not None and (received.has_ended or received.lab != last.message.lab)
 
 
@@ -126,16 +126,17 @@ def about(sentence: str, machine: str) -> str:
 
 
 def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER) -> LabFacts:
-    """Returns the facts about the lab of a machine. If the lab is unavailable, they contain no engine but the
-    reason."""
+    """Returns the facts about the lab of a machine. If the lab is unavailable, they contain the reason for that in
+    place of an engine."""
     if last is None:
         return LabFacts(None, NO_LAB if machine == SERVER else NO_LAB_ON.format(machine))
     return LabFacts(None, about(LAB_UNAVAILABLE, machine)) if is_unavailable(last, now) else last.facts
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """Returns the last heartbeat with its times converted to the receiver's clock; None without one. ``epoch`` is
-    ``now`` in seconds since the epoch. The heartbeat of an unavailable lab gets a time more than ``SILENT_S`` ago."""
+    """Returns the last heartbeat with its times converted to the receiver's clock; None without one. ``now`` is the
+    current time as in ``LastHeartbeat.at``, ``epoch`` the same in seconds since the epoch. If the lab is unavailable,
+    ``at`` becomes older than ``SILENT_S``, so that ``missing_parts`` reports the lab as missing."""
     if last is None or last.facts.heartbeat is None:
         return None
     silent_s = now - last.at

@@ -108,8 +108,8 @@ class Heartbeat:
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
     """Returns the parts that are missing, with reasons; empty if the lab and the engine work. ``without`` is the part
-    that counts as missing before the first heartbeat: the engine for a process with its own lab, which waits for the
-    engine."""
+    that counts as missing before the first heartbeat. It is the engine if the process has a lab of its own, because
+    that lab waits for the engine."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

@@ -165,13 +165,14 @@ TOKEN_PREFIX = "netmodes-"  # noqa: S105 - not a secret
 
 
 def with_address(address: str, secret: str) -> str:
-    """Returns a token for a command line, which contains the address of the server and the secret."""
+    """Returns the join token as users enter it on the command line. It encodes the server's address and the secret."""
     packed = base64.urlsafe_b64encode(f"{address} {secret}".encode()).decode().rstrip("=")
     return TOKEN_PREFIX + packed
 
 
 def split_token(token: str) -> tuple[str, str]:
-    """Returns the address and the secret that a token contains. Raises ValueError with a message for the user."""
+    """Returns the server's address and the secret that a join token encodes. Raises ValueError with a message for the
+    user."""
     text = token.strip().removeprefix(TOKEN_PREFIX)
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()

@@ -45,7 +45,8 @@ def issuer_name(public_key: bytes) -> str:
 
 
 def parse_request(data: bytes) -> AuthRequest:
-    """Parses the question of a NATS server. Only a server can publish one. Raises ValueError if it is malformed."""
+    """Parses the request of a NATS server. The signature is not checked, because only a server can publish a request.
+    Raises ValueError if the request is malformed."""
     try:
         _header, body, _signature = data.split(b".")
         asked = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["nats"]
@@ -61,7 +62,7 @@ def admission(
     request: AuthRequest, issuer: str, sign: Sign, now: int, publish: Sequence[str], subscribe: Sequence[str]
 ) -> bytes:
     """Returns the reply that admits a connection. It may publish to the subjects ``publish`` and subscribe to those in
-    ``subscribe``. ``issuer`` is the name of the public key, ``sign`` signs with the private key."""
+    ``subscribe``. ``issuer`` is the public key as ``issuer_name`` returns it; ``sign`` signs with the private key."""
     user = {
         "sub": request.subject,
         "aud": ACCOUNT,

@@ -111,20 +111,20 @@ class SwarmRefusedError(ValueError):
 
 
 def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
-    """Returns the members, each with the id of its swarm, as the form contains them."""
+    """Returns the members as the form contains them: ``NAME ID``, the name of the machine and the id of its swarm."""
     return tuple(f"{machine.name} {machine.swarm.cluster}" for machine in machines if machine.is_member)
 
 
 def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> None:
     """Raises SwarmRefusedError if the members are not the ones that the owner saw in the form (``shown``). Each member
-    manages all machines that join, and the lab of a machine that was not chosen could falsely report that it is a
-    member."""
+    manages all machines that join. Without this check, the lab of any machine could falsely report that it is a member,
+    and so would manage them although the owner has not chosen it."""
     if set(shown) != set(shown_members(machines)):
         raise SwarmRefusedError(CHANGED)
 
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
-    """Returns a sentence that names the members that have been in the swarm since before a machine was revoked: the
+    """Returns a sentence that names the members that entered the swarm before the newest revocation of a machine: the
     revoked machine may still be a manager. Empty if there are none. ``revoked`` has the time of each revocation by the
     name of the machine, also for machines that have joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
@@ -133,9 +133,9 @@ def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
-    """Returns a sentence that names the machines that do not respond and may be in a swarm with a revoked machine,
+    """Returns a sentence that names the machines that do not respond and may share a swarm with a revoked machine,
     because they entered it before the revocation. Empty if there are none. ``entered`` has the time at which each
-    machine entered, 0 if it has left again. A machine that is missing in ``entered`` may have entered at any time."""
+    machine entered a swarm, 0 if it has left again. A machine without a time there may have entered at any time."""
     names, managers = [], set()
     for machine in machines:
         since = entered.get(machine.name, -math.inf)
