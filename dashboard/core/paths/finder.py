@@ -241,8 +241,8 @@ def find_paths(
 def measured_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
-    """Returns the paths that measurements and diagrams show, one for each ``key``. Paths that pass the machine's filter
-    (``FILTERED_KINDS``) are included only over IPv4, and not if they exist but lead to no program."""
+    """Returns the paths that measurements and diagrams show, one for each ``key``. Of the paths through the machine's
+    packet filter (``FILTERED_KINDS``), those over IPv6 and those that exist but lead to no program are left out."""
     paths = (
         path
         for path in find_paths(columns, states, machines)

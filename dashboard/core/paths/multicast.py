@@ -1,7 +1,7 @@
 """The multicast datagrams of “Try”: over which links the machine sends them, and which containers receive them.
 
 The group is that of mDNS (RFC 6762): routers never forward 224.0.0.0/24, and bridges flood it (RFC 4541). The port is
-another one, so that no mDNS program receives the datagram.
+not that of mDNS, so that no mDNS program receives the datagram.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

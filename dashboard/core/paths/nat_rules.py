@@ -70,10 +70,10 @@ def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
 
 
 def listing_commands(backend: str, saves: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Returns commands that list the nat rules of an engine. The first command that lists any rule is to be used.
+    """Returns commands that may list the nat rules of an engine. Use the first one that lists any rule.
 
     ``backend`` is the firewall backend that the engine reports. Podman reports none: then it is empty, and netavark may
-    use nftables or iptables. ``saves`` are the iptables-save programs of the variants that may have tables.
+    use nftables or iptables. ``saves`` are the iptables-save programs to try, such as ``iptables-legacy-save``.
     """
     nft, iptables = ("nft", "list", "ruleset"), tuple((save, "-c", "-t", "nat") for save in saves)
     if not backend:

@@ -26,7 +26,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 class MachineClient:
     """Another machine of the installation as a client. ``state`` has its interfaces and routes. It is None if the
     machine cannot send requests, and ``problem`` is the reason. ``arm`` is an arm of the same experiment on that
-    machine, on an overlay network."""
+    machine and on an overlay network, None if there is none."""
 
     name: str
     state: NamespaceState | None = None
@@ -61,7 +61,7 @@ def machine_clients(machines: Iterable[MachineClient]) -> tuple[OutsideClient, .
 
 
 def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]) -> tuple[Path, ...]:
-    """Returns a path with the reason for each machine that cannot send requests."""
+    """Returns an unavailable path, with the reason, for each machine that cannot send requests."""
     running = (one for one in columns if one.key not in OBSERVERS and one.status is ArmStatus.RUNNING)
     server = next((column.key for column in running), MACHINE)
     return tuple(

@@ -65,9 +65,9 @@ def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, Over
 
 
 def overlay_problem(column: Column | None, state: NamespaceState | None, network: str, address: str) -> str:
-    """Returns why an arm sends no request to ``address``. Empty if another container may have the address on
-    ``network``, the overlay network of the whole experiment, and the arm reaches it over no other network. ``column``
-    and ``state`` are those of the arm."""
+    """Returns why an arm must not send a request to ``address``; empty if it may. It may if the address is in the
+    subnet of ``network``, the overlay network of the whole experiment, and neither belongs to the arm itself nor is in
+    another of its subnets. ``column`` and ``state`` are those of the arm."""
     if column is None or state is None or column.mode != Mode.OVERLAY or column.status is not ArmStatus.RUNNING:
         return "The client is not a running arm in overlay mode."
     try:
@@ -93,7 +93,7 @@ def _subnet(address: Address) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def name_problem(name: str, known: Collection[str]) -> str:
-    """Returns why an arm does not look up ``name``. Empty if it does. ``known`` are the names of the arms that shared
+    """Returns why an arm must not look up ``name``; empty if it may. ``known`` are the names of the arms that shared
     its network when the experiment was launched."""
     if name in known and _NAME.fullmatch(name):
         return ""
