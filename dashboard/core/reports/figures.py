@@ -96,7 +96,8 @@ class SeriesFigures:
 
     @property
     def label(self) -> str:
-        """The series as text: ``bridge/published-dnat tcp-rr``; if conditions were ordinary, ``ordinary`` follows."""
+        """The series as text, such as ``bridge/published-dnat tcp-rr``, with ``ordinary`` at the end if it was not
+        measured under quiet conditions."""
         conditions = "" if self.options.conditions is Conditions.QUIET else f" {self.options.conditions}"
         return f"{self.column}/{self.path} {self.probe}{conditions}"
 

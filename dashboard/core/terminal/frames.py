@@ -22,7 +22,7 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
 class FrameError(ValueError):
-    """Raised for a frame that no page of Netmodes sends; ``str()`` is a sentence."""
+    """Raised for an invalid frame. Its text is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ _decoder = msgspec.json.Decoder(Control)
 
 
 def read_frame(text: str | None, data: bytes | None) -> Typed | Control:
-    """Parses a frame that a browser sent, a text or bytes; FrameError if it is invalid."""
+    """Parses a frame that a browser sent: binary ``data`` or, if that is None, ``text``. Raises FrameError if it is
+    invalid."""
     if data is not None:
         if not 0 < len(data) <= TYPED_BYTES:
             raise FrameError(f"Input must have from 1 to {TYPED_BYTES} bytes.")
@@ -112,7 +113,7 @@ class TerminalTaken:
 
 @dataclass(frozen=True, slots=True)
 class TerminalEnded:
-    """Reports why no shell runs. ``again``: participants can start a new shell."""
+    """Reports why no shell runs. ``again`` is true if participants can start a new one."""
 
     reason: str
     again: bool

@@ -40,7 +40,7 @@ MESSAGES = Rate(600, 200)
 
 
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
-    """Returns the reason why a participant may not open a terminal now; None if it may open one.
+    """Returns the reason why a participant may not open a terminal now; None if there is none.
 
     ``terminal`` and ``hosts`` are true if the session has terminals and private hosts, ``over`` if it has ended.
     ``admitted`` and ``removed`` are true if the participant was admitted or removed.
@@ -62,8 +62,8 @@ def clamp_size(cols: int, rows: int) -> tuple[int, int]:
 
 
 def common_size(sizes: Collection[tuple[int, int]]) -> tuple[int, int]:
-    """Returns (cols, rows) of a shell that several windows show: the largest size that fits into all of them; the
-    default size without windows."""
+    """Returns the columns and rows of a shell that several windows show: the largest size that fits into all of them.
+    ``sizes`` are those of the windows. Returns ``DEFAULT_SIZE`` if there are none."""
     if not sizes:
         return DEFAULT_SIZE
     return clamp_size(min(cols for cols, _ in sizes), min(rows for _, rows in sizes))
@@ -103,7 +103,7 @@ class OutputChunk:
     """Output of a terminal. ``data`` is the part from ``offset`` to ``end`` of everything that the shell ``run`` has
     printed; both are counted in bytes.
 
-    ``ended`` is the reason why no shell runs, empty while one runs. ``again``: participants can start a new shell.
+    ``ended`` is the reason why no shell runs, empty while one runs. ``again`` is true if participants can start one.
     ``change`` counts changes other than output: a new size, a new shell, or the end of a shell.
     """
 
@@ -119,7 +119,7 @@ class OutputChunk:
 
 
 class TerminalError(Exception):
-    """Raised when an operation on a terminal is refused; ``str()`` is a sentence."""
+    """Raised when an operation on a terminal is refused. Its text is a sentence."""
 
 
 #: There is no such terminal: its participant was removed, or the server was restarted.

@@ -41,8 +41,8 @@ class Scrollback:
         return cut
 
     def read(self, offset: int, limit: int) -> tuple[int, bytes]:
-        """Returns up to ``limit`` bytes from ``offset``, and before them the offset of the first byte. That offset is
-        higher than requested if earlier output was dropped. For an offset in the future there are no bytes."""
+        """Returns the offset of the first returned byte, and up to ``limit`` bytes. They begin at ``offset``, or later
+        if that output was already dropped. There are none if ``offset`` is at or after the end."""
         begin = min(max(offset, self.start), self.end)
         position = begin - self.start
         return begin, bytes(self._data[position : position + limit])

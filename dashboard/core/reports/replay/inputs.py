@@ -1,6 +1,6 @@
-"""Numbers the inputs from which rows and diagrams are computed: equal inputs get equal numbers.
+"""Assigns numbers to the inputs from which rows and diagrams are computed. Equal inputs get the same number.
 
-A result for numbers that occurred before is reused, not computed again.
+These numbers are the keys under which results are stored, so that no result is computed twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ class Frame:
 
     @cached_property
     def links(self) -> tuple[int, ...]:
-        """The numbers of the links of all columns."""
+        """The number ``links`` of each column."""
         return tuple(numbers["links"] for numbers in self.numbers.values())
 
 

@@ -46,8 +46,8 @@ class _Items:
 class RecordedPictures:
     """Stores all diagrams and paths of a recording, each once.
 
-    ``computed`` counts the computed layouts. With several machines, each change of a machine computes all its boxes,
-    edges and paths again, and ``computed`` counts those.
+    ``computed`` counts the computed layouts. With several machines, it counts boxes, edges and paths instead: those of
+    a machine are all computed again when the machine changes.
     """
 
     def __init__(self) -> None:
