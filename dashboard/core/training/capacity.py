@@ -189,8 +189,8 @@ def queue(waiting: Sequence[tuple[float, str]]) -> tuple[str, ...]:
 
 
 def refuse_more(what: str, current: int, more: int, maximum: int) -> str | None:
-    """Returns the reason why ``more`` do not fit in addition to ``current`` ones; None if they do. ``what`` is the
-    plural noun in the sentence."""
+    """Returns a sentence if ``current`` and ``more`` together exceed ``maximum``, otherwise None. ``what`` names the
+    counted objects in it, such as ``containers``."""
     if current + more <= maximum:
         return None
     return f"A group's host has at most {maximum} {what}, and {current} exist. Stop or remove one first."

@@ -30,9 +30,9 @@ class ServedAt:
 
 @dataclass(frozen=True, slots=True)
 class JoinAddress:
-    """The address at which participants join. ``origin`` is the beginning of the links. ``is_local``: only this machine
-    can open it. ``command`` then starts the server so that other devices can open the origins in ``others``; both are
-    empty if the machine has no other address."""
+    """The address at which participants join. ``origin`` is the beginning of the links. If ``is_local`` is true, only
+    this machine can open it, and ``command`` starts the server so that other devices can open the origins in
+    ``others``. Both are empty if the machine has no other address."""
 
     origin: str
     is_local: bool = False

@@ -99,8 +99,8 @@ class FieldReader:
 
 
 def argument_problem(value: object, form: str) -> str:
-    """Returns the problem with an argument; empty if it is valid. ``form`` is ``text``, ``port``, ``number`` or
-    ``a|b|c``."""
+    """Returns the problem with an argument; empty if it is valid. ``form`` is ``text``, ``port``, ``number`` or the
+    allowed values, as in ``a|b|c``."""
     if form in {"port", "number"}:
         low, high = (1, 65535) if form == "port" else (0, 100)
         valid = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high

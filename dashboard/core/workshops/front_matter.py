@@ -57,8 +57,8 @@ class Source:
 
 
 def read_toml(text: str, before: int = 0) -> Source:
-    """Parses TOML; SourceError with the line of the error. ``before`` is the number of lines before the text in its
-    file."""
+    """Parses TOML. Raises SourceError with the line of the error. ``before`` is the number of lines before the text in
+    its file."""
     try:
         values = tomllib.loads(text.replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -72,7 +72,7 @@ def read_toml(text: str, before: int = 0) -> Source:
 
 def split(text: str) -> tuple[Source, str, int]:
     """Returns the parsed TOML, the Markdown after it, and the line number at which the Markdown starts. Raises
-    SourceError."""
+    SourceError if the front matter is missing or invalid."""
     lines = text.replace("\r\n", "\n").split("\n")
     if lines[0].rstrip() != FENCE:
         raise SourceError(1, f"the first line must be {FENCE}: put the TOML between two such lines.")

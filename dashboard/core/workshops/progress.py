@@ -87,11 +87,11 @@ def step_stage(
 
 
 def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed: bool) -> bool:
-    """Whether a check completes the step, never before its question is answered. ``pressed``: the participant pressed
-    Check.
+    """Whether the step is done with this judgement. All checks must hold, and a question must be answered. ``pressed``
+    is true if the participant pressed Check.
 
-    An automatic check completes a step only after one that failed. If all checks hold from the start, the participant
-    has to read the text and press Check.
+    If the step is judged without that, a check must have failed before: if all checks hold from the start, the
+    participant has to read the text and press Check.
     """
     if step.predict is not None and record.prediction is None:
         return False

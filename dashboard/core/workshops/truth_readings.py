@@ -24,8 +24,8 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class ReadingType:
     """A type of reading. ``values`` are its possible results; ``…`` stands for any text. ``about`` is its
-    documentation. ``parameters`` maps the names of its arguments to their forms; those in ``required`` must be
-    given."""
+    documentation. ``parameters`` maps the names of its arguments to their forms (see ``argument_problem``); those in
+    ``required`` must be given."""
 
     about: str
     parameters: Mapping[str, str]

@@ -1,6 +1,7 @@
 """Writes CSV tables of a session's report: one line per participant and step, or one line per step.
 
-As in ``core.reports.csv_tables``, no cell is a formula. Durations are seconds, times ISO 8601 in UTC.
+Spreadsheets evaluate no cell as a formula (``core.reports.csv_tables``). Durations are in seconds, times are ISO 8601
+in UTC.
 """
 
 import csv

@@ -1,8 +1,8 @@
 """Builds the replay of a session: a list of entries that a browser plays one by one.
 
 Each entry has a time, a sentence, and the slots that it sets. The state at a position is the value of each slot after
-all entries up to this position (``static/dashboard/js/core/training/session_track.js``). The functions of the live
-session compute histograms and stages.
+all entries up to this position (``static/dashboard/js/core/training/session_track.js``). Histograms and stages are
+computed by the same functions as in the live session.
 
 The slots are ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (to the question of the step),
 ``said`` (the last hint to all), ``mirror`` (the comparison that is shown, and the row at which the instructor points),

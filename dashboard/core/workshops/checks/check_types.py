@@ -40,9 +40,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckType:
-    """A type of check. ``about`` is its documentation. ``parameters`` maps the names of its arguments to ``text``,
-    ``port``, ``number`` or ``a|b|c``; those in ``required`` must be given. ``judge`` decides whether a check of this
-    type holds."""
+    """A type of check. ``about`` is its documentation. ``parameters`` maps the names of its arguments to their forms
+    (see ``argument_problem``); those in ``required`` must be given. ``judge`` decides whether a check of this type
+    holds."""
 
     about: str
     parameters: Mapping[str, str]

@@ -145,8 +145,8 @@ def _resolver(arguments: Arguments, observation: Observation) -> Finding:
 
 
 def looked_up(arguments: Arguments, observation: Observation) -> tuple[ContainerSnapshot | None, tuple[str, ...]]:
-    """Returns the container in which the name of the check was looked up, and the addresses that were found; None if no
-    container matches."""
+    """Returns the container in which the check's name was looked up, and the addresses that were found. The container
+    is None if none matches."""
     container = newest(observation, selector_of(arguments))
     lookups = container.state.lookups if container and container.state else ()
     name = arguments["lookup"]
