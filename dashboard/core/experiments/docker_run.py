@@ -15,8 +15,7 @@ from dashboard.core.experiments.validation import parse_publish
 
 
 class UnsupportedOptionError(ValueError):
-    """Raised for an ``option`` of ``docker run`` that Netmodes does not support. Its text is a sentence for the
-    user."""
+    """Raised for an ``option`` of ``docker run`` that Netmodes does not support. Its text is a message for users."""
 
     def __init__(self, option: str) -> None:
         super().__init__(f"docker run: {option} is not supported, omit it.")

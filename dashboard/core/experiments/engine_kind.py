@@ -31,8 +31,7 @@ def describe_engine(kind: EngineKind, version: str) -> str:
 
 
 def describe_podman(programs: Sequence[str], *, rootless: bool) -> str:
-    """Returns a description of Podman's networks: which programs make them, and where the bridges of a rootless Podman
-    are."""
+    """Describes which programs make Podman's networks, and where the bridges of a rootless Podman are."""
     names = [program for program in programs if program not in ROOTLESS_PROGRAMS]
     used = f"networks by {' and '.join(names)}" if names else "Podman does not name the programs that make its networks"
     modes = [name for name in ROOTLESS_PROGRAMS if name in programs]

@@ -166,8 +166,7 @@ def _causes(before: NamespaceState, changes: Changes) -> Iterator[str]:
 
 
 def listening_process(changes: Changes) -> str:
-    """Returns the process of the first new listener whose process is known, as ``nginx 4711``. Empty if none is
-    known."""
+    """Returns the first known process of a new listener, such as ``nginx 4711``. Empty if none is known."""
     for listener in changes.listeners_added:
         if listener.process:
             return f"{listener.process} {listener.pid}" if listener.pid else listener.process

@@ -20,8 +20,7 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedContainer:
-    """A container of the experiment as the Engine reports it. ``started_before`` is false if it was created but never
-    started."""
+    """A container of the experiment as the Engine reports it. ``started_before`` is false if it was only created."""
 
     id: str
     arm: str

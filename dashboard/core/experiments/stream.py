@@ -47,8 +47,7 @@ class PlacedRow:
 
 @dataclass(frozen=True, slots=True)
 class RowPatch:
-    """The changes of the rows. First the rows with the ids in ``remove`` are removed, then those in ``set`` are set in
-    order."""
+    """The changes of the rows. First those with the ids in ``remove`` are removed, then ``set`` is applied in order."""
 
     set: tuple[PlacedRow, ...] = ()
     remove: tuple[str, ...] = ()

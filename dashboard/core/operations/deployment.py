@@ -120,14 +120,12 @@ def may_serve(confirmed_at: float, now: float) -> bool:
 
 
 def about(sentence: str, machine: str) -> str:
-    """Returns the sentence with “the machine NAME” in place of “the Docker machine”. Unchanged for the installation's
-    own lab (``SERVER``)."""
+    """Returns the sentence with “the machine NAME” for “the Docker machine”, unless ``machine`` is ``SERVER``."""
     return sentence if machine == SERVER else sentence.replace("the Docker machine", f"the machine {machine}")
 
 
 def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER) -> LabFacts:
-    """Returns the facts about the lab of a machine. If the lab is unavailable, they contain the reason for that in
-    place of an engine."""
+    """Returns the facts about a machine's lab. If it is unavailable, they contain the reason in place of an engine."""
     if last is None:
         return LabFacts(None, NO_LAB if machine == SERVER else NO_LAB_ON.format(machine))
     return LabFacts(None, about(LAB_UNAVAILABLE, machine)) if is_unavailable(last, now) else last.facts

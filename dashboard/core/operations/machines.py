@@ -171,8 +171,7 @@ def with_address(address: str, secret: str) -> str:
 
 
 def split_token(token: str) -> tuple[str, str]:
-    """Returns the server's address and the secret that a join token encodes. Raises ValueError with a message for the
-    user."""
+    """Returns the server's address and the secret in a join token. Raises ValueError with a message for the user."""
     text = token.strip().removeprefix(TOKEN_PREFIX)
     try:
         packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
@@ -204,8 +203,7 @@ def address_problem(address: str) -> str | None:
 
 
 def with_credentials(url: str, user: str, password: str) -> str:
-    """Returns the URL of a database or of NATS with another user and password. Raises ValueError if the URL names no
-    host."""
+    """Returns the URL of a database or of NATS with another user and password. Raises ValueError if it has no host."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError(f"{url[:80]} names no host.")

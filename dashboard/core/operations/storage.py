@@ -69,8 +69,7 @@ def format_size(size: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EndedJournal:
-    """The journal of an ended experiment. ``owner`` is the user or the group that launched the experiment, ``size`` is
-    in bytes."""
+    """The journal of an ended experiment. ``owner`` is the user or group that launched it. ``size`` is in bytes."""
 
     experiment: str
     owner: str

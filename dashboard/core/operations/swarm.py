@@ -147,8 +147,7 @@ def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float],
 
 
 def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> SwarmPlan:
-    """Returns how the chosen machines form a swarm or join the existing one. Raises SwarmRefusedError if they
-    cannot."""
+    """Returns how the chosen machines form the swarm or join it. Raises SwarmRefusedError if they cannot."""
     wanted = [machine for machine in machines if machine.name in chosen or machine.is_member]
     if missing := sorted(set(chosen) - {machine.name for machine in machines}):
         raise SwarmRefusedError(f"No machine of this name can be chosen: {', '.join(name[:40] for name in missing)}.")
@@ -171,8 +170,7 @@ def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> Swa
 
 
 def _address(machine: SwarmMachine, others: Sequence[SwarmMachine]) -> str:
-    """Returns the IPv4 address at which all ``others`` reach the machine. Raises SwarmRefusedError if there is no such
-    address."""
+    """Returns the IPv4 address at which all ``others`` reach the machine. Raises SwarmRefusedError without one."""
     clients = machine_clients(MachineClient(other.name, other.network) for other in others if other is not machine)
     obstacles: list[str] = []
     for address in _addresses(machine):

@@ -57,7 +57,7 @@ def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial |
 
 
 def _outcomes(attempts: Sequence[Attempt]) -> list[tuple[object, ...]]:
-    """Returns the values that are equal if two trials have the same results. Times, client ports and texts are left
+    """Returns what is compared to see whether two trials have the same results. Times, client ports and texts are left
     out, because they differ at each request."""
     return [(one.key, one.status, one.error, one.unavailable, _client_ip(one)) for one in attempts]
 
@@ -67,8 +67,7 @@ def _client_ip(attempt: Attempt) -> str:
 
 
 def name_client(origin: str, columns: Sequence[Column]) -> str:
-    """Returns the name of the client: the title of the column ``origin``, or the name of the other machine that sent
-    the request."""
+    """Returns the name of a client: the title of the column ``origin``, or the name of another machine."""
     if origin.startswith(MACHINE_KEY):
         return f"machine {origin.removeprefix(MACHINE_KEY)}"
     return next((column.title for column in columns if column.key == origin), origin)

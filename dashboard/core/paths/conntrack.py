@@ -60,8 +60,7 @@ def read_entries(lines: Iterable[str]) -> tuple[ConntrackEntry, ...]:
 
 
 def _endpoint(address: str, port: str) -> str:
-    """Returns ``address:port`` with an IPv6 address in its short form. /proc prints it in full, as
-    ``fd00:0000:…:0002``."""
+    """Returns ``address:port`` with an IPv6 address in its short form. /proc prints all of its digits."""
     with suppress(ValueError):
         address = str(ipaddress.ip_address(address))
     return f"{bracket(address)}:{port}"

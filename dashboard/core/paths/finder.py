@@ -50,8 +50,7 @@ def _open_path(
 
 
 def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]:
-    """Yields the paths to a container in the machine's namespace: over loopback and over the machine's primary
-    addresses."""
+    """Yields the paths to a container in the machine's namespace: over loopback and over primary addresses."""
     lo = next((link for link in machine.interfaces if link.kind == "loopback"), None)
     own = primary_addresses(machine)
     for family, address in LOOPBACK_ADDRESSES.items():
@@ -173,8 +172,7 @@ def _invisible_path(column: Column) -> Path:
 
 
 def _why_dropped(machine: NamespaceState | None, server: NamespaceState, link: Interface, family: Family) -> str:
-    """Returns why packets between two containers on the bridge of ``link`` are dropped. Empty if no rule that drops
-    them was read."""
+    """Returns why packets between two containers on the bridge of ``link`` are dropped; empty if no rule drops them."""
     if machine is None or isinstance(machine.firewall, UnsetType):
         return ""
     bridge = next((veth.bridge.name for veth in veth_links(machine, server) if veth.inner == link), "")

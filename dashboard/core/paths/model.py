@@ -140,8 +140,7 @@ class Path:
 
     @property
     def key(self) -> str:
-        """The key of the path in an experiment, such as ``bridge/published-dnat``. It is unique among
-        ``measured_paths``."""
+        """The key of the path in an experiment, such as ``bridge/published-dnat``; unique among ``measured_paths``."""
         return f"{self.server}/{self.name}"
 
     @property
@@ -233,15 +232,13 @@ def without_network(path: str) -> str:
 
 
 def network_of(path: str) -> int:
-    """Returns the number of the network in the name of a path: 2 for ``bridge-address.2-ipv6``, 1 if the name has no
-    number."""
+    """Returns the network's number in the name of a path: 2 for ``bridge-address.2-ipv6``, 1 if it has no number."""
     number = re.search(r"\.(\d{1,4})(?:-ipv6)?$", path.partition(MACHINE_KEY)[0])
     return int(number[1]) if number else 1
 
 
 def kind_of(path: str) -> str:
-    """Returns the kind in the name of a path: ``published-proxy`` for ``published-proxy-ipv6``, ``bridge-address`` for
-    ``bridge-address.2``."""
+    """Returns the kind in the name of a path: ``bridge-address`` for ``bridge-address.2-ipv6``."""
     return without_network(path).removesuffix("-ipv6")
 
 

@@ -39,8 +39,7 @@ def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceS
 
 
 def sending_links(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Interface, ...]:
-    """Returns the machine's links over which datagrams are sent: that of the default route, and the bridge of each
-    receiver."""
+    """Returns the machine's links to send datagrams over: that of the default route, and each receiver's bridge."""
     machine = states.get(MACHINE)
     if machine is None:
         return ()

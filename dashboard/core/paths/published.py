@@ -191,8 +191,7 @@ class _FamilyPaths:
             yield self._forwarded(address, mapping, forwarder_name(holder))
 
     def _hops_to(self, inner: str) -> tuple[str, ...] | None:
-        """Returns the hops, a bridge and a veth pair, to the container's address ``inner``. None if they were not
-        observed."""
+        """Returns the hops to the container's address ``inner``: a bridge and a veth pair. None if not observed."""
         return next((veth.hops for veth in self._veths if inner in global_addresses(veth.inner, self._family)), None)
 
     def _title(self, address: str) -> str:

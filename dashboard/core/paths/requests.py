@@ -39,8 +39,7 @@ REQUESTED_KINDS = (
 
 
 def request_key(path: Path) -> str:
-    """Returns the key of a request within an experiment, such as ``bridge/published-proxy/127.0.0.1:8080``. Empty if
-    the path does not exist.
+    """Returns the key of a request, such as ``bridge/published-proxy/127.0.0.1:8080``; empty for a missing path.
 
     The key contains the client if several clients request the same address: containers that request the neighbour, or
     machines that request a container.
@@ -58,8 +57,7 @@ def request_url(path: Path) -> str:
 
 
 def new_attempt(path: Path) -> Attempt:
-    """Returns an attempt that has no result yet. Its ``curl`` is the command that sends the same request in the
-    client's namespace."""
+    """Returns an attempt without a result. Its command ``curl`` sends the same request in the client's namespace."""
     url = request_url(path)
     return Attempt(
         str(path.kind),

@@ -1,5 +1,4 @@
-"""Describes paths for users, such as ``127.0.0.1 → published port (docker-proxy)``, and explains why one path takes
-longer than another."""
+"""Describes paths, such as ``127.0.0.1 → published port (docker-proxy)``, and explains why one takes longer."""
 
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.paths.model import Path, PathKind, client_machine, kind_of, network_of, without_network

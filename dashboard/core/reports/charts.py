@@ -68,8 +68,7 @@ class IntervalChart:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """Lines over a horizontal axis. ``across`` is the label of that axis, ``description`` the alternative text of the
-    chart."""
+    """Lines over a horizontal axis. ``across`` is the label of that axis, ``description`` the alternative text."""
 
     title: str
     description: str
@@ -127,8 +126,7 @@ def _series_cells(
 
 
 def latency_table(measurement: Measurement, probe: Probe) -> ChartTable:
-    """Returns a table of one probe: a line for each measured path, with its percentiles and its difference from the
-    baseline."""
+    """Returns a table of one probe: a line per measured path, with percentiles and the difference from the baseline."""
     compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baselines = {one.baseline for one in compared.values()}
     names = name_series(measurement, probe)

@@ -159,8 +159,7 @@ def _describe_unmatched(signature: str) -> str:
 
 
 def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
-    """Returns the chart of the differences between the report ``letter`` and the first one; None if no difference has
-    an interval."""
+    """Returns the chart of the differences of the report ``letter`` from the first; None if none has an interval."""
     drawn, lines = [], []
     changes = [(row, change) for row in rows for change in row.changes if change.letter == letter]
     for row, change in changes:

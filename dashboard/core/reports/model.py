@@ -133,8 +133,7 @@ def frame(content: bytes) -> bytes:
 
 
 def experiment_signature(spec: ExperimentSpec) -> str:
-    """Returns a hash of everything in an experiment but its title. Reports of experiments with the same signature form
-    a trend."""
+    """Returns a hash of everything in an experiment but its title. Reports with the same signature form a trend."""
     fields: dict[str, Any] = msgspec.to_builtins(spec)
     fields.pop("title")
     for arm in fields["arms"]:  # options that did not exist when older reports were saved
@@ -145,8 +144,7 @@ def experiment_signature(spec: ExperimentSpec) -> str:
 
 
 def split_evidence(line: str) -> tuple[str, str]:
-    """Splits a line of evidence at its first colon: into the subject and what was observed. The subject is empty if the
-    line has no colon."""
+    """Splits a line of evidence at its first colon into the subject (empty without a colon) and what was observed."""
     about, colon, observed = line.partition(": ")
     return (about, observed) if colon and observed.strip() else ("", line)
 

@@ -30,8 +30,7 @@ MAX_WARNINGS = 40
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict of one comparison of latencies. ``other`` and ``baseline`` are keys of series in the measurement
-    ``run``."""
+    """The verdict on two series of the measurement ``run``, whose keys are ``other`` and ``baseline``."""
 
     run: str
     other: str

@@ -54,8 +54,7 @@ _decoder = msgspec.json.Decoder(Control)
 
 
 def read_frame(text: str | None, data: bytes | None) -> Typed | Control:
-    """Parses a frame that a browser sent: binary ``data`` or, if that is None, ``text``. Raises FrameError if it is
-    invalid."""
+    """Parses a browser's frame: ``data`` or, if that is None, ``text``. Raises FrameError if it is invalid."""
     if data is not None:
         if not 0 < len(data) <= TYPED_BYTES:
             raise FrameError(f"Input must have from 1 to {TYPED_BYTES} bytes.")

@@ -1,5 +1,4 @@
-"""Stores the latest output of a terminal, by offset. A window that reconnects requests the output after its last
-byte."""
+"""Stores the latest output of a terminal. A window that reconnects requests the output after its last byte."""
 
 from dataclasses import dataclass, field
 

@@ -19,8 +19,7 @@ _FILTER = re.compile(r"[a-z0-9=!<>:.,*()\[\]/ |&-]{0,200}")
 
 
 def refuse_command(command: list[str]) -> str | None:
-    """Returns the reason why a command must not run outside the terminal; None if it may. ``command`` is the name of a
-    tool and its arguments."""
+    """Returns the reason why a command (a tool and its arguments) must not run outside the terminal; None if it may."""
     if not command or command[0] not in _LETTERS:
         return "Only netstat and ss are allowed."
     tool, *arguments = command

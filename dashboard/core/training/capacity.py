@@ -42,8 +42,7 @@ class HostLimits:
 
     @property
     def workload_mb(self) -> int:
-        """The memory that containers and shells may use. The rest is reserved for the engine, so that it always
-        responds."""
+        """The memory for containers and shells. The rest is reserved for the engine, so that it always responds."""
         return self.memory_mb - ENGINE_MB
 
     @property
@@ -53,8 +52,7 @@ class HostLimits:
 
 
 def share(limits: HostLimits) -> Resources:
-    """Returns the resources that are counted for a host with these limits: a part of the limits, because hosts are
-    overcommitted."""
+    """Returns the resources that are counted for a host with these limits: a part of them (``OVERCOMMIT``)."""
     return Resources(max(IDLE_MB, limits.memory_mb // OVERCOMMIT), max(IDLE_PIDS, limits.total_pids // OVERCOMMIT))
 
 
@@ -127,8 +125,7 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
 
 
 def combine(capacities: Iterable[Capacity]) -> Capacity:
-    """Adds up the capacity of several machines. Machines that can run no host are left out, unless there are no
-    others."""
+    """Adds up the capacity of several machines. Those that can run no host are left out if others can."""
     found = tuple(capacities)
     able = tuple(each for each in found if not each.problem) or found
     if len(able) == 1 or (able and able[0].problem):

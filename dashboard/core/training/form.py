@@ -82,8 +82,7 @@ class _Reader:
 
 
 def read_form(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[NewSession, dict[str, str]]:
-    """Returns the settings, and a message for each field that is wrong. A wrong field has its default value in the
-    settings."""
+    """Returns the settings, with defaults in place of wrong fields, and a message for each wrong field."""
     reader = _Reader(values)
     title = " ".join(values.get("title", "").split())
     if not 0 < len(title) <= MAX_TITLE or not title.isprintable():

@@ -1,5 +1,4 @@
-"""Plans what to do with the private hosts of groups, from their desired and observed states. Reads no clock
-and changes nothing."""
+"""Plans what to do with the private hosts of groups, from their desired and observed states. No clock is read."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass

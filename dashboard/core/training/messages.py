@@ -56,8 +56,7 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantState:
-    """The state that only one participant may see. ``host`` is the stage of the group's private host, empty without
-    hosts."""
+    """The state that only one participant may see. ``host`` is the stage of the group's host, empty without hosts."""
 
     name: str
     admitted: bool

@@ -59,8 +59,7 @@ def parse_name(typed: str) -> str:
 
 
 def parse_text(typed: str) -> str:
-    """Returns a hint or a question as one line. Raises ValueError with a message for the user if it is empty or too
-    long."""
+    """Returns a hint or a question as one line. Raises ValueError with a message if it is empty or too long."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in typed).split())
     if not text:
         raise ValueError("Write something first.")

@@ -1,5 +1,4 @@
-"""Advises participants whose step is not done: infers the most likely mistake from the observation, and how to correct
-it."""
+"""Advises participants whose step is not done: infers the most likely mistake, and how to correct it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,8 +43,7 @@ class KnownCommands:
     commands: tuple[Command, ...]
 
     def launch(self, check: Check) -> str:
-        """Returns the line that launches the container that the check expects; empty without such a line, or in a
-        challenge."""
+        """Returns the line that launches the container that the check expects; empty without one or in a challenge."""
         if self.step.folded:
             return ""
         lines = (

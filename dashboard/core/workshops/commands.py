@@ -152,8 +152,7 @@ def _curl(words: list[str]) -> Curl:
 
 
 def parse_command(line: str) -> Action:
-    """Parses one line; returns its action. Raises ValueError with a message for the user if the command is not
-    supported."""
+    """Returns the action of a line. Raises ValueError with a message for the user if it is not supported."""
     if len(line) > MAX_CHARS or not line.isprintable():
         raise ValueError(f"A command must be one line of at most {MAX_CHARS} characters.")
     if line.endswith(OUTSIDE):

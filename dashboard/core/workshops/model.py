@@ -1,5 +1,4 @@
-"""The data model of a workshop: steps with a text, commands, a prediction and checks. ``docs/workshops.md`` documents
-the file format."""
+"""The data model of a workshop: steps with a text, commands, a prediction and checks (``docs/workshops.md``)."""
 
 from dataclasses import dataclass
 

@@ -1,5 +1,4 @@
-"""Parses the files of a workshop. Every error is a problem with file and line. A workshop with a problem does not
-load."""
+"""Parses the files of a workshop. An error is a problem with file and line; then the workshop does not load."""
 
 import hashlib
 import re

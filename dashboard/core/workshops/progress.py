@@ -128,8 +128,7 @@ class Summary:
 
 
 def describe_truth(step: Step, truth: str) -> str:
-    """Returns the text of the right choice, or the reading itself if no choice matches it; empty if the step asks no
-    question."""
+    """Returns the text of the right choice, or ``truth`` if no choice matches; empty if the step asks no question."""
     if step.predict is None:
         return ""
     index = correct_choice(step.predict, truth)

@@ -57,6 +57,5 @@ def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tupl
 
 
 def _find(step: Step, line: str) -> Command | None:
-    """Returns the command of a step with this line; None for a command that failed, since its recorded line ends with
-    the error."""
+    """Returns the step's command with this line. None if the command failed: then ``line`` ends with the error."""
     return next((command for command in step.run if command.line == line), None)

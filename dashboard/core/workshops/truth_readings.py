@@ -1,5 +1,4 @@
-"""Reads from an observation the word that decides whether a prediction was right. ``docs/workshops.md`` documents the
-types of readings."""
+"""Reads from an observation the word that decides whether a prediction was right (``docs/workshops.md``)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -83,8 +83,7 @@ def _join(all_changes: Iterable[Changes]) -> Changes | None:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a merged entry represents: the number of changes, the time of the first one, and their kinds, such as
-    ``listeners``."""
+    """The changes in a merged entry: their number, the time of the first, and their kinds, such as ``listeners``."""
 
     count: int = 0
     since: float = 0.0

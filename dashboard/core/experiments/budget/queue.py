@@ -56,8 +56,7 @@ class WaitingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The ``entries`` to write in one transaction. The same transaction deletes the entries with the numbers
-    ``replaced``."""
+    """The ``entries`` to write in one transaction, which also deletes the entries with the numbers ``replaced``."""
 
     waiting: tuple[WaitingEntry, ...]
     open: OpenEntry | None
@@ -189,8 +188,7 @@ class JournalQueue:
         self._waiting[start:] = [WaitingEntry(entry, size, merged[0].appended_at, appended, ended, unwritten)]
 
     def next_batch(self) -> Batch:
-        """Returns all waiting entries, and the open entry if it has changed. They stay in the queue until
-        ``committed``."""
+        """Returns all waiting entries, and the open entry if it has changed. ``committed`` removes them."""
         waiting, open_entry = tuple(self._waiting), self._open if self.has_open else None
         self._in_flight = len(waiting)
         opened = [item for one in waiting for item in one.ended] + ([open_entry] if open_entry else [])
@@ -206,8 +204,7 @@ class JournalQueue:
             batch.open.is_dirty = True
 
     def committed(self, batch: Batch) -> int:
-        """Removes the entries of a batch that was written. Returns the number of entries that the database did not have
-        before."""
+        """Removes the entries of a batch that was written. Returns how many of them are new in the database."""
         self._in_flight = 0
         del self._waiting[: len(batch.waiting)]
         written = sum(one.appended for one in batch.waiting)

@@ -1,2 +1,1 @@
-"""Experiments with arms on several machines. Such an experiment consists of parts, one for each machine, and has one
-merged journal."""
+"""Experiments with arms on several machines: one part for each machine, and one merged journal."""

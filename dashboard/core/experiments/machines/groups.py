@@ -90,8 +90,7 @@ def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
 
 
 def machine_number(key: str) -> int:
-    """Returns the number of the machine in the key of a column that is not an arm: 2 for ``machine@2``, 1 for
-    ``machine``."""
+    """Returns the machine's number in the key of a column that is no arm: 2 for ``machine@2``, 1 for ``machine``."""
     number = key.partition("@")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 1
 

@@ -26,8 +26,7 @@ class Program:
 
     @property
     def arm(self) -> dict[str, str]:
-        """The options of an arm that runs the program, as ``parse_draft`` takes them. Empty if the image needs no
-        options."""
+        """The options of an arm that runs the program, as ``parse_draft`` takes them. Empty if it needs none."""
         return {name: text for name, text in (("command", self.command), ("environment", self.environment)) if text}
 
 
@@ -70,8 +69,7 @@ def common_reason(presets: Sequence[PreparedPreset]) -> str:
 
 
 def find_image(images: Sequence[str], name: str) -> str | None:
-    """Returns the local image with this name, preferably with the tag ``latest``. None if ``images`` has no such
-    image."""
+    """Returns the image with this name among ``images``, preferably with the tag ``latest``. None if there is none."""
     names = {prefix + name for prefix in _PREFIXES}
     tags = [tag for tag in images if tag.rpartition(":")[0] in names]
     return min(tags, key=lambda tag: (not tag.endswith(":latest"), tag), default=None)

@@ -45,8 +45,7 @@ class MachineClient:
 
 
 def visible_part(state: NamespaceState) -> NamespaceState:
-    """Returns the part of a machine's state that other machines need to find paths from it: its interfaces and
-    routes."""
+    """Returns the part of a machine's state that other machines need to find paths from it: interfaces and routes."""
     return NamespaceState(state.netns, interfaces=state.interfaces, routes=state.routes)
 
 
@@ -72,14 +71,12 @@ def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]
 
 
 def without_trace(attempt: Attempt) -> Attempt:
-    """Returns the attempt without its key, so that it cannot be traced: a trace would also have to read the kernel of
-    the other machine."""
+    """Returns the attempt without its key, so that it is not traced: a trace would need the other machine's kernel."""
     return replace(attempt, key="")
 
 
 def address_problem(state: NamespaceState, address: str) -> str:
-    """Returns why a machine with this network stack refuses to send a request to ``address``. Empty if it does not
-    refuse.
+    """Returns why a machine with this network stack refuses to send a request to ``address``; empty if it does not.
 
     The machine refuses its own addresses and those in the subnet of one of its bridges (``bridge_around``), because
     they do not lead to another machine. It accepts an address only in the form in which labs report it, because it

@@ -32,8 +32,7 @@ class OutsideClient:
     is_routed: bool = False
 
     def hop(self, link: Interface) -> str:
-        """Returns the text of the first hop: the name of the machine's interface ``link``, and the source in
-        parentheses."""
+        """Returns the text of the first hop: the machine's interface ``link``, with the source in parentheses."""
         return f"{link.name} (from {self.noun})" if self.is_routed else f"{link.name} (LAN)"
 
 
@@ -104,8 +103,7 @@ def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
 
 
 def find_obstacle(client: OutsideClient, address: str) -> str:
-    """Returns why a routed client (``is_routed``) cannot send to an address of the machine. Empty if the client's
-    routes lead there."""
+    """Returns why the routes of a client do not lead to an address of the machine; empty if they do."""
     if any(one.address == address for link in client.lan.interfaces for one in link.addresses):
         return f"{address} is also an address of {client.noun}"
     if find_route(client.lan, address) is None:
@@ -152,15 +150,13 @@ def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family
 
 
 def route_gateway(state: NamespaceState, address: str) -> str | None:
-    """Returns the gateway of the most specific route to an address. Empty if the network is connected directly, None if
-    no route leads there."""
+    """Returns the gateway of the most specific route to an address: empty without a gateway, None without a route."""
     route = find_route(state, address)
     return None if route is None else route.gateway or ""
 
 
 def find_route(state: NamespaceState, address: str) -> Route | None:
-    """Returns the most specific route to an address, the one with the lowest metric if there are several. None if no
-    route leads there."""
+    """Returns the most specific route to an address; of several, the one with the lowest metric. None without one."""
     target = ipaddress.ip_address(address)
     best: tuple[int, int, Route] | None = None
     for route in state.routes:

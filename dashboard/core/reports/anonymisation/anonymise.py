@@ -1,5 +1,4 @@
-"""Anonymises a report: replaces each detail of the machine with a pseudonym, which is the same wherever the detail
-occurs.
+"""Anonymises a report: replaces each detail of the machine with the same pseudonym wherever it occurs.
 
 Cells that were equal or different before are so afterwards. The following is replaced: host names, addresses (see
 ``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of environment

@@ -82,8 +82,7 @@ class Identifiers:
 
 
 def _walk(value: Any) -> Iterator[Any]:
-    """Yields every text and every dataclass in a value, including the keys of mappings. Skips the fields of
-    ``Environment``."""
+    """Yields every text and every dataclass in a value and in keys of mappings, except in an ``Environment``."""
     stack = [value]
     while stack:
         one = stack.pop()
@@ -181,8 +180,7 @@ def _collect_machine(one: Column | ArmSpec, identifiers: Identifiers) -> None:
 
 
 def machine_in_key(machine: str) -> str:
-    """Returns a pattern that finds a machine's name in the key of an arm, as in ``bridge-lab2`` and
-    ``bridge-lab2-2``."""
+    """Returns a pattern that finds a machine's name in the key of an arm, such as ``bridge-lab2-2``."""
     return rf"(?<=-){re.escape(machine)}(?=(?:-\d+)?$)"
 
 

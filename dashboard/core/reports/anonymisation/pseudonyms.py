@@ -58,8 +58,7 @@ class Pseudonyms:
         self._subnets = count(1)
 
     def _starts(self, network: ipaddress.IPv4Network) -> Iterator[int]:
-        """Divides a range into blocks of ``BLOCK`` addresses, and yields the first address of each block that contains
-        no known address."""
+        """Yields the first address of each block of ``BLOCK`` addresses in which no address is taken."""
         first, last = int(network.network_address), int(network.broadcast_address)
         known = {(int(one) - first) // BLOCK for one in self._taken if one in network}
         return (start for start in range(first, last, BLOCK) if (start - first) // BLOCK not in known)

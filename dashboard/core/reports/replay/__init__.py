@@ -1,2 +1,1 @@
-"""The recording of an experiment for replay: its rows and diagrams after each entry of the journal, packed for a
-browser."""
+"""The recording of an experiment, which a browser replays: rows and diagrams after each entry of the journal."""

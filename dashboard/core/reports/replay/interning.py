@@ -9,8 +9,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Numbers:
-    """Assigns numbers to values: equal values get the same one. Dictionaries are equal only if their items are in
-    the same order."""
+    """Assigns numbers to values: equal values get the same one. The order of the items of a dictionary matters."""
 
     def __init__(self) -> None:
         self._known: dict[Hashable, int] = {}
@@ -56,8 +55,7 @@ class Chains:
         self._last = 0
 
     def number(self, items: tuple[int, ...], like: int = NONE) -> int:
-        """Returns the number of a sequence. Stores the sequence if it is new. ``like`` is the number of a similar
-        sequence, or ``NONE``."""
+        """Returns the number of a sequence, which is stored if it is new. ``like`` is that of a similar one or NONE."""
         known = self._known.get(items)
         if known is not None:
             return known

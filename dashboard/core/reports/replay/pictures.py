@@ -74,8 +74,7 @@ class RecordedPictures:
         self._items, self._shapes = Numbers(), Numbers()
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """Yields what the frame changes: ``wide``, ``narrow`` (the two diagrams) or ``paths``, each with its new
-        number."""
+        """Yields what the frame changes, with its new number: ``wide``, ``narrow`` (the two diagrams) or ``paths``."""
         if frame.groups:
             yield from self._draw_machines(frame)
             return

@@ -21,8 +21,7 @@ class TimelineEntry:
 
 
 def display_names(facts: SessionFacts, *, anonymous: bool) -> tuple[str, ...]:
-    """Returns the participants' names in the order of joining; if ``anonymous`` is true, ``Person 1``, ``Person 2`` and
-    so on."""
+    """Returns the participants' names in the order of joining; ``Person 1`` and so on if ``anonymous`` is true."""
     return tuple(f"Person {n}" if anonymous else one.name for n, one in enumerate(facts.participants, 1))
 
 

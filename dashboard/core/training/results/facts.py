@@ -11,8 +11,7 @@ from dashboard.core.workshops.progress import EMPTY, Event, Records, StepRecord,
 
 @dataclass(frozen=True, slots=True)
 class ParticipantFacts:
-    """What is recorded about one participant. ``left_at`` is the time at which the participant was removed, 0 for
-    never."""
+    """What is recorded about one participant. ``left_at`` is when the participant was removed, 0 for never."""
 
     id: str
     name: str

@@ -16,8 +16,7 @@ PLACE = {"place": "machine|container", **SELECTOR}
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of a step: its type, its arguments, and the advice to show if it fails (``otherwise``, may be
-    empty)."""
+    """One check of a step: its type, its arguments, and the advice if it fails (``otherwise``, may be empty)."""
 
     kind: str
     arguments: Arguments
