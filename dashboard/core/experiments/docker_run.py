@@ -1,4 +1,4 @@
-"""Parses ``docker run`` and ``docker network create`` lines of claims and exercises.
+"""Parses ``docker run`` and ``docker network create`` lines of claims and workshops.
 
 Only options that concern network modes are supported. A container gets the limits of ``core.experiments.launch``.
 Sources: docker-run(1), Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.

@@ -1,6 +1,6 @@
 """The append-only journal of an experiment, and the view that its entries lead to.
 
-The live page shows the view after all entries. A replay shows the view after only the first ones.
+The live page shows the view after all entries, a replay the view after an earlier one.
 """
 
 from collections.abc import Iterable

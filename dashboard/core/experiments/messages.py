@@ -23,15 +23,15 @@ class Relation(StrEnum):
 
 
 class ArmStatus(StrEnum):
-    """The status of an arm."""
+    """The status of an arm. ``GONE``: Netmodes removed its container. ``LOST``: it was removed outside Netmodes."""
 
     WAITING = "waiting"
     CREATED = "created"
     RUNNING = "running"
     REFUSED = "refused"  # by the Engine; ``error`` has its message
     EXITED = "exited"
-    GONE = "gone"  # stopped and removed by Netmodes
-    LOST = "lost"  # removed outside Netmodes
+    GONE = "gone"
+    LOST = "lost"
 
 
 class LaunchStep(StrEnum):
@@ -223,7 +223,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """The document ``doctor/1``: the available modes and the results of all checks."""
+    """The document ``doctor/1``: which modes are available, and the results of all checks."""
 
     engine: EngineRef | None
     modes: tuple[ModeReport, ...]
@@ -255,7 +255,7 @@ ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 class ExperimentHead:
     """The experiment as a whole, without its columns. Times are in seconds since the epoch.
 
-    ``problem`` is the current problem (engine unavailable, disk full). ``proof`` is the cleanup check. ``as_it_was`` is
+    ``problem`` is the current problem (engine unavailable, disk full). ``proof`` proves the cleanup. ``as_it_was`` is
     the time of the shown state if it is a past one. ``round`` counts the requested launches from 1. ``measurement`` is
     the id of the newest measurement of this round, and ``measured`` its headline, empty if it proves nothing. ``tried``
     is the result, in words, of the last requests over every path in this round. ``engine_away``: the engine does not

@@ -59,8 +59,8 @@ def _suffix(ipv6: IPv6) -> str:
 
 
 def own_network(experiment: str, arm: ArmSpec, whole: str | None = None) -> str | None:
-    """Returns the name of the network of the arm's mode; None if the mode needs none. If ``experiment`` is a part of an
-    experiment on several machines, ``whole`` is the id of that experiment, whose parts share one overlay network."""
+    """Returns the name of the network of the arm's mode; None if the mode needs none. If the id ``experiment`` is that
+    of one machine's part, ``whole`` is the id of the experiment on all machines: its parts share an overlay network."""
     if arm.mode is Mode.OVERLAY:
         return network_name(whole or experiment, arm.mode)
     return network_name(experiment, arm.mode, arm.ipv6) if arm.mode in NETWORK_DRIVERS else None
@@ -72,8 +72,7 @@ def attached_networks(experiment: str, arm: ArmSpec) -> dict[str, NetworkAttachm
 
 
 def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None = None) -> dict[str, NeededNetwork]:
-    """Returns the networks that ``arms`` need, by name. If ``experiment`` is a part of an experiment on several
-    machines, ``whole`` is the id of that experiment."""
+    """Returns the networks that ``arms`` need, by name. ``experiment`` and ``whole`` are as in ``own_network``."""
     needed: dict[str, NeededNetwork] = {}
     for arm in arms:
         own = own_network(experiment, arm, whole)

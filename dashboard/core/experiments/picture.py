@@ -82,7 +82,7 @@ class Picture:
 
 
 def choose_larger(pictures: Iterable[Picture], width: float, height: float) -> Picture:
-    """Returns the layout of a diagram that is largest when it is scaled to fit this width and height."""
+    """Returns the one of several layouts of a diagram that is largest when scaled to fit this width and height."""
     return max(pictures, key=lambda one: min(width / max(one.width, 1.0), height / max(one.height, 1.0)))
 
 

@@ -64,8 +64,8 @@ class Replacement:
 
 
 def anonymise(content: ReportContent) -> tuple[ReportContent, tuple[Replacement, ...]]:
-    """Returns the content without the details of the machine, and the list of replacements. Fields that
-    ``ReportContent`` does not know are lost."""
+    """Returns the content without the details of the machine, and the list of replacements. Unknown fields of the
+    report's file are lost, because ``ReportContent`` does not hold them."""
     anonymiser = _Anonymiser(content)
     return anonymiser.content(content), anonymiser.replacements()
 

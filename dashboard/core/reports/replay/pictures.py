@@ -1,4 +1,4 @@
-"""The diagrams of a recording with their paths. They are computed again only where an input changed that they show.
+"""The diagrams of a recording with their paths. They are computed again only if an input that they show changed.
 
 The layout depends on the boxes, the edges and the number of lines in each box. If only the text of a line changed, such
 as an address or a process, the earlier layout is reused.
