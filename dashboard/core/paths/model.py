@@ -132,8 +132,8 @@ class Path:
 
     @property
     def name(self) -> str:
-        """The name of the path on its server: the kind, with ``.2`` for the second network, ``-ipv6`` over IPv6, and
-        ``@NAME`` if the client is another machine."""
+        """The name of the path among those to its server: the kind, with ``.2`` for the second network, ``-ipv6`` over
+        IPv6, and ``@NAME`` if the client is another machine."""
         number = f".{self.network}" if self.network > 1 else ""
         machine = self.client if self.client.startswith(MACHINE_KEY) else ""
         return f"{self.kind}{number}{'-ipv6' if self.family is Family.INET6 else ''}{machine}"

@@ -140,9 +140,9 @@ class _FamilyPaths:
         return default if self._is_any(mapping) else mapping.host_address
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
-        """Yields the path to ``address``. The expected path leads through docker-proxy over loopback and through DNAT
-        otherwise. If it does not exist, it comes first with the reason. A rootless Podman has neither, but a process
-        that forwards."""
+        """Yields the path to ``address``. It is expected to lead through docker-proxy if the address is loopback,
+        otherwise through DNAT. If the expected path does not exist, it comes first, with the reason. Instead of both, a
+        rootless Podman has a process that forwards."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS

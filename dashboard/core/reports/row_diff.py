@@ -117,9 +117,8 @@ type _Rows = dict[tuple[RowId, tuple[str, ...]], ChangedRow]
 
 @dataclass(frozen=True, slots=True)
 class RowDiff:
-    """The compared facts, ordered by section and weight. ``changes`` differ between reports, ``same`` do not.
-    ``same_count`` is the number of facts that are the same, counted for each arm; it includes facts that are absent in
-    all reports."""
+    """The compared facts, ordered by section and importance. ``changes`` differ between reports, ``same`` do not.
+    ``same_count`` counts the facts that are the same once for each arm, including those that are absent everywhere."""
 
     changes: tuple[ChangedRow, ...] = ()
     same: tuple[ChangedRow, ...] = ()

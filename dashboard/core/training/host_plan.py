@@ -36,7 +36,7 @@ class HostStage(StrEnum):
 class HostRecord:
     """The recorded state of a group's host. ``host`` is its id, empty if it has not been created. ``over``: the session
     is closed or expired. ``since`` and ``used_at`` are seconds since the epoch; ``ttl_s`` and ``idle_s`` are limits in
-    seconds, 0 for no limit."""
+    seconds, 0 for no limit. ``is_moved``: it replaces a host on another machine, so the group's steps are repeated."""
 
     group: str
     desired: DesiredState
@@ -48,7 +48,6 @@ class HostRecord:
     idle_s: float
     over: bool
     limits: HostLimits
-    #: Whether the next host repeats the steps of the group, because the host was moved from another machine.
     is_moved: bool = False
 
     @property

@@ -103,10 +103,9 @@ class MergedJournal:
         return replace(entry, seq=self.seq, facts=merged, text=text, about=about)
 
     def _column(self, part: Part, column: Column) -> Column:
-        if column.key == MACHINE and column.engine is None and (head := self._heads[part.machine]).engine:
-            column = replace(
-                column, engine=ReportedEngine(head.engine, head.engine_kind)
-            )  # labs of earlier versions do not send it
+        head = self._heads[part.machine]
+        if column.key == MACHINE and column.engine is None and head.engine:  # from a lab of an earlier version
+            column = replace(column, engine=ReportedEngine(head.engine, head.engine_kind))
         return shared_column(column, part.number, part.machine)
 
     def _trial(self) -> Trial:

@@ -1,6 +1,6 @@
 """Anonymises a report: replaces each detail of the machine with the same pseudonym wherever it occurs.
 
-Cells that were equal or different before are so afterwards. The following is replaced: host names, addresses (see
+Equal cells stay equal, and different ones stay different. The following is replaced: host names, addresses (see
 ``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of environment
 variables, paths of user files, the engine's address, the installation and the author. Kernel, processor, versions,
 images, ports and names of programs are kept, because the figures mean nothing without them.
