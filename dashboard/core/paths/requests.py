@@ -39,7 +39,7 @@ REQUESTED_KINDS = (
 
 
 def request_key(path: Path) -> str:
-    """Returns the key of a request, such as ``bridge/published-proxy/127.0.0.1:8080``; empty for a missing path.
+    """Returns the key of a request, such as ``bridge/published-proxy/127.0.0.1:8080``; empty for an unavailable path.
 
     The key contains the client if several clients request the same address: containers that request the neighbour, or
     machines that request a container.

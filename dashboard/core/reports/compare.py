@@ -59,7 +59,7 @@ class ClaimRow:
 class LatencyChange:
     """The comparison of a series in the report ``letter`` with the same series in the baseline. ``text`` is the
     difference in words. ``suspects`` are the labels of the facts that could explain the difference. ``caveat`` is a
-    sentence that limits the verdict; it is empty if the processors are known to be the same."""
+    sentence that qualifies the verdict; it is empty if the processors are known to be the same."""
 
     letter: str
     difference: Between

@@ -226,8 +226,7 @@ def list_suspects(before: ReportEnvironment, after: ReportEnvironment, path: str
 
 
 def processor_caveat(before: ReportEnvironment, after: ReportEnvironment) -> str:
-    """Returns a sentence that limits every verdict between the environments; empty if both processors are known and the
-    same."""
+    """Returns a sentence that qualifies each verdict if the processors differ or one is unknown; otherwise empty."""
     one, other = before.environment.cpu_model, after.environment.cpu_model
     if one and other:
         return "" if one == other else f"The processors differ ({one}; {other}): this compares machines, not settings."

@@ -28,11 +28,8 @@ class Source:
     before: int = 0
 
     def line(self, *path: str | int) -> int:
-        """Returns the line of a value. ``path`` is a key, or the name of a table, the index of the table among those of
-        this name, and a key in the table.
-
-        If the key is missing, it returns the line of the table; if the table is missing too, 1.
-        """
+        """Returns the line of the value at ``path``, a sequence of keys and indexes such as ``"check", 2, "kind"``. If
+        the key is missing, returns the line of the table; if the table is missing too, 1."""
         table = str(path[0]) if len(path) > 1 else ""
         number = next((part for part in path if isinstance(part, int)), 0)
         keys = [part for part in (path[1:] if table else path) if isinstance(part, str)]

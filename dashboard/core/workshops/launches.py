@@ -57,7 +57,7 @@ class TypedLine:
 
 
 def parse_launch(words: Sequence[str]) -> Launch | TypedLine:
-    """Parses the words after ``docker run``; returns the action. Raises ValueError with a message for the user."""
+    """Parses the words after ``docker run``. Raises ValueError with a message for the user."""
     try:
         run = parse_run(words)
     except UnsupportedOptionError as error:

@@ -149,5 +149,5 @@ READINGS: dict[str, ReadingType] = {
 
 
 def read(reading: Reading, observation: Observation) -> str:
-    """Returns the result as one word, empty if it cannot be read now."""
+    """Returns the result of the reading as one word, empty if it cannot be read now."""
     return READINGS[reading.kind].read(reading.arguments, observation)

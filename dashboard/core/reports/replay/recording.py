@@ -113,7 +113,7 @@ class ReplayRecording:
 def build_recording(
     entries: Iterable[Entry], start: View | None = None, first_at: float | None = None
 ) -> ReplayRecording:
-    """Returns the recording of a journal. For the later part of a journal, ``start`` is the view before it."""
+    """Returns the recording of a journal or of its later part. See ``ReplayRecording`` for the parameters."""
     recording = ReplayRecording(start, first_at)
     recording.extend(entries)
     return recording
