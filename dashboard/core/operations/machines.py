@@ -98,7 +98,8 @@ class MachineRecord:
 
 
 class MachineState(StrEnum):
-    """The state of a machine, as the page shows it."""
+    """The state of a machine on the page of machines. ``ABSENT``: its lab is not connected. ``NO_LAB``: it is the
+    server's own machine, and no lab runs there."""
 
     CONNECTED = "connected"
     DRAINING = "draining"

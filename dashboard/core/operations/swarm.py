@@ -1,5 +1,5 @@
-"""The swarm of machines of an installation: which machines can join, at which addresses, and what is refused. No clock
-is read.
+"""The swarm of an installation's machines: which ones can join, at which addresses, and why others cannot. No clock is
+read.
 
 Every member is a manager, because only a manager creates overlay networks. Netmodes does not change a swarm that it did
 not form.
@@ -64,7 +64,7 @@ class SwarmState:
 
 @dataclass(frozen=True, slots=True)
 class SwarmTicket:
-    """What an engine needs to join a swarm as a manager. The token is a secret."""
+    """What an engine needs to join the swarm with the id ``cluster`` as a manager. The token is a secret."""
 
     cluster: str
     token: str = field(repr=False)

@@ -156,10 +156,9 @@ def _published(
             client.hop(link),
             *(_translated(column, machine, veths, address, mapping) or _proxied(machine, veths, address, mapping)),
         )
-        path = Path(kind, title, client.key, column.key, family, address, mapping.host_port)
-        path = replace(path, server_port=mapping.container_port, fixed=True, hops=hops)
         udp, missing = udp_port(column, machine, veths, address)
-        path = replace(path, udp_port=udp, udp_missing=missing)
+        path = Path(kind, title, client.key, column.key, family, address, mapping.host_port, udp)
+        path = replace(path, server_port=mapping.container_port, fixed=True, hops=hops, udp_missing=missing)
         yield replace(path, title=f"{title}, published on loopback only") if loopback else path
         veth = next((one for one in veths if global_addresses(one.inner, family)), None)
         if client.key != NEIGHBOUR:
@@ -226,9 +225,8 @@ def _own_address(
             elif route_gateway(client.lan, address) == found[0]:
                 hops = (client.hop(found[1]), *veth.hops)
                 routed = f"{title}, with a route through the machine"
-                path = Path(kind, routed, client.key, column.key, family, address, port, port, port, hops=hops)
-                # The Engine's rules may accept only the published port.
-                yield replace(path, fixed=True)
+                # It is fixed, because the Engine's rules may accept only the published port.
+                yield Path(kind, routed, client.key, column.key, family, address, port, port, port, True, hops)
             else:
                 yield Path(kind, title, client.key, column.key, unavailable=_why_no_route(client, address))
             return
