@@ -29,7 +29,7 @@ _FRAME = {"schema", "hash", "content"}
 
 
 class InvalidReportError(ValueError):
-    """The file is not a valid report. The message says what is wrong and what the user can do."""
+    """Raised for a file that is not a valid report. The message says what is wrong and what the user can do."""
 
 
 def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
