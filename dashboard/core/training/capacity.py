@@ -52,7 +52,7 @@ class HostLimits:
 
 
 def share(limits: HostLimits) -> Resources:
-    """Returns the resources that are counted for a host with these limits: a part of them (``OVERCOMMIT``)."""
+    """Returns what a host with these limits counts as: a quarter of them, but at least what an idle engine needs."""
     return Resources(max(IDLE_MB, limits.memory_mb // OVERCOMMIT), max(IDLE_PIDS, limits.total_pids // OVERCOMMIT))
 
 
