@@ -56,7 +56,7 @@ class FieldReader:
                 self.add_problem(f"“{key[:40]}” is unknown here: choose from {choices}.", *path, key)
 
     def tables(self, values: Mapping[str, Any], key: str, max_items: int) -> list[dict[str, Any]]:
-        """Returns the ``[[key]]`` tables of a file. If the value is something else, adds a problem; returns []."""
+        """Returns the ``[[key]]`` tables of a file. If the value is something else, adds a problem and returns []."""
         tables = values.get(key, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self.add_problem(f"Write “{key}” as tables: [[{key}]].", key)

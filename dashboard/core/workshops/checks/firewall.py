@@ -11,8 +11,8 @@ _DROPS = re.compile(r"-j (DROP|REJECT)\b")
 
 
 def _rules(arguments: Arguments, observation: Observation) -> Iterator[tuple[int, str]]:
-    """Yields the packet count and the text of each rule that drops or rejects packets, of the chain and the port in
-    ``arguments``. Without a port, rules for all ports are included."""
+    """Yields the packet count and the text of each rule that drops or rejects packets in the chain that ``arguments``
+    names. With the argument ``port``, only rules for this port are included."""
     port = arguments.get("port")
     for line in observation.rules:
         match = _RULE.fullmatch(line.strip())
