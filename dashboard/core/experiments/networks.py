@@ -116,7 +116,6 @@ def network_request(
     *,
     parent: str | None = None,
     subnet: str | None = None,
-    gateway: str | None = None,
     ipv6: IPv6 = IPv6.OFF,
     subnet6: str | None = None,
 ) -> NetworkRequest:
@@ -130,7 +129,7 @@ def network_request(
     driver = NETWORK_DRIVERS.get(mode)
     if driver is None:
         raise ValueError(f"Mode {mode} has no network of its own.")
-    options: dict[str, Any] = {"subnet": subnet, "gateway": gateway}
+    options: dict[str, Any] = {"subnet": subnet}
     if mode in {Mode.MACVLAN, Mode.IPVLAN}:
         if not parent or not subnet:
             raise ValueError(f"A {mode} network needs a parent interface of the machine and a subnet.")

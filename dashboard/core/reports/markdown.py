@@ -39,11 +39,9 @@ def _escape_character(match: re.Match[str]) -> str:
     return entity.get(match[0], f"\\{match[0]}")
 
 
-def _table(head: Sequence[str], body: Iterable[Sequence[str]], figures: int = 0) -> list[str]:
-    """Returns the lines of a table. Cells are escaped; the last ``figures`` columns are aligned to the right."""
-    marks = ["---"] * (len(head) - figures) + ["---:"] * figures
+def _table(head: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
     lines = [f"| {' | '.join(escape(cell) for cell in line)} |" for line in body]
-    return [f"| {' | '.join(escape(cell) for cell in head)} |", f"| {' | '.join(marks)} |", *lines]
+    return [f"| {' | '.join(escape(cell) for cell in head)} |", f"|{' --- |' * len(head)}", *lines]
 
 
 def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:

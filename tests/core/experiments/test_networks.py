@@ -126,11 +126,6 @@ def test_the_line_of_a_network_has_its_driver_and_options(mode: Mode, options: d
     assert network_line("lab", network_request(mode, **options)) == line
 
 
-def test_a_network_keeps_the_requested_gateway() -> None:
-    request = network_request(Mode.USER_BRIDGE, subnet="10.213.0.0/24", gateway="10.213.0.1")
-    assert request.options == {"subnet": "10.213.0.0/24", "gateway": "10.213.0.1"}
-
-
 def test_ipv6_has_a_subnet_and_may_be_the_only_family() -> None:
     request = network_request(Mode.USER_BRIDGE, ipv6=IPv6.ON, subnet6="fd00:1::/64")
     assert network_line("lab", request) == "docker network create --ipv6 --subnet fd00:1::/64 lab"
