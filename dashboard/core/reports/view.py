@@ -46,10 +46,10 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
     """The figures of one series, and the points of its lines. ``blocks`` counts all blocks, ``failed`` those that are
-    not valid; everything else is computed from the valid ones. ``lowest_us``, ``median_us`` and ``highest_us`` are
-    those of the blocks' medians, ``median_p99_us`` is that of their p99; all are None without a valid block. ``p50_us``
-    and ``p99_us`` belong to at most ``MAX_ROUNDS`` blocks, which began ``at_s`` seconds after the start of the run. A
-    point of ``ecdf`` is a time in µs and the share of requests that took at most that long."""
+    not valid. Everything else is computed from the valid ones. ``lowest_us``, ``median_us`` and ``highest_us`` describe
+    the medians of the blocks, ``median_p99_us`` is the median of their p99. These are None without a valid block.
+    ``p50_us`` and ``p99_us`` have one value for each of at most ``MAX_ROUNDS`` blocks, ``at_s`` when it began (after
+    the start of the run). A point of ``ecdf`` is a time in µs and the share of requests that took at most that long."""
 
     key: str
     label: str
