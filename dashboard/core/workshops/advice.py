@@ -240,7 +240,7 @@ def _removed(check: Check, observation: Observation, _known: KnownCommands) -> s
     return f"{advice} Type docker rm {' '.join(names)}."
 
 
-def _mode(check: Check, observation: Observation, known: KnownCommands) -> str:
+def _missing_container(check: Check, observation: Observation, known: KnownCommands) -> str:
     """Returns advice if no matching container runs; otherwise empty."""
     if newest(observation, check.selector) is not None:
         return ""
@@ -292,7 +292,7 @@ _RULES: dict[str, Callable[[Check, Observation, KnownCommands], str]] = {
             "name-resolves",
             "name-unknown",
         ),
-        _mode,
+        _missing_container,
     ),
 }
 assert set(_RULES) <= set(VOCABULARY)  # noqa: S101 - a rule for an unknown check would never be used
