@@ -40,7 +40,7 @@ MESSAGES = Rate(600, 200)
 
 
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
-    """Returns the reason why a participant may not open a terminal now; None if there is none.
+    """Returns the reason why a participant may not open a terminal now; None if no reason exists.
 
     ``terminal`` and ``hosts`` are true if the session has terminals and private hosts, ``over`` if it has ended.
     ``admitted`` and ``removed`` are true if the participant was admitted or removed.

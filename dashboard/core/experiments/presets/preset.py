@@ -69,7 +69,7 @@ def common_reason(presets: Sequence[PreparedPreset]) -> str:
 
 
 def find_image(images: Sequence[str], name: str) -> str | None:
-    """Returns the image with this name among ``images``, preferably with the tag ``latest``. None if there is none."""
+    """Returns the image with this name among ``images``, preferably with the tag ``latest``. None if it is missing."""
     names = {prefix + name for prefix in _PREFIXES}
     tags = [tag for tag in images if tag.rpartition(":")[0] in names]
     return min(tags, key=lambda tag: (not tag.endswith(":latest"), tag), default=None)
