@@ -188,8 +188,7 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
 
 def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
-    """Returns a key that is not in ``taken``: the mode, such as ``bridge``, otherwise with the machine's name, such as
-    ``bridge-lab2``, or a number, such as ``bridge-2``."""
+    """Returns a free key: the mode, with the machine (``bridge-lab2``) or a number (``bridge-2``) if it is taken."""
     stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
     key, number = stem, 1
     while key in taken:
@@ -245,11 +244,10 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 
 
 def parse_draft(data: Mapping[str, Any]) -> Draft:
-    """Parses an experiment from plain data. Unknown fields and wrong types become problems, never exceptions.
+    """Parses an experiment from its ``FIELDS``. Unknown fields and wrong types become problems, never exceptions.
 
-    The keys of ``data`` are those in ``FIELDS``. Each mode in ``modes`` becomes an arm with default options, on each of
-    ``machines`` if any are given. ``arms`` describes further arms by ``ARM_FIELDS``. ``image``, ``port`` and
-    ``publish`` are the defaults of all arms.
+    Each mode in ``modes`` becomes an arm with default options, on each of ``machines`` if any are given. ``arms`` has
+    further arms (``ARM_FIELDS``). ``image``, ``port`` and ``publish`` are the defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")
