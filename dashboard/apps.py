@@ -9,7 +9,7 @@ class DashboardConfig(AppConfig):
     name = "dashboard"
 
     def ready(self) -> None:
-        """Registers the text adapter of the PostgreSQL driver if the database is PostgreSQL."""
+        """Registers ``postgres.NulReplacingDumper`` if the database is PostgreSQL."""
         from django.db import connection
 
         if connection.vendor == "postgresql":

@@ -41,7 +41,7 @@ def say(text: str) -> None:
 
 
 class Lifespan:
-    """ASGI middleware that starts and stops the lab, or the connection to it, with the server (lifespan protocol)."""
+    """ASGI middleware that starts the lab, or the connection to it, when the server starts, and stops it at the end."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

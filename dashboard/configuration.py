@@ -90,8 +90,8 @@ def secret_key(folder: Path) -> str:
 
 
 def joined(folder: Path) -> dict[str, str]:
-    """Returns what this machine received when it joined an installation: ``machine``, ``server``, ``database``,
-    ``nats``, and ``installation``. Empty if it has not joined."""
+    """Returns what this machine received when it joined an installation: its name (``machine``), the URLs ``server``,
+    ``database`` and ``nats``, and the id ``installation``. Empty if it has not joined."""
     path = folder / JOINED_FILE
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

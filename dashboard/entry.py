@@ -30,8 +30,8 @@ def commands() -> dict[str, str]:
 
 
 def check_health() -> None:
-    """Runs the command ``health`` without loading Django. This takes a twentieth of the time, and containers run the
-    command every few seconds."""
+    """Runs the command ``health`` without Django, because containers run it every few seconds, and loading Django would
+    take twenty times as long."""
     problem = liveness.problem(configuration.data_dir(), configuration.value("NETMODES_ROLE", "all"))
     if problem:
         sys.stderr.write(f"{problem}\n")

@@ -61,8 +61,8 @@ def raise_interrupts() -> None:
 
 
 def ignore() -> None:
-    """Ignores signals from now on. For a process that has removed everything and is about to end: Python would reset
-    any other handler to the default while the process ends."""
+    """Ignores signals from now on. For a process that is about to end: while it ends, Python would replace any other
+    handler with the default."""
     for number in _handled:
         signal.signal(number, signal.SIG_IGN)
 
@@ -78,7 +78,8 @@ def leave_terminal() -> None:
 
 
 def is_first(number: int) -> bool:
-    """Returns whether this is the first signal. Ends the process if the first signal came more than ``GRACE_S`` ago."""
+    """Returns whether the signal ``number``, just received, is the first one. Ends the process if the first one was
+    received more than ``GRACE_S`` ago. After SIGHUP, also calls ``leave_terminal``."""
     if number == signal.SIGHUP:
         leave_terminal()
     if not _first_at:

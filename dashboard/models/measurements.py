@@ -47,9 +47,9 @@ class MeasurementRun(models.Model):
 
 
 class MeasurementClient(models.Model):
-    """Another machine from which a run measures: the name of a machine, or ``server`` for the installation's own
-    machine. Web processes write this row. The lab that drives the run can only read it, although it can change every
-    column of the run itself. The machine measures for the run until ``valid_until``, and for ``seconds`` at most."""
+    """Another machine from which a run measures. ``machine`` is its name, or ``server`` for the installation's own
+    machine. It measures for the run until ``valid_until``, and for ``seconds`` at most. Only web processes write this
+    row: the lab that drives the run can change the run, but only read or delete its clients."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="clients", db_index=False)
     machine = models.CharField(max_length=32)

@@ -34,7 +34,7 @@ class QueuedRun:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The state of one claim in a run, with its result once it is done. ``at`` is when the run was created. ``live`` is
-    true while the run waits or runs: its remaining claims will still be executed."""
+    true until the run has ended."""
 
     claim: str
     run: str
@@ -82,12 +82,12 @@ def create_run(
     group: str = "",
     machine: str | None = None,
 ) -> str:
-    """Queues a run of these claims and returns its id. If ``driven`` is true, this process executes it. ``host`` and
-    ``group`` are a private host of a training session and its group; both are empty for the server's own engine.
-    ``machine`` defaults to the machine of this process. ``misconception`` is the id of the misconception that the run
-    tests, ``prediction`` the index of the predicted choice.
+    """Queues a run of these claims and returns its id. If ``driven`` is true, this process executes it, otherwise the
+    lab of ``machine``, by default of this machine. ``host`` and ``group`` are a private host of a training session and
+    its group; both are empty for the machine's own engine. ``misconception`` is the id of the misconception that the
+    run tests, ``prediction`` the index of the predicted choice.
 
-    Also deletes the oldest ended runs outside training sessions, except the newest ``MAX_KEPT``.
+    Also deletes the ended runs outside training sessions, except the newest ``MAX_KEPT``.
     """
     with transaction.atomic():
         # Runs of a training session are deleted with the session.
@@ -110,15 +110,14 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The ids of the private hosts of training sessions on this machine that have a queued run. Runs that a process
-    drives already do not count."""
+    """The ids of the private hosts of training sessions on this machine with a queued run for the lab."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))
 
 
 def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
-    """The queued runs of one host of this machine, oldest first, without those that a process drives already. An empty
-    ``host`` is the server's own engine."""
+    """The queued runs for the lab on one host of this machine, oldest first. An empty ``host`` is the machine's own
+    engine."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
     return tuple(
         QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()))
@@ -225,8 +224,7 @@ def load_run(run: str) -> RunSummary | None:
 
 
 def _with_counts() -> QuerySet[ClaimRun]:
-    """A query for runs, each annotated with the number of its claims, of executed claims and of each verdict. So a list
-    need not read the results."""
+    """A query for runs, each with the number of its claims, of its executed claims, and of its claims by verdict."""
     verdicts = {
         verdict.name.lower(): Count("outcomes", filter=Q(outcomes__verdict=verdict)) for verdict in ClaimVerdict
     }

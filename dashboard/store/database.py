@@ -31,9 +31,8 @@ def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
 
 
 def _has_received() -> bool:
-    """Whether the server has closed this thread's connection or sent data since the last query. False without a
-    connection. Before a server closes a connection, it sends the reason; the kernel then reports the end of the
-    stream."""
+    """Whether the server has closed this thread's connection, or sent data after the last query, such as the reason for
+    which it is about to close it. False without a connection."""
     opened = connection.connection
     if opened is None:
         return False

@@ -123,9 +123,9 @@ def create_experiment(
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """Stores the wanted state of an experiment. If ``again`` is true, the arms are launched again. Returns False if it
-    does not exist or is being removed. Raises NoSpaceError or MachineClosedError if nothing can be launched. If an
-    experiment on a revoked machine is to be removed, deletes its row, because no lab would."""
+    """Stores the wanted state of an experiment. If ``again`` is true, its arms are launched again; raises NoSpaceError
+    or MachineClosedError if they cannot be. Returns False if the experiment does not exist or is being removed. Deletes
+    an experiment that is to be removed from a revoked machine, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():
@@ -199,12 +199,12 @@ def waiting_view(record: Record) -> View:
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
     """A query for the unsettled experiments of a machine: those that run, should run, or are not cleaned up yet. None
-    is the installation's own machine. Of an experiment on several machines it selects the parts."""
+    is the installation's own machine. If an experiment runs on several machines, selects its parts."""
     return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=ENDED)
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
-    """The unsettled experiments of a private host of this machine or, if ``host`` is empty, of its own engine."""
+    """The unsettled experiments of this machine on the private host ``host``, or on its own engine if that is empty."""
     return load_unsettled_of(here(), host)
 
 

@@ -1,4 +1,4 @@
-"""Logs a repeated failure once, until the job succeeds again."""
+"""Logs only the first of consecutive failures of a job."""
 
 import logging
 from collections.abc import Awaitable, Callable

@@ -1,5 +1,5 @@
-"""Queries of machines with a lab of their own. Every function is one short transaction. The exceptions require the
-caller's transaction and say so."""
+"""Queries of machines with a lab of their own. Every function is one short transaction, except
+``register``, which requires one of the caller."""
 
 import json
 import secrets

@@ -38,7 +38,7 @@ Missing = tuple[tuple[Path, Probe, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What ``MeasurementSeries.described`` stores as JSON: the path, and the delay of each answer of our responder."""
+    """What ``MeasurementSeries.described`` stores as JSON: the path, and how long the responder delays each answer."""
 
     path: Path
     busy_wait_ns: int = 0
@@ -145,7 +145,7 @@ def fail_run(run: str, reason: str, state: str = FAILED) -> None:
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column, by column key. It is read from the column's series or else from the experiment's arm."""
+    """The mode of each column, by column key. It is read from its series or, without one, from its arm."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -215,7 +215,7 @@ def is_inconclusive(run: str) -> bool:
 @audited
 def want_cancelled(run: str) -> bool:
     """Requests the cancellation of a run. Returns False if the run neither waits nor runs."""
-    return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1
+    return MeasurementRun.objects.filter(pk=run, state__in=LIVE).update(wanted=CANCELLED) == 1
 
 
 def is_cancelled(run: str) -> bool:
@@ -233,7 +233,7 @@ def mark_incomplete() -> int:
 
 def load_measurement(run: str) -> Measurement | None:
     """The result of a run in the schema ``measurement/1``; None if the run does not exist. It is computed from the
-    blocks. Once the run has ended, it is stored, and later calls read it."""
+    blocks. Once the run has ended, the result is stored, and later calls read it."""
     row = MeasurementRun.objects.filter(pk=run).first()
     if row is None:
         return None
@@ -241,7 +241,7 @@ def load_measurement(run: str) -> Measurement | None:
         with contextlib.suppress(msgspec.DecodeError):  # stored by an older version: build again
             return msgspec.json.decode(row.result, type=Measurement)
     found = _build(row)
-    if row.state not in {WAITING, RUNNING}:
+    if row.state not in LIVE:
         text = msgspec.json.encode(found).decode()
         MeasurementRun.objects.filter(pk=run, state=row.state).update(result=text)
     return found

@@ -1,5 +1,5 @@
-"""Experiments with arms on several machines. Users see one row; the lab of each machine drives a part, a row with the
-arms of its machine.
+"""Experiments with arms on several machines. Users see one experiment. The lab of each machine drives a part of it, a
+row with the arms of that machine.
 
 The functions accept any experiment. For one on a single machine, they read only its own journal.
 """
@@ -121,7 +121,8 @@ def find_column(experiment: str, column: str) -> ColumnPlace:
 
 
 def find_request(experiment: str, key: str) -> ColumnPlace:
-    """Finds the part in which a path is requested. ``column`` of the result is the key of the request in that part."""
+    """Like ``find_column``, for the key of a request, ``COLUMN/PATH``. ``column`` of the result is the request's key in
+    the part."""
     column, slash, rest = key.partition("/")
     place = find_column(experiment, column)
     return replace(place, column=f"{place.column}{slash}{rest}")
@@ -293,9 +294,8 @@ def view(record: Record, until: int | None = None) -> View:
 
 def shown_number(record: Record, shown_seq: int) -> int:
     """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended. ``shown_seq`` is
-    ``Experiment.shown_seq``. On one machine, or if all parts were stopped together, it is the result. If the parts were
-    stopped one by one, it is 0, and the result is the last entry before the last part was stopped (or failed, if all
-    parts failed)."""
+    ``Experiment.shown_seq``: the result on one machine, or if all parts were stopped together. It is 0 if the parts
+    were stopped one by one. The result is then the last entry before the last part stopped (or failed, if all did)."""
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

@@ -16,6 +16,6 @@ _lock = threading.RLock()
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Context manager: a transaction. On SQLite, it first waits for other ``writing()`` blocks of this process."""
+    """Context manager for a transaction. On SQLite, first waits for other ``writing()`` blocks of this process."""
     with _lock if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
         yield

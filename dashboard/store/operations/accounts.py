@@ -98,7 +98,7 @@ def the_owner() -> User:
     return user
 
 
-def _listed(row: User, last_commands: dict[int | None, float]) -> ListedAccount:
+def _listed(row: User, last_command: float) -> ListedAccount:
     signed_in = row.last_login.timestamp() if row.last_login else 0.0
     return ListedAccount(
         row.pk,
@@ -106,7 +106,7 @@ def _listed(row: User, last_commands: dict[int | None, float]) -> ListedAccount:
         row.email,
         role_of(row),
         row.is_active,
-        max(signed_in, last_commands.get(row.pk, 0.0)),
+        max(signed_in, last_command),
         bool(row.password) and row.has_usable_password(),
     )
 
@@ -114,7 +114,7 @@ def _listed(row: User, last_commands: dict[int | None, float]) -> ListedAccount:
 def listed(users: QuerySet[User] | None = None) -> tuple[ListedAccount, ...]:
     """The accounts in ``users``, or all accounts if it is None, oldest first."""
     rows = (User.objects.all() if users is None else users).annotate(last_command=Max("auditentry__at"))
-    return tuple(_listed(row, {row.pk: row.last_command or 0.0}) for row in rows.order_by("pk"))
+    return tuple(_listed(row, row.last_command or 0.0) for row in rows.order_by("pk"))
 
 
 def find(name: str) -> ListedAccount:

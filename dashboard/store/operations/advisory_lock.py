@@ -1,9 +1,8 @@
 """Locks of PostgreSQL that are held as long as a connection exists. They ensure that each machine has one lab, and that
 one process at a time migrates the database or changes the swarm.
 
-The role of a machine may take any advisory lock, so it can delay another lab. The locks for migrations and for the
-swarm are table locks, which such a role cannot take: with an advisory lock, it could prevent an owner from ending the
-swarm.
+The PostgreSQL role of a machine may take any advisory lock, so it can delay another lab. The locks for migrations and
+for the swarm are table locks, which such a role cannot take. Otherwise it could prevent an owner from ending the swarm.
 """
 
 import os
@@ -82,7 +81,7 @@ def _answer_timeout(connected: Any) -> Iterator[None]:
 
 
 class AdvisoryLock:
-    """An advisory lock with a connection of its own. It ends with the connection. The methods block for a few seconds
+    """An advisory lock with a connection of its own. The lock ends with it. The methods block for a few seconds
     at most: call them in a thread."""
 
     def __init__(self, number: int) -> None:

@@ -53,10 +53,11 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Sets this clock from the database's clock. The result of a query is the time in the middle of the query. A
-        query that is slower than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If the second
-        query is slow, too, this clock is changed only if it is certainly wrong: the time that the query returned must
-        lie between the query's start and end, as this clock shows them."""
+        """Sets this clock from the database's clock, whose time is taken for that in the middle of the query.
+
+        A query that takes longer than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If that takes
+        as long, the clock is changed only as far as the returned time lies outside the query's start and end.
+        """
         for _ in range(2):
             began = time.monotonic()
             now = self._read()

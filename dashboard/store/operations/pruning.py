@@ -61,8 +61,7 @@ def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
     """Returns the ids of the ended measurements that were created before ``limit``, the number of their blocks, and the
     ids of the experiments that were launched only for them. Such an experiment counts only if it is on the same machine
     as its measurement, because a machine's lab can write any id into its runs."""
-    live = [measurement_store.WAITING, measurement_store.RUNNING]
-    old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=live)
+    old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=measurement_store.LIVE)
     runs = list(old.values_list("pk", flat=True))
     twins = list(
         Experiment.objects.filter(

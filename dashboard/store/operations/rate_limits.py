@@ -66,8 +66,8 @@ def take(limits: Mapping[str, Rate], now: float) -> float:
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Takes back the count of an attempt that was correct or stored nothing. If the database fails, the attempt stays
-    counted; this is logged, and no exception is raised."""
+    """Takes back the count of an attempt that turned out to be correct, or with which nobody joined. A failure of the
+    database is logged, and the attempt stays counted."""
     try:
         with writing():
             _change(_locked(limits, now), limits, refund, now)

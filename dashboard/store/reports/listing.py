@@ -104,8 +104,8 @@ def find_reports(
     page: int = 1,
 ) -> ReportPage:
     """Returns a page of the reports that contain every word of ``query``, have every tag of ``tags`` and match the
-    other filters, newest first. Empty filters match every report. Lists either archived reports or, by default, those
-    that are not archived; never deleted ones."""
+    other filters, newest first. Empty filters match every report. If ``archived`` is true, finds only archived
+    reports, otherwise only others. Deleted reports are never found."""
     rows = Report.objects.filter(deleted_at=None, archived_at__isnull=not archived)
     for word in query.casefold().replace("\0", "").split()[:MAX_WORDS]:
         rows = rows.filter(words__contains=word)
@@ -114,26 +114,20 @@ def find_reports(
     for name, value in (("origin", origin), ("owner_id", owner), ("signature", signature)):
         if value:
             rows = rows.filter(**{name: value})
+    return _to_page(rows.order_by("-saved_at", "-created_at", "pk"), page, tags_in_use())
+
+
+def _to_page(rows: QuerySet[Report], page: int, tags: tuple[tuple[str, int], ...] = ()) -> ReportPage:
     total = rows.count()
     pages = max(1, -(-total // PAGE))
     page = min(max(1, page), pages)
-    return ReportPage(
-        _to_page(rows.order_by("-saved_at", "-created_at", "pk"), page), total, page, pages, tags_in_use()
-    )
-
-
-def _to_page(rows: QuerySet[Report], page: int) -> tuple[ListedReport, ...]:
-    shown = rows.defer(*_LARGE).prefetch_related("tag_rows")
-    return tuple(_to_listed(row) for row in shown[(page - 1) * PAGE : page * PAGE])
+    shown = rows.defer(*_LARGE).prefetch_related("tag_rows")[(page - 1) * PAGE : page * PAGE]
+    return ReportPage(tuple(map(_to_listed, shown)), total, page, pages, tags)
 
 
 def find_deleted(page: int = 1) -> ReportPage:
     """Returns a page of the deleted reports that can still be restored, the last deleted first."""
-    rows = Report.objects.exclude(deleted_at=None).order_by("-deleted_at", "pk")
-    total = rows.count()
-    pages = max(1, -(-total // PAGE))
-    page = min(max(1, page), pages)
-    return ReportPage(_to_page(rows, page), total, page, pages)
+    return _to_page(Report.objects.exclude(deleted_at=None).order_by("-deleted_at", "pk"), page)
 
 
 def count_deleted() -> int:

@@ -72,8 +72,8 @@ def save_experiment(
     machine: Environment | None = None,
 ) -> str:
     """Saves a report of an experiment up to its newest journal entry, and returns the report's id. ``runs`` are the
-    measurements to include, by default all that have ended. ``engine`` is the engine that answers now, ``machine`` the
-    environment (kernel, tools) of its machine. Raises NotSavedError."""
+    measurements to include, by default all that have ended. ``engine`` describes the engine as it runs now, ``machine``
+    the environment (kernel, tools) of its machine. Raises NotSavedError."""
     frozen = report_snapshot.freeze_experiment(experiment, engine)
     frozen_runs = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
     environment = report_snapshot.environment_of(frozen_runs, frozen.engine, machine)
@@ -84,7 +84,7 @@ def save_experiment(
 
 def save_measurement(run: str, details: ReportDetails = NO_DETAILS, *, engine: EngineRef | None = None) -> str:
     """Saves a report of one measurement, and returns the report's id. It includes the experiment, unless that was
-    removed. ``engine`` is the engine that answers now. Raises NotSavedError."""
+    removed. ``engine`` describes the engine as it runs now. Raises NotSavedError."""
     frozen_runs = report_snapshot.freeze_runs([run])
     experiment = report_snapshot.experiment_of(run)
     frozen = report_snapshot.freeze_experiment(experiment, engine) if experiment else None

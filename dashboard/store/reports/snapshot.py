@@ -18,22 +18,15 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store import parts
 
-#: The states of a measurement that has ended.
-_ENDED = (
-    measurement_store.FINISHED,
-    measurement_store.CANCELLED,
-    measurement_store.FAILED,
-    measurement_store.INCOMPLETE,
-)
-
 
 class NotSavedError(ValueError):
     """A report cannot be saved. ``str()`` is a sentence for the user."""
 
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
-    """Copies an experiment with its journal up to the newest entry. ``engine`` is the engine that answers now; the copy
-    contains its facts if the experiment ran on that version. Raises NotSavedError if the experiment does not exist."""
+    """Copies an experiment with its journal up to the newest entry. ``engine`` describes the engine as it runs
+    now. The copy contains it, unless the experiment ran on another version. Raises NotSavedError if the experiment does
+    not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:
@@ -55,11 +48,11 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
 
 
 def runs_of(experiment: str) -> tuple[str, ...]:
-    """The ids of an experiment's measurements that have ended and have blocks, oldest first. Includes measurements of
-    an experiment that was launched only to be measured in its place."""
+    """The ids of an experiment's measurements that have ended and have blocks, oldest first. Includes those of
+    its parts, and of experiments that were launched only to be measured in its place."""
     ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
     own = Q(experiment_id__in=ids) | Q(source_id__in=ids)
-    rows = MeasurementRun.objects.filter(own, state__in=_ENDED, series__blocks__isnull=False)
+    rows = MeasurementRun.objects.filter(own, series__blocks__isnull=False).exclude(state__in=measurement_store.LIVE)
     return tuple(rows.order_by("created_at").distinct().values_list("pk", flat=True))
 
 
@@ -71,7 +64,7 @@ def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
         measurement = measurement_store.load_measurement(run)
         if row is None or measurement is None:
             raise NotSavedError("There is no measurement with this id. Reload the page.")
-        if row.state not in _ENDED:
+        if row.state in measurement_store.LIVE:
             raise NotSavedError("The measurement is still running. Wait for its end or end it, then save it.")
         series, blocks = measurement_store.load_blocks(run)
         flat = tuple(block for one in series for block in blocks.get(one.key, ()))
@@ -88,8 +81,8 @@ def experiment_of(run: str) -> str:
 def environment_of(
     runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
 ) -> Environment:
-    """The environment of the newest of these measurements. Without measurements, ``machine`` with the facts of
-    ``engine``."""
+    """The environment of the last of these measurements. Without any, that of ``machine`` with the versions that
+    ``engine`` describes."""
     if runs:
         return runs[-1].measurement.environment
     environment = machine or Environment()

@@ -174,7 +174,7 @@ def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: i
 
 def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
     """Queues a claim run on the group's host and returns its id. If ``claims`` is empty, runs all claims that can run
-    in a session. Raises ValueError if one of ``claims`` cannot, and NoHostError or QuotaError."""
+    in a session. Raises ValueError if one of ``claims`` cannot, NoHostError or QuotaError."""
     chosen = choose_claims(all_claims(), claims)
     with _locked_host(group) as host:
         _check(refuse_claims(_with_kept(_load(host), RunKind.CLAIMS, group)))

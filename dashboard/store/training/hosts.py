@@ -208,8 +208,8 @@ def touch(used: Mapping[str, float]) -> None:
 
 
 def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """The state of each host of a session, and its reason, by group. A host can change its state without a command of
-    the instructor. ``absent`` are the names of machines that do not respond."""
+    """The state of each host of a session, and its reason, by group. ``absent`` are the names of machines that do not
+    respond; hosts on them that are not stopped are ``unreachable``."""
     rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason", "machine_id")
     return {
         group: shown_state(HostStage(state), reason, machine or "", absent) for group, state, reason, machine in rows
@@ -217,8 +217,8 @@ def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str
 
 
 def state_of(group: str, absent: Collection[str] = ()) -> tuple[HostStage, str]:
-    """The state of a group's host, and its reason. The state is ``stopped`` if the host was never requested. ``absent``
-    are the names of machines that do not respond."""
+    """The state of a group's host, and its reason, like ``states_of``. The state is ``stopped`` if the host was never
+    requested."""
     row = GroupHost.objects.filter(pk=group).first()
     if row is None:
         return HostStage.STOPPED, ""

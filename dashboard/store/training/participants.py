@@ -102,7 +102,7 @@ def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
 
 
 def by_token(session: str, token: str) -> ParticipantRef | None:
-    """The participant of this session with this token; None if the token is not valid, or no longer."""
+    """The participant of this session with this token; None if the token is invalid or was replaced."""
     return _by_digest("token_digest", token, session_id=session)
 
 

@@ -1,5 +1,5 @@
 """Versions of a training session: values that change whenever its browsers must receive something new. Comparing them
-detects lost wake-ups."""
+shows whether a notification was lost."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -32,8 +32,7 @@ _SESSION_COLUMNS = ("terminal", "hosts", "closed_at", "expires_at")
 
 
 def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
-    """The reasons why participants may not, or no longer, have a terminal, by participant. Omits participants who
-    may."""
+    """The reasons why these participants may not have a terminal now, by participant. Omits those who may have one."""
     columns = ("admitted_at", "removed_at", *(f"session__{name}" for name in _SESSION_COLUMNS))
     found = Participant.objects.filter(pk__in=participants).select_related("session").only(*columns)
     rows = {row.id: row for row in found}
