@@ -75,7 +75,6 @@ def status_word(status: str) -> str:
     )
 
 
-register.filter("duration", formatting.format_duration)
 register.filter("offset", formatting.format_offset)
 register.filter("micros", formatting.format_micros)
 register.filter("phase_word", phase_word)

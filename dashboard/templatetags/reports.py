@@ -18,8 +18,6 @@ from dashboard.web.reports.presenters import present_run
 
 register = template.Library()
 
-SHOWN_LINES = 200
-
 
 @register.filter
 def notes(text: str) -> SafeString:
@@ -63,18 +61,6 @@ def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
 def at(texts: Sequence[str], index: int) -> str:
     """Returns the text at this index."""
     return texts[index]
-
-
-@register.filter
-def last_lines(items: Sequence[TimelineItem]) -> Sequence[TimelineItem]:
-    """Returns the last entries of a timeline, as many as a page shows."""
-    return items[-SHOWN_LINES:]
-
-
-@register.filter
-def has_more_lines(items: Sequence[TimelineItem]) -> bool:
-    """Whether a timeline has more entries than a page shows."""
-    return len(items) > SHOWN_LINES
 
 
 @register.filter
