@@ -1,6 +1,6 @@
 // Positions of the texts and icons in a diagram's boxes; the same as dashboard/web/experiments/picture_presenter.py.
 
-export const FRAMES = new Set(["machine", "stack", "host-stack"]);
+const FRAMES = new Set(["machine", "stack", "host-stack"]);
 const LINE = 17;
 const NUMBERS_APART = 20;
 const BEFORE_END = 12;
@@ -50,7 +50,7 @@ export function layOutBox(box) {
   };
 }
 
-export function layOutEdge(edge) {
+function layOutEdge(edge) {
   return {
     id: edge.id,
     kind: edge.kind,

@@ -15,7 +15,7 @@ const MAX_CACHED = 256;
 export class InvalidRecording extends Error {}
 
 /** The cumulative sums of differences. */
-export function sums(differences, Type) {
+function sums(differences, Type) {
   const values = new Type(differences.length);
   let sum = 0;
   for (let place = 0; place < differences.length; place += 1) {
@@ -94,12 +94,36 @@ function spread([positions, numbers], length) {
 }
 
 /** The time of each entry while playing, in seconds; no gap is longer than `most`. */
-export function playTimes(times, most) {
+function playTimes(times, most) {
   const played = new Float64Array(times.length);
   for (let place = 1; place < times.length; place += 1) {
     played[place] = played[place - 1] + Math.min(most, Math.max(0, times[place] - times[place - 1]) / 1000);
   }
   return played;
+}
+
+/** What all recordings have: the times and texts of their entries. */
+export function readEntries({ times: differences, texts, first_at, truncated }) {
+  const times = sums(differences, Float64Array);
+  const latest = times.slice();
+  for (let place = 1; place < latest.length; place += 1) latest[place] = Math.max(latest[place], latest[place - 1]);
+  const lines = Int32Array.from([...texts.keys()].filter((place) => texts[place]));
+  const playing = { true: playTimes(times, MAX_QUIET_S), false: playTimes(times, Infinity) };
+  return {
+    /** The time of each entry in ms after the first one. */
+    times,
+    /** The positions of the entries with a text. */
+    lines,
+    truncated,
+    /** The index in `lines` of the last entry with a text up to a position, or -1. */
+    lineAt: (position) => lastNotAfter(lines, position),
+    /** The last entry up to a time in seconds since the epoch; the first one if all are later. */
+    positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - first_at) * 1000 + 0.5)),
+    /** The time of a position in seconds of playing at 1×. */
+    playTime: (position, skipQuiet) => playing[Boolean(skipQuiet)][position],
+    /** The position after this many seconds of playing. */
+    playedTo: (seconds, skipQuiet) => Math.max(0, lastNotAfter(playing[Boolean(skipQuiet)], seconds)),
+  };
 }
 
 /** A recording from its decoded JSON. Throws InvalidRecording. */
@@ -108,9 +132,7 @@ export function readRecording(raw) {
   const { tables } = raw;
   const length = raw.seqs.length;
   const seqs = sums(raw.seqs, Float64Array);
-  const times = sums(raw.times, Float64Array);
-  const latest = times.slice();
-  for (let place = 1; place < length; place += 1) latest[place] = Math.max(latest[place], latest[place - 1]);
+  const { times, ...entries } = readEntries(raw);
   const kinds = new Uint8Array(length);
   const now = {};
   for (const [name, changes] of Object.entries(raw.changes)) {
@@ -119,10 +141,6 @@ export function readRecording(raw) {
     for (const place of places) kinds[place] |= SHOWS[WHOLE[name] ?? "rows"];
   }
   const sections = Object.keys(raw.changes).filter((name) => !(name in WHOLE));
-  const lines = [];
-  raw.texts.forEach((text, place) => {
-    if (text) lines.push(place);
-  });
 
   const rowLists = readChains(raw.chains.rows);
   const boxLists = readChains(raw.chains.boxes);
@@ -151,14 +169,12 @@ export function readRecording(raw) {
   });
   const paths = cached((number) => pathLists(number).map((one) => tables.paths[one]));
   const empty = { width: 0, height: 0, boxes: [], edges: [], summary: "" };
-  const playing = { true: playTimes(times, MAX_QUIET_S), false: playTimes(times, Infinity) };
 
   return {
+    ...entries,
     length,
     seqs,
     kinds,
-    lines: Int32Array.from(lines),
-    truncated: raw.truncated,
     sections,
     /** What was shown at a position, as a model like that of experiment_model.js. */
     at(position) {
@@ -192,10 +208,6 @@ export function readRecording(raw) {
         columns: tables.abouts[raw.abouts[position]],
       };
     },
-    /** The index in `lines` of the last entry with a text up to a position, or -1. */
-    lineAt: (position) => lastNotAfter(lines, position),
-    /** The last entry up to a time in seconds since the epoch; the first one if all are later. */
-    positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - raw.first_at) * 1000 + 0.5)),
     positionOf: (seq) => Math.max(0, lastNotAfter(seqs, seq)),
     /** The next position with a visible change, or the last position. */
     nextChange(position) {
@@ -208,10 +220,6 @@ export function readRecording(raw) {
       while (place > 0 && kinds[place] === 0) place -= 1;
       return Math.max(place, 0);
     },
-    /** The time of a position in seconds of playing at 1×. */
-    playTime: (position, skipQuiet) => playing[Boolean(skipQuiet)][position],
-    /** The position after this many seconds of playing. */
-    playedTo: (seconds, skipQuiet) => Math.max(0, lastNotAfter(playing[Boolean(skipQuiet)], seconds)),
   };
 }
 

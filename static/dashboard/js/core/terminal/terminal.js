@@ -3,7 +3,7 @@
 export const TYPED_BYTES = 4096;
 export const WINDOW_BYTES = 16 * 1024;
 export const PASTE_BYTES = 64 * 1024;
-export const INTERRUPT = 3;
+const INTERRUPT = 3;
 const OFFSET_BYTES = 8;
 
 /** Parses a frame of output: the offset of its bytes, and the bytes. */

@@ -1,9 +1,9 @@
 // The replay of a session (dashboard/core/training/results/replay.py) by position. Each entry sets slots; a position shows
 // what the slots hold after all entries up to it.
 
-import { InvalidRecording, lastNotAfter, MAX_QUIET_S, playTimes, sums } from "../reports/replay.js";
+import { InvalidRecording, lastNotAfter, readEntries } from "../reports/replay.js";
 
-export const SESSION_TRACK_VERSION = 1;
+const SESSION_TRACK_VERSION = 1;
 /** The minimum number of entries between two stored copies of all slots. */
 const CHECKPOINT = 256;
 
@@ -28,16 +28,10 @@ export function readSessionTrack(raw) {
     throw new InvalidRecording("not a session's track of this version");
   }
   const length = raw.texts.length;
-  const times = sums(raw.times, Float64Array);
-  const latest = times.slice();
-  for (let place = 1; place < length; place += 1) latest[place] = Math.max(latest[place], latest[place - 1]);
-  const lines = [];
-  raw.texts.forEach((text, place) => {
-    if (text) lines.push(place);
-  });
+  const { times, ...entries } = readEntries(raw);
+  const { lines } = entries;
   const every = Math.max(CHECKPOINT, 2 * raw.people.length * raw.steps.length);
   const checkpoints = [new Map()]; // after every n·every entries
-  const playing = { true: playTimes(times, MAX_QUIET_S), false: playTimes(times, Infinity) };
   let last = { position: -1, slots: new Map() };
 
   function apply(slots, from, to) {
@@ -64,12 +58,11 @@ export function readSessionTrack(raw) {
   }
 
   return {
+    ...entries,
     length,
     people: raw.people,
     steps: raw.steps,
     mirrors: raw.mirrors,
-    lines: Int32Array.from(lines),
-    truncated: raw.truncated,
     /** `slots` is valid until the next call. */
     at: (position) => ({ position, slots: slotsAt(position), columns: [] }),
     item: (position) => ({
@@ -80,8 +73,6 @@ export function readSessionTrack(raw) {
       cause: "",
       columns: [],
     }),
-    lineAt: (position) => lastNotAfter(lines, position),
-    positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - raw.first_at) * 1000 + 0.5)),
     positionOf: (seq) => Math.max(0, Math.min(seq, length) - 1),
     /** The next position with a text. */
     nextChange(position) {
@@ -92,7 +83,5 @@ export function readSessionTrack(raw) {
       const place = lastNotAfter(lines, position - 1);
       return place < 0 ? 0 : lines[place];
     },
-    playTime: (position, skipQuiet) => playing[Boolean(skipQuiet)][position],
-    playedTo: (seconds, skipQuiet) => Math.max(0, lastNotAfter(playing[Boolean(skipQuiet)], seconds)),
   };
 }

@@ -25,7 +25,7 @@ function isHidden(main, key) {
 }
 
 /** The chart over time, created again after its part of the page was replaced. */
-function createOverTime(main, blocks, texts) {
+function createOverTime(main, blocks) {
   const box = main.querySelector('[data-chart="over-time"]');
   const data = readJson("chart-data");
   if (box === null || data.series.length === 0) return null;
@@ -155,7 +155,7 @@ function createProgress(main, texts) {
 export function createMeasurement(main) {
   const texts = readJson("measure-words");
   let blocks = createBlocks(readJson("chart-data"));
-  let chart = createOverTime(main, () => blocks, texts);
+  let chart = createOverTime(main, () => blocks);
   createDistribution(main, texts);
   if (!main.dataset.ws) return;
 
@@ -196,7 +196,7 @@ export function createMeasurement(main) {
     main.dataset.state = page.getElementById("main").dataset.state;
     for (const one of main.querySelectorAll("[data-toggle]")) one.checked = !hidden.has(one.dataset.toggle);
     createLocalTimes();
-    chart = createOverTime(main, () => blocks, texts);
+    chart = createOverTime(main, () => blocks);
     createDistribution(main, texts);
     if (opened) main.querySelector("[data-distribution]").open = true;
     if (LIVE.has(state)) {

@@ -23,7 +23,7 @@ function formatAfter(seconds) {
  * (default: the newest); `left(model)` shows it again at the end. `more`, if there may be newer entries, resolves to a
  * longer recording. `read` and `between` read a recording and compute what must be drawn; by default those of an experiment.
  */
-export function createReplay(root, raw, { draw, left, start = null, more = null, read = readRecording, between = dirtyBetween }) {
+function createReplay(root, raw, { draw, left, start = null, more = null, read = readRecording, between = dirtyBetween }) {
   const bar = root.querySelector("[data-replay]");
   const range = part(bar, "range");
   const play = part(bar, "play");

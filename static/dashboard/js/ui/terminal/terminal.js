@@ -59,8 +59,7 @@ export function createTerminal(main) {
   }
 
   function fail(sentence) {
-    const problem = slot(card, "terminal-problem");
-    showText(problem, sentence);
+    showText(slot(card, "terminal-problem"), sentence);
   }
 
   async function open({ focus }) {

@@ -2,28 +2,13 @@
 // are dismissed; the browser remembers the time of the newest dismissed one.
 
 import { hintsToShow, newestAt } from "../../core/training/session.js";
+import { recall, remember } from "../../io/storage.js";
 import { cloneTemplate, slot } from "../dom.js";
-
-function remembered(key) {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null; // the browser stores nothing: hints are dismissed on this page only
-  }
-}
-
-function remember(key, at) {
-  try {
-    localStorage.setItem(key, String(at));
-  } catch {
-    // The browser stores nothing, as above.
-  }
-}
 
 /** `itemOf` makes the list item of a message. */
 export function createToast(bar, itemOf) {
   const toast = slot(bar, "toast");
-  const key = `netmodes-hints:${bar.dataset.session}`;
+  const key = `hints:${bar.dataset.session}`;
   let dismissedAt = null;
   let shown = "";
 
@@ -38,8 +23,8 @@ export function createToast(bar, itemOf) {
     if (!toast) return;
     if (dismissedAt === null) {
       // Messages from before the first page was opened are only in the list of messages.
-      dismissedAt = Number(remembered(key) ?? newestAt(messages));
-      if (remembered(key) === null) remember(key, dismissedAt);
+      dismissedAt = Number(recall(key) ?? newestAt(messages));
+      if (recall(key) === null) remember(key, dismissedAt);
     }
     const hints = hintsToShow(messages, dismissedAt);
     const now = hints.map((hint) => `${hint.at} ${hint.text}`).join("\n");
