@@ -250,7 +250,7 @@ def interface_words() -> dict[str, Any]:
         "showAll": _("show all {count}"),
         "showFewer": _("show fewer"),
         "details": _("details ({count})"),
-        "matching": _("{count} of all {all} rows match"),
+        "matching": _("{count} of {all} rows match"),
         "older": _("{count} older entries"),
         "connecting": _("connecting"),
         "live": _("live"),

@@ -11,7 +11,7 @@ HELP: tuple[Help, ...] = (
         _("engines and kernels"),
         _(
             "What the engine of each machine reports: its version, its API, and the kernel on which it runs. They may "
-            "be the reason for a difference in the rows below; the page states that only where the rows show it."
+            "explain a difference in the rows below. The page names them as the reason only if the rows prove it."
         ),
         "Docker Engine API, SystemVersion; Docker Engine API, SystemInfo",
     ),

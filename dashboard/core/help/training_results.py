@@ -60,8 +60,8 @@ HELP: tuple[Help, ...] = (
         _("the anonymous results"),
         _(
             "Results without names, individual participants or their times. Counts are rounded to the nearest 5. "
-            "Shares and 90th percentiles are shown from 23 participants on, median times from 8. So nobody can infer "
-            "what one participant answered."
+            "Shares and 90th percentiles are shown if there are at least 23 participants, median times if there are at "
+            "least 8. So nobody can infer what one participant answered."
         ),
         _PAGE,
     ),

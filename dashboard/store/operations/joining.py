@@ -40,7 +40,7 @@ def installation_problem() -> str:
     """Why no machine can join this installation; empty if machines can join."""
     if machine_roles.is_supported() and settings.NATS_URL:
         return ""
-    return _("Machines join a team deployment, which uses PostgreSQL and NATS. This server uses one machine.")
+    return _("Machines can join only a team deployment, which uses PostgreSQL and NATS. This server is not one.")
 
 
 def addresses() -> tuple[str, str]:
