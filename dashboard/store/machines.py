@@ -1,5 +1,5 @@
-"""Queries of machines with a lab of their own. Every function is one short transaction, except
-``register``, which requires one of the caller."""
+"""Queries of machines with a lab of their own. Every function except ``register`` is one short
+transaction."""
 
 import json
 import secrets

@@ -209,7 +209,7 @@ ENGINE_BADGE = SimpleNamespace(text="Engine 26.1.5 · lab-1", ok=True, private=F
 
 def base_context(**more: Any) -> dict[str, Any]:
     """The context of every page."""
-    return {"engine_badge": ENGINE_BADGE, "signed_in": True} | more
+    return {"engine_badge": ENGINE_BADGE, "user": SimpleNamespace(is_authenticated=True)} | more
 
 
 def home_context(**more: Any) -> dict[str, Any]:

@@ -53,10 +53,10 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Sets this clock from the database's clock, whose time is taken for that in the middle of the query.
+        """Sets this clock from the database's clock. The time that a query returns counts as that of its middle.
 
-        A query that takes longer than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If that takes
-        as long, the clock is changed only as far as the returned time lies outside the query's start and end.
+        A query that takes longer than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If it takes
+        as long again, this clock is changed only until the returned time lies between the query's start and end.
         """
         for _ in range(2):
             began = time.monotonic()
