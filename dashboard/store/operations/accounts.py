@@ -56,8 +56,7 @@ class ListedAccount:
 
 
 def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
-    """The role of a user. A user without an account is a reader; the user “owner” is an owner even without an
-    account."""
+    """The role of a user. A user without an account is a reader, except the user “owner”, who is an owner."""
     role = Account.objects.filter(user_id=user.pk or 0).values_list("role", flat=True).first()
     if role is None:
         return Role.OWNER if user.get_username() == OWNER_NAME else Role.READER

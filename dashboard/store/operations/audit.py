@@ -35,8 +35,7 @@ class PendingEntry:
     stored: str = ""
 
     def store(self, outcome: str) -> None:
-        """Writes the entry with this outcome, unless the database contains it. It is also written again if a rollback
-        has removed it."""
+        """Writes the entry with this outcome, unless the database contains it. A rollback may have removed it."""
         if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
             return
         self.stored = record(

@@ -77,7 +77,7 @@ def mark_used(group: str) -> None:
 
 @contextmanager
 def _locked_host(group: str) -> Iterator[str]:
-    """Context manager: a transaction that locks the row of the group's host, because all members may start runs at
+    """Context manager for a transaction that locks the row of the group's host, because all members may start runs at
     once. Yields the id of the host. Raises NoHostError if it is not ready, and MachineClosedError if its machine is
     revoked."""
     with writing():
