@@ -121,8 +121,8 @@ class Answer(models.Model):
 
 
 class Message(models.Model):
-    """A message of the instructor, which is a hint to all if ``participant`` is None, or a question of a
-    participant."""
+    """A question of a participant, or a message of the instructor. A message without ``participant`` is a hint to
+    all."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="messages")
     participant = models.ForeignKey(Participant, null=True, on_delete=models.CASCADE, related_name="messages")
