@@ -12,6 +12,8 @@ from dashboard.models import WorkshopEvent, WorkshopProgress, WorkshopStep
 #: The maximum number of events stored per progress, more than any needs, so that pressing a button cannot fill the
 #: disk.
 MAX_EVENTS = 5000
+#: The fields of a step's record; the columns of its row have the same names.
+_FIELDS = tuple(StepRecord.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +39,7 @@ def _record(row: WorkshopStep) -> StepRecord:
         noted = {str(key): str(text) for key, text in json.loads(row.noted).items()}
     except (ValueError, AttributeError):
         noted = {}
-    return StepRecord(
-        opened_at=row.opened_at,
-        prediction=row.prediction,
-        predicted_at=row.predicted_at,
-        truth=row.truth,
-        attempts=row.attempts,
-        unmet=row.unmet,
-        noted=noted,
-        failing=row.failing,
-        hints=row.hints,
-        passed_at=row.passed_at,
-    )
+    return StepRecord(**{name: getattr(row, name) for name in _FIELDS} | {"noted": noted})
 
 
 def progress_from_row(row: WorkshopProgress) -> Progress:
@@ -105,22 +96,10 @@ def update_step(
 
 
 def _save(progress: WorkshopProgress, step: str, record: StepRecord) -> None:
-    WorkshopStep.objects.update_or_create(
-        progress=progress,
-        step=step,
-        defaults={
-            "opened_at": record.opened_at,
-            "prediction": record.prediction,
-            "predicted_at": record.predicted_at,
-            "truth": record.truth[:200],
-            "attempts": record.attempts,
-            "unmet": record.unmet,
-            "noted": json.dumps({key: text[:300] for key, text in record.noted.items()}),
-            "failing": record.failing[:200],
-            "hints": record.hints,
-            "passed_at": record.passed_at,
-        },
-    )
+    noted = json.dumps({key: text[:300] for key, text in record.noted.items()})
+    limited = {"truth": record.truth[:200], "failing": record.failing[:200], "noted": noted}
+    values = {name: getattr(record, name) for name in _FIELDS} | limited
+    WorkshopStep.objects.update_or_create(progress=progress, step=step, defaults=values)
 
 
 def _add_events(progress: WorkshopProgress, events: tuple[Event, ...]) -> None:
