@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
     "dashboard",
@@ -63,7 +62,6 @@ MIDDLEWARE = [
     "dashboard.web.http.guards.SignInRequiredMiddleware",
     "dashboard.web.operations.accounts.guard.AccountMiddleware",
     "dashboard.web.training.group_access.GroupAccessMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
     "dashboard.web.http.refusals.RefusalMiddleware",
     "dashboard.web.http.database.ConnectionMiddleware",
@@ -79,7 +77,6 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
                 "dashboard.web.operations.engine_status.engine_badge",
                 "dashboard.web.operations.accounts.guard.account_context",
             ],
