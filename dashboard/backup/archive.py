@@ -14,7 +14,8 @@ from typing import IO
 
 import msgspec
 
-from dashboard.core.operations.backup_manifest import BackupFile, Manifest, format_size
+from dashboard.core.operations.backup_manifest import BackupFile, Manifest
+from dashboard.core.operations.storage import format_size
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST_BYTES = 1 << 20

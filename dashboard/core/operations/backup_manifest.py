@@ -74,8 +74,3 @@ def restore_problem(manifest: Manifest, known: Collection[str], database: str, v
             f"Restore it into a {manifest.database[:20]} database."
         )
     return None
-
-
-def format_size(size: int) -> str:
-    """Returns a size in bytes as text: ``812 kB`` or ``4.1 MB``."""
-    return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} kB"

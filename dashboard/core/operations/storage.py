@@ -63,8 +63,10 @@ def describe_journals(journals: Journals, max_size: int) -> str:
 
 
 def format_size(size: int) -> str:
-    """Returns a size in bytes as text: ``3.4 GB`` or ``120 MB``."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+    """Returns a size in bytes as text: ``3.4 GB``, ``4.1 MB`` or ``812 kB``."""
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1000))} kB"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from dashboard import configuration
 from dashboard.backup.archive import BackupError
 from dashboard.backup.backups import make_backup
-from dashboard.core.operations.backup_manifest import format_size
+from dashboard.core.operations.storage import format_size
 from dashboard.management.commanding import FAILED, NetmodesCommand
 
 

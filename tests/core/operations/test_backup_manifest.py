@@ -10,7 +10,6 @@ from dashboard.core.operations.backup_manifest import (
     FIRST_MIGRATION,
     BackupFile,
     Manifest,
-    format_size,
     newer_database_problem,
     restore_problem,
 )
@@ -46,17 +45,9 @@ def test_newer_tables_of_openid_connect_are_refused_where_it_is_configured() -> 
     assert "its database has account.0099_later" in str(found)
 
 
-def test_sizes_have_a_unit() -> None:
-    assert [format_size(size) for size in (0, 999, 812_345, 4_100_000)] == ["1 kB", "1 kB", "812 kB", "4.1 MB"]
-
-
 def test_the_size_of_a_backup_is_that_of_its_files() -> None:
     files = (BackupFile("db.sqlite3", 1000, "a" * 64), BackupFile("settings", 24, "b" * 64))
     assert (replace(GOOD, files=files).size, GOOD.size) == (1024, 0)
-
-
-def test_a_megabyte_is_a_million_bytes() -> None:
-    assert [format_size(size) for size in (1500, 999_499, 1_000_000)] == ["2 kB", "999 kB", "1.0 MB"]
 
 
 @pytest.mark.parametrize(

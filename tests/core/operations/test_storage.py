@@ -34,7 +34,7 @@ def test_a_full_disk_refuses_new_experiments_unless_much_is_free(used: int, free
 
 def test_the_refusal_states_why_and_what_to_do() -> None:
     told = launch_refusal(DiskUsage(95 * MIB, 5 * MIB))
-    assert told.startswith("95% of the disk of the data folder is used; 5 MB is free.")
+    assert told.startswith("95% of the disk of the data folder is used; 5.2 MB is free.")
     assert "prune" in told
 
 
@@ -62,8 +62,10 @@ def test_owners_below_the_fair_share_keep_everything() -> None:
 
 
 def test_sizes_of_disks_and_journals_are_stated() -> None:
-    assert format_size(120_400_000) == "120 MB"
+    assert [format_size(size) for size in (0, 999, 812_345, 4_100_000)] == ["1 kB", "1 kB", "812 kB", "4.1 MB"]
+    assert [format_size(size) for size in (1500, 999_499, 1_000_000)] == ["2 kB", "999 kB", "1.0 MB"]
+    assert [format_size(size) for size in (999_949_999, 1_000_000_000)] == ["999.9 MB", "1.0 GB"]
     assert describe_journals(Journals(2, 1500, 3_400_000_000), 2 * GIB).startswith(
         "1,500 entries of 2 experiments, 3.4 GB; "
     )
-    assert describe_journals(Journals(1, 1, 20_000), 2 * GIB).startswith("1 entry of 1 experiment, 0 MB; ")
+    assert describe_journals(Journals(1, 1, 20_000), 2 * GIB).startswith("1 entry of 1 experiment, 20 kB; ")

@@ -126,5 +126,5 @@ def list_lines() -> tuple[MachineLine, ...]:
 def stamp_of(lines: tuple[MachineLine, ...]) -> str:
     """Returns a hash of everything in the lines except the times of heartbeats. If it changes, open pages show the new
     lines."""
-    shown = [(line.state, line.problem, line.is_connected, replace(line.record, seen_at=0.0)) for line in lines]
+    shown = [(line.is_connected, replace(line, lag_s=None, record=replace(line.record, seen_at=0.0))) for line in lines]
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

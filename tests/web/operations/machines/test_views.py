@@ -148,7 +148,9 @@ def test_the_stamp_changes_with_everything_but_the_time_of_heartbeats() -> None:
     assert line.engine.endswith("28.5.0")
     stamp = stamp_of((line,))
     assert stamp == stamp_of((replace(line, record=replace(line.record, seen_at=9.0)),))
+    assert stamp == stamp_of((replace(line, lag_s=9.0),))
     assert stamp != stamp_of((replace(line, state=MachineState.CONNECTED),))
+    assert stamp != stamp_of((replace(line, engine="Docker Engine 29.0"),))
 
 
 async def test_joining_needs_no_account_and_refuses_what_is_no_request(me: Person) -> None:
