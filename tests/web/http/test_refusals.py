@@ -27,7 +27,7 @@ async def test_a_launch_is_refused_with_the_reason_and_what_to_do(full: None, me
     body = b"image=nginx&port=80&mode=none&anyway=1&title=My+long+title"
     answer = await http("POST", "/experiments/", who=me, headers=FORM, body=body, token=True)
     assert answer.status == 507
-    assert "95% of the disk of the data folder is used; 5.2 MB is free." in answer.text
+    assert "95% of the disk of the data folder is used; 5.0 MB is free." in answer.text
     assert "running experiments continue" in answer.text
     assert 'value="My long title"' in answer.text, "what was typed is kept"
     assert await to_db_thread(Experiment.objects.count) == 0
