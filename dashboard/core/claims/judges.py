@@ -5,6 +5,7 @@ from dashboard.core.claims.model import Judgement, differs, holds_if, not_testab
 from dashboard.core.claims.observers import EXIT_TRIES, AddressedLookup, ContainerState, Files, ServerOutcome
 from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import Container, Datagram, Timing, Transfer
+from dashboard.core.namespaces.resolver import is_loopback
 from dashboard.core.namespaces.state import Lookup
 
 
@@ -35,7 +36,7 @@ def judge_stripped(files: Files) -> Judgement:
     """Holds if the container has the machine's name servers, without those at loopback addresses."""
     machine, inside = files
     evidence = (f"resolv.conf of the machine: {on_one_line(machine)}", f"in the container: {on_one_line(inside)}")
-    expected = tuple(server for server in nameservers(machine) if not server.startswith("127."))
+    expected = tuple(server for server in nameservers(machine) if not is_loopback(server))
     return holds_if(nameservers(inside) == expected, "The container has other name servers.", *evidence)
 
 

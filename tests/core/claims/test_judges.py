@@ -46,10 +46,15 @@ def test_only_slower_holds_and_inconclusive_is_not_testable(given: str, verdict:
 
 @pytest.mark.parametrize(
     ("inside", "verdict"),
-    [("nameserver 192.0.2.53\n", HOLDS), ("nameserver 127.0.0.53\nnameserver 192.0.2.53\n", DIFFERS), ("", DIFFERS)],
+    [
+        ("nameserver 192.0.2.53\n", HOLDS),
+        ("nameserver 127.0.0.53\nnameserver 192.0.2.53\n", DIFFERS),
+        ("nameserver ::1\nnameserver 192.0.2.53\n", DIFFERS),
+        ("", DIFFERS),
+    ],
 )
 def test_the_servers_must_be_the_machines_without_loopback(inside: str, verdict: ClaimVerdict) -> None:
-    machine = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"
+    machine = "nameserver 127.0.0.53\nnameserver ::1\nnameserver 192.0.2.53\n"
     assert judge_stripped((machine, inside)).verdict is verdict
 
 

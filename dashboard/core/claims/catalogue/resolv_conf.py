@@ -9,6 +9,7 @@ from dashboard.core.claims.observers import Files, observe_files, observe_resolv
 from dashboard.core.claims.prepared import prepared
 from dashboard.core.claims.testbed import Testbed
 from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.resolver import is_loopback
 
 ON_MACHINE, IN_CONTAINER = "cat /etc/resolv.conf", "docker exec ID cat /etc/resolv.conf"
 HOST = "docker run -d --network host IMAGE sleep 60"
@@ -36,7 +37,7 @@ def judge_copy(files: Files) -> Judgement:
 def judge_fallback(files: Files) -> Judgement:
     """Holds if the container has name servers, none of them at a loopback address."""
     servers = nameservers(files[1])
-    proved = bool(servers) and not any(server.startswith("127.") for server in servers)
+    proved = bool(servers) and not any(map(is_loopback, servers))
     return holds_if(proved, "The container has the machine's servers, or none.", *_evidence(files))
 
 
