@@ -153,7 +153,7 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
     namespace = column_namespace(lab, driver, column)
     if namespace is None:
         raise NotRunningError(COLUMN_GONE)
-    pid = lab.context.info.pid or 1
+    pid = target.engine_pid or lab.context.info.pid or 1
     resolv_conf = await asyncio.to_thread(read_inside, pid, target.resolv_conf) if target.resolv_conf else None
     hosts = await asyncio.to_thread(read_inside, pid, target.hosts) if target.hosts else None
     if shutil.which(argv[0]) is None and shutil.which("busybox") is not None:

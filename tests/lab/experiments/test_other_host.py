@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import LanPlace
 from dashboard.engine.lans.lan import Lan, create_lan
 from dashboard.engine.lans.swarm import form_swarm, leave_swarm
-from dashboard.lab.experiments.actions import column_namespace, try_paths
+from dashboard.lab.experiments.actions import column_namespace, inspect, try_paths
 from dashboard.lab.experiments.trace import trace
 from dashboard.lab.lans.named_lans import NamedLans
 from dashboard.lab.reconciler import WorkLocks
@@ -124,6 +125,18 @@ async def test_curl_in_the_namespaces_agrees_with_the_requests(lab: LabHarness, 
         assert attempts["lan-published", NEIGHBOUR].status == 200
     finally:
         await asyncio.to_thread(machine.on_machine, "iptables", "-D", *rule)
+
+
+async def test_a_command_in_the_container_there_has_the_files_of_that_host(
+    lab: LabHarness, lan: Lan, data_dir: Path
+) -> None:
+    identity = await launched(lab, "none")
+    other = PrivateEngine(lan.hosts[1], data_dir)
+    (container,) = engine_api.containers(other.endpoint)
+    for command, file in (("hosts", "/etc/hosts"), ("resolv-conf", "/etc/resolv.conf")):
+        async with aclosing(await inspect(lab.lab, identity, OTHER_CONTAINER, command)) as pieces:
+            shown = "".join([text async for text in pieces])
+        assert shown.strip() == await asyncio.to_thread(other.docker, "exec", container, "cat", file)
 
 
 async def test_an_overlay_network_spans_the_hosts_of_a_swarm(lab: LabHarness, lan: Lan) -> None:
