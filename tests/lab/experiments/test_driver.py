@@ -7,11 +7,11 @@ from functools import partial
 
 import pytest
 
-from dashboard.core.experiments.journal import Source, replay
+from dashboard.core.experiments.journal import Source, View, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.experiments.networks import network_name
-from dashboard.core.modes import OBSERVERS, Mode
+from dashboard.core.modes import MACHINE, OBSERVERS, Mode
 from dashboard.core.namespaces.state import Listener, Origin
 from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from dashboard.lab.experiments.driver import ExperimentDriver
@@ -37,6 +37,12 @@ def add_link(host: PrivateEngine, pid: str, name: str) -> None:
     """Adds a link in the network namespace of a container."""
     done = host.try_on_machine("nsenter", "-t", pid, "-n", "ip", "link", "add", name, "type", "bridge")
     assert done.returncode == 0, done.stderr
+
+
+def has_address(view: View, address: str) -> bool:
+    """Whether the machine has this address."""
+    links = view.states[MACHINE].interfaces
+    return any(one.address == address for link in links for one in link.addresses)
 
 
 @pytest.mark.usefixtures("docker")
@@ -120,11 +126,13 @@ async def test_the_owner_of_each_listener_is_the_one_that_ss_names(
 async def test_the_journal_replayed_is_what_was_seen_live(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.running("host", "bridge", "none")
     run = lab_harness.driver(identity)
-    engine_host.on_machine("ip", "address", "add", "192.0.2.77/32", "dev", "eth0")
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
     add_link(engine_host, inside, "e-link")
     await eventually(lambda: any(link.name == "e-link" for link in run.view.states["bridge"].interfaces))
+    engine_host.on_machine("ip", "address", "add", "192.0.2.77/32", "dev", "eth0")
+    await eventually(lambda: has_address(run.view, "192.0.2.77"))
     engine_host.on_machine("ip", "address", "del", "192.0.2.77/32", "dev", "eth0")
+    await eventually(lambda: not has_address(run.view, "192.0.2.77"))
     await run.settled()
     live = run.view
     entries = await lab_harness.database.run(experiment_store.entries, identity, until=live.seq)

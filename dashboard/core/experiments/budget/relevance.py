@@ -99,9 +99,10 @@ def _bridges(links: Iterable[Interface]) -> set[str]:
 
 
 def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
-    """Whether the link is of a kind that engines create for containers: a veth end, or a bridge."""
+    """Whether the link is of a kind that engines create for containers, before and after the change: a veth end without
+    an address of the machine, or a bridge. The link of a private host to its LAN is a veth end with addresses."""
     known = next((interface for interface in machine.interfaces if interface.index == link.index), link)
-    return is_cable(link) or link.kind == "bridge" or known.kind == "veth"
+    return all(is_cable(one) or one.kind == "bridge" for one in (known, link))
 
 
 def _is_foreign_listener(listener: Listener, own_containers: set[str], ports: set[int]) -> bool:

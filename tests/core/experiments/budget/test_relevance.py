@@ -106,6 +106,16 @@ def test_changes_that_concern_a_column_are_history(after: NamespaceState) -> Non
     assert concerns(after)
 
 
+def test_addresses_of_the_link_of_a_private_host_are_history() -> None:
+    """That link is a veth interface, too, with its other end on the LAN."""
+    eth0 = make_link("eth0", 2, "veth", ("192.0.2.2", 24), peer="if3")
+    before = with_links(eth0)
+    more = with_links(replace(eth0, addresses=(*eth0.addresses, make_address("192.0.2.77", 32))))
+    none = with_links(replace(eth0, addresses=()))
+    for old, new in ((before, more), (more, before), (before, none), (none, before)):
+        assert concerns(new, replace(VIEW, states=VIEW.states | {MACHINE: old}))
+
+
 def test_while_arms_start_or_stop_every_change_is_history() -> None:
     after = with_links(FOREIGN)
     for phase in (Phase.PREPARING, Phase.LAUNCHING, Phase.STOPPING):
