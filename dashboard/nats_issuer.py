@@ -11,7 +11,8 @@ from dashboard.core.operations.nats_jwt import issuer_name, issuer_seed
 
 
 def issuer_key(secret_key: str) -> Ed25519PrivateKey:
-    """Returns the private key of the installation with this secret key."""
+    """Returns the private key with which the installation signs credentials for NATS. It is derived from Django's
+    secret key."""
     return Ed25519PrivateKey.from_private_bytes(issuer_seed(secret_key))
 
 

@@ -209,7 +209,7 @@ def load_unsettled(host: str = "") -> tuple[Record, ...]:
 
 
 def load_unsettled_of(machine: str | None, host: str) -> tuple[Record, ...]:
-    """Like ``load_unsettled``, for another ``machine``. None is the installation's own machine."""
+    """Loads the unsettled experiments of a host on ``machine``; None is the installation's own machine."""
     return tuple(_record(row) for row in unsettled(machine).filter(host=host).prefetch_related("arms"))
 
 

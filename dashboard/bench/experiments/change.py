@@ -28,9 +28,9 @@ WARM_UP = 2
 
 @dataclass(frozen=True, slots=True)
 class ChangingArm:
-    """The arm of a running experiment in which changes are made. ``frames`` is the experiment as a browser receives it,
-    ``column`` the key of the arm's column, ``pid`` the first process of its container. ``changer`` is the program
-    ``namespace_changes``, which makes the changes."""
+    """The arm of a running experiment in which changes are made. ``frames`` receives the messages about the
+    experiment as a browser does. ``column`` is the key of the arm's column, ``pid`` the first process of its container.
+    ``changer`` runs the program ``namespace_changes``, which makes the changes."""
 
     frames: Frames
     column: str

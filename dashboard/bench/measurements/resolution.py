@@ -62,8 +62,9 @@ def covers_others(trials: Sequence[Trial]) -> list[bool]:
 
 
 def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
-    """Returns three figures for each added wait: how often the arm was judged slower, how often the confidence interval
-    contains the true difference, and how often it contains the median of the differences that the other runs found."""
+    """Returns three figures for each delay in LONGER_US. The arm whose responder waits that much longer: how often it
+    was judged slower; how often the confidence interval of its difference contains the true one; and how often it
+    contains the median of the differences that the other runs found. The keys in ``runs`` are these delays in µs."""
     found = []
     for title, outcomes_of, promise in (
         ("called slower", lambda all_: [isinstance(one.judgement.verdict, Slower) for one in all_], between(95, 100)),

@@ -38,8 +38,8 @@ def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Deman
 
 
 def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tuple[float, ...]:
-    """For each machine, the share of its scarcest resource that is used (1 is full). It is computed from the demands
-    alone, without the counts of the placement."""
+    """Returns, for each machine, the highest share of its memory, pids and hosts that the demands placed on it use (1
+    is full). Adds the demands up itself, and so does not rely on the sums of ``place``, which is being tested."""
     memory_mb, pids, hosts = Counter[str](), Counter[str](), Counter[str]()
     for demand in demands:
         machine = demand.machine or ""

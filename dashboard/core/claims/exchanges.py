@@ -191,7 +191,8 @@ def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | No
 
 
 def differs_from(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
-    """Returns a sentence about how the response differs from the expected result; empty if it does not."""
+    """Returns a sentence about how the response differs from the expected result; empty if it does not. ``request``
+    names the request in the sentence, ``observed`` knows the addresses of the clients."""
     if not wanted.answered:
         return f"{request}: the connection was accepted." if response.connected else ""
     if response.status != 200:

@@ -97,8 +97,9 @@ class Facts:
 
 
 def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
-    """Returns the head of an experiment that was stopped at ``at`` and has no containers, and the facts that record it
-    in the journal. ``columns`` are its columns so far; ``notice`` becomes the notice of the head."""
+    """Returns the head (``ExperimentHead``) of an experiment that was stopped at ``at`` and has no containers, and the
+    facts that record it in the journal. ``columns`` are its columns so far; ``notice`` becomes the notice of the
+    head."""
     gone = tuple(
         replace(column, status=ArmStatus.GONE, published=())
         if column.container or column.status is ArmStatus.WAITING

@@ -246,8 +246,8 @@ HELP: tuple[Help, ...] = (
         "inspect",
         _("inspecting a column"),
         _(
-            "Commands such as ip and ss, which the workshop uses, too. They run in the column's network namespace with "
-            "its resolver files. The programs are the machine's, so images without tools can be inspected."
+            "Runs commands such as ip and ss in the column's network namespace with its resolver files. The programs "
+            "are the machine's, so images without tools can be inspected."
         ),
         "setns(2); nsenter(1)",
         "nsenter --net=/proc/PID/ns/net ip address show",

@@ -117,9 +117,9 @@ HELP: tuple[Help, ...] = (
         "unpaired",
         _("latency in different reports"),
         _(
-            "Different reports come from different runs, so their blocks are not paired. The interval samples the "
-            "blocks of each run separately and is therefore wider. Other changes between the runs, such as load or "
-            "clock speed, are part of the difference."
+            "Different reports come from different runs, so their blocks are not paired. The interval is computed from "
+            "samples of the blocks of each run separately, and is wider than one from pairs. Other changes between the "
+            "runs, such as load or clock speed, are part of the difference."
         ),
         "docs/measuring.md",
     ),

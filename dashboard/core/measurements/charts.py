@@ -145,8 +145,9 @@ def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[Li
 def align_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> Columns:
-    """Returns the medians and p99 of the valid blocks by round, with a line for each series. ``blocks`` are
-    dictionaries with the fields of ``Block``. ``modes`` maps columns to modes."""
+    """Returns the medians and p99 of the valid blocks by the round in which they were measured, with a line for each
+    series. ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` maps columns to modes, whose colours the
+    lines have."""
     begun: dict[int, float] = {}
     values: dict[str, dict[int, tuple[float, float]]] = {}
     for block in blocks:

@@ -36,8 +36,8 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules. ``isolated_bridges``, ``closed_bridges`` and ``unread`` replace the previous
-    lists; None leaves a list unchanged."""
+    """The changes of the firewall's rules (``state.FirewallRules``). ``isolated_bridges``, ``closed_bridges`` and
+    ``unread`` replace the previous lists; None leaves a list unchanged."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()

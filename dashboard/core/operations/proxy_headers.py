@@ -16,8 +16,8 @@ SCHEMES = ("http", "https")
 
 
 def parse_proxies(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Parses the addresses and networks of trusted proxies. Raises ValueError with a message for the user for another
-    text, and for a network that contains every address."""
+    """Parses the addresses and networks of trusted proxies. Raises ValueError with a message for the user if a text is
+    neither, or if a network contains every address."""
     networks = []
     for text in texts:
         try:

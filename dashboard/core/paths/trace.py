@@ -110,7 +110,7 @@ class _HopReader:
 
     @property
     def destination(self) -> str:
-        """The endpoint to which the client's packets went."""
+        """The endpoint to which the client's packets went after DNAT, if there was any."""
         return self.translated or self.evidence.target
 
     def hops(self) -> Iterator[Hop]:

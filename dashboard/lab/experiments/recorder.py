@@ -78,7 +78,8 @@ class Recorder:
         self.journal.append(cause, facts, tried if tried != head.tried else "")
 
     def set_column(self, key: str, cause: Cause, text: str = "", *, forget: bool = False, **fields: Any) -> None:
-        """Records changed fields of a column. If ``forget`` is true, drops the column's observed state."""
+        """Records changed fields of a column; ``text`` is the sentence of the entry in the timeline. If ``forget`` is
+        true, drops the column's observed state."""
         facts = Facts(columns=(replace(self.column(key), **fields),), forgotten=(key,) if forget else ())
         self.journal.append(cause, facts, text, (key,))
 

@@ -208,7 +208,8 @@ class NamedLans:
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
         """Starts creating a LAN with ``count`` hosts in the background. Returns an empty text, or the reason if that is
-        not possible. ``available`` is the machine's capacity for further hosts with ``LIMITS``."""
+        not possible. ``place`` has the name and the properties of the LAN. ``available`` is the machine's capacity for
+        further hosts whose limits are ``LIMITS``."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:

@@ -172,8 +172,9 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 
 
 async def wait_until_stored(lab: Lab) -> bool:
-    """Waits for at most ``STORED_S`` seconds until the engine has stored the members of the swarm of the machines.
-    Does nothing if it is in no swarm. Always returns True. Raises EngineError."""
+    """Waits for at most ``STORED_S`` seconds until the engine has stored the members of the swarm. If it ends earlier,
+    it does not find the others when it is started again. Does nothing if the engine is in no swarm. Returns True, also
+    if the time is over: a remote call returns something. Raises EngineError."""
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
     return True

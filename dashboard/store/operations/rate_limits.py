@@ -66,8 +66,9 @@ def take(limits: Mapping[str, Rate], now: float) -> float:
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Takes back the count of an attempt that turned out to be correct, or with which nobody joined. A failure of the
-    database is logged, and the attempt stays counted."""
+    """Removes an attempt from the counts of ``limits``, whose keys name the buckets. This is for attempts that were
+    counted before their result was known: a correct password, or a join that was refused for another reason. A failure
+    of the database is logged, and the attempt stays counted."""
     try:
         with writing():
             _change(_locked(limits, now), limits, refund, now)

@@ -78,7 +78,11 @@ def remove(request: HttpRequest, identity: str) -> HttpResponse:
         _set_wanted(identity, Wanted.REMOVED)
     except parts.PartError as error:
         return refuse(
-            request, 409, _("A part cannot be removed alone"), str(error), back=SERVER_SCOPE.experiment(error.whole)
+            request,
+            409,
+            _("An experiment on several machines can only be removed as a whole"),
+            str(error),
+            back=SERVER_SCOPE.experiment(error.whole),
         )
     return redirect("/")
 

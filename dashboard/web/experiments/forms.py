@@ -182,8 +182,8 @@ class LaunchForm(forms.Form):
         return text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
-        """Adds each problem as an error of the field that it is about, or of the modes if the form has no such
-        field."""
+        """Adds each problem of ``spec``, the experiment in this form, as an error of the field that it is about. If the
+        form has no such field, adds it as an error of the field for modes."""
         keys = [arm.key for arm in spec.arms]
         fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
         for problem in problems:

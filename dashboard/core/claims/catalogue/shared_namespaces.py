@@ -46,7 +46,8 @@ def _evidence(observed: Observed) -> tuple[str, ...]:
 
 
 def judge_lost(observed: Observed) -> Judgement:
-    """Holds if the guest stays in the old network namespace and has no interface but lo."""
+    """Holds if, after a restart of the container whose network it shares, the guest stays in the old network namespace
+    and has no interface but lo."""
     guest, before, after, state = observed
     proved = guest["net"] == before["net"] != after["net"] and not _links(state)
     return holds_if(proved, "The guest still has a network.", *_evidence(observed))

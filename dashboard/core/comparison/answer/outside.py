@@ -31,7 +31,8 @@ def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
 
 
 def _rows(table: ComparisonTable) -> Iterator[Row]:
-    """Yields the rows that may prove the sentence: those of published ports, then those of listeners in host mode."""
+    """Yields the rows that may prove what another machine reaches: those of published ports, then those of listeners in
+    host mode."""
     yield from (row for row in table.rows if (row.section, row.field) == ("published", "published"))
     ports = (table.row(f"listeners/tcp :{column.port}/") for column in table.sharing_machine)
     yield from (row for row in ports if row is not None)

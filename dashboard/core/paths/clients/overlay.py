@@ -1,7 +1,8 @@
 """Arms on other machines as clients: containers on the overlay network that all parts of an experiment share.
 
-A lab does not trust the columns and states that other labs write. So the lab of the arm that sends requests checks each
-request with ``overlay_problem`` and ``name_problem``, from its own record and its own observation of the arm.
+A lab does not trust the columns and states that other labs write. So before an arm requests another one, the arm's lab
+checks, from its own record and its own observation, that the address is on the overlay network of the experiment
+(``overlay_problem``), or that the name to look up is that of an arm (``name_problem``).
 """
 
 import ipaddress

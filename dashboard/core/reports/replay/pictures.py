@@ -1,4 +1,5 @@
-"""The diagrams of a recording with their paths. They are computed again only if an input that they show changed.
+"""The diagrams of the replay in a report, with their paths. They are computed again only if an input that they show
+changed.
 
 The layout depends on the boxes, the edges and the number of lines in each box. If only the text of a line changed, such
 as an address or a process, the earlier layout is reused.
