@@ -27,11 +27,17 @@ def read_lines(path: str) -> list[str]:
 
 def run_program(command: list[str], text: str = "", *, is_required: bool = True) -> None:
     """Runs a program with ``text`` (shorter than a pipe's buffer) as its input, and waits for its end. If the program
-    fails and is required, this process exits with status 1; the program has printed why."""
+    is required and fails or is missing, this process exits with status 1 after a message."""
     reader, writer = os.pipe()
     os.write(writer, text.encode())
     os.close(writer)
-    child = os.posix_spawnp(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)])
+    failure = ""
+    try:
+        child = os.posix_spawnp(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, reader, 0)])
+        failed = bool(os.waitpid(child, 0)[1])
+    except FileNotFoundError:
+        failed, failure = True, f"{command[0]} is missing.\n"
     os.close(reader)
-    if os.waitpid(child, 0)[1] and is_required:
+    if failed and is_required:
+        sys.stderr.write(failure)  # the program has printed its own
         sys.exit(1)

@@ -21,8 +21,9 @@ def test_a_program_gets_its_input(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "text\n"
 
 
-def test_only_a_required_program_that_fails_ends_the_start() -> None:
-    files.run_program(["sh", "-c", "exit 3"], is_required=False)
+@pytest.mark.parametrize("command", [["sh", "-c", "exit 3"], ["no-such-program"]])
+def test_only_a_required_program_that_fails_or_is_missing_ends_the_start(command: list[str]) -> None:
+    files.run_program(command, is_required=False)
     with pytest.raises(SystemExit) as ended:
-        files.run_program(["sh", "-c", "exit 3"])
+        files.run_program(command)
     assert ended.value.code == 1
