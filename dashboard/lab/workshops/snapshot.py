@@ -36,8 +36,10 @@ PREDEFINED_NETWORKS = frozenset({"bridge", "host", "none"})
 class WorkshopHost:
     """The Docker host on which a workshop's commands run: this server's engine, or a private host.
 
-    ``pid`` is the pid of the engine, None if it is not a process of this machine. ``labels`` are set on everything that
-    a button of a step creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
+    ``pid`` is the pid of the engine, None if it is not a process of this machine. The engine's own network namespace is
+    the machine's: a typed command runs there, and host mode shares it, also if RootlessKit has a detached namespace for
+    the bridges (``EngineInfo.netns``; moby/moby#47103). ``labels`` are set on everything that a button of a step
+    creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
     """
 
     engine: Engine
@@ -116,7 +118,8 @@ async def observe_host(
 
 
 async def _rules(host: WorkshopHost, states: Mapping[str, NamespaceState]) -> tuple[str, ...]:
-    """Returns the firewall rules of a private host with their counters, one per line; empty for any other host."""
+    """Returns the iptables rules of a private host with their counters, one per line; empty for any other host. Checks
+    of steps read no other format, whatever the engine's own firewall backend is."""
     machine = states.get(MACHINE)
     namespace = host.watches.namespace(machine.netns) if machine is not None and host.private else None
     if namespace is None:

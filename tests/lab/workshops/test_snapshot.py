@@ -14,10 +14,12 @@ from dashboard.core.workshops.checks.vocabulary import judge
 from dashboard.core.workshops.observation import ContainerSelector, Observation, newest
 from dashboard.core.workshops.truth_readings import Reading, read
 from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab.workshops.commands import workshop_host
 from dashboard.lab.workshops.snapshot import WorkshopHost, connection_to, observe_host, timestamp
 from dashboard.netns.netlink.listeners import PastConnection
 from tests.lab.hosts import host_for, observe, private_workshop_host
-from tests.support.fakes import FakeEngine
+from tests.support.fakes import FakeEngine, make_info
+from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
 from tests.support.private_engine import PrivateEngine
 from tests.support.specs import OPEN_PORT
@@ -151,6 +153,19 @@ async def test_an_unreachable_engine_is_an_error(fake: FakeEngine, tmp_path: Pat
         fake.refuse["containers"] = EngineError("no", 500)
         with pytest.raises(EngineError):
             await observe(host)
+
+
+async def test_host_mode_is_on_the_machine_also_if_rootlesskit_has_a_detached_namespace(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    detached = "/run/user/1000/dockerd-rootless/netns"
+    fake_lab.context.info = make_info(version="29.5.0", rootless=True, netns=detached)
+    host_config = {"NetworkMode": "host", "PortBindings": {}}
+    config = {"Image": "nginx", "Labels": {}, "Hostname": "", "HostConfig": host_config}
+    await fake.start_container((await fake.create_container("web", config)).id)
+    observation = await observe_host(workshop_host(fake_lab.context), time.time())
+    assert observation.machine is not None
+    assert holds(observation, "namespace-is-machine", mode="host")
 
 
 async def test_a_remote_engine_shows_no_namespaces(fake: FakeEngine, tmp_path: Path) -> None:
