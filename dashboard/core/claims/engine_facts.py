@@ -1,4 +1,5 @@
-"""Facts about an engine, and the conditions on them under which a claim expects another result."""
+"""Facts about an engine, and conditions on these facts. A claim may expect a different result from engines that fulfil
+a condition."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -165,7 +166,8 @@ def facts_of(
     rootless: bool = False,
     firewalld: bool = False,
 ) -> EngineFacts:
-    """Builds the facts; ``version`` and ``api`` are texts from an engine's responses."""
+    """Builds the facts. ``version`` and ``api`` are the versions of the engine and of its API as its responses contain
+    them."""
     return EngineFacts(
         parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network, rootless, firewalld
     )

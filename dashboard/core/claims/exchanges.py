@@ -54,8 +54,8 @@ class Exchanges:
         )
 
     def address(self, text: str) -> str:
-        """Replaces ``NAME.address`` and ``NAME.gateway`` by the address or gateway of the container NAME; returns any
-        other text unchanged."""
+        """Replaces ``NAME.address`` and ``NAME.gateway`` by the address or gateway of the container NAME. If ``text``
+        has neither form, returns it unchanged."""
         match = _OF_CONTAINER.fullmatch(text)
         return str(getattr(self.containers[match[1]], match[2])) if match and match[1] in self.containers else text
 
@@ -70,7 +70,8 @@ class Expected:
 
 
 def answers(client: str = "") -> Expected:
-    """Returns the expectation of a response. If ``client`` is given, the server must see it as its client."""
+    """Returns the expected result of a request that must get a response. If ``client`` is given, the server must see it
+    as its client."""
     return Expected(answered=True, client=client)
 
 
@@ -143,13 +144,14 @@ async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[s
 
 @prepared
 async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Calls ``exchange``. All arguments but the testbed are passed in advance (``core.claims.prepared``)."""
+    """Executes a claim about requests (``exchange``). The decorator lets a claim give ``lines`` and ``asks`` when it is
+    defined; the testbed is given when it runs."""
     return await exchange(testbed, lines, *asks)
 
 
 @prepared
 async def observe_exchanges_on(testbed: Testbed, daemon: str, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Does the same as ``observe_exchanges`` on an engine that is started with ``daemon``, a line ``dockerd …``."""
+    """Like ``observe_exchanges``, but starts an engine for the claim with ``daemon``, a line ``dockerd …``."""
     return await exchange(await testbed.start_engine(daemon), lines, *asks)
 
 
@@ -176,9 +178,9 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
 
 @prepared
 def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
-    """Holds if each response is as expected and, unless ``matched`` is None, every rule matched packets (True) or none
-    did (False). Not testable if a request was not sent although its expected result is no connection: nothing is proved
-    then."""
+    """Holds if each response is as expected. If ``matched`` is True, every firewall rule must also have matched
+    packets; if it is False, none may have. Not testable if no connection was expected, but the request could not be
+    sent: that proves nothing."""
     for (request, response), wanted in zip(observed.responses, expected, strict=True):
         if reason := differs_from(request, response, wanted, observed):
             return differs(reason, *observed.evidence)
@@ -191,8 +193,9 @@ def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | No
 
 
 def differs_from(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
-    """Returns a sentence about how the response differs from the expected result; empty if it does not. ``request``
-    names the request in the sentence, ``observed`` knows the addresses of the clients."""
+    """Returns a sentence about how the response differs from the result ``wanted``; empty if it does not. The sentence
+    begins with ``request``, a description of the request. ``observed`` has the containers to which ``wanted.client``
+    may refer."""
     if not wanted.answered:
         return f"{request}: the connection was accepted." if response.connected else ""
     if response.status != 200:

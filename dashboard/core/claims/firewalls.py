@@ -25,7 +25,7 @@ class FirewallExchange:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """The responses, the counters that increased, and the output of the program."""
+        """Lines with the responses, the rules that dropped packets, and the output of the firewall program."""
         moved = tuple(f"{drop.rule} dropped {drop.packets} packets" for drop in self.drops)
         return (*self.exchanges.evidence, *(moved or ("no rule dropped a packet",)), *self.status)
 
@@ -34,12 +34,12 @@ class FirewallExchange:
 async def observe_firewall(
     testbed: Testbed, daemon: str, lines: Sequence[str], status: str, ask: Ask, setup: str = ""
 ) -> FirewallExchange:
-    """Runs the lines, sends the request, and reads the counters before and after it. Then runs ``status``, a command
-    that prints the firewall's state.
+    """Starts an engine for the claim with the line ``daemon``, executes ``lines`` there, and sends the request.
+    Compares the counters of the firewall rules before and after the request. Then runs ``status``, a command that
+    prints the firewall's state.
 
-    All this happens on an engine that is started for the claim with the line ``daemon``, so that no firewall rules
-    remain. ``setup`` names a program that is started before the engine: firewalld. Raises NotTestableError if a
-    firewall command fails.
+    The engine ends with the claim, so no firewall rules remain. ``setup`` names a program that is started before the
+    engine: firewalld. Raises NotTestableError if a command of ufw or firewalld fails.
     """
     other = await testbed.start_engine(daemon, setup)
     containers: dict[str, Container] = {}
@@ -72,7 +72,8 @@ def judge_firewall(
     observed: FirewallExchange, expected: Expected, dropping: str = "", *, matched: bool | None = None
 ) -> Judgement:
     """Holds if the response is as expected. If ``dropping`` is given, a rule that contains this text must have dropped
-    packets. Unless ``matched`` is None, the rules with a comment must have matched packets (True) or none (False)."""
+    packets. If ``matched`` is True, the rules that the claim adds with ``--comment`` must have matched packets; if it
+    is False, they must have matched none."""
     for request, response in observed.exchanges.responses:
         if reason := differs_from(request, response, expected, observed.exchanges):
             return differs(reason, *observed.evidence)

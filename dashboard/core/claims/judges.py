@@ -23,8 +23,8 @@ def judge_refused(container: Container) -> Judgement:
 
 
 def judge_exit(outcome: ServerOutcome, error: str, otherwise: str, *evidence: str) -> Judgement:
-    """Holds if the program exited with ``error`` in its log. Differs, with the reason ``otherwise``, if it serves or
-    exited for another reason. Not testable if it did neither in time."""
+    """Holds if the program exited with ``error`` in its log. Differs, with the reason ``otherwise``, if it serves, or
+    if it exited without this error. Not testable if it neither served nor exited in time."""
     container, serves = outcome
     if container.status == "running" and not serves:
         return not_testable(f"The program neither served nor exited within {EXIT_TRIES} s.", *evidence)

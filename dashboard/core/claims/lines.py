@@ -16,7 +16,8 @@ _NEEDS_LAB_IMAGE = re.compile(r"NETMODES_|\bhttpd\b|\busleep\b")
 
 
 def mutate(text: str, mutation: Mapping[str, str]) -> str:
-    """Replaces all words of the mutation at once, so that two words can be swapped."""
+    """Replaces each word in ``mutation`` by its new word. All are replaced at once, so that two words can be
+    swapped."""
     if not mutation:
         return text
     words = "|".join(re.escape(word) for word in sorted(mutation, key=len, reverse=True))
@@ -29,14 +30,15 @@ def fill(text: str, names: Mapping[str, str]) -> str:
 
 
 def show_line(line: str) -> str:
-    """Returns the line as a person types it: ``IMAGE`` becomes nginx, or the lab image if the line needs it."""
+    """Returns the line as a person types it. ``IMAGE`` becomes nginx, or the name of the lab image if the line uses
+    what only the lab image has."""
     image = "netmodes-lab:1" if _NEEDS_LAB_IMAGE.search(line) else "nginx"
     return _PLACEHOLDER.sub(lambda m: "MACHINE" if m[1] == MACHINE else m[1], line.replace("IMAGE", image))
 
 
 def daemon_options(words: Sequence[str]) -> dict[str, Any]:
     """Converts options of dockerd, such as ``--userland-proxy=false`` and ``--bip=10.1.0.1/24``, to the members of a
-    daemon.json. Raises ValueError for a word that is not an option with a value."""
+    daemon.json. Raises ValueError for a word that does not have the form ``--NAME=VALUE``."""
     options: dict[str, Any] = {}
     for word in words:
         name, sign, value = word.removeprefix("--").partition("=")

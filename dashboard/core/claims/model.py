@@ -59,7 +59,7 @@ def holds(*evidence: str) -> Judgement:
 
 
 def differs(reason: str, *evidence: str) -> Judgement:
-    """Returns the judgement that the engine or the kernel did something else."""
+    """Returns the judgement that the engine or the kernel did not do what the claim states."""
     return Judgement(ClaimVerdict.DIFFERS, evidence, reason)
 
 
@@ -75,9 +75,9 @@ def holds_if(proved: bool, otherwise: str, *evidence: str) -> Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a claim expects on the engines that match the condition ``on``: another statement with its ``judge``
-    function, or no statement, with a sentence in ``not_testable`` that tells why. Another statement also replaces
-    ``exact``, even by an empty text. ``mutation``, if given, replaces that of the claim."""
+    """What a claim expects on the engines that match the condition ``on``. Either ``statement``, ``judge`` and
+    ``exact`` (even an empty one) replace those of the claim. Or ``not_testable`` is a sentence that tells why there is
+    no statement about these engines. ``mutation``, if given, replaces that of the claim."""
 
     on: EngineCondition
     statement: str = ""
@@ -97,12 +97,13 @@ class Expectation:
 class Claim:
     """One claim. ``statement`` is a whole sentence; ``source`` names where it is documented.
 
-    ``exact`` adds what the usual wording leaves out. ``lines`` are the commands that show it. ``mutation`` replaces
-    words of the lines so that the verdict must be ``differs``: this proves that the claim can fail.
+    ``exact`` adds what the usual wording leaves out. ``lines`` are the commands with which a person sees that the
+    statement is true. ``mutation`` replaces words of the lines so that the verdict must be ``differs``: this proves
+    that the claim can fail.
 
-    ``otherwise`` has the expectations for engines that behave differently; the first that matches the engine applies.
-    The method ``on`` applies it, and sets ``condition``, which describes these engines, or ``not_testable``, the reason
-    why there is no statement about them.
+    ``otherwise`` has the expectations for engines that behave differently. The method ``on`` applies the first one that
+    matches an engine, and sets ``condition``, which describes the engines that match. If there is no statement about
+    them, it also sets ``not_testable`` to the reason.
     """
 
     id: str

@@ -148,15 +148,15 @@ async def observe_lookup(testbed: Testbed, name: str, *lines: str) -> AddressedL
 @prepared
 async def observe_machine_server(testbed: Testbed, line: str, address: str, port: int = 0) -> Response:
     """Starts a server on the machine at this address, runs the line, and sends a request from the container to the
-    server."""
+    server. ``address`` and ``port`` are as in ``Testbed.serve_on_machine``."""
     await testbed.serve_on_machine(address, port)
     return await testbed.request(await testbed.run(line), address, port)
 
 
 @prepared
 async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> DnatRequest:
-    """Runs the line and sends a request to the published port; returns the packets that its DNAT rule counted before
-    and after the request, the response, and the container's gateway."""
+    """Runs the line and sends a request to the published port at ``address``. Returns the packet counter of the port's
+    DNAT rule before and after the request, the response, and the container's gateway."""
     container = await testbed.run(line)
     await testbed.wait_listening(container, 80)
     before = packets_to(await testbed.nat_rules(), port)
@@ -166,7 +166,8 @@ async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> 
 
 @prepared
 async def observe_timing(testbed: Testbed, line_a: str, line_b: str, question: str) -> Timing:
-    """Launches two containers and compares two paths to them (``Testbed.measure``)."""
+    """Launches two containers and compares the times of two paths to them. ``question`` names the paths as in
+    ``Testbed.measure``."""
     return await testbed.measure(line_a, line_b, question)
 
 
@@ -201,8 +202,9 @@ async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *na
 
 @prepared
 async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
-    """Runs the commands ``networks`` and then ``line``, and resolves ``wiki.vpn.example`` in its container. The machine
-    has the given resolv.conf and a DNS server at 127.0.0.53 that knows the name, like systemd-resolved on a VPN."""
+    """Runs the commands ``networks`` and then ``line``, and resolves ``wiki.vpn.example`` in the container of ``line``.
+    The machine has the given resolv.conf and a DNS server at 127.0.0.53 that knows the name, like systemd-resolved on a
+    VPN."""
     await testbed.write_file("/etc/resolv.conf", resolv_conf)
     await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
     container = (await run_lines(testbed, *networks, line))[-1]

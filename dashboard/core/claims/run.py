@@ -32,9 +32,10 @@ class ClaimState(StrEnum):
 class ExecutedClaim:
     """One executed claim with everything needed to read its result later. A ``claims/1`` document is a list of these.
 
-    ``engine`` describes the engine on which the claim ran. ``lines`` are the commands. ``left`` lists what could not be
-    removed, in the Engine's words. ``condition`` describes the engines that the statement is about if others behave
-    differently, such as ``before Engine 25.0``; it is empty for the usual statement.
+    ``engine`` describes the engine on which the claim ran. ``lines`` are the commands. ``left`` lists what the claim
+    created and Netmodes could not remove, in the Engine's words. ``condition`` is empty for the usual statement. If the
+    engine is one for which a different statement applies, ``condition`` describes these engines, such as ``before
+    Engine 25.0``.
     """
 
     id: str
@@ -88,7 +89,7 @@ class ClaimsRun:
 
     @property
     def left(self) -> tuple[str, ...]:
-        """Everything that could not be removed, of all claims."""
+        """What the claims of the run created and Netmodes could not remove."""
         return tuple(left for result in self.results for left in result.left)
 
 
@@ -97,8 +98,8 @@ class Plan:
     """Where each claim of a run is executed.
 
     ``harmless`` claims run on any engine, or on a private host of their own if they need one (``Need.OWN_HOST``).
-    ``shared`` ones run concurrently on a private host; ``quiet`` ones, which measure, run on the same host after them,
-    one at a time. ``alone`` ones run on another private host, one at a time.
+    ``shared`` claims run concurrently on one private host. ``quiet`` claims measure times, so they run after these on
+    the same host, one at a time. ``alone`` claims run on a second private host, one at a time.
     """
 
     harmless: tuple[Claim, ...] = ()

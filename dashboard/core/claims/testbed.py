@@ -62,7 +62,7 @@ class Container:
     start_s: float = 0.0
 
     def setting(self, *path: str) -> Any:
-        """Returns a member of the inspect response by its path, None if it is missing."""
+        """Returns the value at this path of keys in the inspect response; None if it is missing."""
         value: Any = self.inspected
         for key in path:
             value = value.get(key) if isinstance(value, Mapping) else None
@@ -70,8 +70,8 @@ class Container:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The IPv4 address that the Engine assigned on each network, empty if the container has no address there. Some
-        versions return ``invalid IP`` in this case."""
+        """The IPv4 address that the Engine assigned, by network; empty where the container has no address. For such a
+        network, some versions of the Engine return ``invalid IP``."""
         networks = self.setting("NetworkSettings", "Networks") or {}
         given = {name: str((network or {}).get("IPAddress") or "") for name, network in networks.items()}
         return {name: "" if address == "invalid IP" else address for name, address in given.items()}
@@ -179,7 +179,8 @@ class Testbed(Protocol):
         NotTestableError with the Engine's message if the Engine refuses the container."""
 
     async def try_run(self, line: str) -> Container:
-        """Does the same as ``run``, but returns a refused container with the reason in ``Container.refused``."""
+        """Runs ``docker run -d …`` like ``run``. If the Engine refuses the container, returns it with the Engine's
+        message in ``Container.refused``."""
 
     async def create_network(self, line: str) -> str:
         """Runs ``docker network create …``; returns the network's real name."""
@@ -188,7 +189,7 @@ class Testbed(Protocol):
         """Returns the name of the default network's bridge on the machine, usually docker0."""
 
     async def connect_network(self, network: str, container: Container) -> str:
-        """Runs ``docker network connect``; returns the Engine's refusal, empty if it accepts the command."""
+        """Runs ``docker network connect``; returns the Engine's refusal, empty if the Engine accepts the command."""
 
     async def inspect(self, container: Container) -> Container:
         """Returns the current state of the container (``docker inspect`` and the last log lines)."""
@@ -250,14 +251,15 @@ class Testbed(Protocol):
         answers only ``names``, with their addresses."""
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
-        """Sends a UDP datagram to an address, a multicast group or a broadcast address, while a socket of ``receiver``
-        waits on the port. If the address is a group, the receiver joins it on each of its interfaces."""
+        """Sends a UDP datagram to ``address``, while a socket of ``receiver`` waits on the port. The address may be
+        that of a host, a multicast group or a broadcast address; the receiver joins a group on each of its
+        interfaces."""
 
     async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
         """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
 
     async def try_create_network(self, line: str) -> str:
-        """Runs ``docker network create …``; returns the Engine's refusal, empty if it accepts the command."""
+        """Runs ``docker network create …``; returns the Engine's refusal, empty if the Engine accepts the command."""
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
         """Runs a command that changes the network of the machine or the router, such as ``iptables -I …``. The command
@@ -275,9 +277,9 @@ class Testbed(Protocol):
         """Replaces the machine's /etc/resolv.conf or /etc/hosts until the claim ends. Only for private hosts."""
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Launches two containers, measures every path to them, and compares two paths. ``question`` is ``PATH against
-        PATH``; a path is ``NAME/KIND`` with the container's name in its line: ``two/published-proxy against
-        one/loopback``."""
+        """Launches two containers, measures every path to them, and compares two of the paths. ``question`` names these
+        as ``PATH against PATH``. A path is ``NAME/KIND``, where NAME is the container's name in its line:
+        ``two/published-proxy against one/loopback``."""
 
 
 Observe = Callable[[Testbed], Awaitable[Any]]

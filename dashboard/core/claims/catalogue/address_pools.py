@@ -1,4 +1,4 @@
-"""Claims about the subnets that an engine gives to its bridges and networks. The engine is started for the claim."""
+"""Claims about the subnets that an engine gives to its bridges and networks. An engine is started for each claim."""
 
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
@@ -17,8 +17,8 @@ ROUTED = "172.16.0.0/12"
 
 @prepared
 def judge_subnet(address: str, subnet: str, otherwise: str, *, inside: bool = True) -> Judgement:
-    """Holds if the container's address is inside the subnet, or outside it if ``inside`` is False. ``otherwise``
-    is the reason if it does not hold."""
+    """Holds if the container's address is inside the subnet, or outside it if ``inside`` is False. Otherwise the
+    verdict is ``differs``, with the reason ``otherwise``."""
     proved = bool(address) and (ip_address(address) in ip_network(subnet)) is inside
     return holds_if(proved, otherwise, f"address of the container: {address or 'none'}")
 
@@ -34,8 +34,8 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """Builds a claim about the address of the container ``app`` on an engine that is started with the line ``daemon``.
-    Pages show the command ``typed`` after the ``lines``."""
+    """Builds a claim about the address of the container ``app``. An engine is started with ``daemon``, a line ``dockerd
+    …``; then the ``lines`` are executed. Pages show the ``lines`` and after them the command ``typed``."""
 
     async def observe(testbed: Testbed) -> str:
         return (await run_script(await testbed.start_engine(daemon), lines))["app"].address

@@ -12,20 +12,21 @@ LINE = "docker run -d -P IMAGE sleep 60"
 
 
 def chosen_ports(container: Container) -> list[int]:
-    """Returns the ports of the machine that lead to the container's port 80."""
+    """Returns the ports of the machine at which the container's port 80 is published."""
     bindings = container.setting("NetworkSettings", "Ports", "80/tcp") or ()
     return [int(binding.get("HostPort") or 0) for binding in bindings]
 
 
 def judge_exposed(container: Container) -> Judgement:
-    """Holds if the inspect response lists port 80 without a port of the machine."""
+    """Holds if the inspect response lists port 80 and no port of the machine for it."""
     ports = container.setting("NetworkSettings", "Ports") or {}
     evidence = f"NetworkSettings.Ports: {describe_ports(ports)}"
     return holds_if("80/tcp" in ports and not ports["80/tcp"], "The port is published, or not listed.", evidence)
 
 
 async def observe_range(testbed: Testbed) -> tuple[Container, str]:
-    """Runs a container with -P; returns it and the kernel's range of automatic ports."""
+    """Runs a container with -P; returns the container and the content of ip_local_port_range, the kernel's range of
+    automatic ports."""
     container = await testbed.run(LINE)
     _code, text = await testbed.execute(MACHINE, "cat /proc/sys/net/ipv4/ip_local_port_range")
     return container, text
@@ -45,7 +46,8 @@ def judge_in_range(observed: tuple[Container, str]) -> Judgement:
 
 
 async def observe_restart(testbed: Testbed) -> tuple[list[int], list[int]]:
-    """Restarts a container; returns the ports of the machine that lead to it, before and after the restart."""
+    """Restarts a container; returns the ports of the machine at which its port 80 is published, before and after the
+    restart."""
     container = await testbed.run(LINE)
     return chosen_ports(container), chosen_ports(await testbed.restart(container))
 

@@ -29,7 +29,8 @@ async def observe_proxy_and_rest(testbed: Testbed) -> tuple[Timing, Timing]:
 
 
 def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
-    """Holds if docker-proxy adds more than the rest of the path: its interval lies above that of the rest."""
+    """Holds if docker-proxy adds more than the rest of the path: the confidence interval of what it adds lies above
+    that of the rest."""
     proxy, rest = timings
     evidence = (proxy.summary, rest.summary)
     if proxy.ci95_us is None or rest.ci95_us is None:
@@ -38,8 +39,8 @@ def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
 
 
 def _claim(claim_id: str, slow: str, fast: str, statement: str, source: str, **details: Unpack[Details]) -> Claim:
-    """Builds the claim that a round trip over the path ``slow`` takes longer than over ``fast``. The mutation swaps the
-    paths."""
+    """Builds the claim that a round trip over the path ``slow`` takes longer than one over the path ``fast``. Its
+    mutation (``Claim.mutation``) swaps the two paths."""
     question = f"{slow} against {fast}"
     return Claim(
         id=claim_id,

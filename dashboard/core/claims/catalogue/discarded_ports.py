@@ -27,7 +27,7 @@ def _requested(container: Container) -> str:
 
 
 def judge_discarded(container: Container) -> Judgement:
-    """Holds if the create response contains the warning, and NetworkSettings has no published port."""
+    """Holds if the create response contains the warning ``WARNING``, and NetworkSettings has no published port."""
     evidence = (_warnings(container), _requested(container), _published(container))
     if container.setting("NetworkSettings", "Ports"):
         return differs("The Engine published the port.", *evidence)
@@ -52,7 +52,7 @@ def judge_silent(container: Container) -> Judgement:
 
 
 def judge_warned_once(container: Container) -> Judgement:
-    """Holds if the create response contains the warning, and the inspect response does not."""
+    """Holds if the create response contains the warning ``WARNING``, and the inspect response does not."""
     inspected = WARNING in json.dumps(dict(container.inspected), default=str)
     evidence = (_warnings(container), f"docker inspect: the warning is {'there' if inspected else 'not there'}")
     if inspected:

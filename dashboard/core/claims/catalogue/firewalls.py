@@ -27,9 +27,9 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds a claim about a request from another machine while a firewall is active, on an engine that is started for
-    the claim. ``program`` is a pair: the command that prints the firewall's state, and the program to start before the
-    engine, if any."""
+    """Builds a claim about a request from another machine to ``port`` of the engine's machine while a firewall is
+    active. The engine is started for the claim. ``program`` is a pair: the command that prints the firewall's state,
+    and the program to start before the engine, empty if there is none."""
     status, setup = program
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(

@@ -9,8 +9,8 @@ LINES = ("dockerd --ip-forward=true",)
 
 
 async def observe(testbed: Testbed) -> str:
-    """Starts an engine with the option in ``LINES``; returns the policy of FORWARD as iptables-save prints it, or an
-    empty text."""
+    """Starts an engine with the option in ``LINES``; returns the policy of the chain FORWARD as iptables-save prints
+    it, empty if it prints none."""
     engine = await testbed.start_engine(LINES[0])
     _code, rules = await engine.execute(MACHINE, "iptables-save -t filter")
     return next((rule for rule in rules.splitlines() if rule.startswith(":FORWARD")), "")

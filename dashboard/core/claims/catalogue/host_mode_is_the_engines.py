@@ -13,14 +13,16 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], str]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Returns the namespaces of the Engine and the container, and the address of eth0 as the container sees it."""
+    """Returns the namespaces of the Engine and of the container, and the addresses of eth0 that ``ip`` prints inside
+    the container."""
     container = await testbed.run(LINES[0])
     _code, addresses = await testbed.execute(container, "ip -4 -o address show eth0")
     return await testbed.namespaces(MACHINE), await testbed.namespaces(container), addresses.strip()
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the container is in the Engine's network namespace and sees the address of the private host."""
+    """Holds if the container is in the Engine's network namespace and its eth0 has the private host's address on the
+    LAN."""
     engine, inside, addresses = observed
     evidence = (
         *describe_inodes("net", {"the Engine": engine, "the container": inside}),

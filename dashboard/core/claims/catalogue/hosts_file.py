@@ -18,13 +18,13 @@ def _evidence(files: Files) -> tuple[str, str]:
 
 
 def judge_inherited(files: Files) -> Judgement:
-    """Holds if the container's hosts file has every name of the machine's."""
+    """Holds if the container's hosts file has every name that the machine's hosts file has."""
     machine, inside = map(host_entries, files)
     return holds_if(machine.items() <= inside.items(), "Names of the machine are missing.", *_evidence(files))
 
 
 def judge_separate(files: Files) -> Judgement:
-    """Holds if the machine's hosts file has names, and the container's has none of them."""
+    """Holds if the machine's hosts file has names, and the container's hosts file has none of them."""
     machine, inside = map(host_entries, files)
     if not machine:
         return differs("The machine has no names.", *_evidence(files))

@@ -24,14 +24,15 @@ def _on_port(port: int, state: NamespaceState) -> str:
 
 
 async def observe_container_address(testbed: Testbed) -> Requested:
-    """Sends a request to a container's own address; returns the machine's state and the response."""
+    """Sends a request from the machine to a bridge container's own address; returns the machine's state and the
+    response."""
     container = await testbed.run(IN_BRIDGE_MODE)
     await testbed.wait_listening(container, 80)
     return await testbed.state(MACHINE), await testbed.request(MACHINE, container.address, 80)
 
 
 def judge_only_inside(observed: Requested) -> Judgement:
-    """Holds if the machine's port is free and a server answers at the container's address."""
+    """Holds if no process listens on the machine's port 80 and a server answers at the container's address."""
     machine, response = observed
     evidence = (
         f"the machine's port 80: {_on_port(80, machine)}",
@@ -43,14 +44,15 @@ def judge_only_inside(observed: Requested) -> Judgement:
 
 
 async def observe_machine_port(testbed: Testbed) -> Requested:
-    """Sends a request to port 80 of the machine; returns the machine's state and the response."""
+    """Runs a server in host mode and sends a request to port 80 of the machine; returns the machine's state and the
+    response."""
     await testbed.run(IN_HOST_MODE)
     await testbed.wait_listening(MACHINE, 80)
     return await testbed.state(MACHINE), await testbed.request(MACHINE, "127.0.0.1", 80)
 
 
 def judge_own_process(observed: Requested) -> Judgement:
-    """Holds if nginx itself listens on the machine's port and answers."""
+    """Holds if a process nginx listens on the machine's port 80 and the server answers."""
     machine, response = observed
     evidence = (f"the machine's port 80: {_on_port(80, machine)}", f"GET http://127.0.0.1/: {response.summary}")
     if response.status != 200:
@@ -67,7 +69,8 @@ async def observe_netstat(testbed: Testbed) -> Listed:
 
 
 def judge_grep(observed: Listed) -> Judgement:
-    """Holds if netstat's output has a line with ``:80`` although the machine's port 80 is free."""
+    """Holds if netstat's output has a line with ``:80``, such as one for port 8080, although the machine's port 80 is
+    free."""
     output, machine = observed
     matched = [" ".join(line.split()) for line in output.splitlines() if ":80" in line]
     evidence = (
@@ -80,8 +83,8 @@ def judge_grep(observed: Listed) -> Judgement:
 
 
 async def observe_stop(testbed: Testbed) -> Stopped:
-    """Stops a container and starts a server on its port; returns the machine's state before and after the stop, and the
-    kernel's refusal of the server, empty if it listens."""
+    """Stops a container and starts a server of the machine on the container's port. Returns the machine's state before
+    and after the stop, and the kernel's refusal of the server, empty if the server listens."""
     container = await testbed.run(STOPPED)
     await testbed.wait_listening(container, 8120)
     before = await testbed.state(MACHINE)

@@ -1,4 +1,4 @@
-"""Claims about transfers over an uplink with a smaller MTU."""
+"""Claims about transfers of containers over an uplink whose MTU is smaller than the usual 1500."""
 
 from collections.abc import Mapping
 from typing import Unpack

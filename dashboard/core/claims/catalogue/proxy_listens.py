@@ -21,14 +21,15 @@ async def observe(testbed: Testbed) -> NamespaceState:
 
 
 async def observe_without_proxy(testbed: Testbed) -> NamespaceState:
-    """Starts a container with a published port on an engine without docker-proxy; returns the state of its machine."""
+    """Starts a container with a published port on an engine without docker-proxy; returns the state of the machine of
+    that engine."""
     engine = await testbed.start_engine(DAEMON)
     await engine.run(WITHOUT_PROXY)
     return await engine.state(MACHINE)
 
 
 def judge_proxies(machine: NamespaceState) -> Judgement:
-    """Holds if one docker-proxy process listens on the port for IPv4 and another one for IPv6."""
+    """Holds if one docker-proxy process listens on the port for IPv4 and a second one for IPv6."""
     listeners = listeners_on(machine, 8103)
     evidence = f"the machine's port 8103: {describe_listeners(listeners)}"
     if not listeners or any(listener.process != "docker-proxy" for listener in listeners):

@@ -11,7 +11,8 @@ Observed = tuple[Response, str, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Sends a request to the port at ::1; returns the response, the container's gateway and its addresses."""
+    """Sends a request to the published port at ::1; returns the response, the address of the container's gateway, and
+    the container's own addresses."""
     container = await testbed.run(LINE)
     await testbed.wait_listening(container, 80)
     interfaces = (await testbed.state(container)).interfaces
@@ -25,7 +26,7 @@ def _evidence(observed: Observed) -> tuple[str, str]:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the server answers on IPv6 although it sees an IPv4 client, its gateway."""
+    """Holds if the server answers the IPv6 request and sees the container's IPv4 gateway as its client."""
     response, gateway, _own = observed
     proved = response.status == 200 and response.client_seen == gateway
     return holds_if(proved, "The port does not answer there through docker-proxy.", *_evidence(observed))

@@ -1,5 +1,5 @@
-"""Claims about what the Engine refuses: options in host mode and with --network container:, another network for a
-container in host mode, and overlapping subnets."""
+"""Claims about what the Engine refuses: certain options in host mode, certain options together with --network
+container:, the connection of a host-mode container to a network, and overlapping subnets."""
 
 from collections.abc import Mapping
 from typing import Unpack
@@ -29,8 +29,8 @@ def _claim(
     needs: frozenset[Need] = frozenset(),
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds the claim that the Engine refuses the container of the last command in ``lines``. Pages do not show the
-    commands that create a network, because only the mutation (``Claim.mutation``) uses it."""
+    """Builds the claim that the Engine refuses the container of the last command in ``lines``. Commands in ``lines``
+    that create a network are only for the mutation (``Claim.mutation``), so pages do not show them."""
     return Claim(
         id=claim_id,
         topic=Topic.WHEN,
@@ -46,8 +46,8 @@ def _claim(
 
 
 async def observe_connection(testbed: Testbed) -> str:
-    """Runs ``docker network connect`` for a container in host mode; returns the Engine's refusal, empty if it
-    accepts."""
+    """Runs ``docker network connect`` for a container in host mode; returns the Engine's refusal, empty if the Engine
+    accepts the command."""
     (container,) = await run_lines(testbed, NETWORK, IN_HOST_MODE)
     return await testbed.connect_network("{lab}", container)
 
@@ -60,8 +60,8 @@ def judge_connection(refusal: str) -> Judgement:
 
 
 async def observe_guests(testbed: Testbed) -> Mapping[str, Container]:
-    """For each of ``OPTIONS``, runs a container with this option in the network of another. Returns the containers
-    by option."""
+    """For each of ``OPTIONS``, runs a container with this option that joins the network namespace of the container
+    ``owner``. Returns the containers by option."""
     await testbed.run(OWNER)
     return {option: await testbed.try_run(GUEST.replace("OPTION", option)) for option in OPTIONS}
 
@@ -74,8 +74,8 @@ def judge_guests(containers: Mapping[str, Container]) -> Judgement:
 
 
 async def observe_overlap(testbed: Testbed) -> str:
-    """Creates two networks with overlapping subnets; returns the Engine's refusal of the second, empty if it
-    accepts."""
+    """Creates two networks with overlapping subnets; returns the Engine's refusal of the second one, empty if the
+    Engine creates it."""
     await testbed.create_network(SUBNET)
     return await testbed.try_create_network(OVERLAPPING)
 

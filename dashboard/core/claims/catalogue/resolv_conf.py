@@ -58,8 +58,8 @@ def judge_unedited(files: Files) -> Judgement:
 
 @prepared
 def judge_only(resolv_conf: str, server: str, otherwise: str, option: str = "") -> Judgement:
-    """Holds if the container's resolv.conf names only this server and contains the text ``option``. ``otherwise`` is
-    the reason if it does not hold."""
+    """Holds if ``server`` is the only name server in the container's resolv.conf, and the file contains the text
+    ``option``. Otherwise the verdict is ``differs``, with the reason ``otherwise``."""
     proved = nameservers(resolv_conf) == (server,) and option in resolv_conf
     return holds_if(proved, otherwise, f"resolv.conf in the container: {on_one_line(resolv_conf)}")
 

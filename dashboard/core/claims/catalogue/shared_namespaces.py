@@ -1,5 +1,5 @@
-"""Claims about a container (the guest) that joins the namespace of another (the owner) with --network container:.
-They state what both share, and what happens when one of them restarts."""
+"""Claims about a container (the guest) that joins the namespace of another one (the owner) with --network container:.
+They state what the two share, and what happens when one of them restarts."""
 
 from collections.abc import Mapping
 
@@ -23,8 +23,8 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int], Namesp
 
 @prepared
 async def observe_restart(testbed: Testbed, *, guest_too: bool) -> Observed:
-    """Restarts the owner, and then the guest if ``guest_too`` is true. Returns the guest's namespaces, the owner's
-    before and after its restart, and the guest's network state."""
+    """Restarts the owner, and then the guest if ``guest_too`` is true. Returns the guest's namespaces after that, the
+    owner's namespaces before and after its restart, and the guest's network state."""
     owner, guest = await run_lines(testbed, OWNER, GUEST)
     before = await testbed.namespaces(owner)
     owner = await testbed.restart(owner)
@@ -46,15 +46,15 @@ def _evidence(observed: Observed) -> tuple[str, ...]:
 
 
 def judge_lost(observed: Observed) -> Judgement:
-    """Holds if, after a restart of the container whose network it shares, the guest stays in the old network namespace
-    and has no interface but lo."""
+    """Holds if the guest is still in the network namespace that the owner had before its restart, and has no interface
+    but lo."""
     guest, before, after, state = observed
     proved = guest["net"] == before["net"] != after["net"] and not _links(state)
     return holds_if(proved, "The guest still has a network.", *_evidence(observed))
 
 
 def judge_healed(observed: Observed) -> Judgement:
-    """Holds if the guest is in the owner's new network namespace."""
+    """Holds if the guest is in the network namespace that the owner got when it restarted."""
     guest, before, after, _state = observed
     proved = guest["net"] == after["net"] != before["net"]
     return holds_if(proved, "Guest and owner have different namespaces.", *_evidence(observed))

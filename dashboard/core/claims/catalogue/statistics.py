@@ -29,8 +29,9 @@ def judge_none(networks: Networks) -> Judgement:
 
 
 async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
-    """Sends a request to the owner, then returns the network statistics of owner and guest. Reads them again, up to 10
-    times, until they are equal, since they may change between two responses."""
+    """Sends a request to a container ``owner``, then returns the network statistics of this container and of a second
+    one in its network namespace. Reads both up to 10 times until they are equal, since they may change between two
+    responses."""
     owner, guest = await run_lines(testbed, OWNER, GUEST)
     await testbed.wait_listening(owner, 80)
     await testbed.request(MACHINE, owner.address, 80)
@@ -45,7 +46,7 @@ async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
 
 
 def judge_same(networks: tuple[Networks, Networks]) -> Judgement:
-    """Holds if docker stats counts the same bytes for the owner and the guest."""
+    """Holds if docker stats reports the same network statistics for the two containers."""
     owner, guest = networks
     evidence = [
         f"{name}: {counters.get('eth0', {}).get('rx_bytes', 'unknown')} bytes received"

@@ -27,8 +27,8 @@ WithRules = tuple[Container, tuple[str, ...]]
 
 @prepared
 def judge_routes(observed: ContainerState, expected: int, otherwise: str) -> Judgement:
-    """Holds if the container has two interfaces with addresses and the expected number of default routes.
-    ``otherwise`` is the reason if it does not hold."""
+    """Holds if the container has two interfaces with addresses and the expected number of default routes. Otherwise the
+    verdict is ``differs``, with the reason ``otherwise``."""
     container, state = observed
     links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
     defaults = [route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"]
