@@ -21,7 +21,8 @@ from dashboard.core.namespaces.visibility import name_machine
 
 @dataclass(frozen=True, slots=True)
 class RowKey:
-    """The identity and the position of a row: ``rank`` sorts the rows of one weight in their section."""
+    """The identity and the position of a row. Rows of a section are sorted by weight, and rows of the same weight by
+    ``rank``."""
 
     section: str
     key: str
@@ -60,7 +61,8 @@ class ObservedColumns:
 
     @cached_property
     def compared(self) -> ObservedColumns:
-        """The columns that are compared, without those that are only shown beside them (``SHOWN_ONLY``)."""
+        """Only the columns that are compared. Those in ``SHOWN_ONLY``, such as the neighbour, are shown beside them and
+        left out here."""
         if all(column.key not in SHOWN_ONLY for column in self.columns):
             return self
         columns = tuple(column for column in self.columns if column.key not in SHOWN_ONLY)
@@ -72,8 +74,8 @@ class ObservedColumns:
         return next((column.engine_kind for column in self.columns if column.key == MACHINE), EngineKind.DOCKER)
 
     def name_machine(self, text: str) -> str:
-        """Returns the text. On a rootless Docker Engine, “the machine” is replaced by the title of RootlessKit's
-        namespace."""
+        """Returns ``text``. On a rootless Docker Engine, each “the machine” in it is replaced by the title of
+        RootlessKit's namespace."""
         title = next((column.title for column in self.columns if column.key == MACHINE), "")
         return name_machine(text, title)
 
@@ -113,7 +115,8 @@ class ObservedColumns:
 
     @cached_property
     def _local_peers(self) -> dict[int, Interface]:
-        """The veth pairs with both ends on the machine: the peer of each end, by the index of the end."""
+        """The veth peers on the machine itself: maps the index of an interface of the machine to its peer if this is
+        also on the machine."""
         pairs = veth_ends(self.machine, self.machine) if self.machine is not None else ()
         return {end.index: other for other, end in pairs}
 

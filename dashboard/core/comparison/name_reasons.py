@@ -57,7 +57,7 @@ def explain_dns(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
 
 
 def _is_answered_by_aardvark(observed: ObservedColumns, cells: RowCells) -> bool:
-    """Whether aardvark-dns answered the lookup of this row in one of the columns."""
+    """Whether aardvark-dns answered the lookup of this row in at least one column."""
     resolvers = {key: state.resolver for key, state in observed.states.items() if state.resolver is not None}
     return any(
         cells[key].text is not None and any(cells[key].note.startswith(f"by {server}") for server in one.nameservers)

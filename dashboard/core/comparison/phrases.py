@@ -12,7 +12,7 @@ RowCells = Mapping[str, Cell]
 
 
 def arms_of(observed: ObservedColumns, *modes: str) -> list[Column]:
-    """Returns the arms that have a state: all of them, or those in one of ``modes``."""
+    """Returns the arms that have a state. If ``modes`` are given, only the arms in one of these modes are returned."""
     arms = [column for column in observed.columns if column.key not in OBSERVERS and column.key in observed.states]
     return [column for column in arms if not modes or column.mode in modes]
 

@@ -47,7 +47,8 @@ def _describe_address(listener: Listener) -> str:
 
 def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
     """Yields a cell for each protocol and port on which a program in the column's namespace listens. Docker's own
-    resolver and sockets from which programs only send have a row of their own, because their ports are random."""
+    resolver and the sockets that programs use only for sending have random ports, so their cells are in rows without a
+    port number."""
     grouped: dict[tuple[str, int], list[Listener]] = {}
     asking: dict[str, int] = {}
     published = {one.host_port for other in observed.columns for one in other.published}
@@ -102,7 +103,8 @@ def _published_text(ports: Iterable[PublishedPort]) -> str:
 
 
 def published_cells(column: Column) -> Cells:
-    """Yields two cells for each port of the container: the requested and the actual address and port of the machine."""
+    """Yields two cells, in two rows, for each port of the container that was requested or is published: the requested
+    address and port of the machine, and the actual ones."""
     ports = {(one.container_port, one.protocol) for one in (*column.asked, *column.published)}
     for port, protocol in sorted(ports):
         asked = [one for one in column.asked if (one.container_port, one.protocol) == (port, protocol)]

@@ -1,8 +1,8 @@
 """Explains each difference in one sentence.
 
-A sentence is given only if the columns themselves prove it, and it mentions only modes that are present. It depends on
-the columns and on what its section shows, nothing else. Sources: Docker's documentation of the network drivers and
-Moby's libnetwork.
+A sentence is given only if the columns themselves prove it, and it mentions only modes that are present. It depends
+only on the columns and on the fields of their states that the section shows. Sources: Docker's documentation of the
+network drivers and Moby's libnetwork.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,8 @@ from dashboard.core.experiments.messages import Column
 
 
 def absent_word(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """Returns the words that a column shows in a row in which it has no value. The column must have a state."""
+    """Returns the words that a column shows in a row in which it has no value, such as “no listener”. The column must
+    have a state."""
     protocol, colon, port = key.key.partition(" :")
     if key.section == "listeners" and colon:
         asked = (protocol, int(port))

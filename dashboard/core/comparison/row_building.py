@@ -38,8 +38,9 @@ _NO_STATE = {
 
 
 def relate(cells: Mapping[str, Cell]) -> Relation:
-    """Returns the relation of the cells of a row; cells to which the row does not apply are ignored. ``only``: exactly
-    one of several columns has a value. ``unknown``: the visible cells do not differ, but others are not visible."""
+    """Returns the relation of the cells of a row. Cells of columns to which the row does not apply are ignored.
+    ``only``: exactly one of several columns has a value. ``unknown``: the cells that can be read do not differ, but at
+    least one cannot be read."""
     applying = [cell for cell in cells.values() if cell.applies]
     visible = [cell for cell in applying if cell.visible]
     present = [cell for cell in visible if cell.text is not None]
@@ -67,8 +68,8 @@ def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKe
 
 
 def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
-    """Returns the cells of a section by row (key and field), then by column, without columns that have no value. Rows
-    in which only columns in ``OUTSIDE`` have a value are left out."""
+    """Returns the cells of a section by row (key and field), then by column. A column without a value in a row has no
+    cell there. Rows in which only columns outside the machine (``OUTSIDE``) have a value are left out."""
     rows: CellsByRow = {}
     for column in observed.columns:
         for key, cell in column_cells(observed, section, column, observed.states.get(column.key)):
@@ -77,16 +78,16 @@ def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
 
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
-    """Returns the rows of one section in the order of the table. Rows in which only columns in ``OUTSIDE`` have a value
-    are left out. The result depends on the columns, on the namespaces that they share, and on the fields in
-    ``rows.INPUTS``."""
+    """Returns the rows of one section in the order of the table. Rows in which only columns outside the machine
+    (``OUTSIDE``) have a value are left out. The result depends on the columns, on the namespaces that they share, and
+    on the fields in ``rows.INPUTS``."""
     ordered = sorted(section_cells(observed, section).values(), key=lambda pair: row_order(pair[0]))
     return tuple(make_row(observed, section, key, cells) for key, cells in ordered)
 
 
 def column_cells(observed: ObservedColumns, section: str, column: Column, state: NamespaceState | None) -> Cells:
-    """Yields the cells of one column in a section. ``state`` is the state of the column, possibly with some of the
-    section's items only; None if it is not known."""
+    """Yields the cells of one column in a section. ``state`` is the state of the column, None if it is not known. If
+    the state is incomplete, only the cells of what it contains are yielded."""
     if section == "published":
         return published_cells(column) if column.key not in OBSERVERS else iter(())
     if section == "engines":  # compared between machines only
@@ -109,7 +110,8 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
 def complete_cells(
     observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]
 ) -> dict[str, Cell]:
-    """Returns the cell of every column in a row. ``present`` are the cells of the columns that have a value."""
+    """Returns the cell of every column in a row. ``present`` has the cells of the columns that have a value; cells that
+    tell why there is no value are added for the others."""
     return {
         column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns
@@ -117,8 +119,8 @@ def complete_cells(
 
 
 def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]) -> Row:
-    """Returns a row with its relation and, if columns differ, the reason. ``present`` are the cells of the columns that
-    have a value. Columns in ``SHOWN_ONLY`` are shown but not compared."""
+    """Returns a row with its relation and, if columns differ, the reason. ``present`` has the cells of the columns that
+    have a value. Columns in ``SHOWN_ONLY``, such as the neighbour, are shown but not compared."""
     cells = complete_cells(observed, section, key, present)
     compared = {name: cell for name, cell in cells.items() if name not in SHOWN_ONLY}
     relation = relate(compared)

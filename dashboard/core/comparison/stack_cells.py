@@ -53,8 +53,8 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
 
 
 def _normalised_hostname(column: Column, state: NamespaceState) -> str | None:
-    """Returns the text that is compared in place of the host name, so that all names that Docker generates from
-    container ids are equal; None if the name itself is compared."""
+    """Returns the text that is compared in place of the host name; None if the host name itself is compared. All names
+    that Docker generates from container ids have the same text, so that they count as equal."""
     generated = column.container is not None and state.hostname and column.container.id.startswith(state.hostname)
     return "the container id" if generated else None
 
@@ -73,8 +73,8 @@ def _interface_key(
 
 
 def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Yields the cells of each interface: kind and state, addresses, MTU, MAC address, and the link that it is joined
-    to."""
+    """Yields the cells of each interface: its kind and state, addresses, MTU, MAC address, and what it is joined to,
+    such as its bridge and its veth peer."""
     for interface in state.interfaces:
         key, rank = _interface_key(observed, state, interface)
         renamed = key != interface.name

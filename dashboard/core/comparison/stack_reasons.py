@@ -115,8 +115,8 @@ def _is_container_id(observed: ObservedColumns, column: Column, container: str) 
 
 
 def _owners(observed: ObservedColumns, cells: RowCells) -> list[Column]:
-    """Returns the columns that have the interface of this row, even if it has no value in the row, such as no
-    address."""
+    """Returns the columns that have the interface of this row, including those where the interface lacks what the row
+    shows, such as an address."""
     return [c for c in observed.columns if c.key in observed.states and cells[c.key].absent != NO_INTERFACE]
 
 
@@ -224,9 +224,9 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 
 
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """Returns a clause on which of a container's networks provides the default route, and why (Docker documentation,
-    ``--network``); empty if that is not known. Podman sets a default route for each network, of which the kernel uses
-    one."""
+    """Returns a clause on which of a container's networks provides the default route of the family in ``key``, and why
+    (Docker documentation, ``--network``); empty if the network is not known. Podman sets a default route for each
+    network, so then the clause gives their number."""
     interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
     networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
     if len(networks) > 1:

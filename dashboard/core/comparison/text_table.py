@@ -45,9 +45,9 @@ def _line(label: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> l
 
 
 def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool = False) -> str:
-    """Returns the comparison as text: the titles of the columns with commands, warnings and errors, then the rows that
-    are not the same, each with its reason below. If ``show_all`` is true, all rows are listed. ``width`` is in
-    characters."""
+    """Returns the comparison as text. First come the titles of the columns with their commands, warnings, errors and
+    last log lines, then the rows that are not the same, each with its reason below. If ``show_all`` is true, all rows
+    are listed. ``width`` is in characters."""
     width = max(width, LABEL_WIDTH)
     columns = comparison.columns
     room = max(16, (width - LABEL_WIDTH) // max(1, len(columns)) - 2)
@@ -81,8 +81,8 @@ def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool 
 
 
 def doctor_text(doctor: Doctor) -> str:
-    """Returns the results of the doctor as text: a line for each mode (one for several modes with the same reason),
-    then a line for each check."""
+    """Returns the results of the doctor as text: a line for each mode, then a line for each check. Modes that are not
+    available for the same reason share a line."""
     reports: dict[str, list[ModeReport]] = {}
     for mode in doctor.modes:
         reports.setdefault(mode.reason or mode.mode, []).append(mode)

@@ -79,14 +79,14 @@ _WEIGHERS = {
 
 
 def weigh(section: str, key: str, field: str) -> Weight:
-    """Returns the weight of the row with this identity. Published ports and rows of unknown sections have
-    ``DECIDES``."""
+    """Returns the weight of the row with this identity. In sections without a rule in ``_WEIGHERS``, such as published
+    ports, it is ``DECIDES``."""
     weigher = _WEIGHERS.get(section)
     return weigher(key, field) if weigher is not None else Weight.DECIDES
 
 
 def weigh_row(row: Row) -> Weight:
-    """Returns the importance of a row for the choice between host and bridge mode."""
+    """Returns the weight of a row."""
     return weigh(row.section, row.key, row.field)
 
 

@@ -65,7 +65,7 @@ def _says_taken(reason: str) -> bool:
 
 
 def has_taken_port(columns: Sequence[Column]) -> bool:
-    """Whether an arm does not run because another process holds its port. Only then does the answer need the containers
+    """Whether an arm does not run because a port that it needs is taken. Only then does the answer need the containers
     of other experiments."""
     return any(_says_taken(_reason(column)) for column in columns)
 
@@ -79,14 +79,16 @@ def _own_users(columns: Sequence[Column]) -> list[PortUser]:
 
 
 def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
-    """Returns the ports of the machine that the arm may have failed to bind: the port that the Engine names or on which
-    the program listens, otherwise all ports that the arm requested."""
+    """Returns the ports of the machine that the arm may have failed to bind. If the Engine refused the arm, it is the
+    port that ``reason`` names; if the program exited, the port on which it listens. Without such a port, all ports that
+    the arm requested are returned."""
     named = port_in_message(reason) if column.status is ArmStatus.REFUSED else column.port
     return list(ports_of(column.asked)) if named is None else [HostPort(named)]
 
 
 def describe_refused(titles: Sequence[str], reason: str | None) -> str:
-    """Returns a sentence on arms that the Engine refused for the same reason. ``titles`` are their titles."""
+    """Returns a sentence on the arms with these ``titles``, which the Engine refused for the same reason. ``reason`` is
+    the Engine's message."""
     return f"{join_names(titles)} could not be launched: {with_full_stop(reason or 'the Engine gave no reason')}"
 
 
@@ -121,8 +123,8 @@ def _count_running(running: Sequence[Column], arms: int) -> str:
 
 
 def _group_refused(columns: Sequence[Column]) -> Sequence[list[Column]]:
-    """Groups the arms that were refused for the same reason. Arms whose port is taken are not grouped, because each may
-    want another port."""
+    """Groups the arms that were refused for the same reason. An arm that was refused because its port is taken stays
+    alone, because each may want a different port."""
     groups: dict[str, list[Column]] = {}
     for column in columns:
         alike = column.status is ArmStatus.REFUSED and not _says_taken(_reason(column))
@@ -136,8 +138,8 @@ def describe_trouble(
     """Returns a sentence on how many arms run, then one on each arm (or group of arms) that was refused, exited or was
     removed; empty if there is no such arm.
 
-    Each sentence comes with the experiment that holds the port of its arm, or None. ``others`` are the containers of
-    other experiments.
+    Each sentence comes with the experiment that holds the port that the arm needs; None if no other experiment holds
+    it. ``others`` are the containers of other experiments.
     """
 
     def entries() -> Iterator[tuple[str, ExperimentRef | None]]:

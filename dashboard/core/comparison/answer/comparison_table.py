@@ -50,8 +50,8 @@ class ComparisonTable:
         return [column for column in self.arms if row.cells.get(column.key) == machine]
 
     def by_text(self, row: Row, *, machine: bool = False) -> list[tuple[str, list[Column]]]:
-        """Returns each text of a row with the arms that have it, in the order of the columns. If ``machine`` is true,
-        the column of the machine is included."""
+        """Returns each text of a row with the arms that show it, in the order of the columns. If ``machine`` is true,
+        the machine's column is included."""
         groups: dict[str, list[Column]] = {}
         for column in self.columns if machine else self.arms:
             if column.key in SHOWN_ONLY:
@@ -73,7 +73,7 @@ class ComparisonTable:
 
 
 def one_line(text: str) -> str:
-    """Returns the text of a cell with its lines separated by commas."""
+    """Returns the text of a cell on one line, with commas in place of line breaks."""
     return ", ".join(text.split("\n"))
 
 

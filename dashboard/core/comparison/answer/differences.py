@@ -21,7 +21,8 @@ def _capitalise(text: str, columns: Sequence[Column]) -> str:
 
 
 def _describe_row(table: ComparisonTable, row: Row) -> str:
-    """Returns a sentence for a row without a rule: the text of each column. Empty if no arm runs or has a text."""
+    """Returns a sentence that lists the text of each arm in a row about which no rule states anything. Empty if no arm
+    runs and none has a text."""
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     absent: dict[str, list[Column]] = {}
     for column in table.running_without_text(row):
@@ -33,9 +34,9 @@ def _describe_row(table: ComparisonTable, row: Row) -> str:
 def list_differences(
     columns: Sequence[Column], rows: Sequence[Row], machine: NamespaceState | None = None
 ) -> tuple[Difference, ...]:
-    """Returns the most important differences: first those that a rule states, then the first differing row of each
-    section that no rule mentioned. There are at most ``MAX_DIFFERENCES``, not counting the sentence on what containers
-    offer to the LAN.
+    """Returns the most important differences: first those that a rule in ``answer.rules`` states, then the first
+    differing row of each section about which no rule states anything. There are at most ``MAX_DIFFERENCES``, not
+    counting the sentence on what containers offer to the LAN.
 
     ``machine`` is the state of the machine, None if it is not known.
     """

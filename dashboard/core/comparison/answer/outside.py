@@ -16,7 +16,7 @@ _ANY_IPV4, _ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
     """Returns a sentence on what each container offers to the LAN, and a row that proves it. None if the experiment has
-    no neighbour, the machine has no IPv4 address, or no row proves anything."""
+    no neighbour, no container runs, the machine has no known IPv4 address, or no row proves the sentence."""
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
@@ -31,8 +31,8 @@ def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
 
 
 def _rows(table: ComparisonTable) -> Iterator[Row]:
-    """Yields the rows that may prove what another machine reaches: those of published ports, then those of listeners in
-    host mode."""
+    """Yields the rows that can prove what the containers offer to the LAN: those of published ports, then those of the
+    ports on which containers in host mode listen."""
     yield from (row for row in table.rows if (row.section, row.field) == ("published", "published"))
     ports = (table.row(f"listeners/tcp :{column.port}/") for column in table.sharing_machine)
     yield from (row for row in ports if row is not None)
@@ -54,8 +54,8 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
 
 
 def _bound(listener: Listener) -> str:
-    """Returns the address of a listener. For a socket that accepts IPv4 and IPv6 it is the IPv4 wildcard (ipv6(7),
-    IPV6_V6ONLY)."""
+    """Returns the address at which a listener accepts IPv4. If its socket is bound to ``::`` and accepts IPv4 as well
+    (ipv6(7), IPV6_V6ONLY), this is the IPv4 wildcard; otherwise the address of the listener is returned unchanged."""
     both = listener.address == _ANY_IPV6 and not listener.v6only
     return _ANY_IPV4 if both else listener.address
 

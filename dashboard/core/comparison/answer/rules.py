@@ -50,8 +50,9 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
 
 
 def _join_ports(by_address: Mapping[str, Sequence[str]]) -> str:
-    """Lists the ports of the container that a column publishes, by their address on the machine (``by_address``). With
-    more than ``MAX_PORTS`` addresses, the ports at the last ones are only counted."""
+    """Lists the ports that a column publishes. ``by_address`` has the container's ports by their address on the
+    machine. With more than ``MAX_PORTS`` addresses, the list ends with the number of the ports at the remaining
+    addresses."""
     published = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_address.items()]
     if len(published) <= MAX_PORTS:
         return join_names(published)
@@ -181,7 +182,8 @@ def _hostname(table: ComparisonTable, row: Row) -> str:
 
 
 def _on_row(identity: str, describe: Callable[[ComparisonTable, Row], str]) -> Rule:
-    """Returns a rule that calls ``describe`` for the row with the id ``identity`` if its columns differ."""
+    """Returns a rule about the row with the id ``identity``. If the columns differ in this row, the rule states the
+    sentence that ``describe`` returns."""
 
     def rule(table: ComparisonTable) -> tuple[Row, str] | None:
         row = table.differing_row(identity)

@@ -43,8 +43,8 @@ class ComparedMachine:
         return next((column.engine for column in self.columns if column.key == MACHINE), None)
 
     def values(self) -> dict[str, set[tuple[bool, str]]]:
-        """Returns the compared values of this row by the mode of the column; the machine's own column counts as a mode.
-        A value is a pair: False and the normalised text, or True and the word that is shown in place of a text."""
+        """Returns the compared values of this row by the mode of their columns; ``machine`` counts as a mode. A value
+        is a pair: False and the normalised text, or True and the words that are shown in place of a missing text."""
         found: dict[str, set[tuple[bool, str]]] = {}
         for column in self.columns:
             cell = self.cells.get(column.key)
@@ -102,7 +102,8 @@ def describe_engine_of(machine: ComparedMachine) -> str:
 
 
 def describe_versions(machines: Sequence[ComparedMachine]) -> str:
-    """Returns a sentence with the engine and the kernel of each machine; empty if they are the same or not known."""
+    """Returns a sentence with the engine and the kernel of each machine; empty if all are the same, or if those of a
+    machine are not known."""
     versions = {machine.name: describe_engine_of(machine) for machine in machines}
     if "" in versions.values() or len(set(versions.values())) < 2:
         return ""
@@ -118,7 +119,8 @@ def _holders(machine: ComparedMachine) -> list[str]:
 
 
 def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
-    """Returns a sentence on which program holds the port of this row on each machine; empty if it is the same program.
+    """Returns a sentence on which program holds the port of this row on each machine; empty if the program is the same
+    on all of them.
 
     The version of an engine is never the reason. Since 28.0, dockerd opens the socket of a published port, but passes
     it to docker-proxy at once.
