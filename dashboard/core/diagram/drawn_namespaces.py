@@ -51,9 +51,10 @@ def group_by_namespace(columns: Sequence[Column], states: Mapping[str, Namespace
 
 
 def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
-    """Returns items for the interfaces of a namespace, loopback last. The machine's ends of veth pairs are left out. If
-    ``bridges`` is true, only bridges are included; if it is false, all other interfaces; if it is None, all. If there
-    are too many interfaces, the last item gives the number of those that are not shown."""
+    """Returns items for the interfaces of a namespace, loopback last, drawn in the style of ``mode``. If this is
+    ``MACHINE``, the machine's ends of veth pairs are left out. If ``bridges`` is true, only bridges are included; if it
+    is false, all other interfaces; if it is None, all. If there are too many interfaces, the last item gives the number
+    of those that are not shown."""
     shown = sorted(
         (
             interface
@@ -87,8 +88,9 @@ def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | Non
 
 
 def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
-    """Returns an item for each of the first ``SHOWN_LISTENERS`` listening ports, whatever its addresses. If there are
-    more ports, the last item gives their number."""
+    """Returns an item for each of the first ``SHOWN_LISTENERS`` ports of the listeners; a port at several addresses has
+    one item. If there are more ports, the last item gives their number. ``key`` is that of the column, ``mode`` its
+    mode."""
     ports: dict[tuple[str, int], Listener] = {}
     for one in listeners:
         ports.setdefault((one.protocol, one.port), one)
@@ -114,8 +116,9 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
     """Returns the listeners of the column's container or, for the machine's column, those of the machine's own
     processes. Programs that forward published ports are left out, because they have boxes of their own.
 
-    If ``alone`` is true, no other column shares this stack, so listeners of an unknown container belong to the column.
-    The container of a process is read from its cgroup, and a rootless engine may run without cgroups.
+    The container of a listener is read from the cgroup of its process, so it is unknown where a rootless engine runs
+    without cgroups. If the container has no known listeners and no other column shares its stack (``alone``), all
+    listeners of unknown containers are returned, except Docker's resolver.
     """
     unknown = [listener for listener in state.listeners if listener.container is None]
     if column.container is None:
@@ -125,8 +128,9 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
 
 
 def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
-    """Returns the host addresses of each published port, by (container port, protocol, host port). Ports of a routed
-    network are left out, because they use no port of the machine."""
+    """Returns the addresses of the machine at which each port is published. The keys are (container port, protocol,
+    port of the machine). Ports on a network in gateway mode ``routed`` are left out, because they use no port of the
+    machine."""
     seen: dict[tuple[int, str, int], list[str]] = {}
     for one in column.published:
         if one.host_port:
@@ -135,14 +139,14 @@ def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
 
 
 def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
-    """Returns the id of the box that shows how a published port is forwarded. ``kind`` is ``proxy`` for the forwarding
-    program, ``dnat`` for DNAT."""
+    """Returns the id of a box that shows how a published port is forwarded. ``kind`` is ``proxy`` for the forwarding
+    program, ``dnat`` for DNAT; ``port`` is a key of ``published_mappings``."""
     return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
 
 
 def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState) -> list[Item]:
-    """Returns items for the published ports of a column: the forwarding program if it listens, and DNAT if a nat rule
-    leads to an address in the column's ``state``."""
+    """Returns items for the published ports of a column: one for the forwarding program if it listens, and one for DNAT
+    if a nat rule leads to an address in the column's ``state``. ``machine`` is the state of the machine."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
@@ -156,8 +160,9 @@ def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState
 def _forwarding_lines(
     state: NamespaceState, machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
-    """Returns the two lines of text in each box of a published port, by the kind of the box: ``proxy``, ``dnat``, or
-    ``more`` if the nat rules could not be read."""
+    """Returns the text of the boxes of one published port: two lines for each kind of box, ``proxy`` and ``dnat``. If
+    neither exists and the nat rules could not be read, returns one box of the kind ``more``, which states this.
+    ``mapping`` and ``addresses`` are an entry of ``published_mappings``."""
     container_port, protocol, host_port = mapping
     port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
     listeners = [one for one in machine.listeners if (one.port, one.protocol) == (host_port, protocol)]
@@ -216,7 +221,8 @@ def _translated_addresses(rules: Sequence[Translation]) -> str:
 
 
 def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
-    """Describes the addresses at which the forwarding program answers: those that no rule translates."""
+    """Describes the addresses at which the forwarding program gets the requests: those that no DNAT rule in ``rules``
+    translates."""
     if all(proxy.address not in ANY_ADDRESS.values() for proxy in proxies):
         # With slirp4netns RootlessKit has docker-proxy listen on loopback only.
         return " and ".join(dict.fromkeys(proxy.address for proxy in proxies))
@@ -233,7 +239,8 @@ def namespace_title(stack: DrawnNamespace) -> str:
 
 
 def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespace | None) -> str:
-    """Describes the diagram as text, for screen readers."""
+    """Describes the diagram as text, for screen readers. ``machine`` is the machine's among the ``stacks``, None if its
+    state is not known."""
     sentences = []
     for stack in stacks:
         names = " and ".join(column.title for column in stack.columns if column.key != MACHINE)

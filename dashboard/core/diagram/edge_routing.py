@@ -14,8 +14,8 @@ MAPPING_OFFSETS = {"proxy": -3.0, "dnat": 3.0}
 
 @dataclass(slots=True)
 class EdgeRouter:
-    """Routes and collects the edges between ``boxes``. ``channel`` is a height in the machine's box of the wide diagram
-    where no boxes are; it is None for the narrow diagram."""
+    """Routes and collects the edges between ``boxes``. ``channel`` is the y coordinate of a free strip in the machine's
+    box of the wide diagram, where edges can run; it is None for the narrow diagram."""
 
     boxes: Mapping[str, Box]
     channel: float | None = None
@@ -24,7 +24,8 @@ class EdgeRouter:
     _outside: int = 0
 
     def connect(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
-        """Adds an edge between two boxes. Adds nothing if one of them does not exist."""
+        """Adds an edge between two boxes, unless one of them is None because the diagram does not show it. ``kind`` is
+        shares, lan, veth, parent, proxy or dnat; ``mode`` is that of the column to which the edge belongs."""
         if start is None or end is None:
             return
         identity = f"{kind}:{start.id}>{end.id}"
@@ -43,8 +44,8 @@ class EdgeRouter:
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
     def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
-        """Adds an edge between two stacks outside the machine. In the wide diagram, the edge runs to the left of both,
-        in one of three lanes."""
+        """Adds an edge between two stacks outside the machine. In the wide diagram, the edge runs to the left of both
+        stacks, in one of three lanes."""
         if start is None or end is None or self.channel is None:
             self.connect(kind, mode, start, end, label)
             return
@@ -55,8 +56,9 @@ class EdgeRouter:
         self.edges.append(Edge(f"{kind}:{start.id}>{end.id}", kind, mode, path))
 
     def _arrival(self, kind: str, end: Box) -> tuple[tuple[float, float], str]:
-        """Returns the point where the curve ends, and the rest of the path from there. An edge to the second column of
-        stacks runs in the gap above the row, because the first column would hide it."""
+        """Returns the point at which the curve of an edge ends, and the rest of its SVG path from there to the box
+        ``end``. For a box in the second column of stacks, the rest runs in the gap above the stack, because the first
+        column would hide it."""
         x, y = left_of(end)
         frame = self.boxes.get(f"{end.id.partition(':')[0]}:stack")
         if frame is None or frame.x <= FAR:
@@ -65,8 +67,9 @@ class EdgeRouter:
         return (NEAR - 12, frame.y - 7 + offset), f" H{frame.x - 12 + offset:g} V{y:g} H{x:g}"
 
     def _route_left(self, identity: str, kind: str, start: Box, end: Box) -> str:
-        """Returns the path along the left side. It uses the nearest lane that is free between the two heights,
-        otherwise the emptiest one. Edges of one kind to one box may share a lane."""
+        """Returns the SVG path of an edge along the left side. It uses the nearest lane that is free between the
+        heights of the two boxes, otherwise the emptiest one. Edges of one kind to one box may share a lane.
+        ``identity`` is the id of the edge."""
         (x1, y1), (x2, y2) = left_of(start), left_of(end)
         low, high = min(y1, y2), max(y1, y2)
         group = identity if kind == "veth" else f"{'doors' if kind in MAPPING_OFFSETS else kind}>{end.id}"

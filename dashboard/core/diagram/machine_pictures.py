@@ -17,7 +17,7 @@ _HEIGHT = re.compile(rf"V({_NUMBER})")
 
 
 def titled(group: MachineGroup) -> tuple[Column, ...]:
-    """Returns the columns of a machine. The titles of columns that are not arms contain the machine's name."""
+    """Returns the columns of a machine. To the titles of columns that are not arms, the machine's name is added."""
     shown = {column.key: column for column in group.shown}
     return tuple(
         replace(column, title=shown[group.shared(column.key)].title) if is_observer(column.key) else column
@@ -26,7 +26,8 @@ def titled(group: MachineGroup) -> tuple[Column, ...]:
 
 
 def shared_id(identity: str, number: int) -> str:
-    """Returns the id, unique among all machines, of a box or an edge of machine ``number``."""
+    """Returns the id that a box or an edge of machine ``number`` has in the diagram of all machines. ``identity`` is
+    its id in the diagram of its machine."""
     if ">" not in identity:
         return _shared_box(identity, number)
     kind, _colon, ends = identity.partition(":")
@@ -66,7 +67,7 @@ def stack_pictures(groups: Sequence[MachineGroup], pictures: Sequence[Picture]) 
 
 
 def shared_path(path: DrawnPath, number: int) -> DrawnPath:
-    """Returns a path of machine ``number`` with keys and ids that are unique among all machines."""
+    """Returns a path of machine ``number`` with the keys and ids that it has in the diagram of all machines."""
 
     def rename(ids: Sequence[str]) -> tuple[str, ...]:
         return tuple(shared_id(identity, number) for identity in ids)

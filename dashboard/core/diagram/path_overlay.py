@@ -34,8 +34,8 @@ SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})
 
 @dataclass(frozen=True, slots=True)
 class PictureIndex:
-    """The boxes and edges of all diagrams of one state, for searching. ``owners`` maps the key of each column to that
-    of the column that owns its namespace."""
+    """The ids of the boxes and edges of all diagrams of one state (wide and narrow), for searching. ``owners`` maps the
+    key of each column to that of the column that owns its namespace."""
 
     columns: Mapping[str, Column]
     states: Mapping[str, NamespaceState]
@@ -45,12 +45,13 @@ class PictureIndex:
 
     def first_box(self, *ids: str) -> tuple[str, ...]:
         """Returns, for each diagram, the first of ``ids`` that is the id of a box in it. Diagrams without such a box
-        are left out, and each id is returned once."""
+        are left out, and an id found in several diagrams is returned once."""
         first = (next((box for box in ids if box in boxes), "") for boxes in self.boxes)
         return tuple(dict.fromkeys(filter(None, first)))
 
     def stack(self, column: str) -> tuple[str, ...]:
-        """Returns the id of the box that frames a column or the owner of its stack, in each diagram."""
+        """Returns, for each diagram, the id of the box that frames a column. If the column has no such box, it is that
+        of the column that owns its namespace."""
         return self.first_box(f"{column}:stack", f"{self.owners.get(column, '')}:stack")
 
     def link(self, column: str, name: str) -> Interface | None:
@@ -59,7 +60,8 @@ class PictureIndex:
         return next((interface for interface in state.interfaces if interface.name == name), None) if state else None
 
     def box_of(self, column: str, link: Interface) -> tuple[str, ...]:
-        """Returns the id of the box of an interface, or of the one for interfaces not shown, in each diagram."""
+        """Returns, for each diagram, the id of the box of an interface of a column. If the interface has no box, it is
+        that of the box that gives the number of interfaces not shown."""
         owner = self.owners.get(column, "")
         folds = [f"{owner}:if:more-bridges"] if link.kind == "bridge" else []
         return self.first_box(f"{owner}:if:{link.index}", *folds, f"{owner}:if:more")
@@ -95,16 +97,15 @@ def draw_paths(
 
 
 def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
-    """Returns the wide and the narrow diagram of one of several machines, and its paths. All keys and ids are those
-    that the machine's lab uses: they are not unique among the machines."""
+    """Returns the wide and the narrow diagram of one of several machines, and its paths. Keys and ids are those that
+    the machine's lab uses, so they are not unique among the machines."""
     columns = titled(group)
     pictures = draw(columns, group.states)
     return pictures, draw_paths(columns, group.states, pictures)
 
 
 def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:
-    """Returns the paths in the diagrams, each with the key with which it can be traced. The key is empty if the path
-    cannot be traced."""
+    """Returns the paths in the diagrams, each with the key with which it can be traced, empty if it cannot."""
     traceable = {request_key(path) for path in requested_paths(columns, states) if path.address}
     keys = ((path, request_key(path)) for path in measured_paths(columns, states))
     return tuple((path, key if key in traceable else "") for path, key in keys)
@@ -158,13 +159,13 @@ def _hop(index: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:
 
 
 def _lan_edges(index: PictureIndex, column: str) -> tuple[str, ...]:
-    """Returns the ids of the edges of the LAN between the machine and a column outside it."""
+    """Returns the ids of the edges between the machine and a column outside it: the LAN."""
     return tuple(one for one, kind, _start, end in index.edges if kind == "lan" and end.startswith(f"{column}:"))
 
 
 def _link_hop(index: PictureIndex, column: str, name: str, text: str, guest: str = "") -> DrawnHop:
-    """Returns a hop over the interface ``name`` of a column. If the column ``guest`` shares the stack, the hop also
-    passes the edge from the interface to that column."""
+    """Returns a hop over the interface ``name`` of a column; ``text`` describes the hop. If ``guest`` is a column that
+    shares this column's stack, the hop also passes the edge from the interface to the guest."""
     link = index.link(column, name)
     if link is None:
         return DrawnHop(text)
@@ -175,7 +176,8 @@ def _link_hop(index: PictureIndex, column: str, name: str, text: str, guest: str
 
 
 def _cable_hop(index: PictureIndex, path: Path, outer: Interface, text: str) -> DrawnHop:
-    """Returns a hop over the machine's end of a veth pair. The pair is drawn as an edge, not as a box."""
+    """Returns a hop over a veth pair, which is drawn as an edge, not as a box. ``outer`` is the machine's end of the
+    pair; ``text`` describes the hop."""
     machine = index.states[MACHINE]
     for column in (path.client, path.server):
         state = index.states.get(column)

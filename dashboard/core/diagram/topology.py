@@ -35,7 +35,7 @@ __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
 
 
 def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
-    """Places the boxes in a stack: interfaces on the left, listeners on the right. Returns the boxes and the bottom
+    """Places the boxes in a stack: interfaces on the left, listeners on the right. Returns the boxes, and the bottom
     edge of the lowest one."""
     half = (w - 42) / 2
     left, low = place(interface_items(stack, mode), x + 16, y, half)
@@ -73,8 +73,9 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
-    """Returns the box of the veth end where forwarded traffic arrives: the end with the default route (in overlay
-    mode, too), otherwise the first one with an address. If the veth end has no box, returns the box of the stack."""
+    """Returns the box at which edges of forwarded traffic end: that of the veth interface with the default route (in
+    overlay mode as well), otherwise that of the first veth interface with an address. If this has no box, the box of
+    the stack is returned."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [interface for interface in stack.state.interfaces if interface.kind == "veth" and interface.addresses]
     holder = next((end for end in ends if end.name in outward), next(iter(ends), None))
@@ -84,8 +85,7 @@ def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
 def _edges(
     machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], channel: float | None = None
 ) -> tuple[Edge, ...]:
-    """Routes all edges of a diagram. ``channel`` is the height in the machine's box where no boxes are; None for the
-    narrow diagram."""
+    """Routes all edges of a diagram. ``channel`` is as in ``EdgeRouter``."""
     router = EdgeRouter(boxes, channel)
 
     def shown(link: Interface | None) -> Box | None:  # or the box that stands for hidden ones
@@ -131,8 +131,8 @@ def _edges(
 def _connect_outside(
     router: EdgeRouter, stack: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box]
 ) -> None:
-    """Adds the veth pairs between a container and bridges that are not the machine's: those of another host
-    (``OTHER_HOST``) or of a rootless Podman."""
+    """Adds the veth pairs between a container and bridges outside the machine's namespace: those of the other host
+    (``OTHER_HOST``), or those in the namespace of a rootless Podman."""
     key = OTHER_HOST if stack.key == OTHER_CONTAINER else ROOTLESS_NETNS
     host = next((one for one in stacks if one.key == key), None)
     if host is None or host is stack:
@@ -167,8 +167,8 @@ def _machine_boxes(
     w: float,
 ) -> tuple[list[Box], float, float]:
     """Places the machine's box with its interfaces, host-mode containers and published ports. ``columns_at`` has the
-    left edges of these three. Returns the boxes, the bottom edge, and the height above the bridges where no boxes
-    are."""
+    left edges of these three. Returns the boxes, the bottom edge of the machine's box, and the y coordinate of a free
+    strip above its bridges."""
     first, second, third = columns_at
     boxes, low = place(interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
