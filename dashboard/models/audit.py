@@ -17,14 +17,14 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
     """A query set of entries that refuses updates."""
 
     def update(self, **_values: Any) -> int:
-        """Always raises AppendOnlyError."""
+        """Refuses every update: raises AppendOnlyError."""
         raise AppendOnlyError("Entries of the audit trail cannot be changed.")
 
 
 class AuditEntry(models.Model):
-    """One command that an account executed; ``user`` is None for the command line. ``account`` is the account's name at
-    that time, ``object`` the id of the object that the command concerned, ``outcome`` done, refused or failed. ``at``
-    is in seconds since the epoch."""
+    """One command, executed by an account or, if ``user`` is None, on the command line. ``account`` is the account's
+    name at that time, ``action`` the command, ``object`` the id of the object that it concerned, ``outcome`` done,
+    refused or failed, ``address`` that of the client. ``at`` is in seconds since the epoch."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     at = models.FloatField(db_index=True)

@@ -10,9 +10,9 @@ class ClaimRun(models.Model):
     """One run of claims. ``state`` is waiting, running, finished, cancelled, failed or incomplete (its process has
     died). ``wanted`` is running, or cancelled if a user requested that.
 
-    ``misconception`` is the id of the misconception that the run tests, and ``prediction`` the index of the predicted
-    choice; both are empty for a run of claims. ``driver``, ``machine``, ``host`` and ``group`` are as in
-    ``Experiment``. ``engines`` is a JSON list.
+    If the run tests a misconception, ``misconception`` is its id and ``prediction`` the index of the choice that the
+    user predicted; otherwise both are empty. ``driver``, ``machine``, ``host`` and ``group`` are as in ``Experiment``.
+    ``engines`` is a JSON list of texts that describe the engines on which claims were executed.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -35,8 +35,8 @@ class ClaimRun(models.Model):
 
 
 class ClaimOutcome(models.Model):
-    """One claim in one run. ``step`` is its state in the run. ``executed`` is JSON of
-    ``core.claims.run.ExecutedClaim``, empty until the claim is done."""
+    """One claim in one run. ``step`` is its state (``core.claims.run.ClaimState``). ``executed`` is JSON of
+    ``core.claims.run.ExecutedClaim``, empty until the claim has been executed."""
 
     run = models.ForeignKey(ClaimRun, on_delete=models.CASCADE, related_name="outcomes")
     claim = models.CharField(max_length=60, db_index=True)

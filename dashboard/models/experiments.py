@@ -29,18 +29,19 @@ class Experiment(models.Model):
     """One experiment. Users write ``wanted``, the lab writes ``phase``.
 
     ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.messages.ExperimentHead``.
-    ``round`` counts the launches from 1. ``driver`` is the process of a command that drives the experiment
-    (``pid:start``); if it is empty, a lab does. ``shown_seq`` is the number of the last journal entry before the stop,
-    whose state an ended experiment shows. ``journal_entries`` and ``journal_bytes`` are the size of its journal.
+    ``round`` counts the launches from 1. If a command of the command line drives the experiment, ``driver`` identifies
+    its process by pid and start time (``pid:start``); if ``driver`` is empty, a lab drives it. An experiment that has
+    ended shows its state before the stop: ``shown_seq`` is the number of the journal entry with this state.
+    ``journal_entries`` and ``journal_bytes`` are the size of its journal.
 
-    ``machine`` is the machine whose lab drives it; None: the installation's own. ``host`` is the id of the private host
-    on which it runs; empty: the engine of the machine. ``group`` is the key of the training session's group
-    (``SESSION-N``) that started it; it stays when the host is removed.
+    ``machine`` is the machine whose lab drives the experiment; None: the installation's own. ``host`` is the id of the
+    private host on which it runs; empty: the engine of the machine. ``group`` is the key of the training session's
+    group (``SESSION-N``) that started it; this key stays when the host is removed.
 
-    ``parts`` is JSON of ``{machine: id}`` if the arms run on several machines. Then labs drive the parts, which have
-    this row as ``parent``, and do not drive this row. So its ``machine`` is None, its ``wanted`` and ``phase`` are
-    always stopped, and its state is that of its parts. The role of a machine in PostgreSQL can write neither ``parts``
-    nor ``parent``.
+    ``parts`` is JSON of ``{machine: id}`` if the arms run on several machines: each machine has a part, an experiment
+    with the arms of this machine. Labs drive the parts, which have this row as ``parent``, and not this row. So its
+    ``machine`` is None, its ``wanted`` and ``phase`` are always stopped, and its state is that of its parts. The
+    PostgreSQL role of a machine can write neither ``parts`` nor ``parent``.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -67,7 +68,8 @@ class Experiment(models.Model):
 
 
 class Arm(models.Model):
-    """One arm of an experiment: the intent to create its container, stored before the container is created."""
+    """One arm of an experiment. The row is stored before its container is created; until then, ``container_id`` is
+    empty."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
     key = models.CharField(max_length=40)

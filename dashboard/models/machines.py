@@ -10,11 +10,14 @@ class Machine(models.Model):
     """A machine that has joined. ``name`` is also a part of its NATS subjects. The row stays after the machine was
     revoked, because experiments refer to it; a machine of the same name may join again.
 
-    An owner writes ``labels`` (a JSON object) and ``is_draining``; the machine's lab writes its facts: ``cpus``,
-    ``memory_mb``, ``capacity`` (the number of private hosts with the default limits), ``engine``, ``engine_version``,
-    ``kernel``, ``version`` (of Netmodes) and ``seen_at``. ``key_digest`` is the SHA-256 of its key for NATS. Times are
-    in seconds since the epoch. ``revoked_at`` is 0 while the machine may connect; ``last_revoked_at`` stays if it joins
-    again. ``swarm_since`` is when it was last asked to enter the swarm of the machines, 0 after it has left the swarm.
+    An owner writes ``labels`` (a JSON object) and ``is_draining`` (whether it takes no new hosts). The machine's lab
+    writes its facts: ``cpus``, ``memory_mb``, ``capacity`` (the number of private hosts with the default limits),
+    ``engine``, ``engine_version``, ``kernel``, ``version`` (of Netmodes) and ``seen_at``. ``key_digest`` is the SHA-256
+    of its key for NATS.
+
+    Times are in seconds since the epoch. ``revoked_at`` is 0 while the machine may connect; ``last_revoked_at`` keeps
+    the time of the revocation even if the machine joins again. ``swarm_since`` is when the machine was last asked to
+    enter the Docker swarm of the installation's machines, 0 after it has left this swarm.
     """
 
     name = models.CharField(primary_key=True, max_length=32)
@@ -42,8 +45,8 @@ class Machine(models.Model):
 
 
 class JoinToken(models.Model):
-    """A one-time token with which a machine joins. Only its SHA-256 is stored. ``used_at`` and ``revoked_at`` are 0 if
-    it was not used or not revoked."""
+    """A one-time token with which a machine joins. Only its SHA-256 is stored. ``used_at`` is 0 until the token is
+    used, ``revoked_at`` 0 until it is revoked."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     digest = models.CharField(max_length=64, unique=True)

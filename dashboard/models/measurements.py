@@ -8,12 +8,12 @@ from dashboard.models.experiments import Experiment, new_id
 
 class MeasurementRun(models.Model):
     """One measurement. ``state`` is waiting, running, finished, cancelled, failed or incomplete (the measuring process
-    died). ``wanted`` is running, or cancelled if a user requested that. A run outlives its experiment.
+    died). ``wanted`` is running, or cancelled if a user requested that. A run stays when its experiment is removed.
 
-    ``twin`` is true if ``experiment`` was launched only for this run and ends with it; ``source`` is then the
-    experiment in whose place it is measured, or None. ``options``, ``environment`` and ``missing`` are JSON of the
-    types in ``core.measurements.measurement``. ``result`` is JSON of ``Measurement`` in that module, built from the
-    blocks after the end of the run. ``machine``, ``host`` and ``group`` are copied from the experiment.
+    ``twin`` is true if ``experiment`` was launched only for this run and ends with it; then ``source`` is the
+    experiment in whose place ``experiment`` is measured, or None. ``options``, ``environment`` and ``missing`` are JSON
+    of the types in ``core.measurements.measurement``. ``result`` is JSON of ``Measurement`` in that module, built from
+    the blocks after the end of the run. ``machine``, ``host`` and ``group`` are copied from the experiment.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -47,9 +47,9 @@ class MeasurementRun(models.Model):
 
 
 class MeasurementClient(models.Model):
-    """Another machine from which a run measures. ``machine`` is its name, or ``server`` for the installation's own
-    machine. It measures for the run until ``valid_until``, and for ``seconds`` at most. Only web processes write this
-    row: the lab that drives the run can change the run, but only read or delete its clients."""
+    """A further machine that measures for a run, as a client. ``machine`` is its name, or ``server`` for the
+    installation's own machine. It takes part until ``valid_until``, for at most ``seconds``. Only web processes write
+    this row: the lab that drives the run can read and delete its clients, but not add or change them."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="clients", db_index=False)
     machine = models.CharField(max_length=32)
@@ -64,7 +64,8 @@ class MeasurementClient(models.Model):
 
 
 class MeasurementSeries(models.Model):
-    """One path with one probe in one run. ``signature`` is the same for comparable series of other runs."""
+    """One path with one probe in one run. Series of different runs are comparable if they have the same
+    ``signature``."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="series")
     key = models.CharField(max_length=120)

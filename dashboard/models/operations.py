@@ -4,8 +4,9 @@ from django.db import models
 
 
 class GuessBucket(models.Model):
-    """A token bucket of a rate limit (``store.operations.rate_limits``). ``key`` names the limit and the client or
-    account; it is empty for the wrong join codes of all clients. ``at`` is in seconds since the epoch."""
+    """The token bucket of one rate limit (``store.operations.rate_limits``). ``key`` names the limit and the client or
+    account to which it applies. It is empty for the limit of wrong join codes that all clients share. ``at`` is in
+    seconds since the epoch."""
 
     key = models.CharField(primary_key=True, max_length=64)
     remaining = models.FloatField()

@@ -41,7 +41,7 @@ class ReportQuerySet(models.QuerySet["Report"]):
     """A query set of reports that refuses updates of frozen fields."""
 
     def update(self, **values: Any) -> int:
-        """Updates the rows. Raises FrozenError for a frozen field."""
+        """Updates the rows. Raises FrozenError if a field is frozen."""
         _refuse_frozen(values)
         return super().update(**values)
 
@@ -49,12 +49,12 @@ class ReportQuerySet(models.QuerySet["Report"]):
 class Report(models.Model):
     """A report. ``body`` is the canonical content (``core.reports.model``), zlib-compressed. It never changes.
 
-    ``view`` (``core.reports.view``) and ``track`` (the recording of ``core.reports.replay.recording``) are derived from
-    ``body`` and compressed, too. They are computed again if ``derived`` is not the current version. ``line`` is the
-    summary in a list, ``words`` the text that a search looks through, case-folded. ``signature`` is the same for
-    reports of the same experiment. ``imported_from`` is the id of the installation that exported the report, empty for
-    a report of this installation. ``imported_file`` is the name of the imported file, empty if it is unknown. A deleted
-    report is purged after 30 days.
+    ``view`` (``core.reports.view``) and ``track`` (what the replay shows, ``core.reports.replay.recording``) are
+    derived from ``body`` and compressed, too. They are computed again if ``derived`` is not the current version of
+    derived data. ``line`` is the summary that lists of reports show, ``words`` the text that a search looks through,
+    case-folded. Reports whose experiments differ at most in their title have the same ``signature``. ``imported_from``
+    is the id of the installation that exported the report, empty for a report of this installation. ``imported_file``
+    is the name of the imported file, empty if it is unknown. A deleted report is purged after 30 days.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -85,7 +85,8 @@ class Report(models.Model):
         return f"{self.id} {self.title}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Writes a new report, or the ``update_fields`` of an existing one. Raises FrozenError for a frozen field."""
+        """Writes a new report, or the fields ``update_fields`` of an existing one. Raises FrozenError if one of these
+        is frozen, or if ``update_fields`` is missing."""
         if not self._state.adding:
             _refuse_frozen(kwargs.get("update_fields") or FROZEN)
         super().save(*args, **kwargs)
@@ -121,11 +122,11 @@ class Annotation(models.Model):
 
 
 class Share(models.Model):
-    """A link that shows one report, or the results of a training session, to everyone who has the link. It contains 128
-    random bits, of which only the SHA-256 is stored.
+    """A link that shows one report, or the results of one training session, to everyone who has the link. It contains
+    128 random bits, of which only the SHA-256 is stored.
 
     ``document`` is the page, rendered when the link was created and zlib-compressed. ``scrubbed`` is true if the page
-    contains no details of the machine or of participants.
+    is anonymised: it contains no details of the machine or of participants.
     """
 
     report = models.ForeignKey(Report, null=True, on_delete=models.CASCADE, related_name="shares")

@@ -10,11 +10,13 @@ from dashboard.models.experiments import new_id
 
 
 class TrainingSession(models.Model):
-    """One training session. Only its instructor sees ``code``; joining looks a session up by ``code_digest``.
+    """One training session. Only its instructor sees ``code``; a join code that is entered is looked up by
+    ``code_digest``.
 
-    ``pace`` is ``together`` or ``gated``. ``step`` is the instructor's step, ``gate`` the last step that is open to
-    participants at their own pace. ``locked``: participants cannot work on the current step. ``mirror`` is the
-    experiment that is shown to all participants, ``pointed_row`` the row of its table that the instructor points at.
+    ``pace`` is ``together`` or ``gated``. ``step`` is the slug of the instructor's step. With the pace ``gated``, each
+    finished step opens the next one, up to the step ``gate``. ``locked`` is true if participants cannot work on any
+    step. ``mirror`` is the experiment that is shown to all participants, ``pointed_row`` the row of its table at which
+    the instructor points.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -104,7 +106,7 @@ class Participant(models.Model):
 
 
 class Answer(models.Model):
-    """The prediction of one participant in one step. Only the first one is stored."""
+    """The prediction of one participant in one step. Only the participant's first prediction is stored."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="answers")
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="answers")
@@ -121,8 +123,8 @@ class Answer(models.Model):
 
 
 class Message(models.Model):
-    """A question of a participant, or a message of the instructor. A message without ``participant`` is a hint to
-    all."""
+    """A question of a participant, or a message of the instructor. A message of the instructor without ``participant``
+    is a hint to all participants."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="messages")
     participant = models.ForeignKey(Participant, null=True, on_delete=models.CASCADE, related_name="messages")
@@ -141,8 +143,9 @@ class Message(models.Model):
 class SessionEvent(models.Model):
     """An action of the instructor that affects all participants. Results and replay are built from these events.
 
-    ``kind`` is created, step, gate, pace, locked, doors, timer, scores, revealed, mirror, pointer or closed. ``detail``
-    is the new value.
+    ``kind`` is created, closed, step, gate, pace, locked, doors (``admission_required``), timer, pointer
+    (``pointed_row``), scores, mirror or revealed. ``detail`` is the new value of the field that changed: for revealed
+    the slug of the step, for created that of the workshop, for closed empty.
     """
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="events")
@@ -158,7 +161,7 @@ class SessionEvent(models.Model):
 
 
 class GroupHost(models.Model):
-    """The private host of one group. Commands write ``wanted``; the lab acts on it and writes the other fields.
+    """The private host of one group. Commands write ``wanted``; the lab carries this out and writes the other fields.
 
     ``machine`` is the machine of the host; None: the installation's own. ``wanted`` is running, stopped or reset.
     ``state`` is unplaced, queued, starting, ready, failed or stopped. ``host`` is the id of the private host,

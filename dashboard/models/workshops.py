@@ -7,8 +7,8 @@ from dashboard.models.experiments import new_id
 
 class WorkshopProgress(models.Model):
     """The progress of one person in one workshop. ``person`` is ``user:ID``, or the key of a participant of a training
-    session (``store.training.participants.person_of``), who needs no account. ``digest`` is the digest of the workshop
-    at the start."""
+    session (``store.training.participants.person_of``), who needs no account. ``digest`` is that of the workshop's text
+    when the person started."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     person = models.CharField(max_length=60)
@@ -26,7 +26,8 @@ class WorkshopProgress(models.Model):
 
 
 class WorkshopStep(models.Model):
-    """What one person has done in one step. ``noted`` is JSON: the observed events, by the number of the check."""
+    """What one person has done in one step. ``noted`` is JSON of an object: it maps the index of a check to the event
+    that the check has observed."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="steps")
     step = models.CharField(max_length=60)
@@ -49,8 +50,8 @@ class WorkshopStep(models.Model):
 
 
 class WorkshopEvent(models.Model):
-    """An event in a workshop. ``kind`` is started, predicted, did, checked, hint, passed or finished; in a training
-    session also hand, lowered, away or back."""
+    """An event in a workshop. ``kind`` is started, predicted, did (executed a command), checked, hint, passed or
+    finished; in a training session also hand (raised), lowered (the hand), away or back."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="events")
     at = models.FloatField()

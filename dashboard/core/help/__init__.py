@@ -1,6 +1,6 @@
 """The help texts behind “What is this?” at headings of pages, each with its source.
 
-A heading shows its text with ``{% what_is "KEY" %}``. tests/web/test_help_text.py finds headings without one.
+A heading shows its text with ``{% what_is "KEY" %}``. tests/web/test_help_text.py finds headings that have no text.
 """
 
 from collections.abc import Mapping

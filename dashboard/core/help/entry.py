@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class Help:
     """The answer to “What is this?” beside a heading.
 
-    ``title`` completes the question for screen readers. ``fact`` is the answer. ``source`` lists where it is
-    documented, separated by “; ”: manual pages with their section, documents of Docker, the kernel and Moby by name,
-    and our documents by path. ``see`` is a command that shows the fact, empty if there is no such command.
+    ``title`` names the subject; screen readers read it after the question. ``fact`` is the answer. ``source`` lists
+    where the fact is documented, separated by “; ”: manual pages with their section, documents of Docker, the kernel
+    and Moby by name, and Netmodes' documents by path. ``see`` is a command that shows the fact, empty if there is no
+    such command.
     """
 
     key: str

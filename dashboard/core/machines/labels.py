@@ -9,7 +9,8 @@ _LABEL = re.compile(r"[a-z0-9A-Z]([\w./-]*[a-z0-9A-Z])?", re.ASCII)
 
 
 def parse_labels(texts: list[str]) -> dict[str, str]:
-    """Parses ``key=value`` texts. Returns the value of each key. Raises ValueError with a message for the user."""
+    """Parses ``key=value`` texts. Returns the value of each key. Raises ValueError, with a message for the user, if a
+    text has a different form or if there are more than ``MAX_LABELS`` keys."""
     labels: dict[str, str] = {}
     for text in texts:
         key, sign, value = text.partition("=")
@@ -26,8 +27,9 @@ def parse_labels(texts: list[str]) -> dict[str, str]:
 
 
 def parse_wanted(text: str) -> str:
-    """Parses the labels that a session requires, separated by white space. Returns them as one text, sorted and without
-    repetitions. Raises ValueError with a message for the user."""
+    """Parses the labels that a session requires, separated by white space. Returns them sorted, without repetitions and
+    separated by spaces. Raises ValueError, with a message for the user, if they are not valid or contradict each
+    other."""
     words = sorted(set(text.split()))
     if len(words) > MAX_WANTED:
         raise ValueError(f"Use at most {MAX_WANTED} labels.")

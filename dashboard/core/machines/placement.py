@@ -27,8 +27,8 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class MachineOffer:
-    """A machine on which hosts can be placed. ``offers`` is the total for all its hosts. ``present`` is true if its lab
-    is connected, ``draining`` if it takes no new hosts."""
+    """A machine on which hosts can be placed. ``offers`` is the total of its resources for private hosts. ``present``
+    is true if its lab is connected, ``draining`` if it takes no new hosts."""
 
     name: str
     offers: Resources
@@ -39,8 +39,9 @@ class MachineOffer:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A host that needs a machine. ``affinity`` is the session of the host. ``labels`` are the labels that the machine
-    must have. ``machine`` is where the host is now, None if it has no machine."""
+    """A private host that needs a machine. ``affinity`` is the training session of the host, empty if it belongs to
+    none. ``labels`` are the labels that the machine must have. ``machine`` is the machine on which the host is now,
+    None if it is on none."""
 
     key: str
     needs: Resources
@@ -51,8 +52,8 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The result of ``place``: the machine of each demand by its key, and in ``refused`` the reason for each demand
-    that no machine can take."""
+    """The result of ``place``. ``machines`` maps the key of each placed host to its machine. ``refused`` maps the key
+    of each host that no machine can take to the reason."""
 
     machines: Mapping[str, str]
     refused: Mapping[str, str]
@@ -74,7 +75,8 @@ class _Load:
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """Returns the used share of the scarcest resource: 1 if the machine is full. ``needs`` counts as used, too."""
+        """Returns the share of the machine's most used resource that is in use: 1 if the machine is full. If ``needs``
+        is given, it counts as in use, too."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
         return max(
@@ -84,7 +86,8 @@ class _Load:
         )
 
     def exhausted(self, needs: Resources) -> str:
-        """Returns the name of a resource of which the machine has too little left. Empty if the host fits."""
+        """Returns the name of a resource of which less than ``needs`` is left on the machine; empty if the host
+        fits."""
         offers = self.offer.offers
         if self.hosts + needs.hosts > offers.hosts:
             return "number of hosts"
@@ -103,8 +106,8 @@ class _Load:
 
 
 def place(machines: Iterable[MachineOffer], demands: Sequence[Demand]) -> Placement:
-    """Places all demands. Hosts on a machine that is present stay there. The others are placed in the order of
-    ``demands``."""
+    """Chooses a machine for each of ``demands``. Hosts on a machine whose lab is connected stay there. The others are
+    placed in the order of ``demands``."""
     loads = {machine.name: _Load(machine) for machine in machines}
     placed: dict[str, str] = {}
     waiting: list[Demand] = []
@@ -141,8 +144,8 @@ def _takes(load: _Load, demand: Demand) -> bool:
 
 
 def _choose(ranked: Sequence[_Load], holders: Mapping[str, _Load], demand: Demand) -> _Load | None:
-    """Returns the machine for a demand, or None if no machine can take it. ``ranked`` are the machines that take hosts,
-    the emptiest first; ``holders`` those with hosts of the same session."""
+    """Returns the machine for a host, or None if no machine can take it. ``ranked`` are the machines that take new
+    hosts, the emptiest first; ``holders`` are those with hosts of the same session, by name."""
     emptiest = next((load for load in ranked if _takes(load, demand)), None)
     if emptiest is None:
         return None
