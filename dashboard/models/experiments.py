@@ -29,8 +29,8 @@ class Experiment(models.Model):
     """One experiment. Users write ``wanted``, the lab writes ``phase``.
 
     ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.messages.ExperimentHead``.
-    ``round`` counts the launches from 1. If a command of the command line drives the experiment, ``driver`` identifies
-    its process by pid and start time (``pid:start``); if ``driver`` is empty, a lab drives it. An experiment that has
+    ``round`` counts the launches from 1. ``driver`` is the process of ``netmodes compare`` or a similar command that
+    drives the experiment (``pid:start time``); if it is empty, a lab drives the experiment. An experiment that has
     ended shows its state before the stop: ``shown_seq`` is the number of the journal entry with this state.
     ``journal_entries`` and ``journal_bytes`` are the size of its journal.
 

@@ -134,8 +134,9 @@ def parse_daemon_options(command: Sequence[str], configuration: str | None) -> D
 
 
 def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
-    """Returns MODE of ``--default-network-opt bridge=com.docker.network.bridge.gateway_mode_ipv4=MODE`` or of the same
-    setting in daemon.json; ``nat`` without either."""
+    """Returns the IPv4 gateway mode of new bridge networks: MODE of ``--default-network-opt
+    bridge=com.docker.network.bridge.gateway_mode_ipv4=MODE`` or of the same setting in daemon.json; ``nat`` if neither
+    is set."""
     for word in command:
         if f"bridge={GATEWAY_MODE}=" in word:
             return word.rpartition("=")[2]

@@ -10,8 +10,8 @@ from dashboard.core.namespaces.state import Lookup
 
 
 def judge_slower(timing: Timing) -> Judgement:
-    """Holds if the first path is slower: the confidence interval of the difference is above zero. Not testable if the
-    measurement is inconclusive."""
+    """Holds if the path ``slow`` takes longer than the path ``fast``: the confidence interval of the difference is
+    above zero. Not testable if the measurement is inconclusive."""
     if timing.verdict == "inconclusive":
         return not_testable(f"The blocks are inconclusive: {timing.reason}.", timing.summary)
     return holds_if(timing.verdict == "slower", f"The measured difference is: {timing.verdict}.", timing.summary)

@@ -10,8 +10,8 @@ BEGIN, END = "<!-- the list: made by ./netmodes claims --list --markdown -->", "
 
 
 def catalogue_markdown(claims: Sequence[Claim], misconceptions: Sequence[Misconception]) -> str:
-    """Returns the table of the claims by topic and the list of misconceptions, between the lines ``BEGIN`` and ``END``.
-    ◦ marks harmless claims."""
+    """Returns a table of claims for each topic and a table of the misconceptions, between the lines ``BEGIN`` and
+    ``END``. ◦ marks harmless claims."""
     lines = [BEGIN, ""]
     for topic, group in by_topic(claims).items():
         lines += [f"### {topic}", "", "| claim | says | exactly |", "|---|---|---|"]

@@ -64,7 +64,7 @@ def differs(reason: str, *evidence: str) -> Judgement:
 
 
 def not_testable(reason: str, *evidence: str) -> Judgement:
-    """Returns the judgement that this machine lacks what the claim needs."""
+    """Returns the judgement that the claim could not be tested, and why."""
     return Judgement(ClaimVerdict.NOT_TESTABLE, evidence, reason)
 
 

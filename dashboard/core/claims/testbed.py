@@ -221,8 +221,9 @@ class Testbed(Protocol):
         """Sends GET / from this place to an IP address and port, or, with ``@name``, to an abstract unix socket."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends GET / from the neighbour, which has a route to the address through the machine during the request.
-        Before a request to a loopback address, the neighbour removes its own loopback address."""
+        """Sends GET / from the neighbour, which has a route to the address through the machine during the request. For
+        a loopback address, the neighbour meanwhile removes its own one, because the request would not leave it
+        otherwise."""
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of this place."""
@@ -270,8 +271,8 @@ class Testbed(Protocol):
         smaps_rollup: Pss)."""
 
     async def start_engine(self, line: str, setup: str = "") -> Testbed:
-        """Runs ``dockerd …`` with options on another private host, which ends with the claim; returns a testbed on this
-        engine. ``setup`` names a program that is started first: firewalld."""
+        """Runs ``dockerd …`` with options on a further private host, which ends with the claim; returns a testbed on
+        this engine. ``setup`` names a program that is started first: firewalld."""
 
     async def write_file(self, path: str, text: str) -> None:
         """Replaces the machine's /etc/resolv.conf or /etc/hosts until the claim ends. Only for private hosts."""

@@ -148,7 +148,7 @@ def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) 
 
 
 def _is_user_bridge(observed: ObservedColumns, name: str) -> bool:
-    """Whether the name has the form that the engine gives to bridges of user-defined networks."""
+    """Whether ``name`` has the form of the names that the engine gives to the bridges of user-defined networks."""
     if observed.engine is EngineKind.PODMAN:
         return re.fullmatch(r"podman\d+", name) is not None
     return name.startswith("br-")
@@ -193,11 +193,11 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
 
 
 def _explain_gateways_of_sub_interfaces(observed: ObservedColumns, family: str) -> Iterator[str]:
-    """Yields clauses on the default routes of arms in macvlan and ipvlan mode: through the machine's router, through
-    another gateway, or missing.
+    """Yields clauses on the default routes of arms in macvlan and ipvlan mode: which arms use the machine's router,
+    which use a different gateway, and which have no default route.
 
-    Only a gateway that the machine uses too is known to be a router. Without ``--gateway``, an Engine before 29 chooses
-    an address of the subnet as the gateway; since 29 it sets no default route.
+    Only a gateway that the machine uses, too, is known to be a router. Without ``--gateway``, an Engine before 29
+    chooses an address of the subnet as the gateway; since 29, the Engine sets no default route.
     """
     router = _gateways(observed, MACHINE, family)
     arms = {column.key: column for column in arms_of(observed, *SUB_INTERFACES)}
@@ -224,9 +224,9 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 
 
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """Returns a clause on which of a container's networks provides the default route of the family in ``key``, and why
-    (Docker documentation, ``--network``); empty if the network is not known. Podman sets a default route for each
-    network, so then the clause gives their number."""
+    """Returns a clause on which of a container's networks provides the default route of the address family
+    ``key.field``, and why (Docker documentation, ``--network``); empty if the network is not known. Podman sets a
+    default route for each network, so then the clause gives their number."""
     interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
     networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
     if len(networks) > 1:

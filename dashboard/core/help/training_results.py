@@ -1,4 +1,4 @@
-"""Help texts on results of a training session: tables, links, the anonymous page, the replay."""
+"""Help texts on results of a training session: tables, links, the page of anonymous results, the replay."""
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _

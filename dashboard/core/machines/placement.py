@@ -98,7 +98,7 @@ class _Load:
         return ""
 
     def add(self, demand: Demand) -> None:
-        """Adds the needs of a host that is on this machine."""
+        """Counts a host as placed on this machine: its needs are in use."""
         self.memory_mb += demand.needs.memory_mb
         self.pids += demand.needs.pids
         self.hosts += demand.needs.hosts

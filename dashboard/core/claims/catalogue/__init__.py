@@ -1,5 +1,5 @@
-"""The catalogue of claims. A module defines one ``CLAIM``, or the ``CLAIMS`` of one subject. A new module or list entry
-adds a claim: nothing else changes."""
+"""The catalogue of claims. A module defines one ``CLAIM``, or the ``CLAIMS`` of one subject. To add a claim, add a
+module or an entry of such a list; nothing else needs to be changed."""
 
 import pkgutil
 from functools import cache

@@ -1,4 +1,5 @@
-"""The claim that packets that leave a bridge network get the machine's address."""
+"""The claim that the machine replaces the source address of packets that leave a bridge network by its own
+(masquerade)."""
 
 from dashboard.core.claims.constructors import NO_RULES
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition

@@ -32,7 +32,8 @@ Connected = tuple[Lookup, Lookup, str]
 
 
 async def observe_alias(testbed: Testbed) -> tuple[Lookup, set[str]]:
-    """Resolves an alias that two containers have; returns the lookup and the addresses of both containers."""
+    """Resolves an alias that two containers have, in the second one; returns the lookup and the addresses of both
+    containers."""
     first, second = await run_lines(testbed, *SEVERAL)
     return await testbed.lookup(second, "api"), {first.address, second.address}
 

@@ -54,8 +54,8 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
 
 
 def _bound(listener: Listener) -> str:
-    """Returns the address at which a listener accepts IPv4. If its socket is bound to ``::`` and accepts IPv4 as well
-    (ipv6(7), IPV6_V6ONLY), this is the IPv4 wildcard; otherwise the address of the listener is returned unchanged."""
+    """Returns the address to which a listener is bound. If this is ``::`` and the socket accepts IPv4 as well (ipv6(7),
+    IPV6_V6ONLY), the IPv4 wildcard is returned in its place."""
     both = listener.address == _ANY_IPV6 and not listener.v6only
     return _ANY_IPV4 if both else listener.address
 
