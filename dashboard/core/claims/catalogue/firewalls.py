@@ -29,7 +29,7 @@ def _claim(
 ) -> Claim:
     """Builds a claim about a request from another machine to ``port`` of the engine's machine while a firewall is
     active. The engine is started for the claim. ``program`` is a pair: the command that prints the firewall's state,
-    and the program to start before the engine, empty if there is none."""
+    and the program to start before the engine, or an empty text."""
     status, setup = program
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(
