@@ -116,6 +116,9 @@ def note_installation(folder: Path, database: str, identity: str) -> None:
         store_joined(folder, received | {"installation": identity})
 
 
+#: libpq ends a connection whose server has not acknowledged data for 10 s. TCP alone would retransmit it at growing
+#: intervals: after a minute without a network, only another 40 s after its end.
+_TCP = {"tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 3, "keepalives_count": 3}
 #: A longer statement is a bug, and must not hold a connection forever; migrations are exempt.
 _TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
 
@@ -128,7 +131,7 @@ def database_connections() -> int:
 def configure_pool(database: Any) -> None:
     """Adds a bounded connection pool with health checks to the settings of a PostgreSQL database."""
     max_size = database_connections()
-    options = {"options": _TIMEOUTS, "connect_timeout": 5, "application_name": "netmodes"}
+    options = {"options": _TIMEOUTS, "connect_timeout": 5, "application_name": "netmodes", **_TCP}
     pool = {"min_size": 1, "max_size": max_size, "timeout": 20.0, "max_idle": 60.0, "reconnect_timeout": 5.0}
     database["OPTIONS"] = {**options, **database.get("OPTIONS", {}), "pool": pool}
     database["CONN_HEALTH_CHECKS"] = True

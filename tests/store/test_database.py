@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -87,6 +89,20 @@ def _pid() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         return int(cursor.fetchone()[0])
+
+
+@pytest.mark.engine
+async def test_a_connection_ends_ten_seconds_after_the_network_has_gone(postgres: Postgres) -> None:
+    def option() -> int:
+        with socket.socket(fileno=os.dup(connection.connection.fileno())) as opened:
+            return opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    database = DatabaseThread()
+    await database.run(_use, postgres.url)
+    await database.run(_pid)
+    assert await database.run(option) == 10_000, "milliseconds, tcp(7)"
+    await database.run(_leave)
+    await asyncio.to_thread(database.close)
 
 
 @pytest.mark.engine
