@@ -24,7 +24,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 class AuditEntry(models.Model):
     """One command, executed by an account or, if ``user`` is None, on the command line. ``account`` is the account's
     name at that time, ``action`` the command, ``object`` the id of the object that it concerned, ``outcome`` done,
-    refused or failed, ``address`` that of the client. ``at`` is in seconds since the epoch."""
+    refused or failed, ``address`` the client's address. ``at`` is in seconds since the epoch."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     at = models.FloatField(db_index=True)

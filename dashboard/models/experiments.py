@@ -87,7 +87,7 @@ class Arm(models.Model):
 
 class JournalEntry(models.Model):
     """One numbered entry of an experiment's journal. ``facts`` is JSON of ``core.experiments.journal.Facts``; ``about``
-    contains keys of columns, separated by spaces."""
+    contains the keys of the columns that the entry concerns, separated by spaces."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="journal")
     seq = models.PositiveIntegerField()

@@ -221,9 +221,8 @@ class Testbed(Protocol):
         """Sends GET / from this place to an IP address and port, or, with ``@name``, to an abstract unix socket."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends GET / from the neighbour, which has a route to the address through the machine during the request. For
-        a loopback address, the neighbour meanwhile removes its own one, because the request would not leave it
-        otherwise."""
+        """Sends GET / from the neighbour, which has a route to the address through the machine during the request. To
+        reach a loopback address of the machine, the neighbour removes its own loopback address meanwhile."""
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of this place."""

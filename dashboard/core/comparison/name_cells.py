@@ -21,8 +21,8 @@ ORIGIN_NOTES = {
 
 
 def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Yields the cells of the resolver's configuration, and of the names that were looked up inside the column's
-    container or namespace."""
+    """Yields the cells of the resolver's configuration, and of the lookups that were made in the column's
+    namespaces."""
     resolver = state.resolver
     if resolver is not None:
         note, readable = observed.name_machine(ORIGIN_NOTES[resolver.origin]), resolver.origin is not Origin.UNREADABLE

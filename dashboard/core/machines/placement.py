@@ -163,7 +163,7 @@ def _choose(ranked: Sequence[_Load], holders: Mapping[str, _Load], demand: Deman
 
 
 def _reason(loads: Iterable[_Load], demand: Demand) -> str:
-    """Returns why no machine can take a demand, and what to do."""
+    """Returns why no machine can take a host, and what to do."""
     present = [load for load in loads if load.offer.present]
     if not present:
         return "No lab is connected. Start the lab on a machine, or join another machine."

@@ -17,7 +17,7 @@ SYSCTLS = ("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range")
 
 
 def judge_rest(namespaces: Namespaces) -> Judgement:
-    """Holds if the mnt, pid, ipc and uts namespaces of the machine and the container differ."""
+    """Holds if the machine and the container have different mnt, pid, ipc and uts namespaces."""
     machine, inside = namespaces
     evidence = tuple(f"{kind}: machine {machine[kind]}, container {inside[kind]}" for kind in KINDS)
     shared = [kind for kind in KINDS if machine[kind] == inside[kind]]

@@ -1,4 +1,4 @@
-"""The claim that the name host.docker.internal with host-gateway reaches the machine."""
+"""The claim that the name host.docker.internal, mapped to host-gateway, reaches the machine."""
 
 from dashboard.core.claims.engine_facts import PODMAN
 from dashboard.core.claims.exchanges import run_script

@@ -1,5 +1,4 @@
-"""The claim that the machine replaces the source address of packets that leave a bridge network by its own
-(masquerade)."""
+"""The claim that packets that leave a bridge network get the machine's address as their source (masquerading)."""
 
 from dashboard.core.claims.constructors import NO_RULES
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition

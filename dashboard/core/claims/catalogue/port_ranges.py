@@ -57,7 +57,7 @@ def judge_no_processes(observed: Proxies) -> Judgement:
 
 
 async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
-    """Publishes the range; returns the DNAT rules for its ports."""
+    """Publishes 10 ports; returns the DNAT rules for these ports."""
     await run_lines(testbed, RULES_LINE)
     ports = "|".join(map(str, RULES))
     rules = await testbed.nat_rules()

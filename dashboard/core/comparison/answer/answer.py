@@ -123,8 +123,8 @@ def _count_running(running: Sequence[Column], arms: int) -> str:
 
 
 def _group_refused(columns: Sequence[Column]) -> Sequence[list[Column]]:
-    """Groups the arms that were refused for the same reason. An arm that was refused because its port is taken stays
-    alone, because each may want a different port."""
+    """Groups the arms that were refused for the same reason. Arms that were refused because a port is taken are not
+    grouped, because they may want different ports."""
     groups: dict[str, list[Column]] = {}
     for column in columns:
         alike = column.status is ArmStatus.REFUSED and not _says_taken(_reason(column))
