@@ -61,8 +61,8 @@ def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, 
 
 @dataclass(frozen=True, slots=True)
 class DifferenceAxis:
-    """The axis of a chart of differences. ``at`` returns the position of a value, ``zero`` is the position of zero.
-    Intervals are drawn from -``reach`` to ``reach``."""
+    """The axis of a chart of differences. ``at`` returns the position of a value, ``zero`` is the position of zero. An
+    interval is cut off at -``reach`` and ``reach``."""
 
     at: Callable[[float], str]
     zero: str
@@ -70,15 +70,15 @@ class DifferenceAxis:
     reach: float
 
     def cut(self, interval: tuple[float, float]) -> str:
-        """Returns the sides on which an interval continues beyond ``reach``: ``low``, ``high``, both separated by a
-        space, or an empty text."""
+        """Returns the sides on which an interval is cut off: ``low``, ``high``, ``low high``, or an empty text."""
         low, high = interval
         return " ".join(["low"] * (low < -self.reach) + ["high"] * (high > self.reach))
 
 
 def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
-    """Returns an axis that contains every value and its interval. Intervals are cut off at ``MAX_REACH`` times the
-    greater of two absolute values: the largest value, and the median end of the intervals."""
+    """Returns an axis for these values and their intervals. It contains every value, and each interval up to its
+    ``reach``. That is ``MAX_REACH`` times the largest value or the median end of the intervals (absolute), whichever is
+    greater."""
     ends = sorted(abs(end) for interval in intervals for end in interval)
     reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
     shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]

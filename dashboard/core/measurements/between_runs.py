@@ -6,7 +6,7 @@ application", 1997, section 3.8).
 
 What differs between the runs but not between their blocks, such as temperature, other programs or memory layout, is
 part of the difference but not of its interval. Therefore ``DRIFT_SENTENCE`` accompanies every figure, and a difference
-that is not larger than the drift inside one of the runs is inconclusive.
+that is not larger than the drift of the median inside one of the runs (``drift_of``) is inconclusive.
 """
 
 import random
@@ -91,8 +91,9 @@ def difference_interval(
     """Returns the bootstrap interval (percentiles) of the difference of two medians, ``after`` minus ``before``.
     ``rounds`` is the number of resamples.
 
-    The interval is not corrected for small samples. In simulations with 12 values or more it covers the true difference
-    in 95 to 97 of 100 cases; with the correction that paired differences need it would cover it in 97 to 98.
+    The interval is not corrected for small samples. In simulations with 12 values or more, the uncorrected interval
+    covers the true difference in 95 to 97 of 100 cases. The correction for paired differences would make it too wide:
+    it would cover the true difference in 97 to 98.
     """
     return middle_interval(_resampled(before, after, source, rounds), CONFIDENCE)
 

@@ -43,8 +43,8 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The values of a chart by round. ``x`` is when the first block of each round started, in seconds since the start
-    of the run."""
+    """The values of a chart, one for each round and line. ``rounds`` are the numbers of the rounds. ``x`` is when the
+    first block of each round started, in seconds since the start of the run. ``series`` are the lines."""
 
     rounds: tuple[int, ...]
     x: tuple[float, ...]
@@ -56,9 +56,9 @@ class LineView:
     """A line as it is drawn. ``points`` and ``band`` (the area between p50 and p99) are SVG points in units of 1000 by
     1000; ``marks`` are the positions of shapes along the line.
 
-    The label is beside the chart at the height ``label_at``. ``end`` is the height at which the line ends and its
-    leader to the label starts; empty without a leader. ``mark``, ``dash``, ``words`` and ``short`` are those of the
-    series' ``SeriesLabel``.
+    The label is beside the chart at the height ``label_at``. A leader line may connect the label to the end of the
+    line, whose height is ``end``; without a leader line, ``end`` is empty. ``mark``, ``dash``, ``words`` and ``short``
+    are those of the series' ``SeriesLabel``.
     """
 
     key: str
@@ -132,8 +132,9 @@ def add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:
 
 
 def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[LineView, ...]:
-    """Returns the lines with positions for their labels that do not overlap. With ``leaders``, a label is as near as
-    possible to the end of its line; otherwise labels are in the order of the lines."""
+    """Returns the lines with positions for their labels that do not overlap. If ``leaders`` is true, each label is as
+    near as possible to the end of its line, and a leader line connects them. Otherwise the labels are in the order of
+    the lines."""
     ends = [float(line.points.rpartition(",")[2] or 0) / 1000 if leaders else 0.0 for line in lines]
     placed = spread_labels([end * HEIGHT_PX for end in ends], HEIGHT_PX)
     return tuple(
@@ -145,9 +146,8 @@ def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[Li
 def align_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> Columns:
-    """Returns the medians and p99 of the valid blocks by the round in which they were measured, with a line for each
-    series. ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` maps columns to modes, whose colours the
-    lines have."""
+    """Returns the p50 and p99 of the valid blocks as the lines of a chart: one line for each series, one value for each
+    round. ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` is as for ``mode_of``."""
     begun: dict[int, float] = {}
     values: dict[str, dict[int, tuple[float, float]]] = {}
     for block in blocks:
@@ -193,9 +193,10 @@ def draw_times(
 ) -> ChartView:
     """Returns the chart of all series, without lines if none has two points.
 
-    ``x`` are the horizontal positions of the values. If ``across`` has ticks, ``x`` is in seconds since the epoch and
-    the axis spans its range; otherwise ``x`` is in seconds and the axis starts at 0. If ``banded`` is false, no bands
-    are drawn and the vertical axis fits the medians only.
+    ``x`` are the horizontal positions of the values. ``across`` are the ticks of the horizontal axis: then ``x`` is in
+    seconds since the epoch, and the axis begins and ends with ``x``. Without ``across``, ``x`` is in seconds, and the
+    axis starts at 0 and gets ticks of its own. If ``banded`` is false, no bands are drawn and the vertical axis fits
+    the medians only.
     """
     drawn = {one.key: _thinned(x, one) for one in series}
     times = [
@@ -240,7 +241,7 @@ def count_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> tuple[BlocksView, ...]:
     """Returns the figures of each series' blocks: how many there are, how many failed, and the range of their medians.
-    ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` maps columns to modes."""
+    ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` is as for ``mode_of``."""
     found = []
     labels = label_measured(measurement)
     for one in measurement.series:

@@ -42,7 +42,8 @@ def format_duration(seconds: float) -> str:
 
 
 def format_offset(seconds: float) -> str:
-    """Formats the seconds since the start: ``0.081``, ``132.7``, ``20:05`` or ``3:20:05``."""
+    """Formats the seconds since the start of an experiment or a replay: ``0.081``, ``132.7``, ``20:05`` or
+    ``3:20:05``."""
     if seconds < 10:
         return fixed(max(0.0, seconds), 3)
     if seconds < 600:
@@ -67,8 +68,8 @@ def format_micros(value: float | str | None) -> str:
 
 
 def mode_of(column: str, modes: Mapping[str, str] | None = None) -> str:
-    """Returns the mode of a column: the one in ``modes``, otherwise the one that its key names (``bridge-2`` is a
-    bridge), otherwise ``machine``."""
+    """Returns the mode of a column: the value of ``modes`` for this column, otherwise the mode that the column's key
+    names (``bridge-2`` is a bridge), otherwise ``machine``."""
     known = (modes or {}).get(column) or _NUMBERED.sub("", column)
     return known if known in set(Mode) else "machine"
 

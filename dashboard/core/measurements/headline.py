@@ -71,8 +71,9 @@ def _span(low: float, high: float) -> str:
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """Returns the headline about docker-proxy; None if it is not the main cost. The lower ends of the intervals of its
-    paths must be more than twice the upper ends of those of other paths over the bridge."""
+    """Returns the headline that docker-proxy is the main cost; None if that is not proved. It is proved only if every
+    path through docker-proxy is slower than the baseline, and the lower end of its interval is more than twice the
+    upper end for every other path over the bridge."""
     proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
     others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
     if not proxied or any(one.result.verdict != "slower" for one in proxied):
@@ -95,8 +96,9 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
 
 
 def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """Returns the headline about the bridge. None unless the baseline is loopback, and all other paths lead from the
-    machine to containers' addresses and are slower. Paths of ``FILTERED_KINDS`` are ignored."""
+    """Returns the headline with the cost of the bridge; None if it is not proved. It is proved if the baseline is
+    loopback, and every other path leads from the machine to a container's own address and is slower. Paths of
+    ``FILTERED_KINDS`` are ignored."""
     if kind_of(baseline.path) != PathKind.LOOPBACK:
         return None
     rest = [one for one in compared if one.kind not in {PathKind.LOOPBACK, *FILTERED_KINDS}]

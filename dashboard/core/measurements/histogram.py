@@ -87,8 +87,8 @@ def _decode(encoded: bytes) -> Any:
 
 
 def _check_header(encoded: bytes) -> None:
-    """Raises ValueError for data that would inflate to too many bytes or has other bounds. Histograms of imported
-    reports may contain anything."""
+    """Raises ValueError for data that would inflate to too many bytes, or whose bounds or precision differ from those
+    of Netmodes. Histograms of imported reports may contain anything."""
     inflater = zlib.decompressobj()
     header = inflater.decompress(encoded[8:], _MOST_BYTES)
     if inflater.unconsumed_tail or _HEADER.unpack_from(header)[3:6] != (DIGITS, LOWEST_NS, HIGHEST_NS):

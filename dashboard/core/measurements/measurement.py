@@ -55,9 +55,9 @@ class Options:
     """How to measure.
 
     ``seconds`` limits the time of the run. ``payload_bytes`` is the size of a request and of its response, 0 for the
-    probe's default. ``rate`` is in requests per second; times then count from the moment when a request was due. If it
-    is None, the next request is sent after each response. ``width_us`` ends the run as soon as every interval is that
-    narrow. ``same_within_us`` is the size below which a difference does not matter, None for
+    probe's default. ``rate`` is in requests per second; times then count from the moment when a request was due. If
+    ``rate`` is None, the next request is sent after each response. ``width_us`` ends the run as soon as every interval
+    is that narrow. ``same_within_us`` is the size below which a difference does not matter, None for
     ``core.measurements.verdicts.default_margin``. ``lookup_name`` is the name that the probe dns looks up.
     """
 
@@ -193,7 +193,7 @@ class Environment:
     @property
     def measured_in(self) -> Conditions | None:
         """The conditions of the measurement; quiet if none were recorded. None if nothing was measured in this
-        environment: then ``load_before`` is None."""
+        environment; then ``load_before`` is None, too."""
         return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 

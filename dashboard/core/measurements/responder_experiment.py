@@ -1,5 +1,5 @@
-"""The experiment that a measurement launches in place of the measured one, for probes that only the responder of
-Netmodes answers."""
+"""A copy of the measured experiment, which a measurement launches instead if its probes need the responder of Netmodes
+in place of the containers' programs."""
 
 from dataclasses import replace
 

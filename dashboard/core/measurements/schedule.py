@@ -63,8 +63,8 @@ def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series,
 
 
 def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple[Path, Probe, str], ...]:
-    """Returns the paths that cannot be measured, each with the probe and the reason. Pairs that make no sense, such as
-    dns on a bridge, are left out."""
+    """Returns the paths that cannot be measured, each with the probe and the reason. A path to a name server is
+    combined only with the probe dns, every other path only with the other probes."""
     return tuple(
         (path, probe, reason)
         for probe in dict.fromkeys(probes)

@@ -1,5 +1,5 @@
-"""Commands to measure one block, for a client process of this machine or for the lab of another one, and the
-answers."""
+"""Commands to measure one block, and their answers. A command is for a client process on this machine, or for the lab
+of another machine."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
