@@ -65,8 +65,8 @@ def _newer[T](first: T | None, second: T | None) -> T | None:
 def _last[T](
     key: Callable[[T], Any], *changes: tuple[tuple[T, ...], tuple[T, ...]]
 ) -> tuple[tuple[T, ...], tuple[T, ...]]:
-    """Combines successive changes, each a pair (removed, set), into one pair. ``key`` identifies an item; the last
-    change of an item counts."""
+    """Combines successive changes into one. A change is a pair (removed items, set items), and ``key`` identifies an
+    item. If several changes contain an item, the last one decides."""
     removed: dict[Any, T] = {}
     present: dict[Any, T] = {}
     for gone, new in changes:
@@ -104,8 +104,8 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """Returns the number of links, routes, listeners and firewall rules that a change sets, adds or removes, and of
-    sysctls that it removes."""
+    """Returns the number of links, routes, listeners and firewall rules that a change contains, and of sysctls that it
+    removes. Compared with ``size_of_state``, it shows whether the complete state would be shorter than the change."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,

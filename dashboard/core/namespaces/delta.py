@@ -36,8 +36,9 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules (``state.FirewallRules``). ``isolated_bridges``, ``closed_bridges`` and
-    ``unread`` replace the previous lists; None leaves a list unchanged."""
+    """The changes of the firewall's rules. ``added`` and ``removed`` are translations, ``drops_added`` and
+    ``drops_removed`` the rules that are ``DirectDrop``. The other fields replace the fields of ``FirewallRules`` with
+    the same names; None leaves a field unchanged."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()
@@ -50,7 +51,8 @@ class FirewallChanges:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes between two states. None means "unchanged", and so do empty lists of set, added or removed items.
+    """The changes between two states. None means "unchanged", and an empty list means that no item was set, added or
+    removed.
 
     ``namespaces``, ``hosts`` and ``lookups`` replace the previous values, even if they are empty. A changed interface
     is in ``interfaces_set``, under the same index and name. ``firewall`` is UNSET if it is unchanged, and None if it

@@ -1,6 +1,7 @@
 """Combines the listings of iptables and nftables into the rules of the firewall.
 
-Tables of the nft variant of iptables appear in both listings, but nft shows their extensions only by name.
+Tables of the nft variant of iptables appear in both listings. They are read from the listing of iptables, because nft
+shows the extensions of iptables only by name.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,7 +35,8 @@ class Listings:
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
     """Returns what the rules of all listings do to requests. If the rules of a family could not be read, ``unread`` has
-    the reason. ``bridges`` maps each family to the bridges whose packets pass its filter (br_netfilter)."""
+    the reason. ``bridges`` has, by family, the bridges whose internal traffic passes the packet filter
+    (br_netfilter)."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

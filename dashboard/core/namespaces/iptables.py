@@ -169,7 +169,7 @@ class _Reader:
 
 
 def parse_network(text: str) -> Network | None:
-    """Parses an address or a network in CIDR notation; None for other texts."""
+    """Parses an address or a network in CIDR notation; None if the text is neither."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -177,8 +177,8 @@ def parse_network(text: str) -> Network | None:
 
 
 def parse_ports(text: str, separator: str) -> frozenset[int] | None:
-    """Parses ``80``, ``80:90`` or ``80,90``. ``separator`` is the character between the ends of a range, such as the
-    colon. None for other texts, and for more than ``MAX_RANGE`` ports."""
+    """Parses ``80``, ``80:90`` or ``80,90``. ``separator`` is the character between the ends of a range, here the
+    colon. None if the text is invalid or contains more than ``MAX_RANGE`` ports."""
     ports: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition(separator)

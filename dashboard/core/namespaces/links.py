@@ -15,8 +15,8 @@ def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[In
     """Returns the veth pairs between two namespaces as pairs (end on the machine, end inside). The ends of a pair have
     each other's index as peer.
 
-    It is enough that one end names the namespace of the other, because an index is unique within its namespace. The end
-    inside may have been read before the machine's namespace was known.
+    It is enough that one end names the namespace of its peer, because an index is unique within its namespace. The end
+    inside may have been read before the machine's namespace was known, and then does not name it.
     """
     by_index = {interface.index: interface for interface in machine.interfaces}
     pairs = []
@@ -40,7 +40,8 @@ def _peer_index(link: Interface) -> int:
 
 
 def outer_end(machine: NamespaceState, inside: NamespaceState, link: Interface) -> Interface | None:
-    """Returns the machine's end of the veth pair whose other end is ``link``; None if it is not known."""
+    """Returns the machine's end of a veth pair; None if it is not known. ``link`` is the end in the namespace
+    ``inside``."""
     return next((outer for outer, inner in veth_ends(machine, inside) if inner == link), None)
 
 
@@ -63,8 +64,8 @@ def is_tapped(state: NamespaceState) -> bool:
 
 
 def lower_link(machine: NamespaceState, inside: NamespaceState, interface: Interface) -> Interface | None:
-    """Returns the machine's link below a sub-interface; None if it is not known. In the same namespace the link is
-    identified by its name, from another namespace by its index."""
+    """Returns the machine's link on which a sub-interface of the namespace ``inside`` is based; None if it is not
+    known. If ``inside`` is the machine's namespace, that link is found by its name, otherwise by its index."""
     if interface.kind not in SUB_INTERFACES or not interface.peer:
         return None
     number = interface.peer.removeprefix("if")

@@ -154,7 +154,7 @@ class _Reader:
         return value if isinstance(value, list) else [] if value is None else [value]
 
     def _read_match(self, match: Mapping[str, Any]) -> bool:
-        """Adds the condition ``match`` to the rule. Returns False if Netmodes does not evaluate its kind."""
+        """Adds the condition ``match`` to the rule. Returns False if Netmodes cannot evaluate such a condition."""
         left, negated = match.get("left"), match.get("op") == "!="
         kind, value = next(iter(left.items())) if isinstance(left, dict) and left else ("", None)
         values = self._resolve(match.get("right"))

@@ -23,8 +23,8 @@ MAX_STEPS = 200_000
 
 
 def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """Returns what the rules do to requests. ``bridges`` maps each family to the bridges whose packets pass its filter
-    (br_netfilter)."""
+    """Returns what the rules do to requests. ``bridges`` has, by family, the bridges whose internal traffic passes the
+    packet filter (br_netfilter)."""
     translations = [
         translation
         for table in tables
@@ -50,9 +50,9 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
 
 
 def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
-    """Yields the Engine's rules that drop packets to a container's address before routing unless they arrive on its
-    bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Skips rules with conditions that
-    are not evaluated, and rules for addresses whose packets an earlier rule may accept."""
+    """Yields the Engine's rules that drop packets to a container's address before routing, unless the packets arrive on
+    the container's bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Skips rules with
+    conditions that are not evaluated, and rules for addresses whose packets an earlier rule may accept."""
     trusted: dict[Network | None, set[str]] = {}
     excepted: set[Network] = set()
     targets = (rule for one in table.chains.values() if not one.hook for rule in one.rules)
@@ -97,7 +97,7 @@ def _matching(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
 
 
 def _remaining(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
-    """Returns the destinations of ``rest`` that the rule does not match. Later rules decide about them."""
+    """Returns the destinations of ``rest`` that the rule does not match, and about which later rules decide."""
     left = list(rest)
     outside = [one.within(None, rule.destinations) for one in left] if rule.destinations else []
     excepted = [one.within(network, ()) for one in left for network in rule.not_destinations]
@@ -134,8 +134,9 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Records the translations of a chain. Returns the packets that it does not translate: those that continue
-        after the chain, and those with a final verdict."""
+        """Follows the packets to the destinations ``rest`` through a chain, and records how they are translated.
+        Returns the destinations of the packets that are not translated: those that continue after the chain, and those
+        with a final verdict. ``depth`` is the number of jumps that led to the chain."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -204,8 +205,9 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """Yields each link to which the rules drop all connections, except to published ports, that arrive on a link
-        that no rule names. ``open_from`` has the named links whose connections may be accepted."""
+        """Yields each closed link: all connections that leave through it are dropped if they arrive on a link that no
+        rule names, except those to published ports. ``open_from`` has the links that rules name and whose connections
+        they may accept."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -215,7 +217,7 @@ class _Forwarding:
 
     def drops(self, incoming: str, outgoing: str, *, unpublished: bool = False) -> bool:
         """Whether all connections from link ``incoming`` to link ``outgoing`` are certainly dropped. If ``unpublished``
-        is true, those to published ports do not count."""
+        is true, rules that accept connections to published ports are ignored."""
         self.step()
         for table, chain in self._start:
             outcomes = _ForwardTraversal(self, table, (incoming, outgoing), unpublished=unpublished).outcomes(chain)
@@ -238,7 +240,8 @@ class _Forwarding:
         return self._leaving.get(key, [])
 
     def step(self, count: int = 1) -> bool:
-        """Counts ``count`` steps. Returns False if there have been more than ``MAX_STEPS``."""
+        """Counts ``count`` steps of the computation. Returns False if it has taken more than ``MAX_STEPS`` and must
+        end."""
         self._steps -= count
         return self._steps >= 0
 
@@ -270,8 +273,8 @@ class _ForwardTraversal:
         self._known: dict[str, frozenset[Verdict]] = {}
 
     def outcomes(self, chain: Chain, depth: int = 0) -> frozenset[Verdict]:
-        """Returns what may happen to the connections in a chain; includes RETURN if they may continue after it. After
-        too many steps they count as accepted."""
+        """Returns what may happen to the connections in a chain; includes RETURN if they may continue after it. If the
+        computation takes too many steps, ACCEPT is included, because a drop is then not certain."""
         found: set[Verdict] = set()
         for rule in self._rules.rules_towards(chain, self._links[1]):
             if not self._rules.step():

@@ -78,10 +78,11 @@ def classify(
 ) -> Origin:
     """Returns the origin of a column's resolv.conf, derived from its servers.
 
-    ``mode`` is the mode of the column, None for the machine itself. For an arm in mode ``container``, pass the mode of
-    the arm whose namespace and file it shares, if it is known. ``given_dns`` are the servers of ``--dns``. ``upstream``
-    is the content of ``/run/systemd/resolve/resolv.conf`` on a machine whose own file names only 127.0.0.53: on the
-    default bridge and in mode none, Docker bases a container's file on it.
+    ``resolver`` is the content of the column's file, ``machine`` that of the machine's file. ``mode`` is the mode of
+    the column, None for the machine itself. For an arm in mode ``container``, pass the mode of the arm whose namespace
+    and file it shares, if that is known. ``given_dns`` are the servers of ``--dns``. ``upstream`` is the content of
+    ``/run/systemd/resolve/resolv.conf`` on a machine whose own file names only 127.0.0.53: on the default bridge and in
+    mode none, Docker bases a container's file on it.
     """
     if mode is None:
         return Origin.MACHINE
@@ -122,8 +123,8 @@ def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
-    """How a name is looked up. ``answers`` are known without a query (from the hosts file if ``from_hosts`` is true).
-    Without ``answers``, the ``servers`` are asked for the names in ``candidates``, both in their order."""
+    """How a name is looked up. ``answers`` are known without a query; ``from_hosts`` is true if they are from the hosts
+    file. If there are none, the ``servers`` are asked for the names in ``candidates``, one after the other."""
 
     answers: tuple[str, ...] = ()
     from_hosts: bool = False

@@ -162,7 +162,7 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class IsolatedBridge:
-    """A bridge on which filter rules drop packets between the attached links."""
+    """A bridge on which filter rules drop packets from one attached link to another."""
 
     family: Family
     name: str
@@ -199,7 +199,8 @@ class UnreadRules:
 class FirewallRules:
     """What the packet filter does to requests. At most one translation without a condition applies to a packet.
 
-    A family in ``unread`` has no rules here, even if the kernel has some.
+    ``unread`` has the families whose rules could not be read: the other fields contain nothing for them, even if the
+    kernel has rules.
     """
 
     translations: tuple[Translation, ...] = ()
