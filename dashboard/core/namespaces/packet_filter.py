@@ -134,9 +134,8 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Follows the packets to the destinations ``rest`` through a chain, and records how they are translated.
-        Returns the destinations of the packets that are not translated: those that continue after the chain, and those
-        with a final verdict. ``depth`` is the number of jumps that led to the chain."""
+        """Records how a chain translates the packets to ``rest``. Returns the destinations that it does not translate:
+        of packets that continue after the chain, and of packets with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -205,9 +204,8 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """Yields each closed link: all connections that leave through it are dropped if they arrive on a link that no
-        rule names, except those to published ports. ``open_from`` has the links that rules name and whose connections
-        they may accept."""
+        """Yields each closed link: connections to it from links that no rule names are dropped, except those to
+        published ports. ``open_from`` has the links that rules name and whose connections may be accepted."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -240,8 +238,7 @@ class _Forwarding:
         return self._leaving.get(key, [])
 
     def step(self, count: int = 1) -> bool:
-        """Counts ``count`` steps of the computation. Returns False if it has taken more than ``MAX_STEPS`` and must
-        end."""
+        """Counts steps of the computation. Returns False if there were more than ``MAX_STEPS``, so that it must end."""
         self._steps -= count
         return self._steps >= 0
 

@@ -1,4 +1,5 @@
-"""Describes the results of “Try” in one sentence, and decides which results are stored."""
+"""Describes the results of “Try” in one sentence, and decides which results are stored. “Try” requests every path once;
+the results of one use are a trial."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -48,8 +49,9 @@ MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """Returns the trial to store after ``before``. None if nothing was requested, or if this launch already has
-    ``MAX_TRIALS`` and the results are the same as in ``before``. This limits the number of trials in a journal."""
+    """Returns the trial to store after ``before``, with the time ``at``. None if nothing was requested. Also None if
+    this launch already has ``MAX_TRIALS`` and the results are the same as in ``before``, because that limits the number
+    of trials in a journal."""
     kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None

@@ -127,8 +127,8 @@ def _hops_between(
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
-    """Yields, for each network of the column, the path from the first other container on it. The path uses the
-    container's name if Docker resolves names on that network."""
+    """Yields the paths to a column from other containers: for each of its networks, from the first other container on
+    that network. The path uses the name of the column's container if Docker resolves names there."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     found = dict.fromkeys(Family, 0)
     for network, assigned in column.networks.items():
@@ -239,8 +239,8 @@ def find_paths(
 def measured_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], machines: Sequence[MachineClient] = ()
 ) -> tuple[Path, ...]:
-    """Returns the paths that measurements and diagrams show, one for each ``key``. Of the paths through the machine's
-    packet filter (``FILTERED_KINDS``), those over IPv6 and those that exist but lead to no program are left out."""
+    """Returns the paths that measurements and diagrams show, one for each ``key``. Paths through the machine's packet
+    filter (``FILTERED_KINDS``) are included only over IPv4, and only if they lead to a program or are unavailable."""
     paths = (
         path
         for path in find_paths(columns, states, machines)

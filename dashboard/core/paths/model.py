@@ -214,8 +214,8 @@ def reachable_address(veth: VethLink, family: Family) -> str | None:
 
 
 def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple[str, ...]]:
-    """Returns the first address of ``family`` that the container has behind these veth pairs, and the hops to it. Both
-    are empty if it has none."""
+    """Returns the first address of ``family`` that the container has on its ends of these veth pairs, and the hops to
+    it. Both are empty if there is none."""
     return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 

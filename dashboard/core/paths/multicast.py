@@ -79,9 +79,9 @@ def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[
 
 
 def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -> str:
-    """Returns why a column receives no datagram that the machine sends over ``link``. Empty if a program in the
-    column's namespace joins the group where the datagram arrives: on ``link`` itself, or behind a veth pair of that
-    bridge."""
+    """Returns why a column receives no datagram that the machine sends over ``link``; empty if it does. A program in
+    the column's namespace must join the group where the datagram arrives: on ``link`` itself if the column is in the
+    machine's namespace, otherwise on a veth interface behind the bridge ``link``."""
     joined = joining_link(state)
     if joined is None:
         return "has no link with an IPv4 address, on which it could join the group"

@@ -60,8 +60,8 @@ _HOPS_TO_PORT = {
 
 
 def leads_to_program(path: Path) -> bool:
-    """Whether a path from outside leads to a program. A path to a published port does only if a nat rule or a process
-    forwards the request."""
+    """Whether a path from outside leads to a program. A path to a published port leads to one only if a nat rule or a
+    process forwards the request."""
     return len(path.hops) > _HOPS_TO_PORT.get(path.kind, -1)
 
 
@@ -81,8 +81,8 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
 def paths_to_bridged(
     column: Column, state: NamespaceState, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """Yields the paths from a client outside to a container behind a bridge. If the client is the neighbour, they
-    include the path from the container to its own published port."""
+    """Yields the paths from a client outside to the container of ``column``, behind a bridge. If the client is the
+    neighbour, also yields the path from the container to its own published port, so that this path is found once."""
     yield from _published(column, state, machine, client, veths)
     yield from _own_address(column, machine, client, veths)
 
@@ -103,8 +103,8 @@ def paths_outside_machine(
 def _paths_over_networks(
     column: Column, state: NamespaceState, other: Column, other_state: NamespaceState
 ) -> Iterator[Path]:
-    """Yields the path from the container on the other host to a container, over a network that spans both hosts. If
-    they share several networks, the first by name is used."""
+    """Yields the path to the container of ``column`` from ``other``, the container on the other host, over a network
+    that spans both hosts. If they share several networks, the first by name is used."""
     for network in sorted(column.networks.keys() & other.networks.keys() - {"bridge", "host", "none"}):
         address = column.networks[network]
         far, near = link_with(state, address), link_with(other_state, other.networks[network])

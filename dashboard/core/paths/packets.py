@@ -157,9 +157,9 @@ _APPEND = re.compile(r"^(?:\[\d+:\d+\] )?(-A (\S+) .*)$")
 def read_rule_texts(
     ruleset: Sequence[str], saved: Sequence[str], family: Literal["ip", "ip6"]
 ) -> dict[tuple[str, str, int], str]:
-    """Returns the text of each rule by table, chain and handle. ``ruleset`` is the output of ``nft -a list ruleset``.
-    The texts of iptables' rules come from ``saved``, the output of ``iptables-save``, which lists them in the same
-    order."""
+    """Returns the text of each rule by table, chain and handle. ``ruleset`` is the output of ``nft -a list ruleset``,
+    which does not show all extensions of iptables. For iptables' rules, the text is therefore that of the rule at the
+    same position in ``saved``, the output of ``iptables-save``."""
     appended: dict[tuple[str, str], list[str]] = defaultdict(list)
     table = ""
     for line in saved:
@@ -185,8 +185,8 @@ def read_rule_texts(
 
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
-    """Returns the steps of the first packet from ``source`` (``address:port``). The other steps belong to packets that
-    are traced by rules of the machine's administrator."""
+    """Returns the steps of the first packet from ``source`` (``address:port``). The remaining steps belong to packets
+    that rules of the machine's administrator trace."""
     first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 

@@ -88,8 +88,8 @@ def published_paths(
 
 
 class _FamilyPaths:
-    """Finds the paths over one address family. ``mappings`` are those of the program's port. A mapping for all
-    addresses is preferred to one for a single address."""
+    """Finds the paths over one address family. ``mappings`` are the published ports that lead to the program's port.
+    One that is published on all addresses is preferred to one on a single address."""
 
     def __init__(
         self,
@@ -129,8 +129,8 @@ class _FamilyPaths:
         return mapping.host_address in {"", ANY_ADDRESS[self._family]}
 
     def _published_on(self, *, loopback: bool) -> PublishedPort | None:
-        """Returns the mapping that applies to loopback addresses or, if ``loopback`` is false, to other addresses. None
-        if there is no such mapping. A mapping for all addresses applies to both."""
+        """Returns the mapping that applies to loopback addresses or, if ``loopback`` is false, to the machine's other
+        addresses; None without one. A mapping for all addresses applies in each case."""
         return next(
             (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
             None,
@@ -141,8 +141,9 @@ class _FamilyPaths:
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
         """Yields the path to ``address``. It is expected to lead through docker-proxy if the address is loopback,
-        otherwise through DNAT. If the expected path does not exist, it comes first, with the reason. Instead of both, a
-        rootless Podman has a process that forwards."""
+        otherwise through DNAT. If the expected path does not exist, it is yielded with the reason, and then the path
+        that exists in its place, if any: through the other of the two, or through the forwarder of a rootless
+        Podman."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS

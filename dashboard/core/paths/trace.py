@@ -266,8 +266,8 @@ class _HopReader:
         counts: tuple[Mapping[str, PacketCounts], Mapping[str, PacketCounts]],
         minimum: tuple[int, int],
     ) -> Hop:
-        """Returns the hop over the link ``name``. It is taken if the link received and sent at least ``minimum``
-        packets between the two ``counts``."""
+        """Returns the hop over the link ``name``. ``counts`` are the packet counters before and after the request, by
+        link. The hop is taken if the link received and sent at least the two numbers in ``minimum`` in between."""
         before, after = (links.get(name) for links in counts)
         if before is None or after is None:
             return Hop.unknown(kind, title, f"the counters of {name} could not be read")

@@ -95,11 +95,12 @@ def mappings_of(
     protocol: str = Protocol.TCP,
     program: NamespaceState | None = None,
 ) -> list[PublishedPort]:
-    """Returns the mappings of the column's port that use a port of the machine over ``family``.
+    """Returns the published ports of the column that lead to its own port, and that the machine opens over ``family``.
 
     The forwarder of a rootless Podman may listen on both families although Podman names 0.0.0.0 only; then the mapping
-    counts for both. If the forwarder connects to the program over the family of the request (``keeps_family``), the
-    program in the namespace ``program`` must listen on ``family``, too. If ``program`` is None, it is assumed to do so.
+    is returned for both. If the forwarder connects to the program over the family of the request (``keeps_family``),
+    the program in the namespace ``program`` must listen on ``family``, too. If ``program`` is None, it is assumed to do
+    so.
     """
     port = column.port or 80
     listening = program is None or any(listeners_on(program, protocol, family, port))
@@ -118,8 +119,9 @@ def mappings_of(
 
 
 def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str) -> tuple[int, str]:
-    """Returns the UDP port at ``address`` that leads to the column's port, and an empty text. A nat rule or the socket
-    of a forwarder must prove it. Otherwise returns 0 and the reason, which is empty if no UDP port is published."""
+    """Returns the UDP port at ``address`` that leads to the column's port, and an empty text. Only a nat rule or the
+    socket of a forwarder proves that it leads there. Without such a port, returns 0 and the reason, which is empty if
+    no UDP port is published."""
     port, family = column.port or 80, family_of(address)
     published = [one for one in column.published if (one.container_port, one.protocol) == (port, Protocol.UDP)]
     if not published:

@@ -53,8 +53,8 @@ def describe_path(name: str) -> str:
 
 
 def shorten_path(name: str) -> str:
-    """Describes the path with this name in at most 28 characters, without explanations. If the path leads over the
-    second or a further network, its number is added to that."""
+    """Describes the path with this name in at most 28 characters, without explanations. The number of the network
+    follows if it is not the first."""
     first, machine = without_network(name), client_machine(name)
     short = _describe(first, 1)
     family = ", IPv6" if first.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""

@@ -60,7 +60,8 @@ def machine_clients(machines: Iterable[MachineClient]) -> tuple[OutsideClient, .
 
 
 def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]) -> tuple[Path, ...]:
-    """Returns an unavailable path, with the reason, for each machine that cannot send requests."""
+    """Returns an unavailable path, with the reason, for each machine that cannot send requests. It leads to the first
+    running arm of ``columns``, or to the machine of the experiment if no arm runs."""
     running = (one for one in columns if one.key not in OBSERVERS and one.status is ArmStatus.RUNNING)
     server = next((column.key for column in running), MACHINE)
     return tuple(

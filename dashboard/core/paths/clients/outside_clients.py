@@ -32,7 +32,8 @@ class OutsideClient:
     is_routed: bool = False
 
     def hop(self, link: Interface) -> str:
-        """Returns the text of the first hop: the machine's interface ``link``, with the source in parentheses."""
+        """Returns the text of the first hop: the interface of the machine on which the request arrives (``link``), and
+        in parentheses where it comes from."""
         return f"{link.name} (from {self.noun})" if self.is_routed else f"{link.name} (LAN)"
 
 
@@ -115,8 +116,8 @@ def find_obstacle(client: OutsideClient, address: str) -> str:
 
 def bridge_around(state: NamespaceState, address: str) -> str:
     """Returns the name of the machine's bridge whose subnet contains the address, so that a container of this machine
-    may have it. Empty if there is no such bridge. The bridge with the default route does not count, because its subnet
-    is the LAN."""
+    may have it. Empty if there is no such bridge. The bridge with the default route is left out, because its subnet is
+    the LAN."""
     route = find_route(state, address)
     if route is None or route.gateway:
         return ""
@@ -150,7 +151,8 @@ def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family
 
 
 def route_gateway(state: NamespaceState, address: str) -> str | None:
-    """Returns the gateway of the most specific route to an address: empty without a gateway, None without a route."""
+    """Returns the gateway of the most specific route to an address. Empty if the route has no gateway, None if there is
+    no route."""
     route = find_route(state, address)
     return None if route is None else route.gateway or ""
 

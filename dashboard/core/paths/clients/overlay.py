@@ -1,8 +1,9 @@
-"""Arms on other machines as clients: containers on the overlay network that all parts of an experiment share.
+"""Arms on other machines as clients: containers on the overlay network that an experiment shares between its machines.
+The part of the experiment on each machine is driven by the lab of that machine.
 
-A lab does not trust the columns and states that other labs write. So before an arm requests another one, the arm's lab
-checks, from its own record and its own observation, that the address is on the overlay network of the experiment
-(``overlay_problem``), or that the name to look up is that of an arm (``name_problem``).
+A lab does not trust the columns and states that other labs write. Before one of its arms sends a request to an arm on
+another machine, the lab checks, from what it has itself recorded and observed, that the address is on the overlay
+network of the experiment (``overlay_problem``) and that the name to look up is that of an arm (``name_problem``).
 """
 
 import ipaddress
@@ -26,8 +27,9 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class OverlayArm:
-    """An arm on another machine, as a client. ``experiment`` is the id of its part and ``column`` its key there.
-    ``links`` maps the name of the overlay network to the name of the arm's interface on it."""
+    """An arm on another machine, as a client. ``experiment`` is the id of the part of the experiment on that machine,
+    and ``column`` the arm's key in that part. ``links`` maps the name of the overlay network to the name of the arm's
+    interface on it."""
 
     experiment: str
     column: str
@@ -49,7 +51,7 @@ def find_overlay_arm(
 
 
 def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, OverlayArm]) -> Iterator[Path]:
-    """Yields the paths to an arm in overlay mode from arms on other machines, over the network that both arms share.
+    """Yields the paths to the arm ``column`` in overlay mode, from arms on other machines that are on the same network.
     ``arms`` has those arms by the names of their machines. Docker resolves the column's key on that network."""
     for machine, arm in arms.items() if column.mode == Mode.OVERLAY else ():
         kind, title = PathKind.FROM_MACHINE_OVERLAY, f"{arm.title} on machine {machine} to {column.title}"
@@ -66,9 +68,9 @@ def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, Over
 
 
 def overlay_problem(column: Column | None, state: NamespaceState | None, network: str, address: str) -> str:
-    """Returns why an arm must not send a request to ``address``; empty if it may. It may if the address is in the
-    subnet of ``network``, the overlay network of the whole experiment, and neither belongs to the arm itself nor is in
-    another of its subnets. ``column`` and ``state`` are those of the arm."""
+    """Returns why an arm must not send a request to ``address``; empty if it may. The address must be in the arm's
+    subnet of ``network``, the overlay network of the whole experiment, and in none of the arm's other subnets. It must
+    not be an address of the arm itself. ``column`` and ``state`` are those of the arm."""
     if column is None or state is None or column.mode != Mode.OVERLAY or column.status is not ArmStatus.RUNNING:
         return "The client is not a running arm in overlay mode."
     try:
