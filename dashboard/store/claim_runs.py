@@ -110,7 +110,8 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The ids of the private hosts of training sessions on this machine with a queued run for the lab."""
+    """The ids of the private hosts of this machine on which a run for the lab is queued. Such runs belong to training
+    sessions."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))
 
@@ -140,8 +141,8 @@ def record_state(run: str, claim: str, state: ClaimState, executed: ExecutedClai
 
 
 def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), problem: str = "") -> None:
-    """Stores how a run ended: its final state, duration, engines and problem. Claims that were not executed keep their
-    state."""
+    """Stores how a run ended. ``engines`` describes the engines that executed claims, and ``problem`` is the reason if
+    the run failed. Claims that were not executed keep their state."""
     ClaimRun.objects.filter(pk=run).update(
         state=state,
         driver="",
@@ -194,9 +195,9 @@ def outcomes(run: str) -> tuple[Outcome, ...]:
 
 
 def newest_outcomes(group: str = "") -> dict[str, Outcome]:
-    """Returns the newest outcome of each claim, by claim id. Only claims that were executed, or belong to a queued or
-    running run, have one. ``group`` selects the runs of a group of a training session; if it is empty, those outside
-    training sessions. Runs of misconceptions are omitted."""
+    """Returns the newest outcome of each claim, by claim id. Claims that were never executed, and are not in a queued
+    or running run, are omitted. ``group`` selects the runs of a group of a training session; if it is empty, those
+    outside training sessions. Runs of misconceptions are not considered."""
     candidates = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
     relevant = candidates.filter(Q(step=ClaimState.DONE) | Q(run__state__in=LIVE))
     newest = relevant.values("claim").annotate(last=Max("pk"))
@@ -234,8 +235,8 @@ def _with_counts() -> QuerySet[ClaimRun]:
 
 def list_runs(limit: int = 20, misconception: str | None = "", group: str = "") -> tuple[RunSummary, ...]:
     """Returns the newest runs, newest first. ``misconception``: the id of a misconception whose runs are listed; empty
-    for runs of claims, None for both. ``group``: the group of a training session whose runs are listed; empty for runs
-    outside training sessions."""
+    for runs of claims only, None for all runs. ``group``: the group of a training session whose runs are listed; empty
+    for runs outside training sessions."""
     rows = _with_counts().filter(group=group).order_by("-created_at")
     if misconception is not None:
         rows = rows.filter(misconception=misconception)

@@ -60,7 +60,7 @@ class DatabaseThread:
             close_old_connections()
 
     async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Calls ``function`` in the thread, after the calls that are waiting, and returns its result. Exceptions
+        """Calls ``function`` in the thread after earlier calls have ended, and returns its result. Exceptions
         propagate."""
 
         def call() -> T:

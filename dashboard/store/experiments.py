@@ -99,9 +99,9 @@ def create_experiment(
     machine: str | None = None,
     parent: str | None = None,
 ) -> str:
-    """Stores an experiment with its arms and returns its id. ``machine`` defaults to that of this process. ``driver``
-    is the process of a command that drives it, empty for the lab. With ``parent``, it is a part of that experiment.
-    Raises NoSpaceError if the disk is too full."""
+    """Stores an experiment with its arms and returns its id. ``driver`` is the process of a command that drives it,
+    empty for the lab. ``host`` is a private host, empty for the engine of ``machine`` (by default this machine). With
+    ``parent``, it is the part of that experiment on ``machine``. Raises NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -219,8 +219,8 @@ def remember_container(experiment: str, arm: str, container: str) -> None:
 
 
 def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
-    """Stores the head in the experiment's row, so that lists need not replay the journal. ``shown_seq`` is the number
-    of the journal entry that an ended experiment shows; None leaves it unchanged."""
+    """Stores the head (title, phase, times) in the experiment's row, so that lists need not replay the journal.
+    ``shown_seq`` is the number of the journal entry that an ended experiment shows; None leaves it unchanged."""
     fields: dict[str, object] = {"head": msgspec.json.encode(head).decode(), "phase": str(head.phase)}
     if shown_seq is not None:
         fields["shown_seq"] = shown_seq

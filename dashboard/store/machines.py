@@ -110,8 +110,8 @@ def note_facts(name: str, facts: MachineFacts, now: float) -> None:
 
 
 def note_swarm(names: Collection[str], since: float) -> None:
-    """Stores when these machines were asked to enter the swarm. ``since`` is in seconds since the epoch, 0 if they have
-    left the swarm."""
+    """Stores when these machines were asked to enter the swarm. ``since`` is in seconds since the epoch; 0 records that
+    they have left it."""
     Machine.objects.filter(pk__in=names).update(swarm_since=since)
 
 

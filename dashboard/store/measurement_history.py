@@ -10,9 +10,9 @@ from dashboard.models import MeasurementBlock, MeasurementSeries
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """Returns the newest ``most`` runs of the series with this signature, oldest first. Each contains the
-    medians of its blocks' p50 and p99, and the number of requests. Runs without a successful block are omitted. So are
-    those of training sessions, because their machine is not idle."""
+    """Returns the newest ``most`` runs of the series with this signature, oldest first. Each contains the medians of
+    its blocks' p50 and p99, and the number of requests. Runs without a successful block are omitted. So are runs of
+    training sessions, because their machine is not idle."""
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")
@@ -43,8 +43,8 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
 
 
 def signatures() -> tuple[dict[str, object], ...]:
-    """Returns the signature of each measured series, with the number of its runs and the median p50 of the newest one
-    (None if all blocks of that failed). Runs of training sessions are omitted."""
+    """Returns the signature of each measured series, with the number of its runs and the median p50 of the newest run
+    (None if all blocks of that run failed). Runs of training sessions are omitted."""
     counted = (
         MeasurementSeries.objects.filter(run__group="")
         .values("signature")

@@ -110,8 +110,8 @@ class ColumnPlace:
 
 
 def find_column(experiment: str, column: str) -> ColumnPlace:
-    """Finds the part in which a column of an experiment is observed. For an experiment on one machine, returns the
-    column as given."""
+    """Finds the part in which a column of an experiment is observed. If the experiment runs on one machine, returns the
+    experiment and the column as given."""
     record = experiment_store.load(experiment)
     number = machine_number(column) if is_observer(column) else 0
     for part in parts_of(record) if record is not None else ():
@@ -121,8 +121,8 @@ def find_column(experiment: str, column: str) -> ColumnPlace:
 
 
 def find_request(experiment: str, key: str) -> ColumnPlace:
-    """Like ``find_column``, for the key of a request, ``COLUMN/PATH``. ``column`` of the result is the request's key in
-    the part."""
+    """Finds the part in which a column is observed, like ``find_column``, from the key of a request (``COLUMN/PATH``).
+    In the result, ``column`` is the request's key in that part."""
     column, slash, rest = key.partition("/")
     place = find_column(experiment, column)
     return replace(place, column=f"{place.column}{slash}{rest}")
@@ -140,7 +140,7 @@ class PartError(Exception):
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Stores the wanted state of an experiment and all its parts, like ``experiments.set_wanted``. If ``again`` is
     true, the arms are launched again on every machine that accepts new work. Raises MachineClosedError if no machine
-    does, and PartError if a part alone is to be removed."""
+    accepts it, and PartError if ``experiment`` is a part and is to be removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
@@ -182,15 +182,14 @@ def has_ended() -> Q:
 
 
 def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts of each experiment, by experiment id. A requested stop counts as done. Experiments
-    without parts are omitted, as are parts whose lab has written an invalid phase."""
+    """The phases of the parts of each experiment, by experiment id. A part that is to be stopped counts as stopped.
+    Experiments without parts are omitted, as are parts whose lab has written an invalid phase."""
     return _read_phases(experiments)[0]
 
 
 def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts, like ``phases_of``, for experiments whose parts are all to be stopped or removed. Other
-    experiments are omitted. Pages show these phases, because a journal contains a stop only after its lab has performed
-    it."""
+    """The phases of the parts, like ``phases_of``, but only for experiments whose parts are all to be stopped or
+    removed. Pages show these phases, because a journal contains a stop only after its lab has performed it."""
     phases, running = _read_phases(experiments)
     return {key: found for key, found in phases.items() if key not in running}
 
@@ -218,7 +217,7 @@ def count_by_phase() -> dict[str, int]:
 
 
 def merged_journal(record: Record) -> MergedJournal:
-    """Returns an empty merged journal for an experiment on several machines."""
+    """Returns the merged journal of an experiment on several machines, before any entries are added."""
     phases = requested_phases((record.id,)).get(record.id, ())
     return MergedJournal(experiment_store.waiting_head(record), parts_of(record), requested=phases)
 
@@ -293,9 +292,12 @@ def view(record: Record, until: int | None = None) -> View:
 
 
 def shown_number(record: Record, shown_seq: int) -> int:
-    """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended. ``shown_seq`` is
-    ``Experiment.shown_seq``: the result on one machine, or if all parts were stopped together. It is 0 if the parts
-    were stopped one by one. The result is then the last entry before the last part stopped (or failed, if all did)."""
+    """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended.
+
+    ``shown_seq`` is ``Experiment.shown_seq``. It is the result for an experiment on one machine, or whose parts were
+    all stopped together. If the parts were stopped one by one, ``shown_seq`` is 0, and the result is the last entry
+    before the last part stopped (or failed, if all parts failed).
+    """
     if not record.parts:
         return shown_seq
     ids = tuple(ids_of(record.parts).values())

@@ -20,8 +20,8 @@ _rings: dict[str, _Ring] = {}
 
 
 def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Collection[int]) -> None:
-    """Adds committed entries, each with its size in bytes, to the cache. Removes the entries with the numbers
-    ``replaced``."""
+    """Adds journal entries to the cache, each with its size in bytes; they must be committed. Removes the entries with
+    the numbers ``replaced``."""
     ring = _rings.setdefault(experiment, _Ring())
     if replaced:
         kept = [one for one in ring.entries if one[0].seq not in replaced]

@@ -1,4 +1,5 @@
-"""Measurements that steps of workshops request. For each, an experiment is launched that ends with the measurement."""
+"""Measurements that steps of workshops request. An experiment is launched for each measurement, and stopped after
+it."""
 
 import secrets
 
@@ -31,8 +32,8 @@ def request_run(
 
 
 def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None) -> str:
-    """Requests a run like ``request_run``, on the server's own engine. If an earlier run of the same title has not
-    ended for this owner, returns its id instead, even if several requests arrive at once."""
+    """Requests a run like ``request_run``, on the server's own engine. If a run of this owner with the same title has
+    not ended, returns its id instead, even if several requests arrive at once."""
     with writing():
         if owner_id is not None:
             get_user_model()._default_manager.select_for_update().filter(pk=owner_id).first()

@@ -62,7 +62,8 @@ def load_all_progress(person: str) -> dict[str, Progress]:
 
 
 def start(person: str, workshop: str, digest: str, at: float) -> Progress:
-    """Returns the person's progress in a workshop. Creates it if they have not started."""
+    """Returns the person's progress in a workshop. Creates it if they have not started; ``digest`` is then stored as
+    that of the workshop's content."""
     row, created = WorkshopProgress.objects.get_or_create(
         person=person, workshop=workshop, defaults={"digest": digest, "started_at": at}
     )
@@ -79,8 +80,8 @@ def delete_progress(person: str, workshop: str) -> None:
 def update_step(
     person: str, workshop: str, step: str, decide: Callable[[StepRecord], StepRecord], *events: Event
 ) -> StepRecord:
-    """Replaces a step's record with the result of ``decide``, makes the step the current one, and adds the events, all
-    in one transaction. Returns the new record."""
+    """Replaces a step's record with the result of ``decide``, which gets the old record. Also makes the step the
+    current one and adds the events, all in one transaction. Returns the new record."""
     with transaction.atomic():
         progress = WorkshopProgress.objects.select_for_update().get(person=person, workshop=workshop)
         row = WorkshopStep.objects.filter(progress=progress, step=step).first()

@@ -56,7 +56,7 @@ class ListedAccount:
 
 
 def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
-    """The role of a user. A user without an account is a reader, except the user “owner”, who is an owner."""
+    """The role of a user. Without a stored role, the user “owner” is an owner, and every other user a reader."""
     role = Account.objects.filter(user_id=user.pk or 0).values_list("role", flat=True).first()
     if role is None:
         return Role.OWNER if user.get_username() == OWNER_NAME else Role.READER
@@ -192,7 +192,7 @@ def change_role(account: int, role: Role) -> tuple[str, ...]:
 
 
 def roles_of(users: Iterable[int]) -> dict[int, str]:
-    """The stored roles of these users, by user id. Users without an account are omitted."""
+    """The stored roles of these users, by user id. Users without a stored role are omitted."""
     return dict(Account.objects.filter(user_id__in=users).values_list("user_id", "role"))
 
 

@@ -81,8 +81,8 @@ def _answer_timeout(connected: Any) -> Iterator[None]:
 
 
 class AdvisoryLock:
-    """An advisory lock with a connection of its own. The lock ends with it. The methods block for a few seconds
-    at most: call them in a thread."""
+    """An advisory lock with a database connection of its own; if the connection ends, so does the lock. The methods
+    block for a few seconds at most: call them in a thread."""
 
     def __init__(self, number: int) -> None:
         self._number = number

@@ -35,7 +35,8 @@ class PendingEntry:
     stored: str = ""
 
     def store(self, outcome: str) -> None:
-        """Writes the entry with this outcome, unless the database contains it. A rollback may have removed it."""
+        """Writes the entry with this outcome, unless it is already in the database. An entry that was written before
+        may be missing there, because a rollback has removed it."""
         if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
             return
         self.stored = record(
@@ -58,8 +59,9 @@ def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
 
 
 def note(what: object = "") -> None:
-    """Writes the current command's entry, with the outcome “done”, in the current transaction. ``what`` is the id of
-    the object that the command created. Does nothing outside ``pending``."""
+    """Writes the entry of the command that is being executed, with the outcome “done”, in the current transaction.
+    ``what`` is the id of the object that the command created. Does nothing outside ``pending``: then no command is
+    executed that must be audited."""
     entry = _pending.get()
     if entry is not None:
         entry.object = entry.object or str(what)[:120]
@@ -73,8 +75,8 @@ def audited[**P, T](command: Callable[P, T]) -> Callable[P, T]:
 
 
 def creates[**P, T](command: Callable[P, T]) -> Callable[P, T]:
-    """Decorates a store command like ``audited``. The command returns the id or the row of an object that it created;
-    the entry contains that id."""
+    """Decorates a store command that creates an object and returns the object's id or row. Works like ``audited``, and
+    the entry also contains the id."""
     return _in_transaction(command, lambda result: getattr(result, "pk", result))
 
 

@@ -53,10 +53,12 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Sets this clock from the database's clock. The time that a query returns counts as that of its middle.
+        """Sets this clock from the database's clock. The time that a query returns is assumed to be that of the middle
+        of the query.
 
-        A query that takes longer than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If it takes
-        as long again, this clock is changed only until the returned time lies between the query's start and end.
+        A query that takes longer than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If the second
+        query is as slow, its time is inexact: this clock is then corrected only as far as necessary for the returned
+        time to lie between the start and the end of the query.
         """
         for _ in range(2):
             began = time.monotonic()
@@ -73,9 +75,9 @@ class DatabaseClock:
             self._offset = min(max(self._offset, now - ended), now - began)
 
     async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
-        """Reads the database's clock periodically until cancelled, because a machine's clock drifts and stops while the
-        machine is suspended. ``run`` must call its argument in a thread that may query the database. Returns at once
-        for SQLite."""
+        """Reads the database's clock periodically until cancelled, because a machine's clock drifts, and stops while
+        the machine is suspended. ``run`` must call its argument in a thread that may query the database. Returns at
+        once for SQLite, which has no clock."""
         log_once = LogOnce(log, "the clock of the database cannot be read")
         while is_shared():
             await log_once.run(lambda: run(self.synchronize))

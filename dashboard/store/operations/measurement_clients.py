@@ -27,7 +27,8 @@ EXTRA_S = 120.0
 class CarriedRun:
     """A queued or running measurement with clients on other machines. ``machine``: the machine whose lab drives it
     (None: the installation's own). ``experiment``: the id of the experiment that the user chose, even if a twin is
-    measured instead; empty if it was deleted. ``seconds`` is the time limit of its blocks."""
+    measured instead; empty if it was deleted. ``seconds`` is how long the clients may measure, counted from the first
+    block."""
 
     id: str
     machine: str | None
@@ -81,8 +82,8 @@ def load_carried() -> tuple[CarriedRun, ...]:
 
 
 def begin_blocks(run: str, seconds: float) -> None:
-    """Limits the measuring time of a run's clients to ``seconds`` from now. It is called at the first block; a second
-    call cannot extend the limit."""
+    """Limits the measuring time of a run's clients to ``seconds`` from now. Called at the first block; a second call
+    cannot extend the limit."""
     end = Now() + timedelta(seconds=seconds)
     MeasurementClient.objects.filter(run_id=run).update(valid_until=Least(F("valid_until"), end))
 

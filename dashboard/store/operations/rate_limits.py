@@ -1,5 +1,6 @@
 """Rate limits in the database: of wrong join codes, wrong join tokens of machines, wrong passwords, and new
-participants. All web processes share them, and a restart does not reset them (``core.training.rate_limit``)."""
+participants. All web processes share them, and a restart does not reset them (``core.training.rate_limit``). Each limit
+is a token bucket, stored in a row with a key."""
 
 import hashlib
 import logging
@@ -52,8 +53,9 @@ def wrong_passwords(address: str, account: str) -> dict[str, Rate]:
 
 
 def take(limits: Mapping[str, Rate], now: float) -> float:
-    """Counts an attempt and returns 0. If a limit is reached, counts nothing and returns the seconds to wait. Call it
-    before the attempt is checked. It locks the rows, so that concurrent requests cannot exceed a limit together."""
+    """Counts an attempt in all of ``limits`` and returns 0. If one of them is reached, counts nothing and returns the
+    seconds to wait. ``limits`` is a result of the functions above. Call this before the attempt is checked: it locks
+    the rows, so that concurrent requests cannot exceed a limit together."""
     if wait_s := _wait_s(GuessBucket.objects.filter(key__in=limits), limits, now):
         return wait_s  # without a transaction, so that refused attempts do not delay other writers
     with writing():
@@ -66,9 +68,9 @@ def take(limits: Mapping[str, Rate], now: float) -> float:
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Removes an attempt from the counts of ``limits``, whose keys name the buckets. This is for attempts that were
-    counted before their result was known: a correct password, or a join that was refused for another reason. A failure
-    of the database is logged, and the attempt stays counted."""
+    """Takes back the count of an attempt that was counted before its result was known, and that the limits do not
+    concern: a correct code, token or password, or a request to join that was refused. ``limits`` are those of ``take``.
+    A failure of the database is logged, and the attempt stays counted."""
     try:
         with writing():
             _change(_locked(limits, now), limits, refund, now)

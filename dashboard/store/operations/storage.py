@@ -42,7 +42,7 @@ def journals() -> Journals:
 
 
 def add_storage(doctor: Doctor) -> Doctor:
-    """Returns the report of the doctor with checks of the disk and the journals added. Returns it unchanged if the
+    """Returns the report of the doctor, with the checks of the disk and the journals added; without them if the
     database cannot be read."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and name.startswith("/") and not Path(name).exists():

@@ -1,4 +1,5 @@
-"""Reads reports: their content, and the view and the recording for the replay that are derived from it."""
+"""Reads reports: their content, and what is derived from it. That is the view (what the page of the report shows) and
+the recording (its journal, prepared for the replay)."""
 
 import zlib
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ DERIVED_VERSION = 100 * VERSION + RECORDING_VERSION
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What is computed once from the content of a report. ``recording`` is JSON for the replay, empty without a
-    journal."""
+    """What is computed once from the content of a report. ``recording`` is the journal as JSON for the replay, empty
+    without a journal."""
 
     view: ReportView
     recording: bytes
@@ -35,8 +36,8 @@ def load_content(report: str) -> ReportContent:
 
 
 def load_derived(report: str) -> Derived:
-    """The view and the recording of a report. Computes and stores them again if they are not of the current version.
-    Raises ReportNotFoundError."""
+    """The view and the recording of a report, as they are stored. If another version of Netmodes has stored them,
+    computes and stores them again. Raises ReportNotFoundError."""
     row = _row(report, "view", "track", "derived")
     if row.derived == DERIVED_VERSION:
         return Derived(decode_view(zlib.decompress(row.view)), zlib.decompress(row.track))

@@ -36,16 +36,17 @@ class SharedLink:
 
 
 def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbed: bool) -> str:
-    """Creates a link that shows ``document``, and returns its token, which is not stored. ``scrubbed`` is true if the
-    document is anonymised; ``expires_at`` is None for a link that does not expire. Raises ReportNotFoundError."""
+    """Creates a link that shows ``document``, the report as a file, and returns its token, which is not stored.
+    ``scrubbed`` is true if the document is anonymised; ``expires_at`` is None for a link that does not expire. Raises
+    ReportNotFoundError."""
     if not Report.objects.filter(pk=report, deleted_at=None).exists():
         raise ReportNotFoundError(NOT_FOUND)
     return _create(document, report_id=report, expires_at=expires_at, scrubbed=scrubbed)
 
 
 def create_for_session(session: str, document: bytes, *, expires_at: datetime | None) -> str:
-    """Creates a link to the anonymous results of a training session, and returns its token. ``expires_at`` is None for
-    a link that does not expire."""
+    """Creates a link that shows ``document``, the anonymous results of a training session, and returns its token.
+    ``expires_at`` is None for a link that does not expire."""
     return _create(document, session_id=session, expires_at=expires_at, scrubbed=True)
 
 

@@ -24,9 +24,9 @@ class NotSavedError(ValueError):
 
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
-    """Copies an experiment with its journal up to the newest entry. ``engine`` describes the engine as it runs
-    now. The copy contains it, unless the experiment ran on another version. Raises NotSavedError if the experiment does
-    not exist."""
+    """Copies an experiment with its journal up to the newest entry. ``engine`` describes the engine as it runs now. The
+    copy contains this description, unless the experiment ran on another version of the engine. Raises NotSavedError if
+    the experiment does not exist or has not started."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:
@@ -48,8 +48,8 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
 
 
 def runs_of(experiment: str) -> tuple[str, ...]:
-    """The ids of an experiment's measurements that have ended and have blocks, oldest first. Includes those of
-    its parts, and of experiments that were launched only to be measured in its place."""
+    """The ids of an experiment's measurements that have ended and have blocks, oldest first. Includes those of its
+    parts, and those of experiments that were launched only to be measured in place of it."""
     ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
     own = Q(experiment_id__in=ids) | Q(source_id__in=ids)
     rows = MeasurementRun.objects.filter(own, series__blocks__isnull=False).exclude(state__in=measurement_store.LIVE)
@@ -81,8 +81,8 @@ def experiment_of(run: str) -> str:
 def environment_of(
     runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
 ) -> Environment:
-    """The environment of the last of these measurements. Without any, that of ``machine`` with the versions that
-    ``engine`` describes."""
+    """The environment of the last of these measurements. Without measurements, that of ``machine``, with the kernel and
+    the versions from ``engine``."""
     if runs:
         return runs[-1].measurement.environment
     environment = machine or Environment()

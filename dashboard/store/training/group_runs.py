@@ -46,15 +46,16 @@ STARTING = "Your private host is starting. Wait a moment."
 
 
 def group_of(kind: RunKind, identity: str) -> str | None:
-    """The key of the group that started this run; empty if no group did, None if the run does not exist."""
+    """The key of the group that started this run. Empty if the run does not belong to a group, None if it does not
+    exist."""
     rows = _MODELS[kind]._default_manager.filter(pk=identity)
     group: str | None = rows.values_list("group", flat=True).first()
     return group
 
 
 def ready_place(group: str) -> str:
-    """The place of the group's host (``core.operations.machines.split_place``). Raises NoHostError if it is not
-    ready."""
+    """The name of the place of the group's host, from which ``core.operations.machines.split_place`` reads the machine
+    and the host. Raises NoHostError if the host is not ready."""
     row = _ready(group)
     return place_of(row.machine_id, row.host)
 
@@ -77,9 +78,9 @@ def mark_used(group: str) -> None:
 
 @contextmanager
 def _locked_host(group: str) -> Iterator[str]:
-    """Context manager for a transaction that locks the row of the group's host, because all members may start runs at
-    once. Yields the id of the host. Raises NoHostError if it is not ready, and MachineClosedError if its machine is
-    revoked."""
+    """Context manager for a transaction that locks the row of the group's host, because all members of the group may
+    start runs at the same time. Yields the id of the host. Raises NoHostError if it is not ready, and
+    MachineClosedError if its machine is revoked."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
         row = _ready(group)
@@ -161,8 +162,8 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
 
 
 def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: int | None) -> str:
-    """Queues the measurement that a workshop's step requests, and returns its id. If an earlier one has not ended,
-    returns the id of that one. Raises NoHostError or QuotaError."""
+    """Queues the measurement that a workshop's step requests, and returns its id. If an earlier measurement of the step
+    has not ended, returns the id of that one. Raises NoHostError or QuotaError."""
     with _locked_host(group) as host:
         if live := step_measurements.live_run(spec.title, owner_id, group):
             return live

@@ -54,7 +54,8 @@ def _unplaced(now: float) -> QuerySet[GroupHost]:
 
 
 def _kept(offers: Sequence[MachineOffer], without: Collection[str] = ()) -> list[Demand]:
-    """The demands of the hosts on machines that respond. Omits the hosts of the groups in ``without``."""
+    """The demands of the existing hosts on machines that respond; these hosts keep their machines. Hosts of the groups
+    in ``without`` are omitted."""
     present = {offer.name for offer in offers if offer.present}
     return [_demand(row) for row in _held() if (row.machine_id or "") in present and row.group not in without]
 
@@ -75,8 +76,8 @@ def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
 
 
 def _store(rows: Sequence[GroupHost], placement: Placement, reason: str, now: float, **more: Any) -> None:
-    """Stores the new machine of each placed host, with ``reason`` and further columns (``more``). For each other host,
-    stores why it has no machine."""
+    """Stores the new machine of each placed host, together with ``reason`` and the columns in ``more``. For each host
+    without a machine, stores why it has none."""
     placed = defaultdict[str, list[str]](list)
     refused = defaultdict[str, list[str]](list)
     for row in rows:
@@ -143,8 +144,8 @@ def assign_measurements(experiments: Collection[str], machine: str | None) -> No
 
 
 def groups_by_machine(session: str) -> dict[str, list[str]]:
-    """The groups of a session that have a host, by machine name. The name of the installation's own machine is
-    empty."""
+    """The groups of a session that have a host, by the machine of the host. The installation's own machine has an empty
+    name."""
     groups: dict[str, list[str]] = {}
     rows = _held().filter(session=session).exclude(wanted=DesiredState.STOPPED)
     for name, group in rows.order_by("machine", "since", "group").values_list("machine_id", "group"):

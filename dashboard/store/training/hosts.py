@@ -73,7 +73,7 @@ def load_all(now: float) -> tuple[HostRecord, ...]:
 
 @dataclass(frozen=True, slots=True)
 class FoundHost:
-    """The desired and the current state of a group's host. ``reason`` explains the current one. ``host`` is the id of
+    """The desired and the current state of a group's host. ``reason`` explains the current state. ``host`` is the id of
     the host, empty if none exists."""
 
     desired: DesiredState
@@ -165,7 +165,8 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
 def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
     """Requests a host like ``request`` if the group has never had one. Otherwise does nothing and returns False.
 
-    A stopped host does not count if all participants who had joined before its last use were removed.
+    A group also counts as new if its host was stopped and all participants who had joined before the host was last used
+    were removed.
     """
     row = GroupHost.objects.filter(pk=group).first()
     is_first = row is None or (_is_stopped(row) and not _has_user_of(row))
@@ -188,13 +189,13 @@ def set_desired(group: str, desired: DesiredState) -> bool:
 
 
 def note(group: str, **fields: Any) -> None:
-    """Sets these columns of the group's host, unless it was moved to another machine in the meantime."""
+    """Sets columns of the group's host, named by ``fields``, unless it was moved to another machine in the meantime."""
     GroupHost.objects.filter(pk=group, machine=here()).update(**fields)
 
 
 def note_end(group: str, was: DesiredState, stage: HostStage, desired: DesiredState, reason: str, now: float) -> None:
-    """Records that a group's host is gone, with ``stage`` and ``reason``. If the desired state is still ``was``,
-    replaces it with ``desired``."""
+    """Records that a group's host is gone, with ``stage`` and ``reason``. Changes the desired state to ``desired``,
+    unless it is no longer ``was``: then somebody has changed it in the meantime."""
     with transaction.atomic():
         note(group, state=str(stage), host="", socket="", reason=reason, since=now)
         GroupHost.objects.filter(pk=group, machine=here(), wanted=was).update(wanted=str(desired))

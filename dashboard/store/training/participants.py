@@ -200,7 +200,8 @@ def by_results_link(token: str) -> ParticipantRef | None:
 
 
 def raise_hand(session: str, participant: str, now: float, *, up: bool, step: str = "") -> None:
-    """Raises or lowers a participant's hand. A hand that is already raised keeps the time at which it was raised."""
+    """Raises or lowers a participant's hand, and records this as an event of ``step``. A hand that is already raised
+    keeps the time at which it was raised."""
     rows = Participant.objects.filter(session_id=session, pk=participant)
     with transaction.atomic():
         if up and rows.filter(hand_raised_at=0.0).update(hand_raised_at=now):
@@ -216,9 +217,9 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 
 
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
-    """Records that the participants in ``came`` are back, and that those in ``left`` are away. ``left`` contains the
-    time at which each one left. Only changes are recorded: a participant who was not away cannot come back. Nothing is
-    recorded for a participant who was removed or has ``MAX_PRESENCE_EVENTS`` such events, or in a closed session."""
+    """Records that the participants in ``came`` are back, and that those in ``left`` are away, with the time at which
+    each one left. Only changes are recorded: a participant who was not away cannot come back. Nothing is recorded in a
+    closed session, for removed participants, and for those with ``MAX_PRESENCE_EVENTS`` such events."""
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

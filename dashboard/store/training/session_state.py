@@ -101,8 +101,8 @@ def participant_state(session: str, participant: str, absent: Collection[str] = 
 
 
 def participant_states(session: str, ids: Collection[str], absent: Collection[str] = ()) -> dict[str, ParticipantState]:
-    """The states of several participants, like ``participant_state``, by id. Removed participants are omitted. The
-    number of queries does not grow with the number of participants."""
+    """The states of several participants, by id, each as from ``participant_state``. Removed participants are omitted.
+    The number of queries does not grow with the number of participants."""
     if len(ids) == 1:
         (participant,) = ids
         state = participant_state(session, participant, absent)
@@ -148,9 +148,9 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 
 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
-    """Returns the true answers that were read from the kernel, by step. Each is a tuple of a time and the answer. The
-    time is when the participant finished the step, in seconds since the epoch; 0 if the answer was read when the
-    instructor revealed it. Contains the answers read for current participants, for the instructor and at reveals."""
+    """Returns the true answers that were read from the kernel, by step. Each is a tuple of a time and the answer.
+    Answers are read for each current participant and for the instructor: the time is then when that person finished the
+    step, in seconds since the epoch. An answer is also read when the instructor reveals the step; its time is 0."""
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(
@@ -210,8 +210,8 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
 
 
 def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Records:
-    """A participant's step records as the session counts them. ``walk`` is the stored progress, None before the start.
-    In a session without private hosts, every revealed step counts as done."""
+    """A participant's step records as they count in the session. ``walk`` is the participant's stored progress, None
+    before the workshop is started. In a session without private hosts, every revealed step counts as done."""
     records: Records = walk.records if walk else {}
     revealed = row.revealed() if row.hosts == HostsFor.NONE else ()
     return with_revealed(records, revealed, truths(row, revealed), now) if revealed else records

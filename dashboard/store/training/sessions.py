@@ -169,8 +169,8 @@ def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> 
 
 
 def person_of_session(session: str) -> str:
-    """The key under which the answers that were read at reveals are stored, as the workshop progress of the session
-    itself."""
+    """The key under which the answers that were read at reveals are stored. They are stored like the workshop progress
+    of a person, who stands for the session."""
     return f"class:{session}"
 
 
