@@ -117,8 +117,8 @@ def hosts_with_queued_runs() -> frozenset[str]:
 
 
 def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
-    """The queued runs for the lab on one host of this machine, oldest first. An empty ``host`` is the machine's own
-    engine."""
+    """The queued runs that the lab of this machine must execute on one host, oldest first. ``host`` is the id of a
+    private host, empty for the machine's own engine."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="", host=host).order_by("created_at")
     return tuple(
         QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()))

@@ -224,9 +224,10 @@ def merged_journal(record: Record) -> MergedJournal:
 
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:
     """Yields journal entries of several parts, each with the id of its part, in the order in which they were stored.
-    ``seen`` maps the ids of the parts to the last numbers already read, ``until`` to the last numbers to read (None:
-    all). Each query reads up to ``PAGE`` entries, and continues each part after the last number read of that part. So
-    an entry is not skipped even if it becomes visible only after a later entry of another part was read."""
+    ``seen`` maps the id of each part to the number of its last entry that was already read, ``until`` to the last
+    number to read (None: all). Each query reads up to ``PAGE`` entries, and continues each part after the last number
+    read of that part. So an entry is not skipped even if it becomes visible only after a later entry of another part
+    was read."""
     seen = dict(seen)
     while seen:
         condition = Q()

@@ -4,9 +4,9 @@ Blocks of different runs cannot be paired, so the blocks of each run are resampl
 clusters, because the requests of one block share its conditions (Davison and Hinkley, "Bootstrap methods and their
 application", 1997, section 3.8).
 
-What differs between the runs but not between their blocks, such as temperature, other programs or memory layout, is
-part of the difference but not of its interval. Therefore ``DRIFT_SENTENCE`` accompanies every figure, and a difference
-that is not larger than the drift of the median inside one of the runs (``drift_of``) is inconclusive.
+The difference also contains influences that are constant within a run, such as temperature, other programs or memory
+layout. The interval does not show them. Therefore ``DRIFT_SENTENCE`` accompanies every figure, and a difference that is
+not larger than the drift of the median inside one of the runs (``drift_of``) is inconclusive.
 """
 
 import random

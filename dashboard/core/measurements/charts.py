@@ -120,8 +120,8 @@ class BlocksView:
 
 
 def add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:
-    """Returns the lines with about ``MARKS`` shapes on each. The shapes of different lines are shifted against each
-    other."""
+    """Returns the lines with about ``MARKS`` shapes on each. The shapes of each line are at other positions, so that
+    they do not cover each other."""
     marked = []
     for number, line in enumerate(lines):
         points = line.points.split()

@@ -99,8 +99,8 @@ def median_interval(
 def judge_differences(
     differences: Sequence[float], margin_us: float, source: random.Random, *, rounds: int = 2000
 ) -> Judgement:
-    """Returns the verdict on paired differences (other minus baseline, in µs). ``rounds`` is the number of
-    resamples."""
+    """Returns the verdict on paired differences (other minus baseline, in µs). Differences of up to ``margin_us`` do
+    not matter. ``rounds`` is the number of resamples."""
     count = len(differences)
     if count == 0:
         return Judgement(Inconclusive("no round has a valid block of both paths"), 0)

@@ -134,8 +134,8 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Records how a chain translates the packets to ``rest``. Returns the destinations that it does not translate:
-        of packets that continue after the chain, and of packets with a final verdict."""
+        """Records how a chain translates packets to ``rest``. Returns the destinations that remain: those of packets
+        that continue after the chain, and those of packets with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -238,13 +238,13 @@ class _Forwarding:
         return self._leaving.get(key, [])
 
     def step(self, count: int = 1) -> bool:
-        """Counts steps of the computation. Returns False if there were more than ``MAX_STEPS``, so that it must end."""
+        """Counts steps of the computation. Returns False after ``MAX_STEPS``: the computation must then end."""
         self._steps -= count
         return self._steps >= 0
 
     def is_for_published_port(self, rule: Rule) -> bool:
         """Whether a rule accepts connections to a published port: a port to which a nat rule leads, or one that Docker
-        opens for all links except the bridge, as in a routed network."""
+        opens for all links except its bridge, as in a routed network."""
         if rule.verdict is not Verdict.ACCEPT or rule.ports is None or len(rule.destinations) != 1:
             return False
         (network,) = rule.destinations

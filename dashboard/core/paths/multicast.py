@@ -30,7 +30,7 @@ NOT_SENT = Attempt(
 
 
 def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Column, ...]:
-    """Returns the running containers that can receive, one for each network stack."""
+    """Returns the running containers that can receive datagrams, one for each network stack."""
     stacks: dict[int, Column] = {}
     for column in columns:
         if column.key not in OBSERVERS and column.status is ArmStatus.RUNNING and column.key in states:

@@ -84,9 +84,9 @@ def requested_paths(
 def _destination(path: Path) -> Hashable:
     """Returns a key for a destination, that is, for a server and for what the client connects to.
 
-    Each network of the server is a destination. A published port has two: loopback and the machine's address, whichever
-    program forwards there. From outside the machine each address family is a destination of its own: docker-proxy may
-    answer one and DNAT the other.
+    Each network of the server is a destination. A published port is two destinations: loopback and the machine's
+    address, whichever program forwards there. From outside the machine, each address family is a separate destination,
+    because docker-proxy may answer one family and DNAT the other.
     """
     if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_ROOTLESS}:
         return path.server, path.kind, path.network, path.client, path.kind in FILTERED_KINDS and path.family

@@ -68,8 +68,8 @@ def _describe_network(name: str) -> str:
 
 
 def _forwarder(path: Path) -> str:
-    """Returns the program that forwards in user space, empty if none does. On paths from outside the machine, the
-    forwarder is one of the hops."""
+    """Returns the program that forwards in user space; empty if none does. On paths from outside the machine, its name
+    is found in the hops."""
     if path.kind is PathKind.PUBLISHED_PROXY:
         return DOCKER_PROXY
     return next(filter(None, (forwarder_name(hop.partition(" ")[0]) for hop in path.hops)), "")

@@ -49,7 +49,7 @@ _pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default
 
 @contextmanager
 def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
-    """Context manager in which audited store commands write ``entry``."""
+    """Context manager for the execution of a command: audited store commands in it write ``entry``."""
     token = _pending.set(entry)
     try:
         yield entry

@@ -64,8 +64,8 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_over_budget(max_size: int) -> int:
-    """Deletes ended experiments until all journals together have at most ``max_size`` bytes: the oldest ones of the
-    owners with the largest journals. Returns the number of deleted experiments.
+    """Deletes ended experiments until all journals together have at most ``max_size`` bytes. The owners with the
+    largest journals lose their oldest experiments first. Returns the number of deleted experiments.
 
     Reports and measurements stay.
     """
@@ -107,8 +107,8 @@ def _owner(user: int | None, group: str) -> str:
 
 
 def _delete_ended(rows: QuerySet[models.Experiment], chosen: Collection[str]) -> int:
-    """Deletes the ``chosen`` experiments that still match ``rows``, and returns their number. One of them may have been
-    launched again in the meantime."""
+    """Deletes the ``chosen`` experiments that the query ``rows`` still selects, and returns their number. An experiment
+    may have been launched again since it was chosen."""
     with transaction.atomic():
         # Locks experiments before their parts, in the same order as the commands.
         for condition in (Q(pk__in=chosen), Q(parent__in=chosen)):
@@ -127,7 +127,7 @@ def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
     """Deletes training sessions that were closed or expired before ``limit`` and have no private hosts, with their
-    participants and all progress. What their groups ran stays."""
+    participants and all progress. The experiments and runs of their groups stay."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
     with_hosts = models.GroupHost.objects.exclude(host="").values("session")

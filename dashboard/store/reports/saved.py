@@ -194,7 +194,8 @@ def insert_report(
     check: Callable[[], None] = lambda: None,
 ) -> str:
     """Stores validated content, and the data derived from it, as a new report, and returns its id. ``body`` is the
-    content as canonical JSON. ``check`` may raise an exception; then nothing is stored."""
+    content as canonical JSON. ``source`` is the id of the experiment or run that was saved. ``check`` may raise an
+    exception; then nothing is stored."""
     derived = derive(content)
     with transaction.atomic():
         row = Report.objects.create(

@@ -8,8 +8,8 @@ from dashboard.store.training.participants import person_of
 
 
 def load(group: str) -> tuple[str, str, tuple[History, ...]]:
-    """Returns the slug and the digest of the workshop, and the history of each current participant of the group who has
-    started it."""
+    """Returns the slug and the digest of the workshop that the group's session uses, and the history of each current
+    participant of the group who has started the workshop."""
     session = session_of_group(group)
     slug, digest = TrainingSession.objects.values_list("workshop", "digest").get(pk=session)
     members = Participant.objects.filter(session=session, group=number_of_group(group), removed_at=0.0)

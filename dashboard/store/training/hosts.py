@@ -102,8 +102,8 @@ def find(group: str) -> FoundHost | None:
 
 
 def has_open_sessions(now: float) -> bool:
-    """Whether an open session uses private hosts, so that the host template should exist before a host is requested. On
-    a machine that has joined, only sessions with a host on that machine count."""
+    """Whether an open session uses private hosts, so that the template from which hosts are created should be prepared
+    before a host is requested. On a machine that has joined, only sessions with a host on that machine count."""
     sessions = TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now)
     if here() is not None:  # a machine that has joined gets hosts only when they are requested
         sessions = sessions.filter(group_hosts__machine=here())

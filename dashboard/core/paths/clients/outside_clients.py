@@ -92,8 +92,8 @@ def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family)
 
 
 def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
-    """Returns why a routed client (``is_routed``) reaches no address of the machine. Empty if it reaches one, and for
-    clients that are not routed."""
+    """Returns why the routes of a client lead to no address of the machine. Empty if they lead to one, and for a client
+    on the machine's LAN, which needs no route (``is_routed`` is false)."""
     if not client.is_routed or any(find_arrival(client, machine, family) for family in Family):
         return ""
     addresses = [
@@ -127,16 +127,16 @@ def bridge_around(state: NamespaceState, address: str) -> str:
 
 def own_links(machine: NamespaceState) -> list[Interface]:
     """Returns the machine's links whose addresses other machines may reach, that of the default route first. Bridges
-    are left out, because every Docker host may have the same subnets."""
+    are left out, because the bridges of every Docker host may have the same subnets."""
     first = exit_link(machine)
     others = [link for link in machine.interfaces if link.kind not in {"loopback", "bridge"} and link != first]
     return [*([first] if first is not None else []), *others]
 
 
 def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """Returns the machine's address on the LAN of ``outside``, another machine, and the interface that has it. None if
-    there is no such address. The LAN has the subnets of the default route's interface. Other subnets of ``outside`` do
-    not count, because the bridges of every Docker host may have the same."""
+    """Returns the machine's address on the LAN of ``outside``, another machine, and the interface that has it; None if
+    there is no such address. The subnets of the LAN are those of the interface with the default route of ``outside``.
+    Its other subnets are ignored, because the bridges of every Docker host may have the same."""
     lan = exit_link(outside)
     subnets = [
         ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
