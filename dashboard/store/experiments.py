@@ -209,7 +209,7 @@ def load_unsettled(host: str = "") -> tuple[Record, ...]:
 
 
 def load_unsettled_of(machine: str | None, host: str) -> tuple[Record, ...]:
-    """Loads the unsettled experiments of a host on ``machine``; None is the installation's own machine."""
+    """The unsettled experiments of a machine (None: the installation's own) on ``host``, as in ``load_unsettled``."""
     return tuple(_record(row) for row in unsettled(machine).filter(host=host).prefetch_related("arms"))
 
 
