@@ -116,7 +116,7 @@ class _NatTraversal:
         self._found: list[Translation] = []
 
     def translations(self) -> list[Translation]:
-        """Returns the translations of every port that a rule names."""
+        """Returns how the table translates packets, for every port that one of its rules names."""
         start = self._table.base_chains("nat", "output")
         rules = [rule for chain in self._table.chains.values() for rule in chain.rules] if start else []
         if any(rule.verdict is Verdict.TRANSLATE for rule in rules):

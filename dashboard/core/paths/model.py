@@ -215,7 +215,7 @@ def reachable_address(veth: VethLink, family: Family) -> str | None:
 
 def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple[str, ...]]:
     """Returns the first address of ``family`` that the container has on its ends of these veth pairs, and the hops to
-    it. Both are empty if there is none."""
+    it. Both are empty if the container has no such address."""
     return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 
