@@ -36,8 +36,9 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """The result of a prediction. ``predicted`` and ``outcome`` are texts of choices. If the claim did not hold, or
-    another statement than its usual one was judged, ``outcome`` is empty and ``correct`` is None."""
+    """The result of a prediction. ``predicted`` is the text of the predicted choice, ``outcome`` that of the true one,
+    and ``correct`` tells whether they are the same. If the claim did not hold, or if its usual statement does not apply
+    to the engine, ``outcome`` is empty and ``correct`` is None."""
 
     predicted: str
     outcome: str

@@ -73,9 +73,9 @@ async def wait_served_or_exited(testbed: Testbed, container: Container, port: in
     """Waits until the container's program listens on the port or has exited; returns the container, and whether the
     program listens. A slow engine takes seconds to notice an exit.
 
-    In host mode other programs listen in the same namespace, so the socket must belong to the container, by its id or
-    its pid. The pid differs from the one that the Engine reports if the Engine has a pid namespace of its own, as on
-    private hosts.
+    In host mode, programs of other containers listen in the same namespace, so the socket must belong to this
+    container, by container id or pid. The pid alone is not enough: it differs from the one that the Engine reports if
+    the Engine has a pid namespace of its own, as on private hosts.
     """
     for _ in range(EXIT_TRIES):
         container = await testbed.wait_exited(container, within_s=1)

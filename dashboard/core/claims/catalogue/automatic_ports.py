@@ -53,7 +53,8 @@ async def observe_restart(testbed: Testbed) -> tuple[list[int], list[int]]:
 
 
 def judge_changed(observed: tuple[list[int], list[int]]) -> Judgement:
-    """Holds if a port of the machine was published before and after the restart, and the two ports differ."""
+    """Holds if the container's port was published before and after the restart, on two different ports of the
+    machine."""
     before, after = (ports[0] if ports else 0 for ports in observed)
     evidence = (f"port before: {before or 'none'}", f"port after: {after or 'none'}")
     return holds_if(bool(before and after) and before != after, "The port is the same as before.", *evidence)
