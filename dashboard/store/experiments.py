@@ -100,8 +100,8 @@ def create_experiment(
     parent: str | None = None,
 ) -> str:
     """Stores an experiment with its arms and returns its id. ``driver`` is the process of a command that drives it,
-    empty for the lab. ``host`` is a private host, empty for the engine of ``machine`` (by default this machine). With
-    ``parent``, it is the part of that experiment on ``machine``. Raises NoSpaceError if the disk is too full."""
+    empty for the lab. ``host`` is a private host, empty for the engine of ``machine`` (by default this machine). If
+    ``parent`` is given, stores the part of ``parent`` on ``machine``. Raises NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(

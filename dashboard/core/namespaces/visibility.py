@@ -50,8 +50,8 @@ def rootless_notice(network_driver: str, port_driver: str) -> str:
 
 
 def name_machine(text: str, title: str) -> str:
-    """Replaces “the machine” in the text by “RootlessKit's namespace” if that is ``title``, the title of the machine's
-    column. Otherwise returns the text unchanged."""
+    """Replaces “the machine” in the text by “RootlessKit's namespace” if the title of the machine's column (``title``)
+    is that name. Otherwise returns the text unchanged."""
     return _MACHINE.sub(_rootless_words, text) if title == ROOTLESS_TITLE else text
 
 

@@ -148,7 +148,8 @@ def delete_links(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes all expired browser sessions and sign-in links, independent of ``_limit``."""
+    """Deletes all expired browser sessions and sign-in links. ``_limit`` is ignored, because no one can use them
+    again."""
     now = shared_now()
     expired = (
         Session.objects.filter(expire_date__lt=now),

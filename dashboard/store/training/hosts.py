@@ -189,13 +189,14 @@ def set_desired(group: str, desired: DesiredState) -> bool:
 
 
 def note(group: str, **fields: Any) -> None:
-    """Sets columns of the group's host, named by ``fields``, unless it was moved to another machine in the meantime."""
+    """Sets the columns ``fields`` in the row of the group's host, unless the host was moved to another machine in the
+    meantime."""
     GroupHost.objects.filter(pk=group, machine=here()).update(**fields)
 
 
 def note_end(group: str, was: DesiredState, stage: HostStage, desired: DesiredState, reason: str, now: float) -> None:
-    """Records that a group's host is gone, with ``stage`` and ``reason``. Changes the desired state to ``desired``,
-    unless it is no longer ``was``: then somebody has changed it in the meantime."""
+    """Records that a group's host is gone, with ``stage`` and ``reason``. Changes the desired state from ``was`` to
+    ``desired``; a desired state that was set in the meantime stays."""
     with transaction.atomic():
         note(group, state=str(stage), host="", socket="", reason=reason, since=now)
         GroupHost.objects.filter(pk=group, machine=here(), wanted=was).update(wanted=str(desired))

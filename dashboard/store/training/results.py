@@ -43,7 +43,8 @@ def _messages(session: str) -> tuple[dict[str, list[Event]], list[Event]]:
 
 def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tuple[ParticipantFacts, ...]:
     """The facts about all admitted participants, including those who were removed later, because their answers count.
-    ``messages`` are the events for the messages with each participant, by participant."""
+    ``messages`` maps the ids of participants to the events for their questions and the instructor's messages to
+    them."""
     by_person = {
         person_of(participant.id): participant
         for participant in Participant.objects.filter(session=row).exclude(admitted_at=0.0)
