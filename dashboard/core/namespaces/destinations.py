@@ -34,8 +34,8 @@ class Destinations:
         return Destinations(inner, tuple(sorted(set(outside), key=_network_order)), self.conditions)
 
     def only_if(self, condition: str) -> Destinations:
-        """Returns the same addresses with one more condition, a text for the reader. A condition beyond
-        ``MAX_CONDITIONS`` is dropped."""
+        """Returns the same addresses with one more condition, as a text. Conditions beyond the first ``MAX_CONDITIONS``
+        are dropped."""
         if not condition or condition in self.conditions or len(self.conditions) == MAX_CONDITIONS:
             return self
         return replace(self, conditions=(*self.conditions, condition))

@@ -195,8 +195,8 @@ def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _create_migrations_table(connected: Any) -> None:
-    """Creates the table ``django_migrations`` if the database is empty. An advisory lock is safe here, because no
-    machine has joined that could hold it."""
+    """Creates the table ``django_migrations``, which ``migration_lock`` locks, if the database is empty. An advisory
+    lock is enough here: no machine has joined yet that could hold it."""
     exists = "SELECT to_regclass('django_migrations') IS NOT NULL"
     if not connected.execute(exists).fetchone()[0]:
         with connected.transaction():
