@@ -15,8 +15,9 @@ class ShownClaim:
     """A claim with its newest outcome, as pages show it.
 
     ``private``: it runs on a private host. ``step``: its state in the newest run (``ClaimState``), empty before a run.
-    ``unavailable``: why it cannot be run from this page. ``elsewhere``: the results that are expected on other engines,
-    empty after a run. After a run, ``statement`` is the one that was judged, and ``condition`` names its engines.
+    ``unavailable``: why it cannot be run from this page. ``elsewhere``: sentences about engines on which the result
+    differs from ``statement``, empty after a run. After a run, ``statement`` is the one that was judged, and
+    ``condition`` names the engines to which it applies.
     """
 
     id: str
@@ -40,7 +41,8 @@ class ShownClaim:
 
     @property
     def stamp(self) -> str:
-        """A text that changes when the claim's run, step or verdict changes."""
+        """A text that changes when the claim's run, step or verdict changes. An open page then shows the claim
+        again."""
         return f"{self.run}-{self.step}-{self.verdict}"
 
     @property

@@ -75,7 +75,8 @@ class ShownQuestion:
 
     @property
     def stamp(self) -> str:
-        """A text that changes with each new outcome of one of the question's claims."""
+        """A text that changes with each new outcome of one of the question's claims. An open page then shows the
+        question again."""
         return " ".join(claim.stamp for claim in self.claims)
 
 

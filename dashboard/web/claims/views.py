@@ -29,7 +29,7 @@ HISTORY = 20
 def start_run(ids: Sequence[str], owner_id: int | None) -> str:
     """Queues a run of these claims, or of all if ``ids`` is empty, and returns its id.
 
-    Raises ValueError with a sentence for an unknown claim, and LabUnavailableError if no lab is available.
+    Raises ValueError with a sentence if an id is unknown, and LabUnavailableError if no lab is available.
     """
     claims = choose(all_claims(), ids)
     service.require()

@@ -168,7 +168,7 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Starts the launch and returns at once. Follow it at ``/api/experiments/ID`` or over the websocket. Each of
-    ``arms`` runs on its ``machine``, each of ``modes`` on all ``machines``. The default is the installation's own."""
+    ``arms`` runs on its ``machine`` (default: the installation's own), each of ``modes`` on all ``machines``."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
@@ -209,9 +209,9 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 def journal(
     request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE, cursor: str = ""
 ) -> HttpResponse:
-    """Returns numbered entries with causes and facts, at most ``limit`` (1,000). Repeat with the last number as
-    ``after`` until the list is empty. With several machines, follow the ``next`` link in the header ``Link``: it has a
-    ``cursor``."""
+    """Returns numbered entries with causes and facts, at most ``limit`` (1,000). To read on, repeat the request with
+    the last number as ``after`` until the list is empty. If the experiment runs on several machines, follow the
+    ``next`` link in the header ``Link`` instead: it contains a ``cursor``."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
@@ -242,7 +242,7 @@ class TraceIn(Schema):
     summary="The observed hops of one request",
 )
 async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
-    """Sends a request over ``way`` and one over the path to compare with. Returns the evidence for every hop."""
+    """Sends requests over ``way`` and over the path to compare it with. Returns the evidence for every hop of both."""
     await require_experiment(identity)
     try:
         traces, _ = await traced(identity, body.way, body.beside)

@@ -168,10 +168,11 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """Returns the ports to publish, in the format of the field ``publish``. ``text`` is the user's input.
+        """Returns the ports to publish, in the format of the field ``publish``. ``text`` is what the user has entered
+        there.
 
-        The result is empty if the user has entered “none”. If the input is empty, it publishes the container's ``port``
-        at the machine's free port.
+        If the user has entered “none”, no port is published. If nothing was entered, the container's ``port`` is
+        published at the machine's free port.
         """
         if text.lower() == PUBLISH_NOTHING:
             return ""
@@ -211,8 +212,8 @@ class LaunchForm(forms.Form):
 
     @property
     def has_arms(self) -> bool:
-        """Whether the page opens the section of arms with their own options, because one of them has a mode or an
-        error."""
+        """Whether one of the arms with their own options has a mode or an error, so that the page opens their
+        section."""
         return any(arm.errors or arm["mode"].value() for arm in self.arms)
 
     @property

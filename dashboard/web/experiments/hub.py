@@ -47,9 +47,9 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """The live state of an experiment that has clients. ``machines``: the machine of the experiment or, on several
-    machines, of each part, by id. ``problems``: why a journal cannot be written and since when, by the same ids.
-    ``journal``: the merged journal, None on one machine. ``columns``: those of ``view``, with notes about machines."""
+    """The live state of an experiment that has clients. ``machines``: the machine that runs the experiment, by its id;
+    on several machines, that of each part. ``problems``: by the same ids, why a journal cannot be written, since when.
+    ``journal``: the merged journal, None on one machine. ``columns``: those of ``view`` with notes about machines."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -78,8 +78,8 @@ class ExperimentFeed(Feed):
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """New entries for a feed, and the view and the merged journal after them. ``written`` are the ids of changed
-    journals."""
+    """New entries for a feed, with the view and the merged journal that result from them. ``written`` are the ids of
+    the experiments and parts that have new entries."""
 
     view: View
     entries: tuple[Entry, ...]
@@ -100,7 +100,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return ExperimentFeed(key, machines={key: SERVER})
 
     def _feeds_of(self, experiment: str) -> list[ExperimentFeed]:
-        """Returns the feeds that show an experiment: its own, and that of the experiment of which it is a part."""
+        """Returns the feeds that show an experiment or part: its own and, for a part, that of the whole experiment."""
         keys = (experiment, self._parents.get(experiment, ""))
         return [self._feeds[key] for key in keys if key in self._feeds]
 
@@ -116,7 +116,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """Returns, by id of the experiment or part, the number up to which all its feeds have read the journal."""
+        """Returns, by id of the experiment or part, the number of the last entry that all its feeds have read."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:
@@ -130,7 +130,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows the notes about machines, by name, at their columns. ``requested``: by id of an experiment that is to
+        """Shows notes about machines (by name) at their columns. ``requested`` contains, for each experiment that is to
         stop on all machines, the current phases of its parts."""
         self._notes = notes
         for feed in self._feeds.values():
@@ -154,8 +154,9 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
-        """Shows that a journal cannot be written or, if ``problem`` is empty, that it can be written again. ``sender``
-        is the machine that reports it: a machine that has joined may report only about its own experiments."""
+        """Shows why a journal cannot be written (``problem``) or, if ``problem`` is empty, that it can be written
+        again. ``sender`` is the machine that reports this: a machine that has joined may report only about its own
+        experiments."""
         for feed in self._feeds_of(experiment):
             before, since = feed.problems.get(experiment, ("", shared_clock()))
             machine = feed.machines.get(experiment)
@@ -168,7 +169,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends a snapshot to all clients. Used for changes outside the journal: a patch needs an entry number."""
+        """Sends a snapshot to all clients, for a change outside the journal: a patch needs the number of an entry."""
         feed.snapshot = ""
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))
@@ -192,8 +193,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
     async def _read(self, feed: ExperimentFeed) -> _Changes | None:
-        """Returns the new entries for a feed without changing what it shows; None if the experiment no longer
-        exists."""
+        """Returns the new entries for a feed, which does not show them yet; None if the experiment no longer exists."""
         if not feed.loaded:
             record = await to_db_thread(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
@@ -279,7 +279,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
 
 def _read_parts(before: MergedJournal, view: View) -> _Changes:
-    """Reads the new entries of all parts of an experiment, and adds them to a copy of the merged journal."""
+    """Adds the parts' new entries to a copy of the merged journal ``before``. ``view`` is the view before them."""
     journal = before.copy()
     journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))
@@ -288,12 +288,12 @@ def _read_parts(before: MergedJournal, view: View) -> _Changes:
 
 
 def _is_outdated(feed: ExperimentFeed, view: View) -> bool:
-    """Returns whether the rows, the diagram and the answer of the feed must be computed again for ``view``."""
+    """Returns whether the feed's rows, diagram and answer are outdated: ``view`` has other states or columns."""
     return view.states is not feed.view.states or view.columns is not feed.view.columns or not feed.loaded
 
 
 async def _other_users(experiment: str, view: View) -> tuple[PortUser, ...]:
-    """Returns other experiments' containers and ports if an arm cannot run because its port is taken; else empty."""
+    """Returns other experiments' containers and ports; empty unless an arm cannot run because its port is taken."""
     return await to_db_thread(other_port_users, experiment) if has_taken_port(view.columns) else ()
 
 

@@ -74,9 +74,10 @@ async def launch_hosts() -> dict[str, LaunchHost]:
 
 
 async def find_host(experiment: str) -> tuple[LaunchHost | None, str]:
-    """Returns the host of a LAN on which an experiment runs or ran. If it was removed, returns None and a sentence.
+    """Returns the host of a LAN on which an experiment runs or ran, with an empty text. If that host was removed,
+    returns None and a sentence for the user.
 
-    Returns None and an empty text if the experiment has no such host, or if the lab does not answer.
+    Returns None and an empty text if the experiment is not on a host of a LAN, or if the lab does not answer.
     """
     identity = await to_db_thread(experiment_store.lan_host, experiment)
     if not identity:
@@ -150,9 +151,9 @@ async def create(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse_change(request: HttpRequest, lan: LanState) -> str:
-    """Returns why this account may not change the LAN; empty if it may.
+    """Returns why this account may not change the LAN; empty if it may. Queries the database.
 
-    It may not while experiments of other accounts run there, unless it is an owner's account. Queries the database.
+    Only an owner may change a LAN on which experiments of other accounts run.
     """
     if role_in(request) is Role.OWNER:
         return ""
@@ -168,7 +169,8 @@ def _refuse_change(request: HttpRequest, lan: LanState) -> str:
 
 @require_POST
 async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
-    """Changes a LAN. ``what``: remove, start (its ended hosts), swarm (its hosts form one) or leave (end the swarm)."""
+    """Changes a LAN. ``what`` is remove, start (start its ended hosts), swarm (form a swarm of its hosts) or leave (end
+    the swarm)."""
     lans, away = await load_lans()
     if away:
         return await _show(request, problem=away, status=409)

@@ -44,10 +44,10 @@ NO_OPTIONS = LaunchOptions((), (), 8080)
 
 
 async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
-    """Returns the modes, local images and free port that the form offers at a place, and why its engine does not
-    answer.
+    """Returns the modes, local images and free port that the form offers, and why the engine does not answer (empty if
+    it does).
 
-    ``host`` is the name of the place, empty for the server's own engine. The reason is empty if the engine answers.
+    ``host`` is the name of the place of the launch (``launch_places``), empty for the server's own engine.
     """
     try:
         return await service.ask_of(host, experiment_calls.launch_options), ""
@@ -67,7 +67,8 @@ def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = 
 
 
 def _items_with_hosts(rows: Iterable[Experiment], hosts: Mapping[str, LaunchHost]) -> list[dict[str, Any]]:
-    """Returns the experiments as entries of a list. ``host`` of an entry is its host of a LAN; None if it has none."""
+    """Returns the experiments as entries of a list. The value ``host`` of an entry is the host of a LAN on which the
+    experiment runs, None if it runs elsewhere. ``hosts`` are the hosts of LANs, by id."""
     rows = list(rows)
     hosts_of = {row.id: hosts[row.host] for row in rows if row.host in hosts}
     return [{**item, "host": hosts_of.get(item["id"])} for item in experiment_items(rows)]
@@ -157,7 +158,8 @@ async def launch(request: HttpRequest) -> HttpResponse:
     """Launches an experiment. If the form has errors, needed ports are in use or the disk is too full, shows the form
     again with its input.
 
-    If the form names an experiment that holds a port (``STOP``), stops it instead and shows the form again.
+    If the form's field ``STOP`` names an experiment that holds a port, stops that experiment instead, and shows the
+    form again.
     """
     host, places = request.POST.get("host", ""), await launch_places()
     form = LaunchForm(request.POST, machine_names=machine_names(places, host))

@@ -1,6 +1,6 @@
 """Requests over all paths of an experiment, including those from other machines (the button “Try”).
 
-The client's lab sends each request and measures its duration. The experiment's lab reads which client address the
+The lab of the machine that sends a request measures its duration. The experiment's lab reads which client address the
 program sees. The two labs do not communicate, and no clocks are compared.
 """
 
@@ -68,17 +68,15 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
 
 
 def _is_known(path: Path, names: Collection[str]) -> bool:
-    """Returns False for a path over the overlay network to a column that is not an arm of the experiment.
-
-    A lab could have added such a path. ``names`` are the keys of the experiment's arms.
-    """
+    """Returns whether a request may be sent over a path. A path over the overlay network must lead to an arm of the
+    experiment, because a lab could have added other paths. ``names`` are the keys of the experiment's arms."""
     return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
 
 
 def _host_names(path: Path, names: Collection[str]) -> tuple[str, ...]:
-    """Returns an empty name, which stands for the path's address, and the path's host name.
+    """Returns the names by which to send requests over a path. An empty name stands for the path's address.
 
-    The host name is omitted if it is not in ``names``, the keys of the experiment's arms.
+    The path's host name is included only if it is in ``names``, the keys of the experiment's arms.
     """
     return ("",) if name_problem(path.host_name, names) else ("", path.host_name)
 
@@ -110,9 +108,9 @@ class SeenClients:
         """Returns the client address that the program in the column ``server`` saw for a request; empty if it is not
         certain.
 
-        ``before``: the result of ``count`` before the request. If the program saw the client's own address, that is the
-        result. Otherwise, if the request was answered and the program saw exactly one new address that belongs to no
-        client, such as the address of a proxy or a translated one, that address is the result.
+        ``before`` is the result of ``count`` before the request. If the program has seen the client's own address since
+        then, that is the result. Otherwise a proxy or a translation may have replaced it: the result is the only new
+        address that belongs to no client, provided that the request was answered.
         """
         if not reply.client:
             return ""

@@ -24,7 +24,8 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 def machine_notes() -> dict[str, MachineNote]:
-    """Returns notes by name of the machine, such as that its lab does not respond or that it is drained.
+    """Returns the notes to show about machines, by name: for example that a lab does not respond, or that a machine is
+    drained.
 
     Machines without a note are omitted. Queries the database.
     """
@@ -97,7 +98,7 @@ async def try_paths(experiment: str, *, multicast: bool = False) -> tuple[Attemp
 
 
 async def inspect(experiment: str, column: str, command: str, name: str) -> AsyncGenerator[str]:
-    """Executes a command in a column, on the column's machine, and returns its output piece by piece.
+    """Executes a command in the namespaces of a column, on the column's machine, and returns its output piece by piece.
 
     ``name`` is the argument of commands that take one. Raises the same errors as ``actions.inspect``.
     """
@@ -138,7 +139,8 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
 
 
 def _skip(journal: MergedJournal, cursor: str) -> None:
-    """Advances a merged journal to a cursor without returning entries.
+    """Advances a merged journal to a cursor, without returning the entries in between. Raises ValueError with a
+    sentence for the user if the cursor is invalid.
 
     All entries are read, because the status of the whole experiment depends on them.
     """

@@ -35,7 +35,8 @@ STOP_POLL_S = 0.1
 async def find_holders(
     request: HttpRequest, arms: tuple[ArmSpec, ...], experiment: str = "", host: str = ""
 ) -> tuple[PortHolder, ...]:
-    """Returns the programs that hold the ports needed by ``arms``. Those of ``experiment`` itself do not count.
+    """Returns the programs that hold the ports needed by ``arms``. Programs of ``experiment``, which is launched again,
+    are omitted.
 
     ``host`` is the place of arms that name no machine. The result is empty if the user has chosen to launch anyway, or
     if the lab does not answer; the experiment then shows why it waits.
@@ -54,9 +55,9 @@ class _Answers:
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """Asks the labs at all places where the arms run for port holders.
+    """Asks the labs of all places where the arms run which programs hold their ports.
 
-    If the arms name machines, the sentence about each holder begins with the name of its machine.
+    If the arms name machines, the sentence about each program begins with the name of its machine.
     """
     by_place = arms_by_place(arms, host)
     if list(by_place) == [host] or not arms:
@@ -73,7 +74,7 @@ async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answer
 
 
 async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
-    """Returns the port holders at the place ``host``; None if its lab does not answer."""
+    """Returns the programs that hold the arms' ports at the place ``host``; None if its lab does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
@@ -83,8 +84,9 @@ async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tupl
 
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
     """Stops the experiment that the launch form names, and waits until it no longer holds ports that ``arms`` need.
+    Returns the programs that still hold such ports; None if they are unknown because a machine's lab does not answer.
 
-    Returns the remaining holders; None if they are unknown because a machine's lab does not answer.
+    ``host`` is the place of arms that name no machine.
     """
     identity = request.POST[STOP]
 
@@ -109,8 +111,8 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:
-    """Returns a page with the programs that hold the ports needed to launch this experiment again; None if no program
-    does.
+    """Returns a page with the programs that hold the ports needed to launch this experiment again; None if none of the
+    ports is in use.
 
     ``host`` is the place of the launch. The default is the place where the experiment ran.
     """

@@ -1,5 +1,5 @@
-"""The recording of an experiment that a browser replays. It is cached in the process, so that only new entries are
-read."""
+"""Provides the data with which a browser replays an experiment: what its page showed after each journal entry. They are
+cached in the process, so that only new entries are read."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -26,8 +26,8 @@ KEPT = 4
 
 @dataclass(slots=True)
 class _CachedReplay:
-    """A recording, and its JSON text in ``encoded``. ``journal`` is the merged journal up to the end of the recording,
-    None for an experiment on one machine."""
+    """The replay data of an experiment, and their JSON text in ``encoded``. ``journal`` is the merged journal up to the
+    last recorded entry, None for an experiment on one machine."""
 
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
@@ -49,7 +49,7 @@ def _place(identity: str) -> _CachedReplay:
 
 
 def encoded_track(identity: str) -> bytes:
-    """Returns the recording up to the newest entry as JSON. Raises Http404 if the experiment does not exist.
+    """Returns the replay data up to the newest journal entry as JSON. Raises Http404 if the experiment does not exist.
 
     Slow: call it in a thread.
     """
@@ -77,9 +77,10 @@ def encoded_track(identity: str) -> bytes:
 def _read_new(
     record: Record, recording: ReplayRecording, before: MergedJournal | None
 ) -> tuple[MergedJournal | None, tuple[Entry, ...]]:
-    """Returns the merged journal up to the newest entry (None on one machine), and the entries after the recording.
+    """Returns the merged journal up to the newest entry (None on one machine), and the entries that are not in
+    ``recording`` yet.
 
-    ``before`` is the merged journal at the end of the recording, None on one machine.
+    ``before`` is the merged journal up to the last recorded entry, None on one machine.
     """
     if before is None:
         return None, tuple(parts.read(record, recording.view.seq))
@@ -89,6 +90,6 @@ def _read_new(
 
 @require_GET
 async def track(_request: HttpRequest, identity: str) -> HttpResponse:
-    """Returns the recording as JSON for ``replay.js``."""
+    """Returns the replay data of an experiment as JSON for ``replay.js``."""
     encoded = await to_db_thread(encoded_track, identity)
     return HttpResponse(encoded, content_type="application/json", headers={"Cache-Control": "no-store"})

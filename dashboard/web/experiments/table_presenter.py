@@ -39,8 +39,9 @@ class CellKind(StrEnum):
 class MachineView:
     """The header of a machine above its columns.
 
-    ``span`` is the number of its columns. ``engine`` describes its engine and kernel. ``absent`` is the reason why the
-    columns do not change; ``note`` describes another state of the machine. Both may be empty.
+    ``span`` is the number of its columns. ``engine`` describes its engine and kernel. If the machine is absent,
+    ``absent`` is the reason, and its columns do not change. ``note`` describes another state of the machine. Both may
+    be empty.
     """
 
     name: str
@@ -52,7 +53,8 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """A cell of a row. ``owner`` is the mode of the first column in the row that shows the same namespace."""
+    """A cell of a row. If it shows a namespace, ``owner`` is the mode of the first column in the row with the same
+    namespace."""
 
     column: str
     title: str
@@ -67,8 +69,9 @@ class CellView:
 class RowView:
     """A row with its cells in the order of the columns.
 
-    ``detail``: is less important than other rows. ``over``: is hidden at first, because it is a detail or because the
-    section has many rows. ``again``: has the same reason as the differing row above it.
+    ``detail`` is true if the row is less important than others. ``over`` is true if the row is hidden at first, because
+    it is a detail or because the section has many rows. ``again`` is true if the row differs for the same reason as the
+    differing row above it.
     """
 
     id: str
@@ -115,12 +118,13 @@ class SectionView:
 
     @property
     def listed(self) -> int:
-        """The number of rows that are visible at first or after “show all”: all except equal rows and details."""
+        """The number of rows that are visible at first or after “show all”. Details, and rows that are the same in all
+        columns, do not count."""
         return sum(not row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
     @property
     def details(self) -> int:
-        """The number of details that are not the same in all columns."""
+        """The number of rows that are details and are not the same in all columns."""
         return sum(row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
 

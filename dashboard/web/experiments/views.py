@@ -230,8 +230,11 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
 
 
 class OutputStream:
-    """The output of a command as bytes. ``close`` ends the command. It is not an async generator, because closing one
-    before its first item runs none of its code: the command would continue if the browser disconnects at once."""
+    """The output of a command as bytes. ``close`` ends the command.
+
+    It is not an async generator: if the browser disconnects at once, the generator would be closed before its first
+    item. None of its code would then run, and the command would continue.
+    """
 
     def __init__(self, output: AsyncGenerator[str]) -> None:
         self._output = output
