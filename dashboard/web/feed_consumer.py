@@ -46,10 +46,11 @@ class FeedConsumer(AsyncConsumer):
         return may_listen(self.kind, self.key, self.scope) if type(self).exists(self.key) else (False, "")
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Accepts the connection and joins the feed. Closes it with ``GONE`` if the user may not follow the feed.
+        """Accepts the connection and joins the feed. If the user may not follow the feed, closes the connection with
+        ``GONE``.
 
-        A connection without access is accepted first too: a page cannot read why a handshake was refused, and would
-        retry forever.
+        The connection is accepted even then, because a page cannot read why a handshake was refused, and would retry
+        forever.
         """
         allowed, self.participant = await to_db_thread(self._authorise)
         await self.send({"type": "websocket.accept"})

@@ -66,9 +66,9 @@ class Feed:
 class FeedHub[F: Feed](ABC):
     """All feeds of one kind in this process, by key. All methods run in the event loop.
 
-    Counters for /metrics: ``encoded`` messages, messages ``delivered`` to clients, ``characters`` delivered, ``slow``
-    clients that were closed, wake-ups received (``woken``) and ``missed``. ``lag`` is a histogram of the seconds from
-    the time when the lab read a change until it was sent to all clients.
+    Counters for /metrics: changes ``encoded``, messages ``delivered`` to clients, the ``characters`` of these messages,
+    clients closed because they were ``slow``, wake-ups received (``woken``), and wake-ups ``missed``. ``lag`` is a
+    histogram of the seconds from the time when the lab read a change until it was sent to all clients.
     """
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class FeedHub[F: Feed](ABC):
                 self._send_if_ready(client, text)
 
     def _send_if_ready(self, client: Client, text: str) -> None:
-        """Sends ``text`` to a client, unless an earlier send is pending. In that case the client gets a snapshot
+        """Sends ``text`` to a client. If an earlier send is pending, does not send it: the client gets a snapshot
         later."""
         if client.closing:
             return

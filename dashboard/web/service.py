@@ -193,7 +193,7 @@ class Service(Supervisor):
             self.on_wakeup(wakeup)
 
     def report_ready(self) -> None:
-        """Tells the lab that started this process that pages are served. Does nothing in other processes."""
+        """If a lab started this process, tells that lab that pages are served."""
         if isinstance(self._remote, LinkedLab):
             self.wakeups.send(LAB_WAKEUPS, "ready")
 

@@ -20,5 +20,6 @@ class Started(Schema):
 
 
 def json_response(value: object) -> HttpResponse:
-    """Returns a JSON response with ``value``, a value of ``core``, in the encoding that all interfaces use."""
+    """Returns a JSON response with ``value``, an instance of a type in ``core``. All interfaces encode such values
+    alike."""
     return HttpResponse(encode(value), content_type="application/json")

@@ -12,8 +12,9 @@ class RequestHandler(ASGIHandler):
     """Handles each request in a separate task, and thus in a separate context (``contextvars``).
 
     If a browser disconnects, Django cancels the request while a thread still works on it. asgiref then leaves that
-    thread's executor in the request's context. At the end of the request, Django's signal uses this executor and fails
-    ("already quit or is broken"). The context of a separate task is discarded together with the task.
+    thread's executor in the request's context. At the end of the request, Django sends the signal ``request_finished``,
+    which uses this executor and fails ("already quit or is broken"). The context of a separate task is discarded
+    together with the task.
     """
 
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:

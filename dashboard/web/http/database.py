@@ -51,7 +51,8 @@ async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs
 
 
 def close_connection() -> None:
-    """Closes this thread's connection to PostgreSQL, unless a transaction is open. Does nothing with SQLite."""
+    """Closes this thread's connection to PostgreSQL, unless a transaction is open. A connection to SQLite stays
+    open."""
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         connection.close()
 

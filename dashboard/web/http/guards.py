@@ -119,8 +119,8 @@ async def send_text(
     *headers: tuple[bytes, bytes],
     prefix: Literal["http", "websocket.http"] = "http",
 ) -> None:
-    """Sends ``text`` as the whole response, with strict security headers, without using Django. ``prefix`` is
-    ``websocket.http`` if the response refuses a websocket."""
+    """Sends ``text`` as the whole response, with strict security headers and the given ``headers``, without using
+    Django. ``prefix`` begins the types of the ASGI messages: ``websocket.http`` if the response refuses a websocket."""
     body = f"{text}\n".encode()
     strict = [
         (b"content-type", b"text/plain; charset=utf-8"),
@@ -190,9 +190,10 @@ def is_own_origin(scope: Scope) -> bool:
 class SocketGuard:
     """ASGI layer that checks websockets before their handshake.
 
-    The origin must be the server's. The client must be a signed-in user or a participant of the session. A websocket of
-    a group's experiment or measurement is open to any participant here; the consumer then checks the group. A
-    participant may have ``MAX_SOCKETS`` open websockets, an account ``MAX_ACCOUNT_SOCKETS``.
+    The origin must be the server's. The client must be a signed-in user or a participant of the training session. For
+    the websockets of a group's experiments and measurements, this layer admits every participant; the consumer then
+    checks that the participant is in the group. A participant may have ``MAX_SOCKETS`` open websockets, an account
+    ``MAX_ACCOUNT_SOCKETS``.
     """
 
     def __init__(self, application: Application) -> None:
@@ -238,8 +239,7 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 class FetchSiteMiddleware:
-    """Refuses requests that change something if a page of another site sent them, or a page on another port of this
-    host.
+    """Refuses requests that change something if they come from a page of another site or of another port of this host.
 
     Pages on other ports of this host receive the same cookies. Browsers send the header Sec-Fetch-Site, which pages
     cannot forge (Fetch Metadata).

@@ -21,8 +21,7 @@ class ProxyGuard:
     """The outermost ASGI layer. Applies ``X-Forwarded-For`` and ``X-Forwarded-Proto`` if a trusted proxy sends them.
 
     It ignores all other forwarding headers. Over https it adds the prefix ``__Host-`` to the names of cookies. So no
-    other host, no port without TLS, and no page below the same domain can set or receive them (RFC 6265bis, section
-    4.1.3.2).
+    other host, even in the same domain, and no port without TLS can set or receive them (RFC 6265bis, section 4.1.3.2).
     """
 
     def __init__(self, application: Application, proxies: Sequence[Network]) -> None:

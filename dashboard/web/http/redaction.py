@@ -25,12 +25,12 @@ class RedactTokens(logging.Filter):
 class OmitTraceback(logging.Filter):
     """Logs a malformed request in one line, as a warning.
 
-    The traceback that Django adds contains nothing about the server.
+    Omits the traceback that Django adds, because it contains nothing about the server.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Removes the traceback and sets the level, if the record is about status 400. Returns True, so that the record
-        is logged."""
+        """If the response has status 400, removes the traceback from the record and makes it a warning. Returns True,
+        so that the record is logged."""
         if getattr(record, "status_code", None) == 400:
             record.exc_info = record.exc_text = None
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)

@@ -14,14 +14,14 @@ NO_SPACE = 507
 
 
 def _refusal(exception: Exception) -> tuple[int, str] | None:
-    """Returns the status and the title of the page for a refusal; None for any other exception."""
+    """If the exception is a refusal, returns the status of the response and the title of its page; otherwise None."""
     if isinstance(exception, NoSpaceError):
         return NO_SPACE, _("The disk is almost full")
     return (409, _("This machine accepts no new work")) if isinstance(exception, MachineClosedError) else None
 
 
 class RefusalMiddleware:
-    """Turns NoSpaceError and MachineClosedError into a response with the reason, and 405 into a page."""
+    """Turns NoSpaceError and MachineClosedError into a response with the reason, and a 405 response into a page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

@@ -58,8 +58,8 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
     def __call__(  # type: ignore[override]  # the middleware is called with a request, its base by a WSGI server
         self, request: HttpRequest
     ) -> HttpResponseBase:
-        """Serves a file under any version, because a page may be older than the server. Passes requests for other URLs
-        on.
+        """Serves a file at the URL of any version, because an open page may be older than the server. Passes requests
+        for other URLs on.
 
         Browsers may cache only the current version forever.
         """

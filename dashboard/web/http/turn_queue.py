@@ -20,9 +20,10 @@ class Limits:
     Each request has a thread. Python runs one thread at a time, so the event loop gets no more processor time than each
     of these threads.
 
-    ``turns``: requests that are being processed. A request that has taken longer than ``TURN_S`` is late. Up to
-    ``late`` late requests do not count towards ``turns``. ``calls``: calls to labs, during which a request does not
-    count as being processed. ``unanswered``: all requests, including waiting ones; further requests are refused.
+    ``turns`` limits the requests that are being processed. A request that has taken longer than ``TURN_S`` is late; up
+    to ``late`` late requests do not count towards ``turns``. ``calls`` limits the calls to labs; during such a call, a
+    request does not count as being processed. ``unanswered`` limits all requests, including waiting ones; further
+    requests are refused.
     """
 
     turns: int
@@ -72,10 +73,10 @@ class Address(Group):
         self._passing_since = 0.0
 
     def begin_waiting(self) -> None:
-        """Begins the turns of waiting requests after the first iteration of the event loop without a new request.
+        """Begins the turns of waiting requests as soon as no new request has arrived during an iteration of the event
+        loop, at the latest after ``MAX_ARRIVALS_S``.
 
-        Threads that compute would otherwise delay the loop while it accepts connections. The delay is at most
-        ``MAX_ARRIVALS_S``.
+        Otherwise, threads that compute would delay the event loop while it accepts connections.
         """
         if self._passing is None:
             loop = asyncio.get_running_loop()
@@ -91,7 +92,8 @@ class Address(Group):
             self._begin()
 
     def _begin(self) -> None:
-        """Begins the turns of waiting requests while the limits permit it. Takes the session cookies in rotation."""
+        """Begins the turns of waiting requests while the limits permit it, one request of each session cookie in
+        rotation."""
         while self.has_place:
             ready = (key for key, group in self.by_cookie.items() if group.waiting and group.has_place)
             if (cookie := next(ready, None)) is None:
@@ -120,7 +122,7 @@ class Turn:
     def wait(self, *, first: bool = False) -> asyncio.Future[None]:
         """Adds the request to the queue and returns a future that is done when the request may continue.
 
-        The request may continue when its turn has begun. It needs no turn if it has ended, or while another of its
+        That is when its turn has begun. A request that has ended needs no turn, nor does a request while another of its
         tasks is calling a lab. If ``first`` is true, the request is queued before other requests with the same cookie.
         """
         group, address = self._groups

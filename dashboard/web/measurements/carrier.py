@@ -45,7 +45,7 @@ class BlockCarriers:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def look(self) -> None:
-        """Starts a task for each run with clients on other machines that does not have a task yet."""
+        """Starts a task for each run with clients on other machines, unless the run has a task already."""
         for run in await to_db_thread(client_store.load_carried):
             if run.id not in self._tasks:
                 task = asyncio.get_running_loop().create_task(self._carry(run), name=f"carry-{run.id}")
@@ -62,8 +62,8 @@ class BlockCarriers:
     async def _carry(self, run: CarriedRun) -> None:
         """Transfers the blocks of a run until the run has ended.
 
-        If another web process carries the run, or its lab does not respond, returns after ``PAUSE_S``; ``look`` then
-        starts a new task.
+        If another web process carries the run, or the lab of the run does not respond, returns after ``PAUSE_S``;
+        ``look`` then starts a new task.
         """
         try:
             if await self._service.ask_on(run.machine, "", blocks.carry_blocks, run.id, self._name):
@@ -115,9 +115,10 @@ class BlockCarriers:
         self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str], arms: Mapping[str, OverlayArm]
     ) -> RemoteAnswer | None:
         """Makes a client measure the block in ``command``, and returns the client's answer; None if there is no block
-        to measure.
+        to measure, or if its machine is not a client of the run.
 
-        ``drained``: the names of machines that accept no new work. ``arms``: an arm of the experiment on each machine.
+        ``drained``: the names of machines that accept no new work. ``arms``: for each machine, an arm of the experiment
+        that runs there.
         """
         if command.block is None or command.machine not in run.clients:
             return None

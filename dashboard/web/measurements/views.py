@@ -54,9 +54,10 @@ def _number(text: str, what: str, found: list[str]) -> float | None:
 
 
 def _whole(text: str, what: str, found: list[str]) -> int:
-    """Parses a whole number. If it is invalid, adds a sentence that begins with ``what`` to ``found``.
+    """Parses a whole number. Returns 0 if the text is empty or invalid.
 
-    Returns 0 if the text is empty or invalid.
+    If it is invalid, adds a sentence to the list ``found``. ``what`` is the name of the number in that
+    sentence.
     """
     try:
         return int(text.strip() or 0)
@@ -66,9 +67,9 @@ def _whole(text: str, what: str, found: list[str]) -> int:
 
 
 def _conditions(text: str, found: list[str]) -> Conditions:
-    """Parses the conditions of a measurement. If they are invalid, adds a sentence to ``found``.
+    """Parses the conditions of a measurement. Returns the quiet conditions if the text is empty or invalid.
 
-    Returns the quiet conditions if the text is empty or invalid.
+    If it is invalid, adds a sentence with the problem to the list ``found``.
     """
     try:
         return parse_conditions(text.strip() or Conditions.QUIET)

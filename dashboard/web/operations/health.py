@@ -80,8 +80,8 @@ def has_own_lab() -> bool:
 def lab_missing() -> tuple[Missing, ...]:
     """Returns what does not respond, as ``own_lab_missing`` does.
 
-    Empty if the installation has no lab on its own machine and the lab of another machine responds. Other labs do not
-    replace an own lab that has failed, because nothing else drives its experiments.
+    Empty if the installation has no lab on its own machine and the lab of another machine responds. If the
+    installation's own lab has failed, it is missing in any case, because no other lab drives its experiments.
     """
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 
@@ -104,7 +104,8 @@ def degradation() -> str:
 
 
 def _own_lab_note() -> str:
-    """Returns a sentence if only other machines run experiments, as no own lab has started; otherwise empty."""
+    """Returns a sentence if no lab on the installation's own machine has started, so that only other machines run
+    experiments; otherwise empty."""
     if lab_missing() or not own_lab_missing():
         return ""
     return "No lab of the installation's own machine has started: only other machines run experiments."

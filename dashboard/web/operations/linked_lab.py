@@ -40,7 +40,7 @@ class LinkedLab(Caller):
         self.facts = LabFacts()
 
     def heartbeat(self) -> Heartbeat | None:
-        """Returns the state and counters of the lab; None while it is not open. May be called from any thread."""
+        """Returns the state and counters of the lab; None while the lab is not open. May be called from any thread."""
         return self.facts.heartbeat
 
     async def start(self, own: socket.socket) -> None:

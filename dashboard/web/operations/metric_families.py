@@ -100,7 +100,10 @@ def _simple(
     *labels: str,
 ) -> Metric:
     """Returns a family with a value for each combination of label values. If ``values`` is a number, it is the only
-    value."""
+    value.
+
+    ``text`` describes the metric; ``labels`` are the names of its labels.
+    """
     family = family_type(name, text, labels=labels)
     for label_values, value in [([], values)] if isinstance(values, int | float) else values:
         family.add_metric(label_values, float(value))
@@ -111,7 +114,7 @@ _gauge, _counter = partial(_simple, GaugeMetricFamily), partial(_simple, Counter
 
 
 def _with_zeros(names: Iterable[str], values: Mapping[str, int]) -> LabelledValues:
-    """Returns a value for every name, 0 by default, because alerts need series that exist."""
+    """Returns ``values``, and 0 for each of ``names`` that has no value, because alerts need series that exist."""
     return [([name], values.get(name, 0)) for name in dict.fromkeys((*names, *sorted(values)))]
 
 

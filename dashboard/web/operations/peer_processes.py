@@ -40,7 +40,8 @@ class PeerProcesses:
         return _changed(before, sessions)
 
     def renew(self, now: float) -> None:
-        """Makes all reports valid from ``now`` again. Call it after a period in which no report could arrive."""
+        """Sets the time of all reports to ``now``, so that none expires. Call it after a period in which no report
+        could arrive."""
         self.reports = {process: (now, sessions) for process, (_at, sessions) in self.reports.items()}
 
     def expire(self, now: float) -> frozenset[str]:

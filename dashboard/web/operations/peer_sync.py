@@ -60,7 +60,7 @@ class PeerSync:
         self._reported_at = 0.0
 
     async def start(self) -> None:
-        """Starts the synchronization. Does nothing if no other processes may exist."""
+        """Starts the synchronization, if there may be other processes."""
         if not self._service.has_peers:
             return
         self._check_now = asyncio.Event()

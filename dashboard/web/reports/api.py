@@ -53,8 +53,8 @@ class SaveIn(Schema):
 
 
 class Saved(Schema):
-    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: a report
-    already had the content of the imported file, and nothing was stored."""
+    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: nothing was
+    stored, because a report already had the content of the imported file."""
 
     id: str
     url: str
@@ -67,7 +67,7 @@ class Saved(Schema):
 
 
 class ImportQuery(Schema):
-    """``file`` is the name of the file. With ``copy``, content that a report already has is stored again."""
+    """``file`` is the name of the file. With ``copy``, it is stored even if a report already has its content."""
 
     file: str = Field(default="", max_length=1000)
     copy_existing: bool = Field(default=False, alias="copy")
@@ -173,7 +173,7 @@ async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> An
     summary="The figures of one experiment over time, oldest first",
 )
 def trend(request: HttpRequest, signature: str) -> Any:
-    """Returns the newest 100 reports of the experiment with this signature, with their latencies and verdicts."""
+    """Returns the newest 100 reports with this ``signature`` (all of one experiment), with latencies and verdicts."""
     page = report_listing.find_reports(signature=signature) if signature else None
     if page is None or not page.total:
         return Status(404, {"detail": "There is no report of this experiment."})

@@ -31,7 +31,7 @@ def _refuse_pdf(request: HttpRequest, sentence: str) -> HttpResponse:
 @require_safe
 @cancellable
 def export(request: HttpRequest, check: Check, identity: str, ending: str) -> HttpResponseBase:
-    """Returns a report as a download. If the client disconnects, the export is cancelled.
+    """Returns a report as a download in the format ``ending``. If the client disconnects, ``check`` cancels the export.
 
     Browsers must not show the file as a page, because its content may come from another installation.
     """

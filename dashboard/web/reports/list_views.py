@@ -112,7 +112,7 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
 
 
 def _find_report(identity: str, *, deleted: bool = False) -> ListedReport | None:
-    """Returns a report or, if ``deleted`` is true, a deleted report; None if there is no such report."""
+    """Returns a report that is not deleted or, if ``deleted`` is true, one that is; None if there is no such report."""
     try:
         report = get_report(identity, deleted=deleted)
     except ReportNotFoundError:

@@ -48,8 +48,8 @@ def _source(report: ListedReport) -> dict[str, str]:
 
 
 def _report_context(view: ReportView, digest: str, name: str, *, all_lines: bool = False) -> dict[str, Any]:
-    """Returns the variables of the template ``reports/report.html``. ``name`` is the report's id or ``example``. If
-    ``all_lines`` is true, the page contains all entries of the timeline."""
+    """Returns the variables of the template ``reports/report.html``. ``digest`` is the report's hash, ``name`` its id
+    or ``example``. If ``all_lines`` is true, the page contains all entries of the timeline."""
     return {
         "view": view,
         "digest": digest,

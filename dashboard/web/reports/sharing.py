@@ -104,8 +104,8 @@ def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
 
 
 def guarded_file(document: bytes) -> HttpResponse:
-    """Returns a response with a file that ``dashboard.export`` has rendered, under the policy that the file
-    contains."""
+    """Returns a response with a file that ``dashboard.export`` has rendered. The file itself contains its security
+    policy."""
     return _guarded(document, f"{policy_of(document)}; frame-ancestors 'none'", 200)
 
 

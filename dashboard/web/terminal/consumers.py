@@ -131,7 +131,7 @@ class TerminalConsumer(AsyncConsumer):
     async def _try_to_ask[**P](
         self, method: Callable[Concatenate[Terminals, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Calls ``_ask``. If no lab is available, does nothing, because the window's next read reports that."""
+        """Calls ``_ask``. If no lab is available, ignores that, because the window's next read reports it."""
         with suppress(LabUnavailableError):
             await self._ask(method, *args, **kwargs)
 

@@ -65,8 +65,8 @@ def any_participant(browser_session: Any) -> ParticipantRef | None:
 
 
 def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[bool, str]:
-    """Returns whether the browser of a websocket may follow a run, and the id of its participant (empty for a signed-in
-    user).
+    """Returns whether a websocket may follow a run, and the id of the participant who uses it (empty for a signed-in
+    user). ``scope`` is the ASGI scope of the websocket.
 
     Queries the database.
     """

@@ -1,5 +1,5 @@
-"""Determines how a participant works on the session's workshop (``WorkshopPlace``), and the template variables of their
-pages."""
+"""Creates the ``WorkshopPlace`` with which a participant works on the session's workshop, and the template variables of
+the participant's pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,10 +36,8 @@ def workshop_in(row: TrainingSession) -> Workshop:
 
 
 def _without_lab(group: str) -> HostState | None:
-    """Returns the state of a group's host that no lab can report; None if a lab can report it.
-
-    No lab can report it if the host has no machine yet, or if its machine does not respond. Queries the database.
-    """
+    """Returns the state of a group's host if the host has no machine yet, or if its machine does not respond; otherwise
+    None, because then a lab reports the state. Queries the database."""
     stage, reason = group_host_store.state_of(group, absent_machines())
     return HostState(group, stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
 

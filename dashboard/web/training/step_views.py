@@ -30,7 +30,7 @@ async def _place(
 ) -> tuple[step_context.WorkshopPlace, Workshop, Step]:
     """Returns the participant's ``WorkshopPlace``, the workshop and the step.
 
-    If ``whole_page`` is true, the place contains the template variables of the page around the step.
+    If ``whole_page`` is true, the place also contains the template variables for the page around the step.
     """
     workshop = await to_db_thread(workshop_in, row)
     step = step_context.find_step(workshop, slug)

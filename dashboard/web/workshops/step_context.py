@@ -47,7 +47,7 @@ class WorkshopPlace:
     ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
     only watches. Steps from the index ``until`` on are closed; if ``free`` is true, the others are open in any order.
     ``closed`` is the reason why no step is open now. ``owner`` is the user who owns everything that a step launches.
-    ``records`` returns a ``Progress``'s step records; in a session without hosts, every revealed step counts as done.
+    ``records`` returns the step records of a ``Progress``. Without hosts, every revealed step counts as done.
     """
 
     person: str
@@ -84,8 +84,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """Returns the diagram of the host, and its local images, which the command lines of the page name. Both are empty
-    if the engine does not answer."""
+    """Returns the host's diagram, and its local images, so that the page's command lines name an image that exists.
+    Both are empty if the engine does not answer."""
     if not place.runs:
         return HostView()
     try:
@@ -113,7 +113,7 @@ async def render_step(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """Renders the page of a step, with the ``result`` of an action. Redirects if the workshop was not started."""
+    """Renders a step with an action's ``result``. If the workshop was not started, redirects to the overview."""
     progress = await to_db_thread(store.load_progress, place.person, workshop.slug)
     if progress is None:
         return redirect(place.home)
@@ -275,7 +275,7 @@ async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop
 
 
 def parse_number(request: HttpRequest, name: str) -> int:
-    """Returns the number below 1000 in a form field; -1 for anything else, which callers refuse."""
+    """Returns the number in a form field; -1 if the field contains no number below 1000, which callers refuse."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 

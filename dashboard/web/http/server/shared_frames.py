@@ -64,8 +64,7 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         )
 
     def handle_connect(self, event: Request) -> None:
-        """Adds ``write_now`` to the scope's extensions. The application has not started yet at this point, so it will
-        find it."""
+        """Adds ``write_now`` to the scope's extensions before the application starts."""
         super().handle_connect(event)
         if self.response.status_code == SWITCHING_PROTOCOLS:
             self.scope["extensions"][EXTENSION] = {"write": self.write_now}
@@ -79,7 +78,7 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
         self.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Reads from the browser again, unless the application is too slow to receive its messages."""
+        """Reads from the browser again, unless the application is too slow to receive the browser's messages."""
         super().resume_writing()
         if not self.read_paused and not self.transport.is_closing():
             self.transport.resume_reading()
@@ -87,8 +86,8 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
     async def receive(self) -> Any:
         """Returns the next message of the browser to the application.
 
-        Uvicorn then resumes reading from the browser. This method stops that again if the browser does not read what is
-        sent to it.
+        Uvicorn then resumes reading from the browser. This method pauses reading again if the browser does not read
+        what is sent to it.
         """
         message = await super().receive()
         if not self.writable.is_set() and not self.transport.is_closing():

@@ -87,8 +87,8 @@ def _store(entry: audit.PendingEntry, outcome: str) -> None:
 class AccountMiddleware:
     """Refuses requests that the role of the account does not permit, and records each command in the audit trail.
 
-    An audited command of the store writes the entry in its own transaction. All other entries are written after the
-    response, with the outcome.
+    A store function that is decorated with ``audited`` writes the entry in its own transaction. All other entries are
+    written after the response, with the outcome.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -29,7 +29,7 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 class ClientChoice:
     """A machine in the form that starts a measurement. ``problem`` is the reason if it cannot be selected.
 
-    ``part`` is the number of the experiment's part on this machine, 0 if it has none. This machine cannot be a client
+    ``part`` is the number of the experiment's part on this machine, 0 if there is none. The machine cannot be a client
     of that part, because a client must be another machine.
     """
 
@@ -44,7 +44,8 @@ def row_of(name: str) -> str | None:
 
 
 def other_machines(machine: str | None) -> dict[str, str]:
-    """Returns, by name, all machines other than ``machine`` and why they cannot send requests (empty if they can).
+    """Returns all machines other than ``machine``, by name, with the reason why they cannot send requests (empty if
+    they can).
 
     The installation's own machine is called ``server``, and is omitted while its lab has no engine. Revoked machines
     are omitted. Call it in a thread.
@@ -71,7 +72,8 @@ def _installation_machine() -> dict[str, str]:
 
 
 def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
-    """Returns the machines that the form lists as clients; none for private hosts. Call it in a thread."""
+    """Returns the machines that the form lists as clients; empty if the experiment runs on a private host. Call it in a
+    thread."""
     record = experiment_store.load(experiment) if service.labs is not None else None
     if record is None or record.host:
         return ()
@@ -92,10 +94,10 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """Returns, by machine, an arm of each other part of the experiment to which the part ``experiment`` belongs.
+    """Returns an arm of each other part of the same experiment, by machine. ``experiment`` is the id of a part; if it
+    is not a part, the result is empty.
 
-    The arms are on the overlay network that all parts share. The result is empty if ``experiment`` is not a part. Call
-    it in a thread.
+    The arms are on the overlay network that all parts share. Call it in a thread.
     """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
@@ -116,8 +118,8 @@ async def view_clients(
 ) -> tuple[MachineClient, ...]:
     """Reads the interfaces and routes of the named machines from their labs, and returns the machines as clients.
 
-    By name of the machine, ``problems`` states why it cannot be a client, and ``arms`` contains an arm of the
-    experiment that runs there.
+    ``problems`` contains the reasons why machines cannot be clients, ``arms`` an arm of the experiment on each machine
+    that has one; both are by name of the machine.
     """
     usable = [name for name in names if not problems.get(name)]
     shown = await asyncio.gather(*(_view(name, arms.get(name)) for name in usable[:MAX_CLIENTS]))

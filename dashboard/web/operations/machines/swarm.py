@@ -142,9 +142,10 @@ async def _alone() -> AsyncIterator[None]:
 
 
 def _known() -> tuple[dict[str, float], dict[str, float]]:
-    """Returns two dictionaries by name, with times in seconds since the epoch.
+    """Returns two dictionaries by name of the machine, with times in seconds since the epoch.
 
-    The first states when a machine was revoked, if it was; the second when it entered the swarm, 0 if it has not.
+    The first contains the time of the last revocation of each machine that was ever revoked. The second contains the
+    time when each machine entered the swarm, 0 if it is not in the swarm.
     """
     records = machines.list_machines()
     revoked = {record.name: record.last_revoked_at for record in records if record.last_revoked_at}

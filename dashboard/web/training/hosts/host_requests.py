@@ -22,11 +22,12 @@ EXPECT_S = 2.0
 
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
-    """Returns all machines as offers to run private hosts; empty if no other machine has ever joined the installation.
+    """Returns an offer to run private hosts for each machine; empty if no other machine has ever joined the
+    installation.
 
-    The offers state which machines are drained or do not respond. The first is the installation's own machine, whose
-    name is empty. Revoked machines are omitted. If all other machines are revoked, the own machine remains, because
-    hosts may have to move to it.
+    The offers state which machines are drained or do not respond. The first is that of the installation's own machine,
+    whose name is empty. Revoked machines are omitted. If all other machines are revoked, the own machine remains,
+    because hosts may have to move to it.
     """
     labs = service.labs
     records = await to_db_thread(machines.list_machines) if labs is not None else ()

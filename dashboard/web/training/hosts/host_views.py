@@ -93,7 +93,8 @@ async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpRespon
 async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
     """Launches an experiment. If it is refused, or if needed ports are in use, shows the form again with its input.
 
-    If the form names an experiment that holds a port (``STOP``), stops it instead and shows the form again.
+    If the form's field ``STOP`` names an experiment that holds a port, stops that experiment instead, and shows the
+    form again.
     """
     form = LaunchForm(request.POST)
     spec = form.parse()
