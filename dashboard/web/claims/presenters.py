@@ -41,8 +41,7 @@ class ShownClaim:
 
     @property
     def stamp(self) -> str:
-        """A text that changes when the claim's run, step or verdict changes. An open page then shows the claim
-        again."""
+        """A text that changes with the claim's run, step and verdict, so that open pages update the claim."""
         return f"{self.run}-{self.step}-{self.verdict}"
 
     @property

@@ -37,8 +37,8 @@ EXAMPLES = (
 class ShownQuestion:
     """A question with the newest outcomes of its claims.
 
-    ``text``: the text that is searched, including the claims' statements. ``open``: the page shows its claims.
-    ``found``: it matches the search.
+    ``text``: the text that a search looks through, including the claims' statements. ``found``: the question matches
+    the search. ``open``: the page shows its claims.
     """
 
     question: Question
@@ -75,8 +75,7 @@ class ShownQuestion:
 
     @property
     def stamp(self) -> str:
-        """A text that changes with each new outcome of one of the question's claims. An open page then shows the
-        question again."""
+        """A text that changes with each new outcome of one of the claims, so that open pages update the question."""
         return " ".join(claim.stamp for claim in self.claims)
 
 

@@ -154,8 +154,8 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
-    """Lists the newest 200 experiments outside training sessions or, with the id of a ``session`` that you may lead,
-    those of its groups."""
+    """Lists the newest 200 experiments outside training sessions. With the id of a ``session`` that you may lead, lists
+    the experiments of its groups instead."""
     rows = Experiment.objects.filter(**group_filter(session, request.user), parent=None).exclude(wanted=Wanted.REMOVED)
     return _out(rows.order_by("-created_at")[:200])
 
@@ -195,13 +195,13 @@ def _comparison(identity: str, at: int | None) -> Comparison:
 
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Status, columns and rows of an experiment")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """Returns a snapshot of the experiment, now or after journal entry ``at``."""
+    """Returns a snapshot of the experiment as it is now or, with ``at``, as it was after the entry with this number."""
     return json_response(load_snapshot(identity, at))
 
 
 @api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
 def comparison(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """Returns the columns, their states and the rows, now or after journal entry ``at``."""
+    """Returns the columns, their states and the rows, now or after the journal entry with the number ``at``."""
     return json_response(_comparison(identity, at))
 
 

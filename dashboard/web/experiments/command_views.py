@@ -25,7 +25,8 @@ def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOP
 
     The form's field ``back`` is the id of the experiment whose page contained the form, or ``/`` for the start page.
     Without ``back``, returns the page of the experiment ``identity`` or, if that is empty, the start page. The fragment
-    ``#state`` moves the focus to the state, because the button that was pressed no longer exists.
+    ``#state`` of the URL moves the focus to the experiment's state, because the button that was pressed no longer
+    exists.
     """
     back = request.POST.get("back", "")
     shown = back if back.isascii() and back.isalnum() else identity

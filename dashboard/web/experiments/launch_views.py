@@ -192,7 +192,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch_preset(request: HttpRequest) -> HttpResponse:
-    """Launches a preset and redirects to the part of the experiment's page that shows the difference.
+    """Launches a preset. Redirects to the part of the experiment's page that shows the difference between the modes.
 
     If needed ports are in use or a mode is unavailable, shows the form instead.
     """

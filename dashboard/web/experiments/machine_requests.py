@@ -90,7 +90,8 @@ class SeenClients:
         self._own: set[str] = set()
 
     async def read(self, lines: AsyncGenerator[str]) -> None:
-        """Reads the output of ``watch_clients`` until it ends or this task is cancelled."""
+        """Collects the client addresses in the output of ``watch_clients``, until the output ends or this task is
+        cancelled."""
         rest = ""
         async with aclosing(lines):
             async for text in lines:

@@ -39,9 +39,9 @@ class CellKind(StrEnum):
 class MachineView:
     """The header of a machine above its columns.
 
-    ``span`` is the number of its columns. ``engine`` describes its engine and kernel. If the machine is absent,
-    ``absent`` is the reason, and its columns do not change. ``note`` describes another state of the machine. Both may
-    be empty.
+    ``span`` is the number of its columns. ``engine`` describes its engine and kernel. ``absent`` is the reason if the
+    machine is absent, so that its columns do not change. ``note`` is a remark on the machine. ``absent`` and ``note``
+    may be empty.
     """
 
     name: str
@@ -172,7 +172,8 @@ def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
 
 
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:
-    """Returns all known sections, including empty ones, then unknown ones in the order of their rows."""
+    """Returns all sections that Netmodes knows, including empty ones, then the others that occur in ``rows``, in the
+    order of their rows."""
     grouped: dict[str, list[RowView]] = {section.key: [] for section in SECTIONS}
     differing: dict[str, list[str]] = {}
     for row in by_weight(rows):

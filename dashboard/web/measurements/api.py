@@ -47,8 +47,8 @@ class MeasurementIn(Schema):
 
 @router.get("/measurements", summary="The newest 200 runs")
 def listing(request: HttpRequest, session: str = "") -> HttpResponse:
-    """Lists the newest 200 runs outside training sessions or, with the id of a ``session`` that you may lead, those of
-    its groups."""
+    """Lists the newest 200 runs outside training sessions. With the id of a ``session`` that you may lead, lists the
+    runs of its groups instead."""
     rows = MeasurementRun.objects.filter(**group_filter(session, request.user)).order_by("-created_at")
     return json_response([describe_run(row) for row in rows[:200]])
 

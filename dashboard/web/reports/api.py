@@ -90,7 +90,7 @@ class ShareIn(Schema):
 
 
 class ReportQuery(Schema):
-    """A search for every word of ``query`` and every ``tag``. ``deleted``: list deleted reports, without a search."""
+    """Finds every word of ``query`` and every ``tag``. With ``deleted``, lists deleted reports without a search."""
 
     query: str = Field(default="", max_length=1000)
     tag: list[str] = Field(default_factory=list, max_length=12)

@@ -92,7 +92,7 @@ def place_of(
 
 
 async def page_context(row: TrainingSession, participant: ParticipantRef, step: str = "") -> dict[str, Any]:
-    """Returns the template variables of all pages of a participant, with the state of the host.
+    """Returns the template variables that all pages of a participant need, with the state of the host.
 
     ``step`` is the slug of the step that the page shows, empty if it shows none.
     """

@@ -141,7 +141,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.body_pause_s)
 
     def on_chunk_header(self) -> None:
-        """Records that a chunk of a body has begun, which counts as progress."""
+        """Records that a chunk of a body has begun, so that the bytes so far no longer count as headers."""
         self._progressed = True
 
     def on_body(self, body: bytes) -> None:

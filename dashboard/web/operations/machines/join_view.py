@@ -1,6 +1,6 @@
 """The view ``POST /machines/join/``, with which a machine exchanges its join token for credentials.
 
-No account sends this request.
+The machine sends this request without an account.
 """
 
 import math

@@ -61,10 +61,11 @@ async def _capacity_of(machine: str | None, limits: HostLimits | None) -> Capaci
 
 
 async def expect_hosts() -> None:
-    """Makes the labs of other machines prepare for the hosts of a new session. Waits up to ``EXPECT_S`` seconds.
+    """Makes the labs of other machines prepare the template for the hosts of a new session. Waits up to ``EXPECT_S``
+    seconds.
 
     These labs cannot see a session before one of its hosts is placed on their machine. A lab that does not answer
-    prepares when its first host starts.
+    prepares the template when its first host starts.
     """
     names = [offer.name for offer in await machine_offers() if offer.name and offer.present and not offer.draining]
     calls = [service.ask_on(name, "", experiment_calls.expect_hosts) for name in names]

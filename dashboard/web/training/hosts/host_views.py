@@ -1,6 +1,6 @@
 """A participant's pages about experiments and measurements on the group's private host.
 
-They are the pages of the server's own engine, at the URLs of the group.
+They show the same as the pages of the server's own engine, but have the URLs of the group.
 """
 
 from collections.abc import Callable
