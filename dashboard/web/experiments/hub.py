@@ -116,7 +116,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """Returns, by id of the experiment or part, the number of the last entry that all its feeds have read."""
+        """Returns, by id of the experiment or part, up to which entry all its feeds have read the journal."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:

@@ -55,7 +55,7 @@ class _Answers:
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """Asks the labs of all places where the arms run which programs hold their ports.
+    """Asks the labs of all places where the arms run which programs hold the ports that the arms need.
 
     If the arms name machines, the sentence about each program begins with the name of its machine.
     """

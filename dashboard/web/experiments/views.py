@@ -97,8 +97,8 @@ def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE)
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
-    """Returns the experiment as pages show it, now or after journal entry ``at``. A stopped experiment is shown in its
-    state before the stop. Raises Http404 if it does not exist."""
+    """Returns the experiment as pages show it, now or after the journal entry with the number ``at``. A stopped
+    experiment is shown in its state before the stop. Raises Http404 if it does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     record = experiment_store.load(identity)
     if row is None or record is None:

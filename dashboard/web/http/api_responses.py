@@ -20,6 +20,6 @@ class Started(Schema):
 
 
 def json_response(value: object) -> HttpResponse:
-    """Returns a JSON response with ``value``, an instance of a type in ``core``. All interfaces encode such values
-    alike."""
+    """Returns ``value`` as a JSON response, in the encoding that all interfaces use
+    (``core.experiments.messages.encode``)."""
     return HttpResponse(encode(value), content_type="application/json")

@@ -119,7 +119,7 @@ def read_options(values: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
 
 
 def read_machines(values: dict[str, Any], row: Experiment, options: Options) -> tuple[str, ...]:
-    """Returns the names of the other machines from which to measure.
+    """Returns the names of the machines from which to measure, other than the machine that runs the experiment.
 
     ``values`` are the fields of the form, ``row`` is the experiment. Raises InvalidOptionsError with a sentence for
     each problem.

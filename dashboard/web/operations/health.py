@@ -80,8 +80,8 @@ def has_own_lab() -> bool:
 def lab_missing() -> tuple[Missing, ...]:
     """Returns what does not respond, as ``own_lab_missing`` does.
 
-    Empty if the installation has no lab on its own machine and the lab of another machine responds. If the
-    installation's own lab has failed, it is missing in any case, because no other lab drives its experiments.
+    Empty if the installation has no lab on its own machine and the lab of another machine responds. An own lab that has
+    failed is included in any case, because no other lab drives its experiments.
     """
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 

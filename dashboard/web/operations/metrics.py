@@ -61,7 +61,8 @@ def _size_bytes() -> int:
 
 
 def read_database(latency_s: float, now: float) -> DatabaseMetrics:
-    """Reads the numbers of rows and the size of the database. Raises DatabaseError."""
+    """Reads the numbers of rows and the size of the database. ``latency_s`` becomes a field of the result; ``now``
+    decides which training sessions are open. Raises DatabaseError."""
     stages = GroupHost.objects.order_by().values_list("state").annotate(number=Count("pk"))
     return DatabaseMetrics(
         vendor=connection.vendor,

@@ -100,8 +100,8 @@ class GroupAccessMiddleware:
 
 
 def group_filter(session: str, user: Any) -> dict[str, str]:
-    """Returns a queryset filter for lists of runs: without ``session``, the runs outside sessions; otherwise the runs
-    of its groups.
+    """Returns a queryset filter for lists of runs: the runs of the session's groups or, if ``session`` is empty, the
+    runs outside sessions.
 
     Raises Http404 if the user may not lead the session. Queries the database.
     """

@@ -94,8 +94,8 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """Returns an arm of each other part of the same experiment, by machine. ``experiment`` is the id of a part; if it
-    is not a part, the result is empty.
+    """Returns by machine one arm of each part of an experiment except the part ``experiment``, which is given by its
+    id. If ``experiment`` is not a part, the result is empty.
 
     The arms are on the overlay network that all parts share. Call it in a thread.
     """

@@ -122,8 +122,8 @@ async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
     machines, if the caller has just read them.
 
     In each process, one placement runs at a time, and all calls that arrive meanwhile share the next placement.
-    Otherwise, if all groups of a session request hosts at the same time, each call would wait with a thread and a
-    connection for the database lock of the earlier ones, and fail after some seconds.
+    Otherwise, the calls that arrive together, as when all groups of a session request hosts, would each occupy a thread
+    and a connection to wait for the database lock, and fail after some seconds.
     """
     labs = service.labs
     if labs is None:

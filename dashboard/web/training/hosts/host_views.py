@@ -169,9 +169,9 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
 
 
 def _shared(kind: RunKind, view: Callable[..., Any], *, with_scope: bool = True) -> Callable[..., Any]:
-    """Returns a view for runs of the group, made from a view for runs on the server's own engine.
+    """Returns a view for runs of the group that calls ``view``, a view for runs on the server's own engine.
 
-    If ``with_scope`` is true, the view takes a ``UrlScope``.
+    If ``with_scope`` is true, ``view`` takes a ``UrlScope``. ``kind`` is the kind of the runs.
     """
 
     @on_group_host(kind)

@@ -78,7 +78,8 @@ def _replay(row: TrainingSession, *, anonymous: bool, comparisons: bool) -> byte
 async def replay(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     """Returns the replay of the whole session as one HTML file.
 
-    The query string can replace the names (``names=no``) and omit the shared comparisons (``comparison=no``).
+    With ``names=no`` in the query string, the participants' names are replaced; with ``comparison=no``, the shared
+    comparisons are omitted.
     """
     anonymous, comparisons = request.GET.get("names") == "no", request.GET.get("comparison") != "no"
     body = await to_db_thread(lambda: _replay(row, anonymous=anonymous, comparisons=comparisons))
