@@ -33,7 +33,7 @@ def status_of(row: TrainingSession, now: float) -> JoinStatus:
 def refuse_hosts(available: Capacity, needed: int) -> str | None:
     """Returns why a session cannot have the ``needed`` number of hosts; None if it can.
 
-    There may be more hosts than fit at the same time, because the rest wait in a queue.
+    A session may have more hosts than fit at the same time, because the rest wait in a queue.
     """
     if not needed or (not available.problem and available.total):
         return None

@@ -48,7 +48,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_POST
 @threaded
 def create_token(request: HttpRequest) -> HttpResponse:
-    """Creates a join token, and shows the command that contains it once."""
+    """Creates a join token, and shows once the command that contains it."""
     address = request.POST.get("address", "").strip().rstrip("/")
     if problem := joining.installation_problem() or address_problem(address):
         return _page(request, 400, problem=problem, address=address)
