@@ -195,7 +195,7 @@ def _comparison(identity: str, at: int | None) -> Comparison:
 
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Status, columns and rows of an experiment")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """Returns a snapshot of the experiment as it is now or, with ``at``, as it was after the entry with this number."""
+    """Returns a snapshot of the experiment, now or after the journal entry with the number ``at``."""
     return json_response(load_snapshot(identity, at))
 
 
