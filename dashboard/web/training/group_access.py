@@ -44,7 +44,7 @@ def may_open(kind: RunKind, identity: str, user: Any) -> bool:
 
 
 def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | None:
-    """Returns the participant of a group for whom a browser session contains a token; None if there is none, or if they
+    """Returns the participant of a group for whom a browser session contains a token; None without a token, or if they
     are not admitted.
 
     Queries the database.
@@ -56,7 +56,7 @@ def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | N
 
 
 def any_participant(browser_session: Any) -> ParticipantRef | None:
-    """Returns a participant of any training session for whom a browser session contains a token; None if there is none.
+    """Returns a participant of any training session for whom a browser session contains a token; None without a token.
 
     Queries the database.
     """
