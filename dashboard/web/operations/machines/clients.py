@@ -29,7 +29,7 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 class ClientChoice:
     """A machine in the form that starts a measurement. ``problem`` is the reason if it cannot be selected.
 
-    ``part`` is the number of the experiment's part on this machine, 0 if there is none. The machine cannot be a client
+    ``part`` is the number of the experiment's part on this machine, 0 if it has no part. The machine cannot be a client
     of that part, because a client must be another machine.
     """
 
