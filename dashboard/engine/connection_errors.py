@@ -16,8 +16,8 @@ class SshError(OSError):
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """Yields the error and the exceptions that led to it: those in its attributes ``__cause__``, ``__context__``,
-    ``args`` and ``reason``, and so on for each of these. Each is yielded once, at most 50 in total."""
+    """Yields the error and, recursively, the exceptions that led to it: those in the attributes ``__cause__``,
+    ``__context__``, ``args`` and ``reason``. Each is yielded once, at most 50 in total."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting and len(seen) < 50:
@@ -72,7 +72,8 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
 
 
 def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: str, deadline_s: float) -> str | None:
-    """Like ``explain``, for an engine that is reached over SSH or TCP. ``chain`` is the result of ``causes(error)``."""
+    """Returns the sentence that explains a failed connection over SSH or TCP; None if the error is not a connection
+    error. ``chain`` is the result of ``causes(error)``. The other arguments are as for ``explain``."""
     for one in chain:
         if isinstance(one, SshError):
             return (
@@ -128,7 +129,7 @@ NO_REGISTRY = (
 )
 
 
-def is_silent_registry(words: str) -> bool:
-    """Returns whether the Engine's message ``words`` means that no registry answers. It is false if the registry
-    answers that the image does not exist."""
-    return any(sign in words.lower() for sign in NO_REGISTRY)
+def is_silent_registry(message: str) -> bool:
+    """Returns whether ``message``, with which the Engine refused a pull, means that no registry answers. Returns False
+    if a registry answered that the image does not exist."""
+    return any(sign in message.lower() for sign in NO_REGISTRY)

@@ -26,8 +26,9 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Returns whether the process is Podman's service, or systemd, which starts the service on demand. A rootless
-    service is named podman only in its first argument, because it re-executes /proc/self/exe (podman, pkg/rootless)."""
+    """Returns whether the process is Podman's service, or systemd, which listens for the service and starts it on
+    demand. A rootless service re-executes /proc/self/exe, so only its first argument says podman, not its process name
+    (podman, pkg/rootless)."""
     return _comm(pid) == "systemd" or _is_named_podman(pid)
 
 
@@ -68,7 +69,7 @@ def _pid_from_file() -> int:
 def detached_namespace(pid: int | None) -> str:
     """Returns the path of the network namespace that RootlessKit has created for containers while the daemon itself
     stays in the machine's namespace (``--detach-netns``; Moby, pkg/rootless). The path is valid in the file system that
-    the daemon with this pid sees. Empty for other daemons, and if ``pid`` is None."""
+    the daemon with this pid sees. Empty if there is no such namespace, or if ``pid`` is None."""
     if pid is None:
         return ""
     try:
@@ -82,8 +83,8 @@ def detached_namespace(pid: int | None) -> str:
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:
     """Finds the network namespace that contains the bridges of a rootless Podman (rootless-netns; containers/common,
-    rootlessnetns). Returns the id of a thread, and the path of the namespace in the mount namespace of this thread.
-    Returns None while no container is on a bridge. ``pid`` is the result of ``find_daemon``. Blocks.
+    rootlessnetns). Returns the id of a thread that sees the namespace's file, and the path of the file as this thread
+    sees it. Returns None while no container is on a bridge. ``pid`` is the result of ``find_daemon``. Blocks.
 
     The service's threads may be in different mount namespaces: the first thread may remain in one that Podman created
     for an earlier rootless-netns.

@@ -178,8 +178,8 @@ def podman_bridges(answer: object) -> dict[str, str]:
 
 
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """Decodes the answers to ``GET /version`` and ``GET /info``. ``api`` is the negotiated API version, ``pid`` the
-    daemon's pid.
+    """Returns the facts in ``version`` and ``info``, the answers to ``GET /version`` and ``GET /info``. ``api`` is the
+    negotiated API version, ``pid`` the daemon's pid, ``endpoint`` the address from which the answers came.
 
     A Docker Engine that does not report a firewall backend (API before 1.49) uses iptables. Podman reports none: its
     backend is unknown (empty). Docker Engine 29.5 and later also report whether docker-proxy is used.

@@ -65,8 +65,8 @@ class Client(docker.APIClient):
         return b"".join(sdk._multiplexed_buffer_helper(answer))
 
     def call_api(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Sends a request to the API at ``path`` below its version, for calls and options that the SDK lacks. Raises
-        EngineError if the Engine refuses."""
+        """Sends a request to ``path`` in the negotiated API version, such as ``images/create``, for calls and options
+        that the SDK lacks. Raises EngineError if the Engine refuses."""
         response = self.request(method, f"{self.base_url}/v{self.api_version}/{path}", **options)
         if response.status_code >= 400:
             raise decoding.refusal(response.status_code, response.content)
@@ -122,9 +122,9 @@ class Client(docker.APIClient):
 class DockerConnection:
     """A connection to the engine at ``endpoint``. It sends nothing before the first call.
 
-    ``call`` uses the threads of this object, and ends within ``timeout_s`` with a result, EngineError or
-    EngineUnreachable. ``describe_loss`` returns the message of the error after the connection has failed. Without this
-    function, the message is the advice for an engine that runs as a service.
+    ``call`` runs in one of this object's threads, and ends within ``timeout_s`` with a result, EngineError or
+    EngineUnreachable. If the connection is lost, ``describe_loss`` returns the message of the error. If
+    ``describe_loss`` is None, the message tells how to start an engine that runs as a service.
     """
 
     def __init__(self, endpoint: str, timeout_s: float, describe_loss: Callable[[], str] | None) -> None:
@@ -156,8 +156,8 @@ class DockerConnection:
         return current
 
     def forget(self) -> None:
-        """Closes the client after a lost connection, so that the next call creates a new one: the next engine may have
-        another API version."""
+        """Closes the client after a lost connection. The next call creates a new client and negotiates the API version
+        again, because another version of the engine may have been started."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -192,8 +192,8 @@ class DockerConnection:
         )
 
     def ask(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Returns the result of ``ask``, which is called with the client. Raises errors as ``translated`` returns them;
-        ``deadline_s`` only appears in their messages. Blocks."""
+        """Calls ``ask`` with the client and returns its result. Raises the error that ``translated`` returns;
+        ``deadline_s`` only appears in its message. Blocks."""
         client: Client | None = None
         try:
             client = self._connected()
@@ -206,8 +206,8 @@ class DockerConnection:
                 client.close()
 
     async def call(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Returns the result of ``ask``, which is called with the client in a thread. Raises errors as ``translated``
-        returns them, and EngineUnreachable after ``deadline_s`` (default: ``timeout_s``)."""
+        """Calls ``ask`` with the client in a thread and returns its result. Raises the error that ``translated``
+        returns, or EngineUnreachable after ``deadline_s`` (default: ``timeout_s``)."""
         limit = self.timeout_s if deadline_s is None else deadline_s
         try:
             future = asyncio.get_running_loop().run_in_executor(self.threads, self.ask, ask, deadline_s)

@@ -57,9 +57,8 @@ class DockerEngine:
     """``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
 
     Nothing is sent before the first call. Every call runs in one of this object's threads and ends within ``timeout_s``
-    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable. ``describe_loss`` returns the
-    message of the error after the connection has failed. Without this function, the message is the advice for an engine
-    that runs as a service.
+    with a result, EngineError or EngineUnreachable; only stopping a container may also take the grace period. For
+    ``describe_loss``, see ``DockerConnection``.
     """
 
     def __init__(
@@ -111,8 +110,8 @@ class DockerEngine:
         await self._connection.call(lambda client: client.ping(), deadline_s=PING_DEADLINE_S)
 
     def events(self) -> AsyncIterator[EngineEvent]:
-        """Yields events of containers, networks and the daemon, and the ``stream`` events that ``EngineEvent``
-        describes."""
+        """Yields the events of containers, networks and the daemon. An event of the kind ``stream`` reports that the
+        connection was made or lost (``EngineEvent``)."""
         return self._events()
 
     async def _events(self) -> AsyncIterator[EngineEvent]:
@@ -339,7 +338,7 @@ class DockerEngine:
 
     async def pull(self, reference: str, wait_s: float = 8.0) -> AsyncIterator[PullProgress]:
         """Pulls an image and yields its progress. Raises EngineUnreachable if no registry answers within ``wait_s``,
-        EngineError if one refuses."""
+        EngineError if the registry refuses."""
         repository, tag = split_reference(reference)
 
         def begin(client: Client) -> StreamedAnswer:
@@ -381,8 +380,9 @@ class DockerEngine:
 
 
 def _identities(answer: object, kind: str) -> list[str]:
-    """Returns the ids in the engine's list of containers or networks; ``kind`` names them in errors. Raises EngineError
-    if ``answer`` is not a list, or if a member has no id: callers would conclude that it was removed."""
+    """Returns the ids in ``answer``, the engine's list of containers or networks. ``kind`` (``container`` or
+    ``network``) appears in error messages. Raises EngineError if ``answer`` is not a list, or if an object in it has no
+    id. Without this object, the list would mean to callers that it was removed."""
     if not isinstance(answer, list | None):
         raise EngineError(f"The Engine did not answer with a list of {kind}s.")
     found = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(answer)]

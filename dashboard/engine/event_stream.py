@@ -31,9 +31,9 @@ class EventStream:
     """A subscription to the Engine's events that reconnects by itself. ``connect`` opens a stream: it blocks until the
     Engine accepts, or raises EngineError.
 
-    The Engine drops events for a reader that stalls (Moby, ``daemon/events``: 100 ms), so the thread only reads. The
-    queue for a slow consumer is bounded. When it overflows, it is cleared, and the consumer receives another
-    ``connected`` event: the consumer must list everything again.
+    The Engine drops events if a client does not read for 100 ms (Moby, ``daemon/events``). So a thread does nothing but
+    read them into a queue. The queue is bounded. If it overflows because the consumer is slow, it is cleared, and the
+    consumer receives another ``connected`` event: the consumer must list everything again.
     """
 
     def __init__(self, connect: Callable[[], OpenStream]) -> None:

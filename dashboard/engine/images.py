@@ -43,13 +43,13 @@ class ImageChoice:
 async def ensure_image(
     engine: Engine, reference: str, data_dir: Path, progress: Progress, *, private: bool = False
 ) -> ImageChoice:
-    """Returns the image for ``reference``. Uses the engine's own if it has one, which takes milliseconds. Otherwise
-    pulls the image, and if that fails, uses the lab image. Calls ``progress`` with a text and a fraction (None if
-    unknown).
+    """Returns the image for ``reference``: the engine's own if it has one, which takes milliseconds; otherwise the
+    pulled image. If nginx cannot be pulled, returns the lab image. Calls ``progress`` with a text and a fraction (None
+    if unknown).
 
-    The lab image replaces ``nginx`` only. On a private host (``private``), which reaches no registry, it is tagged
-    ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice has a notice about it.
-    Raises EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
+    On a private host (``private``), which reaches no registry, nothing is pulled: the lab image is used as nginx, and
+    is tagged ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice has a notice
+    about it. Raises EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
     """
     facts = await engine.image(reference)
     if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():

@@ -60,7 +60,7 @@ def recipe() -> str:
 
 
 def changes() -> tuple[str, ...]:
-    """Returns the Dockerfile instructions for ``docker import --change``."""
+    """Returns the Dockerfile instructions of the lab image, for ``docker import --change``."""
     return (*CHANGES, f"LABEL {RECIPE_LABEL}={recipe()}")
 
 

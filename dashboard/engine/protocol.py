@@ -41,7 +41,7 @@ class RootlessKit:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """Facts about an engine, from /version, /info and the peer of its socket.
+    """Facts about an engine, from /version, /info and the process that listens on its socket.
 
     ``pid`` is the daemon's (SO_PEERCRED); None if the daemon is not a process of this machine (Docker Desktop, TCP).
     ``userland_proxy`` tells whether the engine starts docker-proxy; None if it does not report it (before Engine 29.5).
@@ -98,7 +98,8 @@ class EngineInfo:
         return "nftables" in self.firewall_backend.split("+")
 
     def reference(self, *, private: bool) -> EngineRef:
-        """Returns the engine's description in messages to pages. ``private``: the engine runs on a private host."""
+        """Returns the description of the engine that pages receive. ``private`` tells whether it runs on a private
+        host."""
         return EngineRef(self.version, self.api, self.name, self.kernel, self.system, private, self.endpoint, self.kind)
 
 
@@ -113,8 +114,8 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
     """The facts that ``docker inspect`` reports of a container. ``pid`` is 0 if it does not run. ``published`` are the
-    ports that are published, ``asked`` those that were requested. ``networks`` maps the name of each of its networks to
-    its address there: the IPv6 address if it has no IPv4 address, empty if it has neither."""
+    ports that are published now, ``asked`` those that were requested when it was created. ``networks`` maps the name of
+    each of its networks to its address there: the IPv6 address if it has no IPv4 address, empty if it has neither."""
 
     id: str
     name: str

@@ -23,11 +23,11 @@ def unpacked_package(cache: Path) -> Path:
     """Returns the folder in ``cache`` with the unpacked package. Downloads the package the first time. Blocks. Raises
     LabImageUnavailableError if the package cannot be downloaded."""
     place = cache / PACKAGE
-    if place.exists():
+    if root.exists():
         return place
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=cache) as folder:
-        if not place.exists():
+        if not root.exists():
             tree = Path(folder) / "tree"
             for package in download_packages([PACKAGE], Path(folder), cache):
                 unpack(package, tree)
@@ -45,22 +45,22 @@ def _configure(tree: Path) -> None:
         (tree / "lib").symlink_to("usr/lib")
 
 
-def _copy_package(package: Path, place: Path, cache: Path) -> None:
-    """Copies the folder ``package`` to ``place``, completely or not at all, under the lock of the folder ``cache``."""
-    with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=place.parent) as folder:
-        if not place.exists():
+def _copy_package(package: Path, root: Path, cache: Path) -> None:
+    """Copies the folder ``package`` to ``root``, completely or not at all, under the lock of the folder ``cache``."""
+    with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=root.parent) as folder:
+        if not root.exists():
             tree = Path(folder) / "tree"
             shutil.copytree(package, tree, symlinks=True)
-            tree.replace(place)
+            tree.replace(root)
 
 
-def ufw_command(place: Path, cache: Path, arguments: Sequence[str]) -> list[str]:
-    """Returns the command that runs ufw with these arguments. The folder ``place`` holds the host's rules; it is
-    created from the package if it does not exist. ``cache`` is as for ``unpacked_package``. Blocks. Raises
+def ufw_command(root: Path, cache: Path, arguments: Sequence[str]) -> list[str]:
+    """Returns the command that runs ufw with these arguments. ``root`` is the host's own copy of the package, with its
+    rules; it is created if it does not exist. ``cache`` is as for ``unpacked_package``. Blocks. Raises
     LabImageUnavailableError if the package cannot be downloaded."""
-    if not place.exists():
-        _copy_package(unpacked_package(cache), place, cache)
-    modules = f"PYTHONPATH={place / PYTHON_MODULES}"
+    if not root.exists():
+        _copy_package(unpacked_package(cache), root, cache)
+    modules = f"PYTHONPATH={root / PYTHON_MODULES}"
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
-    options = [f"--rootdir={place}", f"--datadir={place}"]
-    return ["env", modules, python, str(place / "usr/sbin/ufw"), *options, *arguments]
+    options = [f"--rootdir={root}", f"--datadir={root}"]
+    return ["env", modules, python, str(root / "usr/sbin/ufw"), *options, *arguments]

@@ -63,8 +63,8 @@ def _read(path: Path) -> bytes:
 
 
 class _MarkedProcesses:
-    """Finds the processes with MARKER in their environment, by host. Concurrent callers share one scan; otherwise a
-    hundred hosts that stop at once would read every environment a hundred times."""
+    """Finds the processes with the variable MARKER, the name of their host, in their environment. Concurrent callers
+    share one scan; otherwise a hundred hosts that stop at once would read every environment a hundred times."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -95,12 +95,13 @@ _marked = _MarkedProcesses()
 
 
 def engine_processes(name: str) -> list[int]:
-    """Returns the pids of the host's dockerd, containerd, shims and proxies: all inherit MARKER."""
+    """Returns the pids of the host's dockerd, containerd, shims and proxies: all inherit the variable MARKER."""
     return _marked.of(name)
 
 
 def container_processes(name: str) -> list[int]:
-    """Returns the pids of the processes in the host's containers, also of those without MARKER."""
+    """Returns the pids of the processes in the host's containers. They are found by their cgroup, with or without the
+    variable MARKER."""
     return host_limits.processes(name, "containers")
 
 
@@ -112,9 +113,9 @@ def kill(pids: list[int]) -> None:
 
 
 def kill_everything(name: str, deadline_s: float = 10.0) -> None:
-    """Kills all processes of the host, again and again until none remains, because a process may fork during a scan.
-    Reading every environment is slow with many processes, so it is done only when the cgroups are empty. Raises OSError
-    if some processes remain after ``deadline_s``."""
+    """Kills all processes of the host. Repeats this until none remains, because a process may fork during a scan.
+    Searches the cgroups first and, once they are empty, the environments of all processes, which is slow. Raises
+    OSError if some processes remain after ``deadline_s``."""
     end = time.monotonic() + deadline_s
     while left := host_limits.processes(name) or engine_processes(name):
         kill(left)
@@ -163,7 +164,7 @@ def mounts_below(folders: list[Path]) -> list[str]:
 
 def remove_everything(name: str, folders: list[Path]) -> None:
     """Kills all processes of the host ``name``, then removes its cgroups, the mounts below ``folders``, and the folders
-    themselves. Releases the host's range of ids. Raises OSError if something remains."""
+    themselves. Releases the host's range of user and group ids. Raises OSError if something remains."""
     kill_everything(name)
     remove_cgroups(name)
     # The host's mounts are in its own namespace and end with it; this is for machines that share mounts.

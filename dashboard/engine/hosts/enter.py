@@ -16,9 +16,9 @@ _ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit; shift; done; 
 
 
 def enter_command(host: PrivateHost) -> list[str]:
-    """Returns the command that opens the shell; its first word is sh. It enters the host's cgroups, so that the host's
-    limits apply to the shell. With nsenter(1) it enters the namespaces of the host's engine that differ from the
-    machine's. If the host is in a user namespace, it also loads the filter of system calls."""
+    """Returns the command ``sh …`` that opens the shell. It enters the host's cgroups, so that the host's limits apply
+    to the shell. With nsenter(1) it enters the namespaces of the host's engine that differ from the machine's. If the
+    host is in a user namespace, it also loads the filter of system calls."""
     more = ["--user", "--pid", "--ipc", "--cgroup"] if host.owner else []
     return [
         *("sh", "-c", _ENTER_CGROUPS, "sh", *shell_files(host.name), "--"),

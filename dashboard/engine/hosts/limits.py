@@ -39,9 +39,9 @@ def missing_controllers(root: Path = CGROUPS) -> tuple[str, ...]:
 
 def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> tuple[str, ...]:
     """Creates the cgroups of the host ``name`` and sets the limits. Returns the files into which the host's dockerd
-    writes its pid.
+    writes its pid to enter the cgroups.
 
-    Limits whose controller the machine lacks are omitted. Raises OSError if another limit cannot be set.
+    Limits whose controller the machine lacks are omitted. Raises OSError if one of the remaining limits cannot be set.
     """
     tops = _tops(name, root)
     missing = missing_controllers(root)
@@ -62,9 +62,9 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
 
 @dataclass(frozen=True, slots=True)
 class DelegatedCgroups:
-    """The cgroups of a host that may itself create cgroups below them. ``tops`` are the host's folders, one in each
-    hierarchy. ``later`` are pairs (file, value), to be written after the host's first process has left those
-    folders."""
+    """The cgroups of a host that may itself create cgroups below them. ``tops`` are the host's topmost folders, one in
+    each hierarchy. ``later`` are pairs (file, value): limits that can only be written after the host's first process
+    has left the folders ``tops``."""
 
     tops: tuple[Path, ...]
     later: tuple[tuple[Path, str], ...]
@@ -77,7 +77,7 @@ def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, roo
 
     The host has a cgroup in every hierarchy: runc refuses to start a container without certain controllers (devices),
     and containerd reads statistics only if all hierarchies are mounted. Limits whose controller the machine lacks are
-    omitted. Raises OSError if another limit cannot be set.
+    omitted. Raises OSError if one of the remaining limits cannot be set.
     """
     unified, missing = is_unified(root), missing_controllers(root)
     tops = [root / name] if unified else [one / name for one in sorted(root.iterdir()) if _is_hierarchy(one)]
@@ -129,8 +129,8 @@ def read_cpus(name: str, root: Path = CGROUPS) -> float:
 
 
 def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
-    """Returns the files into which a program that runs for a user on the host writes its pid, so that the user's limits
-    apply to it."""
+    """Returns the files into which a program that runs for a user on the host writes its pid. This moves it into the
+    cgroups with the user's limits."""
     return tuple(str(top / "containers/shell/cgroup.procs") for _, top in _tops(name, root) if top.is_dir())
 
 
@@ -147,7 +147,8 @@ def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
 
 
 def _tops(name: str, root: Path) -> list[tuple[str, Path]]:
-    """Returns (controller, the host's folder) for every hierarchy. The controller is empty in the unified hierarchy."""
+    """Returns the controller and the host's folder for every hierarchy. The controller is empty in the unified
+    hierarchy."""
     if is_unified(root):
         return [("", root / name)]
     return [(one, root / one / name) for one in CONTROLLERS if (root / one).is_dir()]
@@ -160,15 +161,15 @@ def _delegate(folder: Path) -> None:
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
-def _write_limit(controller: str, place: Path, value: str) -> None:
-    """Writes ``value`` to the file ``place``. In the unified hierarchy (empty ``controller``), raises OSError if the
-    file is missing: a parent cgroup that contains processes delegates nothing. Only ``memory.swap.max`` may be missing,
-    because the kernel may not account for swap."""
-    if place.exists():
-        place.write_text(value)
-    elif not controller and place.name != "memory.swap.max":
-        kind = place.name.partition(".")[0]
-        raise OSError(errno.ENOENT, f"the parent cgroup does not delegate the controller {kind}", str(place))
+def _write_limit(controller: str, file: Path, value: str) -> None:
+    """Writes ``value`` to ``file``. In the unified hierarchy (empty ``controller``), raises OSError if the file is
+    missing: a parent cgroup that contains processes delegates nothing. Only ``memory.swap.max`` may be missing, because
+    the kernel may not account for swap."""
+    if file.exists():
+        file.write_text(value)
+    elif not controller and file.name != "memory.swap.max":
+        kind = file.name.partition(".")[0]
+        raise OSError(errno.ENOENT, f"the parent cgroup does not delegate the controller {kind}", str(file))
 
 
 def _values(controller: str, top: Path, limits: HostLimits, missing: tuple[str, ...]) -> Iterator[tuple[Path, str]]:

@@ -59,8 +59,8 @@ def prepare(
 ) -> None:
     """Creates the folders of a new host and the files that its start script reads.
 
-    ``daemon`` are the options of its engine. If ``is_limited`` is true, the disk of a host in a user namespace has a
-    limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop devices. For the other arguments,
+    ``daemon`` are the options in its daemon.json. If ``is_limited`` is true, the disk of a host in a user namespace has
+    a limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop devices. For the other arguments,
     see ``private_host.start``. Raises OSError if it cannot be determined whether the machine permits loop devices, and
     ValueError if NETMODES_HOST_DISK_MB is not a valid size.
     """
@@ -113,8 +113,8 @@ def _disk_size_mb(host: PrivateHost) -> int:
 
 
 def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
-    """Returns the line that ``create_lan`` reads: the host's place on the LAN and, if the host joins the LAN of
-    another host (``joined``), the folders of that host."""
+    """Returns the line that ``create_lan`` reads: the host's number, the properties of the LAN and, if the host joins
+    the LAN of the host ``joined``, the folders of ``joined``."""
     where = f"/proc/{joined.pid}/root{RUN / joined.id} {joined.folder}" if joined is not None else "- -"
     return f"{lan.number} {lan.neighbours} {lan.mtu} {lan.delay_ms or '-'} {lan.loss_percent or '-'} {where}\n"
 

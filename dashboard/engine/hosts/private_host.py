@@ -81,16 +81,16 @@ async def start(
 
     ``id`` (1 to 12 lower-case letters and digits) is random by default. ``daemon`` is merged into its daemon.json,
     ``resolv_conf`` replaces the machine's resolv.conf, and ``template`` is its initial content. ``limits`` apply to its
-    cgroups (default: none). ``group`` is the group of a training session to which it belongs. ``lan`` is its place on
-    the LAN of the host ``joined``, or on a new LAN. If ``is_disk_limited`` is false, NETMODES_HOST_DISK_MB is ignored.
-    ``started`` is the recorded start time in seconds since the epoch (default: now).
+    cgroups (default: none). ``group`` is the group of a training session to which it belongs. ``lan`` is its number and
+    the properties of its LAN, which is the LAN of the host ``joined`` or a new one. If ``is_disk_limited`` is false,
+    NETMODES_HOST_DISK_MB is ignored. ``started`` is the recorded start time in seconds since the epoch (default: now).
 
-    ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` how this
-    engine is started (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from the machine
-    (default: ``suitable_runtime``). If ``die_with_parent`` is true, the kernel ends the host when the calling *thread*
-    ends, so call from the main thread: dockerd gets SIGTERM or, in a user namespace, the host's first process gets
-    SIGKILL (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or takes longer
-    than ``ready_s``."""
+    ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` the name of
+    the script that starts this engine (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from
+    the machine (default: ``suitable_runtime``). If ``die_with_parent`` is true, the kernel ends the host when the
+    calling *thread* ends, so call from the main thread: dockerd gets SIGTERM or, in a user namespace, the host's first
+    process gets SIGKILL (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or
+    takes longer than ``ready_s``."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -189,9 +189,9 @@ def _claim_again(host: PrivateHost) -> int:
 
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
-    """Returns the host with the pid of its dockerd. Gives the folder of the host's socket to the machine's root:
-    otherwise root of the host could replace the socket with a link to another socket. Removes files of other users
-    from it, which a restarted container may already have written. Raises PrivateHostError if dockerd is not found."""
+    """Returns the host with the pid of its dockerd. Raises PrivateHostError if dockerd is not found. Also gives the
+    folder of the socket to the machine's root: otherwise root of the host could replace the socket with a link to
+    another one. Then removes files of other users from it, which a restarted container may already have written."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too

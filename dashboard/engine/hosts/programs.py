@@ -1,4 +1,4 @@
-"""Finds the programs that private hosts run: those of the machine, or those of another root file system with another
+"""Finds the programs that private hosts run: those of the machine, or those of a root file system with a different
 engine.
 
 All functions block.
@@ -27,8 +27,8 @@ SETUP_TOOLS = {"firewalld": ("dbus-daemon", "dbus-send", "firewalld", "firewall-
 
 
 def engine_root() -> Path | None:
-    """Returns the root file system with the engine that private hosts run (NETMODES_ENGINE_ROOT); None for the
-    machine's own."""
+    """Returns the root file system with the engine that private hosts run (NETMODES_ENGINE_ROOT); None if they run the
+    machine's engine."""
     root = configuration.value("NETMODES_ENGINE_ROOT")
     return Path(root).absolute() if root else None
 
@@ -44,8 +44,8 @@ def engine_options() -> dict[str, Any]:
 
 
 def engine_setup() -> str:
-    """Returns the setup with which private hosts start the engine (NETMODES_ENGINE_SETUP): the name of a script in
-    SETUPS, possibly with a hyphen and an argument. Empty if they run dockerd alone."""
+    """Returns the setup with which private hosts start their engine (NETMODES_ENGINE_SETUP): the name of a script in
+    SETUPS, possibly followed by a hyphen and an argument. Empty if dockerd is started without a script."""
     return configuration.value("NETMODES_ENGINE_SETUP")
 
 
@@ -56,7 +56,7 @@ def setup_script(setup: str) -> Path:
 
 
 def setup_line(setup: str) -> str:
-    """Returns the line that private_host.sh reads: the path of the script and ``setup``. Empty for dockerd alone."""
+    """Returns the line that private_host.sh reads: the path of the script and ``setup``. Empty if there is no setup."""
     return f"{setup_script(setup)} {setup}\n" if setup else ""
 
 

@@ -150,7 +150,8 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
 
 
 def _has_been_ready(record: dict[str, Any]) -> bool:
-    """Returns whether the host has ever been ready. Records of earlier versions have only the field ``ready``."""
+    """Returns whether the host was ready at any time, as far as known: records of earlier versions have only
+    ``ready``."""
     return bool(record.get("has_been_ready", record.get("ready")))
 
 
@@ -211,12 +212,12 @@ def note_failed_start(host: PrivateHost) -> None:
 
 
 def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts of training groups that have ever been ready. While one is started again, ``netns`` is 0."""
+    """Returns the hosts of training groups that have ever been ready. While a host is started again, ``netns`` is 0."""
     return tuple(host for host in _used_hosts(data_dir) if host.group)
 
 
 def lan_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts of named LANs that have ever been ready. While one is started again, ``netns`` is 0."""
+    """Returns the hosts of named LANs that have ever been ready. While a host is started again, ``netns`` is 0."""
     return tuple(host for host in _used_hosts(data_dir) if host.lan.name)
 
 
@@ -235,16 +236,16 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def note_left_running(host: PrivateHost) -> tuple[str, ...]:
-    """Adds the containers of ``left_running`` to those that the record already contains, and returns all. A container
-    stays recorded until it has been started: an engine marks all containers as stopped when it starts, so a start that
-    does not finish would lose them."""
+    """Adds the ids of ``left_running`` to those of the record, and returns all. The record keeps an id until the
+    container has been started: an engine marks all containers as stopped when it starts, so after a failed start they
+    are only here."""
     containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
     note_containers(host, containers)
     return containers
 
 
 def note_containers(host: PrivateHost, containers: Iterable[str]) -> None:
-    """Replaces the recorded containers: those that ran when the engine ended and have not been started again."""
+    """Replaces the record of the containers that ran when the engine ended and have not been started again."""
     with suppress(OSError):  # it has been removed meanwhile
         write(host.folder, read(host.folder) | {"containers": tuple(containers)})
 

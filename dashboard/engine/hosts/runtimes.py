@@ -70,9 +70,9 @@ def configured_runtime() -> Runtime:
 
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
-    """Returns the runtime for an engine with this setup and these options of dockerd: the configured one, but
-    ``privileged`` if a user namespace does not suffice. Setups (RootlessKit, firewalld) and remapped users need ids of
-    the machine. With live-restore, containers must outlive the engine, but a user namespace ends with it."""
+    """Returns the runtime for an engine with this setup and these options of dockerd: the configured one or, if a user
+    namespace does not suffice, ``privileged``. Setups (RootlessKit, firewalld) and remapped users need ids of the
+    machine. With live-restore, containers must outlive the engine, but a user namespace ends with it."""
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()
@@ -125,7 +125,8 @@ def _probe(*command: str) -> subprocess.CompletedProcess[str]:
 
 @functools.cache
 def _create_user_namespace() -> None:
-    """Tries to create a user namespace. Raises _RefusedError if that fails. Only a success is cached."""
+    """Tries to create a user namespace. Raises _RefusedError if that fails; the next call then tries again, whereas a
+    success is cached."""
     done = _probe("/bin/sh", "-c", PROBE)
     if done.returncode != 0:
         message = done.stderr.strip().splitlines()
@@ -144,8 +145,8 @@ def sharing_refusal(folder: Path) -> str:
 
 @functools.cache
 def _mount_with_other_ids(folder: Path) -> None:
-    """Tries to mount a folder with the ids of a user namespace. Raises _RefusedError if that fails. Only a success is
-    cached."""
+    """Tries to mount a folder with the ids of a user namespace. Raises _RefusedError if that fails; the next call then
+    tries again, whereas a success is cached."""
     space = ("unshare", "--mount", "--propagation", "private", "--")
     done = _probe(*space, "/bin/sh", "-eu", "-c", SHARING_PROBE, "sh", str(folder))
     if done.returncode != 0:

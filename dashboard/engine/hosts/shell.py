@@ -90,8 +90,8 @@ class HostShell:
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Sends Ctrl-C. First drops the input that it would wait for: what has not reached the line discipline, and a
-        large amount of unread input."""
+        """Sends Ctrl-C. First drops the input that would delay it: input that has not reached the line discipline, and
+        a large amount of input that the program has not read."""
         with suppress(OSError):
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
@@ -188,9 +188,9 @@ def open_shell(
     names: Path | None = None,
     hidden: Path | None = None,
 ) -> HostShell:
-    """Starts a shell on the host. It prints ``greeting`` first. ``names`` is the socket that answers ``netstat -p``,
-    and ``hidden`` a folder that the shell must not see. Raises HostShellError if the host does not run or the shell
-    cannot be started."""
+    """Starts a shell on the host. It prints ``greeting`` first. ``names`` is the path of a unix socket: commands such
+    as ``netstat -p`` in the shell are sent to it, because only the lab can name processes. ``hidden`` is a folder that
+    the shell must not see. Raises HostShellError if the host does not run or the shell cannot be started."""
     with ExitStack() as stack:
         try:
             kinds = ("user", "net", "uts", "mount") if host.owner else ("net", "uts")

@@ -166,6 +166,6 @@ def digits(scope: Scope) -> str:
 
 
 def loader(scope: Scope) -> list[str]:
-    """Returns the program and arguments that load the filter, to be followed by a command. They execute the command
-    without a filter if the machine has none."""
+    """Returns a program with its arguments: it loads the filter and executes the command that the caller appends. If
+    the machine has no filter, it only executes the command."""
     return [sys.executable, "-I", "-S", calls.__file__, digits(scope)]

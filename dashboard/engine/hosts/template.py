@@ -33,7 +33,8 @@ _IMAGE_LOCK = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class HostTemplate:
-    """A finished template. ``folder`` is its data-root; ``layers`` are the folders to mount, relative to it."""
+    """A finished template. ``folder`` is its data-root. ``layers`` are the folders of the image's layers, relative to
+    ``folder``, which are mounted into each host."""
 
     folder: Path
     layers: tuple[str, ...]
@@ -49,10 +50,10 @@ class HostTemplate:
         shutil.copytree(self.folder, data, symlinks=True, ignore=ignore)
 
     def disk_image(self, megabytes: int) -> Path:
-        """Returns the image file of a disk of this size, with the content that ``copy_to`` copies. Hosts copy the file.
-        Creates it if it is missing or has another size.
+        """Returns the image file of a disk of this size, with the content that ``copy_to`` copies. Each host gets a
+        copy of the file. Creates the file if it is missing or has a different size.
 
-        The files on it belong to root of this machine; the first start of a host gives them to the host
+        The files on the disk belong to root of this machine; the first start of a host gives them to the host
         (``user_namespace.boot``). Blocks. Raises OSError.
         """
         image = self.folder.with_suffix(".disk")

@@ -1,5 +1,5 @@
-"""Engines other than the machine's, for tests and claims: those of Debian releases, and the newest one in several
-configurations."""
+"""Engines that private hosts run in tests and claims instead of the machine's: those of Debian releases, and the newest
+one in several configurations."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NEWEST = "forky"
 @dataclass(frozen=True, slots=True)
 class Variant:
     """An engine that private hosts can run. ``suite`` is the Debian release of its root file system, and ``packages``
-    are additional packages in it. ``options`` are the contents of its daemon.json. ``setup`` is the script in the
-    folder ``setups`` that starts the engine (empty: none)."""
+    are additional packages in it. ``options`` are the contents of its daemon.json. ``setup`` names the script that
+    starts it, as ``engine_setup`` does."""
 
     suite: str = NEWEST
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -42,8 +42,8 @@ StartAgain = Callable[[PrivateHost, PrivateHost | None], Awaitable[PrivateHost]]
 
 @dataclass(frozen=True, slots=True)
 class Lan:
-    """A LAN. ``hosts`` are those that run; ``ended`` are those that do not run but have kept their files. Both are in
-    the order of their numbers, and at least one of them is not empty."""
+    """A LAN. ``hosts`` are the hosts that run; ``ended`` are those that do not run but have kept their files. Both are
+    in the order of the hosts' numbers; only one of them may be empty."""
 
     name: str
     hosts: tuple[PrivateHost, ...]
@@ -56,7 +56,8 @@ class Lan:
 
     @property
     def place(self) -> LanPlace:
-        """The place of one of its hosts. Its name, neighbours, MTU, delay and loss are those of the whole LAN."""
+        """The number of any one of its hosts, with the properties of the whole LAN: its name, neighbours, MTU, delay
+        and loss."""
         return self.all_hosts[0].lan
 
     @property
@@ -77,8 +78,8 @@ class Lan:
 
 
 def describe_problem(place: LanPlace, hosts: int) -> str:
-    """Returns the reason why a LAN with the properties in ``place`` and this number of hosts cannot be created; empty
-    if it can."""
+    """Returns the reason why a LAN with this number of hosts, and with the name, neighbours, MTU, delay and loss in
+    ``place``, cannot be created; empty if it can."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", place.name):
         return "The name of a LAN has 1 to 20 lower-case letters, digits and hyphens, and begins with a letter."
     limits = (
@@ -180,9 +181,9 @@ async def _cancel(starts: Iterable[asyncio.Future[Any]]) -> None:
 
 
 async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
-    """Starts the ended hosts of a LAN again, each with ``start``. If no host of the LAN runs, the first one that starts
-    creates the namespaces of the LAN; the others join it. Raises PrivateHostError if a host does not start, after all
-    others have been started."""
+    """Calls ``start`` for each ended host of a LAN, to start it again. If no host of the LAN runs, the first one that
+    starts creates the namespaces of the LAN; the others join it. Raises PrivateHostError if a host does not start, but
+    only after all others have been started."""
     async with _only_one(data_dir, name):
         lan = next((lan for lan in await asyncio.to_thread(list_lans, data_dir) if lan.name == name), Lan(name, ()))
         joined = lan.hosts[0] if lan.hosts else None
@@ -218,8 +219,10 @@ async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> Pr
 @asynccontextmanager
 async def _only_one(data_dir: Path, name: str) -> AsyncIterator[None]:
     """Holds a lock on the LAN within the ``async with`` block. Waits until no other process creates the LAN, starts its
-    hosts or removes it. The kernel releases the lock when a process ends. The file is removed at the end of the block,
-    so a waiting process that has locked the removed file tries again with a new one."""
+    hosts or removes it. The kernel releases the lock when a process ends.
+
+    The lock is on a file that is removed at the end of the block. If a waiting process gets the lock on the removed
+    file, it tries again with a new file."""
     file = data_dir / f"lan-{name}.lock"
     while True:
         with file.open("w") as lock:
@@ -242,7 +245,8 @@ def _is_locked(lock: IO[str], file: Path) -> bool:
 
 async def remove_lan(data_dir: Path, lan: Lan) -> None:
     """Stops and removes all hosts of a LAN, including those that were created after the caller listed them, but not
-    those of a later LAN with this name. A cancellation ends the wait for another process, but not the removal."""
+    those of a later LAN with this name. If the caller is cancelled, this stops waiting for a lock, but completes a
+    removal that has begun."""
     async with _only_one(data_dir, lan.name):
         hosts = {host.id: host for host in lan.all_hosts}
         for now in await asyncio.to_thread(list_lans, data_dir):

@@ -34,9 +34,9 @@ async def leave_swarm(hosts: Iterable[PrivateHost]) -> None:
     """Ends the swarm of these hosts: each host that is in one leaves it. Overlay networks disappear; the caller removes
     their containers. Hosts that do not answer stay in the swarm.
 
-    The hosts leave one after the other, because an engine that leaves tells the others. If it cannot tell enough of
-    them within a second, an engine before version 28.3 never closes its port (moby, commit 16ed51d8;
-    ``swarm_node.keeps_port``).
+    The hosts leave one after the other, because an engine that leaves informs the other engines. If it cannot inform
+    enough of them within a second, an engine before version 28.3 never closes its port for overlay networks (moby,
+    commit 16ed51d8; ``swarm_node.keeps_port``).
     """
     for host in hosts:
         with suppress(EngineError):  # 503: not in a swarm

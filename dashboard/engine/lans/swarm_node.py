@@ -104,7 +104,8 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
     others when it is started again. If a manager has not stored the members after STORED_S, logs a warning; the swarm
     works nevertheless. Raises EngineError.
 
-    A manager stores changes in order. So this function makes one more change, and waits for its event on each manager.
+    A manager stores changes in order. So this function makes one more change, and waits until each manager sends the
+    event of this change.
     """
     now = int(time.time())
     name = f"netmodes-members-{secrets.token_hex(4)}"  # an earlier one may remain

@@ -1,4 +1,4 @@
-"""The base of adapters of ``requests`` that use one pool of connections and ignore the address in the URL."""
+"""The base class of adapters of ``requests`` that use one pool of connections, whatever the address in the URL."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,7 @@
 """HTTP over ``ssh HOST docker system dial-stdio``, as the docker command does for ``DOCKER_HOST=ssh://``.
 
-The SDK's own transport needs paramiko even where it runs ssh, and does not report ssh's messages. OpenSSH reads the
-user's configuration: keys, jump hosts, connection sharing.
+The SDK's own transport needs the package paramiko even if it is told to run ssh, and does not report ssh's messages.
+OpenSSH reads the user's configuration: keys, jump hosts, connection sharing.
 """
 
 import http.client
@@ -95,7 +95,7 @@ class SshConnection(urllib3.connection.HTTPConnection):
             raise (SshError(self._message) if self._message else error) from error
 
     def close(self) -> None:
-        """Closes the connection and ends ssh. If ssh has failed, keeps its last message."""
+        """Closes the connection and ends ssh. If ssh has failed, keeps its last message for ``getresponse``."""
         super().close()
         process, self._process = self._process, None
         if process is None or process.stderr is None:

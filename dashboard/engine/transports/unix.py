@@ -1,6 +1,7 @@
 """HTTP over a unix socket for ``requests``. It replaces the SDK's transport.
 
-docker/transport/unixconn.py (7.2) does not close its socket when connect fails. Delete this module once it does.
+docker/transport/unixconn.py (7.2) does not close its socket when connect fails. Delete this module once the SDK closes
+it.
 """
 
 import socket

@@ -125,9 +125,9 @@ def _enter(cgroups: list[str]) -> None:
 def write_limits(lines: list[str]) -> None:
     """Writes limits: each line contains a file and its value. Raises OSError if a limit cannot be set.
 
-    Ignores errors of ``cgroup.subtree_control``: if a controller cannot be delegated, its files are missing, and
-    setting its limit raises the error. Ignores that ``memory.swap.max`` is missing, because the kernel may not account
-    for swap."""
+    Ignores errors of ``cgroup.subtree_control``: if a controller cannot be delegated, its files are missing, and the
+    line with its limit raises the error. Ignores that ``memory.swap.max`` is missing, because the kernel may not
+    account for swap."""
     for line in lines:
         file, _, value = line.partition(" ")
         try:

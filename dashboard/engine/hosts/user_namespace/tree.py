@@ -95,9 +95,9 @@ def _show_programs(root: str) -> None:
     """Mounts the programs of ``root`` (empty: those of the machine) in host/, and links to them from the folder above
     it.
 
-    The mounts do not have the flags nosuid and nodev. runc would have to keep these flags, and then could not mount a
-    file from here read-only (docker run --init). Without nosuid, the set-user-ID bit still has no effect in the host,
-    because the machine's root is not a user there.
+    The mounts do not have the flags nosuid and nodev. runc would have to keep these flags, and then could not mount one
+    of these programs read-only (docker run --init). Without nosuid, the set-user-ID bit still has no effect in the
+    host, because the machine's root is not a user there.
     """
     bind_readonly(f"{root}/usr", "usr")
     os.symlink("host/usr", "../usr")
@@ -190,10 +190,10 @@ def escape(path: str) -> str:
     return path
 
 
-def _find(root: str, place: str) -> str:
-    """Returns ``place`` below ``root``, the root file system with the engine, if it exists there; otherwise below the
+def _find(root: str, path: str) -> str:
+    """Returns ``path`` below ``root``, the root file system with the engine, if it exists there; otherwise below the
     machine's root."""
-    return f"{root}/{place}" if os.path.lexists(f"{root}/{place}") else f"/{place}"
+    return f"{root}/{path}" if os.path.lexists(f"{root}/{path}") else f"/{path}"
 
 
 def _give(owner: int, *paths: str) -> None:
