@@ -40,8 +40,8 @@ def _launch(name: str, config: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 
 class Child:
-    """A client or responder process. Start it in the thread of the event loop, because it ends with the thread that
-    started it."""
+    """A client or responder process. It ends with the thread that started it, so start it in the thread of the event
+    loop."""
 
     def __init__(
         self, name: str, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -56,9 +56,9 @@ class Child:
     async def start(
         cls, name: str, places: Sequence[int], core: int | None, conditions: Conditions = Conditions.QUIET
     ) -> Self:
-        """Starts a process. ``name`` is its module: ``client`` or ``responder``. ``places`` are file descriptors of
-        network namespaces, which the process inherits. ``core`` is the core to which it is pinned; None for any
-        core."""
+        """Starts a process. ``name`` is its module: ``client`` or ``responder``. It inherits the file descriptors
+        ``places`` of network namespaces; commands refer to a namespace by its position there. ``core`` is the core to
+        which it is pinned; None for any core."""
         ours, theirs = socket.socketpair()
         try:
             config = {

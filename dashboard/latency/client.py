@@ -23,7 +23,8 @@ _LOAD_BYTES = 65_536
 
 
 def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
-    """Returns the exchange for a command. Raises Refusal if the name to look up is not valid in DNS."""
+    """Returns the exchange for a probe. ``command`` contains the address, the port and what the probe sends. Raises
+    Refusal if the name to look up is not valid in DNS."""
     address, port = command["address"], command["port"]
     match probe:
         case Probe.TCP_RR:
@@ -87,8 +88,8 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
 
 
 def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
-    """Calls ``work``. Returns a sentence that describes why it failed or exceeded ``limit_s`` seconds; empty if it
-    succeeded. The sentence names the server as ``where``."""
+    """Calls ``work`` for at most ``limit_s`` seconds. Returns an empty text, or a sentence that describes why it
+    failed. The sentence contains ``where``, the server's address and port."""
     try:
         with overdue_after(limit_s):
             work()
@@ -102,8 +103,9 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
 
 
 def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
-    """Returns the percentiles, mean and maximum of a block in microseconds, and its histogram. Without ``times``,
-    returns only their number and the duration. ``times`` are in nanoseconds and are sorted in place."""
+    """Returns the figures of a block as a dictionary for the answer: percentiles, mean and maximum in microseconds, and
+    the histogram. If ``times`` is empty, contains only the number of times and the duration ``lasted_s``. ``times`` are
+    in nanoseconds and are sorted in place."""
     found: dict[str, Any] = {"n": len(times), "duration_s": lasted_s}
     if not times:
         return found
@@ -120,8 +122,8 @@ def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
 
 
 def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
-    """Sends data to the peer for the number of seconds in the command, and returns the figures of the block. Its
-    duration includes the time until the peer confirms that it has read everything."""
+    """Sends data to the server for the number of seconds in the command, and returns the answer with the figures of the
+    block. The duration of the block includes the time until the server confirms that it has read everything."""
     address, port, size = command["address"], command["port"], command["payload"]
     where = bracketed(address, port)
     chunk = bytes(size)
@@ -172,7 +174,8 @@ class Client:
             getattr(self, f"do_{command.pop('do')}")(command)
 
     def do_block(self, command: dict[str, Any]) -> None:
-        """Runs one block. If it fails, the answer has a sentence and the result up to the failure."""
+        """Runs one block. If it fails, the answer contains an error, a sentence, and the figures of the requests before
+        the failure."""
         probe = Probe(command["probe"])
         try:
             self._places.enter(command["place"])

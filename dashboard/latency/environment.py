@@ -124,8 +124,8 @@ def read_machine() -> Environment:
 
 
 def read_offloads(opened: socket.socket, interfaces: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Returns the enabled offloads of each interface, by name. ``interfaces`` are names in the network namespace of the
-    socket."""
+    """Returns the enabled offloads of each interface, by name. ``opened`` is any socket in the network namespace of the
+    interfaces."""
     found = {}
     for name in interfaces:
         on = []

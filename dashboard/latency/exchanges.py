@@ -21,8 +21,8 @@ _RCODES = {1: "format error", 2: "server failure", 3: "no such name", 4: "not im
 
 
 class Exchange(Protocol):
-    """A request that can be repeated. ``reconnects`` counts the renewed connections. ``note`` is a remark on the
-    responses, a sentence; empty without one."""
+    """A request that can be repeated. ``reconnects`` counts the renewed connections. ``note`` is a sentence about the
+    responses, empty if there is nothing to remark."""
 
     reconnects: int
     note: str
@@ -39,11 +39,12 @@ class Exchange(Protocol):
 
 
 class DirectCalls(NamedTuple):
-    """The system calls of a request and its response, for a loop that makes them itself. In Python, one function call
-    less saves half a percent of a loopback round trip.
+    """The system calls of a request and its response. A loop can make them directly instead of calling ``ask``: in
+    Python, one function call less saves half a percent of a loopback round trip.
 
-    ``room`` is the size of the buffer and ``wanted`` the expected length of the response, in bytes. ``mend`` is called
-    with the actual length if it differs: it reads the rest of the response, or raises Refusal.
+    ``room`` is the size of the receive buffer and ``wanted`` the expected length of the response, in bytes. If the
+    received length differs from ``wanted``, ``mend`` is called with it: ``mend`` reads the rest of the response, or
+    raises Refusal.
     """
 
     send: Callable[[bytes], int]
@@ -54,7 +55,7 @@ class DirectCalls(NamedTuple):
     mend: Callable[[int], None]
 
     def ask(self) -> bool:
-        """Makes one request."""
+        """Makes one request and receives its response. Returns False: the connection need not be renewed."""
         self.send(self.request)
         got = len(self.receive(self.room))
         if got != self.wanted:

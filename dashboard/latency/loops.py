@@ -10,8 +10,8 @@ SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 
 
 class RoundTrips:
-    """The times of the requests so far, in nanoseconds: the first ``number`` items of ``times``, which has room for
-    ``most``. ``number`` is correct even after an exception has ended the loop."""
+    """The times of the requests so far, in nanoseconds: the first ``number`` items of the array ``times``, which has
+    ``most`` items. ``number`` is correct even after an exception has ended the loop."""
 
     def __init__(self, most: int) -> None:
         self.times: MutableSequence[int] = array.array("q", bytes(8 * most))
@@ -44,7 +44,7 @@ def ask_at_once(exchange: Exchange, trips: RoundTrips, end_ns: int) -> None:
 
 
 def _ask_directly(calls: DirectCalls, trips: RoundTrips, end_ns: int) -> None:
-    """Runs the closed loop without a function call for each request."""
+    """Runs the closed loop with the system calls in ``calls``, without a function call for each request."""
     clock, times, most = time.perf_counter_ns, trips.times, trips.most
     send, request, receive, room, wanted, mend = calls
     number = trips.number

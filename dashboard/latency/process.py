@@ -87,16 +87,16 @@ class Control:
 
 
 class Places:
-    """The network namespaces that this process may enter, inherited as file descriptors. The process has only one
-    thread, which changes between them."""
+    """The network namespaces that this process may enter. It has inherited their file descriptors ``fds``. The process
+    has only one thread, which moves between the namespaces."""
 
     def __init__(self, fds: list[int]) -> None:
         self._fds = fds
         self._now: int | None = None
 
     def enter(self, number: int) -> None:
-        """Enters the namespace with this number, which is its position in the list. Sockets that are opened afterwards
-        belong to it."""
+        """Enters the namespace at the position ``number`` in ``fds``. Sockets that are opened afterwards belong to
+        it."""
         if number != self._now:
             os.setns(self._fds[number], os.CLONE_NEWNET)
             self._now = number
@@ -146,7 +146,8 @@ def reset_priority() -> None:
 
 def pin_to_core(config: dict[str, Any]) -> tuple[Control, Places]:
     """Pins this process to its core and disables garbage collection. In quiet conditions, also raises its priority and
-    keeps idle cores awake. Returns the connection to the parent and the namespaces."""
+    keeps idle cores awake. ``config`` is the dictionary that ``Child.start`` passes. Returns the connection to the
+    parent and the namespaces."""
     end_with_parent(config["parent"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if config.get("core") is not None:

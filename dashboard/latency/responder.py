@@ -43,7 +43,8 @@ def open_listener(kind: str, port: int) -> socket.socket:
 
 
 class Wait:
-    """Delays each answer by ``duration_ns`` and records the delays in ``taken_ns``. For tests of measurements."""
+    """Delays answers, in tests of measurements. ``wait`` takes ``duration_ns`` at each call, and appends its actual
+    duration to ``taken_ns``."""
 
     def __init__(self, duration_ns: int) -> None:
         self.taken_ns: list[int] = []
@@ -71,7 +72,8 @@ def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
 
 
 def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answers each request of ``size`` bytes with the same number of bytes, until the peer closes the connection."""
+    """Answers each request of ``size`` bytes with the same number of bytes, until the peer closes the connection.
+    ``wait``, if given, is called before each answer to delay it."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     receive, send = opened.recv, opened.send
     while True:
@@ -87,8 +89,8 @@ def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] |
 
 
 def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answers one request of ``size`` bytes. The caller closes the connection before the client does, so TIME-WAIT
-    stays on this side."""
+    """Answers one request of ``size`` bytes. ``wait`` is as for ``answer_requests``. The caller closes the connection
+    before the client does, so TIME-WAIT stays on this side."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if _read_all(opened, memoryview(bytearray(size)), size):
         if wait:
@@ -97,9 +99,10 @@ def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | Non
 
 
 def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answers each datagram of ``size`` bytes with one of the same size, without end. After two datagrams in a row from
-    one client, answers only this client, on a connected socket. Receiving and passing an address with each datagram
-    would cost half a microsecond more in Python than in a server in C."""
+    """Answers each datagram of ``size`` bytes with one of the same size, without end. ``wait`` is as for
+    ``answer_requests``. After two datagrams in a row from one client, answers only this client, on a connected socket.
+    Receiving and passing an address with each datagram would cost half a microsecond more in Python than in a server in
+    C."""
     before = None
     while True:
         request, peer = opened.recvfrom(size + 1)
@@ -166,21 +169,22 @@ class Responder:
                 self._control.answer(error=error.strerror or str(error), errno=error.errno)
 
     def do_open(self, place: int, kind: str, port: int) -> None:
-        """Opens a listener in the namespace ``place``, and answers with its number and its port. Port 0 selects a free
-        one."""
+        """Opens a listener in the namespace with the number ``place``. Answers with the number of the listener, to
+        which later commands refer, and with its port. ``port`` 0 selects a free port."""
         self._places.enter(place)
         self._listeners.append(open_listener(kind, port))
         self._homes.append(place)
         self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
 
     def do_rest(self) -> None:
-        """Answers with the median delay of the last ``do_serve`` in nanoseconds, if it delayed answers. The command
-        itself has already ended the serving."""
+        """The command of ``Child.rest``, which has ended ``do_serve``. Answers with the median delay of the answers in
+        nanoseconds if they were delayed."""
         taken = sorted(self._wait.taken_ns) if self._wait is not None else []
         self._control.answer(**({"waited_ns": taken[len(taken) // 2]} if taken else {}))
 
     def do_serve(self, listener: int, probe: str, payload: int, wait_ns: int = 0) -> None:
-        """Answers requests on a listener until the next command arrives. ``wait_ns`` delays each answer."""
+        """Answers the requests of a probe with ``payload`` bytes on a listener until the next command arrives. Each
+        answer is delayed by ``wait_ns``."""
         opened = self._listeners[listener]
         self._places.enter(self._homes[listener])  # for the second socket of datagrams
         _drop_waiting(opened)
@@ -190,9 +194,9 @@ class Responder:
         self._control.run_until_command(lambda: _serve_forever(opened, probe, payload, wait))
 
     def do_sink(self, listener: int, timeout_s: float) -> None:
-        """Accepts the next connection and reads it in a child process. The first answer states that the listener is
-        ready, the second whether the connection was made within ``timeout_s`` seconds. The child ends with the
-        connection or with this process."""
+        """Accepts the next connection, the load stream, and reads it in a child process. The first answer states that
+        the listener is ready, the second whether the connection was made within ``timeout_s`` seconds. The child ends
+        with the connection or with this process."""
         opened = self._listeners[listener]
         _drop_waiting(opened)  # the stream of an earlier block, which came too late
         self._control.answer()
@@ -213,7 +217,8 @@ class Responder:
 
 
 def _serve_forever(opened: socket.socket, probe: str, payload: int, wait: Callable[[], None] | None) -> None:
-    """Answers the requests of a probe until the listener fails."""
+    """Answers the requests of a probe until the listener fails. The arguments are as for ``answer_requests``;
+    ``payload`` is the size."""
     with suppress(OSError):
         if probe == "udp-rr":
             answer_datagrams(opened, payload, wait)

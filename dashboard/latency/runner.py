@@ -70,8 +70,8 @@ async def run_measurement(
 ) -> Outcome:
     """Runs a measurement. ``namespaces`` maps keys of columns to descriptors of their network namespaces. ``seed``
     determines the order of the series in each round. ``on_block`` is awaited with each finished block before the next
-    one starts. Only its exceptions are raised: a failed block has an ``error`` instead. A cancellation ends the run at
-    once and leaves no process."""
+    one starts. A failed block is a block with an ``error``; only exceptions of ``on_block`` are raised. A cancellation
+    ends the run at once and leaves no process."""
     run = _Run(series, namespaces, options, on_block, on_progress, remote_clients)
     try:
         return await run.go(seed)
@@ -187,12 +187,14 @@ class _Run:
         return self._listeners[series.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
-        """Returns whether firewall rules probably block the path of the series, so that more attempts waste time."""
+        """Returns whether firewall rules probably block the path of the series. Then the series is abandoned after its
+        first failed block, because further attempts would only wait for timeouts."""
         is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
         return is_blockable and all(block.error for block in self._blocks[key])
 
     async def _step(self, key: str, number: int) -> None:
-        """Runs and reports one block. Restarts processes that ended, and abandons a series that keeps failing."""
+        """Runs one block of the series and reports it. ``number`` is the number of the round. Restarts processes that
+        ended, and abandons a series that keeps failing."""
         one = self._series[key]
         started = self._elapsed()
         try:
