@@ -187,14 +187,14 @@ class _Run:
         return self._listeners[series.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
-        """Returns whether firewall rules probably block the path of the series. Then the series is abandoned after its
-        first failed block, because further attempts would only wait for timeouts."""
+        """Returns whether firewall rules probably block the path of the series, so that further blocks would also
+        fail."""
         is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
         return is_blockable and all(block.error for block in self._blocks[key])
 
     async def _step(self, key: str, number: int) -> None:
-        """Runs one block of the series and reports it. ``number`` is the number of the round. Restarts processes that
-        ended, and abandons a series that keeps failing."""
+        """Runs and reports one block, in the round ``number``. Restarts processes that ended, and abandons a series
+        that keeps failing."""
         one = self._series[key]
         started = self._elapsed()
         try:

@@ -23,11 +23,11 @@ def unpacked_package(cache: Path) -> Path:
     """Returns the folder in ``cache`` with the unpacked package. Downloads the package the first time. Blocks. Raises
     LabImageUnavailableError if the package cannot be downloaded."""
     place = cache / PACKAGE
-    if root.exists():
+    if place.exists():
         return place
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=cache) as folder:
-        if not root.exists():
+        if not place.exists():
             tree = Path(folder) / "tree"
             for package in download_packages([PACKAGE], Path(folder), cache):
                 unpack(package, tree)

@@ -150,8 +150,7 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
 
 
 def _has_been_ready(record: dict[str, Any]) -> bool:
-    """Returns whether the host was ready at any time, as far as known: records of earlier versions have only
-    ``ready``."""
+    """Returns whether the host was ever ready, as far as known: records of earlier versions have only ``ready``."""
     return bool(record.get("has_been_ready", record.get("ready")))
 
 
