@@ -187,14 +187,13 @@ class _Run:
         return self._listeners[series.key][f"{kind} port"]
 
     def _may_be_blocked(self, key: str) -> bool:
-        """Returns whether firewall rules probably block the path of the series, so that further blocks would also
-        fail."""
+        """Returns whether firewall rules probably block the path of the series, so that more blocks would fail, too."""
         is_blockable = self._series[key].path.kind is PathKind.LAN_CONTAINER
         return is_blockable and all(block.error for block in self._blocks[key])
 
     async def _step(self, key: str, number: int) -> None:
-        """Runs and reports one block, in the round ``number``. Restarts processes that ended, and abandons a series
-        that keeps failing."""
+        """Runs and reports a block of round ``number``. Restarts ended processes; abandons a series that keeps
+        failing."""
         one = self._series[key]
         started = self._elapsed()
         try:
