@@ -26,7 +26,7 @@ _BACKLOG = 32
 class AddressServer:
     """Serves until it is closed. Programs in the namespace may be hostile: a connection carries one short request and
     has a deadline, and the number and the rate of connections are limited. Connections beyond the rate wait in the
-    kernel, which drops those that exceed its queue, at no cost to this process."""
+    kernel's queue. If the queue is full, the kernel drops further ones, which costs this process nothing."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening

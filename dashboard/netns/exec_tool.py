@@ -47,10 +47,10 @@ async def run_inside(
     """Runs ``argv`` with the machine's files and the namespace's network. Yields stdout and stderr together, as text.
 
     ``resolv_conf`` and ``hosts``, each a file or its contents, replace the files of these names in the program's
-    ``/etc``, read-only and in a mount namespace of its own. All processes of the program are killed after ``timeout_s``
-    seconds or ``limit_bytes`` of output (a last line reports either), or when the generator is closed: use
-    ``contextlib.aclosing``. ``on_exit`` is called with the exit status, None if the program was killed. Raises
-    NamespaceGone if ``namespace`` is closed.
+    ``/etc``, read-only and in a mount namespace of its own. After ``timeout_s`` seconds or ``limit_bytes`` of output,
+    all processes of the program are killed, and a last line of the output reports this. They are also killed when the
+    generator is closed: use ``contextlib.aclosing``. ``on_exit`` is called with the exit status, None if the program
+    was killed. Raises NamespaceGone if ``namespace`` is closed.
     """
     if namespace.fd < 0:
         raise NamespaceGone("the namespace was closed")
@@ -87,7 +87,8 @@ def _write(path: Path, contents: bytes) -> Path:
 
 def _command(fd: int, pairs: list[str]) -> list[str]:
     """Returns a command that enters the namespace and executes the arguments appended to it. ``fd`` is the namespace's
-    descriptor, ``pairs`` alternates files and mount points. /sys is not remounted: it remains the machine's."""
+    descriptor. ``pairs`` contains, one after the other, each file and the path at which it is mounted. /sys is not
+    remounted: it remains the machine's."""
     enter = ["nsenter", f"--net=/proc/self/fd/{fd}", "--"]
     if not pairs:
         return enter
@@ -131,8 +132,8 @@ async def _run(
 
 
 class _Session:
-    """A command that leads its own session. It is reaped only after the whole session has been killed, so that its pid
-    cannot be reused before.
+    """Runs a command in a session of its own. The command is reaped only after the whole session has been killed: until
+    then, its pid and so the id of the session cannot be reused.
 
     This class reads the pipe itself, without the loop: uvloop closes a pipe's descriptor and lets the file object close
     the same number again, which may by then belong to another thread (``UVSocketHandle._close``).

@@ -20,8 +20,9 @@ _PREFIX = {Family.INET: "ip", Family.INET6: "ip6"}
 
 @dataclass(frozen=True, slots=True)
 class _KernelFacts:
-    """Two sets of address families of a namespace. ``legacy``: those that have tables of legacy iptables. ``bridged``:
-    those whose rules also apply to packets within a bridge (bridge-nf-call-iptables)."""
+    """What the kernel reports about the packet filter of a namespace. ``legacy`` are the address families that have
+    tables of legacy iptables. ``bridged`` are the families for which the rules also apply to packets within a bridge
+    (bridge-nf-call-iptables)."""
 
     legacy: frozenset[Family]
     bridged: frozenset[Family]
@@ -50,8 +51,8 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
 
 
 async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """Returns the nat rules of one family with their counters, from the first tool that lists any. If no tool does,
-    returns the listing of the last tool. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
+    """Returns the IPv4 (or ``ipv6``) nat rules with their counters, from the first tool that lists any. If no tool
+    does, returns the listing of the last tool. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -66,8 +67,8 @@ async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = F
 
 
 async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """Returns all rules of one family with their counters: those of iptables, then those of nftables if the engine may
-    use it. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
+    """Returns all IPv4 (or ``ipv6``) rules of iptables with their counters and, if the engine may use nftables, all
+    rules of nftables. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -84,15 +85,16 @@ async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool
 
 
 async def read_numbered_rules(namespace: Namespace, *, ipv6: bool = False) -> tuple[Listing, Listing]:
-    """Returns two listings: all rules of nftables with their handles, and the rules of one family that iptables has
-    created in nftables."""
+    """Returns two listings: all rules of nftables with their handles, and the IPv4 (or ``ipv6``) rules of iptables that
+    are stored in nftables."""
     save = "ip6tables-nft-save" if ipv6 else "iptables-nft-save"
     listed, saved = await asyncio.gather(_run(namespace, ("nft", "-a", "list", "ruleset")), _run(namespace, (save,)))
     return listed, saved
 
 
 async def has_legacy_rules(namespace: Namespace, *, ipv6: bool = False) -> bool:
-    """Returns whether iptables with the legacy backend has tables of one family. Raises NamespaceGone or OSError."""
+    """Returns whether iptables with the legacy backend has tables of IPv4 (or ``ipv6``). Raises NamespaceGone or
+    OSError."""
     facts = await namespace.arun(_read_facts)
     return (Family.INET6 if ipv6 else Family.INET) in facts.legacy
 
@@ -110,8 +112,8 @@ def _read_facts() -> _KernelFacts:
 
 
 def _save_commands(family: Family, *, legacy: bool) -> tuple[str, ...]:
-    """Returns the commands that print all tables of a family. Each variant of iptables has tables of its own; those of
-    the legacy variant are included if ``legacy`` is true."""
+    """Returns the commands that print all tables of iptables of a family. Each variant of iptables (nft, legacy) has
+    tables of its own; those of the legacy variant are printed only if ``legacy`` is true."""
     prefix = _PREFIX[family]
     variants = ["nft", "legacy"] if legacy else ["nft"]
     own = [f"{prefix}tables-{variant}-save" for variant in variants]

@@ -80,7 +80,8 @@ def _rank(found: Lookup) -> int:
 
 
 async def _ask(namespace: Namespace, name: str, server: str, timeout_s: float) -> tuple[str, tuple[str, ...], bool]:
-    """Queries one server for A and AAAA. Returns the outcome, the addresses, and whether any query was sent."""
+    """Queries one server for the A and AAAA records of ``name``. Returns the outcome as a text, the addresses, and
+    whether any query was sent."""
     try:
         questions = [dns.message.make_query(name, kind) for kind in _TYPES]
     except (dns.exception.DNSException, UnicodeError, ValueError):
@@ -108,8 +109,8 @@ async def _ask(namespace: Namespace, name: str, server: str, timeout_s: float) -
 async def _collect(
     opened: socket.socket, questions: Sequence[dns.message.Message], answers: dict[int, dns.message.Message]
 ) -> None:
-    """Receives answers and stores them in ``answers`` by their ids, until each question has one. Raises TimeoutError
-    after too many datagrams that answer none."""
+    """Receives answers until each question has one, and stores them in ``answers`` by the question's id. Raises
+    TimeoutError after too many datagrams that are not answers to these questions."""
     loop = asyncio.get_running_loop()
     for _ in range(_MAX_DATAGRAMS):
         wire = await loop.sock_recv(opened, _DATAGRAM_BYTES)
@@ -176,7 +177,8 @@ def _close(pair: tuple[socket.socket, object]) -> None:
 
 
 def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...]]:
-    """Returns the outcome of the answers for A and AAAA, and the addresses that they contain."""
+    """Returns the addresses in the answers for A and AAAA, after the outcome: ``answer`` if there are any, otherwise
+    the failure of the first answer, such as ``no such name``; ``no answer`` if ``answers`` is empty."""
     addresses: dict[str, None] = {}
     outcomes: list[str] = []
     for answer in sorted(answers, key=_kind):

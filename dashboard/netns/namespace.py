@@ -96,8 +96,9 @@ def in_thread[T](fn: Callable[[], T]) -> T:
 
 
 async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
-    """Like ``in_thread``, without blocking the event loop. The loop's thread pool is not used, because calls to an
-    engine that hangs can fill it. If the caller is cancelled meanwhile, ``discard`` is called with the result."""
+    """Runs ``fn`` in a new thread without blocking the event loop. Returns its result or raises its exception. The
+    loop's thread pool is not used, because calls to an engine that hangs can fill it. If the caller is cancelled
+    meanwhile, ``discard`` is called with the result, to release it."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     outcome = _Outcome(fn)
@@ -130,7 +131,8 @@ async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] |
 
 
 class _Outcome[T]:
-    """Runs a function in one thread, and returns its result or raises its exception in another."""
+    """The outcome of a function: ``run`` calls the function in one thread, ``get`` returns its result or raises its
+    exception in another thread."""
 
     def __init__(self, fn: Callable[[], T]) -> None:
         self._fn = fn
@@ -248,6 +250,6 @@ class Namespace:
         return in_thread(self._entered(fn))
 
     async def arun[T](self, fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
-        """``run`` for coroutines. If the caller is cancelled meanwhile, ``discard`` is called with the result to close
-        it."""
+        """Like ``run``, but without blocking the event loop. If the caller is cancelled meanwhile, ``discard`` is
+        called with the result, to release it."""
         return await in_own_thread(self._entered(fn), discard)

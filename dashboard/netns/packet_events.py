@@ -72,8 +72,8 @@ class Connection:
 
 
 def connect_observed(namespace: Namespace, address: str, port: int, timeout_s: float) -> Connection:
-    """Connects from the namespace, closes the connection, and returns the events of its packets until then. Waits at
-    most ``timeout_s`` for the connection. Blocks."""
+    """Connects from the namespace and closes the connection. Returns the result with the events of the packets that
+    were sent until it was closed. Waits at most ``timeout_s`` for the connection. Blocks."""
     try:
         formats = _formats()
     except EventsUnavailableError as error:
@@ -111,8 +111,8 @@ def _avoid_handover() -> None:
 
 
 def _open_ring(formats: tuple[_Format, ...], stack: ExitStack) -> mmap.mmap:
-    """Opens counters for the calling thread and returns the buffer in which the kernel writes their events in order.
-    ``stack`` closes them. Raises EventsUnavailableError."""
+    """Opens counters for the calling thread and returns the buffer in which the kernel writes the events of all
+    counters in order. ``stack`` closes counters and buffer. Raises EventsUnavailableError."""
     counters = []
     for one in formats:
         counters.append(_open_counter(one.identity))
@@ -174,7 +174,8 @@ def decode_event(event: _Format, raw: bytes) -> PacketEvent:
 
 @cache
 def _formats() -> tuple[_Format, ...]:
-    """Reads the formats of this kernel's tracepoints. Only a success is cached. Raises EventsUnavailableError."""
+    """Reads the formats of this kernel's tracepoints. Raises EventsUnavailableError; the next call then tries again,
+    whereas a success is cached."""
     command = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", _READ_FORMATS, "sh"]
     try:
         done = subprocess.run([*command, *_FORMATS], capture_output=True, text=True, timeout=10, check=False)

@@ -7,12 +7,12 @@ from dashboard.netns.netlink.listeners import Connection, ListenerTable, read_co
 
 
 class ServerEnd:
-    """Finds the server's end of one connection. Compares the server's connections with those that existed when this
-    object was created.
+    """Finds the server's end of one connection. Create this object before the connection: it compares the server's
+    connections with those that existed then.
 
-    ``diag`` is a sock_diag socket of the server's namespace; the caller closes it. ``port`` is the program's port
-    there. If it is None (unknown), connections to any listening port count. Outgoing connections of the program never
-    count.
+    ``diag`` is a sock_diag socket of the server's namespace; the caller closes it. ``port`` is the port on which the
+    server listens in this namespace. If it is None (unknown), connections to any listening port are considered.
+    Connections that the server has opened itself are never considered.
     """
 
     def __init__(self, diag: socket.socket, port: int | None) -> None:
@@ -37,10 +37,11 @@ class ServerEnd:
         return [connection for connection in connections if connection.local_port in self._ports]
 
     def find(self, client: str, client_port: int) -> str | None:
-        """Returns the peer as the server sees it; None if no connection, or more than one, can be the right one.
+        """Returns the client's address as the server sees it; None if no new connection matches, or several do.
+        ``client`` (``address:port``) is the client's own end.
 
-        This is ``client`` if the server has a new connection with that peer (NAT may have rewritten only the other
-        address). Otherwise it is the peer of the only new connection: behind docker-proxy, the proxy.
+        If the server has a new connection with the peer ``client``, returns ``client`` (NAT may have rewritten only the
+        destination). Otherwise returns the peer of the only new connection: behind docker-proxy, the proxy.
         """
         if any(one.peer == client for one in self._connections(client_port) if one not in self._before):
             return client

@@ -31,8 +31,9 @@ def all_pids() -> tuple[int, ...]:
 
 
 def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
-    r"""Returns which of the processes ``pids`` have each socket open, by inode: pairs (pid, process name), the oldest
-    process first. Searches only for the socket inodes ``inodes``, and omits those that no process has open.
+    r"""Returns the processes that have each socket open, by the socket's inode: pairs (pid, process name), the oldest
+    process first. Searches only for the sockets ``inodes``, and only in the processes ``pids``. Sockets that none of
+    these has open are omitted.
 
     Pages show the oldest process: for a server that forks after binding it is the master process. Names are those of
     ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end meanwhile are omitted. Reads
@@ -66,8 +67,9 @@ def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tupl
 def find_owners(
     inodes: Collection[int], candidates: Iterable[int] = (), containers: Mapping[int, str] | None = None
 ) -> dict[int, Owner]:
-    """Returns the owner of each socket, searched among the pids ``candidates`` first and then in all of ``/proc``.
-    Sockets without a known owner are omitted. ``containers`` is the argument of ``container_by_ancestor``.
+    """Returns the owner of each socket by its inode. Searches the pids ``candidates`` first, then all of ``/proc``.
+    Sockets without a known owner are omitted. ``containers`` maps pids to container ids, as for
+    ``container_by_ancestor``.
 
     Inode 0 is a socket of the kernel, which has no owner. Call it in a thread.
     """

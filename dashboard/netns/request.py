@@ -31,9 +31,10 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 class Reply:
     """The response. If it is not an HTTP response, ``status`` is None and ``error`` is a sentence.
 
-    ``time_us`` is measured from the connect to the end of the response head, without the time spent on observation.
-    ``client`` is the client's end of the connection (``address:port``). ``client_seen`` is the peer of the server's
-    connection: the same unless NAT or a proxy is in between, None if it was not found.
+    ``time_us`` is measured from the connect to the end of the response head, without the time in ``on_connected`` and
+    in the search for ``client_seen``. ``client`` is the client's end of the connection (``address:port``).
+    ``client_seen`` is the client's end as the server sees it: the same unless NAT or a proxy is in between, None if it
+    was not found.
     """
 
     status: int | None
@@ -60,10 +61,10 @@ async def request(
 ) -> Reply:
     """Sends ``GET path`` from the namespace ``client`` and returns the response. Never raises a network error.
 
-    ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known: with them
-    sock_diag finds ``client_seen``. ``host`` is the Host header (default: the address). ``on_connected`` is called with
-    the client's end (``address:port``) while the connection is open and before the request is sent. Reads at most 64
-    KiB.
+    ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known. Both are
+    needed only to find ``client_seen`` with sock_diag. ``host`` is the Host header (default: the address).
+    ``on_connected`` is called with the client's end (``address:port``) while the connection is open and before the
+    request is sent. Reads at most 64 KiB.
     """
     watcher: socket.socket | None = None
     try:
@@ -104,8 +105,8 @@ def _pack(host: str, port: int, path: str) -> bytes:
 
 
 class _Exchange:
-    """One connection: connects, finds the client address that the server sees, sends the request ``wanted`` and reads
-    the response."""
+    """One connection and its request: connects, finds the client address that the server sees, sends ``wanted``, the
+    bytes of the request, and reads the response."""
 
     def __init__(
         self,
@@ -144,8 +145,8 @@ class _Exchange:
         return self._reply(data, error, format_endpoint(address, port))
 
     async def _ask(self, own_port: int) -> bytes:
-        """Waits until the server has its end of the connection, at most _WATCH_S. Then sends the request and returns
-        the response up to the end of its head. ``own_port`` is the client's port."""
+        """Waits at most _WATCH_S until the server's end of the connection is found. Then calls ``on_connected``, sends
+        the request and returns the response up to the end of its head. ``own_port`` is the client's port."""
         search = asyncio.ensure_future(self._await_peer(own_port))
         try:
             await asyncio.wait({search}, timeout=_WATCH_S)
@@ -222,7 +223,7 @@ class _Exchange:
 
     async def _await_close(self) -> None:
         """Waits until the server has closed the connection: the end that closes first stays in TIME-WAIT, and a
-        workshop looks for the request at the server's end. Further data, up to the limit, is read but not shown."""
+        workshop looks for the request at the server's end. Discards the data that still arrives, up to a limit."""
         read = 0
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_CLOSE_S):
@@ -236,7 +237,8 @@ class _Exchange:
             step_s = min(1.5 * step_s, _WATCH_S)
 
     def _find_peer(self, own_port: int) -> bool:
-        """Searches for the server's end once. Returns whether the search is complete."""
+        """Searches for the server's end once. Returns True if it was found, now or before, or if there is no need to
+        search."""
         if self._server_end is not None and self._seen is None and self._client is not None:
             self._seen = self._server_end.find(self._client, own_port)
         return self._server_end is None or self._seen is not None

@@ -57,9 +57,9 @@ class RuleTrace:
         self.is_complete = True
 
     def read(self) -> tuple[RuleStep, ...]:
-        """Returns the new steps of the traced packets: the rules and policies that they reached. The step at the
-        rule that marks the packet is left out. Only this step contains the packet's source, so the source is copied to
-        the other steps of the packet."""
+        """Returns the new steps of the traced packets: the rules and policies that they reached. The step at the rule
+        that marks a packet for the trace is left out. Only this step contains the packet's source, so the source is
+        copied to the packet's remaining steps."""
         steps: list[RuleStep] = []
         sources: dict[int, str] = {}
         while True:
@@ -149,8 +149,8 @@ async def remove_left_table(namespace: Namespace) -> None:
 
 @contextmanager
 def _lock_file(namespace: Namespace) -> Iterator[int]:
-    """Opens the namespace a second time for the ``with`` block and yields the descriptor, to be locked. A lock on it
-    excludes traces of this and of other processes, and ends with the descriptor (flock(2))."""
+    """Yields a descriptor of the namespace that is to be locked, and closes it at the end of the ``with`` block. A lock
+    on it excludes traces of this and of other processes, and ends with the descriptor (flock(2))."""
     lock = os.open(f"/proc/self/fd/{namespace.fd}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield lock
@@ -159,8 +159,9 @@ def _lock_file(namespace: Namespace) -> Iterator[int]:
 
 
 async def _lock(lock: int) -> None:
-    """Locks the descriptor ``lock`` as soon as no other trace runs. Traces exclude each other because all use the same
-    table, and each socket receives the messages of all. Raises TraceUnavailableError after LOCK_S."""
+    """Waits until no other trace of the namespace runs, and locks its descriptor ``lock``. Traces exclude each other
+    because all use the same table, and each socket receives the messages of all traces. Raises TraceUnavailableError
+    after LOCK_S."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_S
     while True:

@@ -44,9 +44,9 @@ def read_counts(namespace: Namespace) -> dict[str, PacketCounts]:
 def read_process_connections(
     namespace: Namespace, ports: Collection[int], candidates: Collection[int] = ()
 ) -> tuple[ProcessConnection, ...]:
-    """Returns the established TCP connections with one of ``ports`` at either end, with the name and pid of the process
-    that holds each. A connection that no program has accepted has an empty name and pid 0. The pids ``candidates`` are
-    searched first. Call it in a thread."""
+    """Returns the established TCP connections with one of ``ports`` at either end, each with the name and pid of the
+    process that has it open. A connection that no program has accepted has an empty name and pid 0. The search for
+    processes begins with the pids ``candidates``. Call it in a thread."""
     with namespace.run(open_diag_socket) as opened:
         connections = [
             connection

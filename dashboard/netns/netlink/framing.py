@@ -114,7 +114,8 @@ def receive(opened: socket.socket) -> bytes:
 
 
 def drain(opened: socket.socket) -> None:
-    """Reads and discards what is queued on the socket after an interrupted request."""
+    """Discards what is queued on the socket. After an interrupted request, this is the rest of the answer, which the
+    next request would otherwise receive."""
     while True:
         try:
             opened.recv(_RECEIVE_BYTES)

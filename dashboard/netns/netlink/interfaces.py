@@ -73,7 +73,7 @@ class LinkTable:
         self.load_routes(opened)
 
     def load_links(self, opened: socket.socket) -> None:
-        """Reads the links and addresses. Links that appear or disappear during the call are reported by events."""
+        """Reads the links and addresses. Changes during the call may be missing; the kernel's events report them."""
         for message in dump(opened, rtnetlink.RTM_GETLINK, rtnetlink.LINKS_REQUEST):
             self.apply(message)
         for message in dump(opened, rtnetlink.RTM_GETADDR, rtnetlink.ADDRESSES_REQUEST):
@@ -143,9 +143,10 @@ class LinkTable:
         return ChangedObjects.LINKS | ChangedObjects.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
-        """Marks the end of a veth pair that must be read again. This is ``link`` if its peer is unknown: the kernel
-        reports the first end of a new pair before the second one exists. It is the peer if ``link`` has gone or the
-        peer refers to another link: the kernel sends no event for an end when its peer moves to another namespace."""
+        """Adds to ``stale_peers`` the end of a veth pair that must be read again, if any. This is ``link`` if its peer
+        is unknown: the kernel reports the first end of a new pair before the second one exists. It is the peer of
+        ``link`` if ``link`` is gone or the peer refers to a different link: the kernel sends no event for an end when
+        its peer moves to another namespace."""
         if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return
         if link.lower == 0:
@@ -154,15 +155,15 @@ class LinkTable:
             self.stale_peers.add(peer.index)
 
     def _forget_nsid(self, before: LinkRecord | None) -> None:
-        """Removes the id (nsid) to which the link ``before`` referred if no link uses it now: the kernel may give it to
-        another namespace."""
+        """Removes the id (nsid) to which the link referred before its change or removal, unless another link uses it:
+        the kernel may give the id to another namespace."""
         number = None if before is None else before.lower_nsid
         if number in self._namespaces and all(link.lower_nsid != number for link in self._links.values()):
             del self._namespaces[number]
 
     def _on_names_changed(self) -> None:
-        """Counts a change of link names in ``names_version``. Discards the built interfaces and routes: they may
-        contain the name as master, lower link or device."""
+        """Notes in ``names_version`` that a link has a new name. Discards the built interfaces and routes, which may
+        contain the old name as master, lower link or device."""
         self._built.clear()
         self._routes = None
         self.names_version += 1
@@ -248,8 +249,8 @@ def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
 
 def read_nsids(opened: socket.socket, places: Iterable[tuple[int, str]]) -> dict[int, int]:
     """Returns the inodes of network namespaces by the ids (nsid) that the namespace of the socket ``opened`` has
-    assigned to them. ``places`` are arguments of ``Namespace.of_machine``. Namespaces that are gone or cannot be read
-    are omitted."""
+    assigned to them. ``places`` are the namespaces to look up, each as the arguments of ``Namespace.of_machine``.
+    Namespaces that are gone or cannot be read are omitted."""
     inodes: dict[int, int] = {}
     for place in places:
         with suppress(NamespaceGone, OSError), Namespace.of_machine(*place) as namespace:

@@ -141,8 +141,8 @@ def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int
 
 
 def read_past_connections(opened: socket.socket, port: int) -> tuple[PastConnection, ...]:
-    """Returns the connections with ``port`` at either end: open ones, and those of the last minute that were closed
-    from this side (TIME-WAIT). If the peer closed a connection, only the peer's kernel remembers it."""
+    """Returns the connections with ``port`` at either end: open ones, and those that this namespace's end closed in the
+    last minute (TIME-WAIT). If the peer closed a connection first, only the peer's namespace has it in TIME-WAIT."""
     found: list[PastConnection] = []
     for family in Family:
         for ends in ((port, 0), (0, port)):
@@ -165,8 +165,8 @@ def _text(family: Family, raw: bytes) -> str:
 
 
 def _exchange(opened: socket.socket, wanted: bytes) -> list[bytes]:
-    """Sends one request and returns the datagrams of the answer, without the final one if it contains no socket. Raises
-    OSError if the kernel refuses; ENOENT means that it lacks the module for the protocol."""
+    """Sends the request ``wanted`` and returns the datagrams of the answer. The last one is omitted if it only marks
+    the end. Raises OSError if the kernel refuses; ENOENT means that it lacks the module for the protocol."""
     chunks: list[bytes] = []
     try:
         opened.send(wanted)
@@ -260,10 +260,11 @@ class ListenerTable:
         return changed
 
     def _take(self, slot: int, protocol: Protocol, family: Family, chunks: list[bytes]) -> bool:
-        """Decodes and stores the sockets of a changed dump. Returns whether any were added or removed.
+        """Decodes and stores the sockets of a changed dump. ``slot`` is the position of the dump in _SLOTS. Returns
+        whether any socket was added or removed.
 
-        A dump of several datagrams is not atomic: if sockets are opened or closed between two of them, the kernel may
-        skip or repeat others. So the dump is repeated until two agree."""
+        A dump of several datagrams is not atomic: if sockets are opened or closed between two datagrams, the kernel may
+        skip or repeat other sockets. So the dump is repeated until two dumps agree."""
         before = self._decoded[slot]
         decoded = self._decode(protocol, family, chunks, before)
         for _ in range(_AGREEING_DUMPS if len(chunks) > 1 or len(self._chunks[slot]) > 1 else 0):

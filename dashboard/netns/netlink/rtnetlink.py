@@ -96,7 +96,7 @@ class LinkRecord:
 
 @dataclass(frozen=True, slots=True)
 class AddressRecord:
-    """One address and the index of its link. ``key`` identifies the address on that link."""
+    """One address. ``index`` is that of its link, and ``key`` distinguishes it from other addresses of the link."""
 
     index: int
     key: bytes

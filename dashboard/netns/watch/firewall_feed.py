@@ -19,7 +19,7 @@ _PORT_HOLDERS = frozenset({"dockerd", "docker-proxy"})
 
 def rule_triggers(view: KernelView) -> object:
     """Returns the part of a view whose changes often come with new rules: interfaces, and listeners on TCP ports and
-    published UDP ports. The result is only to be compared with another one.
+    published UDP ports. The result is only for comparisons with the result for an earlier view.
 
     Other UDP sockets are left out, since they are often opened for one query. Owners are left out, since they may be
     found late.
@@ -33,8 +33,8 @@ def rule_triggers(view: KernelView) -> object:
 
 
 class FirewallFeed:
-    """Keeps ``rules`` current, and calls ``on_change`` when they have changed. ``backend`` and the result of
-    ``bridges`` are arguments of ``read_firewall``."""
+    """Keeps ``rules`` current, and calls ``on_change`` when they have changed. ``backend`` is as for ``read_firewall``;
+    ``bridges`` returns the namespace's bridges by name."""
 
     def __init__(
         self,
@@ -55,15 +55,15 @@ class FirewallFeed:
         self.rules = FirewallRules()
 
     def touch(self) -> None:
-        """Makes the feed read the rules soon, only once if there are several changes. It waits longer after a reading
-        that took long, so that readings take at most 5 % of the time."""
+        """Makes the feed read the rules soon. Several calls until then lead to one reading. After a slow reading the
+        feed waits longer, so that it reads for at most 5 % of the time."""
         self._again = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
 
     async def refresh(self) -> None:
-        """Reads the rules now or, if a reading is in progress, after its end. All callers that wait for this end share
-        the next reading."""
+        """Reads the rules. If they are being read already, waits for the end and reads them again: that reading may
+        have missed the latest changes. Callers that wait for the same end share the next reading."""
         asked = self._started
         async with self._lock:
             if self._started > asked:  # a reading began after this call
@@ -82,8 +82,8 @@ class FirewallFeed:
             self._on_change()
 
     async def close(self) -> None:
-        """Cancels the reading that ``touch`` has started, and waits until its tools have ended. Does not cancel the
-        readings of callers of ``refresh``."""
+        """Cancels the reading that ``touch`` has started, and waits until the programs that it runs have ended.
+        Readings for callers of ``refresh`` continue."""
         if (task := self._task) is not None:
             task.cancel()
             await asyncio.wait([task])

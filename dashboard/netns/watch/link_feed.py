@@ -27,9 +27,9 @@ class LinkFeed:
     """Applies rtnetlink events to ``table``. Calls ``changed`` when the table may have changed: shortly after the first
     event of a burst, then every few milliseconds.
 
-    ``events`` is a socket that is subscribed to rtnetlink's groups, ``dumps`` one for requests; the caller closes both
-    after ``stop``. ``peers`` returns the namespaces in which the peers of links may be; it is called in threads.
-    Everything is read again after lost events (ENOBUFS), a malformed message or a refused request.
+    ``events`` is a socket that is subscribed to rtnetlink's groups, ``dumps`` a socket for requests; the caller closes
+    both after ``stop``. ``peers`` returns the namespaces in which the other ends of veth pairs may be; it is called in
+    threads. Everything is read again after lost events (ENOBUFS), a malformed message or a refused request.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class LinkFeed:
 
     @property
     def lost(self) -> bool:
-        """Whether events were lost and everything has not been read again since."""
+        """Whether the table may be wrong, for example after lost events. Reading everything again ends this."""
         return self._lost
 
     async def reload(self) -> None:
@@ -154,7 +154,7 @@ class LinkFeed:
             self._flush_later()
 
     async def _read_stale(self) -> None:
-        """Reads what events do not report: routes that disappeared silently, peers of veths, and the namespaces of
+        """Reads what events do not report: removed routes, changed peers of veth links, and the namespaces of these
         peers."""
         async with self._lock:
             routes, self._stale_routes = self._stale_routes, False

@@ -34,7 +34,8 @@ _RESOLVER = "127.0.0.11"
 
 
 def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[int, Owner | None]:
-    """Returns the owner of every socket inode, None if it was not found. Call it in a thread."""
+    """Returns the owner of every socket inode, None if it was not found. The pids that ``candidates`` returns are
+    searched first. Call it in a thread."""
     wanted = frozenset(inodes)
     known = candidates() if candidates is not None else {}
     found = find_owners(wanted, known, {pid: container for pid, container in known.items() if container})
@@ -42,8 +43,9 @@ def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[
 
 
 class ListenerFeed:
-    """The listeners to show. Calls ``changed`` when they may have changed. ``candidates`` returns the pids that are
-    searched first; it is called in threads. ``engines`` returns the pids of engines; it is called in the event loop.
+    """Keeps the listeners to show. Calls ``changed`` when they may have changed. ``candidates`` returns the pids that
+    are searched first for the owner of a socket; it is called in threads. ``engines`` returns the pids of engines; it
+    is called in the event loop.
 
     A new socket is not shown until its owner is known, for at most 40 ms; then it is shown without an owner. A new
     socket of an engine is not shown until another process holds it, for at most 450 ms, or 2 s where docker-proxy runs.
@@ -101,7 +103,7 @@ class ListenerFeed:
         return True
 
     async def settle(self) -> None:
-        """Polls, and waits until the owners of all sockets that exist now are final. Raises OSError or
+        """Polls, and waits until the search for the owners of all sockets that exist now has ended. Raises OSError or
         MalformedMessage."""
         self.poll()
         new = self._unsettled()
@@ -112,7 +114,8 @@ class ListenerFeed:
         return frozenset(self._waiting) | frozenset(self._handover)
 
     def _held_by_engines(self, owners: dict[int, Owner | None]) -> list[int]:
-        """Returns the inodes of sockets that an engine holds and may still pass on to another process."""
+        """Returns the inodes of those sockets in ``owners`` that an engine holds and may still pass on to another
+        process."""
         engines = frozenset(self._engines() if self._engines is not None else ())
         held = {inode for inode, owner in owners.items() if owner is not None and owner.pid in engines}
         return [socket.inode for socket in self._table.sockets if socket.inode in held and socket.address != _RESOLVER]
@@ -144,8 +147,8 @@ class ListenerFeed:
             self._search = None
 
     def _take(self, found: dict[int, Owner | None]) -> None:
-        """Stores the owners in ``found`` of sockets that still exist. Skips new sockets that an engine may still pass
-        to another process."""
+        """Stores the owners that a search has found, for sockets that still exist. Skips a new socket that an engine
+        may still pass on to another process."""
         inodes = {socket.inode for socket in self._table.sockets}
         now = self._loop.time()
         held = frozenset(self._held_by_engines(found))
@@ -165,9 +168,9 @@ class ListenerFeed:
         self._notify()
 
     async def check_owners(self, *, everything: bool = False) -> None:
-        """Searches again for the owner of each socket whose owner has ended, was renamed or has closed the socket: when
-        a server forks and the parent exits, the child keeps the socket. Repeats the search for an unknown owner a few
-        times. If ``everything`` is true, searches for the owners of all sockets."""
+        """Searches again for the owner of each socket that its owner no longer holds: when a server forks and the
+        parent exits, the child keeps the socket. Also does so if the owner was renamed and, a few times, if it is
+        unknown. If ``everything`` is true, searches for the owners of all sockets."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)
 
@@ -186,8 +189,8 @@ class ListenerFeed:
             self._take(found)
 
     def listeners(self, names_version: int, name_of: Callable[[int], str | None]) -> tuple[Listener, ...]:
-        """Returns the listeners in canonical order. ``name_of`` returns the name of a device by index;
-        ``names_version`` changes whenever such a name does."""
+        """Returns the listeners in canonical order. ``name_of`` returns the name of a device by index. The result is
+        cached; a new ``names_version`` means that a device has a new name."""
         if self._shown is None or names_version != self._shown_names:
             deadline = self._loop.time() - _OWNER_WAIT_S
             built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}

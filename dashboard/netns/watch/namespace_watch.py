@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 class KernelView:
     """The interfaces, routes, listeners and sysctls of a namespace at one instant, in canonical order.
 
-    ``firewall`` is unset here; ``lab.watch_pool`` adds it for namespaces whose rules are read.
+    ``Watch`` does not set ``firewall``; ``lab.watch_pool`` adds it for namespaces whose rules are read.
     """
 
     interfaces: tuple[Interface, ...] = ()
@@ -87,9 +87,9 @@ class _Inside:
 class Watch:
     """Keeps ``view`` equal to the state of the namespace. Create it with ``open``, end it with ``close``.
 
-    ``on_change`` is called on the loop with the new view whenever it differs from the previous one. That happens a few
-    milliseconds after a change of links, addresses or routes. A new listener is reported after ``poll_s`` and the
-    search for its owner, a changed sysctl after at most 5 s.
+    ``on_change`` is called on the loop with the new view whenever it differs from the previous one: a few milliseconds
+    after a change of links, addresses or routes, at most 5 s after a change of a sysctl. A new listener is found within
+    ``poll_s`` and reported after the search for its owner.
     """
 
     def __init__(
@@ -192,7 +192,8 @@ class Watch:
             await self._listeners.check_owners(everything=True)
 
     async def settle(self) -> None:
-        """Waits until the owners of all listeners are known and final. Logs a failure of the kernel."""
+        """Waits until the search for the owners of all listeners has ended. If the kernel refuses to list sockets, only
+        logs this."""
         try:
             if not self._closed:
                 await self._listeners.settle()
@@ -216,7 +217,7 @@ class Watch:
             self._check = self._loop.create_task(self._check_periodically(now))
 
     async def _check_periodically(self, now: float) -> None:
-        """Checks the owners of listeners. Every five seconds also reads the sysctls. Every thirty seconds, and after
+        """Checks the owners of listeners and, every five seconds, reads the sysctls. Every thirty seconds, and after
         lost events, reads everything instead."""
         try:
             if self._links.lost or now >= self._resync_due:
@@ -237,7 +238,7 @@ class Watch:
             self._check = None
 
     def _warn(self, doing: str, error: Exception) -> None:
-        """Logs a failure once, and again only after a success or another failure. ``doing`` is the activity that
+        """Logs a failure if it differs from the previous one or a success came in between. ``doing`` describes what
         failed."""
         message = f"{doing}: {error}"
         if not self._closed and message != self._failing:
