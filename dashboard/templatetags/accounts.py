@@ -10,6 +10,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def creator(context: template.Context, owner: int | None) -> SafeString | str:
-    """Returns an element with “by NAME”; empty if ``creators`` of the context lacks the owner, as with one account."""
+    """Returns an element with “by NAME”. Empty if ``creators``, the names of the accounts in the context, lacks
+    ``owner``: it contains none while only one account exists."""
     name = (context.get("creators") or {}).get(owner, "")
     return format_html('<span class="soft creator">{}</span>', _("by %(name)s") % {"name": name}) if name else ""

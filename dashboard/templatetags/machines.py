@@ -14,19 +14,19 @@ register = template.Library()
 
 @register.filter
 def list_machines(columns: Sequence[Column]) -> tuple[table_presenter.MachineView, ...]:
-    """Returns the machines to which the columns belong; empty if there is only one."""
+    """Returns the machines to which the columns belong; empty if all belong to one machine."""
     return table_presenter.list_machines(columns)
 
 
 @register.filter
 def by_machine(attempts: Sequence[Attempt], columns: Sequence[Column]) -> tuple[tuple[str, tuple[Attempt, ...]], ...]:
-    """Groups attempts by machine; returns each machine's name with its attempts. The name is empty if there is only one
-    machine."""
+    """Groups attempts to send a request by the machine of the server; returns the name of each machine with its
+    attempts. The name is empty if the experiment runs on one machine only."""
     return group_attempts(attempts, columns)
 
 
 @register.filter
 def client_name(origin: str, columns: Sequence[Column]) -> str:
-    """Returns the name of the client that sent an attempt: the title of a column, or the name of another machine.
-    ``origin`` is the key of that column or machine."""
+    """Returns the name of the client that sent an attempt: the title of its column, or the name of a machine without a
+    column. ``origin`` is the key of the column or machine."""
     return name_client(origin, columns)

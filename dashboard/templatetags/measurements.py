@@ -27,8 +27,8 @@ LIVE = frozenset({"waiting", "running"})
 
 @dataclass(frozen=True, slots=True)
 class ChoiceView:
-    """One choice of the measurement form: a probe, or the conditions (quiet or ordinary). ``ours``: Netmodes' own
-    responder answers the probe."""
+    """One choice of the measurement form: a probe, or the conditions (quiet or ordinary). ``ours`` tells whether
+    Netmodes' own responder answers the probe."""
 
     name: str
     about: str | Promise
@@ -38,8 +38,8 @@ class ChoiceView:
 
 @dataclass(frozen=True, slots=True)
 class FormView:
-    """The measurement form with its values. ``unusual``: it has values that are not the defaults, so that its options
-    are shown."""
+    """The measurement form with its values. ``unusual`` tells whether the rarely used options are shown, because they
+    have other values than the defaults."""
 
     probes: tuple[ChoiceView, ...]
     conditions: tuple[ChoiceView, ...]
@@ -71,7 +71,7 @@ def measure_form(values: Any = None) -> FormView:
 
 @register.simple_tag
 def share_of_time(measurement: Measurement) -> str:
-    """Returns a sentence about how the time limit is divided among the measured series."""
+    """Returns a sentence that tells how much of the time limit each measured series gets."""
     measured = sum(not series.unavailable for series in measurement.series)
     return describe_share(measurement.options.seconds, measured)
 
@@ -108,25 +108,27 @@ def plain(value: float) -> str:
 
 @register.filter
 def mode_of(column: str, modes: Any = None) -> str:
-    """Returns the mode of a column. If ``modes`` is missing, the mode is inferred from the column's key."""
+    """Returns the mode of the column with the key ``column``. ``modes`` maps such keys to modes; without it, the mode
+    is inferred from the key."""
     return formatting.mode_of(column, modes or None)
 
 
 @register.simple_tag
 def view_measurement(found: Measurement, modes: Any = None) -> measurement_presenters.MeasurementView:
-    """Prepares a measurement for the page."""
+    """Prepares the measurement ``found`` for the page. ``modes`` is as for ``mode_of``."""
     return measurement_presenters.view_measurement(found, modes or None)
 
 
 @register.simple_tag
 def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measurement_charts.Columns:
-    """Arranges the blocks of a run by round, for the chart and for the browser."""
+    """Arranges the blocks of the run ``found`` by round, for the chart and for the browser. ``modes`` is as for
+    ``mode_of``."""
     return measurement_charts.align_blocks(found, blocks or (), modes or None)
 
 
 @register.filter
 def length_is_small(series: Sequence[Any]) -> bool:
-    """Whether there are so few series that their bands can be distinguished in one chart."""
+    """Whether there are so few series that one chart can show all their confidence bands."""
     return len(series) <= MAX_BANDS
 
 
@@ -144,13 +146,14 @@ def draw_blocks(columns: measurement_charts.Columns) -> measurement_charts.Chart
 
 @register.simple_tag
 def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[measurement_charts.BlocksView, ...]:
-    """Returns the figures of the blocks, one row of the table for each series."""
+    """Returns the figures of the blocks, one row of the table for each series. ``modes`` is as for ``mode_of``."""
     return measurement_charts.count_blocks(found, blocks or (), modes or None)
 
 
 @register.simple_tag
 def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> measurement_charts.ChartView:
-    """Draws the chart of a series' medians over its runs, by date. ``signature`` identifies the series."""
+    """Draws a chart of the medians of one series in several runs, by date. ``points`` are the figures of the series in
+    each run, and ``signature`` identifies the series."""
     dated = [(one["at"], one) for one in points if isinstance(one["at"], datetime)]
     if not dated:
         return measurement_charts.ChartView((), (), ())

@@ -34,8 +34,9 @@ _ACCOUNTS: dict[str, tuple[tuple[str, str | tuple[str, ...], str], ...]] = {
 
 @register.simple_tag(takes_context=True)
 def navigation(context: template.Context, place: str) -> list[dict[str, str]]:
-    """Returns the entries of the header (``pages``) or of the footer (``tools``). The value ``current`` of an entry is
-    for aria-current: ``page`` on the entry's own page, ``true`` on pages below it, otherwise empty."""
+    """Returns the entries of the header if ``place`` is ``pages``, of the footer if it is ``tools``. The value
+    ``current`` of an entry is for aria-current: ``page`` on the entry's own page, ``true`` on pages below it, otherwise
+    empty."""
     path = context["request"].path if "request" in context else ""
     entries = _NAVIGATION[place] + (_ACCOUNTS.get(str(context.get("role")), ()) if place == "tools" else ())
     return [

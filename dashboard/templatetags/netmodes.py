@@ -83,8 +83,8 @@ register.filter("status_word", status_word)
 
 @register.simple_tag(takes_context=True)
 def checkpoint(context: template.Context) -> str:
-    """Calls the function ``check`` of the context, if there is one. An exception that it raises stops the rendering of
-    a large page."""
+    """Calls the function ``check`` of the context, if there is one. By raising an exception, ``check`` can stop the
+    rendering of a large page."""
     if check := context.get("check"):
         check()
     return ""
@@ -92,7 +92,8 @@ def checkpoint(context: template.Context) -> str:
 
 @register.filter
 def needs_podman(report: ModeReport) -> bool:
-    """Whether the mode is unavailable because the engine is not Podman. One sentence on the page covers these modes."""
+    """Whether the mode is unavailable because the engine is not Podman. The page has one common sentence for these
+    modes."""
     return report.reason == ONLY_PODMAN
 
 
@@ -129,15 +130,15 @@ def published(ports: Iterable[PublishedPort]) -> str:
 
 @register.filter
 def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...]:
-    """Returns the published ports that use a port of the machine; those of a routed network do not. Empty for None, as
-    in templates for JavaScript."""
+    """Returns the published ports that use a port of the machine. Those of a routed network, which use none, are
+    omitted. Empty for None, as in templates for JavaScript."""
     return tuple(port for port in ports or () if port.host_port)
 
 
 @register.simple_tag
 def shown_in(action: str, phase: str, always: object = False) -> SafeString:
-    """Returns the attributes of an element that is shown only in the phases that ``ACTIONS`` lists for ``action``, or
-    in all phases if ``always`` is true."""
+    """Returns the attributes of an element that is shown only in certain phases: those that ``ACTIONS`` lists for
+    ``action``, or all if ``always`` is true. ``phase`` is the present phase."""
     phases = tuple(Phase) if always else ACTIONS[action]
     return format_html('data-phases="{}"{}', " ".join(phases), "" if phase in phases else mark_safe(" hidden"))
 
@@ -150,7 +151,7 @@ def moment(seconds: float | None) -> datetime | None:
 
 @register.filter
 def running_time(head: ExperimentHead) -> str:
-    """Formats the time for which the experiment has run; empty if it was not started."""
+    """Formats the time for which the experiment has run so far or ran until it stopped; empty if it was not started."""
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else shared_clock()
@@ -204,7 +205,7 @@ def count_rows(sections: Iterable[table_presenter.SectionView] | table_presenter
 
 @register.simple_tag
 def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> picture_presenter.PictureView:
-    """Prepares the diagram for the page: positions of its texts, and the chosen path."""
+    """Prepares the diagram for the page: positions its texts, and highlights the path ``chosen``."""
     return picture_presenter.lay_out(picture, chosen)
 
 
@@ -227,8 +228,8 @@ def with_code(text: str) -> SafeString:
 
 @register.simple_tag
 def path_query(key: str, shown: str = "", at: str = "") -> str:
-    """Returns the query of a link that shows the path ``key`` on the diagram or, if it is the path ``shown`` now, hides
-    it. ``at`` is the number of the journal entry whose state the page shows."""
+    """Returns the query of a link that shows the path ``key`` on the diagram. If this path is already shown
+    (``shown``), the link hides it. ``at`` is the number of the journal entry whose state the page shows."""
     wanted = {"at": at or "", "path": "" if key == shown else key or ""}
     return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
 

@@ -47,13 +47,14 @@ register.simple_tag(present_run, name="show_run")
 
 @register.filter
 def excluding(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
-    """Returns the facts that are not in ``others``."""
+    """Returns those of ``facts`` that are not in ``others``."""
     return [one for one in facts if one not in others]
 
 
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
-    """Returns the line of the chart with the label in the first cell of a table row; None if it is not drawn."""
+    """Returns the line of the chart that belongs to a row of the table: its label is in the row's first cell. None if
+    the chart does not draw it."""
     return next((line for line in chart.drawing.lines if line.words == row[0]), None)
 
 
@@ -71,7 +72,7 @@ def as_lines(items: Iterable[TimelineItem]) -> str:
 
 @register.filter
 def section_of(row: str) -> str:
-    """Returns the section in the id of a row."""
+    """Returns the section in ``row``, the id of a row of the comparison."""
     return row.partition("/")[0]
 
 

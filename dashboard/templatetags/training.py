@@ -14,7 +14,7 @@ register = template.Library()
 
 @register.filter
 def percent(part: int | None, whole: int | None) -> int:
-    """Returns ``part`` of ``whole`` in percent, from 0 to 100: the width of a bar."""
+    """Returns ``part`` in percent of ``whole``, from 0 to 100, for the width of a bar; 0 if ``whole`` is 0 or None."""
     return min(100, round(100 * (part or 0) / whole)) if whole else 0
 
 
@@ -32,20 +32,20 @@ def figure(value: int | None) -> str:
 
 @register.filter
 def asked_for_help(step: StepReport) -> str:
-    """Returns the number of requests for help in a step: raised hands and questions. A question raises the hand, too,
-    so the larger number is shown."""
+    """Returns the number of requests for help in a step. A question raises the hand, too, so this is the number of
+    raised hands or of questions, whichever is larger."""
     return figure(None if step.hands is None else max(step.hands, step.questions or 0))
 
 
 @register.filter
 def cells_of(person: PersonReport, report: SessionReport) -> Iterator[tuple[CellReport, StepReport]]:
-    """Yields the results of a participant by step: each cell of the report, with its step."""
+    """Yields the results of the participant ``person``: a cell for each step of the report, together with the step."""
     return zip(person.cells, report.steps, strict=True)
 
 
 @register.filter
 def row_name(row_id: str) -> str:
-    """Formats the id of a row as “section: name”."""
+    """Formats the id of a row of the comparison as “section: name”."""
     section, _slash, rest = row_id.partition("/")
     return f"{section}: {rest.replace('/', ' ')}" if rest else row_id
 

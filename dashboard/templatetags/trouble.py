@@ -10,15 +10,15 @@ register = template.Library()
 
 @register.filter
 def with_holders(answer: Answer) -> tuple[tuple[str, ExperimentRef | None], ...]:
-    """Returns the sentences about containers that do not run. Each is paired with the experiment that holds the port
-    which the container needs, or None."""
+    """Returns the sentences about containers that do not run. If a container needs a port that another experiment uses,
+    the sentence is paired with that experiment, otherwise with None."""
     return tuple(zip(answer.trouble, answer.holders, strict=True))
 
 
 @register.simple_tag
 def running_trouble(head: ExperimentHead, answer: Answer) -> str:
-    """Returns what to show instead of “running” if the engine does not answer or an arm does not run; otherwise empty.
-    The counterpart in JavaScript is ``describePhase``."""
+    """Returns the text that replaces “running” if the engine does not answer or an arm does not run; empty otherwise,
+    and in all other phases. The counterpart in JavaScript is ``describePhase``."""
     if head.phase is not Phase.RUNNING:
         return ""
     if head.engine_away:
@@ -28,5 +28,6 @@ def running_trouble(head: ExperimentHead, answer: Answer) -> str:
 
 @register.filter
 def severity(head: ExperimentHead) -> str:
-    """Returns ``bad`` if the experiment has failed because no arm runs; otherwise ``warn``."""
+    """Returns how the page marks the trouble: ``bad`` if the experiment has failed because no arm runs, otherwise
+    ``warn``."""
     return "bad" if head.phase is Phase.FAILED else "warn"
