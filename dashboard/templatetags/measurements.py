@@ -128,7 +128,7 @@ def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measurem
 
 @register.filter
 def length_is_small(series: Sequence[Any]) -> bool:
-    """Whether there are so few series that one chart can show all their confidence bands."""
+    """Whether there are so few series that one chart can show their bands from p50 to p99."""
     return len(series) <= MAX_BANDS
 
 
