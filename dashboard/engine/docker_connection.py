@@ -48,7 +48,7 @@ class Client(docker.APIClient):
 
     def _retrieve_server_version(self) -> str:
         """Returns the negotiated API version. The SDK's own method would return the engine's newest version without
-        checking it, and would hide errors."""
+        checking it, and would hide the errors of ``negotiated_api``."""
         return negotiated_api(self.version(api_version=False), self.endpoint)
 
     def start_within(self, container: str, timeout_s: float) -> None:
@@ -58,8 +58,9 @@ class Client(docker.APIClient):
         sdk._raise_for_status(answer)
 
     def run_exec(self, identity: str) -> bytes:
-        """Starts the created exec with this id and returns its output. The SDK's ``exec_start`` loses output that
-        arrives together with the headers: it reads from the socket, not from the response's buffer."""
+        """Starts the exec instance with this id, which was created before, and returns its output. The SDK's
+        ``exec_start`` loses output that arrives together with the headers: it reads from the socket, not from the
+        response's buffer."""
         sdk: Any = self
         answer = sdk._post_json(sdk._url("/exec/{0}/start", identity), data={"Tty": False, "Detach": False})
         return b"".join(sdk._multiplexed_buffer_helper(answer))

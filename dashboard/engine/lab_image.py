@@ -122,8 +122,8 @@ def _run(command: list[str], folder: Path) -> str:
 
 
 def download_packages(names: list[str], folder: Path, cache: Path) -> list[Path]:
-    """Downloads packages by name into ``folder`` and returns their files. Stores package lists in ``cache`` if those of
-    the machine cannot be used. Raises LabImageUnavailableError if that fails."""
+    """Downloads packages by name into ``folder`` and returns their files. If the machine's package lists cannot be
+    used, stores new ones in ``cache``. Raises LabImageUnavailableError if a package cannot be downloaded."""
     if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
         raise LabImageUnavailableError(f"{', '.join(names)} cannot be downloaded: apt-get or dpkg-deb is missing.")
 

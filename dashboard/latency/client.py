@@ -174,8 +174,8 @@ class Client:
             getattr(self, f"do_{command.pop('do')}")(command)
 
     def do_block(self, command: dict[str, Any]) -> None:
-        """Runs one block. If it fails, the answer contains an error, a sentence, and the figures of the requests before
-        the failure."""
+        """Runs one block and answers with its figures. If the block fails, the answer has a sentence in ``error`` and
+        the figures of the requests before the failure."""
         probe = Probe(command["probe"])
         try:
             self._places.enter(command["place"])

@@ -132,7 +132,8 @@ def set_realtime_priority() -> None:
     """Gives this process real-time priority, so that other processes on this core yield when it wakes up (SCHED_FIFO,
     sched(7)). Children do not inherit it.
 
-    Niceness is not enough: a process that computed between two blocks sometimes waits for milliseconds.
+    Niceness is not enough: with it, a process that used the core between two blocks sometimes has to wait for
+    milliseconds.
     """
     with suppress(OSError):  # a cgroup may have no real-time budget
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))

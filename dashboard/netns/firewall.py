@@ -30,7 +30,8 @@ class _KernelFacts:
 
 async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[str]) -> FirewallRules:
     """Returns the rules of the namespace that affect requests. ``backend`` is the firewall backend that the Engine
-    reports; empty for Podman, which reports none and may use nftables. ``bridges`` are the namespace's bridges by name.
+    reports; empty for Podman, which reports none and may use nftables. ``bridges`` are the names of the namespace's
+    bridges.
 
     Never raises an error of the namespace or of a tool: the result contains the reason for rules that could not be
     read.

@@ -98,8 +98,8 @@ def _mreqn(link: int, group: str = "") -> bytes:
 
 
 async def _receive(opened: socket.socket, token: bytes, wait_s: float) -> str:
-    """Waits for the datagram with this token and returns its source (``address:port``); empty if it does not arrive in
-    time."""
+    """Waits for the datagram whose content is ``token`` and returns its source (``address:port``); empty if it does not
+    arrive within ``wait_s``."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     loop.add_reader(opened.fileno(), readable.set)

@@ -190,7 +190,7 @@ def environment_rows(environment: Environment) -> list[tuple[str, str]]:
 
 @register.simple_tag
 def measure_words() -> dict[str, Any]:
-    """Returns the translated texts for the scripts of the measurement pages, which fill in ``{…}``."""
+    """Returns the translated texts for the scripts of the measurement pages, which replace the placeholders ``{…}``."""
     return {
         "states": WORDS["run"],
         "left": _("{elapsed} s of {seconds} s · at most {left} s left"),

@@ -166,7 +166,7 @@ def modes_by_column(columns: Iterable[Column]) -> dict[str, str]:
 
 @register.filter
 def has_host_and_bridge(modes: Mapping[str, str]) -> bool:
-    """Whether the columns include host mode and a bridge mode. ``modes`` has the mode of each column."""
+    """Whether the columns include host mode and a bridge mode. ``modes`` maps the key of each column to its mode."""
     return {Mode.HOST, Mode.BRIDGE} <= set(modes.values()) or {Mode.HOST, Mode.USER_BRIDGE} <= set(modes.values())
 
 
@@ -236,7 +236,7 @@ def path_query(key: str, shown: str = "", at: str = "") -> str:
 
 @register.simple_tag
 def interface_words() -> dict[str, Any]:
-    """Returns the translated texts for JavaScript, which fills in ``{…}``."""
+    """Returns the translated texts for JavaScript, which replaces the placeholders ``{…}``."""
     return {
         "phases": {phase.value: phase_word(phase) for phase in Phase},
         "engines": ENGINE_NAMES,

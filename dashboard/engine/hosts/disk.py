@@ -70,8 +70,8 @@ def size_mb() -> int:
 
 
 def refusal(folder: Path) -> str:
-    """Returns the reason why the disks of hosts below this folder have no limit: the setting NETMODES_HOST_DISK_MB, or
-    the machine (``probe``). Empty if they have one."""
+    """Returns the reason why the disks of hosts below this folder have no limit: either the setting
+    NETMODES_HOST_DISK_MB is 0, or the machine does not permit limits (``probe``). Empty if they have one."""
     try:
         return probe(folder) if size_mb() else f"{VARIABLE} is 0"
     except (OSError, ValueError) as error:
@@ -151,8 +151,9 @@ def copy(source: Path, target: Path) -> None:
 
 
 def check(image: Path) -> None:
-    """Checks the disk ``image``, which must not be mounted, and repairs what a crash of the machine left. Does nothing
-    if there is no disk. Raises DamagedDiskError if the disk cannot be repaired, OSError if the check itself fails."""
+    """Checks the disk ``image``, which must not be mounted, and repairs damage from a crash of the machine. Does
+    nothing if there is no disk. Raises DamagedDiskError if the disk cannot be repaired, OSError if the check itself
+    fails."""
     if not image.exists():
         return
     try:

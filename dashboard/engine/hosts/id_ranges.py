@@ -89,7 +89,8 @@ def _ranges(files: tuple[Path, ...]) -> Iterator[int]:
 
 
 def _entries(file: Path) -> Iterator[tuple[str, int, int]]:
-    """Yields (name, first id, number of ids) for each line. Yields nothing if the file cannot be read."""
+    """Yields the name, the first id and the number of ids in each line of /etc/subuid or /etc/subgid (``file``). Yields
+    nothing if the file cannot be read."""
     try:
         lines = file.read_text(errors="replace").splitlines()
     except OSError:

@@ -3,7 +3,7 @@
     NAME              everything: memory, pids, cpu
     NAME/engine       dockerd, containerd, shims, proxies
     NAME/containers   what users run, with lower limits, so that the engine always answers
-    NAME/containers/shell   programs that Netmodes runs for a user on the machine itself
+    NAME/containers/shell   programs that Netmodes runs for a user outside containers, such as terminals
 
 All functions block. Sources: cgroups(7), the kernel's cgroup-v1/{memory,pids} and cgroup-v2 documentation.
 """

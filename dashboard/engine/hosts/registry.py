@@ -273,7 +273,7 @@ def _read_left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def last_message(host: PrivateHost) -> str:
-    """Returns a sentence with the last line that the host's engine printed. The disk of a running host is not read."""
+    """Returns a sentence with the last line that the host's engine printed. Reads the disk only of an ended host."""
 
     def read(path: Path) -> list[str]:
         try:

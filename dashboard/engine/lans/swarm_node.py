@@ -79,8 +79,8 @@ async def read_swarm(endpoint: str) -> tuple[str, str]:
 
 
 async def join(endpoint: str, address: str, member: str, token: str) -> None:
-    """Makes the engine join the swarm of a member, whose IPv4 address is ``member``. The others reach this engine at
-    ``address``. Raises EngineError."""
+    """Makes the engine join the swarm of a member. ``member`` is the IPv4 address of the member, and ``token`` is from
+    ``read_swarm``. The other members reach this engine at ``address``. Raises EngineError."""
     await _ask(endpoint, "join_swarm", [f"{member}:{PORT}"], token, f"{address}:{PORT}", address)
 
 

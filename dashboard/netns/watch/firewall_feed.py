@@ -34,7 +34,7 @@ def rule_triggers(view: KernelView) -> object:
 
 class FirewallFeed:
     """Keeps ``rules`` current, and calls ``on_change`` when they have changed. ``backend`` is as for ``read_firewall``;
-    ``bridges`` returns the namespace's bridges by name."""
+    ``bridges`` returns the names of the namespace's bridges."""
 
     def __init__(
         self,

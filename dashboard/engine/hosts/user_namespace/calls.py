@@ -31,7 +31,7 @@ def _check(result: int, what: str) -> None:
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """Mounts a file system, or changes a mount (mount(2)). ``kind`` is the type of the file system, ``options`` are its
-    options. Raises OSError with the target."""
+    options. Raises OSError, which names the target."""
     words = (os.fsencode(word) for word in (source, target, kind))
     _check(libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(options) or None), target)
 

@@ -54,8 +54,8 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
     """Builds the host's file system and makes it the root of this mount namespace.
 
     It contains host/, which becomes the root of the host; the machine's proc and sys, because the kernel permits new
-    ones only if complete ones are visible; and the layers of the template. ``folder`` and ``run`` are as for
-    ``boot.main``. ``owner`` is the user id of the host's root on the machine, ``users`` the descriptor of its user
+    mounts of them only while complete ones are visible; and the layers of the template. ``folder`` and ``run`` are as
+    for ``boot.main``. ``owner`` is the user id of the host's root on the machine, ``users`` the descriptor of its user
     namespace.
     """
     tree = f"{folder}/tree"
