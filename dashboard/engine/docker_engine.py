@@ -382,7 +382,7 @@ class DockerEngine:
 def _identities(answer: object, kind: str) -> list[str]:
     """Returns the ids in ``answer``, the engine's list of containers or networks. ``kind`` (``container`` or
     ``network``) appears in error messages. Raises EngineError if ``answer`` is not a list, or if an object in it has no
-    id. Without this object, the list would mean to callers that it was removed."""
+    id: if this object were skipped, callers would conclude that it was removed."""
     if not isinstance(answer, list | None):
         raise EngineError(f"The Engine did not answer with a list of {kind}s.")
     found = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(answer)]

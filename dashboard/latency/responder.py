@@ -43,8 +43,8 @@ def open_listener(kind: str, port: int) -> socket.socket:
 
 
 class Wait:
-    """Delays answers, in tests of measurements. ``wait`` takes ``duration_ns`` at each call, and appends its actual
-    duration to ``taken_ns``."""
+    """Delays answers, in tests of measurements. ``wait`` blocks for ``duration_ns`` and appends the time that this
+    actually took to ``taken_ns``."""
 
     def __init__(self, duration_ns: int) -> None:
         self.taken_ns: list[int] = []
@@ -217,8 +217,8 @@ class Responder:
 
 
 def _serve_forever(opened: socket.socket, probe: str, payload: int, wait: Callable[[], None] | None) -> None:
-    """Answers the requests of a probe until the listener fails. The arguments are as for ``answer_requests``;
-    ``payload`` is the size."""
+    """Answers the requests of a probe until the listener fails. ``payload`` and ``wait`` are ``size`` and ``wait`` of
+    ``answer_requests``."""
     with suppress(OSError):
         if probe == "udp-rr":
             answer_datagrams(opened, payload, wait)

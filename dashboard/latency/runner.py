@@ -192,8 +192,8 @@ class _Run:
         return is_blockable and all(block.error for block in self._blocks[key])
 
     async def _step(self, key: str, number: int) -> None:
-        """Runs and reports a block of round ``number``. Restarts ended processes; abandons a series that keeps
-        failing."""
+        """Runs one block of a series in the round ``number`` and reports it. Restarts processes that ended, and
+        abandons a series that keeps failing."""
         one = self._series[key]
         started = self._elapsed()
         try:

@@ -52,8 +52,9 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
 
 
 async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """Returns the IPv4 (or ``ipv6``) nat rules with their counters, from the first tool that lists any. If no tool
-    does, returns the listing of the last tool. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
+    """Returns the nat rules of IPv4, or of IPv6 if ``ipv6`` is true, with their counters, from the first tool that
+    lists any. If no tool does, returns the listing of the last tool. ``backend`` is as for ``read_firewall``. Errors
+    are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -68,8 +69,8 @@ async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = F
 
 
 async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """Returns all IPv4 (or ``ipv6``) rules of iptables with their counters and, if the engine may use nftables, all
-    rules of nftables. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
+    """Returns the rules of iptables for IPv4, or for IPv6 if ``ipv6`` is true, with their counters. If the engine may
+    use nftables, all rules of nftables follow. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -86,16 +87,16 @@ async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool
 
 
 async def read_numbered_rules(namespace: Namespace, *, ipv6: bool = False) -> tuple[Listing, Listing]:
-    """Returns two listings: all rules of nftables with their handles, and the IPv4 (or ``ipv6``) rules of iptables that
-    are stored in nftables."""
+    """Returns two listings: all rules of nftables with their handles, and the rules that iptables has stored in
+    nftables for IPv4, or for IPv6 if ``ipv6`` is true."""
     save = "ip6tables-nft-save" if ipv6 else "iptables-nft-save"
     listed, saved = await asyncio.gather(_run(namespace, ("nft", "-a", "list", "ruleset")), _run(namespace, (save,)))
     return listed, saved
 
 
 async def has_legacy_rules(namespace: Namespace, *, ipv6: bool = False) -> bool:
-    """Returns whether iptables with the legacy backend has tables of IPv4 (or ``ipv6``). Raises NamespaceGone or
-    OSError."""
+    """Returns whether iptables with the legacy backend has tables for IPv4, or for IPv6 if ``ipv6`` is true. Raises
+    NamespaceGone or OSError."""
     facts = await namespace.arun(_read_facts)
     return (Family.INET6 if ipv6 else Family.INET) in facts.legacy
 
@@ -113,7 +114,7 @@ def _read_facts() -> _KernelFacts:
 
 
 def _save_commands(family: Family, *, legacy: bool) -> tuple[str, ...]:
-    """Returns the commands that print all tables of iptables of a family. Each variant of iptables (nft, legacy) has
+    """Returns the commands that print all tables of iptables for a family. Each variant of iptables (nft, legacy) has
     tables of its own; those of the legacy variant are printed only if ``legacy`` is true."""
     prefix = _PREFIX[family]
     variants = ["nft", "legacy"] if legacy else ["nft"]

@@ -177,8 +177,9 @@ def _close(pair: tuple[socket.socket, object]) -> None:
 
 
 def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...]]:
-    """Returns the addresses in the answers for A and AAAA, after the outcome: ``answer`` if there are any, otherwise
-    the failure of the first answer, such as ``no such name``; ``no answer`` if ``answers`` is empty."""
+    """Returns the outcome and the addresses in the answers for A and AAAA. If there are addresses, the outcome is
+    ``answer``; otherwise it is that of the first answer, such as ``no such name``, or ``no answer`` if there are no
+    answers."""
     addresses: dict[str, None] = {}
     outcomes: list[str] = []
     for answer in sorted(answers, key=_kind):

@@ -53,8 +53,8 @@ def excluding(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
 
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
-    """Returns the line of the chart that belongs to a row of the table: its label is in the row's first cell. None if
-    the chart does not draw it."""
+    """Returns the line of the chart that belongs to a row of the table: the line with the label in the row's first
+    cell. None if the chart does not draw it."""
     return next((line for line in chart.drawing.lines if line.words == row[0]), None)
 
 

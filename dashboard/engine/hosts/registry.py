@@ -150,7 +150,7 @@ def remember(host: PrivateHost, *, ready: bool) -> None:
 
 
 def _has_been_ready(record: dict[str, Any]) -> bool:
-    """Returns whether the host was ever ready, as far as known: records of earlier versions have only ``ready``."""
+    """Returns whether the host was ever ready. Records of earlier versions tell only whether it is ``ready`` now."""
     return bool(record.get("has_been_ready", record.get("ready")))
 
 
@@ -235,9 +235,9 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def note_left_running(host: PrivateHost) -> tuple[str, ...]:
-    """Adds the ids of ``left_running`` to those of the record, and returns all. The record keeps an id until the
-    container has been started: an engine marks all containers as stopped when it starts, so after a failed start they
-    are only here."""
+    """Adds the ids from ``left_running`` to the record, and returns all that it contains. The record keeps an id until
+    the container has been started: an engine marks all containers as stopped when it starts, so after a failed start
+    only the record tells which ones ran."""
     containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
     note_containers(host, containers)
     return containers

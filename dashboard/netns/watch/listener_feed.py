@@ -169,7 +169,7 @@ class ListenerFeed:
 
     async def check_owners(self, *, everything: bool = False) -> None:
         """Searches again for the owner of each socket that its owner no longer holds: when a server forks and the
-        parent exits, the child keeps the socket. Also does so if the owner was renamed and, a few times, if it is
+        parent exits, the child keeps the socket. Also searches if the owner was renamed and, a few times, if it is
         unknown. If ``everything`` is true, searches for the owners of all sockets."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)
