@@ -196,8 +196,8 @@ def list_sections(snapshot: Snapshot) -> tuple[table_presenter.SectionView, ...]
 
 @register.simple_tag
 def count_rows(sections: Iterable[table_presenter.SectionView] | table_presenter.SectionView) -> str:
-    """Returns the number of rows that differ and that are the same, such as ``31 differ · 58 same``, in one section or
-    in several."""
+    """Returns how many rows differ and how many are the same, such as ``31 differ · 58 same``, in one section or in
+    several."""
     members = (sections,) if isinstance(sections, table_presenter.SectionView) else tuple(sections)
     counts = {"differ": sum(member.differ for member in members), "same": sum(member.same for member in members)}
     return _("%(differ)d differ · %(same)d same") % counts

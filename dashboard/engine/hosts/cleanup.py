@@ -100,8 +100,8 @@ def engine_processes(name: str) -> list[int]:
 
 
 def container_processes(name: str) -> list[int]:
-    """Returns the pids of the processes in the host's containers. They are found by their cgroup, with or without the
-    variable MARKER."""
+    """Returns the pids of the processes in the host's containers. They are found by their cgroup, because they may lack
+    the variable MARKER."""
     return host_limits.processes(name, "containers")
 
 

@@ -92,8 +92,7 @@ class LinkTable:
 
     @property
     def unknown_nsids(self) -> set[int]:
-        """The ids (nsid) of other namespaces to which links refer, without those for which ``identify`` has been
-        called."""
+        """The ids (nsid) of other namespaces to which links refer and which were not passed to ``identify`` yet."""
         numbers = {link.lower_nsid for link in self._links.values() if link.lower_nsid is not None}
         return numbers - self._namespaces.keys()
 
