@@ -248,8 +248,8 @@ class HttpGet(_OnOneSocket):
 
 
 class DnsLookup(_OnOneSocket):
-    """Sends queries for A records over UDP (RFC 1035). A response with an error code counts, too; ``note`` states the
-    code. The constructor raises ValueError for an invalid name."""
+    """Sends queries for A records over UDP (RFC 1035). A response with an error code is also an answer; ``note`` states
+    the code. The constructor raises ValueError for an invalid name."""
 
     kind = socket.SOCK_DGRAM
 

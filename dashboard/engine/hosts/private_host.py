@@ -126,8 +126,8 @@ async def start_again(
     die_with_parent: bool = False,
     joined: PrivateHost | None = None,
 ) -> PrivateHost:
-    """Starts a host again after its engine ended. Its images, containers and networks are kept. The caller starts
-    containers.
+    """Starts a host again after its engine ended. Its images, containers and networks are kept, but no container is
+    started.
 
     Remaining processes are killed first. Without ``limits`` the host keeps its previous ones. For the other arguments,
     see ``start``. Raises PrivateHostError if the host does not start; its files are kept."""

@@ -205,7 +205,7 @@ def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 def note_failed_start(host: PrivateHost) -> None:
-    """Records that the start of the host has failed, so that no process is starting it now."""
+    """Records that the start of the host has failed: for other processes, it is no longer being started."""
     with suppress(OSError):  # it has been removed meanwhile
         write(host.folder, read(host.folder) | {"starter": None})
 

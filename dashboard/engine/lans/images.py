@@ -9,7 +9,7 @@ from dashboard.engine.images import ensure_image
 
 async def add_image(host: PrivateHost, folder: Path, say: Callable[[str], None]) -> None:
     """Imports the lab image into the host's engine under the name nginx. ``folder`` is the data folder; ``say`` is
-    called with each step. Raises EngineError."""
+    called with a text for each step. Raises EngineError."""
     # Imported here because only this needs the SDK, which takes as long to import as the rest of a command.
     from dashboard.engine.docker_engine import DockerEngine
 

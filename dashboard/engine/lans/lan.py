@@ -203,7 +203,7 @@ async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
 
 async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> PrivateHost | None:
     """Waits until other hosts can join ``host``, and returns it with the pid of its dockerd; None if it does not start.
-    ``start`` is the running start of the host.
+    ``start`` is the task that starts it.
 
     Others can join as soon as dockerd listens: by then the host holds the namespaces of the LAN. The engine may answer
     much later, because a member of a swarm waits for the other managers (moby, daemon/cluster).

@@ -181,7 +181,7 @@ def decode_link(body: bytes) -> LinkRecord | None:
 def decode_address(body: bytes) -> AddressRecord | None:
     """Decodes an address from RTM_NEWADDR or RTM_DELADDR; None for families other than IP.
 
-    On a point-to-point link it is the local end (IFA_LOCAL) with the prefix of the peer.
+    On a point-to-point link, the address is the local end (IFA_LOCAL) with the prefix of the peer.
     """
     if len(body) < _ADDRESS.size:
         raise MalformedMessage("an address without its fixed part")

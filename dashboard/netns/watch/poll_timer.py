@@ -20,7 +20,7 @@ class Pollable(Protocol):
 
 
 class PollTimer:
-    """The timer that polls the members, ``Pollable`` objects, of one event loop. It runs while it has members."""
+    """The timer of one event loop. It polls its members, ``Pollable`` objects, and runs as long as it has any."""
 
     _timers: WeakKeyDictionary[asyncio.AbstractEventLoop, PollTimer] = WeakKeyDictionary()
 

@@ -47,7 +47,8 @@ def mount_image(image: str, target: str, kind: str, options: str) -> None:
     """Mounts the file system in the file ``image`` through a loop device, which disappears with the mount. Raises
     OSError if that fails, or if the kernel is older than 5.8 (LOOP_CONFIGURE, loop(4)).
 
-    mount(8) reads the settings of all loop devices of the machine first, which takes longer with each host.
+    mount(8) is not used: it first reads the settings of all loop devices of the machine, and so takes longer with each
+    host.
     """
     file = os.open(image, os.O_RDWR | os.O_CLOEXEC)
     control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
@@ -70,7 +71,8 @@ def mount_image(image: str, target: str, kind: str, options: str) -> None:
 
 
 def _loop_settings(file: int, name: str) -> bytes:
-    """Returns a ``struct loop_config`` (linux/loop.h) for the open file."""
+    """Returns a ``struct loop_config`` (linux/loop.h) for the open file with the descriptor ``file`` and the path
+    ``name``."""
     details = struct.pack(
         "=5Q4I64s64s32s2Q", 0, 0, 0, 0, 0, 0, 0, 0, _LOOP_AUTOCLEAR, os.fsencode(name)[:63], b"", b"", 0, 0
     )

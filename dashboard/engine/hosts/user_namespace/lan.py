@@ -41,8 +41,8 @@ IPV6_DISABLED = "/proc/sys/net/ipv6/conf/default/disable_ipv6"
 def create_lan(folder: str, run: str, network: str) -> None:
     """Creates the LAN of a host, or connects the host to the LAN of another one.
 
-        folder   the host's folder. Its file ``lan`` is the result of ``lan_line``. The inodes of the namespaces are
-                 written to it
+        folder   the host's folder. The file ``lan`` in it is the result of ``lan_line``. The inodes of the namespaces
+                 are written to files in it
         run      the folder for sockets, where the namespaces are mounted
         network  the path of the host's network namespace
 
