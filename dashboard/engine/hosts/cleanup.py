@@ -63,8 +63,8 @@ def _read(path: Path) -> bytes:
 
 
 class _MarkedProcesses:
-    """Finds the processes of a host by the variable MARKER in their environment, which has the host's name. Concurrent
-    callers share one scan; otherwise a hundred hosts that stop at once would read every environment a hundred times."""
+    """Finds the processes of a host: their environment has the variable MARKER with the host's name. Concurrent callers
+    share one scan; otherwise a hundred hosts that stop at once would read every environment a hundred times."""
 
     def __init__(self) -> None:
         self._lock = Lock()

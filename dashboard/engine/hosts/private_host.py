@@ -191,7 +191,7 @@ def _claim_again(host: PrivateHost) -> int:
 def _with_daemon(host: PrivateHost) -> PrivateHost:
     """Returns the host with the pid of its dockerd. Raises PrivateHostError if dockerd is not found. Also gives the
     folder of the socket to the machine's root: otherwise root of the host could replace the socket with a link to
-    another one. Then removes files of other users from it, which a restarted container may already have written."""
+    another one. Then removes other users' files from this folder, which a restarted container may have written."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too

@@ -134,8 +134,8 @@ def _create_user_namespace() -> None:
 
 
 def sharing_refusal(folder: Path) -> str:
-    """Returns the reason why hosts in user namespaces cannot share layers below this folder, so that each needs a copy.
-    Empty if they can. Blocks."""
+    """Returns the reason why hosts in user namespaces cannot share the layers of images below this folder, so that each
+    needs a copy. Empty if they can. Blocks."""
     try:
         _mount_with_other_ids(folder)
     except _RefusedError as error:
