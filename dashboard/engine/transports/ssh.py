@@ -1,6 +1,6 @@
 """HTTP over ``ssh HOST docker system dial-stdio``, as the docker command does for ``DOCKER_HOST=ssh://``.
 
-The SDK's own transport needs the package paramiko even if it is told to run ssh, and does not report ssh's messages.
+The SDK's own transport needs the package paramiko even if it runs the program ssh, and does not report ssh's messages.
 OpenSSH reads the user's configuration: keys, jump hosts, connection sharing.
 """
 
