@@ -55,7 +55,8 @@ class _Answers:
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """Asks the labs of all places where the arms run which programs hold the ports that the arms need.
+    """Asks the labs of all places where the arms run which programs hold the ports that the arms need. ``experiment``
+    and ``host`` are as in ``find_holders``.
 
     If the arms name machines, the sentence about each program begins with the name of its machine.
     """

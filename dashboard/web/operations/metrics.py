@@ -32,7 +32,8 @@ BEARER = "Bearer "
 
 
 def _read_hub(page: str, hub: FeedHub[Any]) -> HubMetrics:
-    """Returns the current counters of a hub. Call it in the hub's event loop, so that they do not change meanwhile."""
+    """Returns the current counters of a hub, with the label ``page``. Call it in the hub's event loop, so that they do
+    not change meanwhile."""
     return HubMetrics(
         page,
         hub.browsers,

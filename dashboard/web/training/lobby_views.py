@@ -145,8 +145,8 @@ async def mirror(request: HttpRequest, row: TrainingSession, participant: Partic
 
 
 async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dict[str, object]) -> HttpResponse:
-    """Renders the read-only page of the experiment that the instructor shows. Raises Http404 if no experiment is
-    shown."""
+    """Renders the read-only page of the experiment that the instructor shows. ``context`` contains the template
+    variables of the page around it. Raises Http404 if no experiment is shown."""
     if not row.mirror_id:
         raise Http404(_("Your instructor is not showing a comparison now."))
     snapshot = await to_db_thread(load_snapshot, row.mirror_id)

@@ -174,7 +174,8 @@ def _name_in_audit(request: HttpRequest, what: str, names: Sequence[str]) -> Non
 
 
 async def _change(request: HttpRequest, what: str) -> None:
-    """Forms or ends the swarm, as the form requests. Raises SwarmRefusedError with a sentence for the user."""
+    """If ``what`` is ``end``, ends the swarm. Otherwise forms it with the machines that the user has selected. Raises
+    SwarmRefusedError with a sentence for the user."""
     found, chosen = await read_machines(), request.POST.getlist("machine")
     names = [one.name for one in found if (one.is_member if what == "end" else one.name in chosen)]
     _name_in_audit(request, what, names)

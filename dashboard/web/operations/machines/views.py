@@ -66,7 +66,8 @@ def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _change(name: str, what: str) -> bool:
-    """Executes a command on a machine. Returns False if the machine or the command does not exist."""
+    """Drains, undrains or revokes a machine, as ``what`` names it. Returns False if the machine or the command does not
+    exist."""
     if what in {"drain", "undrain"}:
         return machines.set_draining(name, draining=what == "drain")
     return what == "revoke" and joining.revoke(name)

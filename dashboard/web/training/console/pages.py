@@ -78,8 +78,8 @@ def _console(request: HttpRequest, row: TrainingSession) -> dict[str, Any]:
 
 
 def _turnout(grid: session_state.ProgressGrid, number: int) -> dict[str, Any]:
-    """Returns template variables: how many participants have answered the question of the step with this index, whether
-    everyone has, and whether everyone present has."""
+    """Returns template variables: how many participants have answered the question of the step with the index
+    ``number``, and whether everyone, or everyone present, has answered it."""
     answered = {person.participant.id for person in grid.people if person.row.cells[number].predicted}
     people = {person.participant.id for person in grid.people}
     present = {person.participant.id for person in grid.people if person.present}

@@ -42,7 +42,8 @@ def _report(row: TrainingSession) -> SessionReport:
 
 
 def _file(row: TrainingSession, body: bytes, content_type: str, ending: str) -> HttpResponse:
-    """Returns a download that browsers do not render, because it contains text from many authors."""
+    """Returns ``body`` as a download. Browsers do not render it, because it contains text from many authors. ``ending``
+    is the ending of the file's name."""
     response = HttpResponse(body, content_type=content_type)
     name = slugify(row.title)[:60] or "session"
     response["Content-Disposition"] = f'attachment; filename="{name}-{row.id}.{ending}"'
