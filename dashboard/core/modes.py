@@ -142,8 +142,8 @@ class ArmSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSpec:
-    """One comparison: an image, a port, and arms. ``names`` are host names that every column looks up in addition to
-    the standard ones."""
+    """One comparison: an image, a port, and arms. ``names`` are host names that every column looks up, in addition to
+    those of the containers and arms, ``localhost`` and ``host.docker.internal``."""
 
     title: str
     image: str

@@ -1,4 +1,5 @@
-"""Determines which modes an engine supports on this kernel. For each other mode, a sentence says why and what to do.
+"""Determines which modes an engine supports on this kernel. For a mode that it does not support, a sentence says why
+and what to do.
 
 Sources: Docker's documentation on the host, macvlan, ipvlan and overlay drivers, on Docker Desktop, on rootless mode
 and on user-namespace remapping; podman-run(1), ``--network``.
@@ -164,7 +165,7 @@ def _podman_modes(engine: EngineTraits) -> dict[Mode, Availability]:
 def availability(
     engine: EngineTraits, link_kinds: Mapping[str, bool], parents: Sequence[str] = ()
 ) -> dict[Mode, Availability]:
-    """Returns for every mode whether it is available.
+    """Returns for every mode whether it is available, and if not, why.
 
     ``link_kinds`` tells which kernel link kinds (macvlan, ipvlan, vxlan) can be created. A kind that is missing was not
     tested and counts as supported. ``parents`` are the links of the machine that macvlan and ipvlan can use as parent.

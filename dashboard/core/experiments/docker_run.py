@@ -131,8 +131,8 @@ class _Options:
 
 def _expand_range(value: str) -> list[str]:
     """Expands a port range such as ``8000-8002:80-82`` to one mapping for each port (docker/go-connections,
-    ``nat.ParsePortSpec``). A text without a range is returned unchanged. Raises ValueError for ranges of different
-    lengths or of more than ``MAX_RANGE`` ports."""
+    ``nat.ParsePortSpec``). A text without a range is returned unchanged. Raises ValueError if the two ranges differ in
+    length or have more than ``MAX_RANGE`` ports."""
     match = _RANGE.fullmatch(value)
     if match is None:
         return [value]

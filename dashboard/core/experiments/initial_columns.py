@@ -28,8 +28,11 @@ OTHER_COLUMNS = (
 
 def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec], whole: str | None = None) -> str:
     """Returns the ``docker run`` line of an arm. It contains ``--name`` only if another arm or a network needs the
-    name. ``arms`` are all arms of the experiment. If the id ``experiment`` is that of one machine's part, ``whole`` is
-    the id of the experiment on all machines, otherwise None."""
+    name.
+
+    ``experiment`` is the id of the experiment, and ``arms`` are all its arms. On several machines, ``experiment`` is
+    the id of one machine's part, and ``whole`` the id of the experiment on all machines.
+    """
     shared = any(other.target == arm.key for other in arms)
     return run_line(
         arm,
@@ -52,12 +55,14 @@ def initial_columns(
     facts: ReportedEngine | None = None,
     whole: str | None = None,
 ) -> tuple[Column, ...]:
-    """Returns the columns of an experiment in their order: the machine, a waiting column for each arm, then, if they
-    exist, the namespace with the bridges of a rootless Podman, the neighbour, and the other host with its container.
+    """Returns the columns of an experiment before its launch: the machine, then a waiting column for each arm. The
+    namespace with the bridges of a rootless Podman, the neighbour, and the other host with its container follow if they
+    exist.
 
-    ``facts`` is what the machine's engine reports about itself. ``experiment`` and ``whole`` are as in ``run_command``.
-    In experiments of earlier versions, an arm may have the key of the bridges' or the neighbour's column: then that
-    column is left out.
+    ``engine``, ``machine`` and ``facts`` are the kind of the machine's engine, the title of the machine's column, and
+    what the engine reports about itself. ``experiment`` and ``whole`` are as in ``run_command``. In experiments of
+    earlier versions, an arm may have the key ``rootless-netns`` or ``neighbour``: then the other column with this key
+    is left out.
     """
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)

@@ -1,4 +1,5 @@
-"""The append-only journal of an experiment, and the view that its entries lead to.
+"""The append-only journal of an experiment. Its entries, applied one after the other, result in a view: the state of
+the whole experiment.
 
 The live page shows the view after all entries, a replay the view after an earlier one.
 """
@@ -40,8 +41,11 @@ class Attempt:
     """The result of one request over a path. ``path`` is the kind of the path. ``origin`` and ``server`` are the keys
     of the client's and the server's columns. ``key`` is the key of the request (``core.paths.requests.request_key``).
     ``client_seen`` is the client's address as the server's socket sees it. ``unavailable`` is the reason why the path
-    does not exist. A multicast datagram has no status. If it was received, ``reason`` states that. If it could not
-    reach the column, ``unavailable`` is the reason."""
+    does not exist.
+
+    A multicast datagram has no ``status``. If the server received it, ``reason`` states that. If it could not reach the
+    server, ``unavailable`` is the reason.
+    """
 
     path: str
     title: str
@@ -80,11 +84,11 @@ NO_TRIAL = Trial()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The changes that one entry makes to the view. None and empty mean no change.
+    """The changes that one entry makes to the view. A field that is None or empty changes nothing.
 
     ``columns`` adds or replaces columns; ``removed`` has the keys of columns to remove. ``states`` replaces the states
-    of columns, ``changes`` updates them, and columns in ``forgotten`` lose their state. ``trial`` replaces the newest
-    requests; UNSET means no change.
+    of columns, ``changes`` updates them, and columns in ``forgotten`` lose their state. ``trial`` replaces the results
+    of the newest requests, unless it is UNSET.
     """
 
     head: ExperimentHead | None = None
@@ -97,9 +101,9 @@ class Facts:
 
 
 def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
-    """Returns the head (``ExperimentHead``) of an experiment that was stopped at ``at`` and has no containers, and the
-    facts that record it in the journal. ``columns`` are its columns so far; ``notice`` becomes the notice of the
-    head."""
+    """Returns the new head of an experiment that was stopped at ``at`` and has no containers, and the facts that record
+    the stop in the journal. ``head`` and ``columns`` are those before the stop; ``notice`` becomes the notice of the
+    new head."""
     gone = tuple(
         replace(column, status=ArmStatus.GONE, published=())
         if column.container or column.status is ArmStatus.WAITING
@@ -135,7 +139,7 @@ class View:
 
 
 def advance(view: View, entry: Entry) -> View:
-    """Returns the view after one more entry. Entries must come in order. An entry that the view already includes is
+    """Returns the view after one more entry. Entries must come in order; an entry that the view already contains is
     ignored."""
     if entry.seq <= view.seq:
         return view
@@ -158,7 +162,7 @@ def advance(view: View, entry: Entry) -> View:
 
 
 def replay(entries: Iterable[Entry], view: View | None = None) -> View:
-    """Returns the view after ``entries``, applied to ``view`` or, without one, to an empty view."""
+    """Returns the view after ``entries``. They are applied to ``view``; if it is None, to an empty view."""
     view = view or View()
     for entry in entries:
         view = advance(view, entry)
@@ -180,6 +184,6 @@ def decode_facts(text: str | bytes) -> Facts:
 
 
 def entry_size(entry: Entry) -> int:
-    """The size of an entry in the database in bytes, without its indexes."""
+    """The size of an entry in the database in bytes, without its part of the indexes."""
     about = sum(map(len, entry.about))
     return len(_encoder.encode(entry.facts)) + len(entry.text.encode()) + about + len(entry.cause.detail)

@@ -17,7 +17,8 @@ MEGABYTE = 1 << 20
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
     """Returns the value of ``--network`` for an arm. ``network`` is the name of the network that its mode needs,
-    ``target`` the container whose namespace it shares. Raises ValueError if the mode needs one and it is missing."""
+    ``target`` the container whose namespace it shares. Raises ValueError if the mode needs ``network`` or ``target``
+    and it is missing."""
     if arm.mode is Mode.CONTAINER:
         if not target:
             raise ValueError(f"Arm {arm.key} shares a container's namespace: set the container.")
@@ -74,11 +75,13 @@ def container_config(
 ) -> dict[str, Any]:
     """Returns the body of ``POST /containers/create`` for an arm. Every container of an arm is created with it.
 
-    Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
-    off, so that the exit code can be read before the container is removed. On networks of the experiment the arm's key
-    is an alias, so that arms find each other by key. ``attached`` are the networks in addition to the one of the mode,
-    by name. ``cpus`` is the CPU limit of the private host, 0 without one: in version 1 of cgroups, a container may not
-    have a higher quota than its parent.
+    Options that a mode discards or refuses are included, because the page shows the Engine's response to them.
+    AutoRemove is off, so that the exit code can be read before the container is removed. On networks of the experiment
+    the arm's key is an alias, so that arms find each other by key.
+
+    ``network`` is the name of the network of the mode; ``attached`` are the additional networks by name. ``cpus`` is
+    the CPU limit of the private host on which the container runs, otherwise 0: in version 1 of cgroups, a container may
+    not have a higher quota than its parent.
     """
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {

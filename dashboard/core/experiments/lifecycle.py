@@ -1,6 +1,6 @@
 """Decides what to do next for an experiment, by comparing its wanted state with the containers of the Engine.
 
-The same function serves a launch, a restart after ``kill -9`` and a stop.
+``plan`` serves a launch, a stop, and the restart of a lab that was killed.
 """
 
 from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 class Relation(StrEnum):
-    """How the cells of a row relate to each other, after normalisation."""
+    """How the cells of a row relate to each other. Their normalised values are compared."""
 
     SAME = "same"
     DIFFERS = "differs"
@@ -100,10 +100,11 @@ class Column:
 
     ``command`` is the ``docker run`` line of an arm, ``setup`` the ``docker network create`` line that it needs first.
     ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is the
-    current step of its launch if the status does not show it. Only the machine's column has ``engine_kind``, and
-    ``engine``, what its engine reports. ``machine`` is the name of the column's machine if the experiment runs on
-    several. ``absent`` is why the columns of that machine do not change now, ``note`` another state of the machine,
-    such as that it is drained.
+    current step of the arm's launch if the status does not show it. ``engine_kind`` and ``engine`` (what the engine
+    reports) are set only in the machine's column.
+
+    In an experiment on several machines, ``machine`` is the name of the column's machine. ``absent`` is why the columns
+    of this machine do not change now; ``note`` is a remark on the machine, such as that it is drained.
     """
 
     key: str
@@ -159,7 +160,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference as a sentence. ``why`` is the reason that the row gives, ``row`` the id of the row that proves it.
-    ``rule`` is the name of the rule that found it, or the text ``section`` if no rule did."""
+    ``rule`` is the name of the rule that found the difference, or the word ``section`` if no rule did."""
 
     rule: str
     sentence: str
@@ -178,8 +179,8 @@ class ExperimentRef:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The comparison in sentences: the ``differences``, the most important first, what is the ``same`` in every column,
-    and ``trouble`` with arms that do not run. ``holders`` has, for each sentence of ``trouble``, the other experiment
-    that holds the port, or None."""
+    and ``trouble`` with arms that do not run. ``holders`` has an item for each sentence of ``trouble``: the other
+    experiment that holds the arm's port, or None."""
 
     differences: tuple[Difference, ...] = ()
     same: str = ""
@@ -192,7 +193,8 @@ NO_ANSWER = Answer()
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The document ``comparison/1``: the columns, their states, and the rows."""
+    """The document ``comparison/1``: the columns, their states, and the rows. ``report`` is the id of the report, if
+    the comparison was saved as one."""
 
     engine: EngineRef
     columns: tuple[Column, ...]
@@ -255,11 +257,12 @@ ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 class ExperimentHead:
     """The experiment as a whole, without its columns. Times are in seconds since the epoch.
 
-    ``problem`` is the current problem (engine unavailable, disk full). ``proof`` proves the cleanup. ``as_it_was`` is
-    the time of the shown state if it is a past one. ``round`` counts the requested launches from 1. ``measurement`` is
-    the id of the newest measurement of this round, and ``measured`` its headline, empty if it proves nothing. ``tried``
-    is the result, in words, of the last requests over every path in this round. ``engine_away``: the engine does not
-    answer. ``startable``: Netmodes can start it if the user wants that.
+    ``problem`` is the current problem, such as a full disk. ``proof`` has the checks that nothing is left after a stop.
+    ``as_it_was`` is the time of the state that is shown, None for the current state. ``round`` counts the requested
+    launches from 1. ``measurement`` is the id of the newest measurement of this round. ``measured`` is its headline,
+    empty if the measurement proves nothing. ``tried`` is the result, in words, of the last requests over every path in
+    this round. ``engine_away``: the engine does not answer. ``startable``: Netmodes can start the engine if the user
+    wants that.
     """
 
     id: str

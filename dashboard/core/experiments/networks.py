@@ -59,8 +59,11 @@ def _suffix(ipv6: IPv6) -> str:
 
 
 def own_network(experiment: str, arm: ArmSpec, whole: str | None = None) -> str | None:
-    """Returns the name of the network of the arm's mode; None if the mode needs none. If the id ``experiment`` is that
-    of one machine's part, ``whole`` is the id of the experiment on all machines: its parts share an overlay network."""
+    """Returns the name of the network of the arm's mode; None if the mode needs none.
+
+    ``experiment`` is the id of the experiment. On several machines, it is the id of one machine's part, and ``whole``
+    the id of the experiment on all machines, whose parts share an overlay network.
+    """
     if arm.mode is Mode.OVERLAY:
         return network_name(whole or experiment, arm.mode)
     return network_name(experiment, arm.mode, arm.ipv6) if arm.mode in NETWORK_DRIVERS else None
@@ -87,9 +90,9 @@ def may_attach_later(status: int, text: str) -> bool:
     """Whether the Engine may be able to attach a container to an overlay network a moment after this error. ``status``
     and ``text`` are the HTTP status and the message of the error.
 
-    The network may not exist yet, its removal may be in progress, or its manager did not answer within 20 s (moby,
-    daemon/cluster/networks.go). Engine 20.10 reports the error before it removes the incomplete attachment. A 404 may
-    also mean that the container is missing, so its message must mention a network.
+    The network may not exist yet, its removal may be in progress, or the swarm's manager did not answer within 20 s
+    (moby, daemon/cluster/networks.go). Engine 20.10 reports the error before it removes the incomplete attachment. A
+    404 may also mean that the container is missing, so its message must mention a network.
     """
     return (status == HTTPStatus.NOT_FOUND and "network" in text) or "attaching to network failed" in text
 

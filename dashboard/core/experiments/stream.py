@@ -1,7 +1,7 @@
 """The messages of the live page: a snapshot, then numbered patches.
 
-The id of a row is ``section/key/field``. A patch contains only what changed; ``base`` is the sequence number to which
-it applies. A browser whose state has another number reconnects and receives a new snapshot.
+The id of a row is ``section/key/field``. A patch contains only what changed since the state with the number ``base``. A
+browser whose state has a different number reconnects and receives a new snapshot.
 """
 
 from bisect import bisect_left
@@ -79,10 +79,10 @@ def row_id(row: Row) -> str:
 
 
 def diff_rows(before: tuple[Row, ...], after: tuple[Row, ...]) -> RowPatch:
-    """Returns the patch that turns ``before`` into ``after``. Ids must be unique in each.
+    """Returns the patch that turns ``before`` into ``after``. Neither may contain the same id twice.
 
-    A row is not sent again if only its predecessor was added or removed. A row that moved among the others is removed
-    and set again.
+    A row is not sent again if only its predecessor was added or removed. A row whose position among the remaining rows
+    changed is removed and set again.
     """
     old = {row_id(row): row for row in before}
     new_ids = [row_id(row) for row in after]

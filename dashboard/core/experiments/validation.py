@@ -89,7 +89,8 @@ def parse_sysctls(text: str) -> dict[str, str]:
 
 
 def parse_add_host(text: str) -> tuple[str, ...]:
-    """Parses ``name:address`` or ``name:host-gateway`` lines of ``--add-host``. Raises ValueError for other lines."""
+    """Parses ``name:address`` or ``name:host-gateway`` lines of ``--add-host``. Raises ValueError with a message for
+    the user if a line has neither form."""
     entries = tuple(line.strip() for line in text.splitlines() if line.strip())
     for entry in entries:
         sentence = _add_host_problem(entry)

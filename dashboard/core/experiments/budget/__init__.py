@@ -1,1 +1,1 @@
-"""The budget of a journal: limits, merged entries, and changes that concern no column."""
+"""Keeps a journal within its budget: merges changes that come too fast or concern no column."""

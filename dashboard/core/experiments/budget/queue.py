@@ -26,10 +26,9 @@ OTHER_CONTAINERS = "other containers"
 
 @dataclass(slots=True, eq=False)
 class OpenEntry:
-    """The entry into which changes are merged. ``tally`` counts the changes that concern columns; the other changes are
-    not counted. ``text`` is the text of the last counted change. ``committed`` is the sequence number of the entry's
-    version in the database, 0 if none is stored yet. ``is_dirty`` is true if the entry has changes that no batch
-    contains."""
+    """The entry into which changes are merged. ``tally`` counts only the changes that concern columns, and ``text`` is
+    the text of the last of these. ``committed`` is the sequence number under which the entry is stored in the database,
+    0 if it is not stored yet. ``is_dirty`` is true if the entry has changes that no batch contains."""
 
     entry: Entry
     tally: Tally
@@ -41,10 +40,12 @@ class OpenEntry:
 
 @dataclass(slots=True, eq=False)
 class WaitingEntry:
-    """A final entry that is not committed. ``ended`` are the formerly open entries that it contains: their stored
-    versions are deleted when it is written. ``appended`` counts the appended entries that it contains, without those
-    in ``ended``. ``unwritten`` counts the final entries of which it was made because the database accepted no
-    writes."""
+    """A final entry that is not committed. It may have been merged from several final entries.
+
+    ``ended`` are the open entries (``OpenEntry``) that became final in it. Some of them are stored already; these
+    stored versions are deleted when this entry is written. ``appended`` counts its other entries, which were never
+    open. ``unwritten`` is the number of final entries from which it was merged.
+    """
 
     entry: Entry
     size: int
@@ -102,8 +103,9 @@ class JournalQueue:
     def append(
         self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
     ) -> Entry:
-        """Appends an entry, or merges its change into the open entry. Returns the new entry or the open one. ``quiet``
-        is true if the change concerns no column: then it is always merged."""
+        """Appends an entry, or merges its change into the open entry. Returns the new entry or the open one. ``about``
+        has the keys of the columns that the entry concerns. ``quiet`` is true if the change concerns no column: then it
+        is always merged."""
         self._announce_if_used_up(at, now)
         replaceable = is_replaceable(cause, facts, self.view, is_full=self.pace.is_used_up)
         merging = quiet or (replaceable and self._must_merge(now))
@@ -147,7 +149,8 @@ class JournalQueue:
         return new
 
     def end_merge(self, at: float, now: float) -> None:
-        """Makes the open entry, if any, final. If it represents several changes of columns, its text tells how many."""
+        """Makes the open entry final, if there is one. If several changes of columns were merged into it, its text
+        tells how many."""
         merged, self._open = self._open, None
         if merged is None:
             return
@@ -204,7 +207,8 @@ class JournalQueue:
             batch.open.is_dirty = True
 
     def committed(self, batch: Batch) -> int:
-        """Removes the entries of a batch that was written. Returns how many of them are new in the database."""
+        """Removes the entries of a batch that was written. Returns the number of new entries among them; a new version
+        of a stored entry does not count."""
         self._in_flight = 0
         del self._waiting[: len(batch.waiting)]
         written = sum(one.appended for one in batch.waiting)

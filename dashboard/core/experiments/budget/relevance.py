@@ -17,7 +17,7 @@ from dashboard.core.namespaces.state import FirewallRules, Interface, Listener, 
 
 def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
     """Whether changes concern the columns of the experiment. ``changes`` has the changes of each column by its key.
-    While the experiment is being launched or stopped, all changes do."""
+    While the experiment is being launched or stopped, every change counts as concerning them."""
     machine = view.states.get(MACHINE)
     if machine is None or view.head is None or view.head.phase is not Phase.RUNNING:
         return True

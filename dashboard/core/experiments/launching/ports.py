@@ -35,8 +35,8 @@ class HostPort:
 class PortUser:
     """A running container of the engine and its published ports. ``name`` is what sentences call the container.
 
-    ``experiment`` is the experiment to which the container belongs. It is None if the container belongs to none, or to
-    the one whose page is shown. ``machine`` is the name of the container's machine, empty if the experiment runs on one
+    ``experiment`` is the experiment to which the container belongs. It is None if there is none, or if a page shows
+    that experiment itself. ``machine`` is the name of the container's machine, empty if the experiment runs on one
     machine only.
     """
 
@@ -49,8 +49,8 @@ class PortUser:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """The holder of a port. ``sentence`` names the process or container; ``experiment`` is the experiment to stop, None
-    if the holder belongs to none."""
+    """The holder of a port. ``sentence`` names the process or container. ``experiment`` is the experiment to which it
+    belongs: stopping it frees the port. None if it belongs to no experiment."""
 
     port: HostPort
     sentence: str

@@ -1,4 +1,5 @@
-"""Merges the heads (``ExperimentHead``) of the parts of an experiment on several machines into one."""
+"""Merges the heads of an experiment's parts on several machines into the head of the whole experiment. A head
+(``ExperimentHead``) is everything about an experiment except its columns."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
@@ -12,17 +13,19 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
-    """Returns the phase of a part. If its stop was requested, the phase is already stopping or stopped, even if the
-    part's lab has not acted on the request, for example because it is absent."""
+    """Returns the phase of a part to show. ``phase`` is the one that the part's lab has recorded. If the stop of the
+    part was requested, it is shown as stopping or stopped, even if its lab has not acted on the request, for example
+    because the lab is absent."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING
 
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
-    """Returns the head of the whole experiment with the phase and ``stopped_at`` that a requested stop leads to, even
-    if a lab has not acted on the request. ``phases`` are the phases of the parts after the stop. If it is empty, no
-    stop was requested, and the head is unchanged. ``last_at`` is the time of the newest entry."""
+    """Returns the head of the whole experiment as a requested stop leaves it: with its new phase, and with
+    ``stopped_at`` if it has ended. Labs need not have acted on the request. ``phases`` are the phases of the parts
+    after the stop; if it is empty, no stop was requested, and the head is returned unchanged. ``last_at`` is the time
+    of the newest entry."""
     if not phases:
         return head
     phase = merge_phases(phases)
@@ -42,8 +45,8 @@ def merge_phases(phases: Iterable[Phase]) -> Phase:
 
 def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead]) -> ExperimentHead:
     """Returns the head of the whole experiment. ``heads`` are the heads of its parts by the name of the machine; a part
-    is waiting until its lab has recorded something. ``experiment`` is the head before anything runs: it has the name
-    and the time of creation."""
+    is waiting until its lab has recorded something. The title, the time of creation and other fixed fields come from
+    ``experiment``, the head before anything runs."""
     if not heads:
         return experiment
     known = [head for head in heads.values() if head.round]

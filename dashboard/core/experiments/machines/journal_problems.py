@@ -11,9 +11,9 @@ def show_problems(
 ) -> ExperimentHead:
     """Returns the head with the texts of ``problems`` and the time at which the earliest of them began.
 
-    ``problems`` has the text and the start of each problem. It is indexed by the id of the experiment or, on several
-    machines, of the part. ``machines`` has the names of the machines by the same ids. With several machines, each text
-    follows the name of its machine, and the problem that the head already has is kept.
+    ``problems`` has the text and the start of each problem by the id of the experiment. On several machines, the ids
+    are those of the parts, and ``machines`` maps them to the names of the machines. Then each text begins with the name
+    of its machine, and the head keeps the problem that it already has.
     """
     if not problems:
         return head

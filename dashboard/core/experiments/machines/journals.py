@@ -33,9 +33,12 @@ MAX_ATTEMPTS = 400
 @dataclass(slots=True)
 class MergedJournal:
     """The merged journal of all parts, as far as their entries were added. ``head`` is the head of the experiment
-    before anything runs. ``seen`` has the newest number of each part, by its id. ``last_at`` is the time of the newest
-    entry. If all parts are to be stopped, ``requested`` has the phases of the parts after that stop, because the lab of
-    an absent machine cannot record it. Otherwise it is empty."""
+    before anything runs. ``seen`` has the number of the newest entry of each part, by the id of the part. ``last_at``
+    is the time of the newest entry.
+
+    If a stop of all parts was requested, ``requested`` has their phases after it, because the lab of an absent machine
+    cannot record the stop. Otherwise it is empty.
+    """
 
     head: ExperimentHead
     parts: Sequence[Part]
@@ -68,8 +71,8 @@ class MergedJournal:
         return Entry(FIRST, self.head.created_at, Cause(Source.PERSON, "launch"), facts, text)
 
     def extend(self, entries: Iterable[tuple[str, Entry]]) -> Iterator[Entry]:
-        """Adds new entries, each with the id of the part that it belongs to. Yields the entries of the merged journal.
-        Entries that were added before are skipped."""
+        """Adds new entries, each with the id of the part that it belongs to. Yields the resulting entries of the merged
+        journal. Skips entries that were added before."""
         parts = {part.id: part for part in self.parts}
         for identity, entry in entries:
             if entry.seq > self.seen[identity]:

@@ -64,7 +64,8 @@ def missing_machines(spec: ExperimentSpec, machines: Collection[str]) -> tuple[s
 
 
 def move_arms(spec: ExperimentSpec, machines: Mapping[str, str]) -> ExperimentSpec:
-    """Returns the specification with arms moved from the machines that are keys of ``machines`` to its values."""
+    """Returns the specification with arms moved to other machines. ``machines`` maps the name of a machine to the one
+    that replaces it."""
     return replace(spec, arms=tuple(replace(arm, machine=machines.get(arm.machine, arm.machine)) for arm in spec.arms))
 
 

@@ -37,8 +37,9 @@ LaunchValues = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Preset:
     """A prepared experiment. ``lesson`` states what the page will show, and ``row`` is the id of the row that proves
-    it. ``tab`` is the tab of the experiment's page to open; ``query`` selects options in it. The last of ``programs``
-    uses the lab image. ``arrange`` returns the launch values for a program and a free port of the machine."""
+    it. ``tab`` is the tab of the experiment's page to open, and ``query`` the query string that selects options in this
+    tab. The last of ``programs`` uses the lab image. ``arrange`` returns the launch values for a program and a free
+    port of the machine."""
 
     key: str
     title: str
@@ -53,7 +54,7 @@ class Preset:
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
     """A preset with the image and the launch values for one engine. ``unavailable`` is the reason why the engine lacks
-    a mode that the preset compares, empty if it has all. Without that mode the preset cannot show its difference."""
+    a mode that the preset compares, and therefore cannot show the difference. Empty if the engine has all modes."""
 
     preset: Preset
     image: str
