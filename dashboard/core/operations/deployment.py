@@ -1,4 +1,5 @@
-"""Rules of the team deployment: roles of processes, when a lab is unavailable, timeouts of remote calls.
+"""Rules for deployments in which the web and the lab are separate processes: roles of processes, when a lab is
+unavailable, timeouts of remote calls.
 
 No clock is read: times are arguments, in seconds.
 """
@@ -69,10 +70,10 @@ class LabFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: the name of the machine and
-    a part that changes at each start and at each lost connection. ``has_ended`` marks the last heartbeat. ``version``
-    is the lab's version of Netmodes. ``capacity`` is the number of private hosts with the default limits that the
-    machine can hold.
+    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: the name of the machine,
+    and a suffix that changes at each start and at each lost connection. ``has_ended`` marks the last heartbeat.
+    ``version`` is the lab's version of Netmodes. ``capacity`` is the number of private hosts with the default limits
+    that the machine can hold.
 
     ``since`` is when the lab took over its machine, by the clock of the database. After a failover of the database, two
     labs may send heartbeats: then the one that took over later counts.
@@ -100,14 +101,14 @@ class LastHeartbeat:
 
 
 def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
-    """Whether the calls in progress will get no reply. This is so if the lab has ended or lost its connection, or if
-    another lab has taken over."""
+    """Whether calls to the lab that sent ``last`` will get no reply, as the next heartbeat ``received`` shows: the lab
+    has ended or lost its connection, or another lab has taken over."""
     return last is not None and (received.has_ended or received.lab != last.message.lab)
 
 
 def is_late(last: LastHeartbeat | None, received: HeartbeatMessage, now: float) -> bool:
-    """Whether the heartbeat comes from a lab that another lab has already replaced. The replaced lab reports that it
-    ends, or it does not know yet that it has lost the machine."""
+    """Whether the heartbeat ``received`` comes from a lab that was replaced by the lab that sent ``last``. A replaced
+    lab reports that it ends, or it does not know yet that it has lost the machine."""
     if last is None or received.lab == last.message.lab:
         return False
     return received.has_ended or (received.since < last.message.since and not is_unavailable(last, now))
@@ -115,12 +116,13 @@ def is_late(last: LastHeartbeat | None, received: HeartbeatMessage, now: float) 
 
 def may_serve(confirmed_at: float, now: float) -> bool:
     """Whether a lab may send heartbeats and handle calls. ``confirmed_at`` is when it last confirmed that it holds its
-    lock in the database. While the database does not answer, another lab may take over."""
+    lock in the database. Without a recent confirmation, another lab may have taken over."""
     return now - confirmed_at <= UNAVAILABLE_S
 
 
 def about(sentence: str, machine: str) -> str:
-    """Returns the sentence with “the machine NAME” for “the Docker machine”, unless ``machine`` is ``SERVER``."""
+    """Returns the sentence with “the machine NAME” in place of “the Docker machine”. It is unchanged if ``machine`` is
+    ``SERVER``."""
     return sentence if machine == SERVER else sentence.replace("the Docker machine", f"the machine {machine}")
 
 
@@ -132,9 +134,10 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """Returns the last heartbeat with its times converted to the receiver's clock; None without one. ``now`` is the
-    current time as in ``LastHeartbeat.at``, ``epoch`` the same in seconds since the epoch. If the lab is unavailable,
-    ``at`` becomes older than ``SILENT_S``, so that ``missing_parts`` reports the lab as missing."""
+    """Returns the last heartbeat with its times converted to the receiver's clock; None if there is none yet. ``now``
+    and ``epoch`` are the current time: ``now`` by the clock of ``LastHeartbeat.at``, ``epoch`` in seconds since the
+    epoch. If the lab is unavailable, ``at`` becomes older than ``SILENT_S``, so that ``missing_parts`` reports the lab
+    as missing."""
     if last is None or last.facts.heartbeat is None:
         return None
     silent_s = now - last.at

@@ -16,7 +16,7 @@ PASS_OVERDUE_S = 120.0
 
 
 class Part(StrEnum):
-    """A part without which Netmodes is not ready."""
+    """A part of Netmodes. It is ready only if all parts work."""
 
     DATABASE = "database"
     LAB = "lab"
@@ -75,9 +75,9 @@ class LabMetrics:
     """Counters of a lab since its process started.
 
     ``commit_s`` is the time from an entry until its commit. ``database_s`` is the duration of database calls, including
-    the wait for a thread. ``blocks``, ``claims`` and ``wakeups`` are counts by outcome. The outcomes of wake-ups are
-    ``woken`` (a pass followed), ``missed`` (a pass found a change without a wake-up) and ``dropped`` (could not be
-    sent).
+    the wait for a thread. ``blocks``, ``claims`` and ``wakeups`` are counts by outcome. A wake-up is a message that
+    something in the database has changed. Its outcomes are ``woken`` (a pass followed), ``missed`` (a pass found a
+    change without a wake-up) and ``dropped`` (could not be sent).
     """
 
     entries_appended: int
@@ -107,9 +107,9 @@ class Heartbeat:
 
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
-    """Returns the parts that are missing, with reasons; empty if the lab and the engine work. ``without`` is the part
-    that counts as missing before the first heartbeat. It is the engine if the process has a lab of its own, because
-    that lab waits for the engine."""
+    """Returns the parts that are missing, with reasons; empty if the lab and the engine work. Before the first
+    heartbeat, ``without`` is missing: the engine if the process has a lab of its own, because this lab waits for the
+    engine."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

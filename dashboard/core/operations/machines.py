@@ -1,4 +1,5 @@
-"""Names, places, states, versions and join tokens of machines. No clock is read."""
+"""Names, states, versions and join tokens of machines, and the places where something can be launched. No clock is
+read."""
 
 import base64
 import binascii
@@ -24,10 +25,11 @@ _LINE = r"^[^\x00-\x1f\x7f]*\Z"
 
 
 def split_place(place: str) -> tuple[str | None, str]:
-    """Splits the name of a place where something can be launched into a machine and a private host.
+    """Splits the name of a place where something can be launched. Returns its machine and the id of its private host,
+    which is empty if the place is the engine of the machine itself.
 
     ``@NAME`` is the engine of the machine ``NAME``, and ``@NAME/ID`` is a private host on it. The empty name is the
-    engine of the installation's own machine, and ``ID`` is a private host on it: their machine is None.
+    engine of the installation's own machine, and ``ID`` is a private host on it: for these two, the machine is None.
     """
     if not place.startswith("@"):
         return None, place
@@ -73,8 +75,9 @@ class MachineFacts:
 @dataclass(frozen=True, slots=True)
 class MachineRecord:
     """A machine as the database stores it. Times are in seconds since the epoch. ``revoked_at`` is 0 while the machine
-    may connect; ``last_revoked_at`` keeps the time even if the machine joins again. ``swarm_since`` is when the machine
-    was last asked to enter the swarm of the machines, 0 after it has left that swarm."""
+    may connect; ``last_revoked_at`` is the time of the last revocation even if the machine has joined again.
+    ``swarm_since`` is when the machine was last asked to enter the swarm of the machines, 0 after it has left that
+    swarm."""
 
     name: str
     facts: MachineFacts
@@ -111,7 +114,8 @@ class MachineState(StrEnum):
 
 
 def state_of(record: MachineRecord, *, is_connected: bool, has_engine: bool, server_version: str) -> MachineState:
-    """Returns the state of a machine, from its record and what its lab reports."""
+    """Returns the state of a machine, from its record and what its lab reports. ``server_version`` is the version of
+    the web processes."""
     if record.is_revoked:
         return MachineState.REVOKED
     if not is_connected:
@@ -185,7 +189,8 @@ def split_token(token: str) -> tuple[str, str]:
 
 
 def address_problem(address: str) -> str | None:
-    """Returns what is wrong with the form of the server's address; None if it is well-formed. It is not contacted."""
+    """Returns what is wrong with the form of the server's address; None if it is well-formed. The server is not
+    contacted."""
     try:
         parts = urlsplit(address)
         valid = parts.scheme in {"http", "https"} and parts.hostname and (parts.port is None or parts.port > 0)

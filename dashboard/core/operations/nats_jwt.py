@@ -23,8 +23,8 @@ type Sign = Callable[[bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class AuthRequest:
-    """A connection that asks to be admitted. ``subject`` is the public key of its user and ``server`` the id of the
-    NATS server: both bind the reply to this request."""
+    """A connection that asks to be admitted. ``subject`` is the public key of the connection's user, ``server`` the id
+    of the NATS server. The reply contains both, so that it is valid for this request only."""
 
     user: str
     password: str
@@ -33,7 +33,7 @@ class AuthRequest:
 
 
 def issuer_seed(secret_key: str) -> bytes:
-    """Returns the private Ed25519 key of the issuer."""
+    """Returns the private Ed25519 key of the issuer, derived from ``secret_key``, which all web processes share."""
     return hashlib.sha256(b"netmodes: issuer of NATS users\0" + secret_key.encode()).digest()
 
 

@@ -17,7 +17,7 @@ SCHEMES = ("http", "https")
 
 def parse_proxies(texts: Iterable[str]) -> tuple[Network, ...]:
     """Parses the addresses and networks of trusted proxies. Raises ValueError with a message for the user if a text is
-    neither, or if a network contains every address."""
+    neither an address nor a network, or if a network contains every address."""
     networks = []
     for text in texts:
         try:

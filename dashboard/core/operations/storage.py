@@ -91,9 +91,9 @@ def fair_share(sizes: Iterable[int], max_size: int) -> int:
 
 
 def over_budget(oldest_first: Iterable[EndedJournal], owned: Mapping[str, int], max_size: int) -> tuple[str, ...]:
-    """Returns the ended experiments to delete so that all journals fit into ``max_size``. ``owned`` is the size of each
-    owner's journals, including those of running experiments. Only owners above their fair share lose experiments,
-    regardless of how much others write."""
+    """Returns the ended experiments to delete so that all journals fit into ``max_size``. ``oldest_first`` are the
+    journals of ended experiments. ``owned`` is the size of each owner's journals, including those of running
+    experiments. Only owners above their fair share lose experiments, regardless of how much others write."""
     total, sizes, chosen = sum(owned.values()), dict(owned), []
     share = fair_share(sizes.values(), max_size)
     for journal in oldest_first:

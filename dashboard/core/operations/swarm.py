@@ -111,14 +111,15 @@ class SwarmRefusedError(ValueError):
 
 
 def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
-    """Returns the members as the form contains them: ``NAME ID``, the name of the machine and the id of its swarm."""
+    """Returns the members as the form for the swarm contains them: ``NAME ID``, the name of the machine and the id of
+    its swarm."""
     return tuple(f"{machine.name} {machine.swarm.cluster}" for machine in machines if machine.is_member)
 
 
 def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> None:
     """Raises SwarmRefusedError if the members are not the ones that the owner saw in the form (``shown``). Each member
     manages all machines that join. Without this check, the lab of any machine could falsely report that it is a member,
-    and so would manage them although the owner has not chosen it."""
+    and would then manage the machines that join, although the owner has not chosen it."""
     if set(shown) != set(shown_members(machines)):
         raise SwarmRefusedError(CHANGED)
 
@@ -134,8 +135,9 @@ def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
     """Returns a sentence that names the machines that do not respond and may share a swarm with a revoked machine,
-    because they entered it before the revocation. Empty if there are none. ``entered`` has the time at which each
-    machine entered a swarm, 0 if it has left again. A machine without a time there may have entered at any time."""
+    because they entered it before the revocation. Empty if there are none. ``revoked`` is as in ``find_outdated``.
+    ``entered`` has the time at which each machine entered a swarm, 0 if it has left again. A machine that is missing in
+    ``entered`` may have entered at any time."""
     names, managers = [], set()
     for machine in machines:
         since = entered.get(machine.name, -math.inf)
@@ -170,7 +172,7 @@ def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> Swa
 
 
 def _address(machine: SwarmMachine, others: Sequence[SwarmMachine]) -> str:
-    """Returns the IPv4 address at which all ``others`` reach the machine. Raises SwarmRefusedError without one."""
+    """Returns the IPv4 address at which all ``others`` reach the machine. Raises SwarmRefusedError if there is none."""
     clients = machine_clients(MachineClient(other.name, other.network) for other in others if other is not machine)
     obstacles: list[str] = []
     for address in _addresses(machine):
