@@ -75,8 +75,7 @@ def _strings(value: object) -> tuple[str, ...]:
 
 
 def _word(value: object) -> str:
-    """Returns a text unchanged and a number in digits. Raises ValueError if the value is neither: a boolean, for
-    example."""
+    """Returns a text unchanged and a number in digits. Raises ValueError for anything else, also for a boolean."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("Write a text here.")
     return str(value)
@@ -224,9 +223,8 @@ def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
 
 
 def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
-    """Makes the host ports of arms on one machine distinct. ``shared`` are the ports that were requested for all arms
-    at once. Each arm that publishes them gets the requested host port or, if it is taken, the next free one. Arms whose
-    mode publishes no ports are not changed."""
+    """Makes the host ports of arms on one machine distinct. ``shared`` are the ports that were requested for all arms.
+    Each arm that publishes them gets the requested host port or, if it is taken, the next free one."""
     given = {(arm.machine, p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
     held = {(machine, port, protocol) for machine, port, protocol in given if port}
     spread = []
@@ -246,8 +244,7 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 
 
 def parse_draft(data: Mapping[str, Any]) -> Draft:
-    """Parses an experiment from ``data``, whose keys are ``FIELDS``. Unknown fields and wrong types become problems,
-    never exceptions.
+    """Parses an experiment from ``data`` (keys: ``FIELDS``). Unknown fields and wrong types become problems.
 
     Each mode in ``modes`` becomes an arm with default options, on each of ``machines`` if any are given. ``arms`` has
     further arms (``ARM_FIELDS``). ``image``, ``port`` and ``publish`` are the defaults of all arms.

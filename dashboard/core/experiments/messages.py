@@ -101,10 +101,9 @@ class Column:
     ``command`` is the ``docker run`` line of an arm, ``setup`` the ``docker network create`` line that it needs first.
     ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is the
     current step of the arm's launch if the status does not show it. ``engine_kind`` and ``engine`` (what the engine
-    reports) are set only in the machine's column.
-
-    In an experiment on several machines, ``machine`` is the name of the column's machine. ``absent`` is why the columns
-    of this machine do not change now; ``note`` is a remark on the machine, such as that it is drained.
+    reports) are set only in the machine's column. On several machines, ``machine`` is the name of the column's machine,
+    ``absent`` why the columns of this machine do not change now, and ``note`` a remark on the machine, such as that it
+    is drained.
     """
 
     key: str
@@ -193,8 +192,7 @@ NO_ANSWER = Answer()
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The document ``comparison/1``: the columns, their states, and the rows. ``report`` is the id of the report, if
-    the comparison was saved as one."""
+    """The document ``comparison/1``: the columns, their states, the rows, and the id of the saved ``report``."""
 
     engine: EngineRef
     columns: tuple[Column, ...]
@@ -259,10 +257,9 @@ class ExperimentHead:
 
     ``problem`` is the current problem, such as a full disk. ``proof`` has the checks that nothing is left after a stop.
     ``as_it_was`` is the time of the state that is shown, None for the current state. ``round`` counts the requested
-    launches from 1. ``measurement`` is the id of the newest measurement of this round. ``measured`` is its headline,
-    empty if the measurement proves nothing. ``tried`` is the result, in words, of the last requests over every path in
-    this round. ``engine_away``: the engine does not answer. ``startable``: Netmodes can start the engine if the user
-    wants that.
+    launches from 1. Of this round, ``measurement`` is the id of the newest measurement, ``measured`` its headline
+    (empty if it proves nothing), and ``tried`` the result, in words, of the last requests over every path.
+    ``engine_away``: the engine does not answer. ``startable``: Netmodes can start the engine if the user wants that.
     """
 
     id: str
