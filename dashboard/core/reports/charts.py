@@ -34,10 +34,10 @@ class ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One difference in an ``IntervalChart``. ``low``, ``at`` and ``high`` are positions on the axis: of the value
-    (``at``) and of the two ends of its interval. ``difference`` is the value with its interval as text. ``cut`` names
-    the sides (``low``, ``high``) on which the interval continues beyond the axis. ``mark``, ``words`` and ``dash`` are
-    those of the series' ``SeriesLabel``."""
+    """One difference in an ``IntervalChart``. ``at`` is the position of the value on the axis, ``low`` and ``high`` are
+    those of the ends of its interval. ``difference`` is the value with its interval as text. ``cut`` names the sides
+    (``low``, ``high``) on which the interval continues beyond the axis. ``mark``, ``words`` and ``dash`` are those of
+    the series' ``SeriesLabel``."""
 
     key: str
     label: str
@@ -207,8 +207,8 @@ def times_chart(run: RunView, probe: Probe) -> LineChart:
 
 
 def time_at(curve: Sequence[tuple[float, float]], share: float) -> float | None:
-    """Returns the time within which the fraction ``share`` of the requests was answered, from points (time, share) in
-    ascending order; None if the curve ends before."""
+    """Returns the time within which the fraction ``share`` of the requests was answered; None if ``curve`` does not
+    reach it. The curve has points (time, share) in ascending order."""
     return next((time for time, reached in curve if reached >= share), None)
 
 

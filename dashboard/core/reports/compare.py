@@ -1,5 +1,5 @@
-"""Compares two or more reports: facts that changed, claims whose verdict changed, latency, and what could explain its
-differences.
+"""Compares two or more reports: facts that changed, claims whose verdict changed, latency, and what could explain
+differences in latency.
 
 The first report is the baseline. Times of different runs are unpaired (``core.measurements.between_runs``), and every
 verdict has a caveat unless the processors are known to be the same.
@@ -128,8 +128,8 @@ def _compare_series(
 
 
 def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRow, ...], tuple[str, ...]]:
-    """Returns a row for each series of the first report that another report also measured, and descriptions of all
-    other series."""
+    """Returns a row for each series that the first report and at least one more report measured, and descriptions of
+    the remaining series."""
     series_of = [series_by_signature(report.figures) for report in reports]
     labels = label_signatures(dict.fromkeys(signature for series in series_of for signature in series))
     rows, unmatched = [], []
@@ -159,7 +159,8 @@ def _describe_unmatched(signature: str) -> str:
 
 
 def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
-    """Returns the chart of the differences of the report ``letter`` from the first; None if none has an interval."""
+    """Returns the chart of the differences between the report ``letter`` and the first report; None if no difference
+    has an interval. ``rows`` are those of all series and reports."""
     drawn, lines = [], []
     changes = [(row, change) for row in rows for change in row.changes if change.letter == letter]
     for row, change in changes:

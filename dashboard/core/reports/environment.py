@@ -41,8 +41,8 @@ def _of(*probes: Probe) -> Affects:
 
 @dataclass(frozen=True, slots=True)
 class FactRule:
-    """A fact that is compared. ``why`` is the reason why it may matter; ``affects`` tells whether it may affect a path
-    and probe; ``read`` returns its text (default: the field ``key`` of the environment)."""
+    """A fact that is compared. ``why`` is the reason why it may matter. ``affects`` returns whether it may affect the
+    times of a path and probe. ``read`` returns its text (default: the field ``key`` of the environment)."""
 
     key: str
     label: str
@@ -51,7 +51,7 @@ class FactRule:
     read: Callable[[ReportEnvironment], str] | None = None
 
     def text(self, where: ReportEnvironment) -> str:
-        """Returns the fact as text; empty if it is unknown."""
+        """Returns the fact about the environment ``where`` as text; empty if it is unknown."""
         return self.read(where) if self.read is not None else str(getattr(where.environment, self.key) or "")
 
 
@@ -193,8 +193,8 @@ def _same_load(environments: Sequence[ReportEnvironment]) -> bool:
 
 
 def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[ReportEnvironment]:
-    """Returns copies of the environments with only the interfaces that all have. Bridges of networks have another name
-    after each launch."""
+    """Returns copies of the environments with only the interfaces that all have, because bridges of networks get a new
+    name at each launch."""
     names = [set(environment.environment.mtu) for environment in environments if environment.environment.mtu]
     common = set.intersection(*names) if names else set()
     reduced = []

@@ -37,8 +37,8 @@ class ArmMatch:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """A fact that the comparison of reports shows. ``arms`` are the arms to which it applies. ``texts`` are the texts
-    of its cells: one for each report, or without duplicates if the fact is the same in all reports."""
+    """A compared fact that has the same texts in all of ``arms``. If the fact differs between the reports, ``texts``
+    has the text of its cell in each report; otherwise each distinct text once."""
 
     section: str
     label: str
@@ -94,8 +94,8 @@ class _ComparableRows:
         return _BRIDGE.sub("br-…", _VETH.sub("veth…", text))
 
     def cell(self, identity: RowId, column: str) -> tuple[object, str]:
-        """Returns the value of a cell for the comparison, and its text for the page. The value is None if the report
-        has no such row, and a pair with "absent" if the column has no value in it."""
+        """Returns the value of a cell that is compared, and the text that the page shows. The value is None if the
+        report has no such row. It is a pair that begins with "absent" if the row has no value for the column."""
         row = self.rows.get(identity)
         if row is None:
             return None, _NO_ROW
@@ -118,7 +118,7 @@ type _Rows = dict[tuple[RowId, tuple[str, ...]], ChangedRow]
 @dataclass(frozen=True, slots=True)
 class RowDiff:
     """The compared facts, ordered by section and importance. ``changes`` differ between reports, ``same`` do not.
-    ``same_count`` counts the facts that are the same once for each arm, including those that are absent everywhere."""
+    ``same_count`` also counts facts that do not differ: each once for every arm, and also those that no report has."""
 
     changes: tuple[ChangedRow, ...] = ()
     same: tuple[ChangedRow, ...] = ()

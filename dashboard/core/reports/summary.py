@@ -30,7 +30,7 @@ MAX_WARNINGS = 40
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The verdict on two series of the measurement ``run``, whose keys are ``other`` and ``baseline``."""
+    """The verdict on two series of the measurement ``run``. ``other`` and ``baseline`` are the keys of the series."""
 
     run: str
     other: str
@@ -127,8 +127,8 @@ def list_headlines(runs: Sequence[FrozenRun]) -> tuple[str, ...]:
 
 
 def column_warnings(columns: Sequence[Column]) -> list[str]:
-    """Returns the Engine's warnings, and sentences on containers that were refused, exited, were removed or have an
-    error."""
+    """Returns the Engine's warnings, and sentences on containers that were refused, exited, were removed outside
+    Netmodes or have an error."""
     warnings = []
     refused: dict[str, list[str]] = {}
     for one in columns:

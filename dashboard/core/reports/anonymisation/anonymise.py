@@ -113,8 +113,8 @@ class _Anonymiser:
         return {text: pseudonym for text, pseudonym in literals.items() if len(text) >= MIN_LITERAL}
 
     def _compile(self, identifiers: Identifiers, texts: Iterable[str]) -> re.Pattern[str]:
-        """Returns one pattern that finds all details in a single pass over a text. ``texts`` are those of the report.
-        A literal that occurs only as a whole text, never within one, is left out: ``_replace`` looks it up."""
+        """Returns one pattern that finds all details in a single pass over a text. ``texts`` are those of the report. A
+        detail that is always a whole text, and never a part of one, is left out, because ``_replace`` looks it up."""
         joined = "\0".join(text for text in texts if text not in self._literal)
         inside = sorted((text for text in self._literal if text in joined), key=lambda text: (-len(text), text))
         words = [_bounded(text, in_names=text in identifiers.keys) for text in inside]
@@ -249,9 +249,9 @@ def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:
 
 
 def _bounded(text: str, *, in_names: bool = False) -> str:
-    """Returns the pattern of a literal. It matches whole words only, unless it has at least ``LONG`` characters. If
-    ``in_names`` is true, the literal is the key of an arm: whatever its length, it matches whole words only, but may
-    follow a hyphen, as in the name of the arm's container."""
+    """Returns a pattern that finds a detail in a text. A detail of at least ``LONG`` characters is also found within
+    longer words, any other only as a whole word. If ``in_names`` is true, the detail is the key of an arm: it is found
+    only as a whole word, but may follow a hyphen, as in the name of the arm's container."""
     if len(text) >= LONG and not in_names:
         return re.escape(text)
     return rf"(?<![{'' if in_names else '-'}\w]){re.escape(text)}(?![\w-])"

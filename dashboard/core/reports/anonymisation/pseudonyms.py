@@ -5,8 +5,8 @@ Docker's private range (172.16.0.0/12) becomes 198.51.100.0/24, other private ad
 becomes 2001:db8::/32 (RFC 3849); link-local addresses stay link-local; MAC addresses become 00:00:5e:00:53:00 and
 following (RFC 7042).
 
-Addresses of one network get pseudonyms of one network. Prefix lengths and low host numbers are kept: a gateway is still
-``.1``. Loopback, unspecified, broadcast and multicast addresses identify nothing and are kept.
+Addresses of one network get pseudonyms of one network. Prefix lengths and low host numbers are kept, so a gateway is
+still ``.1``. Loopback, unspecified, broadcast and multicast addresses identify nothing and are kept.
 """
 
 import ipaddress
@@ -42,8 +42,8 @@ def identifies_nothing(address: Address) -> bool:
 
 
 class Pseudonyms:
-    """Assigns pseudonyms to addresses. ``networks`` are the known subnets: their addresses stay together. Addresses in
-    ``known`` are never used as pseudonyms."""
+    """Assigns pseudonyms to addresses. ``networks`` are the known subnets: the addresses of one subnet get pseudonyms
+    of one network. Addresses in ``known`` are never used as pseudonyms."""
 
     def __init__(self, networks: Iterable[Network], known: Iterable[Address]) -> None:
         self._networks = sorted(set(networks), key=lambda one: (-one.prefixlen, str(one)))

@@ -1,6 +1,6 @@
 """Assigns numbers to the inputs from which rows and diagrams are computed. Equal inputs get the same number.
 
-These numbers are the keys under which results are stored, so that no result is computed twice.
+Rows and diagrams are stored under the numbers of their inputs, so that none is computed twice.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,10 +37,10 @@ _DERIVED = ("primary", "connection", "links", "exits")
 class Frame:
     """The inputs of rows and diagrams at one position of a recording, with a number for each of them.
 
-    ``common`` are two numbers: one for the columns, one for the namespaces that they share. ``numbers`` maps each
-    column to numbers for the fields of its state (``FIELDS``) and for values derived from it: ``primary`` (primary
-    addresses, only of the machine and of columns outside it), ``connection`` (links and addresses of an arm with a
-    network stack of its own), ``links`` (links without their addresses) and ``exits`` (interfaces of default routes).
+    ``common`` are two numbers: one for the columns, one for the namespaces that the columns show. ``numbers`` maps each
+    column to the numbers of the fields of its state (``FIELDS``) and of values derived from the state: ``primary`` (the
+    primary addresses of a column that is not an arm), ``connection`` (links and addresses of an arm with a network
+    stack of its own), ``links`` (links without their addresses) and ``exits`` (interfaces of default routes).
     """
 
     columns: Sequence[Column]
@@ -50,17 +50,18 @@ class Frame:
 
     @cached_property
     def observed(self) -> ObservedColumns:
-        """The columns and their states, for computing the rows of one machine."""
+        """The columns and their states, from which rows are computed if the experiment runs on one machine."""
         return ObservedColumns(self.columns, self.states)
 
     @cached_property
     def groups(self) -> tuple[ObservedGroup, ...]:
-        """The columns and their states by machine; empty if the experiment runs on one machine."""
+        """The columns and their states by machine, from which rows are computed if there are several; empty if there is
+        one."""
         return observe_groups(self.columns, self.states)
 
     @cached_property
     def links(self) -> tuple[int, ...]:
-        """The number ``links`` of each column."""
+        """The numbers under ``links`` of all columns."""
         return tuple(numbers["links"] for numbers in self.numbers.values())
 
 

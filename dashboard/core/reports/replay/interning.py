@@ -55,7 +55,8 @@ class Chains:
         self._last = 0
 
     def number(self, items: tuple[int, ...], like: int = NONE) -> int:
-        """Returns the number of a sequence, which is stored if it is new. ``like`` is that of a similar one or NONE."""
+        """Returns the number of a sequence, which is stored if it is new. ``like`` is the number of a similar sequence,
+        from which the difference is stored, or NONE."""
         known = self._known.get(items)
         if known is not None:
             return known

@@ -1,4 +1,4 @@
-"""The diagrams of the replay in a report, with their paths. They are computed again only if an input that they show
+"""Diagrams and paths for a recording (``ReplayRecording``). They are computed again only if an input that they show
 changed.
 
 The layout depends on the boxes, the edges and the number of lines in each box. If only the text of a line changed, such
@@ -47,8 +47,9 @@ class _Items:
 class RecordedPictures:
     """Stores all diagrams and paths of a recording, each once.
 
-    ``computed`` counts the computed layouts. With several machines, it counts boxes, edges and paths instead: those of
-    a machine are all computed again when the machine changes.
+    ``computed`` counts the computed layouts, as a measure of the work. If the experiment runs on several machines, it
+    counts boxes, edges and paths instead, because a change of one machine draws all diagrams and paths of this machine
+    again.
     """
 
     def __init__(self) -> None:
@@ -75,7 +76,8 @@ class RecordedPictures:
         self._items, self._shapes = Numbers(), Numbers()
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """Yields what the frame changes, with its new number: ``wide``, ``narrow`` (the two diagrams) or ``paths``."""
+        """Yields which of ``wide``, ``narrow`` (the two diagrams) and ``paths`` the frame changes, each with its new
+        number."""
         if frame.groups:
             yield from self._draw_machines(frame)
             return
@@ -112,7 +114,8 @@ class RecordedPictures:
             yield "paths", self._current["paths"]
 
     def _draw_machines(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """Like ``advance``, for several machines. A machine is drawn again only if its inputs changed."""
+        """Like ``advance``, but for an experiment on several machines. A machine is drawn again only if its inputs
+        changed."""
         groups = [one.group for one in frame.groups]
         keys = [self._machine_key(frame, group) for group in groups]
         drawing_key = tuple(keys)
@@ -208,8 +211,9 @@ class RecordedPictures:
         )
 
     def _number_paths(self, frame: Frame, about: _Key, paths: tuple[tuple[Path, str], ...]) -> int:
-        """Stores the paths as the current diagrams show them, and returns the number of the list. ``about`` identifies
-        the diagrams. Each path comes with the key by which it can be traced; the key is empty if it cannot."""
+        """Stores the paths as drawn in the current diagrams, and returns the number of their list. ``about`` identifies
+        these diagrams. Each of ``paths`` comes with the key of its request, which is empty if the path cannot be
+        traced."""
         drawing = None
         numbers = []
         for path, request in paths:
@@ -251,7 +255,7 @@ class RecordedPictures:
 
 
 def _with_lines(picture: Picture, lines_of: Mapping[str, tuple[str, ...]]) -> Picture:
-    """Returns the picture with other lines in its small boxes. ``lines_of`` maps the id of a box to its lines."""
+    """Returns the picture with the text of some boxes replaced. ``lines_of`` maps the id of a box to its new lines."""
     boxes = []
     for box in picture.boxes:
         lines = tuple(clip(line, box.w) for line in lines_of[box.id]) if box.id in lines_of else box.lines

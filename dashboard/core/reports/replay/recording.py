@@ -1,8 +1,8 @@
 """Records what an experiment showed after each entry of its journal, for replay in a browser.
 
-Rows and diagrams are computed here, not in the browser. Every row, head and diagram is stored in a table once, and each
-entry lists what it changed. Equal inputs are not computed twice. ``static/dashboard/js/core/reports/replay.js`` reads
-the recording.
+Rows and diagrams are computed here, not in the browser. Every distinct row, diagram and head (``ExperimentHead``) is
+stored in a table once, and each entry lists what it changed. Equal inputs are not computed twice.
+``static/dashboard/js/core/reports/replay.js`` reads the recording.
 """
 
 from collections.abc import Iterable
@@ -28,9 +28,9 @@ MAX_COMPUTED = 1_000_000
 class ReplayRecording:
     """A recording to which entries can be added. Position n is what the page showed after the n-th recorded entry.
 
-    ``start`` is the view before the first entry. Offsets of entries count from ``first_at``, in seconds since the
-    epoch; by default the time of the first entry. ``truncated``: ``MAX_COMPUTED`` was exceeded, and later entries are
-    missing.
+    ``start`` is the view before the first entry. Times of entries are recorded as offsets from ``first_at``, in seconds
+    since the epoch; by default the time of the first entry. ``truncated`` is true if more than ``MAX_COMPUTED`` rows
+    and pictures were computed, and later entries are missing.
     """
 
     def __init__(self, start: View | None = None, first_at: float | None = None) -> None:
@@ -113,7 +113,8 @@ class ReplayRecording:
 def build_recording(
     entries: Iterable[Entry], start: View | None = None, first_at: float | None = None
 ) -> ReplayRecording:
-    """Returns the recording of a journal or of its later part. See ``ReplayRecording`` for the parameters."""
+    """Returns the recording of a journal, or of its entries after the view ``start``. See ``ReplayRecording`` for the
+    parameters."""
     recording = ReplayRecording(start, first_at)
     recording.extend(entries)
     return recording
