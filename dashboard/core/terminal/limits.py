@@ -40,7 +40,7 @@ MESSAGES = Rate(600, 200)
 
 
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
-    """Returns the reason why a participant may not open a terminal now; None if no reason exists.
+    """Returns the reason why a participant may not open a terminal now; None if the participant may.
 
     ``terminal`` and ``hosts`` are true if the session has terminals and private hosts, ``over`` if it has ended.
     ``admitted`` and ``removed`` are true if the participant was admitted or removed.
@@ -100,8 +100,8 @@ class TerminalOwner:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Output of a terminal. ``data`` is the part from ``offset`` to ``end`` of everything that the shell ``run`` has
-    printed; both are counted in bytes.
+    """Output of a terminal. ``data`` is a part of everything that the shell ``run`` has printed: the bytes from
+    ``offset`` to ``end``.
 
     ``ended`` is the reason why no shell runs, empty while one runs. ``again`` is true if participants can start one.
     ``change`` counts changes other than output: a new size, a new shell, or the end of a shell.

@@ -1,7 +1,8 @@
 """Decides which ``netstat`` and ``ss`` commands of a terminal run outside it, where the names of processes are visible.
 
 A terminal has its own PID namespace and sees no programs of the host. So these two tools run outside it, in the host's
-network namespace. Only listed options are accepted: no files, no other namespaces, no loops.
+network namespace. Only listed options are accepted. They read no files, enter no other namespaces, and do not repeat
+the output.
 """
 
 import re
