@@ -75,9 +75,9 @@ class Machine:
 @dataclass(frozen=True, slots=True)
 class Capacity:
     """How many private hosts run, and how many ``more`` can be started. ``limited_by`` names the scarcest resource.
-    ``problem`` is the reason if no host can run, otherwise empty. ``isolated``: root of a host is an ordinary user of
-    the machine. ``machines`` is the number of machines that the figures cover. ``others`` counts the running hosts that
-    belong to LANs and not to groups."""
+    ``problem`` is the reason if no host can run, otherwise empty. ``isolated`` is true if root of a host is an ordinary
+    user of the machine. ``machines`` is the number of machines that the figures cover. ``others`` counts the running
+    hosts that belong to LANs and not to groups."""
 
     running: int
     more: int
@@ -125,7 +125,7 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
 
 
 def combine(capacities: Iterable[Capacity]) -> Capacity:
-    """Adds up the capacity of several machines. Those that can run no host are left out if others can."""
+    """Adds up the capacity of several machines. Machines that can run no host are left out, unless none can."""
     found = tuple(capacities)
     able = tuple(each for each in found if not each.problem) or found
     if len(able) == 1 or (able and able[0].problem):
@@ -186,8 +186,8 @@ def queue(waiting: Sequence[tuple[float, str]]) -> tuple[str, ...]:
 
 
 def refuse_more(what: str, current: int, more: int, maximum: int) -> str | None:
-    """Returns a sentence if ``current`` and ``more`` together exceed ``maximum``, otherwise None. ``what`` names the
-    counted objects in it, such as ``containers``."""
+    """Returns a sentence that refuses ``more`` objects if these and the ``current`` ones exceed ``maximum``, otherwise
+    None. ``what`` names the objects, such as ``containers``."""
     if current + more <= maximum:
         return None
     return f"A group's host has at most {maximum} {what}, and {current} exist. Stop or remove one first."

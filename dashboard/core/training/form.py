@@ -82,7 +82,8 @@ class _Reader:
 
 
 def read_form(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[NewSession, dict[str, str]]:
-    """Returns the settings, with defaults in place of wrong fields, and a message for each wrong field."""
+    """Returns the settings, with defaults in place of wrong fields, and a message for each wrong field. ``values`` are
+    the fields as they were sent; ``workshops`` are the slugs to choose from."""
     reader = _Reader(values)
     title = " ".join(values.get("title", "").split())
     if not 0 < len(title) <= MAX_TITLE or not title.isprintable():

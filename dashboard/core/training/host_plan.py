@@ -34,9 +34,11 @@ class HostStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostRecord:
-    """The recorded state of a group's host. ``host`` is its id, empty if it has not been created. ``over``: the session
-    is closed or expired. ``since`` and ``used_at`` are seconds since the epoch; ``ttl_s`` and ``idle_s`` are limits in
-    seconds, 0 for no limit. ``is_moved``: it replaces a host on another machine, so the group's steps are repeated."""
+    """The recorded state of a group's host. ``host`` is its id, empty if it has not been created. ``over`` is true if
+    the session is closed or expired. ``since`` is the time of the request for the host, which decides its place in the
+    queue; ``used_at`` is when it was last used. ``ttl_s`` limits how long it runs, ``idle_s`` how long it runs unused;
+    0 means no limit. ``is_moved`` is true if it replaces a host on another machine, so that the group's steps are
+    repeated."""
 
     group: str
     desired: DesiredState
@@ -109,8 +111,8 @@ def plan_actions(
     """Returns the actions to take now. ``observed`` has the hosts of this machine by id; ``engine_exits`` has the times
     at which each group's engine exited.
 
-    Groups in ``busy`` are skipped. ``capacity`` is the number of hosts that still fit, ``slots`` the number that may
-    start now. Restarts take slots before new hosts do.
+    Groups in ``busy`` are skipped, because an action on their host is still in progress. ``capacity`` is the number of
+    hosts that still fit, ``slots`` the number that may start now. Restarts take slots before new hosts do.
     """
     actions: list[HostAction] = []
     restarts: list[HostAction] = []

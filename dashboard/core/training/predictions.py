@@ -34,7 +34,7 @@ class Histogram:
 
 def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool) -> Histogram | None:
     """Counts the predictions for each choice; None if the step asks no question. ``answers`` are indexes of choices;
-    ``truth`` is the reading of the kernel (see ``session_truth``)."""
+    ``truth`` is the result that was read from the kernel (see ``session_truth``)."""
     if step.predict is None:
         return None
     counts = Counter(answer for answer in answers if 0 <= answer < len(step.predict.choices))
@@ -50,13 +50,13 @@ def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool)
 
 
 def has_everyone_answered(people: Collection[str], answered: Collection[str]) -> bool:
-    """Whether each of these participants has predicted; False without participants."""
+    """Whether all participants in ``people`` are among those who ``answered``; False if ``people`` is empty."""
     return bool(people) and set(people) <= set(answered)
 
 
 def session_truth(readings: Iterable[str]) -> str:
-    """Returns the most frequent reading of the kernel, the earliest one of equally frequent ones; empty without
-    readings."""
+    """Returns the most frequent of the results that were read from the kernels of participants' hosts (``readings``).
+    If several are equally frequent, returns the earliest; if there are none, an empty text."""
     counts = Counter(reading for reading in readings if reading)
     return counts.most_common(1)[0][0] if counts else ""
 

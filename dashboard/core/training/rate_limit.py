@@ -1,5 +1,5 @@
-"""Rate limits for wrong join codes per client and over all clients, for new participants per client, and for wrong
-passwords. No clock is read: times are arguments, in seconds.
+"""Rate limits for three things: wrong join codes (per client and over all clients), new participants (per client) and
+wrong passwords. No clock is read: times are arguments, in seconds.
 
 A correct code does not count against the limit, so a whole class behind one address can join. A client over the limit
 is rejected even with the correct code until its bucket has refilled.

@@ -3,8 +3,8 @@
 Even a reader who knows the participants must not learn what one of them answered. So every count is rounded
 independently to the nearest multiple of 5: 0 means 0 to 2, 5 means 3 to 7, and the report does not show whether *all*
 gave the same answer or one did not. Shares are shown from 23 participants, averages from 8 (HESA, "Rounding and
-suppression to anonymise statistics"). A reading that is not one of the workshop's answers may be an address, so it is
-left out. Times are reduced to the day.
+suppression to anonymise statistics"). A value that was read from a kernel may be an address, so it is left out unless
+it is one of the workshop's answers. Times are reduced to the day.
 """
 
 from collections.abc import Collection

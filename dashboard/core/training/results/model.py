@@ -79,8 +79,8 @@ class StepReport:
 @dataclass(frozen=True, slots=True)
 class CellReport:
     """One participant in one step. ``state`` is locked (never opened), predict, run or done. ``seconds`` is the time
-    from opening the step to finishing it. ``truth`` is the reading from this participant's host, otherwise the most
-    frequent reading of all participants."""
+    from opening the step to finishing it. ``truth`` is the reading from this participant's host or, if there is none,
+    the most frequent reading of all participants."""
 
     step: str
     state: str
@@ -117,8 +117,8 @@ class PersonReport:
 
 @dataclass(frozen=True, slots=True)
 class SessionReport:
-    """The document ``session-report/1``. ``took_s`` is the time from the first joining to the end of the session.
-    ``anonymous``: it has no participants, and its figures are rounded."""
+    """The document ``session-report/1``. ``took_s`` is the time from the first joining to the end of the session. If
+    ``anonymous`` is true, the report has no participants, and its figures are rounded."""
 
     id: str
     title: str

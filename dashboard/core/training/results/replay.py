@@ -4,10 +4,10 @@ Each entry has a time, a sentence, and the slots that it sets. The state at a po
 all entries up to this position (``static/dashboard/js/core/training/session_track.js``). Histograms and stages are
 computed by the same functions as in the live session.
 
-The slots are ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (to the question of the step),
-``said`` (the last hint to all), ``mirror`` (the comparison that is shown, and the row at which the instructor points),
-``p3`` (the fourth participant: present, hand) and ``c3.1`` (the fourth participant in the second step: stage, failed
-checks).
+The slots are ``head`` (step, gate, pace, locked, doors: newcomers must be admitted, timer, closed), ``answers`` (to the
+question of the step), ``said`` (the last hint to all), ``mirror`` (the comparison that is shown, and the row at which
+the instructor points), ``p3`` (the fourth participant: present, hand) and ``c3.1`` (the fourth participant in the
+second step: stage, failed checks).
 """
 
 import re
@@ -92,7 +92,7 @@ class ReplayBuilder:
         return ReplayEntry(entry.at, text, patch)
 
     def _with_names(self, text: str) -> str:
-        """Replaces the names of participants in a text of the instructor by the names that this replay shows."""
+        """Replaces participants' names in a text of the instructor by the names that this replay shows."""
         if all(name == renamed for name, renamed in self._renamed.items()):
             return text
         return self._any_name.sub(lambda found: self._renamed[found[0]], text)
@@ -255,8 +255,8 @@ class ReplayBuilder:
 def replay_entries(
     facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], names: Sequence[str]
 ) -> Iterator[ReplayEntry]:
-    """Yields the entries of the replay that have a text or set a slot. ``names`` are the names that it shows, in the
-    order of joining."""
+    """Yields the entries of the replay that have a text or set a slot. ``mirrors`` are the experiments that were shown
+    to all, by id. ``names`` are the participants' names in the replay, in the order of joining."""
     builder = ReplayBuilder(facts, workshop, mirrors, names)
     for recorded in timeline(facts):
         if (entry := builder.apply(recorded)).text or entry.patch:
