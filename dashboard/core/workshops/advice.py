@@ -43,7 +43,8 @@ class KnownCommands:
     commands: tuple[Command, ...]
 
     def launch(self, check: Check) -> str:
-        """Returns the line that launches the container that the check expects; empty without one or in a challenge."""
+        """Returns the line that launches the container that the check expects. Empty if no command launches it, or if
+        the step is a challenge, whose commands are hidden."""
         if self.step.folded:
             return ""
         lines = (
@@ -66,8 +67,8 @@ def _launches(run: RunCommand, check: Check) -> bool:
 
 
 def advise(step: Step, observation: Observation, judgement: StepJudgement, before: Sequence[Step] = ()) -> str:
-    """Returns advice for a step; empty if all its checks hold. It is the advice of a common mistake that was made,
-    otherwise one or two sentences about the first failed check. ``before`` are the earlier steps."""
+    """Returns advice for a step; empty if all its checks hold. If a common mistake was made, the advice is the one
+    written for it; otherwise one or two sentences about the first failed check. ``before`` are the earlier steps."""
     failing = judgement.failing
     if failing is None:
         return ""

@@ -9,7 +9,7 @@ from dashboard.core.workshops.model import Problem
 
 class FieldReader:
     """Reads the values of one file and collects problems. A ``path`` is the sequence of keys and indexes that leads to
-    a value."""
+    a value. ``values`` is the table in the file that contains the value."""
 
     def __init__(self, file: str, source: Source) -> None:
         self.file = file
@@ -73,11 +73,12 @@ class FieldReader:
         *path: str | int,
         optional: frozenset[str] = frozenset(),
     ) -> T | None:
-        """Reads a table that has a ``kind`` and the arguments of this kind; returns ``make(kind, arguments)``, or None
-        after adding a problem.
+        """Reads a table that has a ``kind`` and the arguments of this kind, such as a check. Returns ``make(kind,
+        arguments)``. If something is wrong in the table, adds problems and returns None.
 
-        ``types`` maps each kind to its ``parameters`` and ``required`` arguments. The table may also have the keys
-        ``optional``, which are not arguments.
+        ``path`` leads to the table, and ``values`` is its content. ``types`` maps each kind to a type that has
+        ``parameters`` (the form of each argument by name) and ``required`` (the names of arguments that must be given).
+        The keys in ``optional`` may also occur in the table; they are not arguments.
         """
         kind = values.get("kind")
         if not isinstance(kind, str) or kind not in types:

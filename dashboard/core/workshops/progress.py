@@ -14,9 +14,10 @@ from dashboard.core.workshops.model import Step, StepJudgement, Workshop, correc
 class Event:
     """Something that happened at the time ``at``.
 
-    The kinds of a participant's events are started, predicted, did, checked, hint, passed, finished, hand, lowered,
-    away, back, asked (a question) and told (a hint to this participant). The kinds of a session's events are those of
-    the model ``SessionEvent``, and told (a hint to all).
+    The kinds of a participant's events are started, predicted, did (ran a command with its button), checked (a check
+    failed), hint, passed, finished, hand (raised it), lowered (the hand), away and back (the connection), asked (a
+    question) and told (a hint to this participant). The kinds of a session's events are those of the model
+    ``SessionEvent``, and told (a hint to all).
     """
 
     at: float
@@ -90,8 +91,8 @@ def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed
     """Whether the step is done with this judgement. All checks must hold, and a question must be answered. ``pressed``
     is true if the participant pressed Check.
 
-    If the step is judged without that, a check must have failed before: if all checks hold from the start, the
-    participant has to read the text and press Check.
+    Steps are also judged although nobody pressed Check. Then a check must have failed before: if all checks hold from
+    the start, the participant has to read the text and press Check.
     """
     if step.predict is not None and record.prediction is None:
         return False

@@ -61,7 +61,8 @@ def describe_container(container: ContainerSnapshot) -> str:
 
 
 def no_match(observation: Observation, expected: str) -> Finding:
-    """Returns the finding of a check for which no container matches. It lists the running containers instead."""
+    """Returns the finding of a check for which no container matches: the check fails, and up to four running containers
+    are listed as observed. ``expected`` is the sentence that states the check's expectation."""
     others = map(describe_container, observation.running[:4])
     return Finding(False, expected, format_list(others, "no container runs"))
 
@@ -73,7 +74,8 @@ def judge_state(
     judge: Callable[[ContainerSnapshot, NamespaceState], Finding],
 ) -> Finding:
     """Calls ``judge`` with the newest running container that matches and with its network state; returns the finding.
-    The check fails if no container matches or if its state could not be read."""
+    The check fails if no container matches or if its state could not be read. For this case, ``expected`` states what
+    the check expects."""
     container = newest(observation, selector_of(arguments))
     if container is None:
         return no_match(observation, expected)
@@ -83,8 +85,8 @@ def judge_state(
 
 
 def resolve_place(arguments: Arguments, observation: Observation) -> tuple[NamespaceState | None, str]:
-    """Returns the network state that the argument ``place`` selects, and the name of the place. The state is that of
-    the machine or of the newest running container that matches, None if it is unknown."""
+    """Returns the network state that a check looks at, and a name for it. The argument ``place`` selects the machine or
+    the newest running container that matches. The state is None if it could not be read, or if no container matches."""
     if arguments.get("place", "machine") == "machine":
         return observation.machine, "this machine"
     selector = selector_of(arguments)

@@ -145,8 +145,8 @@ def _resolver(arguments: Arguments, observation: Observation) -> Finding:
 
 
 def looked_up(arguments: Arguments, observation: Observation) -> tuple[ContainerSnapshot | None, tuple[str, ...]]:
-    """Returns the container in which the check's name was looked up, and the addresses that were found. The container
-    is None if none matches."""
+    """Returns the newest running container that matches, and the addresses that it found for the check's name. The
+    container is None if none matches."""
     container = newest(observation, selector_of(arguments))
     lookups = container.state.lookups if container and container.state else ()
     name = arguments["lookup"]
@@ -166,9 +166,9 @@ def _judge_lookup(arguments: Arguments, observation: Observation, *, resolves: b
 
 
 def connections_to(arguments: Arguments, observation: Observation) -> tuple[TcpConnection, ...]:
-    """Returns the TCP connections to a port of the machine or of the selected container that were open after this
-    container had started. Each is a request that the check counts. With the argument ``client``, only connections from
-    this address are returned.
+    """Returns the TCP connections to a port of the machine or of the selected container. Each is a request that the
+    check counts. If the check selects a container, only connections that were open after it had started are returned.
+    With the argument ``client``, only connections from this address are returned.
 
     Only the end that closed a connection keeps it in TIME_WAIT. So a connection seen in another namespace also counts,
     if its server address belongs to the selected namespace.
