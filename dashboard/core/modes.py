@@ -143,7 +143,7 @@ class ArmSpec:
 @dataclass(frozen=True, slots=True)
 class ExperimentSpec:
     """One comparison: an image, a port, and arms. ``names`` are host names that every column looks up, in addition to
-    those of the containers and arms, ``localhost`` and ``host.docker.internal``."""
+    the names of containers and arms, ``localhost`` and ``host.docker.internal``."""
 
     title: str
     image: str

@@ -90,8 +90,8 @@ def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[
     """Describes the changes of one namespace as a sentence. Empty if no change matters to a reader.
 
     ``before`` is the state before the changes. ``titles`` are the titles of the columns that share the namespace. The
-    sentence omits a listener of which only the owner changed. It omits routes if interfaces or listeners changed, too,
-    because the kernel adds routes together with addresses.
+    sentence omits a listener of which only the owner changed. It mentions routes only if neither interfaces nor
+    listeners changed, because the kernel adds routes together with addresses.
     """
     known = {interface_key(link): link for link in before.interfaces}
     parts: list[str] = []

@@ -179,7 +179,7 @@ def run_line(
 
     ``name`` is needed only if another arm or a network refers to the container. ``network`` is the network of the arm's
     mode, ``attached`` the additional networks by name, ``target_name`` the container whose namespace the arm shares.
-    The line creates the container of ``container_config``, but without labels, the alias, and the limits on memory,
+    The line creates the same container as ``container_config``, except for labels, the alias, and the limits on memory,
     processes, CPU and logs.
     """
     arguments = run_arguments(arm, name=name, network=network, attached=attached, target_name=target_name)

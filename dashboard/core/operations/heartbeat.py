@@ -16,7 +16,7 @@ PASS_OVERDUE_S = 120.0
 
 
 class Part(StrEnum):
-    """A part of Netmodes. It is ready only if all parts work."""
+    """A part that must work for Netmodes to be ready."""
 
     DATABASE = "database"
     LAB = "lab"
@@ -108,8 +108,8 @@ class Heartbeat:
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
     """Returns the parts that are missing, with reasons; empty if the lab and the engine work. Before the first
-    heartbeat, ``without`` is missing: the engine if the process has a lab of its own, because this lab waits for the
-    engine."""
+    heartbeat, ``without`` counts as missing: the engine if the process has a lab of its own, because this lab waits for
+    the engine."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

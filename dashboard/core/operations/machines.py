@@ -115,7 +115,7 @@ class MachineState(StrEnum):
 
 def state_of(record: MachineRecord, *, is_connected: bool, has_engine: bool, server_version: str) -> MachineState:
     """Returns the state of a machine, from its record and what its lab reports. ``server_version`` is the version of
-    the web processes."""
+    Netmodes in the web processes."""
     if record.is_revoked:
         return MachineState.REVOKED
     if not is_connected:

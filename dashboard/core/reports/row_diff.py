@@ -118,7 +118,8 @@ type _Rows = dict[tuple[RowId, tuple[str, ...]], ChangedRow]
 @dataclass(frozen=True, slots=True)
 class RowDiff:
     """The compared facts, ordered by section and importance. ``changes`` differ between reports, ``same`` do not.
-    ``same_count`` also counts facts that do not differ: each once for every arm, and also those that no report has."""
+    ``same_count`` is the number of facts that do not differ, counted for each arm. It includes facts that are absent in
+    all reports."""
 
     changes: tuple[ChangedRow, ...] = ()
     same: tuple[ChangedRow, ...] = ()

@@ -47,8 +47,8 @@ def _refuse_kept(load: GroupLoad, what: str) -> str | None:
 
 
 def refuse_launch(load: GroupLoad, arms: int, *, new: bool = True) -> str | None:
-    """Returns the reason why an experiment with this many arms cannot be launched now; None if it can. ``new``: it was
-    never launched before."""
+    """Returns the reason why an experiment with this many arms cannot be launched now; None if it can. ``new`` is false
+    if an earlier experiment is launched again."""
     return (
         (_refuse_kept(load, "experiments") if new else None)
         or refuse_more("experiments", load.experiments, 1, MAX_EXPERIMENTS)

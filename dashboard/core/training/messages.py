@@ -25,9 +25,9 @@ class SessionMessage:
 class SessionState:
     """The state that all participants may see.
 
-    ``step`` and ``gate`` are slugs. ``open_until`` is the number of open steps. ``histogram`` has the predictions of
-    ``step`` once its answer is revealed. ``mirror``: the instructor shows a comparison to all; ``pointer`` is the row
-    at which the instructor points.
+    ``step`` and ``gate`` are slugs; ``number`` and ``of`` are the number of the step and of all steps. ``open_until``
+    is the number of open steps. ``histogram`` has the predictions of ``step`` once its answer is revealed. ``mirror``
+    is true if the instructor shows a comparison to all; ``pointer`` is the row at which the instructor points.
     """
 
     title: str
@@ -70,7 +70,8 @@ class ParticipantState:
 
 @dataclass(frozen=True, slots=True)
 class ProgressChanged:
-    """Tells the instructor's page that the progress of the session has changed, so that it fetches the grid."""
+    """Tells the instructor's page that the progress of the session has changed, so that it fetches the grid again.
+    ``number`` counts these messages."""
 
     number: int
     type: Literal["progress"] = "progress"

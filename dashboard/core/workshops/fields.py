@@ -21,7 +21,8 @@ class FieldReader:
         self.problems.append(Problem(self.file, self.source.line(*path), sentence))
 
     def text(self, values: Mapping[str, Any], *path: str | int, max_chars: int = 200) -> str:
-        """Returns a required text, without surrounding blanks. If it is missing or wrong, adds a problem."""
+        """Returns a required text, without surrounding blanks. If it is missing, empty, too long or not printable, adds
+        a problem."""
         key = str(path[-1])
         value = values.get(key)
         if not isinstance(value, str) or not value.strip():
@@ -36,7 +37,8 @@ class FieldReader:
     def texts(
         self, values: Mapping[str, Any], *path: str | int, max_items: int, max_chars: int = 400
     ) -> tuple[str, ...]:
-        """Returns an optional list of texts, empty if it is missing. If it is wrong, adds a problem."""
+        """Returns an optional list of texts, empty if it is missing. If it is not such a list or exceeds a limit, adds
+        a problem."""
         key = str(path[-1])
         value = values.get(key, [])
         if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):

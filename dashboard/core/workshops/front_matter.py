@@ -29,7 +29,7 @@ class Source:
 
     def line(self, *path: str | int) -> int:
         """Returns the line of the value at ``path``, a sequence of keys and indexes such as ``"check", 2, "kind"``. If
-        the key is missing, returns the line of the table; if the table is missing too, 1."""
+        the key is missing, returns the line of the table; if the table is missing too, returns 1."""
         table = str(path[0]) if len(path) > 1 else ""
         number = next((part for part in path if isinstance(part, int)), 0)
         keys = [part for part in (path[1:] if table else path) if isinstance(part, str)]

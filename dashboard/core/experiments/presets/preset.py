@@ -54,7 +54,8 @@ class Preset:
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
     """A preset with the image and the launch values for one engine. ``unavailable`` is the reason why the engine lacks
-    a mode that the preset compares, and therefore cannot show the difference. Empty if the engine has all modes."""
+    a mode that the preset compares: without it, the preset cannot show its difference. Empty if the engine has all
+    modes."""
 
     preset: Preset
     image: str

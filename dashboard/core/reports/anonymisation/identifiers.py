@@ -62,8 +62,8 @@ class Identifiers:
     """What identifies a machine.
 
     ``names`` are host names; those in ``words`` could also be ordinary words and are replaced only in fields that hold
-    names. ``machines`` are the names of machines that have joined, and ``keys`` maps the keys of arms that contain such
-    a name to the name. ``commands`` and ``settings`` (environment variables) map texts to their replacements.
+    names. ``machines`` are the names of machines that have joined. ``keys`` has the keys of arms that contain such a
+    name, each with the name. ``commands`` and ``settings`` (environment variables) map texts to their replacements.
     """
 
     names: set[str] = field(default_factory=set)

@@ -61,7 +61,7 @@ class Frame:
 
     @cached_property
     def links(self) -> tuple[int, ...]:
-        """The numbers under ``links`` of all columns."""
+        """For each column, the value of ``numbers`` for ``links``."""
         return tuple(numbers["links"] for numbers in self.numbers.values())
 
 

@@ -35,8 +35,8 @@ _Key = tuple[object, ...]
 @dataclass(frozen=True, slots=True)
 class _Items:
     """The small boxes of one namespace. ``wide`` and ``narrow`` map the id of each box to its lines in the wide and in
-    the narrow diagram. Namespaces with equal ids and lines have the same number ``items``. Those with equal ids and
-    equal numbers of lines have the same number ``shape`` and need the same layout."""
+    the narrow diagram. ``items`` is a number that is equal if the ids and lines are equal. ``shape`` is a number that
+    is equal if the ids and the numbers of lines are equal, so that the same layout fits."""
 
     wide: Mapping[str, tuple[str, ...]]
     narrow: Mapping[str, tuple[str, ...]]

@@ -40,8 +40,8 @@ def _nearest(seconds: float | None, step: float) -> float | None:
 
 
 def _share(part: int | None, whole: int | None) -> float | None:
-    """Returns the share, from 0 to 1, of the rounded figures, which reveals no more than the figures do. None if
-    ``whole`` is below ``MIN_FOR_SHARES``."""
+    """Returns the share of ``part`` in ``whole``, from 0 to 1. It is computed from the rounded numbers, so it reveals
+    no more than these. None if ``whole`` is below ``MIN_FOR_SHARES``."""
     if (whole or 0) < MIN_FOR_SHARES:
         return None
     share = share_of(rounded(part), rounded(whole))

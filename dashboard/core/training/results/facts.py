@@ -74,8 +74,8 @@ class SessionFacts:
 
 def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: Mapping[str, str]) -> Records:
     """Returns a participant's records as the session counts them. In a session without hosts, a step is done for all
-    present participants once its answer is revealed; then its correct answer comes from ``truths``, which are indexed
-    by step."""
+    present participants once its answer is revealed. ``truths`` has the correct answers by step, for records that have
+    none."""
     if facts.hosts != HostsFor.NONE:
         return participant.records
     counted: dict[str, StepRecord] = dict(participant.records)

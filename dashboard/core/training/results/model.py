@@ -46,9 +46,9 @@ class StepReport:
 
     ``answered`` counts predictions, ``known`` those whose correct answer is known, ``right`` the right ones. ``truth``
     is the correct answer; its ``source`` is ``kernel``, ``workshop`` or empty; ``about`` describes what was read.
-    ``opened`` and ``done`` count participants, and ``median_s`` and ``p90_s`` are the times that they took.
-    ``attempts`` counts failed checks, and ``failing`` has the most frequent ones. ``hints`` counts opened hints;
-    ``hands`` and ``questions`` count requests for help.
+    ``opened`` and ``done`` count participants; ``median_s`` and ``p90_s`` are the median and the 90th percentile of the
+    times from opening the step to finishing it. ``attempts`` counts failed checks, and ``failing`` has the most
+    frequent ones. ``hints`` counts opened hints; ``hands`` and ``questions`` count requests for help.
     """
 
     slug: str
@@ -79,8 +79,8 @@ class StepReport:
 @dataclass(frozen=True, slots=True)
 class CellReport:
     """One participant in one step. ``state`` is locked (never opened), predict, run or done. ``seconds`` is the time
-    from opening the step to finishing it. ``truth`` is the reading from this participant's host or, if there is none,
-    the most frequent reading of all participants."""
+    from opening the step to finishing it. ``truth`` is the correct answer according to the reading from this
+    participant's host or, if there is none, to the most frequent reading of all participants."""
 
     step: str
     state: str
