@@ -109,7 +109,8 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 
 
 def describe_between(difference: Between) -> str:
-    """Returns the difference with its interval as text; without an interval, the reason why it is missing."""
+    """Returns the difference with its interval as text, followed by the reason if the verdict is inconclusive. Without
+    an interval, returns only the reason."""
     if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
         return difference.verdict.reason
     text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(_ends(difference.ci95_us))}"

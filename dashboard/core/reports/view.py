@@ -1,6 +1,6 @@
 """The view of a report: everything that its page shows. It is computed once, when the report is saved or imported.
 
-A view is stored as JSON, so that no reader waits for the journal or the histograms. A stored view with another
+A view is stored as JSON, so that no reader waits for the journal or the histograms. A stored view whose version is not
 ``VERSION`` is computed again.
 """
 

@@ -137,7 +137,7 @@ class Workshop:
 @dataclass(frozen=True, slots=True)
 class StepJudgement:
     """The findings of all checks of a step. ``noted`` maps the index of a check to the text of the event that the check
-    observed, now or before. ``truth`` is the reading of the step's prediction, empty if it is unknown."""
+    observed, now or before. ``truth`` is the result of the prediction's ``reading``, empty if it is unknown."""
 
     findings: tuple[Finding, ...]
     noted: dict[str, str]
@@ -156,7 +156,7 @@ class StepJudgement:
 
 def judge_step(step: Step, observation: Observation, noted: dict[str, str], truth: str = "") -> StepJudgement:
     """Judges all checks of a step. ``noted`` and ``truth`` are from the previous judgement: events stay true once they
-    were observed, and the last known reading is kept."""
+    were observed, and if the prediction's ``reading`` has no result now, the previous one is kept."""
     findings: list[Finding] = []
     kept = {number: text for number, text in noted.items() if number.isdigit() and int(number) < len(step.checks)}
     for number, check in enumerate(step.checks):

@@ -30,10 +30,10 @@ class Event:
 class StepRecord:
     """The recorded progress of one person in one step. Times are seconds since the epoch, 0 for never.
 
-    ``prediction`` is the index of a choice. ``truth`` is the reading from this person's host. ``attempts`` counts how
-    often Check was pressed and a check failed. ``unmet`` is true once a check has failed since the step was opened.
-    ``noted`` has the observed events by the index of their check. ``failing`` is the last failing check. ``hints`` is
-    the number of opened hints.
+    ``prediction`` is the index of a choice. ``truth`` is the result of the prediction's ``reading`` on this person's
+    host. ``attempts`` counts how often Check was pressed and a check failed. ``unmet`` is true once a check has failed
+    since the step was opened. ``noted`` has the observed events by the index of their check. ``failing`` is the last
+    failing check. ``hints`` is the number of opened hints.
     """
 
     opened_at: float = 0.0

@@ -79,7 +79,8 @@ def find_image(images: Sequence[str], name: str) -> str | None:
 
 def prepare(preset: Preset, images: Sequence[str], free_port: int, modes: Sequence[ModeReport] = ()) -> PreparedPreset:
     """Prepares a preset for an engine: chooses the first program whose image is among ``images``, otherwise the one in
-    the lab image. ``modes`` tells which modes the engine has; empty if that is unknown."""
+    the lab image. ``free_port`` is a port of the machine that the preset can publish. ``modes`` tells which modes the
+    engine has; empty if that is unknown."""
     for program in preset.programs:
         image = program.image if program.image == LAB_IMAGE else find_image(images, program.image)
         if image is not None:

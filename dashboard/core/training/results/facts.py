@@ -32,8 +32,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What is recorded about a session. ``events`` are the instructor's, in order of time. ``readings`` has the
-    readings by step. ``until`` is the time of the query, which counts as the end of a session that is still open."""
+    """What is recorded about a session. ``events`` are the instructor's, in order of time. ``readings`` has, by step,
+    what was read from kernels to find the correct answer. ``until`` is the time of the query, which counts as the end
+    of a session that is still open."""
 
     id: str
     title: str
@@ -62,8 +63,8 @@ class SessionFacts:
         return revealed
 
     def truth(self, step: str, until: float | None = None) -> str:
-        """Returns the most frequent reading of a step, which counts as its correct answer; empty without readings. If
-        ``until`` is given, later readings do not count."""
+        """Returns the most frequent reading (``Reading``) of a step, which counts as its correct answer; empty if there
+        is none. If ``until`` is given, later readings do not count."""
         readings = self.readings.get(step, ())
         return session_truth(reading.reading for reading in readings if until is None or reading.at <= until)
 

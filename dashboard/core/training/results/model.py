@@ -79,8 +79,8 @@ class StepReport:
 @dataclass(frozen=True, slots=True)
 class CellReport:
     """One participant in one step. ``state`` is locked (never opened), predict, run or done. ``seconds`` is the time
-    from opening the step to finishing it. ``truth`` is the correct answer according to the reading from this
-    participant's host or, if there is none, to the most frequent reading of all participants."""
+    from opening the step to finishing it. ``truth`` is the correct answer according to what was read from this
+    participant's host; if nothing was read, according to what was read most often from all hosts."""
 
     step: str
     state: str
