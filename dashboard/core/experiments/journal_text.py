@@ -129,7 +129,7 @@ def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[
 
 def describe_cause(before: NamespaceState, changes: Changes) -> str:
     """Names what changed, for ``Cause.detail``: ``link eth0``, ``address eth0, route`` or ``listener tcp :80``. At most
-    three changes are named, the most important first."""
+    three changes are named, the most important first. ``before`` is the state before the changes."""
     causes = list(dict.fromkeys(_causes(before, changes)))
     return ", ".join([*causes[:MAX_PARTS], "…"] if len(causes) > MAX_PARTS else causes)
 

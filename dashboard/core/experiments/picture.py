@@ -82,7 +82,8 @@ class Picture:
 
 
 def choose_larger(pictures: Iterable[Picture], width: float, height: float) -> Picture:
-    """Returns the one of several layouts of a diagram that is largest when scaled to fit this width and height."""
+    """Returns the picture that is largest when scaled to fit this width and height. ``pictures`` are several layouts of
+    one diagram."""
     return max(pictures, key=lambda one: min(width / max(one.width, 1.0), height / max(one.height, 1.0)))
 
 

@@ -153,8 +153,8 @@ def _minor(version: str) -> tuple[int, int] | None:
 
 def version_problem(server: str, lab: str) -> str | None:
     """Returns why web processes of the version ``server`` send no calls to a lab of the version ``lab``; None if they
-    do. The lab may be one minor version older. A lab that reports no version is accepted: it is older than this
-    check."""
+    do. The lab may be one minor version older. A lab that reports no version is accepted, because labs that are older
+    than this check report none."""
     of_server, of_lab = _minor(server), _minor(lab)
     if not lab or of_server is None or of_lab is None or of_lab == of_server:
         return None

@@ -40,7 +40,7 @@ class ClaimVerdict(StrEnum):
 
     @property
     def word(self) -> str:
-        """The verdict as texts for people show it: ``confirmed``, ``differs`` or ``not testable``."""
+        """The verdict as pages show it: ``confirmed``, ``differs`` or ``not testable``."""
         return {self.HOLDS: "confirmed", self.NOT_TESTABLE: "not testable"}.get(self, str(self))
 
 

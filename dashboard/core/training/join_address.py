@@ -32,7 +32,7 @@ class ServedAt:
 class JoinAddress:
     """The address at which participants join. ``origin`` is the beginning of the links. If ``is_local`` is true, only
     this machine can open it, and ``command`` starts the server so that other devices can open the origins in
-    ``others``. Both are empty if the machine has no other address."""
+    ``others``. ``command`` and ``others`` are empty if the machine has no other address."""
 
     origin: str
     is_local: bool = False
@@ -77,8 +77,8 @@ def _listens(listening: Collection[str], address: str) -> bool:
 
 def choose_join_address(origin: str, server: ServedAt) -> JoinAddress:
     """Returns the address for participants when the instructor has opened ``origin``: the same one if other devices can
-    open it, otherwise the reverse proxy's, otherwise an address on which the server listens and which it accepts.
-    Without such an address the result is local."""
+    open it, otherwise the reverse proxy's, otherwise an address on which the server listens and which it accepts. If
+    there is none, the result is ``is_local``."""
     for each in (origin, *server.origins):
         if not is_local(each):
             return JoinAddress(each)

@@ -13,7 +13,7 @@ MAX_TYPED = 40
 
 
 def code_from(random: bytes) -> str:
-    """Encodes five random bytes as a code. Raises ValueError for another number of bytes."""
+    """Encodes five random bytes as a code. Raises ValueError if ``random`` has a different length."""
     if len(random) != RANDOM_BYTES:
         raise ValueError(f"A code is made of {RANDOM_BYTES} bytes.")
     number = int.from_bytes(random)

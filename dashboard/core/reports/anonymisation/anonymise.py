@@ -166,9 +166,8 @@ class _Anonymiser:
         return after
 
     def replace_machines(self, text: str) -> str:
-        """Returns the text with pseudonyms for all details and for the names of machines: before a colon, in
-        parentheses, or in the list of machines in the entry of a launch. There, a name is replaced even if it is also
-        an ordinary word."""
+        """Returns the text with pseudonyms for all details. Names of machines are replaced, too, even if they are
+        ordinary words, but only before a colon, in parentheses, or in the list of machines in the entry of a launch."""
         if not self._machines:
             return self.text(text)
         if text.startswith(LAUNCH_REQUESTED):

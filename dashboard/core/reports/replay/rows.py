@@ -41,7 +41,7 @@ type _NumberedCells = tuple[tuple[int, int, int], ...]  # numbers of the row's i
 
 
 def _numbers_of(frame: Frame, section: str, inputs: Iterable[str]) -> tuple[object, ...]:
-    """Returns a key that is equal for frames in which these inputs of all columns are equal."""
+    """Returns a key for a section. It is equal for two frames if the ``inputs`` of all columns are equal in them."""
     return (section, frame.common, *(numbers[name] for numbers in frame.numbers.values() for name in inputs))
 
 

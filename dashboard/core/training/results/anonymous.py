@@ -101,7 +101,8 @@ def anonymous(report: SessionReport) -> SessionReport:
 
 
 def _unrevealed(step: StepReport) -> StepReport:
-    """Removes the truth and the answers from a step; the question remains."""
+    """Returns a step that shows neither the correct answer nor how often each answer was given; the question
+    remains."""
     choices = tuple(ChoiceReport(choice.text, None, None, None) for choice in step.choices)
     return replace(
         step, choices=choices, known=None, right=None, share_right=None, truth="", source="", evidence=(), failing=()
