@@ -134,7 +134,7 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """Returns the last heartbeat with its times converted to the receiver's clock; None if there is none yet. ``now``
+    """Returns the last heartbeat with its times converted to the receiver's clock; None before the first one. ``now``
     and ``epoch`` are the current time: ``now`` by the clock of ``LastHeartbeat.at``, ``epoch`` in seconds since the
     epoch. If the lab is unavailable, ``at`` becomes older than ``SILENT_S``, so that ``missing_parts`` reports the lab
     as missing."""

@@ -172,7 +172,8 @@ def plan_swarm(machines: Sequence[SwarmMachine], chosen: Collection[str]) -> Swa
 
 
 def _address(machine: SwarmMachine, others: Sequence[SwarmMachine]) -> str:
-    """Returns the IPv4 address at which all ``others`` reach the machine. Raises SwarmRefusedError if there is none."""
+    """Returns the IPv4 address at which all ``others`` reach the machine. Raises SwarmRefusedError if it has no such
+    address."""
     clients = machine_clients(MachineClient(other.name, other.network) for other in others if other is not machine)
     obstacles: list[str] = []
     for address in _addresses(machine):

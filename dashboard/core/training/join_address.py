@@ -77,8 +77,8 @@ def _listens(listening: Collection[str], address: str) -> bool:
 
 def choose_join_address(origin: str, server: ServedAt) -> JoinAddress:
     """Returns the address for participants when the instructor has opened ``origin``: the same one if other devices can
-    open it, otherwise the reverse proxy's, otherwise an address on which the server listens and which it accepts. If
-    there is none, the result is ``is_local``."""
+    open it, otherwise the reverse proxy's, otherwise an address on which the server listens and which it accepts.
+    Without such an address, ``is_local`` of the result is true."""
     for each in (origin, *server.origins):
         if not is_local(each):
             return JoinAddress(each)

@@ -35,9 +35,9 @@ class HostPort:
 class PortUser:
     """A running container of the engine and its published ports. ``name`` is what sentences call the container.
 
-    ``experiment`` is the experiment to which the container belongs. It is None if there is none, or if the page of this
-    experiment is shown. ``machine`` is the name of the container's machine, empty if the experiment runs on one machine
-    only.
+    ``experiment`` is the experiment to which the container belongs. It is None if the container belongs to no
+    experiment, or if the page of this experiment is shown. ``machine`` is the name of the container's machine, empty if
+    the experiment runs on one machine only.
     """
 
     container: str

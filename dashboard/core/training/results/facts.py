@@ -63,8 +63,8 @@ class SessionFacts:
         return revealed
 
     def truth(self, step: str, until: float | None = None) -> str:
-        """Returns the most frequent reading (``Reading``) of a step, which counts as its correct answer; empty if there
-        is none. If ``until`` is given, later readings do not count."""
+        """Returns the most frequent reading (``Reading``) of a step, which counts as its correct answer; empty without
+        readings. If ``until`` is given, later readings do not count."""
         readings = self.readings.get(step, ())
         return session_truth(reading.reading for reading in readings if until is None or reading.at <= until)
 
