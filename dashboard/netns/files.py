@@ -109,3 +109,14 @@ def _read_bounded(opened: int) -> bytes | None:
         parts.append(part)
         left -= len(part)
     return b"".join(parts) if left > 0 else None
+
+
+def read_name_files(pid: int, resolv_conf: str, hosts: str) -> tuple[bytes | None, bytes | None, str]:
+    """Reads the files with which a command resolves names, as process ``pid`` sees them. Returns the contents of both,
+    and a line for the command's output that names the files that cannot be read: the command then uses those of the
+    server. An empty path gives None and no message."""
+    found = [read_inside(pid, path) if path else None for path in (resolv_conf, hosts)]
+    unread = [path for path, content in zip((resolv_conf, hosts), found, strict=True) if path and content is None]
+    names = " and ".join(Path(path).name for path in unread)
+    message = f"[Its {names} cannot be read: this command uses the server's.]\n" if unread else ""
+    return found[0], found[1], message

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.netns import files
-from dashboard.netns.files import open_inside, read_inside, shows_files, write_inside
+from dashboard.netns.files import open_inside, read_inside, read_name_files, shows_files, write_inside
 from tests.support.polling import until
 
 
@@ -82,6 +82,18 @@ def test_only_existing_regular_files_are_written(jailed: tuple[int, Path], path:
 )
 def test_only_regular_files_are_read(path: str) -> None:
     assert read_inside(os.getpid(), path) is None
+
+
+def test_files_that_cannot_be_read_are_named(jailed: tuple[int, Path]) -> None:
+    pid, root = jailed
+    (root / "etc" / "hosts").write_text("192.0.2.7 web\n")
+    assert read_name_files(pid, "", "/etc/hosts") == (None, b"192.0.2.7 web\n", "")
+    _, hosts, message = read_name_files(pid, "/none/resolv.conf", "/etc/hosts")
+    assert (hosts, message) == (
+        b"192.0.2.7 web\n",
+        "[Its resolv.conf cannot be read: this command uses the server's.]\n",
+    )
+    assert "[Its resolv.conf and hosts cannot" in read_name_files(pid, "/none/resolv.conf", "/none/hosts")[2]
 
 
 def test_a_pipe_does_not_block(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from dashboard.lab.experiments.first_packet import explain_drop
 from dashboard.lab.experiments.multicast import COLUMN_GONE, try_multicast
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
-from dashboard.netns.files import read_inside
+from dashboard.netns.files import read_name_files
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import Reply, request
 
@@ -154,16 +154,18 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
     if namespace is None:
         raise NotRunningError(COLUMN_GONE)
     pid = target.engine_pid or lab.context.info.pid or 1
-    resolv_conf = await asyncio.to_thread(read_inside, pid, target.resolv_conf) if target.resolv_conf else None
-    hosts = await asyncio.to_thread(read_inside, pid, target.hosts) if target.hosts else None
+    resolv_conf, hosts, unread = await asyncio.to_thread(read_name_files, pid, target.resolv_conf, target.hosts)
     if shutil.which(argv[0]) is None and shutil.which("busybox") is not None:
         argv = ("busybox", *argv)
-    return _until_gone(run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts))
+    return _until_gone(run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts), unread)
 
 
-async def _until_gone(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    """Yields the output of a command, or a message if the column was removed before the command began."""
+async def _until_gone(pieces: AsyncGenerator[str], first: str) -> AsyncGenerator[str]:
+    """Yields ``first`` unless it is empty, then the output of a command, or a message if the column was removed before
+    the command began."""
     async with aclosing(pieces):
+        if first:
+            yield first
         try:
             async for text in pieces:
                 yield text

@@ -21,7 +21,7 @@ from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreach
 from dashboard.lab.context import LABEL, Context
 from dashboard.lab.workshops.snapshot import WorkshopHost
 from dashboard.netns.exec_tool import run_inside
-from dashboard.netns.files import read_inside
+from dashboard.netns.files import read_name_files
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.listeners import read_listeners
 from dashboard.netns.request import request
@@ -221,7 +221,7 @@ async def _inspect(host: WorkshopHost, line: str, action: actions.Inspect) -> Co
         if not facts.running or not facts.pid:
             return CommandResult(line, failed=f"The container {action.container} is not running.")
         pid, files = facts.pid, (facts.resolv_conf_path, facts.hosts_path)
-    resolv_conf, hosts = [await asyncio.to_thread(read_inside, host.pid, file) if file else None for file in files]
+    resolv_conf, hosts, unread = await asyncio.to_thread(read_name_files, host.pid, *files)
     argv = action.argv
     if shutil.which(argv[0]) is None and shutil.which("busybox") is not None:
         argv = ("busybox", *argv)
@@ -231,7 +231,7 @@ async def _inspect(host: WorkshopHost, line: str, action: actions.Inspect) -> Co
             text = "".join([piece async for piece in pieces])
     if action.grep:
         text = "\n".join(line for line in text.splitlines() if action.grep in line)
-    return CommandResult(line, printable(text.expandtabs().strip("\n")))
+    return CommandResult(line, printable(unread + text.expandtabs().strip("\n")))
 
 
 async def _run_on_engine(host: WorkshopHost, action: actions.Action) -> str:

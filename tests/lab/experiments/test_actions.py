@@ -14,6 +14,7 @@ from dashboard.core.experiments.lifecycle import container_name
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError, inspect, try_paths
+from dashboard.netns import files
 from dashboard.netns.request import Reply
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -59,6 +60,16 @@ async def test_every_command_of_the_workshop_runs_in_every_column(lab_harness: L
     assert "172.17." in await output(lab_harness, identity, "bridge", "ip-route")
     machine, bridge = [await output(lab_harness, identity, one, "hosts") for one in ("machine", "bridge")]
     assert machine != bridge, "each column has its own files"
+
+
+async def test_a_command_states_that_it_uses_files_of_the_server(
+    lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await lab_harness.running("bridge")
+    assert "cannot be read" not in await output(lab_harness, identity, "bridge", "hosts")
+    monkeypatch.setattr(files, "read_inside", lambda *_: None)
+    text = await output(lab_harness, identity, "bridge", "hosts")
+    assert text.startswith("[Its resolv.conf and hosts cannot be read: this command uses the server's.]\n")
 
 
 async def test_without_a_running_experiment_requests_and_commands_are_refused(
