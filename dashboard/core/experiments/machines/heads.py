@@ -53,7 +53,8 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
     phase = merge_phases(head.phase for head in heads.values())
 
     def merge_texts(text_of: Callable[[ExperimentHead], str]) -> str:
-        """Joins one text of each head: a single text if all are the same, otherwise each after its machine's name."""
+        """Joins the texts that ``text_of`` returns: one if all are the same, otherwise each after its machine's
+        name."""
         texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
         if len(texts) == len(heads) and len(set(texts.values())) == 1:
             return next(iter(texts.values()))
