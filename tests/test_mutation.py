@@ -40,6 +40,7 @@ def mutants(source: str) -> list[str]:
         ("x = -a", [("operator", "-a", "a")]),
         ("x = a + b", [("operator", "a + b", "a - b")]),
         ("x += a", [("operator", "x += a", "x -= a")]),
+        ("x = a ^ b", [("operator", "a ^ b", "a | b")]),
         ("x = a if b else c", [("condition", "b", "not b")]),
         ("x = [a for a in b if a]", [("condition", "a", "not a")]),
         (
