@@ -1,4 +1,5 @@
-"""Measures a call from a web process of a team deployment to the lab, and a keystroke in a terminal."""
+"""Measures times between the processes of a team deployment: of a call from a web process to the lab, and of a
+keystroke in a terminal."""
 
 import asyncio
 import time
@@ -9,6 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.operations.row_calls import row_calls
 from dashboard.bench.operations.team_deployment import TeamDeployment
 from dashboard.bench.server import Server
 from dashboard.bench.training.deliveries import Instructor
@@ -29,8 +31,9 @@ ERASE = b"\x15"
 OFFSET_BYTES = 8
 
 
-async def call_times(deployment: TeamDeployment, count: int) -> list[float]:
-    """Makes calls to the lab, one after the other, as a web process does. Returns the milliseconds of each."""
+async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float, float]]:
+    """Makes calls to the lab, one after the other, like a web process. Returns pairs of milliseconds: of
+    each call, and of the same call as a row of PostgreSQL (``row_calls``)."""
     nats = NatsConnection(deployment.nats.web_url)
     labs = RemoteLabs(nats)
     await labs.start()
@@ -41,12 +44,16 @@ async def call_times(deployment: TeamDeployment, count: int) -> list[float]:
             while not labs.server.is_connected:
                 await labs.server.wait_for_heartbeat()
         times = []
-        for number in range(count + 1):
-            started = time.perf_counter()
-            if call is None or (await labs.server.call(call, "", "none-1")).stage is not HostStage.STOPPED:
-                raise BenchmarkError("the lab answered a different call")
-            if number:  # the first one opens the lab's connection to the database
-                times.append((time.perf_counter() - started) * 1000)
+        async with row_calls(deployment.postgres.url) as ask:
+            for number in range(count + 1):
+                started = time.perf_counter()
+                if call is None or (await labs.server.call(call, "", "none-1")).stage is not HostStage.STOPPED:
+                    raise BenchmarkError("the lab answered a different call")
+                called = time.perf_counter()
+                if (await ask("none-1")).stage is not HostStage.STOPPED:
+                    raise BenchmarkError("the row has the answer to a different call")
+                if number:  # the first one opens the lab's connection to the database
+                    times.append(((called - started) * 1000, (time.perf_counter() - called) * 1000))
     finally:
         await labs.close()
         await nats.close()
@@ -54,8 +61,8 @@ async def call_times(deployment: TeamDeployment, count: int) -> list[float]:
 
 
 async def key_times(deployment: TeamDeployment, server: Server, count: int) -> list[float]:
-    """Types in a terminal through the second web process. The shell runs on a private host of the lab. ``server`` is
-    the browser of the owner. Returns the milliseconds from each keystroke to its echo."""
+    """Types in a terminal of a browser that is connected to the second web process. The shell runs on a private host of
+    the lab. Returns the milliseconds from each keystroke to its echo."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, 2, hosts="person", terminal="on")
     host = deployment.webs[1].host
     participant = Client(host, number=1)
