@@ -81,7 +81,7 @@ def test_a_claim_shows_what_is_expected_of_other_engines_until_it_has_run(owner:
 @pytest.mark.parametrize(
     ("private", "sentence"),
     [
-        ("28.5.2", "That dockerd has version 28.5.2; your engine has 20.10.24."),
+        ("28.5.2", "It has version 28.5.2; your engine has 20.10.24."),
         ("", "No dockerd is installed there: these claims are not testable."),
     ],
 )
