@@ -35,12 +35,13 @@ async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, EngineInfo, EngineKeeper | None]:
     """Connects to the engine at ``endpoint()``. If none answers, starts a private host as a child process and connects
-    to its engine. Returns the connection, the engine's facts, and the ``EngineKeeper`` of the host, None without one.
+    to its engine. Returns the connection, what the engine reports about itself, and the ``EngineKeeper`` of the private
+    host (None if no host was started).
 
     A host is started only if the process is root, ``DOCKER_HOST`` is not set, dockerd is installed and
     ``may_start_private`` is true; otherwise raises EngineError. The connection is closed and the host stopped when
-    ``stack`` is closed. ``say`` is called with messages for the user. Callers should use the returned facts instead of
-    reading them again, because the Engine runs other programs to collect them.
+    ``stack`` is closed. ``say`` is called with messages for the user. Callers should use the returned ``EngineInfo``
+    instead of reading it again, because the Engine runs other programs to collect it.
     """
     engine = DockerEngine(endpoint())
     try:
@@ -78,7 +79,8 @@ async def open_context(
     may_start_private: bool = True,
 ) -> Context:
     """Connects to the engine and the database, and returns the lab's ``Context``. Everything is closed when ``stack``
-    is closed. For the arguments and errors, see ``open_engine``."""
+    is closed. ``publisher`` announces changes; without it, changes are not announced. The other arguments and the
+    errors are those of ``open_engine``."""
     database = DatabaseThread()
     stack.callback(database.close)
     engine, info, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)

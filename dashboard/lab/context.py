@@ -26,7 +26,7 @@ class Context:
     """The objects and settings that all modules of a lab use.
 
     ``installation``: the id of the installation. ``private``: the engine runs on a private host. ``temporary``: this
-    host ends with the process; until then, ``keeper`` starts its engine again if it ends. ``host``: the id of the
+    private host ends with the process; ``keeper`` restarts its engine if that ends earlier. ``host``: the id of the
     private host that the lab serves, a group's host or one on a LAN; empty for the server's own engine. The lab drives
     only the experiments of ``host``. ``cpus``: the limit of ``host`` in cores, 0 if it has no limit.
     """
@@ -68,7 +68,7 @@ class Context:
 
     @property
     def place(self) -> str:
-        """The name of the engine's place: its machine and private host, in the syntax that
+        """The machine and the private host of the engine in one text, in the syntax that
         ``core.operations.machines.split_place`` describes."""
         return place_of(here(), self.host)
 

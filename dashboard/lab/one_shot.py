@@ -64,8 +64,8 @@ async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
     """Launches an experiment and drives it in this process during the block. Yields the lab's context and the
-    experiment's driver. Removes the experiment at the end of the block; if ``keep`` is true, only after an error or on
-    a private host that ends with this process."""
+    experiment's driver. At the end of the block, removes the experiment. If ``keep`` is true, removes it only if the
+    block has failed, or if its private host ends with this process."""
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         if keep and context.temporary:

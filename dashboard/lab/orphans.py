@@ -41,8 +41,9 @@ async def remove_objects(
     """Removes containers and networks that have these ``labels`` but belong to no experiment whose id ``kept`` returns.
     Returns descriptions of what was removed, and of what the Engine refused to remove, with its message.
 
-    ``kept`` is called after the Engine's list was read. Networks that were created by an engine at another place than
-    ``place`` (``Context.place``) stay: they are visible here if both engines are managers of one swarm.
+    ``kept`` is called after the Engine's list was read. ``place`` names the machine and the private host of ``engine``
+    (``Context.place``). Networks that another engine has created stay: they are visible here if both engines are
+    managers of one swarm.
     """
     containers, networks = await engine.containers(labels), await engine.networks(labels)
     keep = await kept()

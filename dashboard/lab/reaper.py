@@ -84,8 +84,8 @@ async def reap(context: Context) -> Reaped:
 
 async def reap_everything(data_dir: Path, installation: str, open_engine: Callable[[], Awaitable[Engine]]) -> Reaped:
     """Removes everything of the installation from this machine: all private hosts of the data folder, the engine's
-    membership in the swarm of the machines, and then all containers and networks. For a machine that cannot access the
-    database. ``open_engine`` connects to the engine.
+    membership in the swarm of the machines, and then all containers and networks. This works without the database,
+    which the machine may no longer access. ``open_engine`` connects to the engine.
 
     If ``installation`` is empty, the id of the installation is unknown, and only the hosts are removed. Raises
     LabBusyError if a lab runs.

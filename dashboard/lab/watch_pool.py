@@ -34,7 +34,7 @@ class _Shared:
 
     @property
     def view(self) -> KernelView:
-        """The kernel's state. Includes the firewall's rules if a subscriber needs them."""
+        """What the kernel reports about the namespace. Includes the firewall's rules if a subscriber needs them."""
         if self.firewall is None:
             return self.watch.view
         return replace(self.watch.view, firewall=self.firewall.rules)
@@ -100,15 +100,15 @@ class WatchPool:
         container: str = "",
     ) -> tuple[int, KernelView]:
         """Subscribes to changes of a network namespace. Returns its inode and the current view; ``on_change`` is called
-        with each later view. ``token`` identifies the subscription in ``unsubscribe``. ``pid`` and ``path`` select the
-        namespace, as for ``Namespace.of_machine``.
+        with each later view. ``token`` identifies the subscription in ``unsubscribe``. The namespace is that of the
+        process ``pid`` or, if ``path`` is not empty, the one at this path as the process sees it.
 
         ``engine_pid`` returns the pid of the Engine. The Engine opens listening sockets in containers' namespaces,
         passes some of them on to other processes and keeps those of its resolver. ``bridges`` returns the namespaces of
-        the Engine's bridges if they are not in the Engine's own namespace. ``firewall_backend`` adds the firewall's
-        rules to the view: the backend that the engine names, empty if it names none, None if the rules are not needed.
-        ``container`` is the id of the container whose first process is ``pid``; it is needed because rootless engines
-        start some containers without a cgroup.
+        the Engine's bridges, each as a pid and a path, if they are not in the Engine's own namespace.
+        ``firewall_backend`` adds the firewall's rules to the view: the backend that the engine names, empty if it names
+        none, None if the rules are not needed. ``container`` is the id of the container whose first process is ``pid``;
+        it is needed because rootless engines start some containers without a cgroup.
         """
         named_by_cgroup = not container or await asyncio.to_thread(container_of, pid) is not None
         subscription = _Subscription(on_change, pid, engine_pid, bridges, "" if named_by_cgroup else container)

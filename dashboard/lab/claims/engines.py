@@ -76,9 +76,10 @@ class ClaimEngine:
     """An engine on which claims run, with what claims need to know about it.
 
     ``host``: its private host, None for the server's own engine. ``image``: the image that replaces the word ``IMAGE``
-    in claims. ``machine``: an address of the engine's machine other than loopback, empty if it has none. ``lacks``: the
-    needs and modes that the engine does not support, with the reason. ``facts``: the facts that determine which results
-    claims expect. ``data_dir``: the folder in which more private hosts can be started, None if that is not possible.
+    in claims. ``machine``: an address of the engine's machine other than loopback, empty if it has none. ``lacks``:
+    what a claim can require (``Need``, ``Mode``) and this engine does not offer, with the reason. ``facts``: the facts
+    that determine which results claims expect. ``data_dir``: the folder in which more private hosts can be started,
+    None if that is not possible.
     """
 
     engine: Engine
@@ -94,7 +95,8 @@ class ClaimEngine:
 
     @property
     def title(self) -> str:
-        """The engine's kind and version, with the id of its private host or, for the server's own engine, its name."""
+        """The engine's kind and version, followed by the id of its private host. The server's own engine is followed by
+        its name, or by its address if it has no name."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 
@@ -127,8 +129,8 @@ class ClaimEngine:
 
 def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:
     """Returns the primary IPv4 address of the engine's machine, empty if it has none or cannot be read. Also returns
-    the needs of claims that the machine does not meet, with the reason. ``pid`` and ``path`` are as for
-    ``Namespace.of_machine``."""
+    what claims can require (``Need``) and the machine does not offer, with the reason. ``pid`` is the engine's daemon.
+    ``path`` is the path of the machine's namespace as the daemon sees it; if it is empty, the daemon's own is read."""
     lacks: dict[Need | Mode, str] = {}
     if pid is None:
         return "", lacks

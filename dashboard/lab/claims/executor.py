@@ -143,12 +143,12 @@ async def open_engines(
     *,
     exclusive_host: bool = False,
 ) -> ClaimEngines:
-    """Prepares the engines for these claims and returns them. In addition to the user's engine these are up to two
-    private hosts, if claims need them: one for claims that can run at the same time, and one for claims that change the
+    """Prepares the engines for these claims and returns them: the user's engine and, if claims need them, up to two
+    private hosts. One of the hosts is for claims that can run at the same time, the other for claims that change the
     machine. The hosts are removed when ``stack`` is closed.
 
-    If ``exclusive_host`` is true, the user's engine is a private host without other users. It then takes the place of
-    the first of these hosts. ``say`` is called with messages for the user.
+    If ``exclusive_host`` is true, the user's engine is a private host without other users. It then also runs the claims
+    that can run at the same time, and no host is started for them. ``say`` is called with messages for the user.
     """
     plan = make_plan(claims)
     hosts = private_host.list_hosts(context.data_dir)

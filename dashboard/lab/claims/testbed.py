@@ -66,8 +66,9 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """Returns the name on the engine of what the claim calls ``name``, and stores it for ``_text``. It starts with
-        ``prefix``, because other claims may use the same ``name``. If ``name`` is empty, returns a numbered name."""
+        """Returns the name that a container or network gets on the engine. ``name`` is its name in the claim. The
+        result starts with ``prefix``, because other claims may use the same ``name``. It is stored for ``_text``. If
+        ``name`` is empty, the result ends with a number and is not stored."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -160,7 +161,8 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(container)
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs the command ``line``, which changes the machine or LAN of a private host. ``close`` runs ``undo``."""
+        """Runs the command ``line`` in the network namespace of ``place``, to change the machine or LAN of a private
+        host. ``close`` runs the command ``undo`` there."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
         if line.startswith("ip "):
@@ -212,7 +214,8 @@ class EngineTestbed(TestbedReader):
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites a file of a private host in place, as the engine sees the file. ``close`` restores the content."""
+        """Overwrites the content of a file of a private host without replacing the file. ``path`` is its path as the
+        engine sees it. ``close`` restores the content."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine can be changed only on private hosts.")
         pid = self._target.pid
@@ -222,8 +225,9 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Launches the containers of two ``docker run`` lines, measures every path to them, and returns the answer to
-        ``question`` (``Timings.answer``). Later questions about the same two lines use the same measurement."""
+        """Launches the containers of two ``docker run`` lines, measures every path to them, and returns how the
+        latencies of two paths compare. ``question`` names these paths as ``PATH against PATH``. Later questions about
+        the same two lines use the same measurement."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]
@@ -290,7 +294,9 @@ async def open_testbed(
     timings: Timings | None = None,
     left: list[str] | None = None,
 ) -> AsyncIterator[EngineTestbed]:
-    """Yields an ``EngineTestbed`` and closes it at the end of the block. Adds what could not be removed to ``left``."""
+    """Yields an ``EngineTestbed`` and closes it at the end of the block. Adds what could not be removed to ``left``.
+    ``labels`` are set on everything that the testbed creates. ``timings`` holds earlier measurements, so that they are
+    not repeated. ``prefix`` and ``mutation`` are those of ``EngineTestbed``."""
     testbed = EngineTestbed(target, labels, prefix, mutation=mutation, timings=timings)
     try:
         yield testbed

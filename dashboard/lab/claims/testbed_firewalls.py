@@ -11,9 +11,9 @@ from dashboard.lab.claims.engines import ClaimEngine
 
 
 async def firewall_command(target: ClaimEngine, argv: Sequence[str]) -> list[str]:
-    """Returns the command line that runs ``argv`` on the engine's machine. Commands of ufw and firewall-cmd are adapted
-    to a private host, others are returned as they are. Raises NotTestableError if one of these two is to run on a
-    machine that is no private host, or if the package of ufw is not available."""
+    """Returns the command line that runs ``argv`` on the engine's machine. Commands of other programs than ufw and
+    firewall-cmd are returned unchanged. These two can run only on a private host: on another machine, raises
+    NotTestableError. Also raises it for a command of ufw if ufw is not available."""
     if argv[0] not in {"ufw", "firewall-cmd"}:
         return list(argv)
     host = target.host

@@ -55,7 +55,7 @@ class TestbedReader:
         self._observer = Observer(target.watches, lambda: target.info.pid, lambda _states: None)
 
     def _text(self, text: str) -> str:
-        """Returns a text of the claim with its placeholders replaced."""
+        """Returns a text of the claim in which the word ``IMAGE`` and the placeholders for names are replaced."""
         raise NotImplementedError
 
     async def inspect(self, container: Container) -> Container:
@@ -159,8 +159,8 @@ class TestbedReader:
             raise _exited(error) from error
 
     async def read_file(self, place: Place, path: str) -> str:
-        """Returns the content of a file of the machine, or of a container's resolv.conf or hosts file. A container's
-        files are read where the Engine stores them."""
+        """Returns the content of a file. On the machine, this can be any file. In a container, it is
+        ``/etc/resolv.conf`` or ``/etc/hosts``, read where the Engine stores it."""
         source = path
         if place != MACHINE:
             facts = await self._facts(place)
@@ -222,7 +222,8 @@ class TestbedReader:
                     await _run_tool(neighbour, line.split())
 
     async def lookup(self, place: Place, name: str) -> Lookup:
-        """Resolves a name in the network namespace of ``place``, with its resolver and hosts files."""
+        """Resolves a name in the network namespace of ``place``, with the resolver configuration and the hosts file of
+        ``place``."""
         state = await self.state(place)
         async with self._namespace(place) as namespace:
             return await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)

@@ -14,8 +14,8 @@ _TIMEOUT_S = 3.0
 
 
 def _bound(family: socket.AddressFamily, kind: socket.SocketKind, name: str | tuple[str, int]) -> socket.socket:
-    """Opens a socket in the calling thread's namespace and binds it to this name. A stream socket also listens. Raises
-    OSError."""
+    """Opens a socket in the calling thread's namespace and binds it. ``name`` is a unix socket's name, or an address
+    and a port. A stream socket also listens. Raises OSError."""
     sock = socket.socket(family, kind | socket.SOCK_CLOEXEC)
     try:
         sock.setblocking(False)

@@ -41,9 +41,11 @@ class Timings:
         self, lines: tuple[str, ...], question: str, target: ClaimEngine, launch: Launch, observe: Observe
     ) -> Timing:
         """Returns the answer to a question of the form ``PATH against PATH``. Launches and measures the containers of
-        ``lines`` unless they are measured already. Raises NotTestableError if one of the paths does not exist here.
+        ``lines`` unless they are measured already. Raises NotTestableError if one of the paths does not exist on the
+        machine.
 
-        ``launch`` starts the containers; ``observe`` returns the state of a container, or of the machine.
+        ``launch`` starts the containers and returns them by name. ``observe`` returns the state of the container with
+        this name and these facts, or of the machine if the facts are None.
         """
         slow, _, fast = question.partition(" against ")
         if lines not in self._measured:
@@ -56,8 +58,8 @@ class Timings:
 
 
 def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
-    """Returns the verdict on the latency of the path ``slow`` compared with the path ``fast``, with its figures.
-    ``blocks`` contains the measured blocks of each path."""
+    """Returns the verdict on whether the path ``slow`` has a higher latency than the path ``fast``, with the difference
+    and its confidence interval. ``blocks`` contains the measured blocks of each path."""
     comparison = judge_blocks(blocks[fast], blocks[slow])
     interval = comparison.ci95_us
     centers = [block.center_us for block in blocks[fast] if block.counts]
@@ -74,8 +76,9 @@ def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
 
 
 def is_narrow(blocks: Blocks) -> bool:
-    """Returns whether the measurement is precise enough. For each path's difference from the first path, the confidence
-    interval must be at most ``WIDTH_US`` microseconds wide, or at most the share ``WIDTH_SHARE`` of the difference."""
+    """Returns whether the measurement is precise enough to end. For each path's difference from the first path, the
+    confidence interval must be at most ``WIDTH_US`` microseconds wide, or at most the share ``WIDTH_SHARE`` of the
+    difference."""
     first, *others = blocks.values()
     for comparison in (judge_blocks(first, other) for other in others):
         interval, delta_us = comparison.ci95_us, comparison.delta_us

@@ -60,10 +60,10 @@ async def execute_run(
     exclusive_host: bool = False,
 ) -> ClaimsRun | None:
     """Executes the claims of the recorded run ``run`` and stores their results. Returns them, or None if the run was
-    cancelled.
+    cancelled. If an error ends the run, stores its text in the run and raises the error, for example EngineError.
 
-    If ``exclusive_host`` is true, the engine is a private host without other users. If the engine fails, stores the
-    reason in the run and raises EngineError. ``say`` is called with messages for the user.
+    If ``exclusive_host`` is true, the engine is a private host without other users. ``on_progress`` is called at each
+    change of a claim's state, and ``say`` with messages for the user.
     """
     database = context.database
     await database.run(claim_runs.mark_running, run)
@@ -125,8 +125,8 @@ async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
 
 
 class ClaimWorker:
-    """Executes queued runs of claims, one at a time, because two would compete for the processor. The labs of other
-    hosts in this process use the same ``lock``."""
+    """Executes queued runs of claims, one at a time, because two runs would compete for the processor. ``lock`` is held
+    during a run; the labs of other hosts in this process share it."""
 
     def __init__(self, context: Context, wake: Callable[[], None], lock: asyncio.Lock | None = None) -> None:
         self._lock = lock or asyncio.Lock()

@@ -31,10 +31,11 @@ async def start_with_containers(
     joined: PrivateHost | None = None,
     slot: AbstractAsyncContextManager[object] | None = None,
 ) -> PrivateHost:
-    """Starts the engine of a host again, then the containers that ran when it ended. Returns the host with the new
-    process. A container that does not start is only logged.
+    """Starts the engine of a host again after it has ended, then the containers that ran at that time. Returns the host
+    with its new pid. A container that does not start is only logged.
 
-    ``slot`` is held while the engine starts. For the other arguments and the errors, see ``private_host.start_again``.
+    ``slot`` is held while the engine starts. The other arguments and the errors are those of
+    ``private_host.start_again``.
     """
     async with slot or nullcontext():
         containers = await asyncio.to_thread(note_left_running, host)
@@ -44,8 +45,8 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """Starts the containers that an earlier process had to start again but did not, because it ended. Their ids are in
-    the records of ``hosts``, which run."""
+    """Starts the containers that are recorded for ``hosts`` as not yet started: the process that restarted the host
+    ended before it had started them. All ``hosts`` must run."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
             await _start_containers(host, containers)

@@ -55,7 +55,7 @@ NOT_ISOLATED = "Not in host mode, but found in the machine's network namespace: 
 
 class Arms:
     """The containers and networks of one round (one run of an experiment), recorded with ``recorder``. ``stopping`` is
-    called before each of them is created; if it returns true, the launch ends."""
+    called before each creation; if it returns true, the launch ends."""
 
     def __init__(
         self, context: Context, record: Record, recorder: Recorder, observer: Observer, stopping: Callable[[], bool]
@@ -71,14 +71,15 @@ class Arms:
         self._machine: asyncio.Future[None]
 
     async def prepare_images(self, progress: Callable[[str, float | None], None]) -> str:
-        """Finds or pulls every image. Returns a notice for the user, empty if there is nothing to report."""
+        """Finds or pulls every image. Returns a notice for the user, empty if there is nothing to report. ``progress``
+        is called with a text and the completed fraction (None if unknown)."""
         self._images, notice = await prepare_images(self._context, self._record.spec.arms, progress)
         return notice
 
     async def launch(self, actions: tuple[Action, ...], machine: asyncio.Future[None]) -> None:
-        """Performs ``actions``: creates the networks, and starts and observes the arms, concurrently unless one needs
-        another. ``machine`` completes when the machine's state has been read. Containers start only after that, so that
-        the journal records how they change the machine."""
+        """Performs ``actions``: creates the networks, and starts and observes the arms. Arms that do not depend on each
+        other are launched at the same time. ``machine`` completes when the machine's state has been read. Containers
+        start only after that, so that the journal records how they change the machine."""
         self._machine = machine
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(
@@ -235,7 +236,7 @@ class Arms:
         return True
 
     def _show_without_state(self, key: str, facts: ContainerFacts) -> None:
-        """Records what the Engine's API reports about a running arm whose network stack cannot be read from here."""
+        """Records what the Engine's API reports about a running arm whose network stack this lab cannot read."""
         before = self._recorder.column(key)
         column = replace(running_column(before, facts), invisible=self._context.info.invisible)
         if column != before:

@@ -12,8 +12,8 @@ from dashboard.lab.experiments.observer import Observer
 
 
 def host_ports(columns: Sequence[Column]) -> tuple[int, ...]:
-    """Returns the machine's ports on which the Engine has published ports of these columns. On a routed network it
-    publishes none."""
+    """Returns the machine's ports on which the Engine has published ports of these columns. In a routed network, the
+    Engine uses no port of the machine."""
     return tuple(sorted({port.host_port for column in columns for port in column.published if port.host_port}))
 
 
@@ -27,8 +27,8 @@ async def verify_cleanup(
     context: Context, experiment: str, observer: Observer, count: int, ports: Sequence[int]
 ) -> tuple[Check, ...]:
     """Checks whether the Engine still has containers or networks of an experiment, and whether the kernel still has
-    listeners on the machine's ``ports``. Returns one result per check. ``count`` is the number of containers that
-    ran."""
+    listeners on the machine's ``ports``. Returns one result per check. ``count`` is the number of containers that ran,
+    which a result's text contains."""
     labels = context.labels(experiment)
     left = len(await context.engine.containers(labels))
     networks = len(await context.engine.networks(labels))

@@ -79,9 +79,9 @@ async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]
 
 
 async def remove_all(context: Context, record: Record) -> None:
-    """Removes every container of an experiment, then its networks. Refusals are only logged. If the record is a part of
-    an experiment on several machines, also removes their common overlay network, unless another machine still uses
-    it."""
+    """Removes every container of an experiment, then its networks. Refusals are only logged. If ``record`` is one
+    machine's part of an experiment on several machines, also removes the overlay network that all parts share, unless
+    another machine still uses it."""
     engine, labels = context.engine, context.labels(record.id)
     containers = await engine.containers(labels)
     await remove_containers(engine, containers)

@@ -90,7 +90,7 @@ class ExperimentDriver:
 
     @property
     def view(self) -> View:
-        """The current view of the experiment."""
+        """The experiment after the newest entry of its journal."""
         return self._recorder.view
 
     @property
@@ -534,8 +534,8 @@ class ExperimentDriver:
         self._recorder.observed(self._recorder.column(MACHINE), state, OBSERVED)
 
     async def _observe_other_namespaces(self) -> None:
-        """Starts to observe the neighbour and, while containers use it, the namespace of a rootless Podman's bridges.
-        Continues an observation that has started."""
+        """Observes the neighbour and, while containers use it, the namespace of a rootless Podman's bridges. An
+        observation that is in progress continues."""
         for column in [one for one in self.view.columns if one.key in BESIDE and one.mode in {NEIGHBOUR, MACHINE}]:
             target = await asyncio.to_thread(BESIDE[column.key], self._context)
             if target is not None and self.observer.target(column.key) != target:

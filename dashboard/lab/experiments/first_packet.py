@@ -23,7 +23,8 @@ LEGACY = "iptables has rules of its legacy backend, which are not traced"
 
 
 async def observe_first_packet(client: Namespace, machine: Namespace, path: Path, *, private: bool) -> FirstPacket:
-    """Opens and closes one more connection over the path. Returns what the kernel reports about its first packet.
+    """Opens a connection over the path and closes it again. Returns what the kernel reports about the connection's
+    first packet.
 
     If ``private`` is true, the machine is a private host, and the rules that the packet reaches are traced as well.
     Raises NamespaceGone or OSError.
@@ -68,7 +69,7 @@ async def _texts(machine: Namespace, family: Family) -> dict[tuple[str, str, int
 async def explain_drop(client: Namespace, machine: Namespace, path: Path, backend: str, *, private: bool) -> str:
     """Repeats an unanswered request, and returns a sentence about what dropped it; empty if nothing is known. The
     sentence comes from the kernel's report about the packet or, without one, from the counters of the rules.
-    ``backend`` is the firewall backend that the engine names; ``private`` is as for ``observe_first_packet``. Raises
+    ``backend`` is the firewall backend that the engine names. ``private``: the machine is a private host. Raises
     NamespaceGone or OSError."""
     ipv6 = path.family is Family.INET6
     before = await read_counted_listing(machine, backend, ipv6=ipv6)

@@ -84,16 +84,20 @@ class JournalWriter:
 
     @property
     def view(self) -> View:
-        """The view of the experiment after the newest entry."""
+        """The experiment after the newest entry, which need not be committed yet."""
         return self._queue.view
 
     def append(
         self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
     ) -> Entry:
-        """Appends an entry, or merges it into the open entry (``end_merge``). Returns the new or the open entry. It is
-        committed in the background; ``flush`` waits for that. ``about`` are the keys of the columns that it
-        changes or mentions. If ``quiet`` is true, the entry is always merged: its change updates the state but is not
-        shown as an event, because it concerns no container of the experiment."""
+        """Appends an entry with the change ``facts`` or, if the last entry is still open (``end_merge``), may merge the
+        change into it. Returns the entry that contains the change. It is committed in the background; ``flush`` waits
+        for that.
+
+        ``text`` is shown in the timeline. ``about`` are the keys of the columns that the entry changes or mentions. If
+        ``quiet`` is true, the change is always merged: it updates the state but is not shown as an event, because it
+        concerns no container of the experiment.
+        """
         before = self._queue.appended
         entry = self._queue.append(self._clock(), time.monotonic(), cause, facts, text, about, quiet=quiet)
         telemetry.entries_appended += self._queue.appended - before
@@ -106,8 +110,8 @@ class JournalWriter:
         return entry
 
     def end_merge(self) -> None:
-        """Makes the open entry final, so that later changes are not merged into it. An entry is open while changes
-        are merged into it that are beyond the journal's budget or concern no container of the experiment."""
+        """Makes the open entry final, so that later changes get an entry of their own. An entry is open while it
+        collects changes that are beyond the journal's budget or concern no container of the experiment."""
         self._queue.end_merge(self._clock(), time.monotonic())
         self._start()
 
@@ -158,7 +162,7 @@ class JournalWriter:
         return tuple(entry.seq for entry in entries if (entry.seq, entry.at) in self._tried)
 
     async def _wait_for_work(self) -> bool:
-        """Waits until a batch must be written, and returns True. Returns False at once if there is nothing to write."""
+        """Returns False if there is nothing to write. Otherwise waits until a batch is due, and returns True."""
         while not self._queue.has_final:
             if not self._queue.has_open:
                 return False

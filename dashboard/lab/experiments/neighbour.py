@@ -52,9 +52,10 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
 
 
 def find_bridges(context: Context) -> list[tuple[int, str]]:
-    """Returns a list with the network namespace of the Engine's bridges, as arguments of ``Namespace.of_machine``. The
-    list is empty if this is the namespace of the Engine's process. The bridges are in a namespace of their own with
-    a rootless Podman, and with RootlessKit if dockerd runs outside RootlessKit's namespace. Blocks."""
+    """Returns the network namespace of the Engine's bridges as a list of at most one pid and path (the arguments of
+    ``Namespace.of_machine``). The list is empty if the bridges are in the namespace of the Engine's process. They are
+    in a namespace of their own with a rootless Podman, and with RootlessKit if dockerd runs outside RootlessKit's
+    namespace. Blocks."""
     info = context.info
     if info.pid is not None and info.netns:
         return [(info.pid, info.netns)]

@@ -98,7 +98,8 @@ class ExperimentNetworks:
                 raise self.errors[name]
 
     async def start(self, arm: ArmSpec, container: str) -> bool:
-        """Starts the container of an arm. Returns False if a stop has ended the attempts. Raises EngineError.
+        """Starts the container of an arm. Returns False if the experiment is stopped before that succeeds. Raises
+        EngineError.
 
         On an overlay network, a start that fails because the Engine cannot attach the container yet is repeated for at
         most ``ATTACH_S`` seconds. If a part of the experiment on another machine has removed the network, it is created
@@ -145,7 +146,7 @@ class ExperimentNetworks:
                 self.errors[name] = error
 
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
-        """Returns the parent link and a free subnet for each of these modes, all macvlan or ipvlan. The parent is the
+        """Returns, for each of these macvlan and ipvlan modes, the parent link and a free subnet. The parent is the
         link of the default route, None if there is no default route. Returns an empty dict if the machine is not
         observed."""
         if MACHINE not in self._observer.keys:

@@ -28,11 +28,11 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 @dataclass(frozen=True, slots=True)
 class ObservationTarget:
-    """A process whose namespaces are observed as the column ``key``, with the paths of its resolver files.
+    """A process whose namespaces are observed as the column ``key``, with the paths of its resolver files. The files
+    are read through the Engine's process, because a private host has its own mounts.
 
-    The files are read through the Engine's process, because a private host has its own mounts. ``firewall_backend`` is
-    the backend that the engine names, empty if it names none; None if the firewall's rules are not observed. Of several
-    columns in a namespace, only one observes them.
+    ``firewall_backend`` is the backend that the engine names, empty if it names none. It is None if this target does
+    not observe the firewall's rules; of several columns in a namespace, only one observes the rules.
     """
 
     key: str
@@ -77,8 +77,9 @@ class Observer:
         on_change: OnChange,
         bridges: Peers = tuple,
     ) -> None:
-        """``engine_pid`` returns the pid of the Engine, None if it is not a process of this machine. ``bridges`` is as
-        for ``WatchPool.subscribe``."""
+        """``engine_pid`` returns the pid of the Engine, None if it is not a process of this machine. ``bridges``
+        returns the namespaces of the Engine's bridges, each as a pid and a path, if they are not in the Engine's own
+        namespace."""
         self._pool = pool
         self._pid_of_engine = engine_pid
         self._bridges = bridges

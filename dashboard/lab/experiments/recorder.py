@@ -36,7 +36,7 @@ class Recorder:
 
     @property
     def view(self) -> View:
-        """The current view of the experiment."""
+        """The experiment after the newest entry of its journal."""
         return self.journal.view
 
     @property
@@ -71,8 +71,8 @@ class Recorder:
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
 
     def set_trial(self, cause: Cause, trial: Trial, tried: str) -> None:
-        """Stores the results of the newest requests in the view, and the sentence ``tried`` about them in the
-        ``ExperimentHead``. The entry has a text only if the sentence has changed."""
+        """Records the results of the newest requests over the paths (``trial``). Records the sentence ``tried`` about
+        them in the ``ExperimentHead``. The entry has a text only if the sentence has changed."""
         head = self.head
         facts = Facts(head=replace(head, tried=tried) if tried != head.tried else None, trial=trial)
         self.journal.append(cause, facts, tried if tried != head.tried else "")
@@ -84,7 +84,7 @@ class Recorder:
         self.journal.append(cause, facts, text, (key,))
 
     def show(self, column: Column, cause: Cause, text: str = "") -> None:
-        """Records a column without a state."""
+        """Records a column whose network stack was not observed."""
         self.journal.append(cause, Facts(columns=(column,)), text, (column.key,))
 
     def observed(self, column: Column, state: NamespaceState, cause: Cause, text: str = "") -> None:

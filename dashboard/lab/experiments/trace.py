@@ -39,15 +39,15 @@ _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 
 def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
-    """Returns the paths that can be traced now, by ``request_key``. Raises NotRunningError if the experiment is not
-    running."""
+    """Returns the paths that can be traced now, by the key of their request (``request_key``). Raises NotRunningError
+    if the experiment is not running."""
     view = running_driver(lab, experiment).view
     return {request_key(path): path for path in requested_paths(view.columns, view.states) if path.address}
 
 
 async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[Trace, ...]:
-    """Traces the path ``key`` and, for comparison, the path ``beside``. Without ``beside``, compares with a path of
-    another mode, if there is one. Returns one or two traces.
+    """Traces the path with the request key ``key`` and, for comparison, the path with the key ``beside``. Without
+    ``beside``, compares with a path of another mode, if there is one. Returns one or two traces.
 
     Raises NotRunningError, or ValueError with a message for the user if a path does not exist.
     """
@@ -79,7 +79,8 @@ async def _trace(lab: Lab, driver: ExperimentDriver, path: Path) -> Trace:
 
 class _TracedRequest:
     """Makes one request and collects the evidence before, during and after it. ``near`` is the namespace that
-    translates and forwards the packets: the machine's for a client outside the machine, otherwise the client's."""
+    translates and forwards the packets: the machine's if the path passes the machine's packet filter, otherwise the
+    client's."""
 
     def __init__(
         self,

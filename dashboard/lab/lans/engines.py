@@ -18,8 +18,9 @@ READY_S = 60.0
 
 
 async def start_again(data_dir: Path, lan: Lan) -> None:
-    """Starts the hosts of a LAN that have ended, with the containers that ran there. On its running hosts, starts the
-    containers that an earlier process did not start (``finish_starts``). Raises the errors of ``start_lan_again``."""
+    """Starts the hosts of a LAN that have ended, with the containers that ran there. On hosts that run, starts the
+    containers that an interrupted restart has left out (``finish_starts``). Raises PrivateHostError if a host does not
+    start, after all others have been started."""
 
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
         return await start_with_containers(host, ready_s=READY_S, joined=joined)
@@ -33,8 +34,8 @@ async def start_again(data_dir: Path, lan: Lan) -> None:
 
 
 async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
-    """Forms a new swarm of the running hosts of a LAN. If an engine still listens on the port of its former swarm,
-    first starts it again, with its containers. Raises EngineError, PrivateHostError or OSError."""
+    """Forms a new swarm of the running hosts of a LAN. An engine that still listens on the port of its former swarm is
+    first restarted, with its containers. Raises EngineError, PrivateHostError or OSError."""
     await leave_swarm(lan.hosts)
     kept = [host for host in lan.hosts if await asyncio.to_thread(keeps_port, host.pid)]
     for host in kept:

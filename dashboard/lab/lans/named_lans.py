@@ -136,8 +136,8 @@ class NamedLans:
             raise
 
     def start_again(self, name: str) -> None:
-        """Starts the ended hosts of a LAN again, at a user's request, after an automatic start has failed. Does nothing
-        unless ``FoundLan.startable`` is true."""
+        """Starts the ended hosts of a LAN again, because a user has requested it after an automatic start has failed.
+        Does nothing if ``FoundLan.startable`` is false, for example because a process is already starting a host."""
         found = self._found.get(name)
         if found is not None and found.startable:
             self._restarts.forget(name)
@@ -158,8 +158,8 @@ class NamedLans:
         await self._labs.forget(identity, REMOVED)
 
     async def _ask_engines(self) -> None:
-        """Removes the client containers of ended experiments. Reads which LANs are swarms, because users can change
-        this with the docker command, too. Skips LANs that are being changed."""
+        """Removes the containers that ended experiments have left as clients on hosts of the LANs. Reads which LANs are
+        swarms, because users can change this with the docker command, too. Skips LANs that are being changed."""
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:
@@ -207,9 +207,9 @@ class NamedLans:
         return sum(len(found.lan.all_hosts) for found in self._found.values()) + sum(self._creating.values())
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
-        """Starts creating a LAN with ``count`` hosts in the background. Returns an empty text, or the reason if that is
-        not possible. ``place`` has the name and the properties of the LAN. ``available`` is the machine's capacity for
-        further hosts whose limits are ``LIMITS``."""
+        """Starts creating a LAN with ``count`` hosts in the background. ``place`` has the LAN's name and properties;
+        its host number is not used. ``available`` states how many further hosts with ``LIMITS`` the machine can hold.
+        Returns an empty text, or the reason if the LAN cannot be created."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:
@@ -237,8 +237,8 @@ class NamedLans:
             del self._creating[place.name]
 
     def remove(self, name: str) -> None:
-        """Starts removing a LAN with all its hosts in the background. If the LAN does not exist because it could not be
-        created, only dismisses the problem."""
+        """Starts removing a LAN with all its hosts in the background. If creating the LAN has failed, so that there is
+        nothing to remove, only deletes the message about that."""
         if found := self._found.get(name):
             self._start(name, LanStage.REMOVING, self._remove(found.lan))
         else:

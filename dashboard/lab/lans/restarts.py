@@ -14,8 +14,9 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN with the addresses of its neighbours. ``startable`` tells whether there is something to start: an ended
-    host, or ``abandoned_containers`` of a running host. It is false while a process is starting an ended host."""
+    """A LAN with the addresses of its neighbours. ``startable``: there is something to start, which is an ended host,
+    or the containers of a running host that an interrupted restart has left out. False while a process is starting an
+    ended host."""
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
@@ -45,8 +46,8 @@ class Restarts:
         self._failures: dict[str, str] = {}
 
     def refuse(self, name: str) -> str:
-        """Returns the reason why the ended hosts of a LAN must not be started automatically; empty if they may. Counts
-        the call as a start."""
+        """Returns the reason why the ended hosts of a LAN must not be started automatically; empty if they may. Unless
+        an earlier start has failed, counts this call as a start."""
         if failure := self._failures.get(name):
             return failure
         now = self._clock()

@@ -33,9 +33,9 @@ async def next_block(
 async def measure_block(
     lab: Lab, run: str, carrier: str, block: RemoteBlock, arm: OverlayArm | None = None
 ) -> RemoteAnswer:
-    """Measures a block for an experiment of another machine, and returns the result. ``carrier`` is the calling web
-    process. The client runs in this machine's network stack or, if the block asks for that, in the network stack of
-    ``arm``.
+    """Measures a block of the run ``run``, which belongs to an experiment on another machine, and returns the result.
+    ``carrier`` is the calling web process. The client runs in this machine's network stack or, if the block asks for
+    that, in the network stack of ``arm``.
 
     Raises ValueError with a message if requests from the machine to the address are not permitted. If requests from the
     arm are not permitted, the result contains the error.
@@ -52,7 +52,7 @@ async def measure_block(
 
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:
-    """Ends the client on this machine that measures for another machine's run, unless another web process than
-    ``carrier`` now carries the run. Always returns True."""
+    """Ends the client on this machine that measures for a run on another machine. Does nothing if ``carrier`` no longer
+    carries the run, because another web process does. Returns True in both cases."""
     await lab.lent_client.end(run, carrier)
     return True

@@ -37,8 +37,9 @@ class ClientLine:
         return tuple(MachineClient(name, problem=NO_CARRIER.format(name)) for name in self.names)
 
     async def next(self, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None) -> RemoteCommand:
-        """Takes the answer to block ``number``, and returns the next block. A block without an answer is returned
-        again. If no block is ready within ``POLL_S`` seconds, returns a command with the number 0."""
+        """Receives the answer to block ``number``, and returns the next block. A block that was not answered is
+        returned again. If no block is ready within ``POLL_S`` seconds, returns a command with the number 0. If the run
+        is over, returns a command with ``is_over``. ``clients`` are the machines of the clients."""
         if not self._clients.done():
             self._clients.set_result(tuple(client for client in clients if client.name in self.names))
         waiting = self._answer
@@ -113,9 +114,9 @@ class ClientLines:
     async def next(
         self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
     ) -> RemoteCommand:
-        """Does the same as ``ClientLine.next`` for a run, which need not have started yet. If another web process
-        carries the run, returns a command with ``is_over``. When the run has ended, the web process learns this from
-        the database."""
+        """Does the same as ``ClientLine.next`` for the run ``run``, and returns a command with ``is_over`` if another
+        web process carries the run. If the run has not started yet or has ended, returns a command with the number 0:
+        the web process learns the end of the run from the database."""
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)
         if run not in self._lines:

@@ -69,14 +69,15 @@ class LentClient:
 
     def _needs_check(self, block: RemoteBlock) -> bool:
         """Returns whether the block's address must be checked and the namespace opened. This is always necessary for an
-        arm, because it may have been restarted since its last block. For the machine it is done only once per address
-        and conditions, because reading routes takes longer than a block."""
+        arm, because it may have been restarted since its last block. For the machine, an address is checked only once
+        for each of the ``Conditions`` (with or without real-time priority), because reading routes takes longer than a
+        block."""
         is_known = (False, block.address) in self._addresses and (False, block.conditions) in self._children
         return block.from_arm or not is_known
 
     async def _measure(self, block: RemoteBlock, namespace: Namespace | None) -> dict[str, Any]:
-        """Measures a block with the client process for its conditions. If a ``namespace`` is given, first starts this
-        process there, unless it runs there already."""
+        """Measures a block with the client process for the block's ``Conditions`` (with or without real-time priority).
+        If a ``namespace`` is given, first starts this process there, unless it runs there already."""
         which = block.from_arm, block.conditions
         within_s = block.seconds + block.warmup_s + block.timeout_s + ANSWER_S
         try:
@@ -136,7 +137,7 @@ class LentClient:
         task.add_done_callback(self._ends.discard)
 
     async def _end_children(self, *keys: tuple[bool, Conditions]) -> None:
-        """Ends the client processes with these keys of ``_children``; without arguments, all of them."""
+        """Ends the client processes with these keys of ``_children``; without arguments, ends all."""
         for child, _inode in [self._children.pop(key) for key in keys or tuple(self._children)]:
             with suppress(ChildEnded):
                 await child.end()

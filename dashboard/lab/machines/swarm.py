@@ -75,7 +75,8 @@ async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) ->
 
 
 async def view_swarm(lab: Lab) -> SwarmState:
-    """Returns the engine's membership, its address in the swarm, and the reason if it cannot join one. Raises
+    """Returns whether the engine is in the swarm of the machines, in a foreign one, or in none. If it is in the swarm
+    of the machines, adds its address there; otherwise, adds the reason if the engine cannot enter a swarm. Raises
     EngineError."""
     context = lab.context
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
@@ -161,7 +162,7 @@ async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
 
 async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -> bool:
     """Makes the engine join the swarm that ``ticket`` describes, through the member at the address ``member``. Other
-    engines reach this engine at ``address``. Always returns True. Raises EngineError."""
+    engines reach this engine at ``address``. Returns True; a failure is raised as EngineError."""
     async with _changing(lab) as context:
         if await _may_enter(context):
             async with _entering(context):
@@ -172,17 +173,17 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 
 
 async def wait_until_stored(lab: Lab) -> bool:
-    """Waits for at most ``STORED_S`` seconds until the engine has stored the members of the swarm. If it ends earlier,
-    it does not find the others when it is started again. Does nothing if the engine is in no swarm. Returns True, also
-    if the time is over: a remote call returns something. Raises EngineError."""
+    """Waits until the engine has stored the members of the swarm of the machines: an engine that ends earlier does not
+    find the other members when it is restarted. After ``swarm_node.STORED_S`` seconds, only logs a warning. Does not
+    wait if the engine is in no swarm. Returns True; an error is raised as EngineError."""
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
     return True
 
 
 async def leave_swarm(lab: Lab) -> bool:
-    """Makes the engine leave the swarm of the machines, even if the swarm has no leader. Always returns True. Raises
-    EngineError."""
+    """Makes the engine leave the swarm of the machines, even if the swarm has no leader. Returns True; a failure is
+    raised as EngineError."""
     async with _changing(lab) as context:
         found, at = _found.pop(lab, (None, 0.0))
         is_found = found is not None and found == _read(context.data_dir) and time.monotonic() < at + FOUND_S

@@ -65,7 +65,8 @@ async def start_engine(lab: Lab) -> bool:
 
 
 async def doctor(supervisor: Supervisor) -> Doctor:
-    """Returns the report ``doctor/1``, even if no lab is open because no engine answers."""
+    """Returns the doctor's report about the machine and the engine (JSON format ``doctor/1``), even if no lab is open
+    because no engine answers."""
     if (context := supervisor.context) is not None:
         return await examine(context.engine, private=context.private)
     async with DockerEngine(endpoint()) as engine:
@@ -75,9 +76,9 @@ async def doctor(supervisor: Supervisor) -> Doctor:
 async def trace_paths(
     lab: Lab, experiment: str, key: str, beside: str = ""
 ) -> tuple[tuple[Trace, ...], dict[str, Path]]:
-    """Traces the path ``key`` and the path with which it is compared; see ``lab.experiments.trace.trace``. Returns the
-    traces, and all traceable paths by ``request_key``. Raises NotRunningError, or ValueError with a message for the
-    user."""
+    """Traces the path with the request key ``key`` and the path with which it is compared (see
+    ``lab.experiments.trace.trace``). Returns the traces, and all traceable paths by the key of their request. Raises
+    NotRunningError, or ValueError with a message for the user."""
     return await trace.trace(lab, experiment, key, beside), trace.traceable_paths(lab, experiment)
 
 
@@ -94,6 +95,7 @@ async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capac
 
 
 async def expect_hosts(hosts: GroupHosts) -> bool:
-    """Prepares the template for the hosts of a new session, before the first host is requested. Always returns True."""
+    """Makes the lab prepare the template for the hosts of a new session, before the first host is requested. Returns
+    True without waiting for that."""
     hosts.expect()
     return True

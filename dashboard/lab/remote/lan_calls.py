@@ -21,19 +21,21 @@ async def create_lan(
 
 
 async def remove_lan(supervisor: Supervisor, name: str) -> bool:
-    """Starts removing a LAN with all its hosts in the background. Always returns True."""
+    """Starts removing a LAN with all its hosts in the background. Returns True at once; a failure is shown in
+    ``LanState.problem``."""
     supervisor.lans.remove(name)
     return True
 
 
 async def start_lan(supervisor: Supervisor, name: str) -> bool:
-    """Starts the ended hosts of a LAN again, after an automatic start has failed. Always returns True."""
+    """Starts the ended hosts of a LAN again in the background, after an automatic start has failed. Returns True at
+    once; a failure is shown in ``LanState.problem``."""
     supervisor.lans.start_again(name)
     return True
 
 
 async def set_swarm(supervisor: Supervisor, name: str, wanted: bool) -> bool:
     """Starts forming a swarm of the hosts of a LAN in the background. If ``wanted`` is false, starts ending the swarm
-    instead. Always returns True."""
+    instead. Returns True at once; a failure is shown in ``LanState.problem``."""
     supervisor.lans.set_swarm(name, wanted=wanted)
     return True

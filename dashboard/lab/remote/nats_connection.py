@@ -52,8 +52,8 @@ MAX_MESSAGE_BYTES = 1_000_000
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A received message. ``reply`` is the subject for the answer. If ``is_unheard`` is true, NATS itself has sent this
-    message, as the reply to a message to whose subject no process is subscribed."""
+    """A received message. ``reply`` is the subject for the answer. ``is_unheard``: the message comes from NATS itself,
+    which reports that no process is subscribed to the subject of an earlier message of this process."""
 
     subject: str
     data: bytes

@@ -67,8 +67,7 @@ class CallOutput:
 
 class Caller(ABC):
     """Calls a lab in another process. Use it only in the connection's loop, except methods that state otherwise.
-    ``machine`` names the lab's machine, and ``inbox`` the part of the subject for replies that belongs to this
-    process."""
+    ``machine`` names the lab's machine. ``inbox`` is a part of the subject for replies that no other process uses."""
 
     def __init__(self, connection: Connection, machine: str, inbox: str) -> None:
         self._connection = connection

@@ -34,8 +34,8 @@ class StepAccess:
     """Which steps of a workshop a person may work on, and where their commands run.
 
     ``digest`` identifies the version of the workshop that the page shows. If ``free`` is true, steps are open even if
-    earlier ones are not done. Steps from the index ``until`` on are closed; None means no limit. Commands run on the
-    host of the ``group``, or on the server's engine if it is empty.
+    earlier ones are not done. Steps from the index ``until`` on are closed; None means no limit. The commands run on
+    the host of ``group``; without a group, they run on the server's engine.
     """
 
     person: str
@@ -48,8 +48,8 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """What a step shows about its host before the first check: the images, and the diagram for wide and for narrow
-    pages (``picture``; None if the host's namespaces could not be read)."""
+    """What a step shows about its host before the first check: the images, and as ``picture`` the wide and the narrow
+    diagram. ``picture`` is None if the host's machine could not be read."""
 
     images: tuple[str, ...] = ()
     picture: tuple[Picture, Picture] | None = None
@@ -139,8 +139,8 @@ async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
 
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
-    """Starts making these images available in the background if the lab's engine is on a private host. On other
-    engines, where this may require a download, a step's commands do it."""
+    """If the lab's engine is on a private host, starts making these images available there in the background. Does
+    nothing on other engines: an image may require a download, and each command gets the image that it needs."""
     task = asyncio.get_running_loop().create_task(pull_images(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)

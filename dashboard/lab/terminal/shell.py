@@ -36,8 +36,8 @@ class Terminal:
     ended.
 
     ``run`` identifies the shell. ``ended`` is the reason why no shell runs, empty while one runs. ``can_restart``:
-    participants can start a new shell. ``change`` counts the changes that windows must show other than output, such as
-    a new size. ``step`` is the workshop step in which the latest input was typed.
+    participants can start a new shell. ``change`` counts changes other than output, such as a new size, which windows
+    must show. ``step`` is the workshop step in which the latest input was typed.
     """
 
     owner: limits.TerminalOwner
@@ -188,7 +188,8 @@ class Terminal:
             self.close_window(key, now)
 
     def fit(self) -> None:
-        """Sets the size of the shell's terminal to ``size``, and makes waiting windows show it."""
+        """Sets the size of the shell's terminal to ``size``, and wakes the windows that wait for output, so that they
+        show the new size."""
         if self.windows and self.shell is not None:
             self.shell.resize(*self.size)
         self._count_change()

@@ -95,13 +95,13 @@ class Terminals:
         return limits.NO_TERMINAL if terminal is None else await terminal.read_from(window, run, offset, change, wait_s)
 
     async def write(self, participant: str, window: str, data: bytes) -> None:
-        """Sends input to the shell of a participant. Returns when the shell has read it."""
+        """Sends input that was typed in a window to the shell of a participant. Returns when the shell has read it."""
         if (terminal := self._terminals.get(participant)) is not None:
             self._note_input(terminal, window)
             await terminal.write(data)
 
     async def interrupt(self, participant: str, window: str) -> None:
-        """Sends Ctrl-C to the shell of a participant."""
+        """Sends Ctrl-C, which was typed in a window, to the shell of a participant."""
         if (terminal := self._terminals.get(participant)) is not None:
             self._note_input(terminal, window)
             terminal.interrupt()

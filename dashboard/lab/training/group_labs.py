@@ -51,8 +51,8 @@ class GroupLabs:
         self._wake_again = False
 
     def add(self, host: PrivateHost) -> None:
-        """Adds a host whose engine answers. If the host is known, stores its new process after its engine was
-        restarted."""
+        """Adds a host whose engine answers. If the host was added before, its engine was restarted, and its new pid is
+        stored."""
         known = self._open.get(host.id)
         if known is None:
             self._open[host.id] = _OpenHost(host, asyncio.Lock())
@@ -111,8 +111,8 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """Requests a pass of each lab whose host has experiments that are not in their wanted state, or waiting
-        measurements or runs of claims. Opens these labs if necessary."""
+        """Requests a pass of each lab that has work: experiments that are not in their wanted state, and measurements
+        or runs of claims that wait. Opens these labs if necessary."""
         if not self._open:
             return
         self._wake_again = True
@@ -139,7 +139,8 @@ class GroupLabs:
             await opened.lab.stop_all()
 
     async def reread(self, host: str) -> None:
-        """Reads the facts of a host's engine again because they have changed, if its context is open."""
+        """Reads the facts of a host's engine again, because they have changed. Does nothing if the host's context is
+        not open: opening it reads them."""
         opened = self._open.get(host)
         if opened is not None and opened.context is not None:
             opened.context.info = await opened.context.engine.info()
@@ -151,8 +152,8 @@ class GroupLabs:
         await self.mark_stopped(host, reason)
 
     async def mark_stopped(self, host: str, reason: str) -> None:
-        """Records that all experiments on a host have stopped, and cancels the runs that wait for the host. Does
-        nothing if ``host`` is empty."""
+        """Records that all experiments on a host have stopped, and cancels the runs that wait for the host. ``host`` is
+        empty if a group has no host yet; then there is nothing to record. ``reason`` is a sentence for the user."""
         if not host:
             return
         for record in await self._base.database.run(experiment_store.load_unsettled, host):

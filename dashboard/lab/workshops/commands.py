@@ -154,7 +154,8 @@ async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
 
 
 async def _wait_listening(host: WorkshopHost, container: str) -> None:
-    """Waits up to ``WAIT_S`` seconds until the program listens, so that the next command can connect to it."""
+    """Waits up to ``WAIT_S`` seconds until a program in the container listens on a port, so that the next command can
+    connect to it."""
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_S
     while loop.time() < end:
