@@ -1,4 +1,5 @@
-"""Prepares what a lab needs: an engine that answers, or a private host, and the lab's ``Context``."""
+"""Prepares what a lab needs: a connection to the Engine, and the lab's ``Context``. If no engine answers, starts one on
+a private host."""
 
 import os
 import shutil

@@ -53,8 +53,8 @@ class WorkLocks:
 
 
 class Lab:
-    """Drives the experiments on its context's engine. If ``only`` is an experiment's id, drives only this experiment,
-    for a command."""
+    """Drives the experiments on its context's engine. Commands set ``only`` to the id of an experiment: then the lab
+    drives only this one."""
 
     def __init__(self, context: Context, only: str | None = None, locks: WorkLocks | None = None) -> None:
         self.context = context

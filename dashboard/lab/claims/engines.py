@@ -107,8 +107,8 @@ class ClaimEngine:
 
     @property
     def pid(self) -> int:
-        """The pid of the daemon, whose namespaces are the machine's. Raises NotTestableError if the daemon is not a
-        process of this machine."""
+        """The pid of the engine's daemon, which runs in the machine's namespaces. Raises NotTestableError if the daemon
+        is not a process of this machine."""
         self.require_visible()
         if self.info.pid is None:
             raise NotTestableError("The process of the engine was not found.")

@@ -66,9 +66,8 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """Returns the name that a container or network gets on the engine. ``name`` is its name in the claim. The
-        result starts with ``prefix``, because other claims may use the same ``name``. It is stored for ``_text``. If
-        ``name`` is empty, the result ends with a number and is not stored."""
+        """Returns the engine's name for the claim's container or network ``name``, and stores it for ``_text``. It
+        starts with ``prefix``, because other claims may use the same name. An empty ``name`` becomes a number."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -141,8 +140,8 @@ class EngineTestbed(TestbedReader):
         return current
 
     async def stop(self, container: Container) -> Container:
-        """Stops the container, with a grace period of one second. With ``--rm``, also waits until the Engine has
-        removed it. Returns its state at the end."""
+        """Stops the container, with a grace period of one second. If it was started with ``--rm``, also waits until the
+        Engine has removed it. Returns its state at the end."""
         await self._target.engine.stop_container(container.id, grace_s=1)
         current = await self.inspect(container)
         if container.setting("HostConfig", "AutoRemove"):
@@ -161,8 +160,7 @@ class EngineTestbed(TestbedReader):
         return await self.inspect(container)
 
     async def alter(self, line: str, undo: str, place: Place = MACHINE) -> None:
-        """Runs the command ``line`` in the network namespace of ``place``, to change the machine or LAN of a private
-        host. ``close`` runs the command ``undo`` there."""
+        """Runs ``line`` in ``place``, to change the machine or LAN of a private host. ``close`` runs ``undo`` there."""
         if self._target.host is None:
             raise NotTestableError("The network of a machine can be changed only on private hosts.")
         if line.startswith("ip "):
@@ -174,7 +172,7 @@ class EngineTestbed(TestbedReader):
 
     async def start_engine(self, line: str, setup: str = "") -> EngineTestbed:
         """Starts another private host with the dockerd options in ``line``, and returns its testbed. ``close`` removes
-        the host. ``setup`` is as for ``start_private_engine``."""
+        the host. ``setup`` names a program that is started before the engine."""
         if self._target.data_dir is None:
             raise NotTestableError("Private hosts cannot be started here.")
         options = daemon_options(shlex.split(self._text(line))[1:])
@@ -200,7 +198,8 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The server on the LAN cannot start: {refusal}.")
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
-        """Starts a DNS server at the address ``server`` of a private host. ``names`` maps names to addresses."""
+        """Starts a DNS server at the address ``server`` of a private host. ``names`` maps host names to their
+        addresses."""
         if self._target.host is None:
             raise NotTestableError("A DNS server can be started only on private hosts.")
         async with self._namespace(MACHINE) as namespace:
@@ -208,14 +207,12 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The DNS server on the machine cannot start: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
-        """Starts an HTTP server in the machine's network namespace. Returns the kernel's error, empty if it has
-        started."""
+        """Starts an HTTP server in the machine's namespace. Returns the kernel's error, empty if it has started."""
         async with self._namespace(MACHINE) as namespace:
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites the content of a file of a private host without replacing the file. ``path`` is its path as the
-        engine sees it. ``close`` restores the content."""
+        """Overwrites the content of the file that a private host's engine sees at ``path``. ``close`` restores it."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine can be changed only on private hosts.")
         pid = self._target.pid
@@ -225,9 +222,8 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Launches the containers of two ``docker run`` lines, measures every path to them, and returns how the
-        latencies of two paths compare. ``question`` names these paths as ``PATH against PATH``. Later questions about
-        the same two lines use the same measurement."""
+        """Launches the containers of two ``docker run`` lines, measures every path to them, and compares the two paths
+        in ``question``, ``PATH against PATH``. Later questions about the same lines use the same measurement."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]
@@ -239,8 +235,7 @@ class EngineTestbed(TestbedReader):
         return await self.state(MACHINE if facts is None else Container("", facts.id, key))
 
     async def close(self) -> tuple[str, ...]:
-        """Removes everything that the claim has created, and reverts its changes. Returns what could not be removed,
-        and why."""
+        """Removes what the claim has created and reverts its changes. Returns what was not removed, and why."""
         left: list[str] = []
         if self._calls:
             await asyncio.wait(self._calls)
@@ -294,9 +289,8 @@ async def open_testbed(
     timings: Timings | None = None,
     left: list[str] | None = None,
 ) -> AsyncIterator[EngineTestbed]:
-    """Yields an ``EngineTestbed`` and closes it at the end of the block. Adds what could not be removed to ``left``.
-    ``labels`` are set on everything that the testbed creates. ``timings`` holds earlier measurements, so that they are
-    not repeated. ``prefix`` and ``mutation`` are those of ``EngineTestbed``."""
+    """Yields an ``EngineTestbed``, which is closed at the end of the block. What could not be removed is added to
+    ``left``. ``timings`` holds earlier measurements. The other arguments are those of ``EngineTestbed``."""
     testbed = EngineTestbed(target, labels, prefix, mutation=mutation, timings=timings)
     try:
         yield testbed

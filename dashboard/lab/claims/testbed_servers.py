@@ -55,7 +55,7 @@ class MachineServers:
         return ""
 
     async def answer_names(self, namespace: Namespace, address: str, names: Mapping[str, str]) -> str:
-        """Starts a DNS server at this address, on port 53. It answers queries for ``names``, a mapping of names to
+        """Starts a DNS server at this address, on port 53. ``names`` maps the host names that it resolves to their
         addresses. Returns the kernel's error, empty if the server has started."""
         try:
             sock = await namespace.arun(

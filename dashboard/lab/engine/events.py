@@ -32,7 +32,7 @@ class EngineEvents:
 
     async def wait(self, driver: ExperimentDriver) -> None:
         """Waits while the engine of the private host is being started again with its containers. Meanwhile the
-        experiment of ``driver`` shows the reason."""
+        experiment of ``driver`` shows why it waits."""
         keeper = self._context.keeper
         if keeper is not None and keeper.starting:
             driver.on_engine_lost(keeper.describe_loss())

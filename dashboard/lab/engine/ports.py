@@ -71,7 +71,9 @@ def _user(context: Context, container: ContainerFacts, records: dict[str, Record
 
 def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, str]) -> tuple[Listener, ...]:
     """Returns the machine's listeners on these ports with their owners; empty if the machine's namespace cannot be
-    entered. ``containers`` maps the pid of each container's first process to the container's id."""
+    entered. ``pid`` is the engine's daemon. ``path`` is the path of the machine's namespace as the daemon sees it; if
+    it is empty, the daemon's own is read. ``containers`` maps the pid of each container's first process to the
+    container's id."""
     try:
         with Namespace.of_machine(pid, path) as namespace:
             sockets = [listener for listener in read_listeners(namespace) if listener.port in ports]

@@ -128,8 +128,7 @@ class Arms:
             await self._refused(arm, error)
 
     async def _refused(self, arm: ArmSpec, error: EngineError) -> None:
-        """Records the Engine's error in the arm's column. Removes a container that was created but could not be
-        started."""
+        """Records the error in the arm's column. Removes a container that was created but could not be started."""
         missing = isinstance(error, MissingFeature)
         text = f"{arm.key} cannot be launched: {error}" if missing else f"The Engine refuses {arm.key}: {error}"
         self._recorder.set_column(
@@ -188,9 +187,9 @@ class Arms:
         )
 
     async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
-        """Reads the state of a container's namespaces, records it, and observes changes. If the container has exited,
-        collects its exit code instead. ``adopted``: an earlier process has started the container. If that process has
-        recorded a state, only the difference is recorded."""
+        """Reads the state of a container's namespaces, records it, and from then on records its changes. If the
+        container has exited, collects its exit code instead. ``adopted``: an earlier lab process has started the
+        container. If that process has recorded a state, only the difference is recorded."""
         for _ in range(OBSERVATIONS):
             if await self._observe_once(arm, container, adopted=adopted):
                 return
@@ -259,7 +258,8 @@ class Arms:
 
     async def _collect_ended(self, key: str, container: str, pid: int) -> bool:
         """Records the exit of a container whose process ``pid`` has ended. Returns False if the container runs again in
-        another process. Asks the Engine repeatedly, because the kernel reports the end some milliseconds earlier."""
+        another process. Asks the Engine repeatedly, because the Engine learns some milliseconds later than the kernel
+        that the process has ended."""
         for pause_s in EXIT_PAUSES_S:
             running = await self._collect(key, container)
             if running is None:

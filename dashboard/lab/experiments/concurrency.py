@@ -42,8 +42,8 @@ async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: 
 
 
 class Passes:
-    """Counts the passes that a lab is making over each experiment. While one pass closes an experiment, new passes over
-    it wait."""
+    """Counts the passes that a lab is making over each experiment. While one of them closes the experiment's driver,
+    new passes over the experiment wait."""
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
@@ -74,6 +74,6 @@ class Passes:
             closed.set()
 
     async def until_closed(self, experiment: str) -> None:
-        """Waits while a pass is closing the experiment."""
+        """Waits while a pass is closing the experiment's driver."""
         if experiment in self._closing:
             await self._closing[experiment].wait()

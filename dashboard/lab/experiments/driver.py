@@ -189,8 +189,8 @@ class ExperimentDriver:
             await self._other.remove()
 
     async def settled(self) -> None:
-        """Waits until the current pass has ended, the owners of listeners are final, firewall rules are read, names are
-        looked up, and all entries are in the database."""
+        """Waits until the current pass has ended and the entries of the journal are in the database. They then contain
+        what is observed with a delay: the final owners of listeners, firewall rules and the results of name lookups."""
         async with self._lock:
             pass
         await self.observer.settle()
@@ -445,8 +445,8 @@ class ExperimentDriver:
                 self._start_task(self._on_exit(arm, event.id))
 
     def on_engine_lost(self, reason: str) -> None:
-        """Records as the experiment's problem that the Engine does not answer, since when and why (``reason``). The
-        columns keep their states."""
+        """Records the experiment's problem: the Engine does not answer, since when, and why (``reason``). The columns
+        keep their states."""
         self._engine_lost = reason
         self._engine_was_lost = True
         if not self._recorder.ended:

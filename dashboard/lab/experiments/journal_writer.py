@@ -29,7 +29,7 @@ FAILING_S = 1.0
 
 class Publisher:
     """Announces changes to the processes that show experiments. ``send`` is called with the kind of a change and its
-    arguments. By default nothing is sent, for commands, which have no pages.
+    arguments. By default, nothing is sent. This default is for commands, which have no pages.
 
     Announcements may be lost: receivers read the data from the database.
     """
@@ -90,9 +90,9 @@ class JournalWriter:
     def append(
         self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
     ) -> Entry:
-        """Appends an entry with the change ``facts`` or, if the last entry is still open (``end_merge``), may merge the
-        change into it. Returns the entry that contains the change. It is committed in the background; ``flush`` waits
-        for that.
+        """Records the change ``facts`` in a new entry. If changes exceed the journal's budget, merges it into the open
+        entry instead (``end_merge``). Returns the entry that contains the change. It is committed in the background;
+        ``flush`` waits for that.
 
         ``text`` is shown in the timeline. ``about`` are the keys of the columns that the entry changes or mentions. If
         ``quiet`` is true, the change is always merged: it updates the state but is not shown as an event, because it

@@ -1,5 +1,5 @@
-"""Observes another private host on the same LAN as an experiment's host, and starts a container on it that serves as a
-client."""
+"""Observes another private host on the same LAN as an experiment's host, and starts a container on it that requests the
+experiment's arms."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def find_other_host(context: Context) -> PrivateHost | None:
 
 
 class OtherHost:
-    """The columns of another host and of the client container on it, for one experiment. ``observe`` and ``remove`` may
-    be called repeatedly."""
+    """The columns of another host and of the client container on it, for one experiment. Repeated calls of ``observe``
+    and ``remove`` are harmless."""
 
     def __init__(self, context: Context, experiment: str, recorder: Recorder, observer: Observer) -> None:
         self._context = context

@@ -109,7 +109,8 @@ class Recorder:
         self.journal.append(Cause(Source.ENGINE, "restart"), facts, text, (*kept, *started))
 
     def note(self, cause: Cause, text: str, *about: str) -> None:
-        """Records an event that changes nothing. ``about`` are the keys of the columns that it concerns."""
+        """Records an event that changes neither a column nor a state. ``about`` are the keys of the columns that it
+        concerns."""
         self.journal.append(cause, Facts(), text, about)
 
     def states_changed(self, states: dict[str, NamespaceState]) -> None:

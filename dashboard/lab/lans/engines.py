@@ -53,6 +53,6 @@ async def form_new_swarm(data_dir: Path, lan: Lan) -> None:
 
 def _end(host: PrivateHost) -> None:
     """Kills the engine of a host, then its containers. In this order the engine does not record that the containers
-    have ended."""
+    have ended, so that they are started again with it."""
     kill([host.pid])
     kill_everything(host.name)

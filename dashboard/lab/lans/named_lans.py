@@ -208,8 +208,8 @@ class NamedLans:
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
         """Starts creating a LAN with ``count`` hosts in the background. ``place`` has the LAN's name and properties;
-        its host number is not used. ``available`` states how many further hosts with ``LIMITS`` the machine can hold.
-        Returns an empty text, or the reason if the LAN cannot be created."""
+        its host number is not used. ``available`` states how many further hosts, each with the limits ``LIMITS``, the
+        machine can hold. Returns an empty text, or the reason if the LAN cannot be created."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:

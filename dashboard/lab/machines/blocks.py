@@ -11,8 +11,8 @@ from dashboard.lab.reconciler import Lab
 
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
-    """Makes ``carrier``, the calling web process, carry the blocks of a run on this lab, unless another web process
-    carries them. Returns whether ``carrier`` carries them now."""
+    """Makes ``carrier``, the calling web process, carry the blocks of the run ``run``, which this lab measures, unless
+    another web process carries them. Returns whether ``carrier`` carries them now."""
     return lab.client_lines.carry(run, carrier)
 
 
@@ -24,9 +24,9 @@ async def next_block(
     number: int = 0,
     answer: RemoteAnswer | None = None,
 ) -> RemoteCommand:
-    """Returns the next block of a run on this lab that a client on another machine must measure. ``answer`` is the
-    result of the earlier block ``number``. ``clients`` are the machines of the clients, and ``carrier`` is the calling
-    web process."""
+    """Returns the next block of the run ``run``, which this lab measures, for a client on another machine. ``answer``
+    is the result of the earlier block ``number``. ``clients`` are the machines of the clients, and ``carrier`` is the
+    calling web process."""
     return await lab.client_lines.next(run, carrier, clients, number, answer)
 
 

@@ -97,8 +97,8 @@ class LentClient:
             raise
 
     async def _begin(self, run: str) -> bool:
-        """Acquires the lock for measurements on this machine for a run. Returns False if another measurement holds
-        it."""
+        """Acquires the lock that all measurements on this machine share, for a run. Returns False if another
+        measurement holds it."""
         if self._run:
             return False
         try:

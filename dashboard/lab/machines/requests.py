@@ -81,8 +81,9 @@ async def _hold(_client: str) -> None:
 
 
 async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) -> Namespace:
-    """Opens the network stack of an arm in overlay mode, for requests to ``address`` on another machine over the
-    overlay network of the whole experiment. Raises ValueError with a message if requests to it are not permitted.
+    """Opens the network stack of an arm in overlay mode. The caller requests ``address`` from it: an address on another
+    machine, in the overlay network that the experiment's machines share. Raises ValueError with a message if such
+    requests are not permitted.
 
     Only this lab's own record and its own view of the arm decide what is permitted: data from another lab is not
     trusted.
@@ -137,8 +138,9 @@ async def watch_clients(lab: Lab, experiment: str, servers: tuple[tuple[str, int
 async def _watch(
     opened: Sequence[tuple[str, int, socket.socket]], known: set[tuple[str, str]], sockets: ExitStack
 ) -> AsyncGenerator[str]:
-    """Yields one line of JSON for each connection that is not in ``known``. ``opened`` are triples of a column's key, a
-    port, and a sock_diag socket of the column's namespace. ``sockets`` closes these sockets at the end."""
+    """Yields one line of JSON for each connection that is not in ``known``, which contains pairs of a column's key and
+    a client's address. ``opened`` are triples of a column's key, a port, and a sock_diag socket of the column's
+    namespace. ``sockets`` closes these sockets at the end."""
     loop, most = asyncio.get_running_loop(), len(known) + MAX_SEEN
     end = loop.time() + WATCH_S
     with sockets:

@@ -150,8 +150,9 @@ async def _end_attempt(context: Context) -> None:
 
 
 async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
-    """Forms a new swarm at this address, of which the engine is the only member. Does nothing if the engine is in the
-    swarm of the machines already. Returns what other engines need to join. Raises EngineError."""
+    """Forms a new swarm, of which the engine is the only member; ``address`` is its address for other members. If the
+    engine is in the swarm of the machines already, forms none. In both cases, returns what other engines need to join.
+    Raises EngineError."""
     async with _changing(lab) as context:
         if await _may_enter(context):
             async with _entering(context):

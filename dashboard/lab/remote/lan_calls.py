@@ -15,7 +15,8 @@ async def create_lan(
     supervisor: Supervisor, name: str, hosts: int, neighbours: int, mtu: int, delay_ms: int, loss_percent: int
 ) -> str:
     """Starts creating a LAN in the background. Returns an empty text, or the reason if that is not possible. ``hosts``
-    and ``neighbours`` are numbers. ``mtu`` (in bytes), ``delay_ms`` and ``loss_percent`` apply to every link."""
+    is the number of its hosts, ``neighbours`` that of its neighbours. ``mtu`` (in bytes), ``delay_ms`` and
+    ``loss_percent`` apply to every link."""
     place = LanPlace(name, 1, neighbours, mtu, delay_ms, loss_percent)
     return await supervisor.lans.create(place, hosts, supervisor.group_hosts.capacity(LIMITS))
 

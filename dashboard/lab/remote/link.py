@@ -39,7 +39,7 @@ class Link:
         self._writer: asyncio.StreamWriter | None = None
 
     def is_set_up(self) -> bool:
-        """Returns whether there is another process to communicate with: always True."""
+        """Returns whether there is another process to communicate with: a link always has one."""
         return True
 
     @property

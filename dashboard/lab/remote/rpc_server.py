@@ -55,8 +55,8 @@ class RpcServer:
 
     @property
     def _lab(self) -> str:
-        """The name of this lab in heartbeats. It changes whenever the connection was lost. Calls to earlier names are
-        executed as well."""
+        """The name of this lab in heartbeats. It changes whenever the connection has been lost. Calls to earlier names
+        are executed as well."""
         return f"{self._start}.{self._losses}"
 
     def _on_loss(self) -> None:
@@ -126,7 +126,7 @@ class RpcServer:
         await self._nats.publish(f"{WEB_HEARTBEATS}.{self._machine}", msgspec.json.encode(message))
 
     async def _note_machine(self) -> None:
-        """Stores the current facts about this machine in the database, for a machine that has joined the
+        """Stores the current facts about this machine in the database. Used only on a machine that has joined the
         installation."""
         if not self._supervisor.waits:
             facts = await read_facts(self._supervisor)

@@ -46,7 +46,7 @@ class WakeupChannel:
             self._sending = self._loop.create_task(self._send(), name="wakeups")
 
     async def close(self) -> None:
-        """Stops sending. Waits 50 ms for pending wake-ups."""
+        """Stops sending. If wake-ups are pending, first waits 50 ms, so that they are sent."""
         if self._sending is not None:
             if self._has_pending.is_set():
                 await asyncio.sleep(0.05)

@@ -100,9 +100,9 @@ async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
 async def act(
     supervisor: Supervisor, access: StepAccess, action: StepAction, step: str, number: int = 0, pressed: bool = False
 ) -> ActionResult:
-    """Performs an action in a step. ``number`` is the index of the choice, the command or the hint. ``pressed``: the
-    user has requested the check with the button. Raises StepLockedError with what to do first, ValueError with a
-    message for the user, or EngineError."""
+    """Performs an action in the step ``step``. ``number`` is the index of the choice, the command or the hint.
+    ``pressed``: the user has requested the check with the button. Raises StepLockedError with what to do first,
+    ValueError with a message for the user, or EngineError."""
     context = supervisor.lab.context
     host = await _host(supervisor, access.group)
     workshop = await _workshop(access.workshop, access.digest)
@@ -131,8 +131,8 @@ async def act(
 
 
 async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
-    """Returns the images and the diagrams of the host on which a step's commands run. Raises TimeoutError after
-    ``VIEW_S`` seconds."""
+    """Returns the images and the diagrams of the private host of ``group``; without a group, those of the server's
+    engine. Raises TimeoutError after ``VIEW_S`` seconds."""
     async with asyncio.timeout(VIEW_S):
         observation = await observe_host(await _host(supervisor, group), time.time())
         return HostView(tuple(sorted(observation.images)), draw_engine(observation))
@@ -153,8 +153,8 @@ def _prepared(task: asyncio.Task[str]) -> None:
 
 
 async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Picture] | None:
-    """Returns the wide and the narrow diagram of the current state of the engine on which a step's commands run; None
-    if its machine cannot be read. Raises StepLockedError or EngineError."""
+    """Returns the wide and the narrow diagram of the current state of the private host of ``group``; without a group,
+    of the server's engine. None if the machine cannot be read. Raises StepLockedError or EngineError."""
     host = await _host(supervisor, group)
     return draw_engine(await observe_host(host, time.time()))
 

@@ -56,7 +56,7 @@ def workshop_host(context: Context) -> WorkshopHost:
 
 
 async def run_command(host: WorkshopHost, line: str, action: actions.Action) -> CommandResult:
-    """Runs a command. Its errors are in the result. Raises EngineUnreachable if the engine does not answer."""
+    """Performs ``action``, which was parsed from ``line``. Errors are in the result. Raises EngineUnreachable."""
     try:
         match action:
             case Launch():
@@ -154,8 +154,7 @@ async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
 
 
 async def _wait_listening(host: WorkshopHost, container: str) -> None:
-    """Waits up to ``WAIT_S`` seconds until a program in the container listens on a port, so that the next command can
-    connect to it."""
+    """Waits up to ``WAIT_S`` seconds until the container listens on a port, so that the next command can connect."""
     loop = asyncio.get_running_loop()
     end = loop.time() + WAIT_S
     while loop.time() < end:

@@ -1,5 +1,5 @@
-"""Observes a host of workshop commands: the machine, all containers of the engine, even those that Netmodes did not
-launch, and recent connections to ports.
+"""Observes the host on which a workshop's commands run: the machine, all containers of the engine, even those that
+Netmodes did not launch, and recent connections to ports.
 
 At most ``MAX_CONTAINERS`` containers are observed, the newest first. All namespaces are released at the end.
 """
