@@ -192,7 +192,7 @@ class EngineTestbed(TestbedReader):
         return tuple(other._target.title for other in self._others)
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
-        """Starts an HTTP server in the namespace of the LAN's neighbour or router, named by ``place``."""
+        """Starts an HTTP server in the namespace of ``place``, which is the LAN's neighbour or router."""
         async with self._namespace(place) as namespace:
             if refusal := await self._servers.serve(namespace, self._text(address), port):
                 raise NotTestableError(f"The server on the LAN cannot start: {refusal}.")
@@ -212,7 +212,8 @@ class EngineTestbed(TestbedReader):
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites the content of the file that a private host's engine sees at ``path``. ``close`` restores it."""
+        """Overwrites the file that a private host's engine sees at ``path`` with ``text``. ``close`` restores its
+        content."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine can be changed only on private hosts.")
         pid = self._target.pid

@@ -112,8 +112,8 @@ async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
 
 
 async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
-    """Returns the attempts. To each failed attempt that crossed the machine's firewall, adds the rule that dropped it
-    or the kernel's reason.
+    """Returns the attempts in ``sent``. To each failed attempt that crossed the machine's firewall, adds the rule that
+    dropped it or the kernel's reason.
 
     To find them, repeats these requests one at a time, for at most ``EXPLAIN_S`` seconds in total. Attempts that were
     not repeated in this time get no reason.

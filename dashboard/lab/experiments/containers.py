@@ -97,12 +97,13 @@ async def remove_all(context: Context, record: Record) -> None:
 
 
 async def _remove_shared(context: Context, record: Record, used: set[str]) -> None:
-    """Removes the overlay network that this part of an experiment shares with parts on other machines.
+    """Removes the overlay network of an experiment on several machines. ``record`` is the part of the experiment on
+    this machine.
 
-    The Engine refuses the removal while another part uses the network, so the last part removes it. It also refuses for
-    a moment after the last container was removed, so the removal is tried several times. The network is found by the id
-    of the whole experiment in its label. If that experiment was removed, the part's record no longer contains the id;
-    then the network is found by its name among ``used``, the networks of the removed containers.
+    The Engine refuses the removal while a part on another machine uses the network, so the last part removes it. It
+    also refuses for a moment after the last container was removed, so the removal is tried several times. The network
+    is found by the id of the whole experiment in its label. If that experiment was removed, ``record`` no longer
+    contains the id; then the network is found by its name among ``used``, the networks of the removed containers.
     """
     engine = context.engine
     for network in await engine.networks(context.labels()):

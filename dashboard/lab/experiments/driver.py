@@ -358,7 +358,7 @@ class ExperimentDriver:
         self._last_success = number
 
     def _is_observed(self, container: ObservedContainer) -> bool:
-        """Returns whether the arm is observed in the current process of the container."""
+        """Returns whether the arm is observed in the process that its container runs now."""
         target = self.observer.target(container.arm)
         return target is not None and target.pid == container.pid
 

@@ -23,8 +23,8 @@ LEGACY = "iptables has rules of its legacy backend, which are not traced"
 
 
 async def observe_first_packet(client: Namespace, machine: Namespace, path: Path, *, private: bool) -> FirstPacket:
-    """Opens a connection over the path and closes it again. Returns what the kernel reports about the connection's
-    first packet.
+    """Opens a connection over the path from the namespace ``client``, and closes it again. Returns what the kernel
+    reports about the connection's first packet.
 
     If ``private`` is true, the machine is a private host, and the rules that the packet reaches are traced as well.
     Raises NamespaceGone or OSError.

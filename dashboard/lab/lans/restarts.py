@@ -60,8 +60,8 @@ class Restarts:
         return self._failures[name]
 
     def note_failure(self, name: str, problem: str) -> None:
-        """Records that the hosts of a LAN could not be started. From then on they are started only at a user's
-        request."""
+        """Records that the hosts of a LAN could not be started, for the reason ``problem``. From then on they are
+        started only at a user's request."""
         self._failures[name] = f"{problem} {RETRY}"
 
     def forget_failure(self, name: str) -> bool:

@@ -94,8 +94,9 @@ async def measure_paths(
     """Measures the paths of an experiment until the confidence intervals are narrow, the time is up, or the run is
     cancelled in the database.
 
-    Stores every block before the next one starts. If the task is cancelled, marks the run as cancelled. If the run has
-    clients on other machines, their blocks are handed out through ``lines``.
+    Stores every block before the next one starts, and calls ``on_progress`` with the progress. If the task is
+    cancelled, marks the run as cancelled. If the run has clients on other machines, their blocks are handed out through
+    ``lines``.
     """
     database, identity, options, info = context.database, request.id, request.options, context.info
     await driver.observer.settle()

@@ -56,8 +56,8 @@ class Link:
         self._handlers[_kind(subject)] = handle
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
-        """Sends a message. Waits while the other end has not read most of the earlier messages. Returns False if the
-        connection is closed. Raises ValueError if the message is too long."""
+        """Sends a message. ``reply`` is the subject for an answer. Waits while the other end has not read most of the
+        earlier messages. Returns False if the connection is closed. Raises ValueError if the message is too long."""
         message = f"{subject}\n{reply}\n".encode() + data
         if len(message) > MAX_MESSAGE_BYTES:
             raise ValueError(f"A message between processes has at most {MAX_MESSAGE_BYTES:,} bytes.")

@@ -136,7 +136,8 @@ class NatsConnection:
                 await self._subscribe(self._client, subject, handle, queue)
 
     async def publish(self, subject: str, data: bytes, reply: str = "") -> bool:
-        """Sends a message. Returns False if no connection is open. Raises ValueError if the message is too long."""
+        """Sends a message. ``reply`` is the subject for an answer. Returns False if no connection is open. Raises
+        ValueError if the message is too long."""
         if len(data) > MAX_MESSAGE_BYTES:
             raise ValueError(f"A message between processes has at most {MAX_MESSAGE_BYTES:,} bytes.")
         if self._client is None:

@@ -161,7 +161,7 @@ async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Pic
 
 async def truth(lab: Lab, workshop: str, digest: str, step: str) -> str:
     """Returns the true answer to a step's question, read from the server's engine now; empty if it cannot be read.
-    Raises StepLockedError or EngineError."""
+    ``digest`` identifies the version of the workshop that the page shows. Raises StepLockedError or EngineError."""
     loaded = await _workshop(workshop, digest)
     number = loaded.index(step)
     asked = loaded.steps[number] if number is not None else None

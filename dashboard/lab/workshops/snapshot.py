@@ -209,7 +209,8 @@ async def _observe(observer: Observer, target: ObservationTarget) -> str:
 async def _connections(
     host: WorkshopHost, states: Mapping[str, NamespaceState], ports: Sequence[int], now: float
 ) -> dict[int, tuple[TcpConnection, ...]]:
-    """Returns recent connections to these ports, by the inode of the network namespace."""
+    """Returns recent connections to these ports, by the inode of the network namespace. ``states`` contains a state of
+    each namespace to search."""
     connections: dict[int, tuple[TcpConnection, ...]] = {}
     for inode in {state.netns for state in states.values()}:
         namespace = host.watches.namespace(inode)
@@ -236,8 +237,8 @@ def _past_connections(namespace: Namespace, ports: Sequence[int]) -> tuple[PastC
 
 
 def connection_to(port: int, connection: PastConnection, now: float) -> TcpConnection:
-    """Returns a connection as the server at ``port`` sees it. ``connection`` may have been observed at the client's or
-    the server's end."""
+    """Returns a connection as the server at ``port`` sees it, with its age at the time ``now``. ``connection`` may have
+    been observed at the client's or the server's end."""
     server, client, client_port = connection.local, connection.peer, connection.peer_port
     if connection.local_port != port:
         server, client, client_port = connection.peer, connection.local, connection.local_port

@@ -64,7 +64,8 @@ class SharedObservations:
 @dataclass(slots=True)
 class StepRunner:
     """Works on the steps of a workshop on a host, for one person. The instructor has closed the steps from the index
-    ``until`` on; None if no step is closed. If ``free`` is true, steps are open even if earlier ones are not done."""
+    ``until`` on; None if no step is closed. If ``free`` is true, steps are open even if earlier ones are not done. The
+    ``slug`` of a method identifies a step."""
 
     host: WorkshopHost
     database: DatabaseThread
