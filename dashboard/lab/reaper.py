@@ -45,7 +45,8 @@ class Reaped:
 
 async def reap(context: Context) -> Reaped:
     """Removes containers and networks with this installation's label that no living process drives. Marks the
-    experiments of dead processes as stopped, and removes the client containers of ended experiments from hosts of LANs.
+    experiments of dead processes as stopped. Removes from hosts of LANs the containers that ended experiments have left
+    there as clients.
 
     On the installation's own machine, also deletes permanently the reports that users deleted more than ``UNDO_DAYS``
     days ago.

@@ -212,8 +212,7 @@ class EngineTestbed(TestbedReader):
             return await self._servers.serve(namespace, self._text(address), port)
 
     async def write_file(self, path: str, text: str) -> None:
-        """Overwrites the file that a private host's engine sees at ``path`` with ``text``. ``close`` restores its
-        content."""
+        """Overwrites the file that a private host's engine sees at ``path``. ``close`` restores its content."""
         if self._target.host is None:
             raise NotTestableError("The files of a machine can be changed only on private hosts.")
         pid = self._target.pid

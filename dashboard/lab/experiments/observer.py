@@ -144,7 +144,8 @@ class Observer:
         return state
 
     async def settle(self) -> None:
-        """Waits until the owners of all listeners are final, and all changes until now are reported."""
+        """Waits until the owners of all listeners are final (``WatchPool.settle``), and all changes until now are
+        reported."""
         inodes = {observed.inode for observed in self._observed.values()}
         await asyncio.gather(*(self._pool.settle(inode) for inode in inodes))
         await asyncio.sleep(0)  # changes are reported in the loop's next turn

@@ -134,8 +134,8 @@ class OtherHost:
 
 
 async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]:
-    """Removes the client containers of ended experiments from ``host``. They remain there if a lab is killed or the
-    experiment's host ends. Returns a description of each removed container. Raises EngineError."""
+    """Removes from ``host`` the client containers of ended experiments. They remain there if a lab is killed, or if the
+    experiment's own host ends. Returns a description of each removed container. Raises EngineError."""
     removed = []
     async with DockerEngine(host.endpoint) as engine:
         clients = await engine.containers({LABEL_CLIENT: context.installation})

@@ -1,4 +1,4 @@
-"""Remote calls about experiments, engines and hosts, which pages use."""
+"""Remote calls that pages make about experiments, engines and hosts."""
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Remote calls of the page of LANs."""
+"""Remote calls that the page of LANs makes."""
 
 from dashboard.engine.hosts.registry import LanPlace
 from dashboard.lab.lans.named_lans import LIMITS

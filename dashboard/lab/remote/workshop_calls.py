@@ -1,4 +1,5 @@
-"""Remote calls of workshop pages: what a user does in a step, the true answer to a question, images and diagrams."""
+"""Remote calls that workshop pages make: an action of a user in a step, the true answer to a question, images and
+diagrams."""
 
 import asyncio
 import time
