@@ -54,7 +54,7 @@ async def _every(job: Callable[[], None], first_s: float, every_s: float) -> Non
 
 
 async def run_housekeeping() -> None:
-    """Runs ``delete_expired`` every hour, and deletes rate limits that are no longer needed every minute, both in
+    """Every hour, runs ``delete_expired``. Every minute, deletes rate limits that are no longer needed. Both run in
     threads. Ends only when it is cancelled."""
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(_delete_expired, FIRST_S, EVERY_S))

@@ -46,8 +46,8 @@ class _Shared:
             each.on_change(view)
 
     def touch_firewall(self) -> None:
-        """Schedules another reading of the firewall's rules if the kernel's state has changed in a way that often comes
-        with new rules. Does nothing if no subscriber needs the rules."""
+        """If a subscriber needs the firewall's rules, schedules another reading of them after a change of the kernel's
+        state that often comes with new rules."""
         if self.firewall is not None and (triggers := rule_triggers(self.watch.view)) != self.triggers:
             self.triggers = triggers
             self.firewall.touch()

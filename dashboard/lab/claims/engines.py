@@ -167,7 +167,7 @@ async def open_engine(
     engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None
 ) -> ClaimEngine:
     """Prepares an engine for claims: makes the lab image available on it, and reads its facts. ``host`` is the engine's
-    private host, None without one. Raises EngineError if the image is unavailable."""
+    private host, None for the server's own engine. Raises EngineError if the image is unavailable."""
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
     machine, lacks = await asyncio.to_thread(inspect_machine, info.pid, info.netns)

@@ -110,8 +110,8 @@ class LentClient:
         return True
 
     async def end(self, run: str, carrier: str = "") -> None:
-        """Ends the client processes of a run. If ``carrier`` is given, does so only if this web process brought the
-        last block."""
+        """Ends the client processes of a run. With a ``carrier``, ends them only if this web process brought the last
+        block."""
         async with self._lock:
             if run and run == self._run and carrier in {"", self._carrier}:
                 self._stop_idle()

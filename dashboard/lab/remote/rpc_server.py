@@ -87,8 +87,8 @@ class RpcServer:
         self._loops.append(loop.create_task(shared_clock.follow(self._database.run), name="database-clock"))
 
     async def close(self) -> None:
-        """Cancels all calls, and sends a last heartbeat with the message that the lab was stopped. Does nothing before
-        ``start``."""
+        """Cancels all calls, and sends a last heartbeat with the message that the lab was stopped. Does nothing if
+        ``start`` was not called."""
         loops, self._loops = self._loops, []
         if not loops:
             return

@@ -232,8 +232,8 @@ class Terminals:
                 log.exception("terminals could not be checked; the next check tries again")
 
     async def _end_refused_and_idle(self) -> None:
-        """Ends shells that are idle, and those of participants who may no longer have a terminal. Also removes lost
-        windows (``Terminal.close_lost``), and ended terminals that no window shows."""
+        """Ends idle shells, and shells of participants who may no longer have a terminal. Also removes lost windows
+        (``Terminal.close_lost``), and ended terminals that no window shows."""
         now = self._context.clock()
         refused = await self._context.database.run(terminal_recordings.refusals, tuple(self._terminals), now)
         for participant, terminal in list(self._terminals.items()):

@@ -61,7 +61,7 @@ def read_machine() -> Machine:
 
 class GroupHosts:
     """Brings the private hosts of all groups to their desired state. ``labs`` holds their labs. ``count_others``
-    returns the number of other hosts on this machine, which are those of LANs."""
+    returns the number of hosts of LANs on this machine."""
 
     def __init__(
         self,
@@ -114,8 +114,8 @@ class GroupHosts:
         self.wake()
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
-        """Returns the number of hosts, including those that are being started and those of LANs, and the number of
-        further hosts with these ``limits`` that the machine can hold."""
+        """Returns the number of hosts, and how many further hosts with these ``limits`` the machine can hold. Hosts
+        that are being started and hosts of LANs are counted, too."""
         others = self._count_others()
         running = len(self._actions.hosts) + len(self._starting) + others
         return replace(capacity(self._machine(), limits or HostLimits(), running, self._problem), others=others)

@@ -26,7 +26,7 @@ NO_OTHER_HOST = (
 
 async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> CommandResult:
     """Performs ``action``, which was parsed from the command ``line``, on ``host``. Performs an ``OnOtherHost`` action
-    on another host of its LAN. Raises EngineUnreachable."""
+    on another host of the same LAN. Raises EngineUnreachable."""
     if not isinstance(action, OnOtherHost):
         return await run_command(host, line, action)
     others = await asyncio.to_thread(_find, host)
