@@ -75,11 +75,11 @@ class EngineLock:
 class ClaimEngine:
     """An engine on which claims run, with what claims need to know about it.
 
-    ``host``: its private host, None for the server's own engine. ``image``: the image that replaces the word ``IMAGE``
-    in claims. ``machine``: an address of the engine's machine other than loopback, empty if it has none. ``lacks``:
-    what a claim can require (``Need``, ``Mode``) and this engine does not offer, with the reason. ``facts``: the facts
-    that determine which results claims expect. ``data_dir``: the folder in which more private hosts can be started,
-    None if that is not possible.
+    ``host``: the private host on which it runs, None if it runs on no private host. ``image``: the image that replaces
+    the word ``IMAGE`` in claims. ``machine``: an address of the engine's machine other than loopback, empty if it has
+    none. ``lacks``: what a claim can require (``Need``, ``Mode``) and this engine does not offer, with the reason.
+    ``facts``: the facts that determine which results claims expect. ``data_dir``: the folder in which more private
+    hosts can be started, None if that is not possible.
     """
 
     engine: Engine
@@ -95,8 +95,8 @@ class ClaimEngine:
 
     @property
     def title(self) -> str:
-        """The engine's kind and version, followed by the id of its private host. The server's own engine is followed by
-        its name, or by its address if it has no name."""
+        """The engine's kind and version, followed by the id of its private host. If the engine runs on no private host,
+        its name follows instead, or its address if it has no name."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 
@@ -166,8 +166,8 @@ async def read_facts(engine: Engine, info: EngineInfo) -> EngineFacts:
 async def open_engine(
     engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None
 ) -> ClaimEngine:
-    """Prepares an engine for claims: makes the lab image available on it, and reads its facts. ``host`` is the engine's
-    private host, None for the server's own engine. Raises EngineError if the image is unavailable."""
+    """Prepares an engine for claims: makes the lab image available on it, and reads its facts. ``host`` is the private
+    host on which it runs, None if it runs on no private host. Raises EngineError if the image is unavailable."""
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
     machine, lacks = await asyncio.to_thread(inspect_machine, info.pid, info.netns)

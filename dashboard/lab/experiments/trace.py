@@ -47,7 +47,7 @@ def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
 
 async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[Trace, ...]:
     """Traces the path with the request key ``key`` and, for comparison, the path with the key ``beside``. Without
-    ``beside``, compares with a path of another mode, if there is one. Returns one or two traces.
+    ``beside``, compares with another path, preferably one to another server. Returns one or two traces.
 
     Raises NotRunningError, or ValueError with a message for the user if a path does not exist.
     """

@@ -292,8 +292,7 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """Returns a table like the output of ``docker ps`` (``--all`` if ``show_all`` is true), with the containers'
-    networks."""
+    """Returns a table as ``docker ps`` prints it (``--all`` if ``show_all`` is true), with the containers' networks."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
