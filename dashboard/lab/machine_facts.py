@@ -22,8 +22,8 @@ def own_facts() -> MachineFacts:
 
 
 def hosts_for_groups(supervisor: Supervisor) -> int:
-    """Returns the number of hosts of groups, each with the default limits, that this machine can hold, including those
-    that run; 0 if it can start none or no lab is open. Call this in the lab's loop."""
+    """Returns how many hosts of groups, each with the default limits, this machine can hold. Hosts that run already are
+    counted, too. Returns 0 if the machine can start none, or if no lab is open. Call this in the lab's loop."""
     try:
         capacity = supervisor.group_hosts.capacity()
     except LabUnavailableError:

@@ -13,8 +13,9 @@ log = logging.getLogger(__name__)
 
 
 def kept_ids(records: Iterable[Record]) -> set[str]:
-    """Returns the ids of experiments whose containers and networks must not be removed as orphans. For a part of an
-    experiment on several machines, adds the id of the whole experiment, because the part needs its overlay network."""
+    """Returns the ids of experiments whose containers and networks are kept. If a record is one machine's part of an
+    experiment on several machines, the id of the whole experiment is included, because the part needs its overlay
+    network."""
     return {key for record in records for key in (record.id, record.parent) if key is not None}
 
 
@@ -24,9 +25,9 @@ async def remove_orphans(
     """Removes containers and networks that have this installation's label but belong to no experiment in ``wanted``.
     Returns descriptions of what was removed, and of what the Engine refused to remove, with its message.
 
-    ``wanted`` returns the ids of the experiments to keep. It is called after the Engine's list was read. A container or
-    network that is created meanwhile is therefore not in the list, or ``wanted`` returns its experiment. On a private
-    host, containers and networks without an experiment belong to a participant's workshop and stay.
+    ``wanted`` returns the ids of the experiments to keep. It is called after the Engine's list was read, so that it
+    includes the experiment of everything in this list. On a private host, containers and networks without an experiment
+    belong to a participant's workshop and stay.
     """
 
     async def kept() -> set[str | None]:
