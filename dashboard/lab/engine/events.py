@@ -91,8 +91,8 @@ class EngineEvents:
                 log.exception("the engine could not be pinged; trying again")
 
     async def on_back(self) -> None:
-        """To be called when the engine answers again. Reads its facts, because the daemon may be another process, and
-        calls ``wake``."""
+        """Call this when the engine answers again. Reads the engine's facts, because the daemon may be another process,
+        and calls ``wake``."""
         if self._context.keeper is not None:
             await self._context.keeper.settled()
         try:
@@ -104,8 +104,8 @@ class EngineEvents:
         self._wake()
 
     async def on_ended(self) -> None:
-        """To be called when the engine of the private host has ended. Shows in all experiments that it has ended and
-        what happens next."""
+        """Call this when the engine of the private host has ended. Shows in all experiments that it has ended and what
+        happens next."""
         if self._context.keeper is not None:
             self._on_engine_lost(self._context.keeper.describe_loss())
             self._wake()
