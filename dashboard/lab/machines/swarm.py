@@ -176,7 +176,7 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 async def wait_until_stored(lab: Lab) -> bool:
     """Waits until the engine has stored the members of the swarm of the machines: an engine that ends earlier does not
     find the other members when it is restarted. After ``swarm_node.STORED_S`` seconds, only logs a warning. Does not
-    wait if the engine is in no swarm. Returns True; an error is raised as EngineError."""
+    wait if the engine is in no swarm. Returns True in all cases; an error is raised as EngineError."""
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
     return True

@@ -49,8 +49,8 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """What a step shows about its host before the first check: the images, and as ``picture`` the wide and the narrow
-    diagram. ``picture`` is None if the host's machine could not be read."""
+    """What a step shows about its host before the first check: the images, and the diagram for wide and for narrow
+    pages (``picture``; None if the host's namespaces could not be read)."""
 
     images: tuple[str, ...] = ()
     picture: tuple[Picture, Picture] | None = None

@@ -37,9 +37,9 @@ class WorkshopHost:
     """The Docker host on which a workshop's commands run: this server's engine, or a private host.
 
     ``pid`` is the pid of the engine, None if it is not a process of this machine. The engine's own network namespace is
-    the machine's: a typed command runs there, and host mode shares it, also if RootlessKit has a detached namespace for
-    the bridges (``EngineInfo.netns``; moby/moby#47103). ``labels`` are set on everything that a button of a step
-    creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
+    the machine's: typed commands run there, and host mode shares it. This also holds if RootlessKit keeps the bridges
+    in a detached namespace (``EngineInfo.netns``; moby/moby#47103). ``labels`` are set on everything that a button of a
+    step creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
     """
 
     engine: Engine
