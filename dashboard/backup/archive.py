@@ -96,8 +96,8 @@ class Archive:
         self.manifest = manifest
 
     def extract(self, folder: Path) -> dict[str, Path]:
-        """Writes all files of the backup into the folder and returns their paths by name. Raises BackupError if a file
-        is missing, differs from the manifest, or does not fit on the disk."""
+        """Writes all files of the backup into the folder. Returns the path of each by its name in the backup. Raises
+        BackupError if a file is missing, differs from the manifest, or does not fit on the disk."""
         free = shutil.disk_usage(folder).free
         if self.manifest.size + RESERVED_BYTES > free:
             available, needed = format_size(max(1, free - RESERVED_BYTES)), format_size(self.manifest.size)

@@ -49,7 +49,8 @@ def _database_file() -> Path:
 
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """Context manager that creates a folder in ``parent``, on the same file system, and deletes it."""
+    """Context manager that creates a folder in ``parent`` and deletes it. Files in it can be renamed into ``parent``,
+    because both are on one file system."""
     folder = Path(tempfile.mkdtemp(prefix=".netmodes-", dir=parent))
     try:
         yield folder
@@ -92,12 +93,15 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
 def restore_backup(
     source: Path, data_dir: Path, migrate: Callable[[], None], *, replace: bool = False, only_check: bool = False
 ) -> Restored:
-    """Restores a backup. Changes nothing if the backup is not valid. Raises BackupError or OSError.
+    """Restores a backup of the database and, if it contains one, of the secret key. Changes nothing if the backup is
+    not valid. Raises BackupError or OSError.
 
-    If ``replace`` is true, an existing SQLite database is kept under another name, and the secret key is not replaced.
-    Otherwise, an existing database is an error. If ``only_check`` is true, the backup is checked and not restored.
-    ``migrate`` migrates a restored PostgreSQL database and grants permissions in it to machines that have joined. A
-    SQLite database is migrated before it is put in place.
+    An existing SQLite database is an error unless ``replace`` is true: then it is kept under another name, and the
+    secret key is not replaced. A PostgreSQL database must be empty. If ``only_check`` is true, the backup is checked
+    and not restored.
+
+    A SQLite database is migrated before it is put in place. For PostgreSQL, ``migrate`` is called after the restore: it
+    migrates the database and grants permissions in it to machines that have joined.
     """
     with read_archive(source) as archive:
         manifest = archive.manifest
@@ -138,7 +142,8 @@ def _exclusive(data_dir: Path) -> Iterator[None]:
 
 
 def _check_target(*, replace: bool) -> None:
-    """Raises BackupError if the restore would overwrite data, or if other programs use the PostgreSQL database."""
+    """Raises BackupError if the database contains data. SQLite's may contain data if ``replace`` is true. PostgreSQL's
+    must also be reachable, and no other client may use it."""
     if connection.vendor == SQLITE:
         if not replace and not sqlite.is_empty(_database_file()):
             raise BackupError(
@@ -169,8 +174,9 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
 
 
 def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
-    """Makes ``copy`` the database and migrates it. Returns the path of the replaced database (empty if no data was
-    replaced), and whether the copy lacked migrations of this version."""
+    """Puts ``copy``, the extracted database, in place and migrates it; ``migrate`` is called only for PostgreSQL.
+    Returns the path of the replaced database (empty if no data was replaced), and whether the copy lacked migrations of
+    this version."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:
         target = _database_file()

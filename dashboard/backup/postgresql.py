@@ -72,8 +72,8 @@ def is_empty() -> bool:
 
 
 def other_connections() -> int:
-    """Returns the number of connections that other clients have to this database. Closes those of this process first.
-    Raises BackupError if the database cannot be reached."""
+    """Returns the number of connections that other clients have to this database. Before that, closes the connections
+    of this process. Raises BackupError if the database cannot be reached."""
     import psycopg
 
     connection.close()
