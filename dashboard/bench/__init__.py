@@ -1,4 +1,5 @@
-"""The benchmarks behind every figure in the documents. Each one measures a promise, many of them beside a reference.
+"""The benchmarks behind every figure in the documents. Each one measures what a promise is about, in many cases
+together with a reference.
 
 ``./netmodes bench`` starts a private host, runs every benchmark in its own process (``python -m dashboard.bench NAME
 FOLDER``) and prints the results. docs/benchmarks.md explains each benchmark.

@@ -12,7 +12,7 @@ from dashboard.bench.statistics import Result
 
 
 class BenchmarkError(RuntimeError):
-    """A benchmark cannot run here, or what it measures failed. ``str()`` is the reason."""
+    """A benchmark cannot run on this machine, or it has failed. ``str()`` is the reason."""
 
 
 async def until(

@@ -1,4 +1,4 @@
-"""The reference for deliveries of messages: a bare server of the ``websockets`` library.
+"""The server with which Netmodes' deliveries of messages are compared. It uses only the ``websockets`` library.
 
 As a program (``python -m dashboard.bench.broadcast_server``) it listens on a port of 127.0.0.1, prints the port, and
 sends each line of stdin to every client with ``websockets.broadcast``. It runs on uvloop, as Netmodes' server does.

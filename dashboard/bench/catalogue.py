@@ -61,8 +61,8 @@ DEFAULT = frozenset({"launch", "change", "fan-out", "page", "history", "report",
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:
-    """The names of the chosen benchmarks, in the order of the catalogue: ``names``, in which ``truth`` stands for those
-    in ``TRUTH``, or ``DEFAULT`` if it is empty. Raises KeyError with the names that are unknown."""
+    """The benchmarks with these names, in the order of the catalogue. The name ``truth`` stands for those in ``TRUTH``.
+    Without names, the benchmarks in ``DEFAULT``. Raises KeyError with the names that are unknown."""
     if unknown := [name for name in names if name not in BENCHMARKS and name != "truth"]:
         raise KeyError(", ".join(unknown))
     wanted = {*names, *(TRUTH if "truth" in names else ())} or DEFAULT

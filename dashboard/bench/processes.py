@@ -118,8 +118,8 @@ class Program:
 @asynccontextmanager
 async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Program]:
     """Context manager that runs a command, and ends it with SIGTERM, and with SIGKILL after ``GRACE_S``. Use it in the
-    main thread. ``options`` are passed to ``asyncio.create_subprocess_exec``; by default, stdin and stdout are
-    pipes."""
+    main thread, because the process also ends with the thread that started it. ``options`` are passed to
+    ``asyncio.create_subprocess_exec``; by default, stdin and stdout are pipes."""
     pipe = asyncio.subprocess.PIPE
     defaults: dict[str, Any] = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe}
     process = await asyncio.create_subprocess_exec(
@@ -145,8 +145,9 @@ async def stdin_lines() -> AsyncIterator[str]:
 
 
 async def answer_commands(commands: Mapping[str, Callable[..., Awaitable[Any]]]) -> None:
-    """Executes the commands of ``Program.ask`` in the program until stdin ends. For each line, calls the function that
-    the field ``do`` names with the other fields, and prints the result."""
+    """Executes commands that another process sends with ``Program.ask``, until stdin ends. The field ``do`` of a
+    command is a key of ``commands``; that function is called with the command's other fields, and its result is
+    printed."""
     async for line in stdin_lines():
         fields = json.loads(line)
         print_line(json.dumps(await commands[fields.pop("do")](**fields)))

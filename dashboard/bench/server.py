@@ -108,8 +108,8 @@ class Server(Browser):
         fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """Sends a request on a kept connection, and returns the response with its body still encoded. Follows no
-        redirects."""
+        """Sends a request on a kept connection. ``fields`` are the form fields of a POST request. Returns the response
+        with its body still encoded. Follows no redirects."""
         if self._pool is None:
             name, _, port = self.host.partition(":")
             self._pool = urllib3.HTTPConnectionPool(name, int(port), timeout=30)

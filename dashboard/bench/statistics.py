@@ -171,8 +171,8 @@ def compared(
     reference. The statistic of both is a percentile, or the mean if ``percent`` is ``MEAN``.
 
     For the interval of the ratio, pairs are resampled, so that a disturbance of both samples does not widen it. If
-    ``paired`` is true, the ratio is the median of the ratios of the pairs, not the ratio of the statistics. This is for
-    a machine that changes between states which last longer than a pair.
+    ``paired`` is true, the ratio is the median of the ratios of the pairs, not the ratio of the statistics. Use this if
+    the machine changes between states that last longer than a pair.
     """
 
     def ratio(drawn: Sequence[tuple[float, float]]) -> float:
@@ -199,7 +199,8 @@ def compared(
 def percentiles_compared(
     name: str, unit: str, pairs: Sequence[tuple[float, float]], reference: str, promises: dict[float, Promise | None]
 ) -> list[Figure]:
-    """Makes a figure like ``compared`` for each percentile in ``promises``, with its promise."""
+    """Makes several figures with ``compared``: one for each percentile that is a key of ``promises``, with its
+    promise."""
     return [
         compared(name, unit, pairs, reference, percent=percent, promise=promise)
         for percent, promise in promises.items()

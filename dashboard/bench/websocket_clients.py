@@ -187,7 +187,7 @@ class Clients:
 
     async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> float:
         """Lets ``count`` participants join a training session and listen to its websocket. Their numbers begin with
-        ``first``; they start within the first half of ``within_s``. Returns the seconds until all have done so."""
+        ``first``; they start within the first half of ``within_s``. Returns the seconds until all of them listen."""
         self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
         async def join_and_listen(client: Client) -> None:
@@ -210,7 +210,7 @@ class Clients:
 
     async def predict(self, step: str, within_s: float) -> float:
         """Lets every client submit a prediction, starting within the first half of ``within_s``. Returns the seconds
-        until all have done so."""
+        until all predictions are submitted."""
         return await self._each(lambda client: client.predict(step), within_s)
 
     async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:

@@ -47,8 +47,9 @@ def outcomes(report: Report) -> dict[str, ClaimOutcome]:
 def engines_markdown(
     reports: Mapping[str, Report], known: Sequence[str] = (), runs: Mapping[str, SuiteRun] | None = None
 ) -> str:
-    """The text of docs/engines.md. It contains the engines with their totals, the claims that do not hold everywhere,
-    the claims in ``known`` that no engine has run, the reasons, and the ``runs`` of tests by engine."""
+    """The text of docs/engines.md: a table of the engines with their totals, the results of the test suite (``runs``),
+    the claims that are not confirmed on every engine, and the reasons for that. It also names the claims in ``known``
+    that no engine has run. ``reports`` and ``runs`` are by engine."""
     ordered = {name: reports[name] for name in sorted(reports, key=_position)}
     claims = {name: outcomes(report) for name, report in ordered.items()}
     tests = runs_markdown({name: runs[name] for name in sorted(runs, key=_position)} if runs else {})
@@ -116,8 +117,8 @@ def _named(group: list[ClaimOutcome]) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escapes a reason for Markdown. Leaves characters that are already escaped, because the reason was read from the
-    document."""
+    """Escapes a reason for Markdown. Characters that are already escaped stay unchanged, because a reason may have been
+    read from the document."""
     return re.sub(r"(?<!\\)([|*])", r"\\\1", text).replace("<", "&lt;")
 
 
@@ -160,8 +161,9 @@ def _verdicts(signs: str) -> tuple[str, ...]:
 
 
 def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
-    """Reads a report from a JSON file. If the file contains only a list of claims, returns the ``recorded`` report with
-    their results in place of its own. ``order`` contains the ids of all claims in the order of the catalogue."""
+    """Reads the report of an engine from a JSON file. If the file is only a list of claims, returns ``recorded``, the
+    engine's report in the document, with the new results of these claims. ``order`` contains the ids of all claims in
+    the order of the catalogue."""
     text = path.read_bytes()
     if not text.lstrip().startswith(b"["):
         return msgspec.json.decode(text, type=Report)

@@ -38,7 +38,8 @@ class ChangingArm:
     changer: Program
 
     async def change(self, command: str, argument: object) -> float:
-        """Makes a change (``Changer.execute``). Returns the time of the system call, by the event loop's clock."""
+        """Makes the change that ``Changer.execute`` makes with these arguments. Returns the time of the system call, by
+        the event loop's clock."""
         return int(await self.changer.ask("execute", command=command, argument=str(argument))) / 1e9
 
     async def until(self, condition: Callable[[], bool]) -> float:
@@ -63,8 +64,8 @@ def address_number(number: int) -> str:
 
 @asynccontextmanager
 async def changing_arm(server: Server, modes: Sequence[Mode] = MODES) -> AsyncIterator[ChangingArm]:
-    """Context manager that runs an experiment. Yields its last arm, which must have the interface ``LINK``, for
-    changes."""
+    """Context manager that runs an experiment with an arm for each mode. Changes are made in the last arm, which must
+    have the interface ``LINK``."""
     async with server.running_experiment(modes) as frames:
         column = frames.columns[-1]
         shown = int(await output_of("docker", "inspect", "-f", "{{.State.Pid}}", column["container"]["id"]))
@@ -84,8 +85,8 @@ async def _until_printed(monitor: Program, address: str, *, added: bool) -> floa
 
 
 async def measure_addresses(arm: ChangingArm, count: int, source: random.Random) -> list[tuple[float, float]]:
-    """Makes ``count`` changes: adds and removes addresses, with pauses from ``source``. Returns for each change the
-    milliseconds until the browser's frame, and until the line of ``ip monitor``."""
+    """Makes ``count`` changes: adds and removes addresses in turn, with random pauses from ``source``. Returns for each
+    change the milliseconds until the frame with it reached the browser, and until ``ip monitor`` printed it."""
     pairs: list[tuple[float, float]] = []
     monitor_command = ["nsenter", "-t", str(arm.pid), "-n", "ip", "-o", "monitor", "address"]
     async with running(monitor_command) as monitor:
@@ -104,8 +105,9 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
 
 
 async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss: bool) -> float:
-    """Opens a listener and closes it again. Returns the milliseconds from listen(2) until the browser's frame or, if
-    ``with_ss`` is true, until ``ss``, started after listen(2), has printed the port."""
+    """Opens a listener, closes it again, and pauses for a random time from ``source``. Returns the milliseconds from
+    listen(2) until the frame with the listener reached the browser. If ``with_ss`` is true, returns those until ``ss``,
+    which is started after listen(2), has printed the port."""
     started = await arm.change("listen", port)
     if with_ss:
         printed = await output_of("nsenter", "-t", str(arm.pid), "-n", "ss", "-Hltn", f"sport = :{port}")

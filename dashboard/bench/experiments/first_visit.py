@@ -69,7 +69,7 @@ class _References(HTMLParser):
 
 
 def references(fetched: Fetched) -> Iterator[str]:
-    """Yields the paths on this server that the content makes a browser fetch."""
+    """Yields the paths of the files on this server that a page, script or style sheet loads."""
     found: list[str] = []
     if fetched.kind == "text/html":
         parser = _References()
@@ -86,8 +86,8 @@ def references(fetched: Fetched) -> Iterator[str]:
 
 
 def first_visit(path: str, get: Callable[[str], Fetched]) -> tuple[Fetched, ...]:
-    """Fetches a page and every file that it references directly or indirectly, each once. Raises BenchmarkError if one
-    is missing."""
+    """Fetches a page and every file to which it refers, directly or indirectly. Calls ``get`` once for each path.
+    Raises BenchmarkError if a status is not 200."""
     waiting, fetched = [path], dict[str, Fetched]()
     while waiting:
         if (path := waiting.pop(0)) in fetched:

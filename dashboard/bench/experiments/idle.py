@@ -25,8 +25,8 @@ LOOP = (
 
 
 def cpu_s(processes: int) -> float:
-    """The processor time (user and system) of this process, or of its children that have ended. ``processes`` is an
-    argument of getrusage(2)."""
+    """The processor time (user and system) of this process, or of its children that have ended. ``processes`` selects
+    one of these, as the argument ``who`` of getrusage(2)."""
     used = resource.getrusage(processes)
     return used.ru_utime + used.ru_stime
 

@@ -18,10 +18,12 @@ DEADLINE_S = 60.0
 
 
 class CommitEvent(asyncio.Event):
-    """An event that is set whenever the lab commits journal entries. In a server, this wakes what sends frames."""
+    """An event that is set whenever the lab commits journal entries. In a server, a commit wakes the code that sends
+    frames to browsers."""
 
     def note(self, kind: str, *arguments: str) -> None:
-        """Receives what a ``Publisher`` announces. Raises BenchmarkError if the journal cannot be written."""
+        """Handles a message of a ``Publisher``. ``kind`` is its type. Raises BenchmarkError if it reports that the
+        journal cannot be written."""
         if kind == "experiment":
             self.set()
         elif kind == "trouble" and arguments[1]:

@@ -50,8 +50,9 @@ async def has_no_container() -> bool:
 async def measure(
     run: BenchmarkRun, launches: dict[str, Launch], modes: Sequence[Mode], rounds: int
 ) -> dict[str, list[float]]:
-    """Measures every kind of launch in turn. Returns the milliseconds by kind. Each round begins with a different kind,
-    and the first round does not count."""
+    """Measures every kind of launch in turn. ``launches`` maps the name of each kind to its function. Returns the
+    milliseconds of each launch by the name of its kind. Each round begins with a different kind. The results of a
+    first, additional round are ignored."""
     times: dict[str, list[float]] = {name: [] for name in launches}
     names = list(launches)
     for number in range(rounds + 1):
@@ -67,8 +68,8 @@ async def measure(
 
 
 def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: str) -> list[Figure]:
-    """The figures of launches in the lab and in the server, each compared with the docker commands. ``times`` are
-    those of ``measure``."""
+    """The figures of launches in the lab and in the server, each compared with launches by docker commands. ``times``
+    is the result of ``measure``; ``reference`` describes the docker commands."""
     return [
         compared(
             f"{title} ({' + '.join(modes)})",
@@ -82,7 +83,8 @@ def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: 
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures launches of ``MODES``, then of ``WITH_NETWORK``: one of these modes needs a network of its own."""
+    """Measures launches of the modes ``MODES``, then of ``WITH_NETWORK``, which include a mode with a network of its
+    own."""
     async with AsyncExitStack() as stack:
         lab = await stack.enter_async_context(in_process_lab(run.folder / "lab"))
         server = await stack.enter_async_context(serving(run.folder / "server"))

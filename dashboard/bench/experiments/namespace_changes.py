@@ -1,8 +1,8 @@
 """Makes changes inside a network namespace, and records the time of each system call.
 
 As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the network namespace of
-the process PID, and makes the changes that ``Program.ask`` sends: ``execute``, with the arguments of
-``Changer.execute``. At its end its listeners are closed; addresses stay.
+the process PID. It executes the command ``execute`` of ``Program.ask``, whose fields are the arguments of
+``Changer.execute``. When the program ends, its listeners are closed, but addresses stay.
 """
 
 import asyncio

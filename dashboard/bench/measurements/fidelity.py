@@ -48,8 +48,8 @@ BUSY_CORE = "echo 19 2>/dev/null >/proc/self/autogroup; exec taskset -c $0 chrt 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of measuring a series. ``theirs`` maps each reference to its p50 in µs, ``around`` to our p50 directly
-    before and directly after it."""
+    """The results of measuring a series once with each reference. ``theirs`` maps each reference to its p50 in µs,
+    ``around`` to our p50 directly before and directly after the reference ran."""
 
     theirs: Mapping[str, float]
     around: Mapping[str, tuple[float, float]]
@@ -118,8 +118,8 @@ class Comparison:
         self.disturbed = 0
 
     async def take_round(self, state: str) -> None:
-        """Takes a turn on every series. A turn in the quiet state counts only if the machine was quiet right before and
-        after it. This is decided without looking at the figures."""
+        """Takes a turn on every series. ``state`` is ``BUSY`` or ``QUIET``. In the state ``QUIET``, a turn counts only
+        if the machine was quiet right before and after it. This is decided without looking at the figures."""
         for series in self._random.sample(self._series, len(self._series)):
             turn = None
             if state == BUSY or await is_quiet():

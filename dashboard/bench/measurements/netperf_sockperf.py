@@ -72,8 +72,9 @@ def end_with_children(process: subprocess.Popen[bytes]) -> None:
 async def measure_p50(
     tool: str, address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None
 ) -> float:
-    """Runs a reference client and returns its median round trip in µs. netperf sends ``NETPERF_REQUESTS`` requests in
-    its omni test; sockperf runs ping-pong for one second, its shortest run."""
+    """Runs the client of ``tool``, netperf or sockperf, and returns its median round trip in µs. ``namespace`` is the
+    descriptor of the client's network namespace; ``ports`` are those of ``reference_servers``. netperf sends
+    ``NETPERF_REQUESTS`` requests in its omni test; sockperf runs ping-pong for one second, its shortest run."""
     control, data, tcp_port, udp_port = (str(port) for port in ports)
     size, tcp = str(DEFAULT_PAYLOAD_BYTES), probe is Probe.TCP_RR
     if tool == NETPERF:

@@ -17,8 +17,8 @@ ALWAYS = between(100, 100)
 
 
 def steps_of(blocks: Mapping[PathKind, Sequence[Block]]) -> tuple[float, ...]:
-    """For each path after the first in ``KINDS``, the median over the rounds of how much longer it takes than the path
-    before it, in µs; nan if no round has both."""
+    """For each path after the first in ``KINDS``, how much longer it takes than the path before it, in µs. This is the
+    median of the differences in the rounds that have both paths; nan if no round has both."""
     deltas = [judge_blocks(blocks[before], blocks[kind]).delta_us for before, kind in pairwise(KINDS)]
     return tuple(float("nan") if delta is None else delta for delta in deltas)
 

@@ -38,13 +38,14 @@ class Trial:
 
 
 def arms_of(series: Series) -> tuple[Series, ...]:
-    """The arms of a run as series. The key of each is its added wait in µs; the baseline has the key 0."""
+    """The arms of a run, as series on the same path. The key of each is its added wait: how many µs its responder waits
+    longer than that of the baseline, whose key is 0."""
     waits = (0, *LONGER_US)
     return tuple(replace(series, key=str(longer), busy_wait_ns=BASE_NS + 1000 * longer) for longer in waits)
 
 
 def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
-    """Compares each arm of a run with the baseline. Returns the trials by added wait in µs."""
+    """Compares each arm of a run with the baseline. Returns the trials by the added wait in µs (``arms_of``)."""
     waited, blocks = measured.outcome.waited_us, measured.blocks
     return {
         longer: Trial(
@@ -55,16 +56,16 @@ def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
 
 
 def covers_others(trials: Sequence[Trial]) -> list[bool]:
-    """For each run, whether its confidence interval contains the median of the differences that the other runs found.
-    That median also includes the side effects of a longer wait, which all runs have."""
+    """For each trial, whether its confidence interval contains the median of the differences that the other trials
+    found. That median includes the side effects of a longer wait, which all trials have."""
     deltas = [trial.delta_us for trial in trials]
     return [trial.covers(median([*deltas[:number], *deltas[number + 1 :]])) for number, trial in enumerate(trials)]
 
 
 def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
-    """Returns three figures for each delay in LONGER_US. The arm whose responder waits that much longer: how often it
-    was judged slower; how often the confidence interval of its difference contains the true one; and how often it
-    contains the median of the differences that the other runs found. The keys in ``runs`` are these delays in µs."""
+    """Three figures for each arm with an added wait (``arms_of``): how often it was judged slower, how often the
+    confidence interval contained the true difference, and how often the interval contained the median of the
+    differences that the other runs found. The keys of each run are the added waits in µs."""
     found = []
     for title, outcomes_of, promise in (
         ("called slower", lambda all_: [isinstance(one.judgement.verdict, Slower) for one in all_], between(95, 100)),
@@ -78,8 +79,8 @@ def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
 
 
 def describe_wait(longer: int, trials: Sequence[Trial]) -> str:
-    """A sentence about the added wait of ``longer`` µs: the true waits, the errors, and the widths of the intervals in
-    all runs."""
+    """A sentence about the arm that waits ``longer`` µs longer than the baseline: the true differences, the errors of
+    the measured ones, and the widths of the intervals in all runs."""
     intervals = [trial.judgement.ci95_us for trial in trials]
     widths = [interval.high - interval.low for interval in intervals if interval is not None]
     return (

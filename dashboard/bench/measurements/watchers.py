@@ -34,7 +34,7 @@ def newest_block(run: str) -> int:
 
 
 def medians(run: str, window: Window) -> dict[str, float]:
-    """The median of the p50 of the blocks in the window, in µs, by path."""
+    """The median of the p50 values of a run's blocks in the window, in µs, by path."""
     blocks = MeasurementBlock.objects.filter(series__run_id=run, id__gt=window[0], id__lte=window[1], error="", n__gt=0)
     found: dict[str, list[float]] = defaultdict(list)
     for path, p50 in blocks.values_list("series__path", "p50_us"):
@@ -43,7 +43,8 @@ def medians(run: str, window: Window) -> dict[str, float]:
 
 
 async def take_window(run: str) -> Window:
-    """Waits for ``SETTLE_S``, then for ``WINDOW_S`` seconds. Returns the latter period as a window of blocks."""
+    """Waits for ``SETTLE_S``, then for another ``WINDOW_S`` seconds. Returns the second period as a window of
+    blocks."""
     await asyncio.sleep(SETTLE_S)
     first = await asyncio.to_thread(newest_block, run)
     await asyncio.sleep(WINDOW_S)
@@ -51,8 +52,8 @@ async def take_window(run: str) -> Window:
 
 
 def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, list[tuple[float, float]]]:
-    """Pairs the medians of each path: with browsers, without browsers. Each element of ``turns`` contains both as
-    mappings from path to median. Paths that are missing in one of the mappings are skipped."""
+    """Returns pairs by path: the median with browsers, and the median without. Each turn contains two mappings from
+    path to median: with browsers, without browsers. A path that only one of them contains is skipped."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for watched, alone in turns:
         for path in watched.keys() & alone.keys():

@@ -17,10 +17,10 @@ SEED = 18
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """The result of a simulation. ``fills`` and ``fills_after`` are those of ``fills_of``, before and after the loss of
-    the machine ``gone``. ``held`` are the groups that had hosts there, ``moved`` those whose hosts now have another
-    machine. ``refused`` counts groups without a machine. ``machines_per_session`` is a mean. ``place_s`` is the
-    processor time of the first placement in seconds."""
+    """The result of a simulation. ``gone`` is the name of the lost machine, ``held`` are the groups that had hosts
+    there. ``moved`` are the groups that have another machine, or none, after the loss. ``fills`` and ``fills_after``
+    are the results of ``fills_of`` before and after it. ``refused`` counts the groups that the two placements refused.
+    ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in seconds."""
 
     gone: str
     refused: int

@@ -61,8 +61,9 @@ async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float
 
 
 async def key_times(deployment: TeamDeployment, server: Server, count: int) -> list[float]:
-    """Types in a terminal of a browser that is connected to the second web process. The shell runs on a private host of
-    the lab. Returns the milliseconds from each keystroke to its echo."""
+    """Types in the terminal of a participant, who uses the second web process. The terminal's shell runs on a private
+    host of the lab. ``server`` is the owner's browser, which opens the training session. Returns the milliseconds from
+    each keystroke to its echo."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, 2, hosts="person", terminal="on")
     host = deployment.webs[1].host
     participant = Client(host, number=1)

@@ -44,8 +44,9 @@ BARE = """document.querySelector("[data-replay]").insertAdjacentHTML(
 
 
 async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
-    """Drags a slider for ``BLOCK`` frames. Returns the milliseconds of processor time that the page's main thread used
-    per frame."""
+    """Drags the slider that matches the CSS ``selector`` for ``BLOCK`` frames. Returns the milliseconds of processor
+    time that the page's main thread used per frame. ``protocol`` is a session of the DevTools protocol with the
+    page."""
 
     async def worked() -> float:
         metrics = (await protocol.send("Performance.getMetrics"))["metrics"]
@@ -57,8 +58,8 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
-    """Opens a report in a browser. Alternately drags the slider of its replay and a slider that changes nothing.
-    Returns the milliseconds per frame of both, in pairs."""
+    """Opens a report in a browser. Alternately drags the slider of its replay and, for comparison, a slider that
+    changes nothing. Returns pairs of the milliseconds per frame: of the replay, of the other slider."""
     async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1400, "height": 900})
         await page.goto(file.as_uri())

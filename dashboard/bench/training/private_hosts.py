@@ -47,7 +47,7 @@ CONTAINER = "web"
 
 @dataclass(slots=True)
 class SessionHosts:
-    """The private hosts of a training session. ``hosts`` contains, by group, the host that was last ready."""
+    """The private hosts of a training session. ``hosts`` maps each group to the last host of it that was ready."""
 
     database: DatabaseThread
     session: str
@@ -154,8 +154,8 @@ def leftovers(hosts: Collection[PrivateHost]) -> list[str]:
 
 
 async def until_prepared(*caches: Path) -> float:
-    """Waits until the template of hosts, which a lab makes for its first session with hosts, is in each of these
-    folders. Returns the seconds."""
+    """Waits until each of these cache folders contains the template of hosts. A lab makes it for its first session with
+    hosts. Returns the seconds that this took."""
 
     async def is_prepared() -> bool:
         return all(any(one.name.count("-") == 2 for one in cache.glob("host-template-*")) for cache in caches)
@@ -166,8 +166,8 @@ async def until_prepared(*caches: Path) -> float:
 async def measure_session(
     run: BenchmarkRun, database: DatabaseThread, number: int, limit_s: float, notes: list[str]
 ) -> list[Figure]:
-    """Measures a session with ``number`` hosts from its creation to its end. Adds notes to ``notes``. ``limit_s`` is
-    within how many seconds all hosts are promised to serve."""
+    """Measures a session with ``number`` hosts from its creation to its end. ``limit_s`` is the promised time in
+    seconds until all hosts serve port 80. Adds notes to ``notes``."""
     async with serving() as server:
         instructor = await asyncio.to_thread(Instructor.with_session, server, number, hosts="person")
         groups = tuple(f"{instructor.session}-{group}" for group in range(1, number + 1))

@@ -56,7 +56,8 @@ async def fail_servers(run: BenchmarkRun, trials: Trials) -> None:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Injects all faults. Those of engines run concurrently with the others; each has its own servers and engines."""
+    """Injects all faults. Those of engines and private hosts run concurrently with those of servers. The two groups
+    share no server and no engine."""
     trials = Trials(run.say)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(fail_engines(run, trials))

@@ -137,8 +137,8 @@ class Machine:
         return network, container, runs
 
     def touched(self, *, ran: bool = True) -> int:
-        """The number of foreign objects that have changed. If ``ran`` is false, the engine was killed in between: then
-        the container need not run, or may have started again."""
+        """The number of foreign objects that have changed. ``ran`` is false if the engine was killed meanwhile: then
+        the container may have stopped or started again."""
         pairs = list(zip(self._foreign_state(), self._foreign, strict=True))
         return sum(now != before for now, before in (pairs if ran else pairs[:2]))
 
@@ -156,8 +156,8 @@ class Machine:
         return {name for name in self.objects() if name.split("-")[1] not in known}
 
     async def leftovers(self, known: Collection[str] = ()) -> int:
-        """Waits until only the experiments in ``known`` have containers or networks, because removal continues in the
-        background. Returns the number of other objects that remain after ``DEADLINE_S``."""
+        """The number of containers and networks of experiments that are not in ``known``. Removal continues in the
+        background, so this waits until there are none, for at most ``DEADLINE_S``."""
         left: set[str] | None = None
 
         async def nothing() -> bool:
@@ -192,7 +192,7 @@ async def trial_of(
     fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger, *, ran: bool = True
 ) -> Trial:
     """The trial of a fault after which the server was ready within ``seconds``. Counts lost objects, then removes all
-    experiments and counts what is left over. ``ran`` as in ``Machine.touched``."""
+    experiments and counts what is left over. ``ran`` is false if the fault killed the engine."""
     lost = await asyncio.to_thread(ledger.count_lost, server)
     leaked = await clear(server, machine, ledger)
     return Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched, ran=ran))

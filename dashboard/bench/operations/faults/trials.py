@@ -11,10 +11,10 @@ MAX_READY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The result of one injected fault. ``ready_s`` is the time from the end of the fault, or from the start of the
-    next server, until the server responds and shows the engine's state. ``lost``: acknowledged objects that the server
-    no longer has. ``leaked``: containers and networks without an experiment, and files of private hosts. ``touched``:
-    foreign containers and networks that have changed."""
+    """The result of one injected fault. ``ready_s`` is the time until the server responds and shows the engine's state,
+    from the end of the fault or, if the server has ended, from the start of the next one. ``lost``: acknowledged
+    objects that the server no longer has. ``leaked``: containers and networks without an experiment, and files of
+    private hosts. ``touched``: foreign containers and networks that have changed."""
 
     fault: str
     ready_s: float
@@ -25,7 +25,8 @@ class Trial:
 
 @dataclass(slots=True)
 class Trials:
-    """Collects trials in ``done``, and the reasons why faults ended early in ``problems``. Prints each with ``say``."""
+    """Collects trials in ``done`` and, in ``problems``, the reasons why the trials of a fault could not be completed.
+    Prints each with ``say``."""
 
     say: Callable[[str], None]
     done: list[Trial] = field(default_factory=list)

@@ -1,8 +1,8 @@
 """What an owner and a participant do in a browser while a training session has hosts on all machines.
 
-The machines form a swarm. One experiment has arms on all of them, which reach each other over its overlay network. Its
-paths are requested, and measured from another machine. Then the swarm ends. With NETMODES_TOUR_PICTURES=FOLDER,
-numbered pictures of the pages are stored there.
+The machines form a swarm. One experiment has arms on all machines, which reach each other over its overlay network.
+Requests are sent over its paths, and latency is measured between two machines. Then the swarm ends. With
+NETMODES_TOUR_PICTURES=FOLDER, numbered pictures of the pages are stored in that folder.
 """
 
 import asyncio

@@ -43,8 +43,8 @@ class JoinedMachine:
         return self.machine.name
 
     def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``netmodes join`` on the machine, without starting the lab. ``name`` defaults to the machine's own and
-        becomes its label ``machine``, too. ``environment`` are additional environment variables."""
+        """Runs ``netmodes join`` on the machine, without starting the lab. ``name``, by default the machine's own name,
+        is also the value of its label ``machine``. ``environment`` are additional environment variables."""
         name = name or self.name
         command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name]
         return subprocess.run(
@@ -61,7 +61,7 @@ class JoinedMachine:
 class MachinesInstallation:
     """The deployment, the browser of an owner at each web process, and the machines by name. ``engines`` are the
     versions of the engines by machine. ``seen_s`` are the seconds from the start of each lab until the pages of both
-    web processes showed it. ``notes`` name the engines, and those that could not be used."""
+    web processes showed it. ``notes`` are sentences that name the engines, and those that could not be used."""
 
     deployment: TeamDeployment
     owners: list[Server]

@@ -1,7 +1,7 @@
 """``machines``: three machines with different engines join over a LAN, and hold the private hosts of training sessions.
 
-Each machine has network, mount and pid namespaces of its own, and a lab. Two web processes, PostgreSQL and NATS run as
-another machine on the LAN.
+Each machine has network, mount and pid namespaces of its own, and a lab. Two web processes, PostgreSQL and NATS run
+outside the machines, at an address on the same LAN.
 """
 
 import os

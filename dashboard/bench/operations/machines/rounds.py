@@ -1,5 +1,5 @@
 """The faults of ``machine-faults``. Each begins, is shown on the pages, and ends. Then everything must work again, and
-nothing may be lost. ``number`` is the number of the round, which selects a machine or web process."""
+nothing may be lost. ``number``, the number of the round, determines which machine or web process is affected."""
 
 import asyncio
 import shutil
@@ -27,8 +27,8 @@ WAITING = "Another lab drives the experiments of this machine"
 @dataclass(frozen=True, slots=True)
 class FaultRound:
     """The result of one injected fault. ``seen_s`` is the time from the fault until the pages show it, None if they do
-    not. ``healed_s`` is the time from the end of the fault, or from the start of the next process, until everything
-    works. ``lost`` as in ``MachineScene.count_lost``."""
+    not. ``healed_s`` is the time until everything works, from the end of the fault or, if a process was ended, from the
+    start of the next one. ``lost`` is the result of ``MachineScene.count_lost``."""
 
     fault: str
     seen_s: float | None
@@ -118,8 +118,8 @@ async def cut_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def same_name(scene: MachineScene, number: int) -> FaultRound:
-    """Lets a machine join with the name of another machine, which must be refused. Then starts a second lab with the
-    other machine's credentials, which must wait."""
+    """Lets a second machine join with the name of the first one, which must be refused. Then starts a second lab with
+    the credentials of the first machine; this lab must wait."""
     names = scene.names
     first, second = names[number % len(names)], names[(number + 1) % len(names)]
     holder, other = scene.installation.machines[first], scene.installation.machines[second]

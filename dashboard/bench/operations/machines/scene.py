@@ -133,8 +133,8 @@ class MachineScene:
         return await each.has_passed(person)
 
     def _choose_web(self, person: Client) -> None:
-        """Lets a participant use a running web process: the same one as before if that still runs, as behind a
-        proxy."""
+        """Assigns a running web process to a participant, like a reverse proxy: the same one as before if it still
+        runs."""
         webs = self.installation.deployment.webs
         host = webs[self.webs[person.number % len(self.webs)]].host
         if host != person.host:
