@@ -17,6 +17,6 @@ def is_there() -> bool:
 
 @cache
 def load() -> tuple[Derived, str]:
-    """Returns the view and the recording of the example report, and the SHA-256 of its content."""
+    """Returns the example report in the form that pages show (``derive``), and the SHA-256 of its content."""
     content, body = validate_file(FILE.read_bytes())
     return derive(content), digest_of(body)

@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """An exported file. ``parts`` are computed while they are read."""
+    """An exported file. ``parts`` are its bytes in chunks, which are computed while they are read."""
 
     content_type: str
     parts: Iterator[bytes]

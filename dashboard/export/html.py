@@ -78,7 +78,9 @@ def render_file(
     anonymised: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> bytes:
-    """Returns the HTML file of a report. ``digest`` is the SHA-256 of the content; it is computed if it is empty.
+    """Returns the HTML file of a report. ``derived`` is what ``derive`` returns for the content. ``digest`` is the
+    SHA-256 of the content; it is computed if it is empty. If ``anonymised`` is true, the file states that details of
+    the machine were removed.
 
     ``check`` is called for each row, run and claim, because a large report takes seconds. An exception that it raises
     ends the work.

@@ -26,7 +26,8 @@ MAX_LINES = 1500
 
 
 def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
-    """Returns a pair for each text of a replay: its offset from the start, such as ``132.7``, and the text."""
+    """Returns the texts of a replay as pairs: the offset from its start, such as ``132.7``, and the text. ``track`` is
+    the recording of ``core.training.results.replay``."""
     texts, times = track["texts"], track["times"]
     assert isinstance(texts, list)  # noqa: S101 - as core.training.results.replay builds them
     assert isinstance(times, list)  # noqa: S101
@@ -40,9 +41,9 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
-    """Returns the replay as one HTML file that works offline. ``track`` is the recording of
-    ``core.training.results.replay``. ``anonymous``: in ``track`` and ``report``, participants have numbers instead of
-    names."""
+    """Returns the replay of a training session as one HTML file that works offline. ``track`` is the recording of
+    ``core.training.results.replay``. If ``anonymous`` is true, ``report`` and ``track`` contain numbers instead of the
+    names of participants."""
     lines = _lines(track)
     context = frame(SHEETS, ENTRY) | {
         "report": report,

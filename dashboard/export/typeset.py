@@ -31,8 +31,8 @@ class Typesetter:
         self._tries = 0
 
     def compile(self, source: bytes, data: object, timestamp: int) -> bytes:
-        """Returns a tagged PDF. ``data`` is the value that ``source`` reads, ``timestamp`` the time of the document in
-        seconds since the epoch. Raises typst.TypstError."""
+        """Returns a tagged PDF. ``source`` is a document in Typst's markup, which reads ``data``. ``timestamp`` is the
+        time of the document in seconds since the epoch. Raises typst.TypstError."""
         compiler = typst.Compiler(
             input=source,
             root=self._folder,
@@ -46,8 +46,8 @@ class Typesetter:
         return document if isinstance(document, bytes) else b""
 
     def unknown(self, chars: list[str]) -> set[str]:
-        """Returns the characters that no font contains. After ``_MAX_TRIES`` attempts, the remaining characters count
-        as unknown."""
+        """Returns those of ``chars`` that no font contains. To find them, it typesets smaller and smaller groups. After
+        ``_MAX_TRIES`` attempts, the characters that were not tested count as unknown."""
         if not chars:
             return set()
         self._tries += 1
@@ -78,7 +78,8 @@ def replace_unknown(data: Any, unknown: set[str]) -> Any:
 
 
 def set_report(data: Any, source: bytes, timestamp: int) -> bytes:
-    """Returns the report as PDF. Characters that no font contains are replaced. Raises typst.TypstError."""
+    """Returns the report with this ``data`` as PDF. ``source`` is the document that reads the data. Characters that no
+    font contains are replaced. Raises typst.TypstError."""
     text = json.dumps(data, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
         typesetter = Typesetter(folder)
