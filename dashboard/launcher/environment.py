@@ -67,11 +67,11 @@ class Environment:
         self._place = f"{launch.venv}/.place"
 
     def is_ready(self, lock: str) -> bool:
-        """Returns whether all packages of a lock (run or dev) are installed."""
+        """Returns whether all packages of a lock file (``run`` or ``dev``) are installed."""
         return holds(self._stamp(lock), digest(self.launch.root, lock)) and self._is_in_place()
 
     def require(self, lock: str) -> None:
-        """Installs the packages of a lock (run or dev) unless they are installed."""
+        """Installs the packages of a lock file (``run`` or ``dev``) unless they are installed."""
         if self.is_ready(lock):
             return
         self.launch.close_data_folder_to_others()
