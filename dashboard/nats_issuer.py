@@ -17,7 +17,7 @@ def issuer_key(secret_key: str) -> Ed25519PrivateKey:
 
 
 def public_name(secret_key: str) -> str:
-    """Returns the public key of the installation with this secret key, as ``nats.conf`` contains it."""
+    """Returns the public key of ``issuer_key`` in the format of ``nats.conf``."""
     return issuer_name(issuer_key(secret_key).public_key().public_bytes_raw())
 
 

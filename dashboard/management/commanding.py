@@ -65,8 +65,8 @@ class NetmodesCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command. If the user typed it, an error prints only its message, and a signal prints one
-        sentence."""
+        """Runs the command. If a signal ends it, only a sentence is printed. If the user typed the command, an expected
+        error prints only its message; otherwise, it reaches the caller."""
         interrupts.raise_interrupts()
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED
@@ -92,7 +92,7 @@ class NetmodesCommand(BaseCommand):
             raise SystemExit(FAILED) from None
 
     def _is_on_command_line(self, options: dict[str, Any]) -> bool:
-        """Whether the user typed the command, without ``--traceback``."""
+        """Whether the user typed the command, and did not ask for tracebacks with ``--traceback``."""
         return getattr(self, "_called_from_command_line", False) and not options.get("traceback")
 
     def say(self, text: str) -> None:
@@ -129,9 +129,9 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 
     def _require_migrated(self) -> None:
-        """Raises CommandError unless this version works with the database and the server. For machines that have
-        joined, which may not migrate the database. A newer database is accepted, because a lab may be one minor
-        version older than the server."""
+        """Raises CommandError if the database cannot be used, if it lacks migrations of this version, or if the
+        server's version is not compatible with this one. For machines that have joined, which may not migrate the
+        database. A newer database is accepted, because a lab may be one minor version older than the server."""
         try:
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             missing = set(known_migrations()) - set(applied_migrations())
@@ -145,8 +145,9 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(refusal, returncode=FAILED)
 
     def save(self, create: Callable[..., str], source: str, **details: Any) -> str | None:
-        """Calls ``create`` with ``source`` and ``details`` to save a report, and prints and returns the report's id. If
-        no report can be saved, prints the reason and returns None."""
+        """Saves a report with ``create``, to which the other arguments are passed: ``source`` is the id of the
+        experiment or run. Prints and returns the report's id. If no report can be saved, prints the reason and returns
+        None."""
         try:
             report = create(source, **details)
         except NotSavedError as error:

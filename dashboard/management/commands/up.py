@@ -115,8 +115,8 @@ class Command(NetmodesCommand):
             raise CommandError(message, returncode=FAILED) from None
 
     def _find_web_user(self) -> WebUser | None:
-        """The user as which the web process runs. If this machine cannot confine a process, prints a warning and
-        returns None."""
+        """The user as which the web process runs. If this machine cannot run that process in a sandbox, prints a
+        warning and returns None. Raises CommandError if no user id is free."""
         from dashboard.management.pages.sandbox import find_refusal
         from dashboard.management.pages.web_process import find_user
 

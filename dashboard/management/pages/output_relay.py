@@ -60,7 +60,7 @@ class OutputRelay:
         os.close(self._reading)
 
     def close_writing(self) -> None:
-        """Closes the lab's copy of the writing end. Call it once the web process has inherited that end."""
+        """Closes the lab's copy of the pipe's writing end. Call it once the web process has inherited that end."""
         os.close(self.writing)
 
     def _relay(self) -> None:

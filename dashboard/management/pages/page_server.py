@@ -21,8 +21,8 @@ STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds 
 
 
 def is_printed(record: logging.LogRecord) -> bool:
-    """Whether a message of uvicorn is printed; a logging filter. Requests that uvicorn cancels when the server stops
-    print no traceback, and the message with their number is reworded."""
+    """A logging filter for messages of uvicorn. When the server stops, suppresses the tracebacks of requests that
+    uvicorn cancels, and rewords the message with their number."""
     if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
     if str(record.msg).startswith("Cancel %s running task"):

@@ -34,7 +34,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class RefusedError(Exception):
-    """The process cannot be confined. ``str()`` is a message for the user."""
+    """The process cannot run in the sandbox. ``str()`` is a message for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ def _inside(path: Path) -> Path:
 
 
 def _make_folder(path: Path, kind: str, flags: int, options: str) -> None:
-    """Creates a folder in the new root and mounts a new file system there."""
+    """Creates a folder in the new root and mounts a new file system of the type ``kind`` there."""
     target = _inside(path)
     target.mkdir(parents=True, exist_ok=True)
     _mount("none", target, kind, flags, options)
 
 
 def _outermost(paths: set[Path]) -> list[Path]:
-    """The paths that are not below another of them. A folder becomes visible with everything below it."""
+    """The paths without those that are below another one, because a folder becomes visible with everything below it."""
     return sorted(path for path in paths if paths.isdisjoint(path.parents))
 
 
@@ -196,7 +196,7 @@ def replace_environment(variables: Mapping[str, str]) -> None:
 
 def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
     """Confines this process, which must have only one thread, to the files and the user of ``sandbox``. ``environment``
-    becomes its environment. Raises RefusedError if the kernel refuses a step."""
+    becomes its environment. Raises RefusedError if the kernel refuses a step, or if a required file is not readable."""
     os.umask(0o022)
     try:
         make_root(sandbox)
@@ -209,8 +209,9 @@ def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
 
 
 def find_refusal(user: WebUser) -> str:
-    """The reason why this machine cannot confine a process; empty if it can. Tries it in a forked process. For example,
-    AppArmor may refuse mounts in a container, and the root of chroot(2) or of an initramfs cannot be replaced."""
+    """The reason why this machine does not allow a sandbox; empty if it does. Tries ``confine`` in a forked process.
+    For example, AppArmor may refuse mounts in a container, and the root of chroot(2) or of an initramfs cannot be
+    replaced."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

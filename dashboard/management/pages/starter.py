@@ -192,7 +192,8 @@ def _wait_for_orders(control: socket.socket, output: int, lab: int, work: Work) 
 def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> tuple[int, int]:
     """Forks a process that runs ``work`` as the first one of a new PID namespace, so that it can neither see nor signal
     processes of the machine. Returns its pid and a pidfd. ``machine`` is a descriptor of the machine's PID namespace,
-    the parent of the new one: the namespace of the previous process has ended (pid_namespaces(7)). Raises OSError."""
+    in which the new one is created, because the namespace of the previous process accepts no further processes
+    (pid_namespaces(7)). Raises OSError."""
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)
     starter = os.pidfd_open(os.getpid())

@@ -91,8 +91,8 @@ def environment() -> dict[str, str]:
 
 
 def serve_confined(user: WebUser, sockets: list[socket.socket]) -> int:
-    """Confines this process and serves pages in it. ``sockets`` are the socket to the lab and the listening sockets.
-    Returns the exit status."""
+    """Puts this process into the sandbox of the web process and serves pages in it. ``sockets`` are the socket to the
+    lab and the listening sockets. Returns the exit status."""
     link, *listening = sockets
     variables = environment()
     try:
