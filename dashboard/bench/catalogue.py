@@ -1,5 +1,5 @@
-"""The catalogue of benchmarks, in the order in which they run. ``idle`` is the last one, because its containers are
-removed only with the private host."""
+"""The catalogue of benchmarks, in the order in which they run. ``idle`` is the last one, because it leaves its
+containers behind, which are removed only with the private host."""
 
 from collections.abc import Sequence
 

@@ -28,8 +28,8 @@ HEADLESS = "chromium-headless-shell"
 
 
 def with_death_signal(command: Sequence[str]) -> list[str]:
-    """The command line that runs a command whose process gets SIGTERM when the thread that started it ends (setpriv(1),
-    prctl(2)). Unchanged if setpriv is not installed."""
+    """The command line that runs ``command`` in such a way that its process gets SIGTERM when the thread that started
+    it ends (setpriv(1), prctl(2)). Unchanged if setpriv is not installed."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "TERM", "--", *command] if program else list(command)
 

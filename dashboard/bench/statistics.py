@@ -208,7 +208,8 @@ def percentiles_compared(
 
 
 def share(name: str, happened: Sequence[bool], promise: Promise | None = None) -> Figure:
-    """Makes a figure for the per cent of runs in which an event happened."""
+    """Makes a figure with the percentage of runs in which an event happened. ``happened`` has an element for each
+    run."""
     return figure(name, "% of runs", [100.0 * each for each in happened], percent=MEAN, promise=promise)
 
 

@@ -123,8 +123,8 @@ def _escape(text: str) -> str:
 
 
 def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
-    """Reads the reports by engine from a text that ``engines_markdown`` made. ``claims`` are the ids of all claims,
-    because the text does not list those that are confirmed on every engine."""
+    """Reads the reports by engine from a text that ``engines_markdown`` made. ``claims`` must be the ids of all claims:
+    the text does not list those that are confirmed on every engine."""
     head, _, reasons = document.partition("\n## Why\n")
     head, _, missing = head.partition(f"\n{NOT_RUN}\n")
     claims = [claim for claim in claims if f"`{claim}`" not in missing]

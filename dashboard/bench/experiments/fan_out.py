@@ -49,7 +49,8 @@ async def measure_block(
     pids: Sequence[int], clients: Program, send: Callable[[int], Awaitable[object]], count: int, tail_s: float = TAIL_S
 ) -> Block:
     """Calls ``send`` with each number below ``count``, ``PER_S`` times a second, then waits ``tail_s`` for messages in
-    flight. ``pids`` are the processes of the server, whose processor time is measured."""
+    flight. ``pids`` are the processes of the server, whose processor time is measured. ``clients`` is the program whose
+    clients receive the messages."""
     loop = asyncio.get_running_loop()
     await clients.ask("take")
     before, started = sum(map(cpu_seconds, pids)), loop.time()

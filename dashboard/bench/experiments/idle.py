@@ -40,9 +40,9 @@ async def measure_watching(seconds: float) -> float:
 
 
 async def measure_shell_loop(pids: list[str], seconds: float) -> float:
-    """Runs the shell loop over ``pids``, one for each column of an experiment, for ``seconds``. Returns the processor
-    time for each pid, in per cent of one core. Reads it after the end of the loop, because the kernel counts only
-    children that have ended."""
+    """Runs the shell loop for ``seconds``. It polls the processes ``pids``, one for each column of an experiment.
+    Returns the processor time for each pid, in per cent of one core. This is read after the end of the loop, because
+    the kernel counts only children that have ended."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)

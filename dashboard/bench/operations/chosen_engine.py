@@ -1,4 +1,4 @@
-"""Runs a command with environment variables that make every private host run another engine.
+"""Runs a command with environment variables that select the engine of every private host.
 
 As a program (``python -m dashboard.bench.operations.chosen_engine NAME COMMAND…``) it creates the root file system of
 the engine unless it exists, and executes the command with these variables.

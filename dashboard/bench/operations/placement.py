@@ -19,8 +19,8 @@ SEED = 18
 class Simulation:
     """The result of a simulation. ``gone`` is the name of the lost machine, ``held`` are the groups that had hosts
     there. ``moved`` are the groups that have another machine, or none, after the loss. ``fills`` and ``fills_after``
-    are the results of ``fills_of`` before and after it. ``refused`` counts the groups that the two placements refused.
-    ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in seconds."""
+    are the results of ``fills_of`` before and after the loss. ``refused`` counts the groups that the two placements
+    refused. ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in seconds."""
 
     gone: str
     refused: int

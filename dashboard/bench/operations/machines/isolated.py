@@ -131,7 +131,7 @@ class IsolatedMachine(Service):
             _run("ip", "link", "set", self.link, "down")
 
     def reconnect(self, *, silently: bool = True) -> None:
-        """Reconnects the machine to the LAN after ``cut_off``, which must have had the same ``silently``."""
+        """Reconnects the machine to the LAN after ``cut_off`` with the same ``silently``."""
         if silently:
             for chain, direction in (("INPUT", "-i"), ("OUTPUT", "-o")):
                 self.run("iptables", "-w", "5", "-D", chain, direction, "eth0", "-j", "DROP")

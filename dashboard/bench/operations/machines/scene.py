@@ -143,8 +143,8 @@ class MachineScene:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Context manager in which participants check the step repeatedly. Counts the answers and errors that they
-        receive in ``answers``."""
+        """Context manager in which participants check the step repeatedly. ``answers`` counts the answers and errors
+        that they receive."""
         people = [
             Client(person.host, dict(person.cookies), number=person.number, session=person.session)
             for each in self.classes
