@@ -43,8 +43,8 @@ def prioritised(command: Sequence[str], namespace: int, core: int | None) -> lis
 
 @contextmanager
 def reference_servers(namespace: int, ports: Sequence[int], core: int | None) -> Iterator[None]:
-    """Context manager that runs a netserver and two sockperf servers in a network namespace. ``namespace`` is its
-    descriptor; ``ports`` are ``CONTAINER_PORTS`` or ``HOST_PORTS``."""
+    """Context manager that runs a netserver and two sockperf servers in a network namespace, on ``core`` unless that is
+    None. ``namespace`` is a descriptor of the namespace; ``ports`` are ``CONTAINER_PORTS`` or ``HOST_PORTS``."""
     control, _, tcp, udp = ports
     everywhere = ANY_ADDRESS[Family.INET]
     commands = [
@@ -72,9 +72,10 @@ def end_with_children(process: subprocess.Popen[bytes]) -> None:
 async def measure_p50(
     tool: str, address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None
 ) -> float:
-    """Runs the client of ``tool``, netperf or sockperf, and returns its median round trip in µs. ``namespace`` is the
-    descriptor of the client's network namespace; ``ports`` are those of ``reference_servers``. netperf sends
-    ``NETPERF_REQUESTS`` requests in its omni test; sockperf runs ping-pong for one second, its shortest run."""
+    """Runs the client of ``tool``, netperf or sockperf, and returns its median round trip in µs. It runs in the network
+    namespace of the descriptor ``namespace``, on ``core`` unless that is None. ``ports`` are those of
+    ``reference_servers``. netperf sends ``NETPERF_REQUESTS`` requests in its omni test; sockperf runs ping-pong for one
+    second, its shortest run."""
     control, data, tcp_port, udp_port = (str(port) for port in ports)
     size, tcp = str(DEFAULT_PAYLOAD_BYTES), probe is Probe.TCP_RR
     if tool == NETPERF:

@@ -63,9 +63,9 @@ def covers_others(trials: Sequence[Trial]) -> list[bool]:
 
 
 def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
-    """Three figures for each arm with an added wait (``arms_of``): how often it was judged slower, how often the
-    confidence interval contained the true difference, and how often the interval contained the median of the
-    differences that the other runs found. The keys of each run are the added waits in µs."""
+    """Three figures for each added wait (``arms_of``), in per cent of the runs: the arm was judged slower; the
+    confidence interval contains the true difference; the interval contains the median of the differences that the other
+    runs found. The keys of each run are the added waits in µs."""
     found = []
     for title, outcomes_of, promise in (
         ("called slower", lambda all_: [isinstance(one.judgement.verdict, Slower) for one in all_], between(95, 100)),

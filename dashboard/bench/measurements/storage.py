@@ -36,7 +36,8 @@ def used_bytes() -> int:
 
 
 def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block], options: Options, seed: int) -> int:
-    """Stores a run as the lab does. Returns the number of bytes by which the database grew."""
+    """Stores a run with these series and blocks, as the lab does. Returns the number of bytes by which the database
+    grew."""
     before = used_bytes()
     run = measurement_store.create_run(experiment, "storage", [each.probe for each in series], options, seed)
     measurement_store.begin_run(run, series, (), Environment(), {})

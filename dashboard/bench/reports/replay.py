@@ -59,7 +59,8 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
     """Opens a report in a browser. Alternately drags the slider of its replay and, for comparison, a slider that
-    changes nothing. Returns pairs of the milliseconds per frame: of the replay, of the other slider."""
+    changes nothing, ``blocks`` times each. Returns pairs of the milliseconds per frame: of the replay, of the other
+    slider."""
     async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1400, "height": 900})
         await page.goto(file.as_uri())

@@ -55,8 +55,8 @@ class Instructor:
 
 
 async def join(participants: Program, instructor: Instructor, count: int, within_s: float, first: int = 0) -> float:
-    """Lets ``count`` participants join the instructor's session; their numbers begin with ``first``. Returns how many
-    seconds that took."""
+    """Lets ``count`` participants join the instructor's session. Their numbers begin with ``first``; they start within
+    the first half of ``within_s``. Returns how many seconds that took."""
     code, key = instructor.code, instructor.key
     seconds = await participants.ask("join", code=code, key=key, count=count, within_s=within_s, first=first)
     return float(seconds)
