@@ -24,8 +24,8 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def exchange(address: str, secret: str, name: str, labels: list[str], facts: MachineFacts) -> dict[str, str]:
-    """Sends the secret of a join token to the server at ``address``, and returns the machine's credentials in the form
-    that ``configuration.joined`` reads. Raises ExchangeError."""
+    """Sends the secret of a join token, and the name, labels and facts of this machine, to the server at ``address``.
+    Returns the machine's credentials in the form that ``configuration.joined`` reads. Raises ExchangeError."""
     body = json.dumps({"token": secret, "name": name, "labels": labels, "facts": asdict(facts)}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     request = urllib.request.Request(f"{address.rstrip('/')}/machines/join/", body, headers)  # noqa: S310 - split_token

@@ -25,13 +25,16 @@ def limit_heap() -> None:
     """Makes glibc return free memory to the kernel. Call it before any thread starts.
 
     By default, threads get up to eight arenas for each core. Each request has a thread of its own, so every arena would
-    grow to what the largest page needs. Two thresholds are fixed at glibc's initial values: the size from which a block
-    gets a mapping of its own (M_MMAP_THRESHOLD), and the free space at which the heap shrinks (M_TRIM_THRESHOLD).
-    Otherwise, freeing a mapped block of up to 32 MB would raise the first to its size, and the second to twice that.
-    Large blocks would then come from the heap, which does not shrink while any small block is above them.
+    grow to what the largest page needs. Therefore, the number of arenas is limited.
+
+    Two thresholds are fixed at glibc's initial values: the size from which a block gets a mapping of its own
+    (M_MMAP_THRESHOLD), and the free space at which the heap shrinks (M_TRIM_THRESHOLD). By default, glibc raises both
+    when a mapped block of up to 32 MB is freed: the first to the size of the block, the second to twice that. Large
+    blocks then come from the heap, which does not shrink while any small block is above them.
 
     The launcher sets GLIBC_TUNABLES, so that glibc keeps no freed blocks for each thread. The setting stays in effect
-    for this process and its forks. The variable is removed here: programs that they start do not inherit it.
+    for this process and its forks. The variable is removed here, so that the programs that they start do not inherit
+    it.
     """
     os.environ.pop("GLIBC_TUNABLES", None)
     with suppress(AttributeError):  # another C library

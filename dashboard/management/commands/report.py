@@ -117,8 +117,8 @@ def _describe_origin(report: ListedReport) -> str:
 
 
 def _read(name: str) -> bytes:
-    """The content of a file, or of stdin for ``-``. Reads at most one byte more than ``MAX_BYTES``: then the caller
-    knows that the file is too long. Raises CommandError."""
+    """The content of a file, or of stdin for ``-``. If it is longer than ``MAX_BYTES``, reads one byte more than that,
+    so that the caller can refuse it. Raises CommandError."""
     try:
         if name == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
