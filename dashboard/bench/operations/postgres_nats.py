@@ -181,9 +181,8 @@ class Postgres(Service):
 
 
 class Nats(Service):
-    """A running NATS server with the users and permissions of ``compose.yaml``. It listens on 127.0.0.1 or, if
-    ``address`` is another address, on all addresses. It accepts machines that web processes with this secret key have
-    admitted."""
+    """A running NATS server with the users and permissions of ``compose.yaml``. It listens on all addresses, or only on
+    127.0.0.1 if that is ``address``. It accepts machines that web processes with this secret key have admitted."""
 
     def __init__(self, folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> None:
         port = free_port()

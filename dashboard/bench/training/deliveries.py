@@ -81,6 +81,7 @@ async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> 
 def delivery_figure(
     name: str, ours: Sequence[float], bare: Sequence[float], promised_ms: float = MAX_DELIVERY_MS
 ) -> Figure:
-    """Makes a figure for the p99 of our delays, compared with those of the bare server."""
+    """Makes a figure for the p99 of ``ours``, the delays of Netmodes' messages in ms. They are compared with ``bare``,
+    the delays with the server of ``broadcast_server``."""
     pairs = list(zip(ours, bare, strict=True))
     return compared(name, "ms", pairs, "websockets.broadcast", percent=99, promise=at_most(promised_ms))

@@ -96,7 +96,7 @@ def certificate_paths() -> set[Path]:
 
 
 def with_targets(paths: set[Path]) -> set[Path]:
-    """The paths as absolute ones, together with the targets of those that are symbolic links."""
+    """The paths, made absolute, and the targets of those that are symbolic links."""
     links = {link.parent / link.readlink() for path in paths for link in symlinks(path)}
     return {Path(os.path.normpath(path.absolute())) for path in paths | links} | {path.resolve() for path in paths}
 

@@ -169,7 +169,7 @@ class InsideService(Service):
 
     @contextmanager
     def variables(self, **values: str) -> Iterator[None]:
-        """Context manager: if the process is started in the block, it also has these environment variables."""
+        """Context manager that adds these environment variables to the process if it is started in the block."""
         before = self._environment
         self._environment = {**(before or {}), **values}
         try:
