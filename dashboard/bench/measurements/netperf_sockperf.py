@@ -72,10 +72,10 @@ def end_with_children(process: subprocess.Popen[bytes]) -> None:
 async def measure_p50(
     tool: str, address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None
 ) -> float:
-    """Runs the client of ``tool``, netperf or sockperf, and returns its median round trip in µs. It runs in the network
-    namespace of the descriptor ``namespace``, on ``core`` unless that is None. ``ports`` are those of
-    ``reference_servers``. netperf sends ``NETPERF_REQUESTS`` requests in its omni test; sockperf runs ping-pong for one
-    second, its shortest run."""
+    """Runs the client of ``tool`` (netperf or sockperf) in the network namespace of the descriptor ``namespace``, on
+    ``core`` unless that is None. Returns its median round trip in µs. ``ports`` are those of ``reference_servers``.
+    netperf sends ``NETPERF_REQUESTS`` requests in its omni test; sockperf runs ping-pong for one second, its shortest
+    run."""
     control, data, tcp_port, udp_port = (str(port) for port in ports)
     size, tcp = str(DEFAULT_PAYLOAD_BYTES), probe is Probe.TCP_RR
     if tool == NETPERF:

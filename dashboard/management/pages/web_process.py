@@ -147,7 +147,7 @@ class WebProcess:
         self._ended = asyncio.get_running_loop().create_task(self._starter.wait(), name="web-process")
 
     async def run(self, server: LinkServer, on_ready: Callable[[], None]) -> None:
-        """Handles the calls of the web process with ``server``, and starts the process again whenever it ends, until
+        """Lets ``server`` handle the calls of the web process, and starts the process again whenever it ends, until
         ``stop``. ``on_ready`` is called each time the process begins to serve pages. Raises WebProcessError if the
         process cannot be started. Once it has served pages, a lack of memory or processes is not an error, and the
         start is repeated."""
