@@ -1,8 +1,9 @@
-"""The reference for calls to the lab: each call, which asks for the state of a group's host, is a row of PostgreSQL.
-Netmodes called labs in this way before it used NATS.
+"""The reference for calls to the lab: calls that are rows of PostgreSQL, as in Netmodes before it used NATS. Each call
+asks for the state of a group's host.
 
-As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers questions. It takes each waiting row,
-asks the store as the lab does (``GroupHosts.state_of``), and writes the answer. NOTIFY wakes both processes.
+As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers the calls: for each waiting row, it
+reads the state from the store, as the lab does (``GroupHosts.state_of``), and writes it into the row. NOTIFY wakes the
+program, and then its caller.
 """
 
 import sys
@@ -35,7 +36,7 @@ ANSWER_S = 10.0
 
 @asynccontextmanager
 async def row_calls(url: str) -> AsyncIterator[Callable[[str], Awaitable["HostState"]]]:
-    """Context manager that runs the answering program. Yields a function that asks it for the state of a group's host.
+    """Context manager that runs the answering program. Yields a function that calls it for the state of a group's host.
     ``url`` is that of a database with the tables of Netmodes."""
     from dashboard.lab.remote import experiment_calls
     from dashboard.lab.remote.rpc import RemoteCall
