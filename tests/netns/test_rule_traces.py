@@ -107,8 +107,11 @@ async def test_the_table_is_removed_if_the_caller_is_cancelled_while_nft_runs(
 async def test_a_table_that_cannot_be_removed_is_logged(
     namespace: Namespace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    async def refuse(_namespace: Namespace, _script: str) -> None:
+        raise TraceUnavailableError("nft did not end")
+
     async with trace_rules(namespace, "127.0.0.1", 80):
-        monkeypatch.setattr(rule_traces, "TIMEOUT_S", 0.0)
+        monkeypatch.setattr(rule_traces, "_nft", refuse)
     assert f"the table {TABLE} may remain in net:[{namespace.inode}]" in caplog.text
     monkeypatch.undo()
     await remove_left_table(namespace)
