@@ -108,9 +108,9 @@ def store_joined(folder: Path, received: dict[str, str]) -> None:
 
 
 def note_installation(folder: Path, database: str, identity: str) -> None:
-    """Stores the id of the installation if this machine joined with a version that did not store it. ``identity`` is
-    the id that was read from the database with the URL ``database``. Does nothing if the machine joined with another
-    database."""
+    """Adds the id of the installation to the file in ``folder`` about the installation that this machine has joined.
+    Earlier versions of Netmodes did not store it. ``identity`` is the id in the database with the URL ``database``.
+    Does nothing if the machine has joined an installation with another database."""
     received = joined(folder)
     if received.get("database") == database and not received.get("installation"):
         store_joined(folder, received | {"installation": identity})

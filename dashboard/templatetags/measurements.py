@@ -190,7 +190,8 @@ def environment_rows(environment: Environment) -> list[tuple[str, str]]:
 
 @register.simple_tag
 def measure_words() -> dict[str, Any]:
-    """Returns the translated texts for the scripts of the measurement pages, which replace the placeholders ``{…}``."""
+    """Returns the translated texts for the scripts of the measurement pages. The scripts fill in the placeholders
+    ``{…}``."""
     return {
         "states": WORDS["run"],
         "left": _("{elapsed} s of {seconds} s · at most {left} s left"),

@@ -42,7 +42,7 @@ def as_nobody(command: Sequence[str]) -> list[str]:
 
 
 def make_folder(path: Path) -> None:
-    """Creates a folder that belongs to the user of ``as_nobody``."""
+    """Creates a folder that belongs to the unprivileged user of these services, if root runs this."""
     path.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)

@@ -86,7 +86,8 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK) -> Iterator[TeamDeployment]:
-    """Context manager that runs a team deployment. ``endpoint`` is the engine of the installation's own lab; None if no
+    """Context manager that runs an installation of several processes: PostgreSQL, NATS, ``webs`` web processes and,
+    unless ``endpoint`` is None, a lab. ``endpoint`` is the engine of the installation's own lab; None if no
     such lab runs. Machines reach PostgreSQL, NATS and the web processes at ``address``."""
     secret_key = secrets.token_urlsafe(48)
     with (

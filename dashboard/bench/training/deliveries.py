@@ -82,6 +82,6 @@ def delivery_figure(
     name: str, ours: Sequence[float], bare: Sequence[float], promised_ms: float = MAX_DELIVERY_MS
 ) -> Figure:
     """Makes a figure for the p99 of ``ours``, the delays of Netmodes' messages in ms. They are compared with ``bare``,
-    the delays with the server of ``broadcast_server``."""
+    the delays of a server that only broadcasts (``broadcast_server``). ``promised_ms`` is the promised maximum."""
     pairs = list(zip(ours, bare, strict=True))
     return compared(name, "ms", pairs, "websockets.broadcast", percent=99, promise=at_most(promised_ms))

@@ -45,20 +45,20 @@ async def run_lines(testbed: Testbed, *lines: str) -> list[Container]:
 
 @prepared
 async def observe_refusal(testbed: Testbed, *lines: str) -> Container:
-    """Runs the lines; returns the container of the last one, which the Engine may refuse."""
+    """Runs the docker commands ``lines``; returns the container of the last one, which the Engine may refuse."""
     await run_lines(testbed, *lines[:-1])
     return await testbed.try_run(lines[-1])
 
 
 @prepared
 async def observe_container(testbed: Testbed, *lines: str) -> Container:
-    """Runs the lines; returns the container that the last one created."""
+    """Runs the docker commands ``lines``; returns the container that the last one created."""
     return (await run_lines(testbed, *lines))[-1]
 
 
 @prepared
 async def observe_state(testbed: Testbed, *lines: str) -> NamespaceState:
-    """Runs the lines; returns the network state of the container that the last one created."""
+    """Runs the docker commands ``lines``; returns the network state of the container that the last one created."""
     return await testbed.state((await run_lines(testbed, *lines))[-1])
 
 

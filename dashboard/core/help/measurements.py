@@ -49,8 +49,8 @@ HELP: tuple[Help, ...] = (
         _("the method"),
         _(
             "Client and responder are separate processes in the network namespaces of the path, on different cores if "
-            "there are two, without garbage collection. In quiet conditions they have real-time priority and keep idle"
-            " cores awake; in ordinary ones neither. With the same seed, the blocks have the same order."
+            "there are two, without garbage collection. With the conditions “quiet” they have real-time priority and "
+            "keep idle cores awake; with “ordinary” they do not. With the same seed, the blocks have the same order."
         ),
         "setns(2); sched(7); docs/measuring.md",
     ),

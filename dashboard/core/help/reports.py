@@ -127,8 +127,8 @@ HELP: tuple[Help, ...] = (
         "environments",
         _("differing environments"),
         _(
-            "Differences between the environments are marked, with what they could explain. They are possible reasons, "
-            "not proofs: change one thing at a time."
+            "Differences between the environments are marked: each is a possible reason for a different latency, not a "
+            "proof. Change one thing at a time."
         ),
         "docs/measuring.md",
     ),

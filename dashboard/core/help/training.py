@@ -121,8 +121,8 @@ HELP: tuple[Help, ...] = (
         "session-grid",
         _("the progress"),
         _(
-            "A row is a participant, a column is a step with failed checks and time. A tick: done; a triangle: "
-            "running; a question mark: predicting. "
+            "A row is a participant, a column is a step. A cell has the number of failed checks and the time. "
+            "A tick: done; a triangle: running; a question mark: predicting. "
             "Participants count as away 12 seconds after their last connection."
         ),
         _PAGE,
@@ -161,9 +161,9 @@ HELP: tuple[Help, ...] = (
         "terminal",
         _("the terminal"),
         _(
-            "A shell in your host's network: its interfaces, its port 80, its engine. It sees the machine's tools, but"
-            " not its data, its processes or other hosts. You are root on your host only, unless the server runs with "
-            "--privileged-hosts."
+            "A shell in your host's network: its interfaces, its port 80, its engine. The tools are those of the "
+            "machine, but the machine's data, its processes and other hosts are not visible. You are root on your host "
+            "only, unless the server runs with --privileged-hosts."
         ),
         _PAGE,
         "docker ps",

@@ -53,7 +53,8 @@ class RuleStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstPacket:
-    """What was observed of the first packet. ``texts`` has the texts of rules by table, chain and handle.
+    """What was observed of the first packet of a traced request: the interfaces that it passed (links) and the rules
+    that saw it. ``texts`` has the texts of rules by table, chain and handle.
     ``links_error`` and ``rules_error`` are the reasons why its links or its rules were not observed."""
 
     events: tuple[PacketEvent, ...] = ()
@@ -185,8 +186,8 @@ def read_rule_texts(
 
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
-    """Returns the steps of the first packet from ``source`` (``address:port``). The remaining steps belong to packets
-    that rules of the machine's administrator trace."""
+    """Returns the steps of the first packet from ``source`` (``address:port``). The remaining steps belong to other
+    packets, which are traced because of rules that the machine's administrator has added."""
     first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 

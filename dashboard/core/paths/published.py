@@ -140,10 +140,9 @@ class _FamilyPaths:
         return default if self._is_any(mapping) else mapping.host_address
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
-        """Yields the path to ``address``. It is expected to lead through docker-proxy if the address is loopback,
-        otherwise through DNAT. If the expected path does not exist, it is yielded with the reason, and then the path
-        that exists in its place, if any: through the other of the two, or through the forwarder of a rootless
-        Podman."""
+        """Yields the expected path to ``address``: through docker-proxy if the address is loopback, otherwise through
+        DNAT. If it does not exist, yields it as unavailable with the reason, and then the path that exists instead, if
+        any. That is the other of these two, or a path through the forwarder of a rootless Podman."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS

@@ -117,7 +117,7 @@ def lines_data(chart: LineChart) -> Data:
 
 
 def _path_data(path: str) -> list[list[float]]:
-    """Returns the points of an SVG path of absolute M, L, H, V and C: two numbers for a line, six for a curve."""
+    """Returns the points of an SVG path (commands M, L, H, V and C): two numbers for a line, six for a curve."""
     points: list[list[float]] = []
     x = y = 0.0
     for letter, rest in _PATH_PART.findall(path):

@@ -51,7 +51,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class TypedLine:
-    """A line without a button, which participants type in a terminal. ``reason`` is a sentence that tells why."""
+    """A line without a button, which participants type in a terminal. ``reason`` tells why it has no button."""
 
     reason: str
 

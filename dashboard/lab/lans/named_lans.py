@@ -158,8 +158,9 @@ class NamedLans:
         await self._labs.forget(identity, REMOVED)
 
     async def _ask_engines(self) -> None:
-        """Removes the containers that ended experiments have left as clients on hosts of the LANs. Reads which LANs are
-        swarms, because users can change this with the docker command, too. Skips LANs that are being changed."""
+        """Removes containers from hosts of the LANs that were the clients of experiments, if these have ended. Reads
+        which LANs are swarms, because users can change this with the docker command, too. Skips LANs that are being
+        changed."""
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:

@@ -37,8 +37,8 @@ async def measure_block(
     ``carrier`` is the calling web process. The client runs in this machine's network stack or, if the block asks for
     that, in the network stack of ``arm``.
 
-    Raises ValueError with a message if requests from the machine to the address are not permitted. If requests from the
-    arm are not permitted, the result contains the error.
+    Raises ValueError with a message if requests from the machine to the block's address are not permitted. If requests
+    from the arm are not permitted, the result contains the error.
     """
     if not block.from_arm:
         return await lab.lent_client.measure(run, carrier, block, partial(machine_namespace, lab))

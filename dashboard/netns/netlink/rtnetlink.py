@@ -116,7 +116,7 @@ class RouteRecord:
 
 
 def decode_name(raw: bytes) -> str:
-    r"""Returns a name as text. Bytes that are not UTF-8 appear as ``\xff``."""
+    r"""Returns a name as text. Bytes that are not UTF-8 are escaped, such as ``\xff``."""
     return raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
 
 

@@ -42,8 +42,9 @@ class Pruned:
 
 
 def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS, shrink: bool = True) -> Pruned:
-    """Deletes ended data of these ``kinds`` that is older than ``older_than_s`` seconds. The age of a measurement is
-    the time since its creation. If ``dry_run`` is true, nothing is deleted, only counted. If ``shrink`` is false,
+    """Deletes data of these ``kinds`` that is no longer live: ended experiments, measurements, runs and sessions that
+    are older than ``older_than_s`` seconds. The age of a measurement counts from its creation, that of all others from
+    their end. If ``dry_run`` is true, nothing is deleted, only counted. If ``shrink`` is false,
     SQLite's file keeps its size, and later data uses the free space."""
     limit = datetime.fromtimestamp(shared_clock() - older_than_s, UTC)
     runs, blocks, twins = _measurements(limit) if MEASUREMENTS in kinds else ([], 0, [])

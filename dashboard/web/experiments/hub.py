@@ -48,8 +48,8 @@ SHOWN_ITEMS = 200
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
     """The live state of an experiment. ``machines``: the machine that runs it, by the experiment's id; on several
-    machines, that of each part, by the part's id. ``problems``: by the same ids, why a journal cannot be written, since
-    when. ``journal``: the merged journal, None on one machine. ``columns``: those of ``view``, with notes."""
+    machines, that of each part, by the part's id. ``problems``: by the same ids, why the journal cannot be written,
+    and since when. ``journal``: the merged journal, None on one machine. ``columns``: those of ``view``, with notes."""
 
     title: str = ""
     view: View = field(default_factory=View)

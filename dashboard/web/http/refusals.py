@@ -27,10 +27,10 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Passes the request on. If a browser opens the URL of a command as a page, returns a page instead of the empty
-        405 response.
+        """Passes the request on. If a browser requests with GET what can only be requested with POST, returns a page
+        instead of the empty 405 response.
 
-        After a refused form, the browser's address bar shows the URL of the command, so users open it again.
+        After a refused form, the browser's address bar shows the URL of the form's command, so users open it again.
         """
         response = self.get_response(request)
         if response.status_code != 405 or request.method != "GET" or request.path_info.startswith("/api/"):

@@ -49,8 +49,8 @@ class Ledger:
             self.experiments[identity] = action == "again"
 
     def save(self, server: Server, identity: str) -> None:
-        """Saves a report of an experiment, and records the report. Ignores a refusal, for example because there are no
-        entries yet. Raises BenchmarkError if the server fails."""
+        """Saves a report of an experiment, and records the report. Ignores a refusal, for example because the
+        experiment has no journal entries yet. Raises BenchmarkError if the server fails."""
         answer = server.ask("POST", f"/experiments/{identity}/save/", {"title": identity})
         saved = re.fullmatch(r"/reports/([^/]+)/", answer.headers.get("location", ""))
         if saved is not None:

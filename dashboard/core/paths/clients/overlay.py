@@ -52,7 +52,8 @@ def find_overlay_arm(
 
 def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, OverlayArm]) -> Iterator[Path]:
     """Yields the paths to the arm ``column`` in overlay mode, from arms on other machines that are on the same network.
-    ``arms`` has those arms by the names of their machines. Docker resolves the column's key on that network."""
+    ``arms`` has those arms by the names of their machines, ``state`` the links of ``column``. The host name of a path
+    is the column's key, which Docker's DNS resolves on that network."""
     for machine, arm in arms.items() if column.mode == Mode.OVERLAY else ():
         kind, title = PathKind.FROM_MACHINE_OVERLAY, f"{arm.title} on machine {machine} to {column.title}"
         title, client = f"{title}, over the overlay network (VXLAN)", f"{MACHINE_KEY}{machine}"

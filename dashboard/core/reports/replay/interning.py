@@ -15,7 +15,8 @@ class Numbers:
         self._known: dict[Hashable, int] = {}
 
     def number(self, value: object) -> int:
-        """Returns the number of a hashable value, or of a dictionary with hashable values."""
+        """Returns the number that stands for a value; a new value gets the next one. The value must be hashable, or a
+        dictionary with hashable values."""
         key: Hashable = tuple(value.items()) if isinstance(value, dict) else value
         return self._known.setdefault(key, len(self._known))
 
@@ -30,7 +31,7 @@ class Table:
         return len(self._known)
 
     def number(self, value: object) -> int:
-        """Returns the number of a value. Stores the value if it is new."""
+        """Returns the number that stands for a value. Stores the value under the next number if it is new."""
         return self._known.setdefault(_encoder.encode(value), len(self._known))
 
     def dump(self) -> list[msgspec.Raw]:

@@ -69,7 +69,8 @@ class SessionFacts:
         return session_truth(reading.reading for reading in readings if until is None or reading.at <= until)
 
     def truths(self) -> dict[str, str]:
-        """Returns the most frequent reading of each step."""
+        """Returns, by step, the most frequent result that was read from the hosts of participants, which counts as the
+        correct answer (``truth``)."""
         return {step: self.truth(step) for step in self.readings}
 
 
