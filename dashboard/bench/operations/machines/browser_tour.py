@@ -245,7 +245,9 @@ class BrowserTour:
         await until(is_clean, "stopped, and nothing is left")
         for name in self.names:
             # One manager of the swarm has removed the network; the others learn that a moment later.
-            await until(partial(self._has_no_network, name, experiment), f"no network is left on {name}", 10.0)
+            await until(
+                partial(self._has_no_network, name, experiment), f"no network is left on {name}", deadline_s=10.0
+            )
         self._note("the experiment is stopped, and no network is left", began)
         await page.goto(f"{origin}/experiments/{experiment}/")
         await self._picture(page, "stopped")
