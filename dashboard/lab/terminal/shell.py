@@ -130,8 +130,8 @@ class Terminal:
         self._reading = False
 
     def _is_ahead(self) -> bool:
-        """Returns whether the output is too far ahead of all windows. If no window is open, returns False; then old
-        output is dropped."""
+        """Returns whether the output is too far ahead of all windows. If no window is open, returns False: the
+        scrollback then drops old output instead."""
         if not self.windows:
             return False
         return self.scrollback.end - max(window.read_to for window in self.windows.values()) > limits.WINDOW_BYTES
