@@ -65,7 +65,8 @@ async def launched(
 ) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
     """Launches an experiment and drives it in this process during the block. Yields the lab's context and the
     experiment's driver. At the end of the block, removes the experiment. If ``keep`` is true, removes it only if the
-    block has failed, or if its private host ends with this process. ``say`` is called with messages for the user."""
+    block has failed, or if the engine's private host ends with this process. ``say`` is called with messages for the
+    user."""
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         if keep and context.temporary:
