@@ -1,4 +1,4 @@
-"""Renders notes as safe HTML. They are Markdown by users or from imported reports."""
+"""Renders notes as safe HTML. Notes are Markdown that users write or that imported reports contain."""
 
 from functools import lru_cache
 

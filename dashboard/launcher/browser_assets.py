@@ -84,8 +84,8 @@ class BrowserAssets:
         return self._require("node", self._modules, "the npm packages")
 
     def require_lighthouse(self) -> None:
-        """Installs Lighthouse unless it is installed. It has its own lock file, because it needs 10 s and 176 MB, and
-        only one benchmark uses it."""
+        """Installs Lighthouse unless it is installed. It has its own lock file, because its installation takes 10 s and
+        176 MB, and only one benchmark uses it."""
         folder = f"{self.launch.data}/lighthouse"
         self._require("lighthouse", folder, "Lighthouse")
 

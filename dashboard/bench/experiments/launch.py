@@ -83,8 +83,7 @@ def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: 
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures launches of the modes ``MODES``, then of ``WITH_NETWORK``, which include a mode with a network of its
-    own."""
+    """Measures launches of the modes ``MODES``, then of ``WITH_NETWORK``, one of which needs a network of its own."""
     async with AsyncExitStack() as stack:
         lab = await stack.enter_async_context(in_process_lab(run.folder / "lab"))
         server = await stack.enter_async_context(serving(run.folder / "server"))

@@ -56,7 +56,7 @@ class ResourcesExhaustedError(WebProcessError):
 
 
 def is_apart() -> bool:
-    """Whether a separate process serves the pages: if root starts Netmodes with SQLite."""
+    """Whether a separate process serves the pages. That is the case if root starts Netmodes with SQLite."""
     database = settings.DATABASES["default"]["ENGINE"]
     return database == "django.db.backends.sqlite3" and os.geteuid() == 0
 
