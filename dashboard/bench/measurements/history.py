@@ -1,5 +1,5 @@
-"""``history``: measures the server time of the pages about earlier measurements. The database has many runs of the
-same series, with all their blocks."""
+"""``history``: measures how long the server takes for the pages about earlier measurements. The database has many runs
+of the same series, with all their blocks."""
 
 import asyncio
 import random
