@@ -34,13 +34,6 @@ def server(engine_host: PrivateEngine, kept: Path, tmp_path_factory: pytest.Temp
         yield running
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _leaves_no_experiments(server: Server) -> Iterator[None]:
-    """Experiments of one module hold no ports that the next one needs."""
-    yield
-    server.forget_everything()
-
-
 @pytest.fixture
 def forgotten(server: Server) -> Iterator[None]:
     """Afterwards the server has no experiments."""

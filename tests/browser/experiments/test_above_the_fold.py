@@ -50,6 +50,7 @@ def experiments(request: pytest.FixtureRequest, server: Server) -> Iterator[dict
     """An experiment in each state that the selected tests need, by the name of the state."""
     tests = [item for item in request.session.items if "experiments" in getattr(item, "fixturenames", ())]
     wanted = {test.callspec.params.get("state", "running") for test in tests if hasattr(test, "callspec")}
+    server.forget_everything()  # experiments of other modules may hold the ports
     modes, found = ["host", "bridge", "user-bridge"], {}
     if "ended" in wanted:  # before another one holds its ports
         found["ended"] = server.launch(modes=modes, publish="8080:80")
