@@ -127,10 +127,7 @@ def _write_etc(name: str, folder: str, run: str, root: str) -> None:
     write("etc/nsswitch.conf", NSSWITCH)
     write("etc/hostname", f"{name}\n")
     copy(f"{folder}/daemon.json", "etc/docker/daemon.json")
-    write(
-        "etc/containerd/config.toml",
-        CONTAINERD.format(data=f"{folder}/data/containerd/daemon", run=f"{run}/exec/containerd"),
-    )
+    write("etc/containerd/config.toml", containerd_config(folder, run))
 
 
 def _mount_state(folder: str, run: str, owner: int) -> None:
@@ -181,6 +178,12 @@ def cgroup_mounts(name: str, own: list[str]) -> list[str]:
         named = "" if hierarchy == controllers else "none,"
         lines.append(f"cgroup {CGROUPS}/{hierarchy} cgroup {RESTRICTED},{named}{controllers},X-mount.mkdir")
     return [f"netmodes-cgroup {CGROUPS} tmpfs {RESTRICTED},mode=0755,size=64k", *lines]
+
+
+def containerd_config(folder: str, run: str) -> str:
+    """Returns the configuration of containerd for the host with this folder and this folder for sockets."""
+    data = folder.replace("\\", "\\\\").replace('"', '\\"')  # a basic string of TOML
+    return CONTAINERD.format(data=f"{data}/data/containerd/daemon", run=f"{run}/exec/containerd")
 
 
 def escape(path: str) -> str:

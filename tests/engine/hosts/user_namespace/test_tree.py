@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from dashboard.engine.hosts.user_namespace import tree
 
 RESTRICTED = "nosuid,nodev,noexec"
@@ -23,3 +25,10 @@ def test_the_unified_hierarchy_is_mounted_alone() -> None:
 
 def test_a_path_with_spaces_is_escaped() -> None:
     assert tree.escape("/a b/c\\d\te\nf") == r"/a\040b/c\134d\011e\012f"
+
+
+def test_any_folder_can_be_named_in_the_configuration_of_containerd() -> None:
+    folder = '/a "b" \\c'
+    config = tomllib.loads(tree.containerd_config(folder, "/run/netmodes/x"))
+    assert config["root"] == f"{folder}/data/containerd/daemon"
+    assert config["grpc"]["address"] == "/run/netmodes/x/exec/containerd/containerd.sock"
