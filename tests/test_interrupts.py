@@ -127,15 +127,15 @@ async def test_an_error_of_uninterrupted_work_is_raised() -> None:
         await interrupts.uninterrupted(fail())
 
 
-#: Prints a line once signals are handled, then waits.
-PROGRAM = (
-    "from dashboard import interrupts; interrupts.end_at_once(); print('ready', flush=True); import signal; {wait}"
-)
+#: Prints a line once signals are handled, then runs ``{then}``.
+PROGRAM = "from dashboard import interrupts; interrupts.end_at_once(); print('ready', flush=True)\n{then}"
+#: Not signal.pause(): a signal that arrives just before its system call is handled only after it, so never.
+LOOP = "while True: pass"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_before_the_work_a_signal_ends_the_process_with_one_sentence(number: signal.Signals) -> None:
-    command = [sys.executable, "-c", PROGRAM.format(wait="signal.pause()")]
+    command = [sys.executable, "-c", PROGRAM.format(then=LOOP)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
@@ -147,7 +147,7 @@ def test_before_the_work_a_signal_ends_the_process_with_one_sentence(number: sig
 def test_a_program_takes_the_place_of_another_without_losing_a_signal() -> None:
     program = "import os, signal, sys; from dashboard import interrupts; interrupts.postpone(); "
     program += "os.kill(os.getpid(), signal.SIGINT); "
-    program += f"os.execv(sys.executable, [sys.executable, '-c', {PROGRAM.format(wait='signal.pause()')!r}])"
+    program += f"os.execv(sys.executable, [sys.executable, '-c', {PROGRAM.format(then=LOOP)!r}])"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
     )
@@ -155,7 +155,7 @@ def test_a_program_takes_the_place_of_another_without_losing_a_signal() -> None:
 
 
 def test_under_nohup_a_closed_terminal_is_ignored() -> None:
-    program = PROGRAM.format(wait="import os; os.kill(os.getpid(), signal.SIGHUP); print('goes on')")
+    program = PROGRAM.format(then="import os, signal; os.kill(os.getpid(), signal.SIGHUP); print('goes on')")
     done = subprocess.run(
         ["nohup", sys.executable, "-c", program],
         cwd=ROOT, capture_output=True, text=True, timeout=20, check=False, stdin=subprocess.DEVNULL,
