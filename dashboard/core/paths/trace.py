@@ -141,7 +141,9 @@ class _HopReader:
         if self.evidence.first.steps and self.evidence.answer:
             return Hop.not_seen(kind, title, "the first packet met no rule that dropped it")
         if self.evidence.filter_error:
-            return Hop.not_seen(kind, title, self.evidence.filter_error)
+            if self.evidence.answer:
+                return Hop.not_seen(kind, title, "the request was answered")
+            return Hop.unknown(kind, title, self.evidence.filter_error)
         drops = read_drops(self.evidence.before.filter_rules, self.evidence.after.filter_rules)
         evidence = [f"+{drop.packets} packet{'' if drop.packets == 1 else 's'}: {drop.rule}" for drop in drops]
         if not drops:

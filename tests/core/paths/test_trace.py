@@ -356,12 +356,22 @@ def test_the_verdict_on_the_packet_itself_decides_and_not_the_counters_unless_no
     assert (hop.seen, hop.evidence) == expected
 
 
-def test_without_the_rules_no_drop_is_stated() -> None:
-    evidence = replace(BASE, filtered=True, filter_error="the machine's rules cannot be read: no nft")
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("", (HopStatus.UNKNOWN, "the machine's rules cannot be read: no nft")),
+        ("200 OK", (HopStatus.NOT_SEEN, "the request was answered")),
+    ],
+)
+def test_without_the_rules_no_drop_is_stated_and_only_an_answer_rules_one_out(
+    answer: str, expected: tuple[HopStatus, str]
+) -> None:
+    error = "the machine's rules cannot be read: no nft"
+    evidence = replace(BASE, answer=answer, filtered=True, filter_error=error)
     evidence = replace(evidence, after=replace(evidence.after, filter_rules=("*filter", "[9:60] -A INPUT -j DROP")))
     path = replace(PATH, kind=PathKind.LAN_PUBLISHED, client="neighbour")
     hop = next(hop for hop in read_trace(path, evidence).hops if hop.kind is HopKind.FILTER)
-    assert (hop.seen, hop.reason) == (HopStatus.NOT_SEEN, "the machine's rules cannot be read: no nft")
+    assert (hop.seen, hop.reason) == expected
 
 
 def test_rules_that_drop_are_not_a_hop_of_requests_from_the_machine() -> None:
