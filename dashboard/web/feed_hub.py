@@ -66,7 +66,7 @@ class Feed:
 class FeedHub[F: Feed](ABC):
     """All feeds of one kind in this process, by key. All methods run in the event loop.
 
-    Counters for /metrics: changes ``encoded``, messages ``delivered`` to clients, the ``characters`` of these messages,
+    Counters for /metrics: changes ``encoded``, messages ``delivered`` to clients, the ``sent_bytes`` of these messages,
     clients closed because they were ``slow``, wake-ups received (``woken``), and wake-ups ``missed``. ``lag`` is a
     histogram of the seconds from the time when the lab read a change until it was sent to all clients.
     """
@@ -75,7 +75,7 @@ class FeedHub[F: Feed](ABC):
         self._feeds: dict[str, F] = {}
         self._check: asyncio.Task[None] | None = None
         self._closings: set[asyncio.Task[None]] = set()
-        self.delivered = self.characters = self.encoded = self.slow = self.woken = self.missed = 0
+        self.delivered = self.sent_bytes = self.encoded = self.slow = self.woken = self.missed = 0
         self.lag = Histogram()
 
     @abstractmethod
@@ -192,7 +192,7 @@ class FeedHub[F: Feed](ABC):
         ``client.pending``."""
         client.needs_snapshot = False
         self.delivered += 1
-        self.characters += len(text)
+        self.sent_bytes += len(text.encode())
         if client.write_now is not None and client.write_now(text):
             return
         loop = asyncio.get_running_loop()

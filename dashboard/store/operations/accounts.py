@@ -14,7 +14,7 @@ from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import F, Max, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -57,10 +57,14 @@ class ListedAccount:
 
 def role_of(user: AbstractBaseUser | AnonymousUser) -> Role:
     """The role of a user. Without a stored role, the user “owner” is an owner, and every other user a reader."""
-    role = Account.objects.filter(user_id=user.pk or 0).values_list("role", flat=True).first()
-    if role is None:
-        return Role.OWNER if user.get_username() == OWNER_NAME else Role.READER
-    return Role(role)
+    stored = Account.objects.filter(user_id=user.pk or 0).values_list("role", flat=True).first()
+    return _role(user.get_username(), stored)
+
+
+def _role(name: str, stored: str | None) -> Role:
+    if stored is None:
+        return Role.OWNER if name == OWNER_NAME else Role.READER
+    return Role(stored)
 
 
 def belongs_to(kind: OwnedKind, identity: str, user: int) -> bool:
@@ -97,13 +101,13 @@ def the_owner() -> User:
     return user
 
 
-def _listed(row: User, last_command: float) -> ListedAccount:
+def _listed(row: User, stored_role: str | None, last_command: float) -> ListedAccount:
     signed_in = row.last_login.timestamp() if row.last_login else 0.0
     return ListedAccount(
         row.pk,
         row.username,
         row.email,
-        role_of(row),
+        _role(row.username, stored_role),
         row.is_active,
         max(signed_in, last_command),
         bool(row.password) and row.has_usable_password(),
@@ -112,8 +116,9 @@ def _listed(row: User, last_command: float) -> ListedAccount:
 
 def listed(users: QuerySet[User] | None = None) -> tuple[ListedAccount, ...]:
     """The accounts in ``users``, or all accounts if it is None, oldest first."""
-    rows = (User.objects.all() if users is None else users).annotate(last_command=Max("auditentry__at"))
-    return tuple(_listed(row, row.last_command or 0.0) for row in rows.order_by("pk"))
+    rows = User.objects.all() if users is None else users
+    rows = rows.annotate(last_command=Max("auditentry__at"), stored_role=F("account__role")).order_by("pk")
+    return tuple(_listed(row, row.stored_role, row.last_command or 0.0) for row in rows)
 
 
 def find(name: str) -> ListedAccount:

@@ -37,7 +37,7 @@ class HubMetrics:
     browsers: int
     encoded: int
     delivered: int
-    characters: int
+    sent_bytes: int
     slow: int
     woken: int
     missed: int
@@ -188,7 +188,7 @@ def _hub_families(hubs: Sequence[HubMetrics]) -> Iterator[Metric]:
     for name, text, values in (
         ("netmodes_patches", "Changes encoded, once for all browsers.", [hub.encoded for hub in hubs]),
         ("netmodes_messages_delivered", "Messages sent to browsers.", [hub.delivered for hub in hubs]),
-        ("netmodes_delivered_bytes", "Characters sent to browsers.", [hub.characters for hub in hubs]),
+        ("netmodes_delivered_bytes", "Bytes of the messages sent to browsers.", [hub.sent_bytes for hub in hubs]),
         ("netmodes_slow_browsers_closed", "Connections of slow browsers closed (1013).", [hub.slow for hub in hubs]),
     ):
         yield _counter(name, text, [([hub.page], value) for hub, value in zip(hubs, values, strict=True)], "page")

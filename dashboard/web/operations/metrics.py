@@ -39,7 +39,7 @@ def _read_hub(page: str, hub: FeedHub[Any]) -> HubMetrics:
         hub.browsers,
         hub.encoded,
         hub.delivered,
-        hub.characters,
+        hub.sent_bytes,
         hub.slow,
         hub.woken,
         hub.missed,

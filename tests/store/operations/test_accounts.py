@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
@@ -44,6 +45,17 @@ def test_links_belong_to_another_owner_if_the_first_was_demoted() -> None:
     User.objects.filter(pk=other.pk).update(is_active=False)
     assert accounts.the_owner() == first, "without any owner the machine's administrator gets in again"
     assert accounts.role_of(first) is Role.OWNER
+
+
+def test_the_list_of_accounts_with_their_roles_takes_one_query(django_assert_num_queries: Any) -> None:
+    accounts.the_owner()
+    for role in Role:
+        invite(str(role) + "2", role=role)
+    User.objects.create(username="stray")
+    with django_assert_num_queries(1):
+        listed = accounts.listed()
+    assert [row.role for row in listed] == [Role.OWNER, *Role, Role.READER]
+    assert all(row.role is accounts.role_of(User.objects.get(pk=row.id)) for row in listed)
 
 
 def test_an_invitation_is_a_link_for_this_account() -> None:
