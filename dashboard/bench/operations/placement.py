@@ -76,7 +76,7 @@ def simulate(seed: int = SEED) -> Simulation:
     after = place(left, demands)
     return Simulation(
         gone,
-        len(before.refused) + len(after.refused),
+        len(before.refused.keys() | after.refused.keys()),
         fills_of(machines, demands),
         fills_of(left, with_machines(demands, after)),
         frozenset(key for key, machine in before.machines.items() if machine == gone),
