@@ -31,7 +31,7 @@ __all__ = ["LabUnavailableError", "Service", "service", "wake_hubs"]
 
 
 def wake_hubs(*wakeup: str) -> None:
-    """Makes the hubs read and send what has changed. Handles a wake-up from the lab in this process or in its parent.
+    """Makes the hubs read and send what has changed. Handles a wake-up from the lab in this or the parent process.
 
     ``wakeup``: the kind of change, then its arguments, such as the id of an experiment.
     """

@@ -16,8 +16,8 @@ class ShownClaim:
 
     ``private``: it runs on a private host. ``step``: its state in the newest run (``ClaimState``), empty before a run.
     ``unavailable``: why it cannot be run from this page. ``elsewhere``: sentences about engines on which the result
-    differs from ``statement``, empty after a run. After a run, ``statement`` is the one that was judged, and
-    ``condition`` names the engines to which it applies.
+    differs from ``statement``, empty after a run. After a run, ``statement`` is the statement that was judged,
+    and ``condition`` names the engines to which it applies.
     """
 
     id: str

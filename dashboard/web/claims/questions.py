@@ -82,7 +82,8 @@ class ShownQuestion:
 def show_questions(query: str, opened: str) -> list[ShownQuestion]:
     """Returns all questions, those that match ``query`` first.
 
-    ``open`` is true for the question with the id ``opened``, and for those that match if at most ``OPEN_RESULTS`` do.
+    ``open`` is true for the question with the id ``opened``. If at most ``OPEN_RESULTS`` questions match, ``open`` is
+    true for each of them as well.
     """
     shown = {claim.id: claim for claim in show_catalogue(claim_runs.newest_outcomes())}
     texts = {

@@ -71,7 +71,7 @@ def require_misconception(name: str) -> Misconception:
 def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any]:
     """Returns the template variables of the page that lists all claims.
 
-    The page shows the runs of a group in a training session (``group`` is its key) or, by default, those on the
+    The page shows the runs of the group with the key ``group`` in a training session or, by default, the runs on the
     server's own engine.
     """
     live = claim_runs.live_run(group)

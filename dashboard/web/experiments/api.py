@@ -168,7 +168,7 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Starts the launch and returns at once. Follow it at ``/api/experiments/ID`` or over the websocket. Each of
-    ``arms`` runs on its ``machine`` (default: the installation's own), each of ``modes`` on all ``machines``."""
+    ``arms`` runs on its ``machine`` (default: the installation's own). Each of ``modes`` runs on all ``machines``."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
@@ -228,8 +228,8 @@ def journal(
 
 
 class TraceIn(Schema):
-    """The request to trace. ``way`` is the key of its path; ``beside`` is the key of a path to compare it with, by
-    default one of another mode."""
+    """The request to trace. ``way`` is the key of its path. ``beside`` is the key of a second path, for comparison; the
+    default is a path of another mode."""
 
     way: str = Field(max_length=200)
     beside: str = Field("", max_length=200)
@@ -242,7 +242,7 @@ class TraceIn(Schema):
     summary="The observed hops of one request",
 )
 async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
-    """Sends requests over ``way`` and over the path to compare it with. Returns the evidence for every hop of both."""
+    """Sends requests over the paths ``way`` and ``beside``. Returns the evidence for every hop of both paths."""
     await require_experiment(identity)
     try:
         traces, _ = await traced(identity, body.way, body.beside)

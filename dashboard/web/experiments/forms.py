@@ -30,7 +30,7 @@ BLANK_ARMS = 2
 
 
 class OptionField(forms.CharField):
-    """A text field whose value ``core.experiments.drafts`` parses. It is a text area if ``attrs`` contains ``rows``."""
+    """A text field, or a text area if ``attrs`` contains ``rows``. ``core.experiments.drafts`` parses the value."""
 
     def __init__(
         self, label: _StrPromise, help_text: _StrPromise | str = "", placeholder: str = "", **attrs: str
@@ -183,8 +183,8 @@ class LaunchForm(forms.Form):
         return text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
-        """Adds each problem of ``spec``, the experiment in this form, as an error of the field that it is about. If the
-        form has no such field, adds it as an error of the field for modes."""
+        """Adds each problem as an error of the field in which the user can correct it, or of the field for modes if the
+        form has no such field. ``spec`` is the experiment that this form describes."""
         keys = [arm.key for arm in spec.arms]
         fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
         for problem in problems:
@@ -212,8 +212,8 @@ class LaunchForm(forms.Form):
 
     @property
     def has_arms(self) -> bool:
-        """Whether one of the arms with their own options has a mode or an error, so that the page opens their
-        section."""
+        """Whether the page opens the section of the arms with their own options, because one of these arms has a mode
+        or an error."""
         return any(arm.errors or arm["mode"].value() for arm in self.arms)
 
     @property

@@ -47,9 +47,9 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """The live state of an experiment. ``machines``: the machine that runs it, by the experiment's id; on several
-    machines, that of each part, by the part's id. ``problems``: by the same ids, why the journal cannot be written,
-    and since when. ``journal``: the merged journal, None on one machine. ``columns``: those of ``view``, with notes."""
+    """The live state of an experiment. ``machines``: by id of the experiment or, on several machines, of each part,
+    the machine that runs it. ``problems``: by the same ids, why the journal cannot be written, and since when.
+    ``journal``: the merged journal, None on one machine. ``columns``: the columns of ``view`` with machines' notes."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -105,7 +105,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return [self._feeds[key] for key in keys if key in self._feeds]
 
     def wake(self, key: str) -> None:
-        """Marks the feeds that show an experiment as dirty, so that its new entries are read."""
+        """Marks as dirty each feed that shows an experiment, so that the experiment's new entries are read."""
         for feed in self._feeds_of(key):
             super().wake(feed.key)
 
@@ -116,7 +116,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._parents = {part: parent for part, parent in self._parents.items() if parent != key}
 
     def followed(self) -> dict[str, int]:
-        """Returns, by id of the experiment or part, up to which entry all its feeds have read the journal."""
+        """Returns, by id of the experiment or part, the number of the last entry that all its feeds have read."""
         shown: dict[str, int] = {}
         for feed in self._feeds.values():
             if feed.loaded:
@@ -126,12 +126,12 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
     @property
     def divided(self) -> tuple[str, ...]:
-        """The ids of the experiments on several machines that have clients."""
+        """The ids of the experiments that run on several machines and have clients."""
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows notes about machines (by name) at their columns. ``requested`` contains, for each experiment that is to
-        stop on all machines, the current phases of its parts."""
+        """Shows notes about machines (by name) at their columns. ``requested`` contains the phases of an experiment's
+        parts, by the experiment's id, if all parts are to be stopped or removed."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
@@ -169,7 +169,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends a snapshot to all clients, for a change outside the journal: a patch needs the number of an entry."""
+        """Sends a snapshot to all clients after a change outside the journal, because a patch needs an entry's number."""
         feed.snapshot = ""
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))
@@ -193,7 +193,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
                 asyncio.get_running_loop().call_later(feed_hub.RETRY_S, feed.dirty.set)
 
     async def _read(self, feed: ExperimentFeed) -> _Changes | None:
-        """Returns the new entries for a feed, which does not show them yet; None if the experiment no longer exists."""
+        """Returns the entries that a feed does not show yet; None if the experiment no longer exists."""
         if not feed.loaded:
             record = await to_db_thread(experiment_store.load, feed.key)
             return None if record is None else await self._read_first(feed, record)
@@ -279,7 +279,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
 
 def _read_parts(before: MergedJournal, view: View) -> _Changes:
-    """Adds the parts' new entries to a copy of the merged journal ``before``. ``view`` is the view before them."""
+    """Adds the parts' new entries to a copy of the merged journal ``before``. ``view`` is the view without them."""
     journal = before.copy()
     journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))

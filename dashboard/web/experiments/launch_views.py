@@ -67,8 +67,8 @@ def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = 
 
 
 def _items_with_hosts(rows: Iterable[Experiment], hosts: Mapping[str, LaunchHost]) -> list[dict[str, Any]]:
-    """Returns the experiments as entries of a list. The value ``host`` of an entry is the host of a LAN on which the
-    experiment runs, None if it runs elsewhere. ``hosts`` are the hosts of LANs, by id."""
+    """Returns the experiments as entries of a list. In each entry, ``host`` is the LAN host on which the experiment
+    runs, None if it does not run on a LAN. ``hosts`` are the hosts of LANs, by id."""
     rows = list(rows)
     hosts_of = {row.id: hosts[row.host] for row in rows if row.host in hosts}
     return [{**item, "host": hosts_of.get(item["id"])} for item in experiment_items(rows)]

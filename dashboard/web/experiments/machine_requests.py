@@ -68,15 +68,15 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
 
 
 def _is_known(path: Path, names: Collection[str]) -> bool:
-    """Returns whether a request may be sent over a path. A path over the overlay network must lead to an arm of the
-    experiment, because a lab could have added other paths. ``names`` are the keys of the experiment's arms."""
+    """Returns whether a request may be sent over a path. ``names`` are the keys of the experiment's arms: a path
+    over the overlay network must lead to one of them, because a lab could have added other paths."""
     return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
 
 
 def _host_names(path: Path, names: Collection[str]) -> tuple[str, ...]:
     """Returns the names by which to send requests over a path. An empty name stands for the path's address.
 
-    The path's host name is included only if it is in ``names``, the keys of the experiment's arms.
+    The path's host name is included only if it is the key of an arm. ``names`` are the keys of the experiment's arms.
     """
     return ("",) if name_problem(path.host_name, names) else ("", path.host_name)
 
@@ -109,9 +109,9 @@ class SeenClients:
         """Returns the client address that the program in the column ``server`` saw for a request; empty if it is not
         certain.
 
-        ``before`` is the result of ``count`` before the request. If the program has seen the client's own address since
-        then, that is the result. Otherwise a proxy or a translation may have replaced it: the result is the only new
-        address that belongs to no client, provided that the request was answered.
+        ``before`` is the result of ``count`` before the request: later addresses are new. If the client's own address
+        is new, it is the result. Otherwise a proxy or an address translation may have replaced it. Then, if the request
+        was answered and exactly one new address is not the own address of a client, that address is the result.
         """
         if not reply.client:
             return ""
@@ -124,7 +124,7 @@ class SeenClients:
 
 
 async def _request(path: Path, seen: SeenClients, end: float, arm: OverlayArm | None = None, host: str = "") -> Attempt:
-    """Sends a request over a path and returns the result. After ``end`` (loop time), the result is an error instead.
+    """Sends a request over a path and returns the result. After ``end`` (loop time), sends none and returns an error.
 
     Over an overlay network, the container ``arm`` sends the request. ``host`` is the name to request, empty for the
     path's address.

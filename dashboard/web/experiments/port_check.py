@@ -38,8 +38,8 @@ async def find_holders(
     """Returns the programs that hold the ports needed by ``arms``. Programs of ``experiment``, which is launched again,
     are omitted.
 
-    ``host`` is the place of arms that name no machine. The result is empty if the user has chosen to launch anyway, or
-    if the lab does not answer; the experiment then shows why it waits.
+    ``host`` is the place of arms that name no machine. The result is empty if the user has chosen to launch anyway. It
+    lacks the programs at a place whose lab does not answer. In both cases, the experiment shows later why it waits.
     """
     if ANYWAY in request.POST:
         return ()
@@ -55,8 +55,8 @@ class _Answers:
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """Asks the labs of all places where the arms run which programs hold the ports that the arms need. ``experiment``
-    and ``host`` are as in ``find_holders``.
+    """Returns the programs that hold ports needed by ``arms``, from the labs of all places where these arms run.
+    ``experiment`` and ``host`` are as in ``find_holders``.
 
     If the arms name machines, the sentence about each program begins with the name of its machine.
     """

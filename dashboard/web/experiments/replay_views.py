@@ -1,5 +1,5 @@
-"""Provides the data with which a browser replays an experiment: what its page showed after each journal entry. They are
-cached in the process, so that only new entries are read."""
+"""Provides the data with which a browser replays an experiment: what the experiment's page showed after each journal
+entry. The data are cached in the process, so that only new entries are read."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field

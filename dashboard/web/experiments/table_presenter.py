@@ -39,9 +39,9 @@ class CellKind(StrEnum):
 class MachineView:
     """The header of a machine above its columns.
 
-    ``span`` is the number of its columns. ``engine`` describes its engine and kernel. ``absent`` is the reason if the
-    machine is absent, so that its columns do not change. ``note`` is a remark on the machine. ``absent`` and ``note``
-    may be empty.
+    ``span`` is the number of its columns. ``engine`` describes its engine and kernel. ``absent`` is the reason why the
+    columns do not change now, empty if the machine is present. ``note`` is a remark on the machine, empty if there is
+    none.
     """
 
     name: str
@@ -53,7 +53,7 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """A cell of a row. If it shows a namespace, ``owner`` is the mode of the first column in the row with the same
+    """A cell of a row. If it shows a namespace, ``owner`` is the mode of the row's first column that has the same
     namespace."""
 
     column: str

@@ -175,8 +175,8 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
 
 
 def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> dict[str, Any]:
-    """Returns template variables: the creator of an experiment, and whether it belongs to another account, so that the
-    page hides commands that would be refused."""
+    """Returns template variables: the creator of an experiment, and whether the page hides commands, because the
+    experiment belongs to another account."""
     if scope.group:
         return {}
     names = creators_of(request).names
@@ -232,8 +232,8 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
 class OutputStream:
     """The output of a command as bytes. ``close`` ends the command.
 
-    It is not an async generator: if the browser disconnects at once, the generator would be closed before its first
-    item. None of its code would then run, and the command would continue.
+    It is not an async generator, because such a generator would be closed before its first item if the browser
+    disconnected at once. None of its code would then run, and the command would continue.
     """
 
     def __init__(self, output: AsyncGenerator[str]) -> None:

@@ -83,7 +83,7 @@ class HostGuard:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a connection with an allowed host on. Otherwise answers 400; a websocket is refused before its
+        """Passes on a connection whose host is allowed. Otherwise answers 400; a websocket is refused before its
         handshake."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
@@ -101,7 +101,7 @@ class HostGuard:
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
     """Sends an error response without using Django. A websocket gets it instead of the handshake or, if the server
-    cannot send such responses, is closed with 4000 plus the last three digits of ``status``."""
+    cannot send such responses, is closed with the code 4000 plus ``status``."""
     prefix: Literal["http", "websocket.http"] = "http"
     if scope["type"] == "websocket":
         await receive()

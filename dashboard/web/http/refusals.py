@@ -30,7 +30,7 @@ class RefusalMiddleware:
         """Passes the request on. If a browser requests with GET what can only be requested with POST, returns a page
         instead of the empty 405 response.
 
-        After a refused form, the browser's address bar shows the URL of the form's command, so users open it again.
+        Users open such a URL because the browser's address bar shows it after a form was refused.
         """
         response = self.get_response(request)
         if response.status_code != 405 or request.method != "GET" or request.path_info.startswith("/api/"):

@@ -64,7 +64,7 @@ def _address(request: HttpRequest) -> str:
 
 
 def enter(request: HttpRequest, user: User, way: str) -> None:
-    """Signs a user in and records it in the audit trail. ``way``: link, password or the name of an OpenID provider."""
+    """Signs a user in, with an entry in the audit trail. ``way``: link, password or the name of an OpenID provider."""
     login(request, user, backend=BACKEND)
     audit.record(SIGN_IN, way, audit.DONE, user=user.pk, account=user.get_username(), address=_address(request))
 

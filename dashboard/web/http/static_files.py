@@ -22,7 +22,7 @@ _VERSIONED = re.compile(r"/(v[0-9a-f]{12})/")
 
 @cache
 def version() -> str:
-    """Returns a hash of all static files: ``v`` and twelve hexadecimal digits. It is a folder name in their URLs.
+    """Returns a hash of all static files: ``v`` and twelve hexadecimal digits. It is a folder in the files' URLs.
 
     All files have the same version, because JavaScript modules import each other by relative URLs, which keep the
     folder name.

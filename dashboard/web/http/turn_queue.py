@@ -122,8 +122,8 @@ class Turn:
     def wait(self, *, first: bool = False) -> asyncio.Future[None]:
         """Adds the request to the queue and returns a future that is done when the request may continue.
 
-        That is when its turn has begun. A request that has ended needs no turn, nor does a request while another of its
-        tasks is calling a lab. If ``first`` is true, the request is queued before other requests with the same cookie.
+        This is so when its turn begins, and also when the request ends or another of its tasks calls a lab, because
+        then it needs no turn. If ``first`` is true, the request is queued before others with the same cookie.
         """
         group, address = self._groups
         self._begins = self.loop.create_future()

@@ -30,7 +30,7 @@ class HandshakeGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Waits for a turn and passes the websocket on.
 
-        The turn ends with the first message to the browser, which accepts or refuses the handshake.
+        The turn ends with the message that accepts or refuses the handshake: the first one to the browser.
         """
         await self._places.acquire()
         has_turn = True

@@ -114,8 +114,8 @@ class BlockCarriers:
     async def _measure(
         self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str], arms: Mapping[str, OverlayArm]
     ) -> RemoteAnswer | None:
-        """Makes a client measure the block in ``command``, and returns the client's answer; None if there is no block
-        to measure, or if its machine is not a client of the run.
+        """Makes a client measure the block in ``command``, and returns the client's answer; None if ``command``
+        has no block, or if the command's machine is not a client of the run.
 
         ``drained``: the names of machines that accept no new work. ``arms``: for each machine, an arm of the experiment
         that runs there.

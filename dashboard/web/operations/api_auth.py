@@ -11,7 +11,7 @@ class SessionCookie(APIKeyCookie):
     """Authenticates requests by the session cookie of the pages.
 
     Requests that change something also need the header X-CSRFToken and a JSON body. A form on another site can send
-    neither, because HTML forms are limited to three content types.
+    neither: HTML forms set no headers of their own, and have only three content types, none of which is JSON.
     """
 
     param_name = "sessionid"

@@ -71,7 +71,7 @@ def connected_machines() -> tuple[str, ...]:
 def has_own_lab() -> bool:
     """Returns whether the installation has a lab on its own machine. May be called from any thread.
 
-    It has one if the lab runs in this process, or if the lab has ever sent a heartbeat to this process.
+    It has one if a lab runs in this process, or if a lab on that machine has ever sent a heartbeat to this process.
     """
     has_sent = service.labs is not None and service.labs.server.silent_s is not None
     return has_sent or service.role.drives or service.heartbeat() is not None

@@ -71,8 +71,8 @@ class RemoteLab(Caller):
 
     @property
     def capacity(self) -> int:
-        """The number of private hosts of groups that fit on the machine, from the last heartbeat. May be called from
-        any thread."""
+        """How many private hosts of groups the machine can run, from the last heartbeat. May be called from any
+        thread."""
         return self._last.message.capacity if self._last is not None else 0
 
     def heartbeat(self) -> Heartbeat | None:
@@ -92,9 +92,9 @@ class RemoteLab(Caller):
                 await asyncio.wait_for(self._first_heartbeat.wait(), FIRST_HEARTBEAT_S)
 
     def on_heartbeat(self, message: Message) -> None:
-        """Stores a heartbeat that came from this machine.
+        """Stores a heartbeat that came from the lab's machine.
 
-        Raises ValueError if it names a lab of another machine, because calls must not be sent there.
+        Raises ValueError if the heartbeat names a lab of another machine, because calls must not be sent there.
         """
         received = msgspec.json.decode(message.data, type=HeartbeatMessage)
         if not received.lab.startswith(f"{self._machine}."):

@@ -67,7 +67,7 @@ class Saved(Schema):
 
 
 class ImportQuery(Schema):
-    """``file`` is the name of the file. With ``copy``, it is stored even if a report already has its content."""
+    """``file`` is the name of the file. With ``copy``, the file is stored even if a report already has its content."""
 
     file: str = Field(default="", max_length=1000)
     copy_existing: bool = Field(default=False, alias="copy")
@@ -90,7 +90,7 @@ class ShareIn(Schema):
 
 
 class ReportQuery(Schema):
-    """Finds every word of ``query`` and every ``tag``. With ``deleted``, lists deleted reports without a search."""
+    """Finds reports with every word of ``query`` and every ``tag``. With ``deleted``, lists all deleted reports."""
 
     query: str = Field(default="", max_length=1000)
     tag: list[str] = Field(default_factory=list, max_length=12)
@@ -173,7 +173,7 @@ async def import_report(request: HttpRequest, options: Query[ImportQuery]) -> An
     summary="The figures of one experiment over time, oldest first",
 )
 def trend(request: HttpRequest, signature: str) -> Any:
-    """Returns the newest 100 reports with this ``signature`` (all of one experiment), with latencies and verdicts."""
+    """Returns the newest 100 reports of the experiment with this ``signature``, with latencies and verdicts."""
     page = report_listing.find_reports(signature=signature) if signature else None
     if page is None or not page.total:
         return Status(404, {"detail": "There is no report of this experiment."})

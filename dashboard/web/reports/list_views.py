@@ -51,8 +51,8 @@ class ListQuery:
         return bool(self.query or self.tags or self.origin or self.mine or self.archived)
 
     def url(self, tags: tuple[str, ...] | None = None, page: int = 0) -> str:
-        """Returns the URL of the list with this search. ``tags`` replaces the tags; ``page`` is the page number, 0 for
-        the first."""
+        """Returns the URL of the list with this search. ``tags`` replaces the selected tags, unless it is None;
+        ``page`` is the page number, 0 for the first."""
         values = {
             "q": self.query,
             "origin": self.origin,
@@ -112,7 +112,8 @@ def _render_list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpR
 
 
 def _find_report(identity: str, *, deleted: bool = False) -> ListedReport | None:
-    """Returns a report that is not deleted or, if ``deleted`` is true, one that is; None if there is no such report."""
+    """Returns a report; None if it does not exist. If ``deleted`` is true, finds only deleted reports, otherwise only
+    reports that are not deleted."""
     try:
         report = get_report(identity, deleted=deleted)
     except ReportNotFoundError:

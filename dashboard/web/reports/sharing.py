@@ -25,7 +25,7 @@ SHOWN_REPLACEMENTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A lifetime of a share link that the form offers: ``days``, or 0 if the link is valid until it is revoked."""
+    """A lifetime of a share link that the form offers. ``days`` is 0 if the link is valid until it is revoked."""
 
     days: int
     text: str
@@ -104,8 +104,8 @@ def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
 
 
 def guarded_file(document: bytes) -> HttpResponse:
-    """Returns a response with a file that ``dashboard.export`` has rendered. The file itself contains its security
-    policy."""
+    """Returns a response with a file that ``dashboard.export`` has rendered. The response has the content security
+    policy that the file contains."""
     return _guarded(document, f"{policy_of(document)}; frame-ancestors 'none'", 200)
 
 

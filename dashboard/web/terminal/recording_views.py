@@ -19,7 +19,8 @@ from dashboard.web.training.step_context import workshop_in
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The recording of a participant's terminal in one step. ``step``: its slug. ``title``: its number and title."""
+    """The recording of a participant's terminal in one step. ``step``: the step's slug. ``title``: the step's number
+    and title."""
 
     step: str
     title: str

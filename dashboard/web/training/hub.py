@@ -50,7 +50,7 @@ def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]
 
 class SessionHub(FeedHub[SessionFeed]):
     """The feeds of training sessions, by session id. ``peers``: the other web processes. ``linked``: connections that
-    are closed together with a participant, a session or a shared comparison."""
+    are closed when a participant is disconnected, or when a session or a shared comparison ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +151,8 @@ class SessionHub(FeedHub[SessionFeed]):
         """Registers a client under ``key``: the id of a participant or session, or a ``mirror_key``. ``hub`` is the
         client's hub.
 
-        Its connection is closed when the participant is removed, or when the session or the shared comparison ends.
+        The client's connection is closed when the participant is removed, or when the session or the shared comparison
+        ends.
         """
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)

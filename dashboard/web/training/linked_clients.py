@@ -1,4 +1,4 @@
-"""Websocket clients that are disconnected together with a participant, a session or a shared comparison."""
+"""Websocket clients to disconnect together with a participant, or when a session or a shared comparison ends."""
 
 from typing import Any
 

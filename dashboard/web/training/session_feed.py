@@ -16,9 +16,9 @@ class SessionFeed(Feed):
     """The feed of a training session that has clients.
 
     ``state`` is the last state that was sent. ``connections`` are the clients of each participant, by id; the
-    instructor's are under ``INSTRUCTOR``. ``left_at`` is the time when a participant's last client disconnected.
-    ``waiting`` are the clients of participants who are not admitted, who get only their own state. ``urgent`` is set if
-    changes must be sent at once.
+    instructor's are under ``INSTRUCTOR``. ``left_at`` has for each participant without clients the time
+    when the last client disconnected. ``waiting`` are the clients of participants who are not admitted, who get only
+    their own state. ``urgent`` is set if changes must be sent at once.
     """
 
     state: SessionState | None = None

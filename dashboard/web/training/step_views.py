@@ -72,7 +72,8 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
     def store() -> tuple[int, str]:
         """Stores the prediction. Returns the status of the response and, if the prediction was refused, the reason.
 
-        It is a single call to a thread, because all participants predict at the same time.
+        All queries are in this function, so that a prediction needs a thread only once: all participants predict at
+        the same time.
         """
         walk = workshop_store.load_progress(participant.person, row.workshop)
         question = found.predict

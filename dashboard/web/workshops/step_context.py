@@ -47,7 +47,7 @@ class WorkshopPlace:
     ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
     only watches. Steps from the index ``until`` on are closed; if ``free`` is true, the others are open in any order.
     ``closed`` is the reason why no step is open now. ``owner`` is the user who owns everything that a step launches.
-    ``records`` returns the step records of a ``Progress``. Without hosts, every revealed step counts as done.
+    ``records`` returns the step records of a ``Progress``; in a session without hosts, revealed steps count as done.
     """
 
     person: str
@@ -84,8 +84,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """Returns the host's diagram, and its local images, so that the page's command lines name an image that exists.
-    Both are empty if the engine does not answer."""
+    """Returns the host's diagram, and the host's images, so that the page's command lines name an image that exists.
+    Both are empty if there is no host, or if the engine does not answer."""
     if not place.runs:
         return HostView()
     try:
@@ -275,7 +275,7 @@ async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop
 
 
 def parse_number(request: HttpRequest, name: str) -> int:
-    """Returns the number in a form field; -1 if the field contains no number below 1000, which callers refuse."""
+    """Returns the number in a form field. Returns -1, which callers refuse, if it contains no number below 1000."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 

@@ -1,5 +1,5 @@
-"""The measurement in a workshop step that makes a statement about speed. A button requests it; the step shows the
-result."""
+"""The measurement of a workshop step that makes a statement about speed. The step has a button that requests it, and
+shows the result."""
 
 from __future__ import annotations
 

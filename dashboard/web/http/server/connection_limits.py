@@ -36,7 +36,7 @@ def raise_descriptor_limit() -> int:
 def connections_for(descriptors: int) -> int:
     """Returns the number of connections to accept in a process that may open ``descriptors`` files.
 
-    Reserves ``RESERVED_DESCRIPTORS`` for other uses, or half of ``descriptors`` if that is less.
+    Reserves ``RESERVED_DESCRIPTORS`` for other uses, but at most half of ``descriptors``.
     """
     return min(MAX_CONNECTIONS, max(descriptors - RESERVED_DESCRIPTORS, descriptors // 2))
 

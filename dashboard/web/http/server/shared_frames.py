@@ -18,8 +18,9 @@ _last_frame = b""
 def encode_frame(text: str) -> bytes:
     """Returns a text as a websocket frame.
 
-    A call with the same text object as the last call returns the same bytes, without encoding. All browsers can get the
-    same bytes, because a server does not mask frames (RFC 6455, 5.1), unless an extension transforms them.
+    A call with the same text object as the last call returns the same bytes, without encoding. A server does not mask
+    frames (RFC 6455, 5.1), so all browsers can get the same bytes, except on connections with an extension that
+    transforms frames.
     """
     global _last_text, _last_frame  # noqa: PLW0603 - the newest text, which is being sent to all browsers
     if text is not _last_text:

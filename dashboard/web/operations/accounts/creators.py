@@ -35,8 +35,8 @@ class Creators:
 
 
 def creators_of(request: HttpRequest) -> Creators:
-    """Returns the users who have created the objects on a list page, for its filter. ``?owner=me`` restricts the list
-    to the user's own objects. Queries the database."""
+    """Returns the accounts whose objects a list page shows: all accounts or, with ``?owner=me``, only the user's own.
+    Queries the database."""
     names = accounts.creator_names()
     if not names or request.GET.get("owner") != "me":
         return Creators(names, None)

@@ -94,8 +94,8 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """Returns by machine one arm of each part of an experiment except the part ``experiment``, which is given by its
-    id. If ``experiment`` is not a part, the result is empty.
+    """Returns, by name of the machine, one arm of each part of an experiment, except of the part with the id
+    ``experiment``. If this is not the id of a part, the result is empty.
 
     The arms are on the overlay network that all parts share. Call it in a thread.
     """
@@ -118,8 +118,8 @@ async def view_clients(
 ) -> tuple[MachineClient, ...]:
     """Reads the interfaces and routes of the named machines from their labs, and returns the machines as clients.
 
-    ``problems`` contains the reasons why machines cannot be clients, ``arms`` an arm of the experiment on each machine
-    that has one; both are by name of the machine.
+    ``problems`` contains, by name of the machine, the reason if a machine cannot be a client. ``arms`` contains, also
+    by name, an arm of the experiment on each machine that has one.
     """
     usable = [name for name in names if not problems.get(name)]
     shown = await asyncio.gather(*(_view(name, arms.get(name)) for name in usable[:MAX_CLIENTS]))

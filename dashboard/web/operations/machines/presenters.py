@@ -29,8 +29,8 @@ _OWN = MachineRecord(SERVER, MachineFacts(), {}, False, 0.0, 0.0, 0.0)
 class MachineLine:
     """A machine as a line of the page. ``engine`` is the engine's name and version.
 
-    ``lag_s`` is the number of seconds since the last heartbeat; None if none has arrived. ``problem`` is the reason for
-    a state that needs attention, or states what still runs on a drained machine.
+    ``lag_s`` is the number of seconds since the last heartbeat; None if none has arrived. ``problem`` is the reason why
+    the state needs attention, or names what still runs on a drained machine.
     """
 
     record: MachineRecord

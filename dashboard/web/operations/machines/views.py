@@ -66,7 +66,7 @@ def revoke_token(_request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _change(name: str, what: str) -> bool:
-    """Drains, undrains or revokes a machine, as ``what`` names it. Returns False if the machine or the command does not
+    """Changes a machine; ``what`` is as in the view ``change``. Returns False if the machine or the command does not
     exist."""
     if what in {"drain", "undrain"}:
         return machines.set_draining(name, draining=what == "drain")

@@ -22,12 +22,12 @@ EXPECT_S = 2.0
 
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
-    """Returns an offer to run private hosts for each machine; empty if no other machine has ever joined the
+    """Returns for each machine an offer to run private hosts; empty if no other machine has ever joined the
     installation.
 
-    The offers state which machines are drained or do not respond. The first is that of the installation's own machine,
-    whose name is empty. Revoked machines are omitted. If all other machines are revoked, the own machine remains,
-    because hosts may have to move to it.
+    An offer states whether its machine is drained and whether it responds. The first offer is that of the
+    installation's own machine, whose name is empty. Revoked machines are omitted. If all other machines are revoked,
+    the own machine's offer remains, because hosts may have to move there.
     """
     labs = service.labs
     records = await to_db_thread(machines.list_machines) if labs is not None else ()

@@ -169,7 +169,7 @@ async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_i
 
 
 def _shared(kind: RunKind, view: Callable[..., Any], *, with_scope: bool = True) -> Callable[..., Any]:
-    """Returns a view for runs of the group that calls ``view``, a view for runs on the server's own engine.
+    """Converts ``view``, a view for runs on the server's own engine, to a view for runs of the group.
 
     If ``with_scope`` is true, ``view`` takes a ``UrlScope``. ``kind`` is the kind of the runs.
     """
