@@ -41,6 +41,13 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/team/test_machines.py",
         "tests/team/test_team.py",
     ),
+    "a server on the data of version 0013": (
+        "tests/management/old_data/test_backup.py",
+        "tests/management/old_data/test_pages.py",
+        "tests/management/old_data/test_reports.py",
+        "tests/management/old_data/test_sessions.py",
+        "tests/management/old_data/test_sign_in.py",
+    ),
     # These share one experiment and one page of it. The name has the prefix of tests with a browser.
     "tests/browser/experiments/live": (
         "tests/browser/experiments/live/test_changes.py",
@@ -59,7 +66,7 @@ BROWSER = "tests/browser/"
 #: Seconds that a file, or each file of a folder, takes on two idle cores; the first matching prefix counts. Long files
 #: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
-    "tests/management/test_old_files.py": 35,
+    "tests/management/old_data/": 7,
     "tests/management/test_upgrading.py": 15,
     "tests/browser/test_widths.py": 25,
     "tests/browser/operations/": 35,
