@@ -81,6 +81,8 @@ ACROSS_MODULES: dict[str, str] = {
     "lab/experiments/engines/test_odd_engine.py": "an engine with odd answers has a sentence and keeps nothing",
     "lab/experiments/engines/test_remote_engine.py": "experiments, claims and the doctor on a remote engine",
     "lab/experiments/engines/test_rootless_engine.py": "experiments and the doctor on a real rootless engine",
+    "lab/experiments/running/test_ended_containers.py": "containers that end, are killed or are removed from outside",
+    "lab/experiments/running/test_observed_changes.py": "what the view and the journal record of changes",
     "lab/engine/test_failing_calls.py": "calls of an engine and of a database that fail",
     "lab/engine/test_faults.py": "the lab on an engine that hangs, dies and comes back",
     "lab/lans/test_ended_hosts.py": "hosts of a LAN that have ended are started again",
