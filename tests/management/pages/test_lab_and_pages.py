@@ -1,4 +1,4 @@
-"""``up`` of root: what its lab does before it serves. Processes: tests/management/test_up.py."""
+"""``up`` of root: what its lab does before it serves. Processes: test_served_pages.py."""
 
 from __future__ import annotations
 
