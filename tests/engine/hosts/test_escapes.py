@@ -1,7 +1,7 @@
 """Nothing leaves a private host: attempts by root of a participant's terminal, with system calls and docker commands.
 
 All attempts run once on one of two hosts, in one terminal. Each aims at a file, process, socket or device that the test
-has made on the machine or on the other host (tests/support/escapes/machine.py), and counts as successful if that is
+has made on the machine or on the other host (tests/support/escapes/targets.py), and counts as successful if that is
 seen from outside. With the runtime ``privileged``, where root of a host is root of the machine, most of them succeed:
 that proves that they can (``./netmodes test --all``)."""
 
@@ -31,8 +31,9 @@ from dashboard.web.experiments.forms import LaunchForm
 from tests.support import engine_api
 from tests.support.escapes.assault import Outcome, attack
 from tests.support.escapes.attempts import ATTEMPTS, Attempt
-from tests.support.escapes.machine import ORIGINS, machine, sleeper
+from tests.support.escapes.machine import ORIGINS, sleeper
 from tests.support.escapes.remains import clock_ticks, leave_everything, namespaces_of, remains
+from tests.support.escapes.targets import machine
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
