@@ -1,6 +1,6 @@
 """The charts of a report as values, each with the table of its figures.
 
-Templates draw them as SVG, the PDF with the shapes of its typesetter, so the values contain no markup. Positions are
+The values contain no markup: templates draw the charts as SVG, and the PDF export draws them with Typst. Positions are
 percentages, or units of a square of 1000 by 1000 as in ``core.measurements.charts``. Each mode has a colour and a
 shape; dash patterns distinguish the paths of one mode.
 """
@@ -24,8 +24,8 @@ _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class ChartTable:
-    """The figures of a chart as a table. Each line of ``body`` has as many texts as ``head``; its first text is its
-    label."""
+    """The figures of a chart as a table. Each line of ``body`` has as many texts as ``head``; the first one is the
+    label of the line."""
 
     caption: str
     head: tuple[str, ...]
@@ -35,9 +35,9 @@ class ChartTable:
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
     """One difference in an ``IntervalChart``. ``at`` is the position of the value on the axis, ``low`` and ``high`` are
-    those of the ends of its interval. ``difference`` is the value with its interval as text. ``cut`` names the sides
-    (``low``, ``high``) on which the interval continues beyond the axis. ``mark``, ``words`` and ``dash`` are those of
-    the series' ``SeriesLabel``."""
+    the positions of the ends of its interval. ``difference`` is a text with the value and its interval. ``cut`` names
+    the sides (``low``, ``high``) on which the interval continues beyond the axis. ``mark``, ``words`` and ``dash`` are
+    those of the series' ``SeriesLabel``."""
 
     key: str
     label: str

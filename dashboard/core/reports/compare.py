@@ -46,8 +46,8 @@ class LetteredReport:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped``: two reports
-    have different verdicts."""
+    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped``: the reports
+    that tested it have different verdicts."""
 
     id: str
     statement: str
@@ -86,9 +86,9 @@ class LatencyRow:
 class ReportComparison:
     """Everything that the page of a comparison shows.
 
-    ``caveats`` apply to all figures of latency. ``same`` are the facts that are equal in all reports, where a fact that
-    several arms share is listed once; ``same_count`` counts it for each arm. ``unmatched`` describes the series that
-    cannot be compared. ``arms``, ``changes`` and ``same`` are empty if a report has no experiment.
+    ``caveats`` apply to all figures of latency. ``same`` are the facts that are equal in all reports. A fact that
+    several arms share is listed once in ``same``, but counted for each arm in ``same_count``. ``unmatched`` describes
+    the series that cannot be compared. ``arms``, ``changes`` and ``same`` are empty if a report has no experiment.
     """
 
     reports: tuple[LetteredReport, ...]

@@ -193,8 +193,8 @@ def _same_load(environments: Sequence[ReportEnvironment]) -> bool:
 
 
 def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[ReportEnvironment]:
-    """Returns copies of the environments with only the interfaces that all have, because bridges of networks get a new
-    name at each launch."""
+    """Returns copies of the environments without the interfaces that only some of them have, such as the bridges of
+    networks, which get a new name at each launch."""
     names = [set(environment.environment.mtu) for environment in environments if environment.environment.mtu]
     common = set.intersection(*names) if names else set()
     reduced = []
@@ -206,8 +206,8 @@ def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[Report
 
 
 def compare_environments(environments: Sequence[ReportEnvironment]) -> tuple[EnvironmentRow, ...]:
-    """Returns a row for each fact that is known in at least one environment. Loads are equal if they differ
-    by at most ``LOAD_PER_CORE``, multiplied by the number of cores."""
+    """Returns a row for each fact that is known in at least one environment. Loads count as equal if they differ by at
+    most ``LOAD_PER_CORE``, multiplied by the number of cores."""
     compared = _with_common_links(environments)
     rows = []
     for rule in FACTS:

@@ -84,7 +84,7 @@ class ReportFigures:
 
 @dataclass(frozen=True, slots=True)
 class SeriesFigures:
-    """A series of a report that has at least one valid block. ``blocks`` are all its blocks."""
+    """A series with at least one valid block. ``blocks`` are all its blocks, valid or not."""
 
     key: str
     column: str
@@ -127,9 +127,9 @@ def _list_series(report: ReportFigures) -> Iterator[tuple[str, SeriesFigures]]:
 
 
 def series_by_signature(report: ReportFigures) -> dict[str, SeriesFigures]:
-    """Returns the series that have a valid block, by signature (``series_signature``). If several columns have the same
-    signature, the key of the column is appended in parentheses. If several runs measured a series, the last one
-    counts."""
+    """Returns the series that have a valid block, by signature (``series_signature``). If series of several columns
+    have the same signature, the key of the column is appended to it in parentheses. If several runs measured a series,
+    the series of the last run is returned."""
     series: dict[tuple[str, str], SeriesFigures] = {}
     columns: dict[str, set[str]] = {}
     for signature, one in _list_series(report):

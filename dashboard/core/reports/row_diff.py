@@ -37,8 +37,9 @@ class ArmMatch:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """A compared fact that has the same texts in all of ``arms``. If the fact differs between the reports, ``texts``
-    has the text of its cell in each report; otherwise each distinct text once."""
+    """A compared fact, and the ``arms`` that have the same texts for it. If the fact differs between the reports,
+    ``texts`` has one text for each report. If not, ``texts`` has each distinct text once: there may be several, because
+    generated names and ids are not compared."""
 
     section: str
     label: str
@@ -47,8 +48,8 @@ class ChangedRow:
 
 
 def match_arms(snapshots: Sequence[Snapshot]) -> tuple[ArmMatch, ...]:
-    """Matches the columns of the reports: first those with the same key and mode, then those with the same mode if each
-    report has at most one left. A column without a match becomes an ``ArmMatch`` of its own."""
+    """Matches the columns of the reports: first those with the same key and mode, then those with the same mode, if
+    each report has at most one such column left. A column without a match becomes an ``ArmMatch`` of its own."""
     unmatched = [{column.key: column.mode for column in snapshot.columns} for snapshot in snapshots]
     matches = []
     for key, mode in [item for modes in unmatched for item in modes.items()]:
@@ -94,8 +95,8 @@ class _ComparableRows:
         return _BRIDGE.sub("br-…", _VETH.sub("veth…", text))
 
     def cell(self, identity: RowId, column: str) -> tuple[object, str]:
-        """Returns the value of a cell that is compared, and the text that the page shows. The value is None if the
-        report has no such row. It is a pair that begins with "absent" if the row has no value for the column."""
+        """Returns the value by which a cell is compared, and the text that the page shows. The value is None if the
+        report has no such row, and a pair that begins with "absent" if the row has no value for the column."""
         row = self.rows.get(identity)
         if row is None:
             return None, _NO_ROW

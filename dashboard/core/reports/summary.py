@@ -41,8 +41,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The summary of a report. ``compared`` is one sentence. ``headlines`` are those of the measurements that prove
-    something. ``verdicts`` are in the order of the measurements, with inconclusive ones last."""
+    """The summary of a report. ``compared`` is one sentence. ``headlines`` are those of the measurements, without
+    headlines that prove nothing. ``verdicts`` are in the order of the measurements, with inconclusive ones last."""
 
     compared: str
     differences: tuple[Difference, ...] = ()
@@ -67,8 +67,9 @@ def _describe_engine(content: ReportContent) -> str:
 
 
 def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) -> str:
-    """Returns a sentence on what the report compares: image, modes, measured paths, claims, and the engine. ``columns``
-    are the columns that the report shows first; without them, arms are named by their keys."""
+    """Returns a sentence on what the report compares: image, modes, measured paths, claims, and the engine. Arms are
+    named by the titles of ``columns``, which are those that the opened report shows; without ``columns``, by their
+    keys."""
     parts = []
     experiment = content.experiment
     if experiment is not None:
@@ -121,7 +122,7 @@ def list_verdicts(runs: Sequence[FrozenRun]) -> tuple[Verdict, ...]:
 
 
 def list_headlines(runs: Sequence[FrozenRun]) -> tuple[str, ...]:
-    """Returns the headlines of the measurements that prove something, without duplicates."""
+    """Returns the headlines of the measurements, without duplicates and without headlines that prove nothing."""
     headlines = ((write_headline(run.measurement), run.measurement.options.conditions) for run in runs)
     return tuple(dict.fromkeys(with_conditions(one.sentence, where) for one, where in headlines if one.decided))
 
@@ -212,7 +213,7 @@ def list_warnings(content: ReportContent, columns: Sequence[Column]) -> tuple[st
 
 
 def summarise(content: ReportContent, snapshot: Snapshot | None, machine: NamespaceState | None = None) -> Summary:
-    """Returns the summary of a report. ``snapshot`` is what the report shows first, None without an experiment;
+    """Returns the summary of a report. ``snapshot`` is what the opened report shows, None without an experiment;
     ``machine`` is the machine's state at that moment."""
     columns = snapshot.columns if snapshot is not None else ()
     rows = snapshot.rows if snapshot is not None else ()

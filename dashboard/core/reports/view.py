@@ -47,10 +47,10 @@ class Fact:
 class SeriesSummary:
     """The figures of one series, and the points of its lines in charts. ``blocks`` counts all blocks, ``failed`` those
     that are not valid. Everything else is computed from the valid blocks. ``lowest_us``, ``median_us`` and
-    ``highest_us`` describe the medians of the blocks; ``median_p99_us`` is the median of their p99. These are None
-    without a valid block. For each of at most ``MAX_ROUNDS`` blocks, ``p50_us`` and ``p99_us`` have a value, and
-    ``at_s`` the time since the start of the run at which the block began. A point of ``ecdf`` is a time in µs and the
-    share of requests that took no longer."""
+    ``highest_us`` describe the medians of the blocks; ``median_p99_us`` is the median of their p99. All four are None
+    without a valid block. ``at_s``, ``p50_us`` and ``p99_us`` have a value for each of at most ``MAX_ROUNDS`` blocks;
+    ``at_s`` is the time from the start of the run to the start of the block. A point of ``ecdf`` is a time in µs and
+    the share of requests that took no longer."""
 
     key: str
     label: str

@@ -113,8 +113,9 @@ class _Anonymiser:
         return {text: pseudonym for text, pseudonym in literals.items() if len(text) >= MIN_LITERAL}
 
     def _compile(self, identifiers: Identifiers, texts: Iterable[str]) -> re.Pattern[str]:
-        """Returns one pattern that finds all details in a single pass over a text. ``texts`` are those of the report. A
-        detail that is always a whole text, and never a part of one, is left out, because ``_replace`` looks it up."""
+        """Returns one pattern that finds all details in a single pass over a text. ``texts`` are all texts of the
+        report. A detail that occurs only as a whole text is left out, because ``_replace`` looks up whole texts
+        first."""
         joined = "\0".join(text for text in texts if text not in self._literal)
         inside = sorted((text for text in self._literal if text in joined), key=lambda text: (-len(text), text))
         words = [_bounded(text, in_names=text in identifiers.keys) for text in inside]
@@ -166,8 +167,8 @@ class _Anonymiser:
         return after
 
     def replace_machines(self, text: str) -> str:
-        """Returns the text with pseudonyms for all details. Names of machines are replaced, too, even if they are
-        ordinary words, but only before a colon, in parentheses, or in the list of machines in the entry of a launch."""
+        """Returns the text with a pseudonym for each detail. The name of a machine that is also an ordinary word is
+        replaced only before a colon, in parentheses, and in the list of machines in the entry of a launch."""
         if not self._machines:
             return self.text(text)
         if text.startswith(LAUNCH_REQUESTED):

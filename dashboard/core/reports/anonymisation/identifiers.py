@@ -1,7 +1,7 @@
 """Finds what identifies the machine on which a report was made.
 
-Keys and titles of columns and the names of Netmodes' containers and images are never treated as identifiers. Only the
-name of a machine that has joined is replaced within the key of an arm.
+Keys and titles of columns and the names of Netmodes' containers and images are never treated as identifiers. There is
+one exception: if the key of an arm contains the name of a machine that has joined, this name is replaced.
 """
 
 import ipaddress
@@ -62,8 +62,9 @@ class Identifiers:
     """What identifies a machine.
 
     ``names`` are host names; those in ``words`` could also be ordinary words and are replaced only in fields that hold
-    names. ``machines`` are the names of machines that have joined. ``keys`` has the keys of arms that contain such a
-    name, each with the name. ``commands`` and ``settings`` (environment variables) map texts to their replacements.
+    names. ``machines`` are the names of machines that have joined. ``keys`` maps keys of arms to the name from
+    ``machines`` that they contain. ``commands`` and ``settings`` (environment variables) map texts to their
+    replacements.
     """
 
     names: set[str] = field(default_factory=set)
@@ -82,7 +83,8 @@ class Identifiers:
 
 
 def _walk(value: Any) -> Iterator[Any]:
-    """Yields every text and every dataclass in a value and in keys of mappings, except in an ``Environment``."""
+    """Yields every text and every dataclass in a value, including keys of mappings. An ``Environment`` is yielded, but
+    its fields are not."""
     stack = [value]
     while stack:
         one = stack.pop()
@@ -101,7 +103,7 @@ def _walk(value: Any) -> Iterator[Any]:
 
 
 def iterate_records(value: Any) -> Iterator[Any]:
-    """Yields every dataclass in a value, the value included."""
+    """Yields every dataclass in a value, including the value itself."""
     return (one for one in _walk(value) if not isinstance(one, str))
 
 

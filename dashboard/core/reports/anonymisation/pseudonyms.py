@@ -1,4 +1,5 @@
-"""Pseudonyms for addresses. One address always gets the same pseudonym, from a range of the same kind.
+"""Pseudonyms for addresses. The same address always gets the same pseudonym; the range of the pseudonym depends on the
+kind of address.
 
 Docker's private range (172.16.0.0/12) becomes 198.51.100.0/24, other private addresses 192.0.2.0/24, public ones
 203.0.113.0/24 (RFC 5737). When a range is full, 198.18.0.0/15 (RFC 2544) and then 240.0.0.0/4 (reserved) are used. IPv6

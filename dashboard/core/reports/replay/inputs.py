@@ -55,8 +55,8 @@ class Frame:
 
     @cached_property
     def groups(self) -> tuple[ObservedGroup, ...]:
-        """The columns and their states by machine, from which rows are computed if there are several; empty if there is
-        one."""
+        """The columns and their states by machine, from which rows are computed if the experiment runs on several
+        machines; otherwise empty."""
         return observe_groups(self.columns, self.states)
 
     @cached_property
@@ -73,8 +73,8 @@ class Inputs:
         self._known: dict[str, tuple[NamespaceState, dict[str, int]]] = {}
 
     def next_frame(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Frame:
-        """Returns the frame of the next position. ``columns_number`` is the number of ``columns``. A state, or a field
-        of a state, that is the same object as in the previous frame is not compared again."""
+        """Returns the frame of the next position. ``columns_number`` is the number that stands for ``columns``. A
+        state, or a field of a state, that is the same object as in the previous frame is not compared again."""
         machines = {state.netns for key, state in states.items() if plain_key(key) == MACHINE}
         shared = machines if len(machines) == 1 else set()
         numbers = {

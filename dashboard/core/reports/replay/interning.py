@@ -44,9 +44,9 @@ class Chains:
 
     A sequence is dumped as ``[back, start, removed, *inserted]``. To restore it, take the sequence whose number is
     lower by ``back``, or the empty sequence if that number is negative. Remove ``removed`` items at ``start``, and
-    insert ``inserted`` there. Each inserted number is dumped as its difference from the number that was inserted before
-    it, in this sequence or an earlier one: new values have consecutive numbers, so the differences are small and
-    compress well.
+    insert ``inserted`` there. Each inserted item is dumped as its difference from the item that was inserted before it,
+    in this sequence or an earlier one: new values have consecutive numbers, so the differences are small and compress
+    well.
     """
 
     def __init__(self) -> None:
@@ -56,8 +56,8 @@ class Chains:
         self._last = 0
 
     def number(self, items: tuple[int, ...], like: int = NONE) -> int:
-        """Returns the number of a sequence, which is stored if it is new. ``like`` is the number of a similar sequence,
-        from which the difference is stored, or NONE."""
+        """Returns the number that stands for a sequence. A new sequence is stored as its difference from the similar
+        sequence with the number ``like``, or from the empty sequence if ``like`` is NONE."""
         known = self._known.get(items)
         if known is not None:
             return known
@@ -83,7 +83,7 @@ class Chains:
 
 
 def _common(left: Sequence[int], right: Sequence[int]) -> tuple[int, int]:
-    """Returns the number of equal items at the start, and of equal items at the end of the remaining ones."""
+    """Returns how many items are equal at the start, and how many of the remaining ones are equal at the end."""
     most = min(len(left), len(right))
     start = next((n for n in range(most) if left[n] != right[n]), most)
     end = next((n for n in range(most - start) if left[-1 - n] != right[-1 - n]), most - start)

@@ -35,8 +35,8 @@ _Key = tuple[object, ...]
 @dataclass(frozen=True, slots=True)
 class _Items:
     """The small boxes of one namespace. ``wide`` and ``narrow`` map the id of each box to its lines in the wide and in
-    the narrow diagram. ``items`` is a number that is equal if the ids and lines are equal. ``shape`` is a number that
-    is equal if the ids and the numbers of lines are equal, so that the same layout fits."""
+    the narrow diagram. Namespaces have the same number ``items`` if the ids and lines of their boxes are equal. They
+    have the same number ``shape`` if the ids and the numbers of lines are equal: then the same layout fits."""
 
     wide: Mapping[str, tuple[str, ...]]
     narrow: Mapping[str, tuple[str, ...]]
@@ -47,9 +47,9 @@ class _Items:
 class RecordedPictures:
     """Stores all diagrams and paths of a recording, each once.
 
-    ``computed`` counts the computed layouts, as a measure of the work. If the experiment runs on several machines, it
-    counts boxes, edges and paths instead, because a change of one machine draws all diagrams and paths of this machine
-    again.
+    ``computed`` measures the work: it is the number of computed layouts. If the experiment runs on several machines,
+    every change of a machine draws all its diagrams and paths again, so ``computed`` is the number of boxes, edges and
+    paths drawn.
     """
 
     def __init__(self) -> None:

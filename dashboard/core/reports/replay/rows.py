@@ -1,8 +1,8 @@
 """The rows of a recording, as ``comparison.compare`` returns them. Equal rows are not computed again.
 
 Sections that change often are computed in parts. A part has the cells of a column for one port, link or destination. It
-is computed again only if its own listeners, interfaces or routes change, or the columns, or other inputs of the
-section.
+is computed again only if its own listeners, interfaces or routes change, if the columns change, or if another input of
+the section changes.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
