@@ -49,7 +49,7 @@ class _Line:
         self.cursor = self.start + min(max(column, 0), MAX_LINE)
 
     def up(self) -> None:
-        """Moves the cursor to the row above, if the line has one there."""
+        """Moves the cursor up by one row, unless it is in the first row of the line."""
         if self.start:
             self.start -= self.width
             self.cursor -= self.width

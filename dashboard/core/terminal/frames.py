@@ -22,7 +22,7 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
 class FrameError(ValueError):
-    """Raised for an invalid frame. Its text is a sentence."""
+    """Raised for an invalid frame. The message tells why it is invalid."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ class OutputChunk:
 
 
 class TerminalError(Exception):
-    """Raised when an operation on a terminal is refused. Its text is a sentence."""
+    """Raised when an operation on a terminal is refused. The message is a sentence for the participant."""
 
 
 #: There is no such terminal: its participant was removed, or the server was restarted.
