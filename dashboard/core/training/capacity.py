@@ -125,7 +125,8 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
 
 
 def combine(capacities: Iterable[Capacity]) -> Capacity:
-    """Adds up the capacity of several machines. Machines that can run no host are left out, unless none can."""
+    """Adds up the capacity of the machines that can run hosts. If none can, returns the capacity of the first machine,
+    with its ``problem``. Without machines, ``problem`` states that none takes hosts."""
     found = tuple(capacities)
     able = tuple(each for each in found if not each.problem) or found
     if len(able) == 1 or (able and able[0].problem):

@@ -46,7 +46,7 @@ class JoinAddress:
 
 
 def is_local(origin: str) -> bool:
-    """Whether the origin leads every device to itself, like ``http://localhost``."""
+    """Whether a device that opens the origin reaches only itself, as with ``http://localhost``."""
     name = (urlsplit(origin).hostname or "").rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True

@@ -45,8 +45,9 @@ def step_at_offset(workshop: Workshop, step: str, offset: int) -> str:
 
 
 def with_revealed(records: Records, revealed: Collection[str], truths: Mapping[str, str], at: float) -> Records:
-    """Returns the records of a participant without a host, in which the steps in ``revealed`` count as done, at the
-    time ``at``. ``truths`` has, by step, the result that decides whether a prediction was right."""
+    """Returns the records of a participant without a host. Steps in ``revealed`` that the participant has not done
+    count as done at the time ``at``. ``truths`` has, by step, the result that decides whether a prediction was
+    right."""
     counted = dict(records)
     for slug in revealed:
         record: StepRecord = counted.get(slug, EMPTY)

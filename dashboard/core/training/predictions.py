@@ -21,7 +21,7 @@ class Choice:
 @dataclass(frozen=True, slots=True)
 class Histogram:
     """The answers to the question of one step. ``truth`` is the correct answer as text, empty if it is unknown or not
-    revealed. ``read`` is true if the correct answer was read from the kernel, and is not fixed by the workshop."""
+    revealed. ``read`` is true if ``truth`` is known and was read from the kernel, not fixed by the workshop."""
 
     step: str
     question: str

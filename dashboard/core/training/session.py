@@ -69,9 +69,9 @@ def parse_text(typed: str) -> str:
 
 
 def next_group(groups: Iterable[int], size: int, past: Collection[int] = ()) -> int:
-    """Returns the number of the group that a new participant joins: the first one with less than ``size`` members,
-    counted from 1. ``groups`` has the group of each participant. A group in ``past`` that has no members is not used
-    again, because its runs keep the number."""
+    """Returns the number of the group that a new participant joins: the first one with fewer than ``size`` members.
+    Groups are counted from 1. ``groups`` has the group of each participant. A group in ``past`` that has no members is
+    not used again, because its runs keep the number."""
     members = Counter(groups)
     number = 1
     while members[number] >= size or (members[number] == 0 and number in past):
@@ -109,8 +109,8 @@ class HelpReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepCell:
-    """The progress of one participant in one step. ``seconds`` counts from its opening until it was done, or until now;
-    None if it was not opened."""
+    """The progress of one participant in one step. ``seconds`` is the time from opening the step to finishing it, or
+    until now; None if the step was not opened."""
 
     step: str
     stage: StepStage

@@ -1,10 +1,10 @@
 """Makes the report of a session anonymous: it contains no participant, and no figure that identifies one.
 
-Even a reader who knows the participants must not learn what one of them answered. So every count is rounded
+Even a reader who knows the participants must not learn what any of them answered. So every count is rounded
 independently to the nearest multiple of 5: 0 means 0 to 2, 5 means 3 to 7, and the report does not show whether *all*
-gave the same answer or one did not. Shares are shown from 23 participants, averages from 8 (HESA, "Rounding and
-suppression to anonymise statistics"). A value that was read from a kernel may be an address, so it is left out unless
-it is one of the workshop's answers. Times are reduced to the day.
+gave the same answer or one did not. Shares are shown only for at least 23 participants, averages for at least 8 (HESA,
+"Rounding and suppression to anonymise statistics"). A value that was read from a kernel may be an address, so it is
+left out unless it is one of the workshop's answers. Times are reduced to the day.
 """
 
 from collections.abc import Collection
@@ -115,10 +115,10 @@ def _own_cell(cell: CellReport, revealed: Collection[str]) -> CellReport:
 
 
 def report_for_participant(report: SessionReport, participant: str, revealed: Collection[str]) -> SessionReport:
-    """Returns the report that a participant may see. It contains everything about the participant, except correct
-    answers that are not revealed yet. Of the figures about all participants, the numbers of answers to steps in
-    ``revealed`` are exact, all other numbers are rounded. While the session is open, unrevealed steps do not show
-    which answers were given."""
+    """Returns the report that a participant may see. Everything about the participant is included; but while the
+    session is open, correct answers are left out in steps that are neither done nor revealed. Of the figures about all
+    participants, the numbers of answers to steps in ``revealed`` are exact, all other numbers are rounded. While the
+    session is open, unrevealed steps do not show which answers were given."""
     rounding = anonymous(report)
     over = bool(report.closed_at)
     visible = {step.slug for step in report.steps} if over else set(revealed)

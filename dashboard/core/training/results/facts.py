@@ -69,15 +69,14 @@ class SessionFacts:
         return session_truth(reading.reading for reading in readings if until is None or reading.at <= until)
 
     def truths(self) -> dict[str, str]:
-        """Returns, by step, the most frequent result that was read from the hosts of participants, which counts as the
-        correct answer (``truth``)."""
+        """Returns, by step, the most frequent reading, which counts as the correct answer (see ``truth``)."""
         return {step: self.truth(step) for step in self.readings}
 
 
 def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: Mapping[str, str]) -> Records:
     """Returns a participant's records as the session counts them. In a session without hosts, a step is done for all
-    present participants once its answer is revealed. ``truths`` has the correct answers by step, for records that have
-    none."""
+    present participants once its answer is revealed. ``truths`` has the correct answers by step; they complete records
+    without a ``truth``."""
     if facts.hosts != HostsFor.NONE:
         return participant.records
     counted: dict[str, StepRecord] = dict(participant.records)
