@@ -8,8 +8,8 @@ from dashboard.core.workshops.model import Problem
 
 
 class FieldReader:
-    """Reads the values of one file and collects problems. A ``path`` is the sequence of keys and indexes that leads to
-    a value. ``values`` is the table in the file that contains the value."""
+    """Reads the values of one file and collects problems. In the methods, ``path`` is the sequence of keys and indexes
+    that leads to a value, and ``values`` is the table that contains the value."""
 
     def __init__(self, file: str, source: Source) -> None:
         self.file = file

@@ -1,7 +1,7 @@
 """Parses the ``docker run`` lines of a workshop. Most get a button; some must be typed.
 
-The author of a workshop need not be trusted with the machine. So a launch that gives a container rights beyond its own
-network gets no button.
+The author of a workshop may be untrusted. So a launch that gives a container rights beyond its own network gets no
+button.
 """
 
 from collections.abc import Sequence

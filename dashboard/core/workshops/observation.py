@@ -64,7 +64,8 @@ class ContainerSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The state of an engine at the time ``at``, which is by the clock of its machine, like the times of containers.
+    """The state of an engine at the time ``at``. This time and those of containers are by the clock of the engine's
+    machine.
 
     ``networks`` maps names to drivers, without Docker's three predefined networks. ``connections`` are those in the
     machine's namespace. ``problem`` is a sentence about what could not be read, otherwise empty.

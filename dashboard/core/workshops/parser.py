@@ -1,4 +1,5 @@
-"""Parses the files of a workshop. An error is a problem with file and line; then the workshop does not load."""
+"""Parses the files of a workshop. Each error is reported as a problem with file and line. A workshop with a problem
+does not load."""
 
 import hashlib
 import re

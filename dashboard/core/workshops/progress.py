@@ -32,8 +32,9 @@ class StepRecord:
 
     ``prediction`` is the index of a choice. ``truth`` is the result of the prediction's ``reading`` on this person's
     host. ``attempts`` counts how often Check was pressed and a check failed. ``unmet`` is true once a check has failed
-    since the step was opened. ``noted`` has the observed events by the index of their check. ``failing`` is the last
-    failing check. ``hints`` is the number of opened hints.
+    since the step was opened. ``noted`` has the observed events by the index of their check. ``failing`` is the
+    expectation of the first check that failed when the step was last judged, empty if all held. ``hints`` is the number
+    of opened hints.
     """
 
     opened_at: float = 0.0
@@ -91,8 +92,8 @@ def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed
     """Whether the step is done with this judgement. All checks must hold, and a question must be answered. ``pressed``
     is true if the participant pressed Check.
 
-    Steps are also judged although nobody pressed Check. Then a check must have failed before: if all checks hold from
-    the start, the participant has to read the text and press Check.
+    Steps are also judged automatically. Such a judgement completes a step only if a check has failed before: if all
+    checks hold from the start, the participant has to read the text and press Check.
     """
     if step.predict is not None and record.prediction is None:
         return False

@@ -1,5 +1,5 @@
-"""Finds the commands that bring a new host to the state of the previous one, as far as the progress in the steps
-records it."""
+"""Finds the commands that bring a new host to the state of the previous one, as far as the recorded progress shows
+them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class History:
 
 
 def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tuple[Command, ...]:
-    """Returns the commands of a workshop's steps that changed a group's host, in the order in which they were run.
+    """Returns those commands of a workshop that changed a group's host, in the order in which they were run.
     ``histories`` are those of the group's members.
 
     These are the commands that the members ran with buttons. If they completed a step without its buttons, they have

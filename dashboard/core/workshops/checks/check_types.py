@@ -74,8 +74,8 @@ def judge_state(
     judge: Callable[[ContainerSnapshot, NamespaceState], Finding],
 ) -> Finding:
     """Calls ``judge`` with the newest running container that matches and with its network state; returns the finding.
-    The check fails if no container matches or if its state could not be read. For this case, ``expected`` states what
-    the check expects."""
+    If no container matches or its state could not be read, the check fails; the finding then states ``expected`` as the
+    expectation."""
     container = newest(observation, selector_of(arguments))
     if container is None:
         return no_match(observation, expected)
