@@ -21,8 +21,8 @@ JOINED_FILE = "machine.json"
 
 
 def value(name: str, default: str = "") -> str:
-    """Returns the content of the file that the variable ``NAME_FILE`` names, otherwise the variable ``name``, otherwise
-    the default."""
+    """Returns the content of the file that the variable ``{name}_FILE`` names; otherwise the value of the variable
+    ``name``; otherwise the default."""
     path = os.environ.get(f"{name}_FILE")
     if path:
         return Path(path).read_text(encoding="utf-8").strip()
@@ -108,9 +108,9 @@ def store_joined(folder: Path, received: dict[str, str]) -> None:
 
 
 def note_installation(folder: Path, database: str, identity: str) -> None:
-    """Adds the id of the installation to the file in ``folder`` about the installation that this machine has joined.
-    Earlier versions of Netmodes did not store it. ``identity`` is the id in the database with the URL ``database``.
-    Does nothing if the machine has joined an installation with another database."""
+    """Adds the id of the installation to the file that ``store_joined`` has written in ``folder``, if the file has no
+    id: earlier versions of Netmodes did not store it. ``database`` is a URL, ``identity`` the id in that database. Does
+    nothing unless the machine has joined the installation with this database."""
     received = joined(folder)
     if received.get("database") == database and not received.get("installation"):
         store_joined(folder, received | {"installation": identity})
@@ -124,7 +124,7 @@ _TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transac
 
 
 def database_connections() -> int:
-    """Returns the maximum number of connections to PostgreSQL of one process."""
+    """Returns the maximum number of connections that one process opens to PostgreSQL."""
     return int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
 
 

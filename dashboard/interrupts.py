@@ -41,8 +41,8 @@ class Interrupted(KeyboardInterrupt):
 
 
 def end_at_once() -> None:
-    """Sets handlers with which a signal prints ``SENTENCE`` and ends the process. A signal that is ignored, such as
-    SIGHUP under nohup(1), stays ignored."""
+    """Sets signal handlers that print ``SENTENCE`` and end the process. A signal that is ignored, such as SIGHUP under
+    nohup(1), stays ignored."""
     _handled[:] = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     for number in _handled:
         signal.signal(number, _end)
@@ -55,7 +55,7 @@ def postpone() -> None:
 
 
 def raise_interrupts() -> None:
-    """Sets handlers with which a signal raises ``Interrupted`` in the main thread."""
+    """Sets signal handlers that raise ``Interrupted`` in the main thread."""
     for number in _handled:
         signal.signal(number, _raise)
 

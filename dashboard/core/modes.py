@@ -32,7 +32,7 @@ def plain_key(key: str) -> str:
 
 
 def is_observer(key: str) -> bool:
-    """Whether this is the key of a column that is not an arm, on any machine."""
+    """Whether this is the key of a column that is not an arm, with or without the number of a machine."""
     return plain_key(key) in OBSERVERS
 
 
@@ -104,8 +104,8 @@ class IPv6(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NetworkAttachment:
-    """A network that a container joins in addition to the one of its mode, with the options of its endpoint. Arms of
-    one experiment that name the same network share it."""
+    """A network that a container joins in addition to the one of its mode, with the options of its endpoint. If several
+    arms of an experiment name the same network, they share it."""
 
     name: str
     ipv6: IPv6 = IPv6.OFF
@@ -115,10 +115,10 @@ class NetworkAttachment:
 
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
-    """One container to launch in one mode. ``target`` is the key of the arm whose namespace an arm in mode
-    ``container`` shares, ``netns`` the path of the namespace that an arm in mode ``ns`` joins. An empty ``command``
-    means the command of the image. ``ipv6`` is used only in mode ``user-bridge``. ``machine`` is the name of
-    the machine that runs the container, empty for the machine of the experiment."""
+    """One container to launch in one mode. In mode ``container``, ``target`` is the key of the arm whose namespace is
+    shared. In mode ``ns``, ``netns`` is the path of the namespace that the container joins. An empty ``command`` means
+    the command of the image. ``ipv6`` is used only in mode ``user-bridge``. ``machine`` is the name of the machine that
+    runs the container, empty for the machine of the experiment."""
 
     key: str
     mode: Mode

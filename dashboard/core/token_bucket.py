@@ -15,7 +15,8 @@ class Rate:
 
 @dataclass(slots=True)
 class TokenBucket:
-    """A bucket with the remaining ``tokens`` of a rate at the time ``at``. ``take`` may make ``tokens`` negative."""
+    """A bucket for a rate. ``tokens`` is the number of tokens left at the time ``at``; ``take`` may make it
+    negative."""
 
     rate: Rate
     tokens: float

@@ -23,8 +23,8 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 class AuditEntry(models.Model):
     """One command, executed by an account or, if ``user`` is None, on the command line. ``account`` is the account's
-    name at that time, ``action`` the command, ``object`` the id of the object that it concerned, ``outcome`` done,
-    refused or failed, ``address`` the client's address. ``at`` is in seconds since the epoch."""
+    name at that time, ``action`` the command, ``object`` the id of the object that the command concerned, and
+    ``address`` the client's address. ``outcome`` is done, refused or failed. ``at`` is in seconds since the epoch."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     at = models.FloatField(db_index=True)

@@ -39,8 +39,8 @@ class Experiment(models.Model):
     group (``SESSION-N``) that started it; this key stays when the host is removed.
 
     ``parts`` is JSON of ``{machine: id}`` if the arms run on several machines: each machine has a part, an experiment
-    with the arms of this machine. Labs drive the parts, which have this row as ``parent``, and not this row. So its
-    ``machine`` is None, its ``wanted`` and ``phase`` are always stopped, and its state is that of its parts. The
+    with the arms of this machine. The ``parent`` of a part is this row. Labs drive the parts, not this row: so the
+    row's ``machine`` is None, its ``wanted`` and ``phase`` are always stopped, and its state is that of its parts. The
     PostgreSQL role of a machine can write neither ``parts`` nor ``parent``.
     """
 

@@ -144,8 +144,8 @@ class SessionEvent(models.Model):
     """An action of the instructor that affects all participants. Results and replay are built from these events.
 
     ``kind`` is created, closed, step, gate, pace, locked, doors (``admission_required``), timer, pointer
-    (``pointed_row``), scores, mirror or revealed. ``detail`` is the new value of the field that changed: for revealed
-    the slug of the step, for created that of the workshop, for closed empty.
+    (``pointed_row``), scores, mirror or revealed. ``detail`` is the new value of the field that changed. It is the slug
+    of the step if ``kind`` is revealed, the slug of the workshop if it is created, and empty if it is closed.
     """
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="events")
@@ -161,7 +161,7 @@ class SessionEvent(models.Model):
 
 
 class GroupHost(models.Model):
-    """The private host of one group. Commands write ``wanted``; the lab carries this out and writes the other fields.
+    """The private host of one group. Commands write ``wanted``; the lab acts on it and writes the other fields.
 
     ``machine`` is the machine of the host; None: the installation's own. ``wanted`` is running, stopped or reset.
     ``state`` is unplaced, queued, starting, ready, failed or stopped. ``host`` is the id of the private host,

@@ -20,7 +20,7 @@ _DOCUMENT = re.compile(r"\bdocs/([\w-]+)\.md\b")
 @register.simple_tag(takes_context=True)
 def what_is(context: dict[str, Any], key: str) -> str:
     """Returns the help text as a closed ``<details>`` element. Empty in an exported file, and for a key without a help
-    text, which templates that are rendered for JavaScript may pass."""
+    text: templates that are rendered for JavaScript may pass such a key."""
     if context.get("one_file") or key not in HELP:
         return ""
     return _render(key, get_language() or "")

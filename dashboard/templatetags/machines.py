@@ -20,8 +20,8 @@ def list_machines(columns: Sequence[Column]) -> tuple[table_presenter.MachineVie
 
 @register.filter
 def by_machine(attempts: Sequence[Attempt], columns: Sequence[Column]) -> tuple[tuple[str, tuple[Attempt, ...]], ...]:
-    """Groups attempts to send a request by the machine of the server; returns the name of each machine with its
-    attempts. The name is empty if the experiment runs on one machine only."""
+    """Groups attempts by the machine of the requested server; returns the name of each machine with its attempts. The
+    name is empty if the experiment runs on one machine only."""
     return group_attempts(attempts, columns)
 
 

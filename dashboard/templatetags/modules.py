@@ -21,8 +21,8 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[^"]+)";', re.MULTILINE)
 
 @cache
 def needed_by(name: str) -> tuple[str, ...]:
-    """Returns the module and all modules that it imports, directly or not, without dynamic imports. Names are relative
-    to ``FOLDER``."""
+    """Returns the module and all modules that it imports, directly or indirectly. Dynamic imports are ignored. Names
+    are relative to ``FOLDER``."""
     found: dict[Path, None] = {}
     waiting = [_ROOT / name]
     while waiting:

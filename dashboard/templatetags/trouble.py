@@ -17,8 +17,8 @@ def with_holders(answer: Answer) -> tuple[tuple[str, ExperimentRef | None], ...]
 
 @register.simple_tag
 def running_trouble(head: ExperimentHead, answer: Answer) -> str:
-    """Returns the text that replaces “running” if the engine does not answer or an arm does not run; empty otherwise,
-    and in all other phases. The counterpart in JavaScript is ``describePhase``."""
+    """Returns the text that replaces the phase “running” if the engine does not answer or an arm does not run;
+    otherwise empty. The counterpart in JavaScript is ``describePhase``."""
     if head.phase is not Phase.RUNNING:
         return ""
     if head.engine_away:

@@ -159,8 +159,8 @@ CHART_WORDS = {
 
 @register.filter
 def word(value: str | None, subject: str) -> str | Promise:
-    """Returns the translated word for a value; the value itself if it has no word. ``subject`` is a key of
-    ``WORDS``."""
+    """Returns the translated word for a value; the value itself if it has no word; an empty text for None. ``subject``
+    is a key of ``WORDS``."""
     return "" if value is None else WORDS[subject].get(value, value)
 
 

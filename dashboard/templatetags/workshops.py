@@ -32,8 +32,8 @@ _markdown = _Markdown("commonmark", {"html": False}, renderer_cls=_Renderer).dis
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """Converts a step's Markdown to HTML. It allows no raw HTML, images or headings, and links only to this site and to
-    https."""
+    """Converts a step's Markdown to HTML. Raw HTML, images and headings are not allowed. Links are allowed only to
+    pages of this site and to https URLs."""
     return SafeString(_markdown.render(text))  # html is off: the renderer escapes all text  # nosec B703
 
 
