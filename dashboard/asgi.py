@@ -41,7 +41,8 @@ def say(text: str) -> None:
 
 
 class Lifespan:
-    """ASGI middleware that starts the lab, or the connection to it, when the server starts, and stops it at the end."""
+    """ASGI middleware that starts the lab, or the connection to it, when the server starts, and stops it when the
+    server ends."""
 
     def __init__(self, application: Application) -> None:
         self._application = application

@@ -88,7 +88,7 @@ def describe_exit(status: int | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TerminalOwner:
-    """The participant to whom a terminal belongs, and the group, on whose host it runs. ``step`` is the step that the
+    """The participant to whom a terminal belongs, and the group on whose host it runs. ``step`` is the step that the
     participant's page shows. ``record``: the output is recorded for the instructor."""
 
     participant: str
