@@ -70,8 +70,8 @@ def exchange_claim(
     """Builds a claim about HTTP requests, which are sent after ``lines`` have been executed.
 
     ``asks`` maps each request to its expected result. ``matched``: whether the firewall rules among the lines must
-    match packets; None if the claim says nothing about them. ``daemon``: a line ``dockerd …``; if it is given, the
-    claim runs on an engine that is started with its options. By default, the claim needs a private host.
+    match packets; None if the claim says nothing about them. ``daemon``: a line ``dockerd …``; if it is given, an
+    engine is started with this line for the claim. By default, the claim needs a private host.
     """
     observe = observe_exchanges_on(daemon, lines, *asks) if daemon else observe_exchanges(lines, *asks)
     shown = [line for ask in asks for line in show_ask(ask)]

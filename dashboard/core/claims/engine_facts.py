@@ -117,8 +117,8 @@ def parse_daemon_options(command: Sequence[str], configuration: str | None) -> D
     """Returns the options of a running dockerd. ``command`` is its command line; ``configuration`` is the text of its
     daemon.json, None if the file cannot be read.
 
-    dockerd does not start if both contain the same option. The boolean options are on by default (moby,
-    daemon/config/config_linux.go).
+    dockerd does not start if the command line and daemon.json contain the same option. The boolean options are on by
+    default (moby, daemon/config/config_linux.go).
     """
     try:
         parsed = json.loads(configuration) if configuration else {}

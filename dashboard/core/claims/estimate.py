@@ -26,7 +26,7 @@ def claim_seconds(claim: Claim, recorded: Mapping[str, float]) -> float:
 
 def run_seconds(claims: Sequence[Claim], recorded: Mapping[str, float], done: Collection[str] = ()) -> float:
     """Returns the estimated seconds until a run ends. ``done`` has the ids of the claims that have ended. Until the
-    first has ended, the estimate includes the start of private hosts."""
+    first claim has ended, the estimate includes the start of private hosts."""
     plan = make_plan(claim for claim in claims if claim.id not in done)
     alone = _seconds(plan.alone, recorded)
     concurrent = [*_seconds(plan.harmless, recorded), *_seconds(plan.shared, recorded), *alone]

@@ -83,8 +83,8 @@ async def run_script(testbed: Testbed, lines: Sequence[str]) -> dict[str, Contai
     containers by name.
 
     The commands that it executes are ``docker network create``, ``docker run``, ``python3 -m http.server``, and
-    commands of iptables(8) and ip(8) that change the machine, which are reverted when the claim ends. It ignores all
-    other lines.
+    commands of iptables(8) and ip(8) that change the machine. Such changes are reverted when the claim ends. All other
+    lines are ignored.
     """
     containers: dict[str, Container] = {}
     for line in lines:
@@ -129,8 +129,8 @@ def undo_line(line: str) -> str:
 
 
 async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """Reads the counters of the firewall rules among the lines. Returns each rule that has a ``--comment``, without the
-    comment, and the number of packets that it matched."""
+    """Reads the counters of the firewall rules among the lines. Returns a pair for each rule that has a ``--comment``:
+    the rule without the comment, and the number of packets that it matched."""
     rules = [line for line in lines if line.startswith(("iptables ", "ip6tables ")) and _COMMENT.search(line)]
     counts: dict[str, int] = {}
     for tool in sorted({rule.split()[0] for rule in rules}):
@@ -144,8 +144,8 @@ async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[s
 
 @prepared
 async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Executes a claim about requests (``exchange``). The decorator lets a claim give ``lines`` and ``asks`` when it is
-    defined; the testbed is given when it runs."""
+    """Calls ``exchange``. With the decorator, a claim sets ``lines`` and ``asks`` when it is defined, and a run passes
+    the testbed later."""
     return await exchange(testbed, lines, *asks)
 
 

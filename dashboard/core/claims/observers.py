@@ -73,9 +73,9 @@ async def wait_served_or_exited(testbed: Testbed, container: Container, port: in
     """Waits until the container's program listens on the port or has exited; returns the container, and whether the
     program listens. A slow engine takes seconds to notice an exit.
 
-    In host mode, programs of other containers listen in the same namespace, so the socket must belong to this
-    container, by container id or pid. The pid alone is not enough: it differs from the one that the Engine reports if
-    the Engine has a pid namespace of its own, as on private hosts.
+    In host mode, programs of other containers listen in the same namespace, so the socket must have this container's id
+    or pid. The pid alone is not enough: an Engine in a pid namespace of its own, as on private hosts, reports a
+    different pid.
     """
     for _ in range(EXIT_TRIES):
         container = await testbed.wait_exited(container, within_s=1)
@@ -187,8 +187,8 @@ async def observe_datagram(
 async def observe_transfers(
     testbed: Testbed, lines: Sequence[str], sender: str, port: int, *sizes: int
 ) -> tuple[Transfer, ...]:
-    """Runs the lines and sends data from the container ``sender`` to the neighbour, once for each of ``sizes`` in
-    bytes."""
+    """Runs the lines and sends data from the container ``sender`` to the neighbour: one transfer for each of ``sizes``
+    (in bytes)."""
     container = (await run_script(testbed, lines))[sender]
     return tuple([await testbed.transfer(container, NEIGHBOUR, NEIGHBOUR_ADDRESS, port, size) for size in sizes])
 
@@ -202,9 +202,9 @@ async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *na
 
 @prepared
 async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
-    """Runs the commands ``networks`` and then ``line``, and resolves ``wiki.vpn.example`` in the container of ``line``.
-    The machine has the given resolv.conf and a DNS server at 127.0.0.53 that knows the name, like systemd-resolved on a
-    VPN."""
+    """Runs the commands ``networks`` and then ``line``, and resolves ``wiki.vpn.example`` in the container that
+    ``line`` starts. As with systemd-resolved on a VPN, the machine has the given resolv.conf, and a DNS server at
+    127.0.0.53 knows the name."""
     await testbed.write_file("/etc/resolv.conf", resolv_conf)
     await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
     container = (await run_lines(testbed, *networks, line))[-1]

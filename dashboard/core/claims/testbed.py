@@ -70,8 +70,8 @@ class Container:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The IPv4 address that the Engine assigned, by network; empty where the container has no address. For such a
-        network, some versions of the Engine return ``invalid IP``."""
+        """The IPv4 address that the Engine assigned on each network, by the network's name; empty if it assigned none.
+        ``invalid IP``, which some versions of the Engine return in this case, counts as none."""
         networks = self.setting("NetworkSettings", "Networks") or {}
         given = {name: str((network or {}).get("IPAddress") or "") for name, network in networks.items()}
         return {name: "" if address == "invalid IP" else address for name, address in given.items()}
@@ -221,8 +221,8 @@ class Testbed(Protocol):
         """Sends GET / from this place to an IP address and port, or, with ``@name``, to an abstract unix socket."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends GET / from the neighbour, which has a route to the address through the machine during the request. To
-        reach a loopback address of the machine, the neighbour removes its own loopback address meanwhile."""
+        """Sends GET / from the neighbour, which has a route to the address through the machine during the request. If
+        the address is a loopback address of the machine, the neighbour removes its own loopback address meanwhile."""
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of this place."""

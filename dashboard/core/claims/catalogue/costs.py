@@ -23,8 +23,7 @@ NO_PROXY = Expectation(
 
 
 async def observe_proxy_and_rest(testbed: Testbed) -> tuple[Timing, Timing]:
-    """Measures what docker-proxy adds to a round trip, and what the rest of the path adds; returns them in this
-    order."""
+    """Measures what docker-proxy adds to a round trip, then what the rest of the path adds; returns both."""
     return await testbed.measure(HOST, BRIDGE, PROXY), await testbed.measure(HOST, BRIDGE, DNAT)
 
 

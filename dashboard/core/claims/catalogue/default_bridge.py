@@ -67,8 +67,8 @@ def _claim(
     exact: str = "",
 ) -> Claim:
     """Builds a claim about a container on the default bridge: docker0, or podman0 with Podman. Pages show ``LINE`` and
-    then the command ``typed``. The commands ``networks`` create networks that only the mutation (``Claim.mutation``)
-    uses, so pages do not show them."""
+    then the command ``typed``. ``networks`` are commands that create networks. Only the mutation (``Claim.mutation``)
+    uses these networks, so pages do not show the commands."""
     return Claim(
         id=claim_id,
         topic=Topic.BRIDGE,

@@ -17,7 +17,7 @@ WITH_FIREWALLD = ("firewall-cmd --list-all", "firewalld")
 
 def _claim(
     claim_id: str,
-    program: tuple[str, str],
+    firewall: tuple[str, str],
     *,
     statement: str,
     source: str,
@@ -28,9 +28,9 @@ def _claim(
     **details: Unpack[Details],
 ) -> Claim:
     """Builds a claim about a request from another machine to ``port`` of the engine's machine while a firewall is
-    active. The engine is started for the claim. ``program`` is a pair: the command that prints the firewall's state,
-    and the program to start before the engine, or an empty text."""
-    status, setup = program
+    active. The engine is started for the claim. ``firewall`` is a pair: the command that prints the firewall's state,
+    and the program to start before the engine. The second text is empty if no program must be started."""
+    status, setup = firewall
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(
         id=claim_id,

@@ -18,8 +18,8 @@ Observed = tuple[NamespaceState, str, tuple[str, ...]]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Returns the state and address of a container on an internal network, and the filter rules if it has a default
-    route."""
+    """Returns the network state and the address of a container on an internal network; if the container has a default
+    route, also the machine's filter rules."""
     (container,) = await run_lines(testbed, NETWORK, LINE)
     inside = await testbed.state(container)
     rules = (await testbed.execute(MACHINE, "iptables-save -t filter"))[1] if _has_default(inside) else ""

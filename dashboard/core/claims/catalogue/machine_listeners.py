@@ -84,7 +84,8 @@ def judge_grep(observed: Listed) -> Judgement:
 
 async def observe_stop(testbed: Testbed) -> Stopped:
     """Stops a container and starts a server of the machine on the container's port. Returns the machine's state before
-    and after the stop, and the kernel's refusal of the server, empty if the server listens."""
+    and after the stop, and the error with which the kernel refuses the port to the server, empty if the server
+    listens."""
     container = await testbed.run(STOPPED)
     await testbed.wait_listening(container, 8120)
     before = await testbed.state(MACHINE)

@@ -1,5 +1,4 @@
-"""Claims about the name of a container, looked up in another one: the modes in which it resolves, and to which
-address."""
+"""Claims about the name of a container, looked up in another one: in which modes it resolves, and to which address."""
 
 from dashboard.core.claims.judges import describe_lookup, judge_not_found, judge_resolved
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
@@ -32,8 +31,8 @@ Connected = tuple[Lookup, Lookup, str]
 
 
 async def observe_alias(testbed: Testbed) -> tuple[Lookup, set[str]]:
-    """Resolves an alias that two containers have, in the second one; returns the lookup and the addresses of both
-    containers."""
+    """Starts two containers with the same alias and resolves the alias in the second one; returns the lookup and the
+    addresses of both containers."""
     first, second = await run_lines(testbed, *SEVERAL)
     return await testbed.lookup(second, "api"), {first.address, second.address}
 

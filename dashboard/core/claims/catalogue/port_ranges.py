@@ -71,8 +71,8 @@ def judge_rules(rules: tuple[str, ...]) -> Judgement:
 
 
 async def observe_start(testbed: Testbed) -> tuple[float, float]:
-    """Returns the seconds that the Engine took to start a container with one port, and with 20 ports: each the shorter
-    time of two starts."""
+    """Returns how many seconds the Engine took to start a container with one port, then with 20 ports. Each number is
+    the shorter of two starts."""
     first, first_range, second, second_range = await run_lines(testbed, *TIMED)
     return min(first.start_s, second.start_s), min(first_range.start_s, second_range.start_s)
 
