@@ -194,9 +194,9 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
 
 def _explain_gateways_of_sub_interfaces(observed: ObservedColumns, family: str) -> Iterator[str]:
     """Yields clauses on the default routes of arms in macvlan and ipvlan mode: which arms use the machine's router,
-    which use a different gateway, and which have no default route.
+    which use a different gateway, and, for IPv4, which have no default route.
 
-    Only a gateway that the machine uses, too, is known to be a router. Without ``--gateway``, an Engine before 29
+    A gateway is known to be a router only if the machine uses it as well. Without ``--gateway``, an Engine before 29
     chooses an address of the subnet as the gateway; since 29, the Engine sets no default route.
     """
     router = _gateways(observed, MACHINE, family)
@@ -225,8 +225,8 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
     """Returns a clause on which of a container's networks provides the default route of the address family
-    ``key.field``, and why (Docker documentation, ``--network``); empty if the network is not known. Podman sets a
-    default route for each network, so then the clause gives their number."""
+    ``key.field``, and why (Docker documentation, ``--network``); empty if the network is not known. If several networks
+    provide one, as with Podman, the clause gives their number."""
     interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
     networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
     if len(networks) > 1:

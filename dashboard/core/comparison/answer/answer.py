@@ -79,16 +79,16 @@ def _own_users(columns: Sequence[Column]) -> list[PortUser]:
 
 
 def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
-    """Returns the ports of the machine that the arm may have failed to bind. If the Engine refused the arm, it is the
-    port that ``reason`` names; if the program exited, the port on which it listens. Without such a port, all ports that
-    the arm requested are returned."""
+    """Returns the ports of the machine that the arm may have failed to bind: the port that ``reason`` names if the
+    Engine refused the arm, otherwise the arm's own port. If that port is not known, returns all ports that the arm
+    requested."""
     named = port_in_message(reason) if column.status is ArmStatus.REFUSED else column.port
     return list(ports_of(column.asked)) if named is None else [HostPort(named)]
 
 
 def describe_refused(titles: Sequence[str], reason: str | None) -> str:
     """Returns a sentence on the arms with these ``titles``, which the Engine refused for the same reason. ``reason`` is
-    the Engine's message."""
+    the Engine's message, empty or None if it gave none."""
     return f"{join_names(titles)} could not be launched: {with_full_stop(reason or 'the Engine gave no reason')}"
 
 

@@ -122,8 +122,8 @@ def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
     """Returns a sentence on which program holds the port of this row on each machine; empty if the program is the same
     on all of them.
 
-    The version of an engine is never the reason. Since 28.0, dockerd opens the socket of a published port, but passes
-    it to docker-proxy at once.
+    The sentence contains the version of each engine, but not as the reason. Since 28.0, dockerd opens the socket of a
+    published port, but passes it to docker-proxy at once, so docker-proxy listens as before.
     """
     holders = {machine.name: _holders(machine) for machine in machines}
     held = [machine for machine in machines if holders[machine.name]]
