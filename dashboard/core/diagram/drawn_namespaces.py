@@ -118,7 +118,7 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
 
     The container of a listener is read from the cgroup of its process, so it is unknown where a rootless engine runs
     without cgroups. If the container has no known listeners and no other column shares its stack (``alone``), all
-    listeners of unknown containers are returned, except Docker's resolver.
+    listeners whose container is unknown are returned, except Docker's resolver.
     """
     unknown = [listener for listener in state.listeners if listener.container is None]
     if column.container is None:
@@ -239,8 +239,8 @@ def namespace_title(stack: DrawnNamespace) -> str:
 
 
 def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespace | None) -> str:
-    """Describes the diagram as text, for screen readers. ``machine`` is the machine's among the ``stacks``, None if its
-    state is not known."""
+    """Describes the diagram as text, for screen readers. ``machine`` is the one of ``stacks`` that belongs to the
+    machine; None if the machine's state is not known."""
     sentences = []
     for stack in stacks:
         names = " and ".join(column.title for column in stack.columns if column.key != MACHINE)

@@ -50,8 +50,8 @@ class PictureIndex:
         return tuple(dict.fromkeys(filter(None, first)))
 
     def stack(self, column: str) -> tuple[str, ...]:
-        """Returns, for each diagram, the id of the box that frames a column. If the column has no such box, it is that
-        of the column that owns its namespace."""
+        """Returns, for each diagram, the id of the box that frames a column. If the column has no such box, returns
+        that of the column that owns its namespace."""
         return self.first_box(f"{column}:stack", f"{self.owners.get(column, '')}:stack")
 
     def link(self, column: str, name: str) -> Interface | None:
@@ -60,8 +60,8 @@ class PictureIndex:
         return next((interface for interface in state.interfaces if interface.name == name), None) if state else None
 
     def box_of(self, column: str, link: Interface) -> tuple[str, ...]:
-        """Returns, for each diagram, the id of the box of an interface of a column. If the interface has no box, it is
-        that of the box that gives the number of interfaces not shown."""
+        """Returns, for each diagram, the id of the box of an interface of a column. If the interface has no box,
+        returns that of the box with the number of interfaces that are not shown."""
         owner = self.owners.get(column, "")
         folds = [f"{owner}:if:more-bridges"] if link.kind == "bridge" else []
         return self.first_box(f"{owner}:if:{link.index}", *folds, f"{owner}:if:more")
@@ -88,7 +88,7 @@ def draw_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
 ) -> tuple[DrawnPath, ...]:
     """Returns all paths to running arms as they are drawn, in the order of the columns. Paths that do not exist have a
-    reason."""
+    reason instead of hops."""
     groups = group_by_machine(columns, states)
     if groups:
         return tuple(shared_path(path, group.number) for group in groups for path in draw_machine(group)[1])
@@ -105,7 +105,8 @@ def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[Dr
 
 
 def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:
-    """Returns the paths in the diagrams, each with the key with which it can be traced, empty if it cannot."""
+    """Returns the paths in the diagrams as pairs: a path, and the key with which it can be traced, empty if it
+    cannot."""
     traceable = {request_key(path) for path in requested_paths(columns, states) if path.address}
     keys = ((path, request_key(path)) for path in measured_paths(columns, states))
     return tuple((path, key if key in traceable else "") for path, key in keys)

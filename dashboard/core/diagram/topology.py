@@ -74,8 +74,8 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
     """Returns the box at which edges of forwarded traffic end: that of the veth interface with the default route (in
-    overlay mode as well), otherwise that of the first veth interface with an address. If this has no box, the box of
-    the stack is returned."""
+    overlay mode, the one on docker_gwbridge), otherwise that of the first veth interface with an address. If there is
+    no such interface, or if it has no box, returns the box of the stack."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [interface for interface in stack.state.interfaces if interface.kind == "veth" and interface.addresses]
     holder = next((end for end in ends if end.name in outward), next(iter(ends), None))
