@@ -1,8 +1,8 @@
 """Chooses the machine for each private host. The result depends only on the arguments.
 
 A host that has a machine keeps it: a new machine moves nothing, and if a machine goes away, only its hosts move. A new
-host is placed on a machine with hosts of the same session, unless that machine is much fuller than the emptiest one or
-already has ``AFFINITY_HOSTS`` of them; otherwise on the emptiest one.
+host is placed on a machine with hosts of the same session if that machine has fewer than ``AFFINITY_HOSTS`` of them and
+is not much fuller than the emptiest machine; otherwise on the emptiest machine.
 """
 
 from bisect import bisect_left, insort
@@ -52,8 +52,8 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The result of ``place``. ``machines`` maps the key of each placed host to its machine. ``refused`` maps the key
-    of each host that no machine can take to the reason."""
+    """The result of ``place``, as two mappings from keys of hosts. ``machines`` has the machine of each placed host;
+    ``refused`` has the reason for each host that no machine can take."""
 
     machines: Mapping[str, str]
     refused: Mapping[str, str]
@@ -75,7 +75,7 @@ class _Load:
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """Returns the share of the machine's most used resource that is in use: 1 if the machine is full. If ``needs``
+        """Returns how full the machine is: how much of its most used resource is in use, 1 if all of it. If ``needs``
         is given, it counts as in use, too."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
