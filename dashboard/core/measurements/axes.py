@@ -76,9 +76,9 @@ class DifferenceAxis:
 
 
 def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
-    """Returns an axis for these values and their intervals. It contains every value, and each interval up to its
-    ``reach``. That is ``MAX_REACH`` times the largest value or the median end of the intervals (absolute), whichever is
-    greater."""
+    """Returns an axis for these values and their intervals. The axis contains every value, but intervals only up to its
+    ``reach``. That is ``MAX_REACH`` times the larger of two numbers: the largest absolute value, and the median of the
+    absolute ends of the intervals."""
     ends = sorted(abs(end) for interval in intervals for end in interval)
     reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
     shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]

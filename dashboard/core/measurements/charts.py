@@ -89,7 +89,8 @@ class Scale:
 class ChartView:
     """A chart; it has no lines if no series has two points. ``across`` are the ticks of the horizontal axis, ``up``
     those of the vertical one. ``unit`` is written after the label of the highest tick. ``moments`` are vertical lines
-    with labels. ``x`` and ``y`` are the values at positions 0 and 1000 of the axes; ``y`` counts from the bottom."""
+    with labels. ``x`` and ``y`` are the scales of the axes, with the values at the positions 0 and 1000; position 0 of
+    ``y`` is at the bottom."""
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]
@@ -120,8 +121,8 @@ class BlocksView:
 
 
 def add_marks(lines: Sequence[LineView]) -> tuple[LineView, ...]:
-    """Returns the lines with about ``MARKS`` shapes on each. The shapes of each line are at other positions, so that
-    they do not cover each other."""
+    """Returns the lines with about ``MARKS`` shapes on each. The shapes of different lines are at different x
+    positions, so that they do not cover each other."""
     marked = []
     for number, line in enumerate(lines):
         points = line.points.split()
@@ -193,10 +194,10 @@ def draw_times(
 ) -> ChartView:
     """Returns the chart of all series, without lines if none has two points.
 
-    ``x`` are the horizontal positions of the values. ``across`` are the ticks of the horizontal axis: then ``x`` is in
-    seconds since the epoch, and the axis begins and ends with ``x``. Without ``across``, ``x`` is in seconds, and the
-    axis starts at 0 and gets ticks of its own. If ``banded`` is false, no bands are drawn and the vertical axis fits
-    the medians only.
+    ``x`` are the horizontal positions of the values. If ``across``, the ticks of the horizontal axis, is given, ``x``
+    is in seconds since the epoch, and the axis begins and ends with ``x``. Otherwise ``x`` is in seconds, and the axis
+    starts at 0 and gets ticks of its own. If ``banded`` is false, no bands are drawn and the vertical axis fits the
+    medians only.
     """
     drawn = {one.key: _thinned(x, one) for one in series}
     times = [

@@ -34,5 +34,5 @@ def describe_conditions(conditions: Conditions, cores_awake: bool | None = None)
 
 
 def with_conditions(sentence: str, conditions: Conditions) -> str:
-    """Returns the sentence, followed by one that names the conditions unless they are quiet, the default."""
+    """Appends a sentence that names the conditions, unless they are quiet, the default."""
     return sentence if conditions is Conditions.QUIET else f"{sentence} Measured in {conditions} conditions."

@@ -17,7 +17,7 @@ _NUMBERED = re.compile(r"-\d+$")
 def fixed(value: float, digits: int) -> str:
     """Formats ``value`` with ``digits`` decimals, rounded like JavaScript's ``toFixed``: halves round up.
 
-    Values of 1e15 and more are written as ``1.23e+15``, because measured values have at most 15 digits.
+    Measured values have at most 15 digits. Larger values, from 1e15, are written as ``1.23e+15``.
     """
     if not abs(value) < 1e15:
         return f"{value:.2e}"

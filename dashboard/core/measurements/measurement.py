@@ -55,10 +55,11 @@ class Options:
     """How to measure.
 
     ``seconds`` limits the time of the run. ``payload_bytes`` is the size of a request and of its response, 0 for the
-    probe's default. ``rate`` is in requests per second; times then count from the moment when a request was due. If
-    ``rate`` is None, the next request is sent after each response. ``width_us`` ends the run as soon as every interval
-    is that narrow. ``same_within_us`` is the size below which a difference does not matter, None for
-    ``core.measurements.verdicts.default_margin``. ``lookup_name`` is the name that the probe dns looks up.
+    probe's default. ``rate`` is in requests per second; with a rate, times count from the moment when a request was
+    due. If ``rate`` is None, the next request is sent after each response. ``width_us`` is the width of intervals at
+    which the run ends: as soon as none is wider. ``same_within_us`` is the size below which a difference does not
+    matter, None for ``core.measurements.verdicts.default_margin``. ``lookup_name`` is the name that the probe dns looks
+    up.
     """
 
     seconds: float = 10.0
@@ -164,8 +165,8 @@ class Environment:
     """The machine and the engine on which a measurement ran. Values that could not be read are empty or None.
 
     ``cores_awake``: idle cores were kept from sleeping, so no time includes the exit from an idle state. ``conditions``
-    is None without a measurement, and in measurements by versions that had only quiet conditions. ``machine_title`` is
-    the title of the machine's column; on a rootless engine, that is the network namespace of RootlessKit.
+    is None if nothing was measured, or if the version that measured had only quiet conditions. ``machine_title`` is the
+    title of the machine's column; on a rootless engine, that is the network namespace of RootlessKit.
     """
 
     kernel: str = ""
@@ -192,8 +193,8 @@ class Environment:
 
     @property
     def measured_in(self) -> Conditions | None:
-        """The conditions of the measurement; quiet if none were recorded. None if nothing was measured in this
-        environment; then ``load_before`` is None, too."""
+        """The conditions of the measurement: ``conditions``, or quiet if they were not recorded. None if nothing was
+        measured in this environment, which is recognised by ``load_before`` being None."""
         return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 

@@ -1,5 +1,5 @@
-"""A copy of the measured experiment, which a measurement launches instead if its probes need the responder of Netmodes
-in place of the containers' programs."""
+"""A copy of the measured experiment, for probes that need the responder of Netmodes in place of the containers'
+programs. A measurement with such a probe launches the copy instead of the experiment itself."""
 
 from dataclasses import replace
 

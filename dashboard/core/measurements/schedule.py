@@ -32,7 +32,8 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """The length of a block: ``seconds`` after a warm-up of ``warmup_s`` seconds, with at most ``most`` requests."""
+    """The length of a block: ``seconds`` after a warm-up of ``warmup_s`` seconds. ``most`` is the maximum number of
+    requests."""
 
     seconds: float
     warmup_s: float
@@ -74,8 +75,8 @@ def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple
 
 
 def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
-    """Returns the key of the baseline of each series, by key: the series with the same probe over the shortest path
-    (the first one in the order of ``PathKind``). That series is its own baseline."""
+    """Maps the key of each series to the key of its baseline: the series with the same probe over the shortest path
+    (the first one in the order of ``PathKind``). A baseline is its own baseline."""
     ranks = list(PathKind)
     first: dict[Probe, Series] = {}
     for one in sorted(series, key=lambda one: ranks.index(one.path.kind)):
@@ -84,7 +85,7 @@ def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
 
 
 def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, BlockPlan]:
-    """Returns the plan of the blocks of each series, by key. All blocks have the same length, such that about
+    """Returns the plan of the blocks of each series, by key. All blocks last equally long, so that about
     ``ROUNDS_WANTED`` rounds fit into the time limit."""
     budget = options.seconds / (max(1, len(series)) * ROUNDS_WANTED) - OVERHEAD_S
     seconds = min(max(budget, MIN_BLOCK_S), MAX_BLOCK_S)
@@ -115,8 +116,8 @@ SHORT_SHARE_S = 1.0
 
 
 def describe_share(seconds: float, series: int) -> str:
-    """Returns a sentence on how much of the time limit (in seconds) each of ``series`` series gets; empty for a single
-    one, which gets all of it."""
+    """Returns a sentence on each series' share of the time limit ``seconds``; empty for a single series, which gets all
+    of it. ``series`` is the number of series."""
     if series < 2:
         return ""
     share = seconds / series

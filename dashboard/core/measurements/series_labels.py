@@ -29,8 +29,8 @@ class SeriesLabel:
 
 def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, SeriesLabel]:
     """Returns the labels of the series of one chart, by key. A series is (key, column, path, variant); the variant is a
-    text such as the probe. If several series have the same path, their labels also name the column if the columns
-    differ, and the words of the variant that not all of them share."""
+    text such as the probe. If several series have the same path, two things are added to their labels: the column if
+    the columns differ, and those words of the variant that are not common to all of these series."""
     listed = list(series)
     labels: dict[str, SeriesLabel] = {}
     seen: dict[str, int] = {}

@@ -176,8 +176,8 @@ def is_check_due(rounds: int) -> bool:
     """Whether the intervals are checked after this number of rounds: after 20, then each time that the number has grown
     by a tenth.
 
-    Checks are few, and they end a run only if its intervals are narrow, never because a difference appears. Otherwise
-    runs would find differences that do not exist.
+    Checks are few, and they end a run only if its intervals are narrow, never because a difference appears. With more
+    checks, or a stop at the first difference, runs would find differences that do not exist.
     """
     if rounds < MIN_ROUNDS_TO_STOP:
         return False
