@@ -75,9 +75,9 @@ def holds_if(proved: bool, otherwise: str, *evidence: str) -> Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a claim expects on the engines that match the condition ``on``. Either ``statement``, ``judge`` and
-    ``exact`` (even an empty one) replace those of the claim. Or ``not_testable`` is a sentence that tells why there is
-    no statement about these engines. ``mutation``, if given, replaces that of the claim."""
+    """What a claim expects on the engines that match the condition ``on``. There are two forms. Either ``statement``,
+    ``judge`` and ``exact`` (even an empty one) replace those of the claim, or ``not_testable`` is a sentence that tells
+    why there is no statement about these engines. ``mutation``, if given, replaces that of the claim."""
 
     on: EngineCondition
     statement: str = ""

@@ -130,8 +130,8 @@ async def observe_resolv_conf(testbed: Testbed, *lines: str) -> str:
 
 @prepared
 async def observe_files(testbed: Testbed, path: str, text: str, line: str) -> Files:
-    """Replaces the machine's file ``path`` by ``text``, then runs the line; returns the file of the machine and of the
-    container."""
+    """Replaces the machine's file ``path`` by ``text``, then runs the line; returns the content of the file on the
+    machine and in the container."""
     await testbed.write_file(path, text)
     container = await testbed.run(line)
     return await testbed.read_file(MACHINE, path), await testbed.read_file(container, path)

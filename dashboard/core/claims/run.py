@@ -98,7 +98,7 @@ class Plan:
     """Where each claim of a run is executed.
 
     ``harmless`` claims run on any engine, or on a private host of their own if they need one (``Need.OWN_HOST``).
-    ``shared`` claims run concurrently on one private host. ``quiet`` claims measure times, so they run on that host
+    ``shared`` claims run concurrently on one private host. ``quiet`` claims measure times, so they run on the same host
     after the ``shared`` ones, one at a time. ``alone`` claims run on a second private host, one at a time.
     """
 

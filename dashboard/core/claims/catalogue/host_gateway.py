@@ -13,13 +13,13 @@ Observed = tuple[str, str]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Returns the default bridge's gateway and the container's hosts file."""
+    """Returns the address of the default bridge and the content of the container's hosts file."""
     neighbour, container = await run_lines(testbed, FIRST, LINE)
     return neighbour.gateway, await testbed.read_file(container, "/etc/hosts")
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the hosts file maps host.docker.internal to the gateway's address."""
+    """Holds if the hosts file maps host.docker.internal to the address of the default bridge."""
     gateway, hosts = observed
     address = host_entries(hosts).get("host.docker.internal", "nothing")
     evidence = f"host.docker.internal is {address}; the default bridge's gateway is {gateway}"
