@@ -86,7 +86,7 @@ def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float
 
 
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
-    """Returns ticks of a logarithmic axis from at most ``low`` to at least ``high``, which must be greater than 0.
+    """Returns ticks of a logarithmic axis from at most ``low`` to at least ``high``. Both must be greater than 0.
 
     Ticks are powers of ten. On an axis of up to two decades, 2 and 5 times each power are ticks, too; on an axis of
     three decades, 3 times each power.

@@ -227,8 +227,8 @@ class SeriesResult:
 
     @property
     def mark(self) -> str:
-        """The name that selects the colour and the shape of the series in charts: that of its path, such as
-        ``bridge-address-ipv6``, without the number of a network or the machine of a client."""
+        """The name that selects the colour and the shape of the series in charts: the name of its path without the
+        number of a network and the machine of a client, such as ``bridge-address-ipv6``."""
         return without_network(self.path)
 
 

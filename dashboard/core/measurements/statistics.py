@@ -106,8 +106,9 @@ def small_sample_confidence(confidence: float, size: int) -> float:
     """Returns the confidence to request from a percentile bootstrap of ``size`` samples so that it really covers
     ``confidence``. 1.0 for fewer than 3 samples.
 
-    The plain percentile interval is too narrow: by the factor sqrt((n-1)/n), and because it uses normal instead of
-    Student quantiles (Hesterberg, "What teachers should know about the bootstrap", 2015, section 5.3).
+    The plain percentile interval is too narrow by the factor sqrt((n-1)/n). It is also too narrow because it uses
+    normal instead of Student quantiles (Hesterberg, "What teachers should know about the bootstrap", 2015, section
+    5.3).
     """
     if size < 3:
         return 1.0
