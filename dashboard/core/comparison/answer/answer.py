@@ -138,8 +138,8 @@ def describe_trouble(
     """Returns a sentence on how many arms run, then one on each arm (or group of arms) that was refused, exited or was
     removed; empty if there is no such arm.
 
-    Each sentence comes with the experiment that holds the port that the arm needs; None if no other experiment holds
-    it. ``others`` are the containers of other experiments.
+    Each sentence is paired with the other experiment that holds the port that the arm needs, or with None. ``others``
+    are the containers of other experiments.
     """
 
     def entries() -> Iterator[tuple[str, ExperimentRef | None]]:
