@@ -86,8 +86,8 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         Topic.INTERFERENCE: _("Conflicts between containers and with the machine"),
         Topic.DNS: _("DNS, hosts file and names"),
         Topic.WHEN: _("Where it works, and what is refused"),
-        Topic.BRIDGE: _("The other modes"),
-        Topic.LIFECYCLE: _("Stopping, removing, counting"),
+        Topic.BRIDGE: _("What modes other than host do"),
+        Topic.LIFECYCLE: _("Stopping and removing containers, and their statistics"),
     },
     "origin": {
         Origin.EXPERIMENT: _("experiment"),

@@ -39,9 +39,9 @@ HELP: tuple[Help, ...] = (
         "presets",
         _("presets"),
         _(
-            "Prepared experiments. Each has a known difference, which its page shows. A preset runs a well-known image "
-            "if the Engine has it, otherwise the lab image. “Open in the form” fills the form with the "
-            "options of the preset."
+            "Prepared experiments. Each shows one known difference between modes on its experiment's page. A preset "
+            "runs a well-known image if the Engine has it, otherwise the lab image. “Open in the form” fills the form "
+            "with the options of the preset."
         ),
         "docs/tutorial.md",
     ),

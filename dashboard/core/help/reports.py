@@ -77,8 +77,8 @@ HELP: tuple[Help, ...] = (
         "share",
         _("sharing"),
         _(
-            "Anyone with the link can read this report without signing in, and nothing else. The link expires after "
-            "the time that you choose."
+            "Anyone with the link can read this report, and only this report, without signing in. The link expires "
+            "after the time that you choose."
         ),
         "docs/report-format.md",
     ),
@@ -101,9 +101,10 @@ HELP: tuple[Help, ...] = (
         "removed",
         _("replacements"),
         _(
-            "Each detail of the machine gets one replacement wherever it occurs, so comparisons stay the same. "
-            "Addresses are replaced by addresses that are reserved for documentation and tests. In the output of "
-            "programs only these details are replaced: read it before you share it."
+            "The same detail of the machine is replaced by the same text everywhere: what was equal is still equal, "
+            "and what differed still differs. Addresses are replaced by addresses that are reserved for documentation "
+            "and tests. The output of programs may contain other private details, which are not replaced: read it "
+            "before you share it."
         ),
         "RFC 5737; RFC 3849; RFC 2544; docs/report-format.md",
     ),

@@ -163,7 +163,8 @@ def _refuse_change(request: HttpRequest, lan: LanState) -> str:
     if not listed:
         return ""
     return _(
-        "Experiments of other accounts run on this LAN: %(names)s. Ask these users to stop them, or ask an owner."
+        "Experiments of other accounts run on this LAN: %(names)s. Ask these users to stop them, or ask a user with "
+        "the role owner to change the LAN."
     ) % {"names": listed}
 
 

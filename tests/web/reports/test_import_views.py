@@ -89,7 +89,7 @@ def test_an_imported_report_is_marked_with_its_file_and_its_installation(owner: 
 def test_a_report_that_this_installation_saved_is_not_called_measured_elsewhere(owner: Client) -> None:
     own = make_file(make_content(installation=installation_id()))
     number = saved_reports.import_file(own, file_name="own.json")
-    assert "Saved by this installation and imported from its export ·" in text_of(get(owner, f"/reports/{number}/"))
+    assert "Saved by this installation, exported, and imported again ·" in text_of(get(owner, f"/reports/{number}/"))
 
 
 def test_a_second_import_of_the_same_report_offers_the_first_and_a_copy(owner: Client) -> None:

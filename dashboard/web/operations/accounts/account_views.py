@@ -88,7 +88,7 @@ def change(request: HttpRequest, account: int, what: str) -> HttpResponse:
     browsers)."""
     row = next((row for row in accounts.listed() if row.id == account), None)
     if row is None or (what != "link" and what not in CHANGES):
-        raise Http404(_("This account or command does not exist."))
+        raise Http404(_("This account does not exist, or the action is unknown."))
     try:
         if what == "link":
             return _page(request, 201, link=_link(request, accounts.new_link(account)), link_name=row.name)

@@ -97,7 +97,7 @@ def _describe_drain(machine: str) -> str:
         ngettext("%d experiment or run", "%d experiments or runs", others) % others,
     ]
     used = ", ".join(text for text, count in zip(counts, (hosts, others), strict=True) if count)
-    advice = _("Move the hosts in the console of their session.") if hosts else ""
+    advice = _("Open the console of their training session to move the hosts to another machine.") if hosts else ""
     return f"{_('Still in use: %s.') % used} {advice}".rstrip()
 
 

@@ -120,7 +120,7 @@ async def form(me: Person, *names: str, shown: str = "", **more: str) -> Answer:
 async def test_a_swarm_is_formed_after_consent_and_ended(labs: Labs, me: Person) -> None:
     page = (await http("GET", PAGE, who=me)).text
     assert "A user who has root on one of them can then start containers on all of them" in page
-    assert "the machines join without further confirmation" in page
+    assert "the machines join without asking them" in page
     assert "End the swarm" not in page
     assert page.count('<span class="dot away"') == 3, "in no swarm"
     refused = await post(me, what="form", machine=["lab1", "lab2"])
