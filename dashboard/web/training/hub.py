@@ -151,8 +151,8 @@ class SessionHub(FeedHub[SessionFeed]):
         """Registers a client under ``key``: the id of a participant or session, or a ``mirror_key``. ``hub`` is the
         client's hub.
 
-        The client's connection is closed when the participant is removed, or when the session or the shared comparison
-        ends.
+        The client's connection is closed when the participant is removed or moves to another device, or when the
+        session or the shared comparison ends.
         """
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)
