@@ -137,7 +137,8 @@ async def test_a_drained_machine_states_whether_it_can_be_upgraded(
     assert "it can be upgraded now" not in page
     assert "Still in use: 1 experiment or run.</span>" in page
     monkeypatch.setattr(presenters, "count_hosts", lambda _machine: 2)
-    used = "Still in use: 2 private hosts, 1 experiment or run. Open the console of their training session to move the hosts to another machine."
+    used = "Still in use: 2 private hosts, 1 experiment or run. "
+    used += "Open the console of their training session to move the hosts to another machine."
     assert used in (await get("/machines/", me)).text
 
 
