@@ -47,7 +47,7 @@ def is_timeout(error: BaseException) -> bool:
 
 def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | None:
     """Returns the sentence that explains a failed connection to the engine at ``endpoint``; None if the error is not a
-    connection error. ``deadline_s`` is the deadline of the call, which the sentence for a timeout contains."""
+    connection error. ``deadline_s`` is the deadline of the call; the sentence for a timeout contains it."""
     chain = list(causes(error))
     if endpoint.partition("://")[0] in {"ssh", "tcp", "http", "https"}:
         return _explain_remote(chain, error, endpoint, deadline_s)

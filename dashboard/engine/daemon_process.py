@@ -26,9 +26,9 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Returns whether the process is Podman's service, or systemd, which listens for the service and starts it on
-    demand. A rootless service re-executes /proc/self/exe, so only its first argument says podman, not its process name
-    (podman, pkg/rootless)."""
+    """Returns whether the process is Podman's service or systemd; systemd listens for the service and starts it on
+    demand. A rootless service has re-executed /proc/self/exe, so its argv[0] contains podman, but its process name does
+    not (podman, pkg/rootless)."""
     return _comm(pid) == "systemd" or _is_named_podman(pid)
 
 
@@ -104,8 +104,8 @@ def rootless_netns(pid: int) -> tuple[int, str] | None:
 
 
 def running_daemon() -> int | None:
-    """Returns the pid of the machine's dockerd: the pid in its pid file or, if that is not a running dockerd, the pid
-    of the only process with this name. None if no process has this name, or several do."""
+    """Returns the pid of the machine's dockerd: the pid in its pid file or, if that is not the pid of a running
+    dockerd, the pid of the only process named dockerd (or balenad). None if there is no such process, or several."""
     pid = _pid_from_file()
     if pid > 0 and _comm(pid) in DAEMONS:
         return pid

@@ -58,24 +58,24 @@ class Client(docker.APIClient):
         sdk._raise_for_status(answer)
 
     def run_exec(self, identity: str) -> bytes:
-        """Starts the exec instance with this id, which was created before, and returns its output. The SDK's
-        ``exec_start`` loses output that arrives together with the headers: it reads from the socket, not from the
-        response's buffer."""
+        """Starts the existing exec instance with the id ``identity``, and returns its output. The SDK's ``exec_start``
+        loses output that arrives together with the headers: it reads from the socket, not from the response's
+        buffer."""
         sdk: Any = self
         answer = sdk._post_json(sdk._url("/exec/{0}/start", identity), data={"Tty": False, "Detach": False})
         return b"".join(sdk._multiplexed_buffer_helper(answer))
 
     def call_api(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Sends a request to ``path`` in the negotiated API version, such as ``images/create``, for calls and options
-        that the SDK lacks. Raises EngineError if the Engine refuses."""
+        """Sends a request to ``path`` (such as ``images/create``) in the negotiated API version. Needed for calls and
+        options that the SDK lacks. Raises EngineError if the Engine refuses."""
         response = self.request(method, f"{self.base_url}/v{self.api_version}/{path}", **options)
         if response.status_code >= 400:
             raise decoding.refusal(response.status_code, response.content)
         return response
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        """Prepares the request. Ignores the proxies, certificates and .netrc of the environment, also for the first
-        request, which the constructor sends."""
+        """Prepares the request without the proxies, certificates and .netrc of the environment. ``trust_env`` is set
+        here because the constructor already sends a request."""
         self.trust_env = False
         return super().prepare_request(request)
 
@@ -123,9 +123,8 @@ class Client(docker.APIClient):
 class DockerConnection:
     """A connection to the engine at ``endpoint``. It sends nothing before the first call.
 
-    ``call`` runs in one of this object's threads, and ends within ``timeout_s`` with a result, EngineError or
-    EngineUnreachable. If the connection is lost, ``describe_loss`` returns the message of the error. If
-    ``describe_loss`` is None, the message tells how to start an engine that runs as a service.
+    ``timeout_s`` is the default deadline of a call. ``describe_loss`` returns the message of the error that is raised
+    if the connection is lost; if it is None, the message tells how to start an engine that runs as a service.
     """
 
     def __init__(self, endpoint: str, timeout_s: float, describe_loss: Callable[[], str] | None) -> None:
@@ -193,8 +192,8 @@ class DockerConnection:
         )
 
     def ask(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Calls ``ask`` with the client and returns its result. Raises the error that ``translated`` returns;
-        ``deadline_s`` only appears in its message. Blocks."""
+        """Calls the function ``ask`` with the client and returns its result. Raises exceptions as ``translated``
+        converts them. ``deadline_s`` is not enforced here; error messages contain it. Blocks."""
         client: Client | None = None
         try:
             client = self._connected()
@@ -207,8 +206,9 @@ class DockerConnection:
                 client.close()
 
     async def call(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Calls ``ask`` with the client in a thread and returns its result. Raises the error that ``translated``
-        returns, or EngineUnreachable after ``deadline_s`` (default: ``timeout_s``)."""
+        """Calls the function ``ask`` with the client in one of this object's threads and returns its result. Raises
+        exceptions as ``translated`` converts them, and EngineUnreachable after ``deadline_s`` (default:
+        ``timeout_s``)."""
         limit = self.timeout_s if deadline_s is None else deadline_s
         try:
             future = asyncio.get_running_loop().run_in_executor(self.threads, self.ask, ask, deadline_s)

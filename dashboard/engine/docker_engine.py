@@ -56,9 +56,10 @@ def default_endpoint() -> str:
 class DockerEngine:
     """``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
 
-    Nothing is sent before the first call. Every call runs in one of this object's threads and ends within ``timeout_s``
-    with a result, EngineError or EngineUnreachable; only stopping a container may also take the grace period. For
-    ``describe_loss``, see ``DockerConnection``.
+    Nothing is sent before the first call. Every call runs in one of this object's threads and ends with a result,
+    EngineError or EngineUnreachable. The deadline of a call is ``timeout_s``; ``ping``, ``start_container``,
+    ``import_image`` and ``pull`` have their own, and ``stop_container`` adds the grace period. For ``describe_loss``,
+    see ``DockerConnection``.
     """
 
     def __init__(

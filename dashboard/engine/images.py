@@ -43,9 +43,9 @@ class ImageChoice:
 async def ensure_image(
     engine: Engine, reference: str, data_dir: Path, progress: Progress, *, private: bool = False
 ) -> ImageChoice:
-    """Returns the image for ``reference``: the engine's own if it has one, which takes milliseconds; otherwise the
-    pulled image. If nginx cannot be pulled, returns the lab image. Calls ``progress`` with a text and a fraction (None
-    if unknown).
+    """Returns the image for ``reference``: the engine's own if it has one (not an outdated lab image), which takes
+    milliseconds; otherwise the pulled image. If nginx cannot be pulled, returns the lab image. Calls ``progress`` with
+    a text and a fraction (None if unknown).
 
     On a private host (``private``), which reaches no registry, nothing is pulled: the lab image is used as nginx, and
     is tagged ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice has a notice

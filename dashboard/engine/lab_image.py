@@ -65,10 +65,11 @@ def changes() -> tuple[str, ...]:
 
 
 def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], None] | None = None) -> Path:
-    """Returns the path of the image's root file system, a tar archive. It is shipped with Netmodes' images, or built
-    once per recipe and kept in ``data_dir/cache``. ``progress`` is called with a text and a fraction (None if unknown).
+    """Returns the path of the image's root file system, a tar archive. Netmodes' own container images contain this
+    archive; elsewhere it is built once per recipe and kept in ``data_dir/cache``. ``progress`` is called with a text
+    and a fraction (None if unknown).
 
-    Blocks for some seconds the first time. Raises LabImageUnavailableError if it cannot be built."""
+    Blocks for some seconds the first time. Raises LabImageUnavailableError if the archive cannot be built."""
     cache = data_dir / "cache"
     archive = cache / f"lab-image-{recipe()}.tar"
     if (carried := CARRIED / archive.name).exists():
@@ -200,8 +201,7 @@ def parse_depends(listing: str) -> dict[str, list[str]]:
 
 
 def parse_sections(listing: str) -> dict[str, str]:
-    """Returns the sections of packages in the output of ``apt-cache show``: ``libs`` for both libs and
-    universe/libs."""
+    """Parses the output of ``apt-cache show``. Returns the section of each package; universe/libs becomes ``libs``."""
     sections: dict[str, str] = {}
     package = ""
     for line in listing.splitlines():

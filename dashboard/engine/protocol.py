@@ -44,7 +44,7 @@ class EngineInfo:
     """Facts about an engine, from /version, /info and the process that listens on its socket.
 
     ``pid`` is the daemon's (SO_PEERCRED); None if the daemon is not a process of this machine (Docker Desktop, TCP).
-    ``userland_proxy`` tells whether the engine starts docker-proxy; None if it does not report it (before Engine 29.5).
+    ``userland_proxy`` tells whether the engine starts docker-proxy; None if not reported (before Engine 29.5).
     """
 
     version: str
@@ -81,7 +81,7 @@ class EngineInfo:
 
     @property
     def notice(self) -> str:
-        """What a user must know to understand the columns, in sentences, if the engine is Podman or rootless, or if its
+        """Sentences that a user must know to understand the columns, if the engine is Podman or rootless, or if its
         machine cannot be read from here; otherwise empty."""
         kit = self.rootlesskit or RootlessKit("", "")
         rootless = rootless_notice(kit.network_driver, kit.port_driver) if self.machine_title == ROOTLESS_TITLE else ""
@@ -161,7 +161,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """One step of a pull. ``fraction`` is the completed part of it, from 0 to 1; None if the size is unknown."""
+    """One step of a pull. ``fraction`` is the completed part of this step, from 0 to 1; None if the size is unknown."""
 
     text: str
     fraction: float | None
@@ -197,8 +197,8 @@ class Engine(Protocol):
         """Creates a container. ``config`` is the body of ``POST /containers/create``."""
 
     async def start_container(self, container: str, deadline_s: float | None = None) -> None:
-        """Starts a container within ``deadline_s`` (default: the deadline of all calls). Raises EngineError also for
-        refusals that occur only at the start, such as a port in use or a sysctl."""
+        """Starts a container within ``deadline_s`` (default: the deadline of other calls). Raises EngineError if the
+        Engine refuses. Some refusals, such as a port in use or a sysctl, occur at the start, not at the creation."""
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """Returns the current facts of a container. Raises EngineError with status 404 if it does not exist."""

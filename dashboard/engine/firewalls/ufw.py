@@ -46,7 +46,7 @@ def _configure(tree: Path) -> None:
 
 
 def _copy_package(package: Path, root: Path, cache: Path) -> None:
-    """Copies the folder ``package`` to ``root``, completely or not at all, under the lock of the folder ``cache``."""
+    """Copies the folder ``package`` to ``root``, completely or not at all. Meanwhile holds the lock on ``cache``."""
     with build_lock(cache), tempfile.TemporaryDirectory(prefix="ufw-new-", dir=root.parent) as folder:
         if not root.exists():
             tree = Path(folder) / "tree"

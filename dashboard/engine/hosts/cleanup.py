@@ -179,8 +179,8 @@ def remove_everything(name: str, folders: list[Path]) -> None:
 
 def remove_foreign(folder: Path, kept: str) -> None:
     """Removes all files in ``folder`` that do not belong to the machine's root, except the file named ``kept``. The
-    folder itself must belong to root. Raises OSError if that fails, for example because a process adds files in the
-    meantime."""
+    folder itself must belong to root. Raises OSError if a file cannot be removed, for example because a process adds
+    files in the meantime."""
     with os.scandir(folder) as entries:
         foreign = [entry for entry in entries if entry.name != kept and entry.stat(follow_symlinks=False).st_uid]
     for entry in foreign:

@@ -4,7 +4,7 @@ If this machine refuses loop devices (``probe``), hosts write into their folder,
 Sources: mkfs.ext4(8), e2fsck(8), loop(4), mount(8).
 
 The file system has no journal. When a host is killed, the kernel unmounts its disk cleanly; after a crash of the
-machine, ``check`` repairs it. A journal would not save the last writes either.
+machine, ``check`` repairs it. The last writes before a crash are lost, but a journal would not save them either.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def size_mb() -> int:
 
 
 def refusal(folder: Path) -> str:
-    """Returns the reason why the disks of hosts below this folder have no limit: either the setting
-    NETMODES_HOST_DISK_MB is 0, or the machine does not permit limits (``probe``). Empty if they have one."""
+    """Returns the reason why the disks of hosts below this folder have no limit: the setting NETMODES_HOST_DISK_MB is 0
+    or invalid, or ``probe`` returns a reason or fails. Empty if the disks have a limit."""
     try:
         return probe(folder) if size_mb() else f"{VARIABLE} is 0"
     except (OSError, ValueError) as error:
@@ -79,8 +79,8 @@ def refusal(folder: Path) -> str:
 
 
 def probe(folder: Path) -> str:
-    """Returns the reason why this machine does not permit disks below this folder; empty if it does. Raises OSError if
-    that cannot be determined, because the folder is full or a program does not end."""
+    """Returns the reason why this machine does not permit disks below this folder; empty if disks are permitted. Raises
+    OSError if that cannot be determined, because the folder is full or a program does not end."""
     try:
         _probe(folder)
     except DiskError as error:

@@ -18,7 +18,7 @@ _ENTER_CGROUPS = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit; shift; done; 
 def enter_command(host: PrivateHost) -> list[str]:
     """Returns the command ``sh …`` that opens the shell. It enters the host's cgroups, so that the host's limits apply
     to the shell. With nsenter(1) it enters the namespaces of the host's engine that differ from the machine's. If the
-    host is in a user namespace, it also loads the filter of system calls."""
+    host is in a user namespace, the command also loads the seccomp filter."""
     more = ["--user", "--pid", "--ipc", "--cgroup"] if host.owner else []
     return [
         *("sh", "-c", _ENTER_CGROUPS, "sh", *shell_files(host.name), "--"),

@@ -29,9 +29,9 @@ class NoIdsError(OSError):
 
 
 def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
-    """Claims a range for the host whose files are in ``folder``, and returns the first id. Prefers the range with the
-    first id ``wanted`` unless this is 0 or another host has claimed it. ``claims`` is the folder in which the claims of
-    all hosts are recorded, and ``files`` are /etc/subuid and /etc/subgid. Raises NoIdsError."""
+    """Claims a range for the host whose files are in ``folder``, and returns its first id. Prefers the range with
+    the first id ``wanted`` (0: no preference) if no other host has claimed it. ``claims`` is the folder in which the
+    claims of all hosts are recorded, and ``files`` are /etc/subuid and /etc/subgid. Raises NoIdsError."""
     claims.mkdir(parents=True, exist_ok=True, mode=0o711)
     first = [wanted] if wanted else []
     for base in itertools.chain(first, _ranges(files)):
@@ -75,7 +75,7 @@ def _take(link: Path, folder: Path) -> bool:
 
 def _ranges(files: tuple[Path, ...]) -> Iterator[int]:
     """Yields the first id of each range that hosts may use: the ranges that all ``files`` reserve for the user NAME. If
-    there are none, these are the parts of DEFAULT_RANGE that ``files`` do not assign to any user."""
+    no file reserves any, hosts may use the parts of DEFAULT_RANGE that ``files`` do not assign to any user."""
     entries = [list(_entries(file)) for file in files]
     own = [{(first, count) for name, first, count in file if name == NAME} for file in entries]
     for first, count in sorted(set.intersection(*own)):
@@ -131,9 +131,9 @@ def _capability(path: Path) -> bytes:
 
 
 def _owned_by(capability: bytes, root: int) -> bytes:
-    """Returns the file capabilities ``capability``, changed so that they apply in user namespaces in which the
-    machine's user ``root`` is root. For this, revision 3 of the format contains the user's id. If ``root`` is 0, the
-    machine's own root, revision 2 is used, which contains no id (linux/capability.h, vfs_ns_cap_data)."""
+    """Returns the file capabilities ``capability``, changed so that they apply in user namespaces whose root has
+    the id ``root`` on the machine. The result has revision 3 of the format, which contains this id. If ``root`` is 0
+    (the machine's own root), it has revision 2, which contains no id (linux/capability.h, vfs_ns_cap_data)."""
     magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
     revision = 0x03000000 if root else 0x02000000
     head = (magic & 0x00FFFFFF | revision).to_bytes(4, "little")

@@ -129,8 +129,8 @@ def read_cpus(name: str, root: Path = CGROUPS) -> float:
 
 
 def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
-    """Returns the files into which a program that runs for a user on the host writes its pid. This moves it into the
-    cgroups with the user's limits."""
+    """Returns the files into which a program writes its pid to enter the cgroups ``NAME/containers/shell`` and so
+    to get the limits of a user's programs."""
     return tuple(str(top / "containers/shell/cgroup.procs") for _, top in _tops(name, root) if top.is_dir())
 
 

@@ -1,8 +1,9 @@
 """The neighbour of a private host: a machine without Docker on the host's LAN.
 
-It is a network namespace with addresses and without processes. ``lan.sh`` creates it with the first host of the LAN,
-and it ends with the last one. ``Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint))`` opens it. From
-there ``netns.request.request`` sends a request, and ``netns.exec_tool.run_inside`` runs a program.
+It is a network namespace with addresses and without processes. ``user_namespace.lan.create_lan`` creates it with the
+first host of the LAN, and it ends with the last host.
+``Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint))`` opens it. From there ``netns.request.request``
+sends a request, and ``netns.exec_tool.run_inside`` runs a program.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ def lan_line(lan: LanPlace, joined: PrivateHost | None) -> str:
 @functools.cache
 def load_modules() -> None:
     """Loads the kernel modules that hosts in user namespaces need. The kernel does not load modules on demand for a
-    process in a user namespace or under the filter of system calls."""
+    process in a user namespace or with the seccomp filter."""
     if Path("/proc/modules").exists():
         subprocess.run(
             ["unshare", "--net", "--", "/bin/sh", "-c", MODULES],

@@ -85,7 +85,7 @@ async def start(
     the properties of its LAN, which is the LAN of the host ``joined`` or a new one. If ``is_disk_limited`` is false,
     NETMODES_HOST_DISK_MB is ignored. ``started`` is the recorded start time in seconds since the epoch (default: now).
 
-    ``root`` is a root file system with the engine that it runs (default: NETMODES_ENGINE_ROOT), ``setup`` the name of
+    ``root`` is a root file system with the host's engine (default: NETMODES_ENGINE_ROOT), ``setup`` the name of
     the script that starts this engine (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from
     the machine (default: ``suitable_runtime``). If ``die_with_parent`` is true, the kernel ends the host when the
     calling *thread* ends, so call from the main thread: dockerd gets SIGTERM or, in a user namespace, the host's first
@@ -189,9 +189,9 @@ def _claim_again(host: PrivateHost) -> int:
 
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
-    """Returns the host with the pid of its dockerd. Raises PrivateHostError if dockerd is not found. Also gives the
-    folder of the socket to the machine's root: otherwise root of the host could replace the socket with a link to
-    another one. Then removes other users' files from this folder, which a restarted container may have written."""
+    """Returns the host with the pid of its dockerd. Raises PrivateHostError if dockerd is not found. First makes the
+    machine's root the owner of the socket's folder: otherwise root of the host could replace the socket with a link to
+    another socket. Then removes other users' files from the folder; a restarted container may have written them."""
     run = Path(host.socket).parent
     os.chown(run, 0, 0)
     run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too
@@ -204,8 +204,8 @@ def _with_daemon(host: PrivateHost) -> PrivateHost:
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts that still run, and removes leftovers of ended hosts. Keeps hosts that another process is
-    starting, and hosts of LANs and training sessions, which the server starts again."""
+    """Returns the hosts that still run, and removes leftovers of ended hosts. Does not touch hosts that another process
+    is starting, nor hosts of LANs and training sessions: the server starts these again."""
     kept = {host.folder for host in (*list_hosts(data_dir), *_started_again(data_dir))}
     for folder in records.folders(data_dir):
         if folder not in kept and not records.is_starting(folder):

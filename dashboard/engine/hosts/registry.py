@@ -235,9 +235,9 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def note_left_running(host: PrivateHost) -> tuple[str, ...]:
-    """Adds the ids from ``left_running`` to the record, and returns all that it contains. The record keeps an id until
+    """Adds the ids from ``left_running`` to the record, and returns all ids in the record. The record keeps an id until
     the container has been started: an engine marks all containers as stopped when it starts, so after a failed start
-    only the record tells which ones ran."""
+    only the record tells which containers ran."""
     containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
     note_containers(host, containers)
     return containers
@@ -291,8 +291,8 @@ def last_message(host: PrivateHost) -> str:
 
 
 def _small_file(path: Path) -> bytes:
-    """Returns the content of a regular file, at most 1 MiB. Raises OSError for another kind of file: root of the host
-    may have replaced it."""
+    """Returns the content of a regular file, at most 1 MiB. Raises OSError if it is not a regular file: root of the
+    host may have replaced it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

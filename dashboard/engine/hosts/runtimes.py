@@ -1,5 +1,5 @@
-"""Chooses the runtime of a private host, which separates the host from the machine, and finds out which ones the kernel
-permits.
+"""Chooses the runtime of a private host, and finds out which runtimes the kernel permits. The runtime separates the
+host from the machine.
 
 A runtime consists of a script that becomes the host's engine, and of what ``private_host`` prepares for the script. To
 add one, such as a virtual machine for each group, provide an engine behind ``PrivateHost.socket``, a process of this
@@ -71,8 +71,9 @@ def configured_runtime() -> Runtime:
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
     """Returns the runtime for an engine with this setup and these options of dockerd: the configured one or, if a user
-    namespace does not suffice, ``privileged``. Setups (RootlessKit, firewalld) and remapped users need ids of the
-    machine. With live-restore, containers must outlive the engine, but a user namespace ends with it."""
+    namespace does not suffice, ``privileged``. A user namespace does not suffice for a setup (RootlessKit, firewalld)
+    or for userns-remap: both need ids of the machine. Nor does it suffice for live-restore: containers must outlive the
+    engine, but a host in a user namespace ends with its engine."""
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()
@@ -80,7 +81,7 @@ def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
 
 def user_namespace_refusal() -> str:
     """Returns the reason why this kernel or container does not permit hosts in user namespaces, and what to do; empty
-    if it does. Blocks."""
+    if they are permitted. Blocks."""
     try:
         _create_user_namespace()
     except _RefusedError as error:

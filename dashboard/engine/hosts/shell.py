@@ -2,8 +2,8 @@
 
 The shell has a file system of its own (``shell.sh``) with tools, the socket of the host's engine and an empty home. It
 has the host's network and name, but process ids, mounts and IPC of its own. It has few capabilities, and the host's
-limits apply. If the host has a user namespace, the shell is in it and under a filter of system calls, so its user is at
-most root of the host. Otherwise, its user can become root of the machine through the engine if the engine runs as root.
+limits apply. If the host has a user namespace, the shell is in it and has a seccomp filter, so its user is at most root
+of the host. Otherwise, its user can become root of the machine through the engine if the engine runs as root.
 
 All functions block, except reading and writing. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """
@@ -146,7 +146,8 @@ def set_size(fd: int, cols: int, rows: int) -> None:
 
 
 def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
-    """Opens a new pty. Returns both ends, this process's first, and the path of the device as the script sees it.
+    """Opens a new pty. Returns two descriptors, of this process's end and of the shell's end, and the path of the
+    shell's end as ``shell.sh`` sees it.
 
     If the host has a user namespace, the device is created in the host's /dev/pts: a device of the machine would not be
     visible there. Raises OSError.
@@ -188,9 +189,9 @@ def open_shell(
     names: Path | None = None,
     hidden: Path | None = None,
 ) -> HostShell:
-    """Starts a shell on the host. It prints ``greeting`` first. ``names`` is the path of a unix socket: commands such
-    as ``netstat -p`` in the shell are sent to it, because only the lab can name processes. ``hidden`` is a folder that
-    the shell must not see. Raises HostShellError if the host does not run or the shell cannot be started."""
+    """Starts a shell on the host. It prints ``greeting`` first. ``names`` is the path of a unix socket on which the lab
+    answers commands such as ``netstat -p``, since the shell does not see the host's processes. ``hidden`` is a folder
+    that the shell must not see. Raises HostShellError if the host does not run or the shell cannot be started."""
     with ExitStack() as stack:
         try:
             kinds = ("user", "net", "uts", "mount") if host.owner else ("net", "uts")

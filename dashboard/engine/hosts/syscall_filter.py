@@ -1,8 +1,8 @@
-"""Builds the filters of system calls for private hosts in user namespaces and for the web process.
-``user_namespace.calls`` loads them.
+"""Builds the seccomp filters for private hosts in user namespaces and for the web process. ``user_namespace.calls``
+loads them.
 
-Every process inherits the filter of its parent, also in privileged containers. The kernel refuses most of these calls
-to root of a user namespace anyway; the filter refuses them even if that check has a bug.
+Every process inherits the filter of its parent, even in privileged containers. The kernel refuses most of the filtered
+calls to root of a user namespace anyway; the filter refuses them even if the kernel's check has a bug.
 
 Sources: seccomp(2), the kernel's documentation of seccomp filters, Docker's documentation of its default profile.
 """

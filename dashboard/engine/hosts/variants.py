@@ -36,7 +36,8 @@ _FIREWALLD = ("firewalld", "dbus")
 
 
 def _docker(suite: str = NEWEST, **options: Any) -> Variant:
-    """Returns a variant that runs Docker Engine as root with these options. ``_`` in a name stands for ``-``."""
+    """Returns a variant that runs Docker Engine as root with these options. ``_`` in the name of an option stands for
+    ``-``."""
     return Variant(suite, {name.replace("_", "-"): value for name, value in options.items()}, _FIREWALLD)
 
 

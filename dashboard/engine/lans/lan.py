@@ -56,8 +56,8 @@ class Lan:
 
     @property
     def place(self) -> LanPlace:
-        """The number of any one of its hosts, with the properties of the whole LAN: its name, neighbours, MTU, delay
-        and loss."""
+        """The place of one of its hosts, no matter which: the number of that host, and the properties of the whole LAN
+        (name, neighbours, MTU, delay, loss)."""
         return self.all_hosts[0].lan
 
     @property
@@ -78,8 +78,8 @@ class Lan:
 
 
 def describe_problem(place: LanPlace, hosts: int) -> str:
-    """Returns the reason why a LAN with this number of hosts, and with the name, neighbours, MTU, delay and loss in
-    ``place``, cannot be created; empty if it can."""
+    """Returns the reason why a LAN with ``hosts`` hosts and the properties in ``place`` (name, neighbours, MTU, delay,
+    loss) cannot be created; empty if it can."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,19}", place.name):
         return "The name of a LAN has 1 to 20 lower-case letters, digits and hyphens, and begins with a letter."
     limits = (

@@ -32,7 +32,7 @@ async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
 
 async def leave_swarm(hosts: Iterable[PrivateHost]) -> None:
     """Ends the swarm of these hosts: each host that is in one leaves it. Overlay networks disappear; the caller removes
-    their containers. Hosts that do not answer stay in the swarm.
+    the containers on them. Hosts that do not answer stay in the swarm.
 
     The hosts leave one after the other, because an engine that leaves informs the other engines. If it cannot inform
     enough of them within a second, an engine before version 28.3 never closes its port for overlay networks (moby,

@@ -32,7 +32,7 @@ class UnixConnection(urllib3.connection.HTTPConnection):
 
 
 class UnixPool(urllib3.HTTPConnectionPool):
-    """A pool of connections to one unix socket, which keeps up to ``size`` of them open."""
+    """A pool of connections to one unix socket. It keeps up to ``size`` connections open."""
 
     def __init__(self, path: str, timeout_s: float, size: int) -> None:
         super().__init__("localhost", timeout=timeout_s, maxsize=size)

@@ -1,6 +1,6 @@
 """Builds a private host in a user namespace, then becomes the program that runs ``inside.sh`` in it.
 
-``main`` runs as root of the machine, in a process of its own. It loads the filter of system calls, enters the host's
+``main`` runs as root of the machine, in a process of its own. It loads the seccomp filter, enters the host's
 cgroups, and creates the host's namespaces, LAN and file system. This file system becomes its root: no other file of the
 machine remains visible.
 
@@ -48,8 +48,8 @@ def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -
         folder   a folder with etc/, data/, disk, root, cgroups, limits, layers and daemon.json
         run      the folder for sockets, whose path is short
         base     the user id of the host's root on the machine
-        program  the filter of system calls in hexadecimal digits, empty if the machine has none
-        tied     not empty: the host ends with the process that started this one
+        program  the seccomp filter in hexadecimal digits, empty if the machine has none
+        tied     not empty: the host ends with the parent of this process
 
     Exits with status 1 if a step fails in another program, which has printed why.
     """

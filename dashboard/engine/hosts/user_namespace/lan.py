@@ -106,8 +106,9 @@ def _enter(path: str) -> None:
 
 
 def _join(path: str, recorded: list[str]) -> None:
-    """Enters the namespace at ``path`` in the file system of another host. Exits with status 1 if it is not the one
-    whose inode was recorded: root of the other host may have replaced the file."""
+    """Enters the namespace at ``path`` in the file system of another host. Exits with status 1 if its inode is not the
+    recorded one: root of the other host may have replaced the file. ``recorded`` are the lines of the file in which
+    ``_hold`` has recorded the inode."""
     try:
         _enter(path)
     except OSError:

@@ -181,7 +181,7 @@ def cgroup_mounts(name: str, own: list[str]) -> list[str]:
 
 
 def containerd_config(folder: str, run: str) -> str:
-    """Returns the configuration of containerd for the host with this folder and this folder for sockets."""
+    """Returns the configuration of containerd for a host. ``folder`` and ``run`` are as for ``boot.main``."""
     data = folder.replace("\\", "\\\\").replace('"', '\\"')  # a basic string of TOML
     return CONTAINERD.format(data=f"{data}/data/containerd/daemon", run=f"{run}/exec/containerd")
 
