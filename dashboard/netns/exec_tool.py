@@ -135,8 +135,8 @@ class _Session:
     """Runs a command in a session of its own. The command is reaped only after the whole session has been killed: until
     then, its pid and so the id of the session cannot be reused.
 
-    This class reads the pipe itself, without the loop: uvloop closes a pipe's descriptor and lets the file object close
-    the same number again, which may by then belong to another thread (``UVSocketHandle._close``).
+    This class reads the pipe itself, without the loop: uvloop closes a pipe's descriptor, and later the file object
+    closes the same number again. By then it may be a descriptor of another thread (``UVSocketHandle._close``).
     """
 
     def __init__(self, command: list[str], fd: int) -> None:

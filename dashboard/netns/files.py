@@ -112,9 +112,9 @@ def _read_bounded(opened: int) -> bytes | None:
 
 
 def read_name_files(pid: int, resolv_conf: str, hosts: str) -> tuple[bytes | None, bytes | None, str]:
-    """Reads the files with which a command resolves names, as process ``pid`` sees them. Returns the contents of both,
-    and a line for the command's output that names the files that cannot be read: the command then uses those of the
-    server. An empty path gives None and no message."""
+    """Reads the files with which a command resolves names, as process ``pid`` sees them. Returns the contents of both
+    (None if a path is empty or the file cannot be read), and a line for the command's output that names the files that
+    cannot be read. In their place the command uses the files of the machine on which Netmodes runs."""
     found = [read_inside(pid, path) if path else None for path in (resolv_conf, hosts)]
     unread = [path for path, content in zip((resolv_conf, hosts), found, strict=True) if path and content is None]
     names = " and ".join(Path(path).name for path in unread)

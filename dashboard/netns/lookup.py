@@ -39,8 +39,8 @@ async def lookup(
     Never raises a network error: the result then has the outcome ``no answer``.
 
     A and AAAA are queried concurrently, over UDP, and again over TCP if the answer was truncated. ``timeout_s`` applies
-    to the whole lookup. The result's ``time_us`` is measured from the first query to the answer that is the result. If
-    the resolver configuration cannot be read, nothing is queried.
+    to the whole lookup. ``time_us`` of the result is measured from the first query until this result was known. If the
+    resolver configuration cannot be read, nothing is queried.
     """
     plan = lookup_plan(name, hosts, resolver)
     if plan.answers:

@@ -27,8 +27,9 @@ class Receiver:
 
 @dataclass(slots=True)
 class Arrivals:
-    """The result for each receiver, by its key: in ``senders`` the source (``address:port``) of the datagram that
-    arrived, in ``errors`` the reason why the receiver could not take part. A receiver in neither received nothing."""
+    """The results, by the keys of the receivers. If the datagram arrived, ``senders`` contains its source
+    (``address:port``). If the receiver could not take part, ``errors`` contains the reason. A receiver that is in
+    neither received nothing."""
 
     senders: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)

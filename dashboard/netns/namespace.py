@@ -28,11 +28,9 @@ class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
 
 @contextmanager
 def pinned_pid(pid: int) -> Iterator[None]:
-    """Guarantees that ``pid`` names the same process throughout the ``with`` block.
-
-    Raises NamespaceGone if the process does not exist, and at the end of the block if the process has ended during it:
-    only then can the kernel have given the pid to another process (pidfd_open(2)).
-    """
+    """Ensures that ``pid`` names the same process throughout the ``with`` block. Raises NamespaceGone if the process
+    does not exist, or at the end of the block if the process has ended during the block: then the kernel may have given
+    the pid to another process (pidfd_open(2))."""
     try:
         pidfd = os.pidfd_open(pid)
     except (ProcessLookupError, ValueError, OverflowError) as error:
@@ -57,9 +55,9 @@ def pinned_pid(pid: int) -> Iterator[None]:
 def namespace_file(pid: int, kind: str) -> str:
     """Returns the path of the file of a process's namespace; ``kind`` is its name in /proc/PID/ns.
 
-    The main thread of Podman's service may remain in the network namespace of a removed container or of Podman's
-    bridges, so for this service the network namespace of most threads is used. A rootless service has the process name
-    ``exe``, since it has re-executed itself as /proc/self/exe.
+    For Podman's service and the kind ``net``, returns the file of the namespace that most of its threads are in: the
+    main thread may remain in the network namespace of a removed container or of Podman's bridges. A rootless service
+    has the process name ``exe``, since it has re-executed itself as /proc/self/exe.
     """
     process = Path(f"/proc/{pid}")
     if kind == "net" and (process / "comm").read_text(errors="replace").strip() in {"podman", "exe"}:

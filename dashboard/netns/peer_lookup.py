@@ -41,7 +41,8 @@ class ServerEnd:
         ``client`` (``address:port``) is the client's own end.
 
         If the server has a new connection with the peer ``client``, returns ``client`` (NAT may have rewritten only the
-        destination). Otherwise returns the peer of the only new connection: behind docker-proxy, the proxy.
+        destination). Otherwise returns the peer of the only new connection, which is docker-proxy's end if docker-proxy
+        forwards the request.
         """
         if any(one.peer == client for one in self._connections(client_port) if one not in self._before):
             return client

@@ -31,9 +31,9 @@ def all_pids() -> tuple[int, ...]:
 
 
 def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
-    r"""Returns the processes that have each socket open, by the socket's inode: pairs (pid, process name), the oldest
-    process first. Searches only for the sockets ``inodes``, and only in the processes ``pids``. Sockets that none of
-    these has open are omitted.
+    r"""Returns, by the inode of a socket, the processes that have the socket open: pairs (pid, process name), the
+    oldest process first. Searches only for the sockets ``inodes``, and only in the processes ``pids``. Sockets that
+    none of these processes has open are omitted.
 
     Pages show the oldest process: for a server that forks after binding it is the master process. Names are those of
     ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end meanwhile are omitted. Reads

@@ -61,7 +61,7 @@ async def request(
 ) -> Reply:
     """Sends ``GET path`` from the namespace ``client`` and returns the response. Never raises a network error.
 
-    ``server`` is the namespace in which the program listens, and ``server_port`` its port there, if known. Both are
+    ``server`` is the namespace in which the server listens, and ``server_port`` its port there, if known. Both are
     needed only to find ``client_seen`` with sock_diag. ``host`` is the Host header (default: the address).
     ``on_connected`` is called with the client's end (``address:port``) while the connection is open and before the
     request is sent. Reads at most 64 KiB.
@@ -222,8 +222,9 @@ class _Exchange:
         return head + separator + body
 
     async def _await_close(self) -> None:
-        """Waits until the server has closed the connection: the end that closes first stays in TIME-WAIT, and a
-        workshop looks for the request at the server's end. Discards the data that still arrives, up to a limit."""
+        """Waits at most _CLOSE_S until the server has closed the connection: the end that closes first stays in
+        TIME-WAIT, and a workshop looks for it at the server's end. Discards the data that still arrives, up to a
+        limit."""
         read = 0
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_CLOSE_S):

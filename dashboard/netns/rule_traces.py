@@ -149,8 +149,8 @@ async def remove_left_table(namespace: Namespace) -> None:
 
 @contextmanager
 def _lock_file(namespace: Namespace) -> Iterator[int]:
-    """Yields a descriptor of the namespace that is to be locked, and closes it at the end of the ``with`` block. A lock
-    on it excludes traces of this and of other processes, and ends with the descriptor (flock(2))."""
+    """Yields a new descriptor of the namespace, for locking, and closes it at the end of the ``with`` block. A lock on
+    it excludes traces by this process and by others, and ends when the descriptor is closed (flock(2))."""
     lock = os.open(f"/proc/self/fd/{namespace.fd}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield lock
@@ -159,9 +159,9 @@ def _lock_file(namespace: Namespace) -> Iterator[int]:
 
 
 async def _lock(lock: int) -> None:
-    """Waits until no other trace of the namespace runs, and locks its descriptor ``lock``. Traces exclude each other
-    because all use the same table, and each socket receives the messages of all traces. Raises TraceUnavailableError
-    after LOCK_S."""
+    """Waits until no other trace of the namespace runs, and locks ``lock``, a descriptor of ``_lock_file``. Traces
+    exclude each other because all use the same table, and each socket receives the messages of all traces. Raises
+    TraceUnavailableError after LOCK_S."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_S
     while True:

@@ -142,10 +142,12 @@ class LinkTable:
         return ChangedObjects.LINKS | ChangedObjects.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
-        """Adds to ``stale_peers`` the end of a veth pair that must be read again, if any. This is ``link`` if its peer
-        is unknown: the kernel reports the first end of a new pair before the second one exists. It is the peer of
-        ``link`` if ``link`` is gone or the peer refers to a different link: the kernel sends no event for an end when
-        its peer moves to another namespace."""
+        """Adds the end of a veth pair that must be read again, if any, to ``stale_peers``.
+
+        If the peer of ``link`` is unknown, adds ``link``: the kernel reports the first end of a new pair before the
+        second one exists. If ``link`` is gone, or its peer refers to a different link, adds the peer: the kernel sends
+        no event for an end whose peer moves to another namespace.
+        """
         if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return
         if link.lower == 0:

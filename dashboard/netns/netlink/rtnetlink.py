@@ -80,8 +80,8 @@ def decode_nsid(body: bytes) -> int | None:
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
     """One link as reported by the kernel. ``lower`` and ``master`` are indexes of other links, 0 for none.
-    ``lower_nsid`` is the id that this namespace has assigned to the namespace of the lower link; None if that is in
-    this namespace."""
+    ``lower_nsid`` is the id that this namespace has assigned to the namespace of the lower link; None if the lower
+    link is in this namespace."""
 
     index: int
     name: str

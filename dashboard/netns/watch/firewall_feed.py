@@ -62,8 +62,8 @@ class FirewallFeed:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
 
     async def refresh(self) -> None:
-        """Reads the rules. If they are being read already, waits for the end and reads them again: that reading may
-        have missed the latest changes. Callers that wait for the same end share the next reading."""
+        """Reads the rules. If a reading is in progress, waits for its end and reads them again, because the reading in
+        progress may have missed the latest changes. Callers that wait for the same reading share the next one."""
         asked = self._started
         async with self._lock:
             if self._started > asked:  # a reading began after this call

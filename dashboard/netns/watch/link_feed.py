@@ -69,7 +69,7 @@ class LinkFeed:
 
     @property
     def lost(self) -> bool:
-        """Whether the table may be wrong, for example after lost events. Reading everything again ends this."""
+        """Whether the table may be wrong, for example after lost events. False again once everything has been read."""
         return self._lost
 
     async def reload(self) -> None:

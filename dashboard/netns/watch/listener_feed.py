@@ -83,7 +83,7 @@ class ListenerFeed:
 
     @property
     def count(self) -> int:
-        """The number of sockets for whose owner the search has ended, with or without success."""
+        """The number of sockets whose owner was found, or was searched for without success."""
         return len(self._owners)
 
     def poll(self) -> bool:
@@ -169,8 +169,8 @@ class ListenerFeed:
 
     async def check_owners(self, *, everything: bool = False) -> None:
         """Searches again for the owner of each socket that its owner no longer holds: when a server forks and the
-        parent exits, the child keeps the socket. Also searches if the owner was renamed and, a few times, if it is
-        unknown. If ``everything`` is true, searches for the owners of all sockets."""
+        parent exits, the child keeps the socket. Does the same if the owner has changed its name and, a few times, if
+        the owner is unknown. If ``everything`` is true, searches for the owners of all sockets."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)
 
