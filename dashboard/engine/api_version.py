@@ -47,10 +47,10 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def create_body(config: dict[str, Any], api: str) -> dict[str, Any]:
-    """Returns ``config``, a body of ``POST /containers/create``, as the API version ``api`` accepts it.
+    """Returns ``config``, a body of ``POST /containers/create``, adapted to the API version ``api``.
 
-    From version 1.44 on, the field ``MacAddress`` of the container is omitted: since then the MAC address is a property
-    of each network endpoint, and version 1.52 refuses this field (Docker Engine API, version history)."""
+    From version 1.44 on, omits the container's field ``MacAddress``: the MAC address is then a property of each network
+    endpoint, and version 1.52 refuses this field (Docker Engine API, version history)."""
     if (_api(api) or MIN_API) < (1, 44):
         return config
     return {name: value for name, value in config.items() if name != "MacAddress"}

@@ -48,8 +48,8 @@ async def ensure_image(
     a text and a fraction (None if unknown).
 
     On a private host (``private``), which reaches no registry, nothing is pulled: the lab image is used as nginx, and
-    is tagged ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice has a notice
-    about it. Raises EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
+    is tagged ``nginx`` as well. On any other engine the lab image is only tagged ``netmodes-lab``, and the choice has
+    a notice. Raises EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
     """
     facts = await engine.image(reference)
     if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():

@@ -33,8 +33,7 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
     reports; empty for Podman, which reports none and may use nftables. ``bridges`` are the names of the namespace's
     bridges.
 
-    Never raises an error of the namespace or of a tool: the result contains the reason for rules that could not be
-    read.
+    Never raises an error of the namespace or of a tool: if rules could not be read, the result contains the reason.
     """
     try:
         facts = await namespace.arun(_read_facts)

@@ -181,8 +181,9 @@ class Namespace:
 
     @classmethod
     def of_machine(cls, pid: int, path: str = "") -> Self:
-        """Opens the network namespace of an engine's machine. ``pid`` is the engine's daemon. ``path`` is the path of
-        the namespace in the file system that the daemon sees; if it is empty, the daemon's own namespace is opened."""
+        """Opens the network namespace of an engine's machine. ``pid`` is the pid of the engine's daemon. ``path`` is
+        the path of the namespace in the file system that the daemon sees; if it is empty, the daemon's own namespace is
+        opened."""
         return cls.of_path_inside(pid, path) if path else cls.of_pid(pid)
 
     @classmethod

@@ -159,7 +159,7 @@ def _read(ring: mmap.mmap, formats: dict[int, _Format]) -> tuple[PacketEvent, ..
 
 
 def decode_event(event: _Format, raw: bytes) -> PacketEvent:
-    """Decodes one event. ``raw`` are the fields of the tracepoint ``event``."""
+    """Decodes one event. ``event`` is the format of its tracepoint, ``raw`` the recorded fields."""
     offsets = event.offsets
     (packet,) = struct.unpack_from("=Q", raw, offsets["skbaddr"])
     ethertype = struct.unpack_from("=H", raw, offsets["protocol"])[0] if "protocol" in offsets else 0
@@ -174,8 +174,7 @@ def decode_event(event: _Format, raw: bytes) -> PacketEvent:
 
 @cache
 def _formats() -> tuple[_Format, ...]:
-    """Reads the formats of this kernel's tracepoints. Raises EventsUnavailableError; the next call then tries again,
-    whereas a success is cached."""
+    """Reads the formats of this kernel's tracepoints. Caches only a success. Raises EventsUnavailableError."""
     command = ["unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-euc", _READ_FORMATS, "sh"]
     try:
         done = subprocess.run([*command, *_FORMATS], capture_output=True, text=True, timeout=10, check=False)

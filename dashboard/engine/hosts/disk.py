@@ -90,8 +90,7 @@ def probe(folder: Path) -> str:
 
 @functools.cache
 def _probe(folder: Path) -> None:
-    """Creates and mounts a small disk below the folder. Raises DiskError if that fails; the next call then tries again,
-    whereas a success is cached."""
+    """Creates and mounts a small disk below the folder. Raises DiskError if that fails. Only a success is cached."""
     with tempfile.TemporaryDirectory(prefix=".probe.", dir=folder) as place:
         data, image = Path(place, "data"), Path(place, "disk")
         data.mkdir()

@@ -126,8 +126,7 @@ def _probe(*command: str) -> subprocess.CompletedProcess[str]:
 
 @functools.cache
 def _create_user_namespace() -> None:
-    """Tries to create a user namespace. Raises _RefusedError if that fails; the next call then tries again, whereas a
-    success is cached."""
+    """Tries to create a user namespace. Raises _RefusedError if that fails. Only a success is cached."""
     done = _probe("/bin/sh", "-c", PROBE)
     if done.returncode != 0:
         message = done.stderr.strip().splitlines()
@@ -146,8 +145,8 @@ def sharing_refusal(folder: Path) -> str:
 
 @functools.cache
 def _mount_with_other_ids(folder: Path) -> None:
-    """Tries to mount a folder with the ids of a user namespace. Raises _RefusedError if that fails; the next call then
-    tries again, whereas a success is cached."""
+    """Tries to mount a folder with the ids of a user namespace. Raises _RefusedError if that fails. Only a success
+    is cached."""
     space = ("unshare", "--mount", "--propagation", "private", "--")
     done = _probe(*space, "/bin/sh", "-eu", "-c", SHARING_PROBE, "sh", str(folder))
     if done.returncode != 0:

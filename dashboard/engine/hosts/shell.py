@@ -62,7 +62,7 @@ class HostShell:
 
     @property
     def pid(self) -> int:
-        """The pid of the process that started the shell. When this process ends, all programs of the shell end."""
+        """The pid of unshare(1), the parent of the shell. When unshare ends, all programs of the shell end."""
         return self._process.pid
 
     def read(self, most: int) -> bytes | None:

@@ -4,7 +4,7 @@ The host gets eth0 with an address. A switch and a router are in another network
 Docker in further ones. The router rejects packets to all other networks with a firewall rule. Without the rule, the
 kernel would limit the rate of its ICMP errors (net.ipv4.route.error_cost), and every name lookup would take seconds to
 fail. A neighbour has routes through the first host to the networks from which Docker takes its subnets, so only the
-host's rules decide whether its packets reach a container.
+host's rules decide whether the neighbour's packets reach a container.
 
 The namespaces last as long as the mounts that ``create_lan`` makes, and so until the last host on the LAN stops. A host
 that is started again joins a host that still runs, or creates the namespaces anew.
@@ -118,8 +118,8 @@ def _join(path: str, recorded: list[str]) -> None:
 
 
 def _hold(space: str, folder: str, run: str) -> None:
-    """Mounts the network namespace of this process at ``space`` below ``run``, so that it remains without processes.
-    Records its inode in ``folder``."""
+    """Mounts the network namespace of this process at ``space`` below ``run``: the mount keeps the namespace alive
+    without processes. Records the namespace's inode in ``folder``."""
     write(f"{run}/{space}", "")
     mount(OWN, f"{run}/{space}", flags=BIND)
     write(f"{folder}/netns-{space}", f"{os.stat(OWN).st_ino}\n")
