@@ -4,7 +4,7 @@ If this machine refuses loop devices (``probe``), hosts write into their folder,
 Sources: mkfs.ext4(8), e2fsck(8), loop(4), mount(8).
 
 The file system has no journal. When a host is killed, the kernel unmounts its disk cleanly; after a crash of the
-machine, ``check`` repairs it. The last writes before a crash are lost, but a journal would not save them either.
+machine, ``check`` repairs it. The last writes before a crash may be lost; a journal would not save them either.
 """
 
 from __future__ import annotations
