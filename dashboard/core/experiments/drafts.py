@@ -45,8 +45,8 @@ def default_title(image: str, port: int) -> str:
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH``. Returns the mode and the text after the colon; without
-    that text, “1” (the first arm) for ``container``, otherwise None. Raises ValueError with a message for the user."""
+    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH``. Returns the mode and the text after the colon; if that is
+    missing, “1” (the first arm) for ``container``, otherwise None. Raises ValueError with a message for the user."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)
@@ -66,7 +66,7 @@ def parse_port(value: object) -> int:
 
 
 def _strings(value: object) -> tuple[str, ...]:
-    """Returns the texts of a list, or the words of one text, which white space and commas separate."""
+    """Returns the items of a list, or splits a text at white space and commas."""
     if isinstance(value, str):
         return tuple(value.replace(",", " ").split())
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
@@ -75,7 +75,7 @@ def _strings(value: object) -> tuple[str, ...]:
 
 
 def _word(value: object) -> str:
-    """Returns a text unchanged and a number in digits. Raises ValueError for anything else, also for a boolean."""
+    """Returns a text unchanged, and a number as text. Raises ValueError for anything else, including booleans."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("Write a text here.")
     return str(value)

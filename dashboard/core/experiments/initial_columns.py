@@ -59,10 +59,10 @@ def initial_columns(
     namespace with the bridges of a rootless Podman, the neighbour, and the other host with its container follow if they
     exist.
 
-    ``engine``, ``machine`` and ``facts`` are the kind of the machine's engine, the title of the machine's column, and
-    what the engine reports about itself. ``experiment`` and ``whole`` are as in ``run_command``. In experiments of
-    earlier versions, an arm may have the key ``rootless-netns`` or ``neighbour``: then the other column with this key
-    is left out.
+    ``engine`` is the kind of the machine's engine, ``facts`` is what this engine reports about itself, and ``machine``
+    is the title of the machine's column. ``experiment`` and ``whole`` are as in ``run_command``. In experiments of
+    earlier versions, an arm may have the key ``rootless-netns`` or ``neighbour``: then the namespace or the neighbour
+    gets no column.
     """
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)

@@ -80,8 +80,8 @@ def container_config(
     the arm's key is an alias, so that arms find each other by key.
 
     ``network`` is the name of the network of the mode; ``attached`` are the additional networks by name. ``cpus`` is
-    the CPU limit of the private host on which the container runs, otherwise 0: in version 1 of cgroups, a container may
-    not have a higher quota than its parent.
+    the CPU limit of the private host on which the container runs; 0 if it runs on another engine. The container's own
+    limit must not exceed ``cpus``, because version 1 of cgroups allows no higher quota than that of the parent.
     """
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {

@@ -158,8 +158,8 @@ def network_line(name: str, request: NetworkRequest) -> str:
 
 
 def network_body(name: str, driver: str, labels: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the body of ``POST /networks/create``. ``options`` are as in ``NetworkRequest``; names that contain a dot
-    become driver options.
+    """Returns the body of ``POST /networks/create``. ``options`` are as in ``NetworkRequest``; ``parent`` and options
+    with a dot in their name become driver options.
 
     The body asks the Engine to refuse a name that exists: by default, engines before API 1.44 create a second network
     of that name.

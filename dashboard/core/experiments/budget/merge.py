@@ -47,9 +47,9 @@ def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = Fa
 def merge(entries: Sequence[Entry], view: View) -> Entry:
     """Merges entries into one that has the same effect. All entries must be mergeable (``is_mergeable``).
 
-    ``view`` is the view after the last entry. The merged entry results in this view if it is applied to the view before
-    the first entry or to the view after any of the entries, because a reader may have applied some of them already. The
-    merged entry has the text, the number and the time of the last entry.
+    ``view`` is the view after the last entry. A reader may have applied some of the entries already. So the merged
+    entry results in ``view`` if it is applied to the view before the first entry or to the view after any of them. It
+    has the text, the number and the time of the last entry.
     """
     last = entries[-1]
     facts = [entry.facts for entry in entries]

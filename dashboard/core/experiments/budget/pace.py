@@ -82,7 +82,8 @@ class Pace:
 
 
 def new_pace(limits: Limits, now: float, entries: int = 0, size: int = 0) -> Pace:
-    """Returns the pace of a journal that already has this many entries, with ``size`` bytes and a full allowance."""
+    """Returns the pace of a journal that already has ``entries`` entries of ``size`` bytes in total. Its allowance is
+    full."""
     return Pace(limits, now, limits.burst_entries, limits.burst_bytes, entries, size)
 
 

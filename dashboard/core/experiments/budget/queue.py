@@ -42,9 +42,9 @@ class OpenEntry:
 class WaitingEntry:
     """A final entry that is not committed. It may have been merged from several final entries.
 
-    ``ended`` are the open entries (``OpenEntry``) that became final in it. Some of them are stored already; these
-    stored versions are deleted when this entry is written. ``appended`` counts its other entries, which were never
-    open. ``unwritten`` is the number of final entries from which it was merged.
+    ``unwritten`` is the number of final entries from which it was merged, 1 without a merge. ``appended`` counts those
+    that were never open. ``ended`` has the open entries (``OpenEntry``) that became the others. Versions of these that
+    are stored already are deleted when this entry is written.
     """
 
     entry: Entry

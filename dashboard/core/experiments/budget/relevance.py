@@ -99,8 +99,9 @@ def _bridges(links: Iterable[Interface]) -> set[str]:
 
 
 def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
-    """Whether the link is of a kind that engines create for containers, before and after the change: a veth end without
-    an address of the machine, or a bridge. The link of a private host to its LAN is a veth end with addresses."""
+    """Whether a changed link is of a kind that engines create for containers, both in the change (``link``) and before
+    it (``machine``): a veth end without an address of the machine, or a bridge. The link of a private host to its LAN
+    is a veth end with addresses, so it is not of such a kind."""
     known = next((interface for interface in machine.interfaces if interface.index == link.index), link)
     return all(is_cable(one) or one.kind == "bridge" for one in (known, link))
 

@@ -36,8 +36,8 @@ class PortUser:
     """A running container of the engine and its published ports. ``name`` is what sentences call the container.
 
     ``experiment`` is the experiment to which the container belongs. It is None if the container belongs to no
-    experiment, or if the page of this experiment is shown. ``machine`` is the name of the container's machine, empty if
-    the experiment runs on one machine only.
+    experiment, or to the one on whose page the port is mentioned. ``machine`` is the name of the container's machine,
+    empty if the experiment runs on one machine only.
     """
 
     container: str
@@ -49,8 +49,8 @@ class PortUser:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """The holder of a port. ``sentence`` names the process or container. ``experiment`` is the experiment to which it
-    belongs: stopping it frees the port. None if it belongs to no experiment."""
+    """The process or container that holds a port. ``sentence`` names this holder. ``experiment`` is as in ``PortUser``:
+    if that experiment is stopped, the port becomes free."""
 
     port: HostPort
     sentence: str
@@ -125,7 +125,7 @@ def held_ports(
 
 
 def _is_of_engine(listener: Listener) -> bool:
-    """Whether the listening process belongs to the Engine, such as docker-proxy, and so holds a port that the Engine
+    """Whether the listening process belongs to the Engine, as docker-proxy does. Then it holds a port that the Engine
     publishes."""
     if listener.container is not None:
         return False
@@ -133,8 +133,8 @@ def _is_of_engine(listener: Listener) -> bool:
 
 
 def _overlap(first: HostPort, second: HostPort) -> bool:
-    """Whether two ports cannot be bound at the same time: they have the same number and protocol, and either the same
-    address or one of them is for all addresses."""
+    """Whether two ports cannot be bound at the same time: they have the same number and protocol, and they have the
+    same address or one of them is for all addresses."""
     if (first.port, first.protocol) != (second.port, second.protocol):
         return False
     return first.address == second.address or bool({first.address, second.address} & _EVERYWHERE)

@@ -16,14 +16,14 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 def shared_key(key: str, number: int) -> str:
-    """Returns the key of a column that is unique among all machines. ``key`` is its key in the lab of its machine, and
-    ``number`` is the number of that machine, counted from 1."""
+    """Converts the key of a column to a key that is unique among all machines. ``key`` is the one that the lab of the
+    column's machine uses, and ``number`` is the number of that machine, counted from 1."""
     return f"{key}@{number}" if number > 1 and is_observer(key) else key
 
 
 def shared_column(column: Column, number: int, machine: str) -> Column:
-    """Returns the column of a machine's lab with a key and a title that are unique among all machines. ``number`` and
-    ``machine`` are the number and the name of the machine."""
+    """Returns the column with a key and a title that are unique among all machines. ``column`` has those that its
+    machine's lab uses. ``number`` and ``machine`` are the number and the name of that machine."""
     title = f"{column.title} ({machine})" if is_observer(column.key) else column.title
     return replace(column, key=shared_key(column.key, number), title=title, machine=machine, absent="", note="")
 
@@ -45,7 +45,7 @@ class MachineGroup:
     states: Mapping[str, NamespaceState]
 
     def shared(self, key: str) -> str:
-        """Returns the key, unique among all machines, of the column that the machine's lab calls ``key``."""
+        """Converts the key that the machine's lab uses for a column to the key that is unique among all machines."""
         return shared_key(key, self.number)
 
     @property
@@ -104,8 +104,8 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MachineNote:
-    """What pages show about a machine. ``absent`` is the reason why its columns do not change now. Otherwise ``note``
-    is a remark on the machine, such as that it is drained. Both are empty if there is nothing to show."""
+    """What pages show about a machine: either ``absent``, the reason why its columns do not change now, or ``note``, a
+    remark such as that the machine is drained. Both are empty if there is nothing to show."""
 
     absent: str = ""
     note: str = ""

@@ -22,10 +22,10 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
 
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
-    """Returns the head of the whole experiment as a requested stop leaves it: with its new phase, and with
-    ``stopped_at`` if it has ended. Labs need not have acted on the request. ``phases`` are the phases of the parts
-    after the stop; if it is empty, no stop was requested, and the head is returned unchanged. ``last_at`` is the time
-    of the newest entry."""
+    """Returns the head of the whole experiment after a requested stop, even if no lab has acted on the request yet: the
+    head gets a new phase and, if the experiment has ended, a ``stopped_at``. ``phases`` are the phases of the parts, as
+    ``requested_phase`` returns them. If it is empty, no stop was requested, and the head is returned unchanged.
+    ``last_at`` is the time of the newest entry: it serves as ``stopped_at`` if no lab has recorded one."""
     if not phases:
         return head
     phase = merge_phases(phases)
@@ -53,8 +53,8 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
     phase = merge_phases(head.phase for head in heads.values())
 
     def merge_texts(text_of: Callable[[ExperimentHead], str]) -> str:
-        """Joins the texts that ``text_of`` returns: one if all are the same, otherwise each after its machine's
-        name."""
+        """Joins the texts that ``text_of`` returns. If all heads have the same text, it is returned once. Otherwise
+        each text follows the name of its machine."""
         texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
         if len(texts) == len(heads) and len(set(texts.values())) == 1:
             return next(iter(texts.values()))

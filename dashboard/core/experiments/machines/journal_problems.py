@@ -9,11 +9,11 @@ from dashboard.core.experiments.messages import ExperimentHead
 def show_problems(
     head: ExperimentHead, problems: Mapping[str, tuple[str, float]], machines: Mapping[str, str]
 ) -> ExperimentHead:
-    """Returns the head with the texts of ``problems`` and the time at which the earliest of them began.
+    """Returns the head with the texts of ``problems`` and the time at which the earliest problem began.
 
     ``problems`` has the text and the start of each problem by the id of the experiment. On several machines, the ids
     are those of the parts, and ``machines`` maps them to the names of the machines. Then each text begins with the name
-    of its machine, and the head keeps the problem that it already has.
+    of its machine, and the problem that the head already shows is added. On one machine, it is replaced.
     """
     if not problems:
         return head

@@ -2,12 +2,12 @@
 were stored.
 
 The live page, a past moment and a report can therefore treat it like the journal of one machine. The number of an entry
-is one more than the sum of the newest numbers of all parts: it grows with every entry, and each web process derives the
-same numbers although the clocks of machines differ. The first entry has the columns of all machines, also of those
-without a lab.
+is the sum of the numbers that the parts have reached with it, plus 1 for the first entry, which belongs to no part. So
+numbers grow with every entry, and each web process derives the same ones although the clocks of machines differ. The
+first entry has the columns of all machines, including machines without a lab.
 
-A lab writes only the journal of its own part. If an entry in it nevertheless mentions columns of other machines, the
-merged journal leaves that out.
+A lab writes only the journal of its own part. If it nevertheless records facts about columns of other machines, the
+merged journal leaves these facts out.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -36,8 +36,8 @@ class MergedJournal:
     before anything runs. ``seen`` has the number of the newest entry of each part, by the id of the part. ``last_at``
     is the time of the newest entry.
 
-    If a stop of all parts was requested, ``requested`` has their phases after it, because the lab of an absent machine
-    cannot record the stop. Otherwise it is empty.
+    If a stop of all parts was requested, ``requested`` has their phases as ``requested_phase`` returns them: the lab of
+    an absent machine cannot record the stop. Otherwise ``requested`` is empty.
     """
 
     head: ExperimentHead
@@ -136,7 +136,7 @@ def _concerns_other_machine(attempt: Attempt, others: Collection[str]) -> bool:
 
 
 def shared_attempt(attempt: Attempt, number: int) -> Attempt:
-    """Returns the result of a request on machine ``number`` with keys that are unique among all machines."""
+    """Converts the keys in the result of a request on machine ``number`` to keys that are unique among all machines."""
     return replace(
         attempt,
         origin=shared_key(attempt.origin, number),
@@ -146,8 +146,8 @@ def shared_attempt(attempt: Attempt, number: int) -> Attempt:
 
 
 def shared_request(key: str, number: int) -> str:
-    """Returns the key of a path or request on machine ``number`` that is unique among all machines. ``key`` begins with
-    the key of a column."""
+    """Converts the key of a path or request on machine ``number`` to a key that is unique among all machines. ``key``
+    begins with the key of a column."""
     column, slash, rest = key.partition("/")
     return f"{shared_key(column, number)}{slash}{rest}"
 

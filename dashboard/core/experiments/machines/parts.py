@@ -52,8 +52,8 @@ def machine_problems(spec: ExperimentSpec, machines: Collection[str]) -> tuple[P
 
 
 def name_machines(spec: ExperimentSpec, default: str | None) -> ExperimentSpec:
-    """Returns the specification with the name of a machine in every arm. Arms that name none get ``default``, or
-    ``SERVER_NAME`` if ``default`` is None, the installation's own machine."""
+    """Returns the specification with the name of a machine in every arm. Arms that name none get ``default`` or, if
+    that is None (the installation's own machine), ``SERVER_NAME``."""
     arms = tuple(replace(arm, machine=machine_of_arm(arm, default) or SERVER_NAME) for arm in spec.arms)
     return replace(spec, arms=arms)
 
@@ -73,8 +73,8 @@ def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None,
     """Returns the specification of each machine's part, by the name of the machine (None: the installation's own
     machine), in the order of the arms.
 
-    The lab of a machine does not see the other arms. Arms in overlay mode share a network across machines, so the names
-    of those on other machines are added to the names that are looked up.
+    The lab of a machine does not see the other arms. But arms in overlay mode share a network across machines: a part
+    with such arms also looks up the keys of those on other machines.
     """
     arms: dict[str | None, list[ArmSpec]] = {}
     for arm in spec.arms:

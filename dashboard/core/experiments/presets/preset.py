@@ -53,9 +53,8 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
-    """A preset with the image and the launch values for one engine. ``unavailable`` is the reason why the engine lacks
-    a mode that the preset compares: without it, the preset cannot show its difference. Empty if the engine has all
-    modes."""
+    """A preset with the image and the launch values for one engine. The preset cannot show its difference if the engine
+    lacks a mode that it compares: then ``unavailable`` is the reason why this mode is not available."""
 
     preset: Preset
     image: str
