@@ -104,8 +104,9 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """Returns the number of links, routes, listeners and firewall rules that a change contains, and of sysctls that it
-    removes. Compared with ``size_of_state``, it shows whether the complete state would be shorter than the change."""
+    """Returns the number of links, routes, listeners and firewall rules that a change contains, plus the number of
+    sysctls that it removes; sysctls that it sets are not counted. If the number is above ``size_of_state``, the
+    complete state is shorter than the change."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,

@@ -35,8 +35,8 @@ class Listings:
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
     """Returns what the rules in the outputs of iptables-save and nft do to requests. If the rules of a family could not
-    be read, its reason is in ``unread``. ``bridges`` has, by family, the bridges whose internal traffic passes the
-    packet filter (br_netfilter)."""
+    be read, ``unread`` has the reason. ``bridges`` has, by family, the bridges whose internal traffic passes the packet
+    filter (br_netfilter)."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

@@ -177,8 +177,8 @@ def parse_network(text: str) -> Network | None:
 
 
 def parse_ports(text: str, separator: str) -> frozenset[int] | None:
-    """Parses ``80``, ``80:90`` or ``80,90``. ``separator`` is the character between the ends of a range, here the
-    colon. None if the text is invalid or contains more than ``MAX_RANGE`` ports."""
+    """Parses ``80``, ``80:90`` or ``80,90``. ``separator`` is the character between the ends of a range, such as the
+    colon in ``80:90``. None if the text is invalid or contains more than ``MAX_RANGE`` ports."""
     ports: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition(separator)

@@ -97,7 +97,7 @@ def _matching(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
 
 
 def _remaining(rest: Iterable[Destinations], rule: Rule) -> list[Destinations]:
-    """Returns the destinations of ``rest`` that the rule does not match, and about which later rules decide."""
+    """Returns the destinations of ``rest`` that the rule does not match. Later rules decide about them."""
     left = list(rest)
     outside = [one.within(None, rule.destinations) for one in left] if rule.destinations else []
     excepted = [one.within(network, ()) for one in left for network in rule.not_destinations]
@@ -134,8 +134,8 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Records how a chain translates packets to ``rest``. Returns the destinations that remain: those of packets
-        that continue after the chain, and those of packets with a final verdict."""
+        """Records how a chain translates packets to ``rest``. Returns the destinations of the other packets in two
+        lists: those of packets that continue after the chain, and those of packets with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -205,7 +205,7 @@ class _Forwarding:
 
     def closed_links(self) -> Iterator[ClosedBridge]:
         """Yields each closed link: connections to it from links that no rule names are dropped, except those to
-        published ports. ``open_from`` has the links that rules name and whose connections may be accepted."""
+        published ports. ``open_from`` has the links that rules name, if their connections may be accepted."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -243,8 +243,8 @@ class _Forwarding:
         return self._steps >= 0
 
     def is_for_published_port(self, rule: Rule) -> bool:
-        """Whether a rule accepts connections to a published port: a port to which a nat rule leads, or one that Docker
-        opens for all links except its bridge, as in a routed network."""
+        """Whether a rule accepts connections to a published port: a port to which a nat rule leads or, in a routed
+        network, a port that Docker opens for all links except the container's bridge."""
         if rule.verdict is not Verdict.ACCEPT or rule.ports is None or len(rule.destinations) != 1:
             return False
         (network,) = rule.destinations

@@ -68,7 +68,8 @@ class Rule:
     to_port: int = 0
 
     def passes(self, incoming: str, outgoing: str) -> bool:
-        """Whether the first packet of a connection may match, by the interfaces on which it arrives and leaves."""
+        """Whether the first packet of a connection may match if it arrives on ``incoming`` and leaves on ``outgoing``.
+        Protocol, ports and destinations are not considered."""
         return (
             self.new
             and all(match.matches(incoming) for match in self.incoming)
@@ -89,8 +90,9 @@ class Chain:
 
     @cached_property
     def _own(self) -> tuple[list[tuple[int, Rule]], dict[int, list[tuple[int, Rule]]]]:
-        """The rules that may match packets from the machine's own programs to its own addresses: those for all ports,
-        and those for each port, with their positions. These packets have no input interface and leave through lo."""
+        """The rules that may match packets from the machine's own programs to its own addresses, each with its position
+        in the chain: first the rules for all ports, then the others by port. The packets have no input interface and
+        leave through lo."""
         general: list[tuple[int, Rule]] = []
         by_port: dict[int, list[tuple[int, Rule]]] = {}
         for number, rule in enumerate(self.rules):
