@@ -101,8 +101,8 @@ class LastHeartbeat:
 
 
 def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
-    """Whether calls to the lab that sent ``last`` will get no reply, as the next heartbeat ``received`` shows: the lab
-    has ended or lost its connection, or another lab has taken over."""
+    """Whether the heartbeat ``received`` shows that calls to the lab that sent ``last`` will get no reply: that lab has
+    ended or lost its connection, or another lab has taken over."""
     return last is not None and (received.has_ended or received.lab != last.message.lab)
 
 

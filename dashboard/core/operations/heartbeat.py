@@ -108,8 +108,8 @@ class Heartbeat:
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
     """Returns the parts that are missing, with reasons; empty if the lab and the engine work. Before the first
-    heartbeat, ``without`` counts as missing: the engine if the process has a lab of its own, because this lab waits for
-    the engine."""
+    heartbeat, only ``without`` is returned: the engine in a process that has a lab of its own, because this lab waits
+    for the engine; the lab in other processes."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

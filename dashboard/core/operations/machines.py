@@ -1,5 +1,4 @@
-"""Names, states, versions and join tokens of machines, and the places where something can be launched. No clock is
-read."""
+"""Names, states, versions and join tokens of machines, and the places where something can be launched."""
 
 import base64
 import binascii

@@ -112,8 +112,8 @@ class AccountStatus:
 
 
 def change_problem(account: AccountStatus, changed: AccountStatus, other_owners: int) -> Refusal | None:
-    """Returns why an ``account`` cannot become as in ``changed``; None if it can. ``other_owners`` is the number of
-    other active accounts with the role owner."""
+    """Returns why ``account`` cannot be changed to ``changed``; None if it can. ``other_owners`` is the number of other
+    active accounts with the role owner."""
     was_owner = account.role is Role.OWNER and account.active
     stays_owner = changed.role is Role.OWNER and changed.active
     if was_owner and not stays_owner and other_owners == 0:

@@ -1,5 +1,4 @@
-"""The swarm of an installation's machines: which ones can join, at which addresses, and why others cannot. No clock is
-read.
+"""The swarm of an installation's machines: which ones can join, at which addresses, and why others cannot.
 
 Every member is a manager, because only a manager creates overlay networks. Netmodes does not change a swarm that it did
 not form.
@@ -111,33 +110,33 @@ class SwarmRefusedError(ValueError):
 
 
 def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
-    """Returns the members as the form for the swarm contains them: ``NAME ID``, the name of the machine and the id of
-    its swarm."""
+    """Returns a text for each member, as the form for the swarm contains it: ``NAME ID``, the name of the machine and
+    the id of its swarm."""
     return tuple(f"{machine.name} {machine.swarm.cluster}" for machine in machines if machine.is_member)
 
 
 def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> None:
-    """Raises SwarmRefusedError if the members are not the ones that the owner saw in the form (``shown``). Each member
-    manages all machines that join. Without this check, the lab of any machine could falsely report that it is a member,
-    and would then manage the machines that join, although the owner has not chosen it."""
+    """Raises SwarmRefusedError if the members are not the ones that the owner saw in the form (``shown``). Members
+    manage all machines that join, and the lab of any machine could falsely report that its machine is a member. Without
+    this check, that machine would manage the others although the owner has not chosen it."""
     if set(shown) != set(shown_members(machines)):
         raise SwarmRefusedError(CHANGED)
 
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
     """Returns a sentence that names the members that entered the swarm before the newest revocation of a machine: the
-    revoked machine may still be a manager. Empty if there are none. ``revoked`` has the time of each revocation by the
-    name of the machine, also for machines that have joined again."""
+    revoked machine may still be a manager. Empty if there are none. ``revoked`` has the time at which each machine was
+    last revoked, by name. It includes machines that have joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [machine.name for machine in machines if machine.is_member and last and machine.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
-    """Returns a sentence that names the machines that do not respond and may share a swarm with a revoked machine,
-    because they entered it before the revocation. Empty if there are none. ``revoked`` is as in ``find_outdated``.
-    ``entered`` has the time at which each machine entered a swarm, 0 if it has left again. A machine that is missing in
-    ``entered`` may have entered at any time."""
+    """Returns a sentence that names the machines that do not respond and may share a swarm with a revoked machine: they
+    entered a swarm before its revocation. Empty if there are none. ``revoked`` is as in ``find_outdated``. ``entered``
+    has the time at which each machine entered a swarm, 0 if it has left again. A machine that is missing in ``entered``
+    may have entered at any time."""
     names, managers = [], set()
     for machine in machines:
         since = entered.get(machine.name, -math.inf)
