@@ -1,5 +1,5 @@
-"""Describes the results of “Try” in one sentence, and decides which results are stored. “Try” requests every path once;
-the results of one use are a trial."""
+"""Describes the results of “Try” in one sentence, and decides which results are stored. “Try” sends a request over
+every path; the results of one use are a trial."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -50,8 +50,8 @@ MAX_BODY = 400
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
     """Returns the trial to store after ``before``, with the time ``at``. None if nothing was requested. Also None if
-    this launch already has ``MAX_TRIALS`` and the results are the same as in ``before``, because that limits the number
-    of trials in a journal."""
+    this launch already has ``MAX_TRIALS`` trials and the results are the same as in ``before``: beyond that number,
+    only changed results are stored, so that the journal stays small."""
     kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None

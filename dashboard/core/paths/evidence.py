@@ -36,8 +36,8 @@ class ProcessConnection:
 class Sample:
     """The nat rules and packet counters at one moment. ``client_links`` are the links of the client's namespace or, if
     the path leads through the machine's packet filter (``FILTERED_KINDS``), of the machine's. ``server_links`` are
-    those of the server's namespace if it is a different one. ``filter_rules`` are read only if the path leads through
-    the packet filter."""
+    those of the server's namespace, empty if that is the same namespace. ``filter_rules`` are read only if the path
+    leads through the packet filter."""
 
     rules: tuple[str, ...] = ()
     client_links: Mapping[str, PacketCounts] = field(default_factory=dict)
@@ -52,11 +52,11 @@ class TraceEvidence:
     ``before`` and ``after`` were read before and after the request, ``client_connections`` and ``server_connections``
     while its connection was open, in the namespaces of the client and of the server. ``filtered`` is true if the path
     leads through the machine's packet filter (``FILTERED_KINDS``): then rules, counters and client connections are
-    those of the machine's namespace. ``shared`` is true if the server is in the same namespace. ``own_addresses`` are
-    the addresses of the client's namespace. ``veths`` join the server to bridges. ``entries`` is None if connection
-    tracking could not be read. ``rules_error`` and ``filter_error`` are the reasons why the rules of NAT and of the
-    packet filter could not be read. ``first`` is what the kernel reported about the first packet of a second connection
-    to the same target.
+    those of the machine's namespace, otherwise of the client's. ``shared`` is true if the server is also in that
+    namespace. ``own_addresses`` are the addresses of the client's namespace. ``veths`` join the server to bridges.
+    ``entries`` is None if connection tracking could not be read. ``rules_error`` and ``filter_error`` are the reasons
+    why the rules of NAT and of the packet filter could not be read. ``first`` is what the kernel reported about the
+    first packet of a second connection to the same target.
     """
 
     target: str

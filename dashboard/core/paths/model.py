@@ -28,8 +28,9 @@ class PathKind(StrEnum):
       namespace.
     - ``INSIDE``: to 127.0.0.1 in the container's own namespace.
     - ``LAN_…``, ``PEER_…``, ``REMOTE_…`` and ``FROM_MACHINE_…``: to a host mode container (``…_ADDRESS``), to a
-      published port (``…_PUBLISHED``) or to the container's own address (``…_CONTAINER``). The client is the neighbour
-      on the LAN, another host on the LAN, a container on that host, or another machine of the installation.
+      published port (``…_PUBLISHED``) or to the container's own address (``…_CONTAINER``). The client is, in the order
+      of the prefixes, the neighbour on the LAN, another host on the LAN, a container on that host, or another machine
+      of the installation.
     - ``REMOTE_OVERLAY`` and ``FROM_MACHINE_OVERLAY``: over an overlay network, from a container on the other host or
       machine.
     - ``HAIRPIN``: from a container to its own published port.
@@ -107,11 +108,11 @@ class Path:
 
     ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 if no port leads to the server. If a UDP
     port is published but leads nowhere, ``udp_missing`` is the reason. ``server_port`` is the port on which the program
-    listens. If ``fixed`` is true, measurements use that port, because other ports may not be reachable. Otherwise every
-    port of the server's namespace is reachable, and measurements use a free one. ``hops`` are in the order of the
-    request. ``host_name`` is the name that ``client`` resolves to the address, empty if there is no name.
-    ``unavailable`` is the reason why the path does not exist; then ``address`` is empty. ``network`` numbers the
-    server's networks from 1 if the same kind of path leads over several.
+    listens. If ``fixed`` is true, measurements listen on ``server_port``, too, because other ports may not be
+    reachable. Otherwise every port of the server's namespace is reachable, and measurements listen on a free one.
+    ``hops`` are in the order of the request. ``host_name`` is the name that ``client`` resolves to the address, empty
+    if there is no name. ``unavailable`` is the reason why the path does not exist; then ``address`` is empty.
+    ``network`` is the number of the server's network, counted from 1, if the same kind of path leads over several.
     """
 
     kind: PathKind
@@ -200,8 +201,8 @@ def veth_links(machine: NamespaceState, inside: NamespaceState) -> list[VethLink
 
 
 def reachable_address(veth: VethLink, family: Family) -> str | None:
-    """Returns the container's address in a subnet of the bridge, which the machine reaches directly. None if the
-    container has no such address."""
+    """Returns the container's address that is in a subnet of the bridge, so that the machine reaches it directly. None
+    if the container has no such address."""
     subnets = [
         ipaddress.ip_network(f"{address.address}/{address.prefix}", strict=False)
         for address in veth.bridge.addresses

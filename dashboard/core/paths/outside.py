@@ -81,7 +81,7 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
 def paths_to_bridged(
     column: Column, state: NamespaceState, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """Yields the paths from a client outside to the container of ``column``, behind a bridge. If the client is the
+    """Yields the paths from a client outside to the container of ``column``, behind a bridge. For one client, the
     neighbour, also yields the path from the container to its own published port, so that this path is found once."""
     yield from _published(column, state, machine, client, veths)
     yield from _own_address(column, machine, client, veths)
@@ -118,8 +118,8 @@ def _paths_over_networks(
 
 
 def _paths_to_neighbour(column: Column, state: NamespaceState, neighbour: NamespaceState) -> Iterator[Path]:
-    """Yields the paths from a container to the neighbour's server, over each address family that both have. They show
-    which source address the LAN sees. There are no paths if the neighbour has no server."""
+    """Yields the paths from a container to the neighbour's server, over each address family that both have. Requests
+    over them show which source address the LAN sees. There are no paths if the neighbour has no server."""
     lan, title = exit_link(neighbour), f"{column.title} to the neighbour"
     if lan is None or all(listener.port != NEIGHBOUR_PORT for listener in neighbour.listeners):
         return

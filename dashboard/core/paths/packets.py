@@ -53,9 +53,9 @@ class RuleStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstPacket:
-    """What was observed of the first packet of a traced request: the interfaces that it passed (links) and the rules
-    that saw it. ``texts`` has the texts of rules by table, chain and handle.
-    ``links_error`` and ``rules_error`` are the reasons why its links or its rules were not observed."""
+    """What was observed of the first packet of a traced request: the links that it passed and the rules that it
+    reached. ``texts`` has the texts of rules by table, chain and handle. ``links_error`` and ``rules_error`` are the
+    reasons why the links or the rules were not observed."""
 
     events: tuple[PacketEvent, ...] = ()
     rules: tuple[RuleStep, ...] = ()

@@ -30,9 +30,9 @@ UNKNOWN_PROCESS = "an unknown process"
 
 
 def userland_proxy(columns: Sequence[Column], machine: NamespaceState | None) -> bool | None:
-    """Whether the Engine starts docker-proxy for published ports; None if no observation proves it.
+    """Whether the Engine starts docker-proxy for published ports; None if the observations do not decide it.
 
-    If a TCP port is published, and only dockerd or no process listens on it, the Engine does not start docker-proxy.
+    If TCP ports are published and no process except dockerd listens on them, the Engine does not start docker-proxy.
     """
     if machine is None:
         return None
@@ -142,7 +142,7 @@ class _FamilyPaths:
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
         """Yields the expected path to ``address``: through docker-proxy if the address is loopback, otherwise through
         DNAT. If it does not exist, yields it as unavailable with the reason, and then the path that exists instead, if
-        any. That is the other of these two, or a path through the forwarder of a rootless Podman."""
+        any: through the other of docker-proxy and DNAT, or through the forwarder of a rootless Podman."""
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS

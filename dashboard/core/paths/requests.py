@@ -1,4 +1,4 @@
-"""The HTTP requests of “Try” and Trace: which paths are requested, and the attempts before they have a result."""
+"""The HTTP requests of “Try” and Trace: over which paths they are sent, and attempts that have no result yet."""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -96,8 +96,8 @@ def _destination(path: Path) -> Hashable:
 
 
 def path_to_compare(paths: Sequence[Path], path: Path) -> Path | None:
-    """Returns the path to compare with ``path`` in a trace, or None. A path to another server is preferred, then one
-    from the same client, then one of another kind."""
+    """Returns the path with which a trace compares ``path``; None if no other path exists. Prefers paths to another
+    server; among equal ones, paths from the same client; among these, paths of another kind."""
     return min(
         (other for other in paths if other.address and request_key(other) != request_key(path)),
         key=lambda other: (

@@ -85,8 +85,8 @@ class _HopReader:
         return next((socket for socket in sockets if (socket.pid, socket.local) == ends), None)
 
     def _find_translation(self) -> tuple[str, CounterIncrease | None]:
-        """Returns the new destination and the rule that translated it, None if no counter shows the rule. Returns
-        ("", None) if the destination was not translated."""
+        """Returns the new destination, and the rule that translated the old one (None if no counter shows the rule).
+        Returns ("", None) if the destination was not translated."""
         port = int(self.evidence.target.rpartition(":")[2] or 0)
         matching = [rule for rule in self.increases if rule.to and rule.port == port]
         if self.entry is not None:
@@ -267,7 +267,7 @@ class _HopReader:
         minimum: tuple[int, int],
     ) -> Hop:
         """Returns the hop over the link ``name``. ``counts`` are the packet counters before and after the request, by
-        link. The hop is taken if the link received and sent at least the two numbers in ``minimum`` in between."""
+        link. ``minimum`` is how many packets the link must have received and sent for the hop to be taken."""
         before, after = (links.get(name) for links in counts)
         if before is None or after is None:
             return Hop.unknown(kind, title, f"the counters of {name} could not be read")

@@ -99,8 +99,8 @@ def mappings_of(
 
     The forwarder of a rootless Podman may listen on both families although Podman names 0.0.0.0 only; then the mapping
     is returned for both. If the forwarder connects to the program over the family of the request (``keeps_family``),
-    the program in the namespace ``program`` must listen on ``family``, too. If ``program`` is None, it is assumed to do
-    so.
+    the program must listen on ``family``, too. ``program`` is the namespace of the program; if it is None, the program
+    is assumed to listen on it.
     """
     port = column.port or 80
     listening = program is None or any(listeners_on(program, protocol, family, port))

@@ -24,9 +24,9 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 @dataclass(frozen=True, slots=True)
 class MachineClient:
-    """Another machine of the installation as a client. ``state`` has its interfaces and routes. It is None if the
-    machine cannot send requests, and ``problem`` is the reason. ``arm`` is an arm of the experiment that is requested,
-    on that machine and on an overlay network; None if there is no such arm."""
+    """Another machine of the installation as a client of an experiment. ``state`` has its interfaces and routes. If the
+    machine cannot send requests, ``state`` is None, and ``problem`` is the reason. ``arm`` is an arm that the
+    experiment has on this machine, connected to the experiment's overlay network; None if there is no such arm."""
 
     name: str
     state: NamespaceState | None = None

@@ -16,8 +16,8 @@ class OutsideClient:
 
     ``lan`` is the network stack from which its requests leave for the machine: the client's own stack or, for a
     container, the stack of its host. ``families`` are the address families in which the client has an address.
-    ``kinds`` are the kinds of the client's paths to a container in host mode, to a published port, and to a container's
-    own address. ``noun`` is the name of the client, or of its host, in a sentence.
+    ``kinds`` are the kinds of the client's paths, in this order: to a container in host mode, to a published port, and
+    to a container's own address. ``noun`` is the name of the client, or of its host, in a sentence.
 
     If ``is_routed`` is false, the client is on the machine's LAN. If it is true, the client may be in another network,
     and its routes decide which addresses of the machine it reaches. If it reaches none, its paths are shown with the
@@ -115,8 +115,8 @@ def find_obstacle(client: OutsideClient, address: str) -> str:
 
 
 def bridge_around(state: NamespaceState, address: str) -> str:
-    """Returns the name of the machine's bridge whose subnet contains the address, so that a container of this machine
-    may have it. Empty if there is no such bridge. The bridge with the default route is left out, because its subnet is
+    """Returns the name of the machine's bridge whose subnet contains the address: a container of this machine may have
+    that address. Empty if there is no such bridge. The bridge with the default route is left out, because its subnet is
     the LAN."""
     route = find_route(state, address)
     if route is None or route.gateway:
@@ -158,7 +158,8 @@ def route_gateway(state: NamespaceState, address: str) -> str | None:
 
 
 def find_route(state: NamespaceState, address: str) -> Route | None:
-    """Returns the most specific route to an address; of several, the one with the lowest metric. None without one."""
+    """Returns the most specific route to an address; of several, the one with the lowest metric. None if there is no
+    route."""
     target = ipaddress.ip_address(address)
     best: tuple[int, int, Route] | None = None
     for route in state.routes:
