@@ -38,7 +38,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PlacedRow:
-    """A row to set, and its position: after the row with the id ``after``, or first if that is empty."""
+    """A row to set, and its position: after the row with the id ``after``, or first if ``after`` is empty."""
 
     id: str
     after: str

@@ -1,4 +1,4 @@
-"""The server's own host name on this machine, which keeps its cookies away from containers.
+"""The server's own host name on this machine. It keeps the server's cookies away from containers.
 
 Browsers send cookies to every port of a host (RFC 6265, section 8.5). A container that shared the server's host name
 would receive the server's cookies.

@@ -18,7 +18,7 @@ class WebUser:
 
 
 def choose_web_user(owner: WebUser, account: WebUser | None, taken: Collection[int]) -> WebUser:
-    """Returns the user of the web process, which is never root and never has root's group.
+    """Returns the user of the web process: never root, and never a user with root's group.
 
     The owner of the data folder is preferred if it is an ordinary user, because that user has access to the database.
     Next is the account ``netmodes``, then an unused id. ``taken`` are the ids of accounts and groups. Raises

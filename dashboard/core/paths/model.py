@@ -108,8 +108,8 @@ class Path:
 
     ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 if no port leads to the server. If a UDP
     port is published but leads nowhere, ``udp_missing`` is the reason. ``server_port`` is the port on which the program
-    listens. If ``fixed`` is true, measurements listen on ``server_port``, too, because other ports may not be
-    reachable. Otherwise every port of the server's namespace is reachable, and measurements listen on a free one.
+    listens. If ``fixed`` is true, measurements use ``server_port``, because other ports may not be reachable. Otherwise
+    every port of the server's namespace is reachable, and measurements use a free one.
     ``hops`` are in the order of the request. ``host_name`` is the name that ``client`` resolves to the address, empty
     if there is no name. ``unavailable`` is the reason why the path does not exist; then ``address`` is empty.
     ``network`` is the number of the server's network, counted from 1, if the same kind of path leads over several.

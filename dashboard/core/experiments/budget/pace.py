@@ -1,8 +1,8 @@
 """Limits how fast and how large a journal may grow.
 
-A journal may write a burst of entries at once and then a steady rate. Entries and bytes each have an allowance that
-refills with time. While the allowance is empty, and after the whole budget is used up, changes are merged into one
-entry (``core.experiments.budget.merge``).
+A journal may write a burst of entries at once and then a steady rate. There is an allowance for entries and one for
+bytes; both refill with time. While one of them is empty, and after the whole budget is used up, changes are merged into
+one entry (``core.experiments.budget.merge``).
 """
 
 from __future__ import annotations

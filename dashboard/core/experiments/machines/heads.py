@@ -13,9 +13,9 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
-    """Returns the phase in which a part is shown. ``phase`` is the one that the part's lab has recorded. If the stop of
-    the part was requested, it is shown as stopping or stopped, even if its lab has not acted on the request, for
-    example because the lab is absent."""
+    """Returns the phase in which a part is shown. ``phase`` is the one that the part's lab has recorded. If the part
+    was requested to stop, the result is stopping or an ended phase, even if the lab has not acted on the request, for
+    example because it is absent."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING

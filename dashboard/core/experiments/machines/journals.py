@@ -1,10 +1,10 @@
 """Merges the journals of the parts of an experiment on several machines into one, in the order in which the entries
 were stored.
 
-The live page, a past moment and a report can therefore treat it like the journal of one machine. The number of an entry
-is the sum of the numbers that the parts have reached with it, plus 1 for the first entry, which belongs to no part. So
-numbers grow with every entry, and each web process derives the same ones although the clocks of machines differ. The
-first entry has the columns of all machines, including machines without a lab.
+The live page, a past moment and a report can therefore treat it like the journal of one machine. The first entry has
+number 1, belongs to no part, and has the columns of all machines, including machines without a lab. The number of a
+later entry is 1 plus the sum of the numbers that the parts have reached by then: it grows with every entry, and each
+web process derives the same numbers although the clocks of machines differ.
 
 A lab writes only the journal of its own part. If it nevertheless records facts about columns of other machines, the
 merged journal leaves these facts out.
@@ -36,8 +36,8 @@ class MergedJournal:
     before anything runs. ``seen`` has the number of the newest entry of each part, by the id of the part. ``last_at``
     is the time of the newest entry.
 
-    If a stop of all parts was requested, ``requested`` has their phases as ``requested_phase`` returns them: the lab of
-    an absent machine cannot record the stop. Otherwise ``requested`` is empty.
+    If a stop of all parts was requested, ``requested`` has their phases as ``requested_phase`` returns them, because
+    the lab of an absent machine cannot record the stop. Otherwise ``requested`` is empty.
     """
 
     head: ExperimentHead
@@ -64,7 +64,7 @@ class MergedJournal:
         return FIRST + sum(self.seen.values())
 
     def first(self) -> Entry:
-        """Returns the first entry of the merged journal, which precedes those of the parts."""
+        """Returns the first entry of the merged journal. It precedes the entries of the parts."""
         names = [part.machine for part in self.parts]
         text = f"{LAUNCH_REQUESTED}{', '.join(names[:-1])} and {names[-1]}"
         facts = Facts(head=self.head, columns=waiting_columns(self.parts))

@@ -17,7 +17,7 @@ SERVER_NAME = "server"
 @dataclass(frozen=True, slots=True)
 class Part:
     """The part of an experiment that runs on one machine. ``id`` is the id of the experiment that the machine's lab
-    drives; ``whole`` is the id of the experiment that users see. ``number`` counts the machines from 1."""
+    drives; ``whole`` is the id of the experiment that users see. ``number`` is that of the machine, counted from 1."""
 
     id: str
     machine: str
