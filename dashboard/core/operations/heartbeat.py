@@ -74,10 +74,10 @@ class Launches:
 class LabMetrics:
     """Counters of a lab since its process started.
 
-    ``commit_s`` is the time from an entry until its commit. ``database_s`` is the duration of database calls, including
-    the wait for a thread. ``blocks``, ``claims`` and ``wakeups`` are counts by outcome. A wake-up is a message that
-    something in the database has changed. Its outcomes are ``woken`` (a pass followed), ``missed`` (a pass found a
-    change without a wake-up) and ``dropped`` (could not be sent).
+    ``commit_s`` is the time from the moment when a journal entry is appended until it is committed. ``database_s`` is
+    the duration of database calls, including the wait for a thread. ``blocks``, ``claims`` and ``wakeups`` are counts
+    by outcome. A wake-up is a message that something in the database has changed. Its outcomes are ``woken`` (a pass
+    followed), ``missed`` (a pass found a change without a wake-up) and ``dropped`` (could not be sent).
     """
 
     entries_appended: int

@@ -124,7 +124,7 @@ def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> N
 
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
-    """Returns a sentence that names the members that entered the swarm before the newest revocation of a machine: the
+    """Returns a sentence that names the members that entered the swarm before the newest of all revocations: the
     revoked machine may still be a manager. Empty if there are none. ``revoked`` has the time at which each machine was
     last revoked, by name. It includes machines that have joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
