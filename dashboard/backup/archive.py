@@ -29,7 +29,7 @@ class BackupError(Exception):
 
 
 def manifest_entry(name: str, path: Path) -> BackupFile:
-    """Returns the entry for a file in a manifest: its name in the backup, its size and its SHA-256."""
+    """Returns the manifest's entry for a file: its name in the backup, its size and its SHA-256."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     return BackupFile(name, path.stat().st_size, digest.hexdigest())
@@ -70,7 +70,7 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> None
 
 
 def sync_folder(folder: Path) -> None:
-    """Writes the entries of the folder to the disk, so that new and renamed files survive a crash."""
+    """Synchronizes the folder with the disk, so that new and renamed files in it survive a crash."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):  # some file systems do not support it

@@ -26,8 +26,8 @@ DATABASE = {SQLITE: "database.sqlite3", POSTGRESQL: "database.dump"}
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The result of a restore. ``aside`` is the path of the replaced database, empty if no data was replaced.
-    ``migrated``: the database of the backup was older and was migrated. ``key``: the secret key was restored.
+    """The result of a restore. ``aside`` is the path under which the previous database is kept, empty if no data was
+    replaced. ``migrated``: the database of the backup was older and was migrated. ``key``: the secret key was restored.
     ``only_checked``: the backup was checked and nothing was changed."""
 
     manifest: Manifest
@@ -96,9 +96,9 @@ def restore_backup(
     """Restores a backup of the database and, if it contains one, of the secret key. Changes nothing if the backup is
     not valid. Raises BackupError or OSError.
 
-    An existing SQLite database is an error unless ``replace`` is true: then it is kept under another name, and the
-    secret key is not replaced. A PostgreSQL database must be empty. If ``only_check`` is true, the backup is checked
-    and not restored.
+    If an SQLite database with data exists, raises BackupError unless ``replace`` is true. With ``replace``, that
+    database is kept under another name, and the secret key is not replaced. A PostgreSQL database must be empty. If
+    ``only_check`` is true, the backup is checked and not restored.
 
     A SQLite database is migrated before it is put in place. For PostgreSQL, ``migrate`` is called after the restore: it
     migrates the database and grants permissions in it to machines that have joined.
@@ -142,8 +142,8 @@ def _exclusive(data_dir: Path) -> Iterator[None]:
 
 
 def _check_target(*, replace: bool) -> None:
-    """Raises BackupError if the database contains data. SQLite's may contain data if ``replace`` is true. PostgreSQL's
-    must also be reachable, and no other client may use it."""
+    """Raises BackupError if the database contains data, unless it is SQLite's and ``replace`` is true. Also raises
+    BackupError if PostgreSQL's cannot be reached or has other clients."""
     if connection.vendor == SQLITE:
         if not replace and not sqlite.is_empty(_database_file()):
             raise BackupError(
@@ -175,8 +175,8 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
 
 def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
     """Puts ``copy``, the extracted database, in place and migrates it; ``migrate`` is called only for PostgreSQL.
-    Returns the path of the replaced database (empty if no data was replaced), and whether the copy lacked migrations of
-    this version."""
+    Returns the path under which the previous database is kept (empty if no data was replaced), and whether ``copy``
+    lacked migrations of this version."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:
         target = _database_file()

@@ -109,6 +109,7 @@ def restore(source: Path) -> None:
 
 
 def delete_sign_in_links() -> None:
-    """Deletes the sign-in links of the backup. Otherwise, links that were used since the backup would work again."""
+    """Deletes all sign-in links that the backup contained. Links that were used after the backup was made would
+    otherwise work again."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM dashboard_signinlink")

@@ -64,7 +64,8 @@ def is_empty(path: Path) -> bool:
 
 
 def delete_sign_in_links(path: Path) -> None:
-    """Deletes the sign-in links of the backup. Otherwise, links that were used since the backup would work again."""
+    """Deletes all sign-in links that the backup contained. Links that were used after the backup was made would
+    otherwise work again."""
     with _connect(path) as connection, connection:
         connection.execute("DELETE FROM dashboard_signinlink")
 
