@@ -24,7 +24,7 @@ _FRAMES = "; frame-ancestors 'none'"  # not supported in meta elements
 
 
 def hash_command(name: str) -> str:
-    """Returns a shell command that computes the hash of the content of an exported JSON file with coreutils. ``name``
+    """Returns a shell command that uses coreutils to compute the hash of the content of an exported JSON file. ``name``
     is the part of the file name after ``report-``."""
     return f"tail -c +{BEFORE + 1} report-{name}.json | head -c -{BEHIND} | sha256sum"
 

@@ -75,8 +75,8 @@ def pdf(view: ReportView, digest: str = "", check: Callable[[], None] = lambda: 
 
 
 def _typeset(request: bytes, check: Callable[[], None]) -> tuple[int, bytes, bytes]:
-    """Runs the typesetter. ``request`` is the JSON that it reads. Returns its exit status, the document and its
-    messages. Raises NoPdfError after ``SECONDS``. The process never outlives this call."""
+    """Runs the typesetter with ``request``, the JSON that it reads. Returns its exit status, the PDF, and its messages
+    on standard error. Raises NoPdfError after ``SECONDS``. The process never outlives this call."""
     command, pipe = [sys.executable, "-I", str(_CHILD)], subprocess.PIPE
     deadline = time.monotonic() + SECONDS
     # A file, not a pipe: after a timeout ``communicate`` of Python 3.13.5 does not write the rest of its input.
