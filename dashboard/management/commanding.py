@@ -65,8 +65,8 @@ class NetmodesCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command. If a signal ends it, only a sentence is printed. If the user typed the command, an expected
-        error prints only its message; otherwise, it reaches the caller."""
+        """Runs the command. If a signal ends it, only a sentence is printed. If the user typed the command, only the
+        message of an expected error is printed; otherwise, the error propagates."""
         interrupts.raise_interrupts()
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED
@@ -130,8 +130,9 @@ class NetmodesCommand(BaseCommand):
 
     def _require_migrated(self) -> None:
         """Raises CommandError if the database cannot be used, if it lacks migrations of this version, or if the
-        server's version is not compatible with this one. For machines that have joined, which may not migrate the
-        database. A newer database is accepted, because a lab may be one minor version older than the server."""
+        server's version is not compatible with this one. Used on machines that have joined, because they may not
+        migrate the database. A newer database is accepted, because a lab may be one minor version older than the
+        server."""
         try:
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             missing = set(known_migrations()) - set(applied_migrations())
@@ -145,9 +146,8 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(refusal, returncode=FAILED)
 
     def save(self, create: Callable[..., str], source: str, **details: Any) -> str | None:
-        """Saves a report with ``create``, to which the other arguments are passed: ``source`` is the id of the
-        experiment or run. Prints and returns the report's id. If no report can be saved, prints the reason and returns
-        None."""
+        """Saves a report by calling ``create`` with ``source``, the id of the experiment or run, and ``details``.
+        Prints and returns the report's id. If no report can be saved, prints the reason and returns None."""
         try:
             report = create(source, **details)
         except NotSavedError as error:

@@ -33,8 +33,8 @@ def limit_heap() -> None:
     blocks then come from the heap, which does not shrink while any small block is above them.
 
     The launcher sets GLIBC_TUNABLES, so that glibc keeps no freed blocks for each thread. The setting stays in effect
-    for this process and its forks. The variable is removed here, so that the programs that they start do not inherit
-    it.
+    for this process and its forks. The variable is removed here, so that programs started by these processes do not
+    inherit it.
     """
     os.environ.pop("GLIBC_TUNABLES", None)
     with suppress(AttributeError):  # another C library
@@ -67,7 +67,7 @@ def grow_string_table() -> None:
 
     Each interned string takes an entry of the table, even if it is soon freed, and pathlib interns all parts of a path,
     such as process ids. When no entry is left, Python builds a new table for three times as many strings as exist.
-    Later tables have the same size. Does nothing on Python 3.12, which frees no interned strings
+    Tables that replace it later have the same size. Does nothing on Python 3.12, which frees no interned strings
     (github.com/python/cpython/issues/113993).
     """
     if sys.version_info >= (3, 13):
@@ -77,7 +77,7 @@ def grow_string_table() -> None:
 
 def return_pages(phase: str, collection: Mapping[str, int]) -> None:
     """Returns the free pages of the heap to the kernel after a collection of older objects. A callback for
-    ``gc.callbacks``. glibc alone returns only what is free at the end of the heap, and keeps the free space between
+    ``gc.callbacks``. By itself, glibc returns only the free space at the end of the heap, not the free space between
     blocks."""
     if phase == "stop" and collection["generation"]:
         with suppress(AttributeError):  # another C library

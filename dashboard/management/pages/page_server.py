@@ -22,7 +22,7 @@ STOPPING = f"Stopping containers. Ctrl-C after {interrupts.GRACE_S:.0f} seconds 
 
 def is_printed(record: logging.LogRecord) -> bool:
     """A logging filter for messages of uvicorn. When the server stops, suppresses the tracebacks of requests that
-    uvicorn cancels, and rewords the message with their number."""
+    uvicorn cancels, and rewords the message that states the number of these requests."""
     if record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError):
         return False
     if str(record.msg).startswith("Cancel %s running task"):

@@ -113,7 +113,7 @@ def _make_folder(path: Path, kind: str, flags: int, options: str) -> None:
 
 
 def _outermost(paths: set[Path]) -> list[Path]:
-    """The paths without those that are below another one, because a folder becomes visible with everything below it."""
+    """The paths without those that are below another one: a folder is made visible with everything below it."""
     return sorted(path for path in paths if paths.isdisjoint(path.parents))
 
 
@@ -177,8 +177,8 @@ def require_readable(paths: Iterable[Path], hint: str) -> None:
 
 
 def replace_environment(variables: Mapping[str, str]) -> None:
-    """Replaces the environment variables of this process. Also overwrites the old values in memory, because a forked
-    process has inherited those of its parent."""
+    """Replaces the environment variables of this process. Also overwrites the old values in memory: a forked process
+    still contains those of its parent."""
     strings = ctypes.POINTER(ctypes.c_void_p).in_dll(_libc, "environ")
     number = 0
     while strings and (address := strings[number]) is not None:

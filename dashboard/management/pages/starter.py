@@ -1,9 +1,10 @@
-"""Forks the web process from a process that has only imported the code, the starter.
+"""Forks the web process from the starter, a process that has only imported the code.
 
 A second interpreter would import all modules again, which takes as much processor time as the rest of the start. The
-lab itself must not fork: it has threads, an event loop and database connections, and SQLite keeps their locks in memory
-too (sqlite.org, "How To Corrupt An SQLite Database File", 2.6). Therefore ``./netmodes up`` forks the starter before it
-has any of these. Each web process is forked from the starter, also after a crash.
+lab itself must not fork: it has threads, an event loop and database connections, and SQLite holds the locks of these
+connections not only in the kernel but also in its own memory (sqlite.org, "How To Corrupt An SQLite Database File",
+2.6). Therefore ``./netmodes up`` forks the starter before it has any of these. Each web process is forked from the
+starter, also after a crash.
 """
 
 import asyncio
@@ -71,8 +72,8 @@ class Starter:
         theirs.close()
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Starts a web process with these sockets. The previous one must have ended. Raises ForkRefusedError if a later
-        attempt may succeed, otherwise StarterError."""
+        """Starts a web process with these sockets. The previous one must have ended. If the start fails, raises
+        ForkRefusedError if a later attempt may succeed, otherwise StarterError."""
         try:
             self._control.settimeout(START_S)
             socket.send_fds(self._control, [b"start"], [passed.fileno() for passed in sockets])
@@ -191,9 +192,11 @@ def _wait_for_orders(control: socket.socket, output: int, lab: int, work: Work) 
 
 def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> tuple[int, int]:
     """Forks a process that runs ``work`` as the first one of a new PID namespace, so that it can neither see nor signal
-    processes of the machine. Returns its pid and a pidfd. ``machine`` is a descriptor of the machine's PID namespace,
-    in which the new one is created, because the namespace of the previous process accepts no further processes
-    (pid_namespaces(7)). Raises OSError."""
+    processes of the machine. Returns its pid and a pidfd. Raises OSError.
+
+    ``machine`` is a descriptor of the machine's PID namespace, in which the new one is created. The namespace of the
+    previous process cannot be used for that: it accepts no further processes (pid_namespaces(7)).
+    """
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)
     starter = os.pidfd_open(os.getpid())

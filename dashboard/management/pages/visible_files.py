@@ -61,8 +61,8 @@ def symlinks(path: Path) -> Iterator[Path]:
 
 
 def code_folders() -> list[Path]:
-    """The folders of the code and of the Python environment. They do not include the data folder, history and tests of
-    a checkout, which a running server does not need."""
+    """The folders of the code and of the Python environment, without the data folder. Of a checkout, the history and
+    the tests are omitted as well, because a running server does not need them."""
     package = Path(configuration.__file__).resolve().parent
     beside = [] if configuration.INSTALLED else [configuration.BASE / name for name in FOLDERS]
     return [package, *(folder for folder in beside if folder.is_dir()), Path(sys.prefix)]
