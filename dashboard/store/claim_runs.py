@@ -83,9 +83,9 @@ def create_run(
     machine: str | None = None,
 ) -> str:
     """Queues a run of these claims and returns its id. If ``driven`` is true, this process executes it, otherwise the
-    lab of ``machine``, by default of this machine. ``host`` and ``group`` are a private host of a training session and
-    its group; both are empty for the machine's own engine. ``misconception`` is the id of the misconception that the
-    run tests, ``prediction`` the index of the predicted choice.
+    lab of ``machine``, by default of this machine. For a run of a training session, ``host`` is the id of the private
+    host and ``group`` the key of the group; both are empty for the machine's own engine. ``misconception`` is the id of
+    the misconception that the run tests, ``prediction`` the index of the predicted choice.
 
     Also deletes the ended runs outside training sessions, except the newest ``MAX_KEPT``.
     """
@@ -110,7 +110,7 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The ids of the private hosts of this machine on which a run for the lab is queued. Such runs belong to training
+    """The ids of the private hosts of this machine on which a run waits for the lab. Such runs belong to training
     sessions."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))

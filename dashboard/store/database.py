@@ -32,7 +32,7 @@ def limit_waiting(connection: BaseDatabaseWrapper, **_options: object) -> None:
 
 def _has_received() -> bool:
     """Whether the server has closed this thread's connection, or has sent data since the last query. Such data may be
-    the reason for which the server is about to close the connection. False without a connection."""
+    the server's message that it is about to close the connection. False without a connection."""
     opened = connection.connection
     if opened is None:
         return False

@@ -99,9 +99,10 @@ def create_experiment(
     machine: str | None = None,
     parent: str | None = None,
 ) -> str:
-    """Stores an experiment with its arms and returns its id. ``driver`` is the process of a command that drives it,
-    empty for the lab. ``host`` is a private host, empty for the engine of ``machine`` (by default this machine). If
-    ``parent`` is given, stores the part of ``parent`` on ``machine``. Raises NoSpaceError if the disk is too full."""
+    """Stores an experiment with its arms and returns its id. ``driver`` identifies the command's process that drives
+    it, empty if the lab does. ``host`` is the id of a private host, empty for the engine of ``machine`` (by default
+    this one). If ``parent`` is given, stores the part of ``parent`` on ``machine``. Raises NoSpaceError if the disk is
+    too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -124,8 +125,8 @@ def create_experiment(
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Stores the wanted state of an experiment. If ``again`` is true, its arms are launched again; raises NoSpaceError
-    or MachineClosedError if they cannot be. Returns False if the experiment does not exist or is being removed. Deletes
-    an experiment that is to be removed from a revoked machine, because no lab would."""
+    or MachineClosedError if that is not possible. Returns False if the experiment does not exist or is being removed.
+    If the machine is revoked, deletes an experiment that is to be removed, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():
@@ -151,7 +152,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def rename(experiment: str, title: str) -> str | None:
-    """Changes the name of an experiment, which later reports use, and returns the new name. An empty ``title`` restores
+    """Changes the name of an experiment and of its later reports, and returns the new name. An empty ``title`` restores
     the default name. Returns None if the experiment does not exist or is being removed."""
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
@@ -166,7 +167,7 @@ def rename(experiment: str, title: str) -> str | None:
 
 
 def lan_host(experiment: str) -> str:
-    """The id of the private host on a LAN on which an experiment runs or ran; empty if it uses no such host."""
+    """The id of the private host on which an experiment runs or ran, if that host is on a LAN; otherwise empty."""
     rows = Experiment.objects.filter(pk=experiment, group="", machine=None)
     return rows.values_list("host", flat=True).first() or ""
 
@@ -209,7 +210,7 @@ def load_unsettled(host: str = "") -> tuple[Record, ...]:
 
 
 def load_unsettled_of(machine: str | None, host: str) -> tuple[Record, ...]:
-    """The unsettled experiments of a machine (None: the installation's own) on ``host``, as in ``load_unsettled``."""
+    """Like ``load_unsettled``, but for any machine; None is the installation's own."""
     return tuple(_record(row) for row in unsettled(machine).filter(host=host).prefetch_related("arms"))
 
 
@@ -228,7 +229,7 @@ def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = Non
 
 
 def release(experiment: str) -> None:
-    """Records that no command drives the experiment any longer, so that the lab does."""
+    """Records that no command drives the experiment any longer, so that the lab drives it."""
     Experiment.objects.filter(pk=experiment).update(driver="")
 
 

@@ -10,9 +10,9 @@ from dashboard.models import MeasurementBlock, MeasurementSeries
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """Returns the newest ``most`` runs of the series with this signature, oldest first. Each contains the medians of
-    its blocks' p50 and p99, and the number of requests. Runs without a successful block are omitted. So are runs of
-    training sessions, because their machine is not idle."""
+    """Returns the newest runs of the series with this signature, at most ``most``, oldest first. Each contains the
+    median of its blocks' p50 values, the median of their p99 values, and the number of requests. Runs without a
+    successful block are omitted. So are runs of training sessions, because their machine is not idle."""
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")

@@ -38,7 +38,7 @@ Missing = tuple[tuple[Path, Probe, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What ``MeasurementSeries.described`` stores as JSON: the path, and how long the responder delays each answer."""
+    """The JSON value in ``MeasurementSeries.described``: the path, and how long the responder delays each answer."""
 
     path: Path
     busy_wait_ns: int = 0
@@ -56,8 +56,8 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Queues a measurement on the experiment's host and returns its id. If ``twin`` is true, ``experiment`` was
-    launched only to be measured, in place of the experiment ``source`` if that is given."""
+    """Queues a measurement on the experiment's host and returns its id. If ``twin`` is true, ``experiment`` is a twin,
+    and ``source`` is the id of the experiment that it replaces, None if it replaces none."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -295,6 +295,6 @@ def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...
 
 
 def measured_s(run: str) -> float:
-    """The seconds until the end of a run's newest block, by the run's monotonic clock; 0 without blocks."""
+    """The seconds from the start of a run to the end of its newest block, by its monotonic clock; 0 without blocks."""
     newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
     return sum(newest.first() or (0.0,))

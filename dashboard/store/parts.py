@@ -101,8 +101,8 @@ def count_entries(record: Record) -> int:
 @dataclass(frozen=True, slots=True)
 class ColumnPlace:
     """Where a column is observed. ``experiment`` is the id of the part that contains the column, ``column`` the
-    column's key in that part, ``number`` the number of the part. If the experiment runs on one machine, ``number`` is 0
-    and the other fields are those of the experiment itself."""
+    column's key in that part, ``number`` the number of the part. For an experiment on one machine, these are the
+    experiment's own id, the column's key in it, and 0."""
 
     experiment: str
     column: str
@@ -121,8 +121,8 @@ def find_column(experiment: str, column: str) -> ColumnPlace:
 
 
 def find_request(experiment: str, key: str) -> ColumnPlace:
-    """Finds the part in which a column is observed, like ``find_column``, from the key of a request (``COLUMN/PATH``).
-    In the result, ``column`` is the request's key in that part."""
+    """Finds the part in which the column of a request is observed. ``key`` is the request's key (``COLUMN/PATH``). The
+    result is like that of ``find_column``, but its ``column`` is the request's key in that part."""
     column, slash, rest = key.partition("/")
     place = find_column(experiment, column)
     return replace(place, column=f"{place.column}{slash}{rest}")
@@ -217,7 +217,7 @@ def count_by_phase() -> dict[str, int]:
 
 
 def merged_journal(record: Record) -> MergedJournal:
-    """Returns the merged journal of an experiment on several machines, before any entries are added."""
+    """Returns a merged journal, still without entries, for an experiment on several machines."""
     phases = requested_phases((record.id,)).get(record.id, ())
     return MergedJournal(experiment_store.waiting_head(record), parts_of(record), requested=phases)
 
@@ -242,8 +242,8 @@ def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Ite
 
 
 def _readable(row: JournalEntry) -> Entry:
-    """The entry that a row stores. If the entry is invalid, returns a replacement, which states that it cannot be read,
-    so that it does not hide the entries of other labs."""
+    """The entry that a row stores. If the entry is invalid, returns a replacement that states this: an invalid entry of
+    one lab must not hide the entries of other labs."""
     with suppress(msgspec.MsgspecError, ValueError):
         entry = experiment_store.entry_of(row)
         head = entry.facts.head
@@ -295,9 +295,9 @@ def view(record: Record, until: int | None = None) -> View:
 def shown_number(record: Record, shown_seq: int) -> int:
     """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended.
 
-    ``shown_seq`` is ``Experiment.shown_seq``. It is the result for an experiment on one machine, or whose parts were
-    all stopped together. If the parts were stopped one by one, ``shown_seq`` is 0, and the result is the last entry
-    before the last part stopped (or failed, if all parts failed).
+    ``shown_seq`` is ``Experiment.shown_seq``. It is the result if the experiment runs on one machine, or if its parts
+    were all stopped together. If the parts were stopped one by one, ``shown_seq`` is 0, and the result is the last
+    entry before the last part stopped (or failed, if all parts failed).
     """
     if not record.parts:
         return shown_seq

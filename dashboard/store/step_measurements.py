@@ -42,7 +42,7 @@ def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None
 
 def live_run(title: str, owner_id: int | None, group: str = "") -> str:
     """The id of the newest run with this title, if it has not ended; otherwise empty. ``group`` is a group of a
-    training session; if it is empty, the run is one of the owner."""
+    training session; if it is empty, finds a run of the owner."""
     newest = newest_run(title, owner_id, group)
     return str(newest.pk) if newest is not None and newest.state in measurement_store.LIVE else ""
 

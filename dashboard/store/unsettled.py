@@ -16,7 +16,7 @@ def load_ids() -> frozenset[str]:
 
 
 def load_hosts() -> frozenset[str]:
-    """The ids of the private hosts, of training sessions and of LANs, that have unsettled experiments."""
+    """The ids of the private hosts (of training sessions and of LANs) that have unsettled experiments."""
     return frozenset(unsettled(here()).exclude(host="").values_list("host", flat=True))
 
 
@@ -33,8 +33,7 @@ def count_by_host() -> Counter[str]:
 
 
 def count_running(machine: str) -> int:
-    """The number of experiments on a machine that are unsettled, and of measurements and claim runs that wait or
-    run."""
+    """How many unsettled experiments, and waiting or running measurements and claim runs, a machine has in total."""
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
     return unsettled(machine).count() + runs.count() + claims.count()

@@ -2,7 +2,8 @@
 one process at a time migrates the database or changes the swarm.
 
 The PostgreSQL role of a machine may take any advisory lock, so it can delay another lab. The locks for migrations and
-for the swarm are table locks, which such a role cannot take. Otherwise it could prevent an owner from ending the swarm.
+for the swarm are table locks, which such a role cannot take. With an advisory lock, a machine could prevent an owner
+from ending the swarm.
 """
 
 import os

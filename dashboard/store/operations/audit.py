@@ -35,8 +35,8 @@ class PendingEntry:
     stored: str = ""
 
     def store(self, outcome: str) -> None:
-        """Writes the entry with this outcome, unless it is already in the database. An entry that was written before
-        may be missing there, because a rollback has removed it."""
+        """Writes the entry with this outcome, unless it is already in the database. The database is queried, because a
+        rollback may have removed an entry that was written before."""
         if not self.action or (self.stored and AuditEntry.objects.filter(pk=self.stored).exists()):
             return
         self.stored = record(

@@ -1,9 +1,9 @@
 """A PostgreSQL role for each machine that has joined. The role can read and write only the rows of its machine.
 
 The database itself enforces this with row-level security, so no web process has to write for the labs. The lab of such
-a machine uses the same queries, transactions and journal as every lab, and works while no web process runs. The role
-that owns the tables, which web processes and the installation's lab use, is not restricted. The policies are created
-when the first machine joins.
+a machine uses the same queries, transactions and journal as every lab, and works while no web process runs. Web
+processes and the installation's lab use another role, which owns the tables and is not restricted. The policies are
+created when the first machine joins.
 """
 
 import hashlib
@@ -149,7 +149,7 @@ def _exists(role: str) -> bool:
 
 def take_turn() -> None:
     """Waits until no other transaction changes machines or their roles, and keeps others waiting until this transaction
-    ends. Requires a transaction. Uses a table lock that machines have no permission to take; they could hold an
+    ends. Requires a transaction. Uses a table lock, which machines have no permission to take. A machine could hold an
     advisory lock forever."""
     if connection.vendor == "postgresql":
         _execute("LOCK TABLE dashboard_jointoken IN SHARE ROW EXCLUSIVE MODE")

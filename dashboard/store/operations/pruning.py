@@ -24,7 +24,7 @@ KINDS = (MEASUREMENTS, *DELETERS)
 class Pruned:
     """The result of ``prune``, in the schema ``prune/1``. If ``dry_run`` is true, it counts what would be deleted.
 
-    Data from before the time ``before`` was deleted. ``runs`` and ``blocks`` are the numbers of measurements and of
+    ``before`` is the time up to which data was deleted. ``runs`` and ``blocks`` are the numbers of measurements and of
     their blocks, ``experiments`` the number of experiments that were launched only for these measurements. ``others``
     counts all other data. ``freed_bytes`` is the number of bytes by which the database file shrank; None if it did not.
     If shrinking it failed, ``room`` is the reason.
@@ -43,9 +43,9 @@ class Pruned:
 
 def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS, shrink: bool = True) -> Pruned:
     """Deletes data of these ``kinds`` that is no longer live: ended experiments, measurements, runs and sessions that
-    are older than ``older_than_s`` seconds. The age of a measurement counts from its creation, that of all others from
-    their end. If ``dry_run`` is true, nothing is deleted, only counted. If ``shrink`` is false,
-    SQLite's file keeps its size, and later data uses the free space."""
+    are older than ``older_than_s`` seconds. The age of measurements and claim runs counts from their creation, that of
+    other data from its end. If ``dry_run`` is true, nothing is deleted, only counted. If ``shrink`` is false, SQLite's
+    file keeps its size, and later data uses the free space."""
     limit = datetime.fromtimestamp(shared_clock() - older_than_s, UTC)
     runs, blocks, twins = _measurements(limit) if MEASUREMENTS in kinds else ([], 0, [])
     if not dry_run:

@@ -68,9 +68,9 @@ def take(limits: Mapping[str, Rate], now: float) -> float:
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Takes back the count of an attempt that was counted before its result was known, and that the limits do not
-    concern: a correct code, token or password, or a request to join that was refused. ``limits`` are those of ``take``.
-    A failure of the database is logged, and the attempt stays counted."""
+    """Takes back the count of an attempt that turned out not to fall under the limits: the code, token or password was
+    correct, or a request to join was refused. ``limits`` are those of ``take``. A failure of the database is logged,
+    and the attempt stays counted."""
     try:
         with writing():
             _change(_locked(limits, now), limits, refund, now)

@@ -46,8 +46,8 @@ class DeletedRows:
 
 
 def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes ended experiments and their journals, if they were created and their journals last written before
-    ``limit``. If ``dry_run`` is true, only counts them.
+    """Deletes ended experiments that were created before ``limit`` and have no later journal entries. Their journals
+    are deleted as well. If ``dry_run`` is true, only counts them.
 
     Reports and measurements stay. An experiment that was launched for a measurement is deleted with that measurement.
     """

@@ -1,5 +1,5 @@
-"""Reads reports: their content, and what is derived from it. That is the view (what the page of the report shows) and
-the recording (its journal, prepared for the replay)."""
+"""Reads reports: their content, and what is derived from it, namely the view (what the page of the report shows) and
+the recording (the journal, prepared for the replay)."""
 
 import zlib
 from dataclasses import dataclass

@@ -81,8 +81,8 @@ def experiment_of(run: str) -> str:
 def environment_of(
     runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
 ) -> Environment:
-    """The environment of the last of these measurements. Without measurements, that of ``machine``, with the kernel and
-    the versions from ``engine``."""
+    """The environment of the last of these measurements. Without measurements, returns ``machine``, by default an empty
+    environment, with the kernel and the versions taken from ``engine`` if that is given."""
     if runs:
         return runs[-1].measurement.environment
     environment = machine or Environment()

@@ -54,8 +54,8 @@ def group_of(kind: RunKind, identity: str) -> str | None:
 
 
 def ready_place(group: str) -> str:
-    """The name of the place of the group's host, from which ``core.operations.machines.split_place`` reads the machine
-    and the host. Raises NoHostError if the host is not ready."""
+    """The place of the group's host: a name from which ``core.operations.machines.split_place`` reads the machine and
+    the host. Raises NoHostError if the host is not ready."""
     row = _ready(group)
     return place_of(row.machine_id, row.host)
 
@@ -175,7 +175,8 @@ def measure_step(spec: ExperimentSpec, group: str, options: Options, owner_id: i
 
 def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
     """Queues a claim run on the group's host and returns its id. If ``claims`` is empty, runs all claims that can run
-    in a session. Raises ValueError if one of ``claims`` cannot, NoHostError or QuotaError."""
+    in a session. Raises NoHostError or QuotaError, and ValueError if one of ``claims`` is unknown or cannot run in a
+    session."""
     chosen = choose_claims(all_claims(), claims)
     with _locked_host(group) as host:
         _check(refuse_claims(_with_kept(_load(host), RunKind.CLAIMS, group)))
@@ -184,7 +185,7 @@ def run_claims(claims: Sequence[str], group: str, owner_id: int | None) -> str:
 
 
 def end_host(host: str, reason: str) -> tuple[str, ...]:
-    """Ends what waits for a private host that was removed. Cancels its waiting measurements and claim runs with
+    """Ends the pending work of a private host that was removed. Cancels its waiting measurements and claim runs with
     ``reason``. Marks experiments that are to stop as stopped, and deletes those that are to be removed. Returns the ids
     of the cancelled measurements."""
     waiting = MeasurementRun.objects.filter(host=host, state=measurement_store.WAITING)

@@ -54,15 +54,15 @@ def _unplaced(now: float) -> QuerySet[GroupHost]:
 
 
 def _kept(offers: Sequence[MachineOffer], without: Collection[str] = ()) -> list[Demand]:
-    """The demands of the existing hosts on machines that respond; these hosts keep their machines. Hosts of the groups
-    in ``without`` are omitted."""
+    """The demand of each existing host whose machine responds: such a host keeps its machine. Hosts of the groups in
+    ``without`` are omitted."""
     present = {offer.name for offer in offers if offer.present}
     return [_demand(row) for row in _held() if (row.machine_id or "") in present and row.group not in without]
 
 
 def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
-    """Assigns machines to the hosts that wait for one, in order of arrival, and returns how many hosts got one. For the
-    other hosts, stores the reason."""
+    """Assigns machines to the hosts that wait for one, in order of arrival, and returns how many hosts got one. For
+    each of the other hosts, stores why it got none."""
     if not _unplaced(now).exists():
         return 0
     with writing():

@@ -124,8 +124,7 @@ def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool
 
 
 def _request(group: str, now: float, first: HostStage) -> str:
-    """Stores the request and returns the state of the host. ``first`` is the state of a host that does not exist
-    yet."""
+    """Stores the request and returns the state of the host. ``first`` is the initial state of a new host."""
     session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
     if session is None or session.hosts == HostsFor.NONE:
         raise NoHostError("This session has no private hosts.")

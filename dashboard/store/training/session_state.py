@@ -149,8 +149,9 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
     """Returns the true answers that were read from the kernel, by step. Each is a tuple of a time and the answer.
-    Answers are read for each current participant and for the instructor: the time is then when that person finished the
-    step, in seconds since the epoch. An answer is also read when the instructor reveals the step; its time is 0."""
+    Answers are read for each current participant and for the instructor. The time is when that person finished the
+    step, in seconds since the epoch; 0 if the step is not finished. An answer is also read when the instructor reveals
+    the step; its time is 0."""
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(

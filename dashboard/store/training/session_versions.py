@@ -17,8 +17,8 @@ FIELDS = (
 @dataclass(frozen=True, slots=True)
 class SessionVersion:
     """Values to compare with earlier ones. ``shared`` changes with the state that all participants see.
-    ``participants`` contains a value for each participant that changes with the participant's own state and messages.
-    ``tokens`` contains the digest of each participant's token."""
+    ``participants`` maps each participant to a value, which changes with that participant's own state and messages.
+    ``tokens`` maps each participant to the digest of the token."""
 
     shared: object = None
     participants: dict[str, object] | None = None

@@ -169,8 +169,8 @@ def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> 
 
 
 def person_of_session(session: str) -> str:
-    """The key under which the answers that were read at reveals are stored. They are stored like the workshop progress
-    of a person, who stands for the session."""
+    """When the instructor reveals a step, the answer that was read is stored in the workshop progress of an imaginary
+    person, who stands for the session. Returns the key of that person."""
     return f"class:{session}"
 
 
