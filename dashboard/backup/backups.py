@@ -96,7 +96,7 @@ def restore_backup(
     """Restores a backup of the database and, if it contains one, of the secret key. Changes nothing if the backup is
     not valid. Raises BackupError or OSError.
 
-    If an SQLite database with data exists, raises BackupError unless ``replace`` is true. With ``replace``, that
+    If a SQLite database with data exists, raises BackupError unless ``replace`` is true. With ``replace``, that
     database is kept under another name, and the secret key is not replaced. A PostgreSQL database must be empty. If
     ``only_check`` is true, the backup is checked and not restored.
 
