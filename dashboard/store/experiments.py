@@ -99,10 +99,9 @@ def create_experiment(
     machine: str | None = None,
     parent: str | None = None,
 ) -> str:
-    """Stores an experiment with its arms and returns its id. ``driver`` identifies the command's process that drives
-    it, empty if the lab does. ``host`` is the id of a private host, empty for the engine of ``machine`` (by default
-    this one). If ``parent`` is given, stores the part of ``parent`` on ``machine``. Raises NoSpaceError if the disk is
-    too full."""
+    """Stores an experiment with its arms, and returns its id. ``driver`` identifies the process of a command that
+    drives it, empty if the lab does. ``host`` is a private host's id, empty for the engine of ``machine`` (by default
+    this one). With ``parent``, stores its part on ``machine``. Raises NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(

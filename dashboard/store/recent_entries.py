@@ -43,5 +43,5 @@ def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
 
 
 def forget(experiment: str) -> None:
-    """Removes all entries of an experiment, which this process no longer drives, from the cache."""
+    """Removes all entries of an experiment from the cache, because this process no longer drives it."""
     _rings.pop(experiment, None)

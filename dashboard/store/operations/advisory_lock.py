@@ -196,8 +196,8 @@ def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
 
 
 def _create_migrations_table(connected: Any) -> None:
-    """Creates the table ``django_migrations``, which ``migration_lock`` locks, if the database is empty. An advisory
-    lock is enough here: no machine has joined yet that could hold it."""
+    """If the database is empty, creates the table ``django_migrations``, which ``migration_lock`` locks. An advisory
+    lock is enough here, because no machine that could hold it has joined yet."""
     exists = "SELECT to_regclass('django_migrations') IS NOT NULL"
     if not connected.execute(exists).fetchone()[0]:
         with connected.transaction():

@@ -193,8 +193,8 @@ def _statements() -> list[str]:
 
 
 def _is_prepared(digest: str) -> bool:
-    """Whether the database has the permissions of this version. ``digest`` is the digest of ``_statements``, which
-    ``prepare`` stores in a comment. The comment alone is no proof: a restored database contains it without the
+    """Whether the database has the permissions of this version. ``digest`` is the digest of ``_statements``;
+    ``prepare`` stores it in a comment. The comment alone is no proof: a restored database contains it without the
     permissions, and a database that was migrated back and forth contains it without some policies."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -105,9 +105,9 @@ def find_reports(
 ) -> ReportPage:
     """Returns a page of the reports that match all filters, newest first. They contain every word of ``query`` and have
     every tag of ``tags``. ``origin`` is what was saved: an experiment, a measurement or claims. ``owner`` is the id of
-    a user, ``signature`` that of an experiment (see ``load_trend``). An empty filter matches every report. Only
-    archived reports are found if ``archived`` is true, only reports that are not archived otherwise. Deleted reports
-    are never found."""
+    a user, ``signature`` the signature of an experiment (see ``load_trend``). An empty filter matches every report.
+    Only archived reports are found if ``archived`` is true, only reports that are not archived otherwise. Deleted
+    reports are never found."""
     rows = Report.objects.filter(deleted_at=None, archived_at__isnull=not archived)
     for word in query.casefold().replace("\0", "").split()[:MAX_WORDS]:
         rows = rows.filter(words__contains=word)

@@ -17,8 +17,8 @@ DERIVED_VERSION = 100 * VERSION + RECORDING_VERSION
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What is computed once from the content of a report. ``recording`` is the journal as JSON for the replay, empty
-    without a journal."""
+    """The data that is computed once from a report's content. ``recording`` is the journal as JSON for the replay,
+    empty without a journal."""
 
     view: ReportView
     recording: bytes
