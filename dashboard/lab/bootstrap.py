@@ -42,7 +42,7 @@ async def open_engine(
     A host is started only if the process is root, ``DOCKER_HOST`` is not set, dockerd is installed and
     ``may_start_private`` is true; otherwise raises EngineError. The connection is closed and the host stopped when
     ``stack`` is closed. ``say`` is called with messages for the user. Callers should use the returned ``EngineInfo``
-    instead of reading it again, because the Engine runs other programs to collect it.
+    and not request it again: for each request, the Engine runs other programs.
     """
     engine = DockerEngine(endpoint())
     try:

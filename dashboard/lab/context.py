@@ -26,8 +26,8 @@ class Context:
     """The objects and settings that all modules of a lab use.
 
     ``installation``: the id of the installation. ``private``: the engine runs on a private host. ``temporary``: this
-    private host ends with the process; ``keeper`` restarts its engine if that ends earlier. ``host``: the id of the
-    private host that the lab serves, a group's host or one on a LAN; empty for the server's own engine. The lab drives
+    private host ends with the process; if its engine ends earlier, ``keeper`` restarts the engine. ``host``: the id of
+    the group's or LAN's private host that the lab serves; empty if it serves the server's own engine. The lab drives
     only the experiments of ``host``. ``cpus``: the limit of ``host`` in cores, 0 if it has no limit.
     """
 

@@ -37,7 +37,7 @@ PARENT_KINDS = {"physical", "veth", "vlan", "bond"}
 def _parents(pid: int, path: str) -> tuple[str, ...]:
     """Returns the names of the machine's links that can be parents of macvlan and ipvlan: they are up, have an address,
     and are not ports of a bridge. ``pid`` is the engine's daemon. ``path`` is the path of the machine's namespace as
-    the daemon sees it; if it is empty, the daemon's own is read."""
+    the daemon sees it; if it is empty, the namespace of the daemon itself is read."""
     with Namespace.of_machine(pid, path) as namespace:
         return tuple(
             link.name
@@ -49,8 +49,8 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
 def free_port(pid: int | None, first: int = 8080, path: str = "", reserved: Collection[int] = ()) -> int:
     """Returns the lowest port, from ``first`` on, that is not ``reserved`` and on which no process of the machine
     listens. If the machine's listeners cannot be read, they are ignored. ``pid`` is the engine's daemon, None if it is
-    unknown. ``path`` is the path of the machine's namespace as the daemon sees it; if it is empty, the daemon's own is
-    read."""
+    unknown. ``path`` is the path of the machine's namespace as the daemon sees it; if it is empty, the namespace of the
+    daemon itself is read."""
     taken = set(reserved)
     with suppress(OSError, NamespaceGone):
         if pid is not None:

@@ -25,9 +25,9 @@ async def remove_orphans(
     """Removes containers and networks that have this installation's label but belong to no experiment in ``wanted``.
     Returns descriptions of what was removed, and of what the Engine refused to remove, with its message.
 
-    ``wanted`` returns the ids of the experiments to keep. It is called after the Engine's list was read, so that it
-    includes the experiment of everything in this list. On a private host, containers and networks without an experiment
-    belong to a participant's workshop and stay.
+    ``wanted`` returns the ids of the experiments to keep. It is called after the Engine's list was read, so that the
+    result includes experiments whose containers were created just before. On a private host, containers and networks
+    without an experiment belong to a participant's workshop and stay.
     """
 
     async def kept() -> set[str | None]:

@@ -34,8 +34,8 @@ UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """The result of a cleanup, as descriptions of objects. ``removed``: were removed. ``kept``: still exist because a
-    living process uses or is starting them. ``refused``: could not be removed, with the error."""
+    """The result of a cleanup, as descriptions of objects. ``removed``: what was removed. ``kept``: what still exists
+    because a living process uses or is starting it. ``refused``: what could not be removed, with the error."""
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]

@@ -147,9 +147,9 @@ class Supervisor:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)
 
     async def _lock_database(self, stack: AsyncExitStack) -> AdvisoryLock | None:
-        """Acquires this machine's lock in the database, which several machines may share: each machine may have one
-        lab. Returns the lock, None with SQLite. Raises LabBusyError if another lab holds it. The lock is released when
-        ``stack`` is closed."""
+        """Acquires this machine's lock in the database, because each of the machines that share a database may have
+        only one lab. Returns the lock, None with SQLite. Raises LabBusyError if another lab holds it. The lock is
+        released when ``stack`` is closed."""
         if not advisory_lock.is_shared():
             return None
         machine = machines.here()

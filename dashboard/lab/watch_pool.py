@@ -46,8 +46,8 @@ class _Shared:
             each.on_change(view)
 
     def touch_firewall(self) -> None:
-        """If a subscriber needs the firewall's rules, schedules another reading of them after a change of the kernel's
-        state that often comes with new rules."""
+        """Schedules another reading of the firewall's rules if a subscriber needs them and the kernel's state has
+        changed in a way that often comes with new rules."""
         if self.firewall is not None and (triggers := rule_triggers(self.watch.view)) != self.triggers:
             self.triggers = triggers
             self.firewall.touch()
@@ -103,11 +103,11 @@ class WatchPool:
         with each later view. ``token`` identifies the subscription in ``unsubscribe``. The namespace is that of the
         process ``pid`` or, if ``path`` is not empty, the one at this path as the process sees it.
 
-        ``engine_pid`` returns the pid of the Engine. The Engine opens listening sockets in containers' namespaces,
-        passes some of them on to other processes and keeps those of its resolver. ``bridges`` returns the namespaces of
-        the Engine's bridges, each as a pid and a path, if they are not in the Engine's own namespace.
-        ``firewall_backend`` adds the firewall's rules to the view: the backend that the engine names, empty if it names
-        none, None if the rules are not needed. ``container`` is the id of the container whose first process is ``pid``;
+        ``engine_pid`` returns the pid of the Engine, which can be the owner of listeners: it opens sockets in
+        containers' namespaces, passes some of them on to other processes and keeps those of its resolver. ``bridges``
+        returns the namespaces of the Engine's bridges, each as a pid and a path, if they are not in the Engine's own
+        namespace. ``firewall_backend`` is the backend that the engine names, empty if it names none; None if the view
+        need not contain the firewall's rules. ``container`` is the id of the container whose first process is ``pid``;
         it is needed because rootless engines start some containers without a cgroup.
         """
         named_by_cgroup = not container or await asyncio.to_thread(container_of, pid) is not None

@@ -77,9 +77,9 @@ class ClaimEngine:
 
     ``host``: the private host on which it runs, None if it runs on no private host. ``image``: the image that replaces
     the word ``IMAGE`` in claims. ``machine``: an address of the engine's machine other than loopback, empty if it has
-    none. ``lacks``: what a claim can require (``Need``, ``Mode``) and this engine does not offer, with the reason.
-    ``facts``: the facts that determine which results claims expect. ``data_dir``: the folder in which more private
-    hosts can be started, None if that is not possible.
+    none. ``lacks``: each requirement (``Need``, ``Mode``) that this engine does not meet, with the reason. ``facts``:
+    the facts that determine which results claims expect. ``data_dir``: the folder in which more private hosts can be
+    started, None if that is not possible.
     """
 
     engine: Engine
@@ -95,8 +95,8 @@ class ClaimEngine:
 
     @property
     def title(self) -> str:
-        """The engine's kind and version, followed by the id of its private host. If the engine runs on no private host,
-        its name follows instead, or its address if it has no name."""
+        """The engine's kind and version, then in parentheses the first of these that exists: the id of its private
+        host, its name, its address."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 
@@ -115,8 +115,7 @@ class ClaimEngine:
         return self.info.pid
 
     def require_visible(self) -> None:
-        """Raises NotTestableError if the network stacks of the engine's machine cannot be read, because the engine runs
-        on another machine."""
+        """Raises NotTestableError if the network stacks of the engine's machine cannot be read from here."""
         if self.info.invisible:
             raise NotTestableError(f"The claim needs the kernel of the engine's machine: {self.info.invisible}.")
 
@@ -129,8 +128,9 @@ class ClaimEngine:
 
 def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:
     """Returns the primary IPv4 address of the engine's machine, empty if it has none or cannot be read. Also returns
-    what claims can require (``Need``) and the machine does not offer, with the reason. ``pid`` is the engine's daemon.
-    ``path`` is the path of the machine's namespace as the daemon sees it; if it is empty, the daemon's own is read."""
+    each requirement of claims (``Need``) that the machine does not meet, with the reason. ``pid`` is the engine's
+    daemon. ``path`` is the path of the machine's namespace as the daemon sees it; if it is empty, the namespace of the
+    daemon itself is read."""
     lacks: dict[Need | Mode, str] = {}
     if pid is None:
         return "", lacks

@@ -40,8 +40,8 @@ class ClaimEngines:
     """The engines on which claims run. ``own``: the user's engine, for harmless claims. ``shared``: for claims that can
     run at the same time. ``alone``: for claims that change the machine.
 
-    ``shared`` and ``alone`` are None if no claim needs them, or if no private host can be started; ``private_problem``
-    is then the reason. ``own`` and ``shared`` may be the same engine.
+    ``shared`` and ``alone`` are None if no claim needs them. They are also None if no private host can be started;
+    ``private_problem`` is then the reason. ``own`` and ``shared`` may be the same engine.
     """
 
     own: ClaimEngine
@@ -53,7 +53,7 @@ class ClaimEngines:
 @dataclass(slots=True)
 class ClaimRunner:
     """Executes one run of claims. ``on_progress`` is called at each change of a claim's state. If ``mutated`` is true,
-    each claim is executed with its mutation, a changed set-up for which its result must differ."""
+    each claim is executed with its mutation: a change of the set-up with which the claim's result must differ."""
 
     engines: ClaimEngines
     installation: str

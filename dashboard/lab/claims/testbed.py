@@ -66,8 +66,8 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """Returns the engine's name for the claim's container or network ``name``, and stores it for ``_text``. It
-        starts with ``prefix``, because other claims may use the same name. An empty ``name`` becomes a number."""
+        """Returns the engine's name for the claim's container or network: ``prefix``, then ``name`` or, if that is
+        empty, a number. Other claims may use the same ``name``. Stores the engine's name for ``_text``."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"
@@ -90,7 +90,7 @@ class EngineTestbed(TestbedReader):
         return container
 
     async def try_run(self, line: str) -> Container:
-        """Does the same as ``run``, but if the Engine refuses, the message is in the result's field ``refused``."""
+        """Does the same as ``run``, but if the Engine refuses, its message is in the result's field ``refused``."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)
         engine, config = self._target.engine, parsed.labelled(self._labels)
@@ -223,7 +223,7 @@ class EngineTestbed(TestbedReader):
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
         """Launches the containers of two ``docker run`` lines, measures every path to them, and compares the two paths
-        in ``question``, ``PATH against PATH``. Later questions about the same lines use the same measurement."""
+        in ``question`` (``PATH against PATH``). Later questions about the same lines use the same measurement."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]

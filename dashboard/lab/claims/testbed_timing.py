@@ -44,8 +44,8 @@ class Timings:
         ``lines`` unless they are measured already. Raises NotTestableError if one of the paths does not exist on the
         machine.
 
-        ``launch`` starts the containers and returns them by name. ``observe`` returns the state of the container with
-        this name and these facts, or of the machine if the facts are None.
+        ``launch`` starts the containers and returns the name and the facts of each. ``observe``, called with a name and
+        facts, returns the state of this container; if the facts are None, that of the machine.
         """
         slow, _, fast = question.partition(" against ")
         if lines not in self._measured:

@@ -51,8 +51,8 @@ def _open_receiver(address: str, port: int) -> socket.socket:
 
 
 def _send(address: str, port: int) -> str:
-    """Sends one datagram. A multicast datagram leaves through the interface ``eth0`` or ``lan`` if it exists. Returns
-    the error, empty if the datagram was sent."""
+    """Sends one datagram. A multicast datagram leaves through the interface ``eth0`` or ``lan`` if one of them exists.
+    Returns the error, empty if the datagram was sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as opened:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if ipaddress.ip_address(address).is_multicast:

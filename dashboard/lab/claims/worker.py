@@ -46,7 +46,7 @@ class _ProgressWriter:
             await self._context.database.run(claim_runs.record_state, self._run, *item)
 
     def end(self) -> None:
-        """Makes ``write`` return after the states that are already queued."""
+        """Makes ``write`` return after it has written the states that are already queued."""
         self._queue.put_nowait(None)
 
 

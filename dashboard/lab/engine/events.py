@@ -91,7 +91,7 @@ class EngineEvents:
                 log.exception("the engine could not be pinged; trying again")
 
     async def on_back(self) -> None:
-        """Call this when the engine answers again. Reads the engine's facts, because the daemon may be another process,
+        """Call this when the engine answers again. Reads the engine's facts, because the daemon may be a new process,
         and calls ``wake``."""
         if self._context.keeper is not None:
             await self._context.keeper.settled()

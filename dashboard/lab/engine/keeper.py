@@ -52,7 +52,7 @@ class EngineKeeper:
         await private_host.stop(self.host)
 
     def start(self) -> None:
-        """Requests another start of the engine, after the last start has failed. Called when a user asks for it."""
+        """Requests another start of the engine after the last start has failed. Called at a user's request."""
         self._start_requested.set()
 
     async def settled(self) -> None:

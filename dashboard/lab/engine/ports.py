@@ -30,9 +30,9 @@ POLL_S = 0.1
 
 
 async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
-    """Returns which processes and containers hold the ports that ``arms`` need. Those of ``experiment`` itself are
-    omitted. If an experiment that is being stopped holds ports, waits up to ``STOPPING_S`` seconds for it. Raises
-    EngineError if the engine does not answer."""
+    """Returns which processes and containers hold the ports that ``arms`` need. The containers of ``experiment`` itself
+    are ignored. If an experiment that is being stopped holds ports, first waits up to ``STOPPING_S`` seconds until the
+    ports are free. Raises EngineError if the engine does not answer."""
     needed = needed_ports(arms)
     if not needed:
         return ()
@@ -72,8 +72,8 @@ def _user(context: Context, container: ContainerFacts, records: dict[str, Record
 def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, str]) -> tuple[Listener, ...]:
     """Returns the machine's listeners on these ports with their owners; empty if the machine's namespace cannot be
     entered. ``pid`` is the engine's daemon. ``path`` is the path of the machine's namespace as the daemon sees it; if
-    it is empty, the daemon's own is read. ``containers`` maps the pid of each container's first process to the
-    container's id."""
+    it is empty, the namespace of the daemon itself is read. ``containers`` maps the pid of each container's first
+    process to the container's id."""
     try:
         with Namespace.of_machine(pid, path) as namespace:
             sockets = [listener for listener in read_listeners(namespace) if listener.port in ports]

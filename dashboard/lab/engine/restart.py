@@ -31,8 +31,8 @@ async def start_with_containers(
     joined: PrivateHost | None = None,
     slot: AbstractAsyncContextManager[object] | None = None,
 ) -> PrivateHost:
-    """Starts the engine of a host again after it has ended, then the containers that ran at that time. Returns the host
-    with its new pid. A container that does not start is only logged.
+    """Starts the engine of a host again after it has ended, then the containers that ran when it ended. Returns the
+    host with its new pid. A container that does not start is only logged.
 
     ``slot`` is held while the engine starts. The other arguments and the errors are those of
     ``private_host.start_again``.
@@ -45,8 +45,8 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """Starts the containers that are recorded for ``hosts`` as not yet started: the process that restarted the host
-    ended before it had started them. All ``hosts`` must run."""
+    """Starts containers that are recorded as not yet started: a process that restarted one of the ``hosts`` ended
+    before it had started the host's containers. All ``hosts`` must run."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
             await _start_containers(host, containers)

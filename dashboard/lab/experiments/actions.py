@@ -51,8 +51,9 @@ async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple
     """Requests the service of a running experiment over every path, and returns and stores the results. If
     ``multicast`` is true, also sends datagrams to a multicast group over the machine's links. Raises NotRunningError.
 
-    Each request starts when the previous one has been answered, so that they do not disturb each other. Without an
-    answer it starts after ``STAGGER_S`` seconds, so that many dropped requests take little longer than one.
+    Each request starts when the previous one has been answered, so that requests do not disturb each other. If there is
+    no answer, the next one starts after ``STAGGER_S`` seconds, so that many dropped requests take little longer than
+    one.
     """
     return await try_all_paths(lab, experiment, multicast=multicast)
 
@@ -112,11 +113,11 @@ async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
 
 
 async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
-    """Returns the attempts in ``sent``. To each failed attempt that crossed the machine's firewall, adds the rule that
-    dropped it or the kernel's reason.
+    """Returns the attempts in ``sent``. Adds an explanation to each failed attempt that crossed the machine's firewall:
+    the rule that dropped the request, or the kernel's reason.
 
-    To find them, repeats these requests one at a time, for at most ``EXPLAIN_S`` seconds in total. Attempts that were
-    not repeated in this time get no reason.
+    To find the explanations, repeats the failed requests one at a time, for at most ``EXPLAIN_S`` seconds in total.
+    Attempts that were not repeated in this time get no explanation.
     """
     explained = [attempt for _path, attempt in sent]
     with suppress(TimeoutError):
@@ -134,7 +135,7 @@ async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path
 
 async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncGenerator[str]:
     """Runs a command in the namespaces of a column and streams its output. ``command`` is one of the inspection
-    commands that pages and workshops offer, and ``name`` its argument, such as a host name.
+    commands that pages and workshops offer. ``name`` is the command's argument, such as a host name.
 
     Raises NotRunningError, or ValueError with a message for the user, before the command starts.
     """

@@ -28,7 +28,7 @@ async def verify_cleanup(
 ) -> tuple[Check, ...]:
     """Checks whether the Engine still has containers or networks of an experiment, and whether the kernel still has
     listeners on the machine's ``ports``. Returns one result per check. ``count`` is the number of containers that ran,
-    which a result's text contains."""
+    for the text of the first result."""
     labels = context.labels(experiment)
     left = len(await context.engine.containers(labels))
     networks = len(await context.engine.networks(labels))

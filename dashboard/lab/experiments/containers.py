@@ -61,7 +61,7 @@ async def read_exit(engine: Engine, container: str) -> tuple[ContainerFacts, tup
 
 
 async def remove_container(engine: Engine, container: str) -> None:
-    """Removes a container. If the Engine refuses, logs it, because the next pass tries again. Raises
+    """Removes a container. A refusal by the Engine is only logged, because the next pass tries again. Raises
     EngineUnreachable."""
     try:
         await engine.remove_container(container)
@@ -100,10 +100,11 @@ async def _remove_shared(context: Context, record: Record, used: set[str]) -> No
     """Removes the overlay network of an experiment on several machines. ``record`` is the part of the experiment on
     this machine.
 
-    The Engine refuses the removal while a part on another machine uses the network, so the last part removes it. It
-    also refuses for a moment after the last container was removed, so the removal is tried several times. The network
-    is found by the id of the whole experiment in its label. If that experiment was removed, ``record`` no longer
-    contains the id; then the network is found by its name among ``used``, the networks of the removed containers.
+    The Engine refuses the removal while a part on another machine uses the network, so the last part removes it. The
+    Engine also refuses it for a moment after the last container was removed, so the removal is tried several times. The
+    network is found by the id of the whole experiment in its label. If that experiment was removed, ``record`` no
+    longer contains the id; then the network is found by its name among ``used``, the networks of the removed
+    containers.
     """
     engine = context.engine
     for network in await engine.networks(context.labels()):

@@ -189,8 +189,8 @@ class ExperimentDriver:
             await self._other.remove()
 
     async def settled(self) -> None:
-        """Waits until the current pass has ended and the entries of the journal are in the database. They then contain
-        what is observed with a delay: the final owners of listeners, firewall rules and the results of name lookups."""
+        """Waits until the current pass has ended and the journal's entries are in the database, including what is
+        observed with a delay: the final owners of listeners, firewall rules and the results of name lookups."""
         async with self._lock:
             pass
         await self.observer.settle()

@@ -131,8 +131,8 @@ class JournalWriter:
             self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
-        """Waits up to ``timeout_s`` seconds until all entries are committed, then drops those that are not. Written
-        later, they could have the same numbers as entries of the next writer."""
+        """Waits up to ``timeout_s`` seconds until all entries are committed, then drops the others: if they were
+        written later, they could have the same numbers as entries of the next writer."""
         if self._calm is not None:
             self._calm.cancel()
         self.end_merge()

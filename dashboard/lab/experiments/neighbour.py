@@ -37,7 +37,8 @@ def find_neighbour(context: Context) -> ObservationTarget | None:
 
 
 def is_rootless_podman(info: EngineInfo) -> bool:
-    """Returns whether the Engine is a rootless Podman on this machine. Its bridges are in a separate namespace."""
+    """Returns whether the Engine is a rootless Podman on this machine. Such a Podman has its bridges in a separate
+    namespace."""
     return info.rootless and info.kind is EngineKind.PODMAN and info.pid is not None
 
 
@@ -52,9 +53,9 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
 
 
 def find_bridges(context: Context) -> list[tuple[int, str]]:
-    """Returns the network namespace of the Engine's bridges as a list of at most one pid and path (the arguments of
-    ``Namespace.of_machine``). The list is empty if the bridges are in the namespace of the Engine's process. They are
-    in a namespace of their own with a rootless Podman, and with RootlessKit if dockerd runs outside RootlessKit's
+    """Returns the network namespace of the Engine's bridges, as a list of one pair: a pid and a path (the arguments of
+    ``Namespace.of_machine``). Returns an empty list if the bridges are in the namespace of the Engine's process. They
+    are in a namespace of their own with a rootless Podman, and with RootlessKit if dockerd runs outside RootlessKit's
     namespace. Blocks."""
     info = context.info
     if info.pid is not None and info.netns:

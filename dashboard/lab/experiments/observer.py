@@ -31,8 +31,8 @@ class ObservationTarget:
     """A process whose namespaces are observed as the column ``key``, with the paths of its resolver files. The files
     are read through the Engine's process, because a private host has its own mounts.
 
-    ``firewall_backend`` is the backend that the engine names, empty if it names none. It is None if this target does
-    not observe the firewall's rules; of several columns in a namespace, only one observes the rules.
+    ``firewall_backend`` is the backend that the engine names, empty if it names none; None if the firewall's rules are
+    not observed for this target. Of several columns in a namespace, only one observes the rules.
     """
 
     key: str

@@ -1,5 +1,5 @@
-"""Observes another private host on the same LAN as an experiment's host, and starts a container on it that requests the
-experiment's arms."""
+"""Observes another private host on the same LAN as an experiment's host, and starts a client container there: requests
+are sent from it to the experiment's arms."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ class OtherHost:
         self._recorder.observed(running_column(column, facts), state, OBSERVED, f"{column.title} started")
 
     async def _start(self, host: PrivateHost, engine: Engine) -> str:
-        """Starts the client container and returns its id. It is on the experiment's overlay networks, if there are any,
-        otherwise on the default bridge."""
+        """Starts the client container and returns its id. The container is on the experiment's overlay networks, if
+        there are any, otherwise on the default bridge."""
         # Asks the experiment's engine: if the other host is a worker of the swarm, it sees a network only while a
         # container uses it.
         listed = await self._context.engine.networks(self._context.labels(self._experiment))

@@ -25,8 +25,9 @@ from dashboard.store.experiments import Record, waiting_head
 
 
 class Recorder:
-    """Writes the journal of one experiment. It queries neither the Engine nor the kernel. ``cause`` and ``text`` of its
-    methods are the cause of an entry and its text in the timeline; entries without a text are not shown there."""
+    """Writes the journal of one experiment. It queries neither the Engine nor the kernel. The parameters ``cause`` and
+    ``text`` of its methods are the cause of an entry and its text in the timeline; entries without a text are not shown
+    there."""
 
     def __init__(self, context: Context, record: Record, view: View) -> None:
         self._context = context
@@ -41,8 +42,8 @@ class Recorder:
 
     @property
     def head(self) -> ExperimentHead:
-        """The experiment's status (``ExperimentHead``): phase, progress and problem. Before the first entry, the status
-        "waiting"."""
+        """The experiment's status (``ExperimentHead``): phase, progress and problem. Before the first entry, the phase
+        is "waiting"."""
         return self.view.head or waiting_head(self._record)
 
     @property

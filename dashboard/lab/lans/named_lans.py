@@ -158,9 +158,8 @@ class NamedLans:
         await self._labs.forget(identity, REMOVED)
 
     async def _ask_engines(self) -> None:
-        """Removes containers from hosts of the LANs that were the clients of experiments, if these have ended. Reads
-        which LANs are swarms, because users can change this with the docker command, too. Skips LANs that are being
-        changed."""
+        """Removes the client containers of ended experiments from the hosts of the LANs. Reads which LANs are swarms,
+        because users can also change this with the docker command. Skips LANs that are being changed."""
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:
@@ -238,8 +237,8 @@ class NamedLans:
             del self._creating[place.name]
 
     def remove(self, name: str) -> None:
-        """Starts removing a LAN with all its hosts in the background. If creating the LAN has failed, so that there is
-        nothing to remove, only deletes the message about that."""
+        """Starts removing a LAN with all its hosts in the background. If the LAN does not exist because creating it has
+        failed, only deletes the message about the failure."""
         if found := self._found.get(name):
             self._start(name, LanStage.REMOVING, self._remove(found.lan))
         else:

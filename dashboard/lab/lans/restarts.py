@@ -14,8 +14,8 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN with the addresses of its neighbours. ``startable``: there is something to start, which is an ended host,
-    or the containers of a running host that an interrupted restart has left out. False while a process is starting an
+    """A LAN with the IPv4 and IPv6 address of each neighbour. ``startable``: hosts of the LAN have ended, or an
+    interrupted restart has not started all containers on the running hosts. Always false while a process is starting an
     ended host."""
 
     lan: Lan

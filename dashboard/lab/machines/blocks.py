@@ -11,8 +11,8 @@ from dashboard.lab.reconciler import Lab
 
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
-    """Makes ``carrier``, the calling web process, carry the blocks of the run ``run``, which this lab measures, unless
-    another web process carries them. Returns whether ``carrier`` carries them now."""
+    """Makes ``carrier``, the calling web process, carry the blocks of the run ``run``, which this lab measures. Does
+    nothing if another web process carries them. Returns whether ``carrier`` carries them now."""
     return lab.client_lines.carry(run, carrier)
 
 

@@ -102,8 +102,8 @@ class ClientLines:
             line.close()
 
     def carry(self, run: str, carrier: str) -> bool:
-        """Makes ``carrier`` the web process that carries a run's blocks, unless another web process carries them.
-        Returns whether ``carrier`` carries them now."""
+        """Makes ``carrier`` the web process that carries a run's blocks. Does nothing if another web process carries
+        them. Returns whether ``carrier`` carries them now."""
         now = asyncio.get_running_loop().time()
         self._carriers = {key: one for key, one in self._carriers.items() if now - one[1] < CARRIER_S}
         if self._carriers.get(run, (carrier, now))[0] != carrier:
@@ -114,9 +114,9 @@ class ClientLines:
     async def next(
         self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
     ) -> RemoteCommand:
-        """Does the same as ``ClientLine.next`` for the run ``run``, and returns a command with ``is_over`` if another
-        web process carries the run. If the run has not started yet or has ended, returns a command with the number 0:
-        the web process learns the end of the run from the database."""
+        """Does the same as ``ClientLine.next`` for the run ``run``. If another web process carries the run's blocks,
+        returns a command with ``is_over``. If the run has not started yet or has ended, returns a command with the
+        number 0: the web process learns the end of the run from the database."""
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)
         if run not in self._lines:

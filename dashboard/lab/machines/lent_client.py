@@ -69,8 +69,8 @@ class LentClient:
 
     def _needs_check(self, block: RemoteBlock) -> bool:
         """Returns whether the block's address must be checked and the namespace opened. This is always necessary for an
-        arm, because it may have been restarted since its last block. For the machine, an address is checked only once
-        for each of the ``Conditions`` (with or without real-time priority), because reading routes takes longer than a
+        arm, because it may have been restarted since its last block. For the machine, it is necessary only if the
+        address or the ``Conditions`` (with or without real-time priority) are new: reading routes takes longer than a
         block."""
         is_known = (False, block.address) in self._addresses and (False, block.conditions) in self._children
         return block.from_arm or not is_known

@@ -81,8 +81,8 @@ async def _hold(_client: str) -> None:
 
 
 async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) -> Namespace:
-    """Opens the network stack of an arm in overlay mode. The caller requests ``address`` from it: an address on another
-    machine, in the overlay network that the experiment's machines share. Raises ValueError with a message if such
+    """Opens the network stack of an arm in overlay mode, for requests to ``address`` on another machine. This is an
+    address in the overlay network that the experiment's machines share. Raises ValueError with a message if such
     requests are not permitted.
 
     Only this lab's own record and its own view of the arm decide what is permitted: data from another lab is not

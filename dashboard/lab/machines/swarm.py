@@ -2,7 +2,7 @@
 process calls the lab of each machine.
 
 A file in the data folder stores the id of the node that the engine became when Netmodes made it join. If the engine is
-a different node, it is in a swarm that Netmodes did not form (a foreign swarm), and stays in it.
+now a different node, it is in a swarm that Netmodes did not form (a foreign swarm), and stays in it.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) ->
 
 
 async def view_swarm(lab: Lab) -> SwarmState:
-    """Returns whether the engine is in the swarm of the machines, in a foreign one, or in none. If it is in the swarm
-    of the machines, adds its address there; otherwise, adds the reason if the engine cannot enter a swarm. Raises
-    EngineError."""
+    """Returns whether the engine is in the swarm of the machines, in a foreign one, or in none. In the first case, the
+    result also contains the engine's address in the swarm; in the others, the reason if the engine cannot enter a
+    swarm. Raises EngineError."""
     context = lab.context
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
     membership = await _membership(context.info.endpoint, node, member)
@@ -93,8 +93,8 @@ async def view_swarm(lab: Lab) -> SwarmState:
 
 
 async def _keeps_port(context: Context) -> bool:
-    """Returns whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. Also
-    False if the engine is not a process of this machine, so that this is unknown."""
+    """Returns whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. Returns
+    False, too, if the engine is not a process of this machine: then this is unknown."""
     pid = await asyncio.to_thread(find_daemon, context.info.endpoint, context.info.kind)
     return pid is not None and await asyncio.to_thread(swarm_node.keeps_port, pid)
 

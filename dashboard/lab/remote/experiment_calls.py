@@ -88,8 +88,8 @@ async def host_state(hosts: GroupHosts, group: str) -> HostState:
 
 
 async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
-    """Returns how many private hosts run, how many more with these ``limits`` can be added, and whether they are
-    isolated from the machine."""
+    """Returns how many private hosts run, how many more with these ``limits`` can be added, and whether private hosts
+    are isolated from the machine."""
     isolated = suitable_runtime(engine_setup(), engine_options()) is Runtime.USER_NAMESPACE
     return replace(hosts.capacity(limits), isolated=isolated)
 

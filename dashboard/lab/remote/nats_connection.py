@@ -75,7 +75,7 @@ async def _end(client: Client) -> None:
 
 async def _cancellable[T](work: Awaitable[T]) -> T:
     """Awaits a method of the client and returns its result. Raises CancelledError if the task was cancelled meanwhile.
-    This is necessary because the client ignores a cancellation while it waits for the server to read."""
+    This is necessary because the client ignores a cancellation while it waits until its data has been sent."""
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
     result = await work

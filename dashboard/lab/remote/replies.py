@@ -66,8 +66,8 @@ class CallOutput:
 
 
 class Caller(ABC):
-    """Calls a lab in another process. Use it only in the connection's loop, except methods that state otherwise.
-    ``machine`` names the lab's machine. ``inbox`` is a part of the subject for replies that no other process uses."""
+    """Calls a lab in another process. Use it only in the connection's loop, except for methods that state otherwise.
+    ``machine`` names the lab's machine. ``inbox`` is unique to this process and becomes a part of reply subjects."""
 
     def __init__(self, connection: Connection, machine: str, inbox: str) -> None:
         self._connection = connection

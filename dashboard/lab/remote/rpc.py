@@ -86,7 +86,8 @@ class RemoteCall:
 
     @cached_property
     def name(self) -> str:
-        """The name of the function in messages: the last part of its module's name, and its own name."""
+        """The function's name in messages, such as ``experiment_calls.doctor``: the last part of its module's name, a
+        dot, and its own name."""
         return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
 
     @cached_property

@@ -1,5 +1,5 @@
-"""Wake-ups between processes, sent over NATS or over the link. A wake-up is a tuple of strings, its kind and its
-arguments, and reports that something in the database has changed.
+"""Wake-ups between processes, sent over NATS or over the link. A wake-up reports that something in the database has
+changed. It is a tuple of strings: first its kind, then its arguments.
 
 NATS may lose wake-ups, so receivers also poll the database. While a message is being sent, further wake-ups are
 collected for the next message.

@@ -67,9 +67,9 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action. ``checked`` is the result of the check, ``done`` is the result of the command, and
-    ``ran`` is the command's index; each is None if the action included none. ``pressed`` is true if the user has
-    pressed the button that checks the step."""
+    """The result of an action. ``checked`` is the result of the check; None without a check. ``done`` is the result of
+    the command, and ``ran`` is its index; both are None without a command. ``pressed`` is true if the user has pressed
+    the button that checks the step."""
 
     checked: CheckResult | None = None
     done: CommandResult | None = None
@@ -141,7 +141,7 @@ async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
     """If the lab's engine is on a private host, starts making these images available there in the background. Does
-    nothing on other engines: an image may require a download, and each command gets the image that it needs."""
+    nothing on other engines, where an image may require a download: there each command gets the image that it needs."""
     task = asyncio.get_running_loop().create_task(pull_images(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)

@@ -1,7 +1,8 @@
 """One terminal: its shell, its latest output, and the browser windows that show it.
 
 All methods run in the lab's event loop; a shell is started and ended in a thread. Flow control: output is not read from
-the shell while all windows are too far behind, or while it exceeds its rate limit. The program that prints then blocks.
+the shell while all windows are too far behind, or while it exceeds its rate limit. Meanwhile, programs that print are
+blocked.
 """
 
 import asyncio

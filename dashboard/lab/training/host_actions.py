@@ -171,8 +171,8 @@ class HostActions:
         await self._note_ready(host, record, await self._repeat_steps(host, record) if record.is_moved else "")
 
     async def _repeat_steps(self, host: PrivateHost, record: HostRecord) -> str:
-        """Repeats the steps that a group has done, on a host that replaces the group's host on another machine. Returns
-        a sentence about the result."""
+        """Repeats the steps of a group whose host was moved to another machine, on the new host ``host``. Returns a
+        sentence about the result."""
         self.hosts[host.id] = host
         self._labs.add(host)
         await self._note(record.group, reason="Your steps are being repeated on the new host.")

@@ -24,8 +24,8 @@ NOTHING = "None of the steps had to be repeated."
 
 
 async def repeat_steps(context: Context, group: str) -> str:
-    """Runs the commands of those workshop steps that a group has done before, on the host of ``context``. Returns a
-    sentence about the result for the group."""
+    """Repeats the commands of the workshop steps that a group has already done, on the host of ``context``. Returns a
+    sentence about the result, for the group."""
     slug, digest, histories = await context.database.run(group_histories.load, group)
     folder = context.data_dir / "workshops"
     workshop = await asyncio.to_thread(Library(folder).get, slug)

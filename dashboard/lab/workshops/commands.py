@@ -42,7 +42,7 @@ REMOTE_ENGINE = "The engine is not a process of this machine: run the command in
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of a command line. ``failed`` is the error, empty if it succeeded. ``warnings`` are the Engine's."""
+    """The result of a command line. ``failed`` is the error, empty if there was none. ``warnings`` are the Engine's."""
 
     line: str
     output: str = ""
@@ -97,7 +97,7 @@ async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
 
 async def clean_up(host: WorkshopHost) -> int:
     """Removes what the buttons of workshop steps have created on this host, but nothing that a user has created in a
-    terminal. Returns the number of containers found."""
+    terminal. Returns the number of containers that it has tried to remove."""
     containers = await host.engine.containers(dict(host.labels))
     for wave in removal_waves({container.id: container.network_mode for container in containers}):
         await asyncio.gather(*(_remove(host.engine.remove_container, container) for container in wave))

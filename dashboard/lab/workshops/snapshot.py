@@ -1,5 +1,5 @@
-"""Observes the host on which a workshop's commands run: the machine, all containers of the engine, even those that
-Netmodes did not launch, and recent connections to ports.
+"""Observes the host on which a workshop's commands run: the machine, recent connections to ports, and the containers of
+the engine, even those that Netmodes did not launch.
 
 At most ``MAX_CONTAINERS`` containers are observed, the newest first. All namespaces are released at the end.
 """
@@ -36,10 +36,11 @@ PREDEFINED_NETWORKS = frozenset({"bridge", "host", "none"})
 class WorkshopHost:
     """The Docker host on which a workshop's commands run: this server's engine, or a private host.
 
-    ``pid`` is the pid of the engine, None if it is not a process of this machine. The engine's own network namespace is
-    the machine's: typed commands run there, and host mode shares it. This also holds if RootlessKit keeps the bridges
-    in a detached namespace (``EngineInfo.netns``; moby/moby#47103). ``labels`` are set on everything that a button of a
-    step creates. A button launches no container if ``max_containers`` exist already; 0 means no limit.
+    ``pid`` is the pid of the engine, None if it is not a process of this machine. The network namespace of the engine's
+    process counts as the machine: typed commands run in it, and host mode shares it. That is so even if RootlessKit
+    keeps the bridges in a detached namespace (``EngineInfo.netns``; moby/moby#47103). ``labels`` are set on everything
+    that a button of a step creates. A button launches no container if ``max_containers`` exist already; 0 means no
+    limit.
     """
 
     engine: Engine
@@ -118,8 +119,8 @@ async def observe_host(
 
 
 async def _rules(host: WorkshopHost, states: Mapping[str, NamespaceState]) -> tuple[str, ...]:
-    """Returns the iptables rules of a private host with their counters, one per line; empty for any other host. Checks
-    of steps read no other format, whatever the engine's own firewall backend is."""
+    """Returns the iptables rules of a private host with their counters, one per line; empty for any other host. The
+    format does not depend on the engine's firewall backend, because checks of steps read only this format."""
     machine = states.get(MACHINE)
     namespace = host.watches.namespace(machine.netns) if machine is not None and host.private else None
     if namespace is None:

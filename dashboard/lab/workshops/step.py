@@ -65,7 +65,7 @@ class SharedObservations:
 class StepRunner:
     """Works on the steps of a workshop on a host, for one person. The instructor has closed the steps from the index
     ``until`` on; None if no step is closed. If ``free`` is true, steps are open even if earlier ones are not done. The
-    ``slug`` of a method identifies a step."""
+    parameter ``slug`` of the methods identifies a step."""
 
     host: WorkshopHost
     database: DatabaseThread
@@ -89,8 +89,8 @@ class StepRunner:
         return self.workshop.steps[number], stage, progress.records.get(slug, StepRecord())
 
     async def predict(self, slug: str, choice: int) -> StepRecord:
-        """Records a prediction and the current state of the host, and returns the step's record. An earlier prediction
-        is kept. Raises ValueError if the choice does not exist, or StepLockedError."""
+        """Records a prediction and the current state of the host, and returns the step's record. Does not replace an
+        earlier prediction. Raises ValueError if the choice does not exist, or StepLockedError."""
         step, _, _ = await self.open(slug)
         if step.predict is None or not 0 <= choice < len(step.predict.choices):
             raise ValueError("Choose one of the answers.")
