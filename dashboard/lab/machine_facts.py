@@ -14,7 +14,8 @@ MIB = 1 << 20
 
 
 def own_facts() -> MachineFacts:
-    """Returns the machine's cores, memory, kernel and version of Netmodes. The fields about the engine stay empty."""
+    """Returns the machine's cores, memory and kernel, and the version of Netmodes. The fields about the engine stay
+    empty."""
     memory = psutil.virtual_memory().total // MIB
     return MachineFacts(
         cpus=os.cpu_count() or 1, memory_mb=memory, kernel=platform.release()[:120], version=__version__

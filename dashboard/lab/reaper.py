@@ -45,8 +45,7 @@ class Reaped:
 
 async def reap(context: Context) -> Reaped:
     """Removes containers and networks with this installation's label that no living process drives. Marks the
-    experiments of dead processes as stopped. Removes from hosts of LANs the containers that ended experiments have left
-    there as clients.
+    experiments of dead processes as stopped. Removes the client containers of ended experiments from the hosts of LANs.
 
     On the installation's own machine, also deletes permanently the reports that users deleted more than ``UNDO_DAYS``
     days ago.

@@ -147,8 +147,8 @@ async def open_engines(
     private hosts. One of the hosts is for claims that can run at the same time, the other for claims that change the
     machine. The hosts are removed when ``stack`` is closed.
 
-    If ``exclusive_host`` is true, the user's engine is a private host without other users. It then also runs the claims
-    that can run at the same time, and no host is started for them. ``say`` is called with messages for the user.
+    If ``exclusive_host`` is true, the user's engine runs on a private host without other users. It then also runs the
+    claims that can run at the same time, and no host is started for them. ``say`` is called with messages for the user.
     """
     plan = make_plan(claims)
     hosts = private_host.list_hosts(context.data_dir)

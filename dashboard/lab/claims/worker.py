@@ -62,8 +62,8 @@ async def execute_run(
     """Executes the claims of the recorded run ``run`` and stores their results. Returns them, or None if the run was
     cancelled. If an error ends the run, stores its text in the run and raises the error, for example EngineError.
 
-    If ``exclusive_host`` is true, the engine is a private host without other users. ``on_progress`` is called at each
-    change of a claim's state, and ``say`` with messages for the user.
+    If ``exclusive_host`` is true, the engine runs on a private host without other users. ``on_progress`` is called at
+    each change of a claim's state, and ``say`` with messages for the user.
     """
     database = context.database
     await database.run(claim_runs.mark_running, run)

@@ -105,7 +105,8 @@ async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) ->
 
 async def request_from_arm(lab: Lab, experiment: str, column: str, address: str, port: int, name: str) -> Reply:
     """Sends one HTTP request as ``request_address`` does, but from an arm in overlay mode. If ``name`` is given, it
-    must be the name of an arm of the experiment, and Docker's resolver in the arm must return ``address`` for it."""
+    must be the name of an arm of the experiment, and Docker's resolver in the sending arm must return ``address`` for
+    it."""
     with await arm_namespace(lab, experiment, column, address) as namespace:
         if name:
             if problem := name_problem(name, running_driver(lab, experiment).record.spec.names):

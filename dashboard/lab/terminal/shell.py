@@ -37,8 +37,8 @@ class Terminal:
     ended.
 
     ``run`` identifies the shell. ``ended`` is the reason why no shell runs, empty while one runs. ``can_restart``:
-    participants can start a new shell. ``change`` counts changes other than output, such as a new size, which windows
-    must show. ``step`` is the workshop step in which the latest input was typed.
+    participants can start a new shell. ``change`` counts the changes other than output that windows must show, such as
+    a new size. ``step`` is the workshop step in which the latest input was typed.
     """
 
     owner: limits.TerminalOwner
