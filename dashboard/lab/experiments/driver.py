@@ -534,8 +534,8 @@ class ExperimentDriver:
         self._recorder.observed(self._recorder.column(MACHINE), state, OBSERVED)
 
     async def _observe_other_namespaces(self) -> None:
-        """Observes the neighbour and, while containers use it, the namespace of a rootless Podman's bridges. An
-        observation that is in progress continues."""
+        """Observes the neighbour and, while containers use it, the namespace of a rootless Podman's bridges. Does
+        nothing for those that are observed already."""
         for column in [one for one in self.view.columns if one.key in BESIDE and one.mode in {NEIGHBOUR, MACHINE}]:
             target = await asyncio.to_thread(BESIDE[column.key], self._context)
             if target is not None and self.observer.target(column.key) != target:

@@ -18,9 +18,9 @@ READY_S = 60.0
 
 
 async def start_again(data_dir: Path, lan: Lan) -> None:
-    """Starts the hosts of a LAN that have ended, with the containers that ran there. On hosts that run, starts the
-    containers that an interrupted restart has left out (``finish_starts``). Raises PrivateHostError if a host does not
-    start, after all others have been started."""
+    """Starts the ended hosts of a LAN, with the containers that ran there. On hosts that run, starts the containers
+    that an interrupted restart has left out (``finish_starts``). Raises PrivateHostError if a host does not start,
+    after all others have been started."""
 
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
         return await start_with_containers(host, ready_s=READY_S, joined=joined)

@@ -90,7 +90,7 @@ class NamedLans:
             await asyncio.gather(*map(self._labs.stop_all_of, self._known))
 
     async def _pass(self) -> None:
-        """Adds new hosts to ``labs``, closes the labs of removed hosts, and starts hosts again that have ended."""
+        """Adds new hosts to ``labs``, closes the labs of removed hosts, and starts ended hosts again."""
         async with self._lock:
             found = await asyncio.to_thread(find_lans, self._context.data_dir)
             self._found = {name: lan for name, lan in found.items() if not self._is_in(LanStage.CREATING, name)}
