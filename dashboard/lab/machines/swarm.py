@@ -61,7 +61,7 @@ def _write(data_dir: Path, member: _Member) -> None:
 
 async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) -> Membership:
     """Returns whether a node is in no swarm, in the swarm of the machines, or in a foreign swarm. ``endpoint`` is the
-    address of its engine. If the lab ended while its engine was joining, ``member`` does not contain the node's id;
+    address of its engine. If the lab ended while the engine was joining, ``member`` does not contain the node's id;
     then the ids of the swarms are compared. Raises EngineError."""
     if node.is_inactive:
         return Membership.NONE

@@ -155,7 +155,7 @@ def _prepared(task: asyncio.Task[str]) -> None:
 
 async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Picture] | None:
     """Returns the wide and the narrow diagram of the current state of the private host of ``group``; without a group,
-    of the server's engine. None if the machine cannot be read. Raises StepLockedError or EngineError."""
+    those of the server's engine. Returns None if the machine cannot be read. Raises StepLockedError or EngineError."""
     host = await _host(supervisor, group)
     return draw_engine(await observe_host(host, time.time()))
 

@@ -25,8 +25,8 @@ NO_OTHER_HOST = (
 
 
 async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> CommandResult:
-    """Performs ``action``, which was parsed from the command ``line``, on ``host``. Performs an ``OnOtherHost`` action
-    on another host of the same LAN. Raises EngineUnreachable."""
+    """Performs ``action``, which was parsed from the command ``line``: an ``OnOtherHost`` action on another host of the
+    same LAN, all other actions on ``host``. Raises EngineUnreachable."""
     if not isinstance(action, OnOtherHost):
         return await run_command(host, line, action)
     others = await asyncio.to_thread(_find, host)
