@@ -63,7 +63,7 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
 
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
-    """Returns the path of the program node; None if it is not installed. It belongs to a package of the dev lock.
+    """Returns the path of the program node; None if it is not installed. A package of the dev lock contains it.
     ``folder`` is a Python environment, and ``packages`` is the pattern of the folder in it that contains the
     packages."""
     import glob

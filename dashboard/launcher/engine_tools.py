@@ -36,8 +36,8 @@ def install_engine(launch: Launch, *, browser: bool, tests: bool) -> None:
     """Installs the programs that a command with an engine needs, as packages of the distribution. Adds those for the
     tests if ``tests`` is true, and a browser if ``browser`` is true.
 
-    A Docker Engine is installed only if dockerd is missing: for the tests in any case, for other commands only if no
-    engine answers and DOCKER_HOST is not set. Raises LauncherError.
+    A Docker Engine is installed only if dockerd is missing. Unless ``tests`` is true, there are two more conditions: no
+    engine answers, and DOCKER_HOST is not set. Raises LauncherError.
     """
     packages = Packages(launch)
     if browser and not any(has(name) for name in (*BROWSERS, *([HEADLESS] if tests else []))):

@@ -8,8 +8,8 @@ from dashboard.launcher.machine import is_root, line_for_root
 
 
 class Launch:
-    """One start of the launcher. ``root`` is the folder of the checkout, ``script`` the path of ``./netmodes`` as the
-    user typed it, and ``words`` are the command and its arguments. ``interpreter`` is the Python that runs the
+    """One start of the launcher. ``root`` is the folder of the checkout, ``script`` is the path of ``./netmodes`` as
+    the user typed it, and ``words`` are the command and its arguments. ``interpreter`` is the Python that runs the
     launcher: that of the environment, or one that can create the environment."""
 
     def __init__(self, root: str, script: str, interpreter: str, words: list[str]) -> None:
