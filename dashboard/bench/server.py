@@ -74,8 +74,8 @@ class Browser:
             self.cookies[name] = value
 
     def websocket(self, address: str, **options: Any) -> connect:
-        """Opens a websocket like a page. ``address`` is its path or URL, ``options`` are passed to ``connect``.
-        Compression is off, so that numbers of bytes are comparable."""
+        """Opens a websocket as a page does. ``address`` is its path or URL, ``options`` are passed to ``connect``.
+        Compression is off, so that numbers of bytes can be compared."""
         return connect(
             address if "://" in address else f"ws://{self.host}{address}",
             origin=self.origin if self.cookies else None,  # type: ignore[arg-type]  # a NewType of str

@@ -97,7 +97,7 @@ class ClaimOutcome:
 @dataclass(frozen=True, slots=True)
 class Result:
     """The result of one benchmark. ``promise`` is a phrase that states what is promised. ``notes`` are facts that a
-    reader needs to judge the figures. ``claims`` are the outcomes of the benchmark that runs claims."""
+    reader needs to judge the figures. ``claims`` are the outcomes of claims; empty unless the benchmark runs claims."""
 
     name: str
     title: str

@@ -74,7 +74,7 @@ class TimedConnection(ClientConnection):
             ClientConnection.data_received(connection, data)
 
     def process_event(self, event: Event) -> None:
-        """Calls ``note`` if the event is a message, which the server sends in one frame."""
+        """Calls ``note`` if the event is a message. The server sends each message in a single frame."""
         if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             self._note(self._arrived, str(event.data, "utf-8"))
         else:
@@ -236,8 +236,8 @@ class Clients:
         return await self._first_times(after, lambda text: len(text) > characters)
 
     async def take(self) -> dict[str, Any]:
-        """Returns the number of messages that all clients have received since the last ``take``, and the texts of those
-        of the first client."""
+        """Returns the total number of messages that the clients have received since the last ``take`` (``messages``),
+        and the texts of the first client's messages (``texts``)."""
         taken = {
             "messages": sum(len(client.received) for client in self._clients),
             "texts": [text for _, text in self._clients[0].received],

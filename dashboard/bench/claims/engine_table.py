@@ -161,9 +161,9 @@ def _verdicts(signs: str) -> tuple[str, ...]:
 
 
 def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
-    """Reads the report of an engine from a JSON file. If the file is only a list of claims, returns ``recorded``, the
-    engine's report in the document, with the new results of these claims. ``order`` contains the ids of all claims in
-    the order of the catalogue."""
+    """Reads the report of an engine from a JSON file. ``recorded`` is the engine's report in the document. If the file
+    is only a list of claims, returns ``recorded`` after replacing the results of these claims. ``order`` contains the
+    ids of all claims in the order of the catalogue."""
     text = path.read_bytes()
     if not text.lstrip().startswith(b"["):
         return msgspec.json.decode(text, type=Report)

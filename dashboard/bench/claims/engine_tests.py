@@ -36,8 +36,8 @@ PLANS = "test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs"
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """The result of the test suite on one engine: its date, and how many tests passed, failed and were skipped. The
-    tests ``LAUNCHES`` and ``PLANS`` repeat something; ``launches`` and ``plans`` count the repetitions that passed."""
+    """The result of the test suite on one engine: its date, and how many tests passed, failed and were skipped.
+    ``launches`` and ``plans`` are the numbers of repetitions that passed in the tests ``LAUNCHES`` and ``PLANS``."""
 
     date: str
     passed: int
@@ -73,8 +73,8 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
 
 
 def _repetitions(results: Mapping[str, str], test: str) -> int:
-    """How many repetitions of ``test`` passed. ``results`` maps the id of each test case to its outcome. The id ends
-    with the number of repetitions in the case."""
+    """How many repetitions of ``test`` passed. ``results`` maps the id of each test case to its outcome. A case may
+    make several repetitions: their number is the last part of its id."""
     passed = [case for case, outcome in results.items() if outcome == "passed"]
     return sum(int(match[1]) for case in passed if (match := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 

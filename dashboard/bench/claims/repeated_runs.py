@@ -32,7 +32,7 @@ def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome,
 
 
 def versions_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """The versions of the engines on which the claims ran, sorted: of the engine and of private hosts."""
+    """The versions of the engines on which the claims ran, sorted: of the benchmark's engine and of private hosts."""
     return sorted({claim["engine"].partition(" (")[0] for results in runs for claim in results if claim["engine"]})
 
 

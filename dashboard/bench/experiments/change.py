@@ -28,9 +28,9 @@ WARM_UP = 2
 
 @dataclass(frozen=True, slots=True)
 class ChangingArm:
-    """The arm of a running experiment in which changes are made. ``frames`` receives the messages about the
-    experiment as a browser does. ``column`` is the key of the arm's column, ``pid`` the first process of its container.
-    ``changer`` runs the program ``namespace_changes``, which makes the changes."""
+    """The arm of a running experiment in which changes are made. ``frames`` receives the messages about the experiment
+    as a browser does. ``column`` is the key of the arm's column. ``pid`` is the pid of the first process in the arm's
+    container. ``changer`` runs the program ``namespace_changes``, which makes the changes."""
 
     frames: Frames
     column: str
@@ -76,7 +76,7 @@ async def changing_arm(server: Server, modes: Sequence[Mode] = MODES) -> AsyncIt
 
 async def _until_printed(monitor: Program, address: str, *, added: bool) -> float:
     """Reads from ``ip monitor`` until it prints that the address was added or, if ``added`` is false, removed. Returns
-    the time."""
+    the event loop's time at that moment."""
     while True:
         line = await monitor.read(ARRIVAL_S)
         printed_at = asyncio.get_running_loop().time()
@@ -85,8 +85,9 @@ async def _until_printed(monitor: Program, address: str, *, added: bool) -> floa
 
 
 async def measure_addresses(arm: ChangingArm, count: int, source: random.Random) -> list[tuple[float, float]]:
-    """Makes ``count`` changes: adds and removes addresses in turn, with random pauses from ``source``. Returns for each
-    change the milliseconds until the frame with it reached the browser, and until ``ip monitor`` printed it."""
+    """Makes ``count`` changes: adds and removes addresses in turn, with random pauses from ``source``. Returns two
+    delays in milliseconds for each change: from the system call until the frame that shows the change reached the
+    browser, and until ``ip monitor`` printed the change."""
     pairs: list[tuple[float, float]] = []
     monitor_command = ["nsenter", "-t", str(arm.pid), "-n", "ip", "-o", "monitor", "address"]
     async with running(monitor_command) as monitor:
@@ -106,8 +107,8 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
 
 async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss: bool) -> float:
     """Opens a listener, closes it again, and pauses for a random time from ``source``. Returns the milliseconds from
-    listen(2) until the frame with the listener reached the browser. If ``with_ss`` is true, returns those until ``ss``,
-    which is started after listen(2), has printed the port."""
+    listen(2) until the frame with the listener reached the browser or, if ``with_ss`` is true, until ``ss`` printed the
+    port. ``ss`` is started right after listen(2)."""
     started = await arm.change("listen", port)
     if with_ss:
         printed = await output_of("nsenter", "-t", str(arm.pid), "-n", "ss", "-Hltn", f"sport = :{port}")

@@ -1,5 +1,5 @@
-"""``fan-out``: measures the processor time for each message that 200 browsers receive, compared with a server that only
-calls ``websockets.broadcast``."""
+"""``fan-out``: measures the server's processor time per delivered message with 200 browsers, compared with a server
+that only calls ``websockets.broadcast``."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -41,14 +41,14 @@ class Block:
 
     @property
     def us_per_message(self) -> float:
-        """The processor time for each received message in µs."""
+        """The processor time per received message, in µs."""
         return self.cpu_s / self.messages * 1e6
 
 
 async def measure_block(
     pids: Sequence[int], clients: Program, send: Callable[[int], Awaitable[object]], count: int, tail_s: float = TAIL_S
 ) -> Block:
-    """Calls ``send`` with each number below ``count``, ``PER_S`` times a second, then waits ``tail_s`` for messages in
+    """Calls ``send`` ``PER_S`` times a second, with the numbers below ``count``, then waits ``tail_s`` for messages in
     flight. ``pids`` are the processes of the server, whose processor time is measured. ``clients`` is the program whose
     clients receive the messages."""
     loop = asyncio.get_running_loop()

@@ -25,8 +25,8 @@ LOOP = (
 
 
 def cpu_s(processes: int) -> float:
-    """The processor time (user and system) of this process, or of its children that have ended. ``processes`` selects
-    one of these, as the argument ``who`` of getrusage(2)."""
+    """The processor time (user and system) of this process if ``processes`` is RUSAGE_SELF, or of its ended children if
+    it is RUSAGE_CHILDREN (getrusage(2))."""
     used = resource.getrusage(processes)
     return used.ru_utime + used.ru_stime
 
@@ -41,8 +41,8 @@ async def measure_watching(seconds: float) -> float:
 
 async def measure_shell_loop(pids: list[str], seconds: float) -> float:
     """Runs the shell loop for ``seconds``. It polls the processes ``pids``, one for each column of an experiment.
-    Returns the processor time for each pid, in per cent of one core. This is read after the end of the loop, because
-    the kernel counts only children that have ended."""
+    Returns the processor time per pid, in per cent of one core. It is read after the end of the loop, because the
+    kernel counts only children that have ended."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)

@@ -1,5 +1,5 @@
-"""``stalls``: measures whether the recorded latencies contain stalls of a server in full if requests are sent at a
-fixed rate. They are compared with latencies that are computed from the times at which requests were due.
+"""``stalls``: measures whether latencies that are recorded at a fixed request rate show the full length of a server's
+stalls. The recorded latencies are compared with latencies computed from the times at which the requests were due.
 
 As a program (``python -m dashboard.bench.measurements.coordinated_omission``) it is the server that stalls, and prints
 its port.

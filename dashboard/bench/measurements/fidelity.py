@@ -48,8 +48,8 @@ BUSY_CORE = "echo 19 2>/dev/null >/proc/self/autogroup; exec taskset -c $0 chrt 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The results of measuring a series once with each reference. ``theirs`` maps each reference to its p50 in µs,
-    ``around`` to our p50 directly before and directly after the reference ran."""
+    """The results of measuring a series once with each reference. ``theirs`` maps each reference to its p50 in µs.
+    ``around`` maps each to our p50 directly before and our p50 directly after the reference ran."""
 
     theirs: Mapping[str, float]
     around: Mapping[str, tuple[float, float]]
@@ -155,7 +155,7 @@ class Comparison:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Alternates between rounds while every core is busy and rounds while nothing else runs."""
+    """Alternates between rounds with the cores of client and responder busy and rounds while nothing else runs."""
     if missing := [tool for tool in (NETPERF, "netserver", SOCKPERF) if find_program(tool) is None]:
         raise BenchmarkError(f"not installed: {', '.join(missing)}")
     rounds = QUICK_ROUNDS if run.quick else ROUNDS

@@ -1,8 +1,8 @@
-"""Measures with netperf and sockperf as references. Their servers run in the namespaces of the paths, their clients one
-at a time.
+"""Measures with netperf and sockperf as references. Their servers run in the namespaces of the paths. Only one of their
+clients runs at a time.
 
-They run on the cores of our client and responder with the same priority (SCHED_FIFO, where it is available), and send
-messages of the same size. TCP sends each message at once (TCP_NODELAY).
+Clients and servers run on the cores of our client and responder with the same priority (SCHED_FIFO, where it is
+available), and send messages of the same size. TCP sends each message at once (TCP_NODELAY).
 """
 
 import os

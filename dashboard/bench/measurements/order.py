@@ -1,4 +1,4 @@
-"""``order``: measures whether every run finds the same order of the paths, and docker-proxy as the greatest cost."""
+"""``order``: measures whether every run finds the same order of the paths, with docker-proxy as the greatest cost."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise

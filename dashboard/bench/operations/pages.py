@@ -31,8 +31,8 @@ KB = 1000
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """One visit of a page by Lighthouse. ``scores`` are from 0 to 100, by category. ``bytes`` were transferred in
-    ``requests`` requests. ``findings`` are the audits with a score below 90."""
+    """One visit of a page by Lighthouse. ``scores`` are from 0 to 100, by category. ``requests`` and ``bytes`` are the
+    numbers of requests and of transferred bytes. ``findings`` are the audits with a score below 90."""
 
     name: str
     scores: dict[str, int]

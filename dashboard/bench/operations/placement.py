@@ -19,8 +19,9 @@ SEED = 18
 class Simulation:
     """The result of a simulation. ``gone`` is the name of the lost machine, ``held`` are the groups that had hosts
     there. ``moved`` are the groups that have another machine, or none, after the loss. ``fills`` and ``fills_after``
-    are the results of ``fills_of`` before and after the loss. ``refused`` counts the groups that the two placements
-    refused. ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in seconds."""
+    are the results of ``fills_of`` before and after the loss. ``refused`` is the number of groups refused in both
+    placements together. ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in
+    seconds."""
 
     gone: str
     refused: int
@@ -38,8 +39,9 @@ def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Deman
 
 
 def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tuple[float, ...]:
-    """Returns, for each machine, the highest share of its memory, pids and hosts that the demands placed on it use (1
-    is full). Adds the demands up itself, and so does not rely on the sums of ``place``, which is being tested."""
+    """Returns how full each machine is (1 is full). The demands placed on it use a share of its memory, of its pids and
+    of its hosts; the highest of the three counts. Adds the demands up itself, and so does not rely on the sums of
+    ``place``, which is being tested."""
     memory_mb, pids, hosts = Counter[str](), Counter[str](), Counter[str]()
     for demand in demands:
         machine = demand.machine or ""

@@ -42,7 +42,7 @@ def as_nobody(command: Sequence[str]) -> list[str]:
 
 
 def make_folder(path: Path) -> None:
-    """Creates a folder that belongs to the unprivileged user of these services, if root runs this."""
+    """Creates a folder. If this process is root, the folder belongs to ``nobody``, the user of these services."""
     path.mkdir(mode=0o700)
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)
@@ -181,8 +181,9 @@ class Postgres(Service):
 
 
 class Nats(Service):
-    """A running NATS server with the users and permissions of ``compose.yaml``. It listens on all addresses, or only on
-    127.0.0.1 if that is ``address``. It accepts machines that web processes with this secret key have admitted."""
+    """A running NATS server with the users and permissions of ``compose.yaml``. It listens only on 127.0.0.1 if that is
+    ``address``, otherwise on all addresses. It accepts machines that web processes with ``secret_key`` have
+    admitted."""
 
     def __init__(self, folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> None:
         port = free_port()

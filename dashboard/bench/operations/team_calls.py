@@ -1,5 +1,5 @@
-"""Measures times between the processes of a team deployment: of a call from a web process to the lab, and of a
-keystroke in a terminal."""
+"""Measures two delays in a team deployment: from a call of a web process to the answer of the lab, and from a keystroke
+in a terminal to its echo."""
 
 import asyncio
 import time

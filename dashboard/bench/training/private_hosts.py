@@ -1,8 +1,8 @@
 """``class-hosts``: measures the private hosts of a training session: the time until all serve port 80, their memory,
 and the time until they are removed.
 
-A real server manages the hosts. In the middle, the server and one engine are killed with SIGKILL, and a new server
-adopts the remaining hosts.
+A real server manages the hosts. While all hosts serve, the server and one engine are killed with SIGKILL, and a new
+server adopts the remaining hosts.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ CONTAINER = "web"
 
 @dataclass(slots=True)
 class SessionHosts:
-    """The private hosts of a training session. ``hosts`` maps each group to the last host of it that was ready."""
+    """The private hosts of a training session. ``hosts`` maps each group to the newest of its hosts that were ready."""
 
     database: DatabaseThread
     session: str
@@ -138,7 +138,8 @@ async def until_removed(hosts: Collection[PrivateHost]) -> None:
 
 
 def leftovers(hosts: Collection[PrivateHost]) -> list[str]:
-    """What is left of these hosts: cgroups, mounts, files, processes, and processes in their network namespaces."""
+    """What is left of these hosts: cgroups, mounts, files, the hosts' own processes, and other processes in their
+    network namespaces."""
     folders = [folder for host in hosts for folder in (RUN / host.id, host.folder)]
     cgroups = [cgroup for host in hosts for cgroup in cgroup_folders(host.name)]
     left = [str(folder) for folder in (*cgroups, *folders) if folder.exists()] + mounts_below(folders)
@@ -154,8 +155,8 @@ def leftovers(hosts: Collection[PrivateHost]) -> list[str]:
 
 
 async def until_prepared(*caches: Path) -> float:
-    """Waits until each of these cache folders contains the template of hosts. A lab makes it for its first session with
-    hosts. Returns the seconds that this took."""
+    """Waits until each of these cache folders contains the template of hosts, which a lab makes for its first session
+    with hosts. Returns how many seconds it waited."""
 
     async def is_prepared() -> bool:
         return all(any(one.name.count("-") == 2 for one in cache.glob("host-template-*")) for cache in caches)

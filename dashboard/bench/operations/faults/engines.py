@@ -69,7 +69,7 @@ async def truth_after(server: Server, machine: Machine, experiment: str, since: 
 
 
 async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
-    """Suspends the engine's process repeatedly while containers restart. Records a trial for each time."""
+    """Suspends the engine's process repeatedly while containers restart. Records a trial for each suspension."""
     async with own_engine(folder) as (host, machine), serving(folder / "server", endpoint=host.endpoint) as server:
         for number in range(QUICK_HANGS if run.quick else HANGS):
             ledger = Ledger()
@@ -94,7 +94,7 @@ async def hang(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
 
 
 async def kill(run: BenchmarkRun, folder: Path, trials: Trials) -> None:
-    """Kills the engine with its containers repeatedly, and starts it again. Records a trial for each time."""
+    """Kills the engine with its containers repeatedly, and starts it again. Records a trial for each kill."""
     async with own_engine(folder) as (first, machine), serving(folder / "server", endpoint=machine.endpoint) as server:
         host = first
         for _ in range(QUICK_KILLS if run.quick else KILLS):

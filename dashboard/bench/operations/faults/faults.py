@@ -33,7 +33,7 @@ async def inject(fault: str, injection: Coroutine[Any, Any, None], trials: Trial
 
 
 async def fail_hosts(run: BenchmarkRun, trials: Trials) -> None:
-    """Kills the engine of a private host, on a machine whose engine no other fault uses."""
+    """Kills private hosts of a training session. Their server uses an engine that no other fault uses."""
     async with engines.own_engine(run.folder / "hosts") as (_host, machine):
         await hosts.kill(run, machine, trials)
 

@@ -23,8 +23,8 @@ FOREIGN = "foreign"
 @dataclass(slots=True)
 class Ledger:
     """What the server has acknowledged. ``experiments`` maps the id of each experiment to whether it must run.
-    ``removed`` and ``reports`` are ids. ``open`` are the ids of experiments whose last command got no response: it may
-    have been executed or not."""
+    ``removed`` are the ids of removed experiments, ``reports`` those of saved reports. ``open`` are the ids of
+    experiments whose last command got no response, so that it may have been executed or not."""
 
     experiments: dict[str, bool] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -191,7 +191,7 @@ async def clear(server: Server, machine: Machine, ledger: Ledger) -> int:
 async def trial_of(
     fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger, *, ran: bool = True
 ) -> Trial:
-    """The trial of a fault after which the server was ready within ``seconds``. Counts lost objects, then removes all
+    """Makes the trial of a fault, with ``seconds`` as its ``ready_s``. Counts lost objects, then removes all
     experiments and counts what is left over. ``ran`` is false if the fault killed the engine."""
     lost = await asyncio.to_thread(ledger.count_lost, server)
     leaked = await clear(server, machine, ledger)

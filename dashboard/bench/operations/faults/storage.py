@@ -26,8 +26,8 @@ ANSWER_S = 6.0
 
 
 class SmallDisk:
-    """A tmpfs on a folder. Only processes in its mount namespace see it. ``holder`` is a process there; ``inside`` is
-    the prefix of a command that runs there."""
+    """A tmpfs on a folder, in a mount namespace of its own: other processes do not see it. ``holder`` is the pid of a
+    process in that namespace; ``inside`` is the prefix of a command that runs in it."""
 
     def __init__(self, holder: int, folder: Path) -> None:
         self.folder = folder
@@ -113,8 +113,8 @@ async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
 
 
 async def damage(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Overwrites the database while the server runs, ends the server, and starts it again with an earlier copy. Records
-    the trial."""
+    """Overwrites the database while the server runs, ends the server, and starts it again with an earlier copy of the
+    database. Records the trial."""
     ledger, copy = Ledger(), folder / "copy.db"
     async with serving(folder, endpoint=machine.endpoint) as server:
         experiment = await asyncio.to_thread(ledger.launch, server)

@@ -11,10 +11,11 @@ MAX_READY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The result of one injected fault. ``ready_s`` is the time until the server responds and shows the engine's state,
-    from the end of the fault or, if the server has ended, from the start of the next one. ``lost``: acknowledged
-    objects that the server no longer has. ``leaked``: containers and networks without an experiment, and files of
-    private hosts. ``touched``: foreign containers and networks that have changed."""
+    """The result of one injected fault. ``ready_s`` is the time until the server is ready and, after most faults, until
+    what they disturbed works again. It begins at the end of the fault or, if the server has ended, at the start of the
+    next server. ``lost``: acknowledged objects that the server no longer has. ``leaked``: containers and networks
+    without an experiment, and what is left of private hosts. ``touched``: foreign containers and networks that have
+    changed."""
 
     fault: str
     ready_s: float

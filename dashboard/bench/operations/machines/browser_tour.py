@@ -47,7 +47,7 @@ REACH_S, LAUNCH_S = 30.0, 240.0
 
 @dataclass(slots=True)
 class BrowserTour:
-    """A tour of the pages in a browser. ``done`` contains the finished steps as sentences with their seconds."""
+    """A tour of the pages in a browser. ``done`` has a text for each finished step, with its duration."""
 
     installation: MachinesInstallation
     session: TrainingClass

@@ -1,7 +1,6 @@
-"""Runs a team deployment on a LAN with machines that have joined: PostgreSQL, NATS, two web processes, and a lab for
-each machine.
+"""Runs a team deployment on a LAN: PostgreSQL, NATS, two web processes, and machines that have joined, each with a lab.
 
-The installation has no lab of its own.
+The installation has no other lab.
 """
 
 import os
@@ -43,8 +42,9 @@ class JoinedMachine:
         return self.machine.name
 
     def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``netmodes join`` on the machine, without starting the lab. ``name``, by default the machine's own name,
-        is also the value of its label ``machine``. ``environment`` are additional environment variables."""
+        """Runs ``netmodes join`` on the machine, without starting the lab. The machine joins as ``name`` (default: its
+        own name), with this name as the value of its label ``machine``. ``environment`` are additional environment
+        variables."""
         name = name or self.name
         command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name]
         return subprocess.run(
@@ -59,9 +59,9 @@ class JoinedMachine:
 
 @dataclass(slots=True)
 class MachinesInstallation:
-    """The deployment, the browser of an owner at each web process, and the machines by name. ``engines`` are the
-    versions of the engines by machine. ``seen_s`` are the seconds from the start of each lab until the pages of both
-    web processes showed it. ``notes`` are sentences that name the engines, and those that could not be used."""
+    """The deployment, the browser of an owner at each web process, and the machines by name. ``engines`` maps each
+    machine to the version of its engine. ``seen_s`` are the seconds from the start of each lab until the pages of both
+    web processes showed it. ``notes`` are sentences: which engines are used, and which could not be used and why."""
 
     deployment: TeamDeployment
     owners: list[Server]
@@ -126,8 +126,8 @@ async def machines_installation(
 
 
 def _settings(run: BenchmarkRun, engine: str, data_dir: Path, notes: list[str]) -> dict[str, str]:
-    """The environment variables that select an engine. They are empty for the engine of this machine, which is used if
-    ``engine`` is empty or its root file system cannot be created. In the second case, a note is added to ``notes``."""
+    """The environment variables that select ``engine``. If it is empty or its root file system cannot be created, they
+    are empty, which selects the engine of this machine. In the second case, a note is added to ``notes``."""
     try:
         return engine_settings(engine, data_dir, run.say) if engine else {}
     except DebianRootError as error:

@@ -97,7 +97,7 @@ class IsolatedMachine(Service):
         return f"unix://{self.path(SOCKET)}"
 
     def path(self, inside: str) -> Path:
-        """The path by which this machine reaches a path of the isolated machine."""
+        """The path at which this machine finds a file whose path on the isolated machine is ``inside``."""
         return Path(f"/proc/{self.init}/root{inside}")
 
     def command(self, command: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ WAITING = "Another lab drives the experiments of this machine"
 class FaultRound:
     """The result of one injected fault. ``seen_s`` is the time from the fault until the pages show it, None if they do
     not. ``healed_s`` is the time until everything works, from the end of the fault or, if a process was ended, from the
-    start of the next one. ``lost`` is the result of ``MachineScene.count_lost``."""
+    start of its successor. ``lost`` is the result of ``MachineScene.count_lost``."""
 
     fault: str
     seen_s: float | None
@@ -104,7 +104,7 @@ async def postgres_restarted(scene: MachineScene, _number: int) -> FaultRound:
 
 
 async def cut_off(scene: MachineScene, number: int) -> FaultRound:
-    """Separates a machine from the LAN for ``CUT_S``, in turn by its firewall and by its link."""
+    """Separates a machine from the LAN for ``CUT_S``: in even rounds by its firewall, in odd rounds by its link."""
     name, silently = _machine_of(scene, number), number % 2 == 0
     machine = scene.installation.machines[name].machine
     cut = time.monotonic()
@@ -118,8 +118,8 @@ async def cut_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def same_name(scene: MachineScene, number: int) -> FaultRound:
-    """Lets a second machine join with the name of the first one, which must be refused. Then starts a second lab with
-    the credentials of the first machine; this lab must wait."""
+    """Lets a second machine try to join with the name of the first one; this must be refused. Then starts a second lab
+    with the credentials of the first machine; this lab must wait."""
     names = scene.names
     first, second = names[number % len(names)], names[(number + 1) % len(names)]
     holder, other = scene.installation.machines[first], scene.installation.machines[second]
@@ -178,7 +178,8 @@ async def clock_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def drained(scene: MachineScene, _number: int) -> FaultRound:
-    """Drains the machine with the most hosts, and moves its hosts from the instructor's console."""
+    """Drains the machine with the most hosts, and moves these hosts by a command in the instructor's console.
+    ``healed_s`` begins when the pages show that the machine is draining."""
     held = [row.machine for row in scene.hosts.values()]
     name = max(sorted(scene.names), key=held.count)
     owner = scene.installation.owners[0]

@@ -42,8 +42,9 @@ LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.H
 @dataclass(slots=True)
 class MachineScene:
     """The training sessions (``classes``), experiments and hosts of an installation. ``experiments`` maps machines to
-    ids. ``hosts``, ``containers`` and ``passed`` are what ``record_state`` found. ``answers`` counts what participants
-    have received since it was cleared, by status and message. ``webs`` are the numbers of the running web processes."""
+    ids. ``hosts``, ``containers`` and ``passed`` are what ``record_state`` found. ``answers`` counts, by status and
+    message, what participants have received since ``answers`` was cleared. ``webs`` are the numbers of the running web
+    processes."""
 
     installation: MachinesInstallation
     classes: list[TrainingClass] = field(default_factory=list)
