@@ -56,9 +56,9 @@ class Child:
     async def start(
         cls, name: str, places: Sequence[int], core: int | None, conditions: Conditions = Conditions.QUIET
     ) -> Self:
-        """Starts a process. ``name`` is its module: ``client`` or ``responder``. It inherits the file descriptors
-        ``places`` of network namespaces; commands refer to a namespace by its position there. ``core`` is the core to
-        which it is pinned; None for any core."""
+        """Starts a process. ``name`` is its module: ``client`` or ``responder``. The process inherits ``places``, the
+        file descriptors of network namespaces; commands refer to a namespace by its position in ``places``. ``core`` is
+        the core to which the process is pinned; None for any core."""
         ours, theirs = socket.socketpair()
         try:
             config = {

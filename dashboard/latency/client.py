@@ -103,9 +103,9 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
 
 
 def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
-    """Returns the figures of a block as a dictionary for the answer: percentiles, mean and maximum in microseconds, and
-    the histogram. If ``times`` is empty, contains only the number of times and the duration ``lasted_s``. ``times`` are
-    in nanoseconds and are sorted in place."""
+    """Returns the figures of a block as fields of the answer: the number of ``times``, the duration ``lasted_s`` and,
+    unless ``times`` is empty, percentiles, mean and maximum in microseconds, and the histogram. ``times`` are in
+    nanoseconds and are sorted in place."""
     found: dict[str, Any] = {"n": len(times), "duration_s": lasted_s}
     if not times:
         return found

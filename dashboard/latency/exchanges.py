@@ -1,7 +1,7 @@
 """The exchanges of a request and its response, one class for each probe.
 
-Only ``ask`` is timed. It returns True if the connection must be renewed, which happens between two timed requests. An
-exchange that fails raises OSError or Refusal.
+Only ``ask`` is timed. If it returns True, the connection is renewed before the next timed request. An exchange that
+fails raises OSError or Refusal.
 """
 
 import re
@@ -208,8 +208,8 @@ class HttpGet(_OnOneSocket):
         return ask
 
     def _read(self, opened: socket.socket, data: bytes) -> tuple[int, bool]:
-        """Reads the response to its end. Returns its length (0 if unknown) and whether the server closes the
-        connection."""
+        """Reads the rest of a response that begins with ``data``. Returns the length of the whole response (0 if
+        unknown) and whether the server closes the connection."""
 
         def more() -> None:
             nonlocal data

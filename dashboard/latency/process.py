@@ -120,8 +120,8 @@ def keep_cores_awake() -> None:
         os.write(held, (0).to_bytes(4, sys.byteorder))
 
 
-def raise_niceness() -> None:
-    """Sets the highest priority without real-time scheduling, for systems that refuse real-time priority."""
+def lower_niceness() -> None:
+    """Gives this process the lowest niceness, for systems that refuse real-time priority."""
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     with suppress(OSError):  # with autogroup scheduling the niceness of the session counts (sched(7))
@@ -155,7 +155,7 @@ def pin_to_core(config: dict[str, Any]) -> tuple[Control, Places]:
         os.sched_setaffinity(0, {config["core"]})
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     if config["conditions"] == Conditions.QUIET:
-        raise_niceness()
+        lower_niceness()
         keep_cores_awake()
         set_realtime_priority()
     control = Control(config["control"])

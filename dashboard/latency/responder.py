@@ -177,8 +177,8 @@ class Responder:
         self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
 
     def do_rest(self) -> None:
-        """The command of ``Child.rest``, which has ended ``do_serve``. Answers with the median delay of the answers in
-        nanoseconds if they were delayed."""
+        """Answers the command of ``Child.rest``; its arrival has ended ``do_serve``. The answer has the median delay in
+        nanoseconds if ``do_serve`` delayed its answers."""
         taken = sorted(self._wait.taken_ns) if self._wait is not None else []
         self._control.answer(**({"waited_ns": taken[len(taken) // 2]} if taken else {}))
 
