@@ -92,7 +92,7 @@ class Browser:
 
 @dataclass(slots=True)
 class Server(Browser):
-    """A running server, and the browser of its owner. Requests block: make them in a thread."""
+    """A running server, and the browser of its owner. Requests are blocking calls: make them in a thread."""
 
     pid: int = 0
     #: The origin at which a real browser opens the pages; it is redirected there from 127.0.0.1.

@@ -22,8 +22,8 @@ class CommitEvent(asyncio.Event):
     frames to browsers."""
 
     def note(self, kind: str, *arguments: str) -> None:
-        """Handles a message of a ``Publisher``. ``kind`` is its type. Raises BenchmarkError if it reports that the
-        journal cannot be written."""
+        """Handles a message of a ``Publisher``. ``kind`` is its type. Raises BenchmarkError if the message reports that
+        the journal cannot be written."""
         if kind == "experiment":
             self.set()
         elif kind == "trouble" and arguments[1]:

@@ -79,8 +79,8 @@ def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
 
 
 def describe_wait(longer: int, trials: Sequence[Trial]) -> str:
-    """A sentence about the arm that waits ``longer`` µs longer than the baseline: the true differences, the errors of
-    the measured ones, and the widths of the intervals in all runs."""
+    """A sentence about the arm whose added wait is ``longer`` µs. It gives, over all runs, the true differences, the
+    errors of the measured differences, the widths of the intervals, and the number of measured differences above 0."""
     intervals = [trial.judgement.ci95_us for trial in trials]
     widths = [interval.high - interval.low for interval in intervals if interval is not None]
     return (

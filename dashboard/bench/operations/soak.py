@@ -70,8 +70,8 @@ def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The point with the lowest value of each group of ``GROUP`` points, which are pairs of seconds and value. All
-    points if there are fewer than three groups."""
+    """From each group of ``GROUP`` points, the one with the lowest value; all points if there are fewer than three
+    groups. A point is a pair of seconds and value."""
     if len(points) < 3 * GROUP:
         return list(points)
     return [min(group, key=itemgetter(1)) for group in batched(points, GROUP) if len(group) == GROUP]
@@ -85,14 +85,15 @@ def growth(samples: Sequence[float]) -> float:
 
 
 def anonymous_mb(pid: int) -> float:
-    """The memory of a process that no file backs, in MB. Pages that forked processes share are divided among these
-    (proc(5), smaps_rollup)."""
+    """The anonymous memory of a process (memory that no file backs) in MB. Pages that forked processes share are
+    divided among them (proc(5), smaps_rollup)."""
     rows = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8").splitlines()
     return sum(int(row.split()[1]) for row in rows if row.startswith(("Pss_Anon:", "SwapPss:"))) * 1024 / 1e6
 
 
 def take_sample(pid: int, started: float) -> Sample:
-    """Takes a sample of the server, whose lab is the process ``pid``. ``started``: its start by ``time.monotonic``."""
+    """Takes a sample of the server, whose lab is the process ``pid``. The sample's ``at_s`` counts from ``started``
+    (``time.monotonic``)."""
     server = psutil.Process(pid)
     lab = others = 0.0
     descriptors = threads = 0

@@ -32,8 +32,8 @@ OFFSET_BYTES = 8
 
 
 async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float, float]]:
-    """Makes calls to the lab, one after the other, like a web process. Returns pairs of milliseconds: of
-    each call, and of the same call as a row of PostgreSQL (``row_calls``)."""
+    """Makes calls to the lab, one after the other, as a web process does. Returns pairs of milliseconds: of each call,
+    and of the same call as a row of PostgreSQL (``row_calls``)."""
     nats = NatsConnection(deployment.nats.web_url)
     labs = RemoteLabs(nats)
     await labs.start()

@@ -47,8 +47,8 @@ class Instructor:
         return cls(server, console.split("/")[2], link[1], link[2])
 
     def steer(self, action: str, **fields: str) -> float:
-        """Sends a command of the console with its fields. Returns the time before it was sent, in seconds of
-        CLOCK_MONOTONIC."""
+        """Sends a command of the console with its fields. Returns the time right before the command was sent, in
+        seconds of CLOCK_MONOTONIC."""
         started = time.monotonic()
         self.server.post(f"/sessions/{self.session}/console/steer/{action}/", fields)
         return started

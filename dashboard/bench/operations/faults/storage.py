@@ -71,7 +71,7 @@ async def works(server: Server, ledger: Ledger) -> bool:
 
 
 async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Fills the disk of the data folder while an experiment runs, and frees it. Records the trial."""
+    """Fills the disk of the data folder while an experiment runs, then frees the space. Records the trial."""
     ledger = Ledger()
     async with small_disk(folder) as disk, serving(folder, endpoint=machine.endpoint, inside=disk.inside) as server:
         experiment = await asyncio.to_thread(ledger.launch, server)

@@ -45,9 +45,9 @@ class Trials:
 
 
 def figures_of(trials: Sequence[Trial], problems: Sequence[str] = ()) -> tuple[Figure, ...]:
-    """The figures of all trials: the largest number of lost, leaked and touched objects in one trial, the number of
-    faults that ended early, and the longest ``ready_s`` of each fault. Without trials, only the number of faults that
-    ended early."""
+    """The figures of all trials: the largest numbers of lost, of leaked and of touched objects in one trial, the number
+    of faults that ended early, and the longest ``ready_s`` of each fault. Without trials, only the number of faults
+    that ended early."""
     zero = at_most(0)
     ended = figure("faults that ended early", "", [float(len(problems))], promise=zero)
     if not trials:

@@ -152,8 +152,8 @@ async def same_name(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def clock_off(scene: MachineScene, number: int) -> FaultRound:
-    """Starts the lab of a machine again with a clock that is an hour fast or slow. It must work, start a host for a new
-    session of an hour, and remove the host when the session ends. Then starts the lab with the right clock."""
+    """Starts the lab of a machine again with a clock that is an hour fast or slow. That lab must work, start a host for
+    a new session of an hour, and remove the host when the session ends. Then starts the lab with the right clock."""
     name = _machine_of(scene, number)
     lab = scene.installation.machines[name].lab
     shift = HOUR_S if number % 2 == 0 else -HOUR_S
