@@ -19,9 +19,9 @@ SEED = 18
 class Simulation:
     """The result of a simulation. ``gone`` is the name of the lost machine, ``held`` are the groups that had hosts
     there. ``moved`` are the groups that have another machine, or none, after the loss. ``fills`` and ``fills_after``
-    are the results of ``fills_of`` before and after the loss. ``refused`` is the number of groups refused in both
-    placements together. ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in
-    seconds."""
+    are the results of ``fills_of`` before and after the loss. ``refused`` is the number of groups that at least one of
+    the two placements refused. ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first
+    placement in seconds."""
 
     gone: str
     refused: int
