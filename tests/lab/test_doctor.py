@@ -175,9 +175,7 @@ async def test_missing_limits_are_named(runtime: str, monkeypatch: pytest.Monkey
 async def test_a_machine_without_filters_of_system_calls_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETMODES_HOST_RUNTIME", "user-namespace")
     monkeypatch.setattr("dashboard.lab.doctor.missing_requirement", lambda *_: "")
-    monkeypatch.setattr(
-        "dashboard.lab.doctor.filter_refusal", lambda: "private hosts have no filter of system calls: x"
-    )
+    monkeypatch.setattr("dashboard.lab.doctor.filter_refusal", lambda: "private hosts have no seccomp filter: x")
     found = await examine(FakeEngine(), private=False)
     check = next(one for one in found.checks if one.name == "private hosts")
-    assert (check.ok, check.detail.endswith("; private hosts have no filter of system calls: x")) == (True, True)
+    assert (check.ok, check.detail.endswith("; private hosts have no seccomp filter: x")) == (True, True)

@@ -38,7 +38,7 @@ NETPERF_STEP_US = 1.0
 ROUNDS, QUICK_ROUNDS = 10, 2
 OUR_SECONDS, SETTLE_S, LOOK_S = 0.25, 0.5, 0.5
 SEED = 3
-BUSY, QUIET = "every core busy", "nothing else runs"
+BUSY, QUIET = "both cores busy", "nothing else runs"
 #: A moment is quiet if tasks waited for a core for at most this share of it (Documentation/accounting/psi.rst).
 PRESSURE = Path("/proc/pressure/cpu")
 MAX_PRESSURE, MIN_QUIET_TURNS = 0.1, 4
@@ -195,9 +195,7 @@ def result_of(comparison: Comparison, quiet_turns: int) -> Result:
     if comparison.disturbed:
         notes.append(f"{comparison.disturbed} turns that should have been quiet were not: left out.")
     if loud := [names[key] for key in names if key not in quiet]:
-        notes.append(
-            f"Fewer than {MIN_QUIET_TURNS} quiet turns, so not judged while nothing else runs: {', '.join(loud)}."
-        )
+        notes.append(f"Fewer than {quiet_turns} quiet turns, so not judged while nothing else runs: {', '.join(loud)}.")
     if comparison.failures:
         notes.append(f"{len(comparison.failures)} turns failed, the last: {comparison.failures[-1]}")
     return Result(

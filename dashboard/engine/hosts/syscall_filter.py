@@ -154,9 +154,9 @@ def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -
     """Returns the reason why hosts on this machine have no filter; empty if they have one. ``machine`` is the
     architecture, and ``actions`` a file that exists only if the kernel has seccomp filters."""
     if machine not in NUMBERS:
-        return f"private hosts have no filter of system calls: Netmodes has none for {machine}"
+        return f"private hosts have no seccomp filter: Netmodes has none for {machine}"
     if not actions.exists():
-        return "private hosts have no filter of system calls: this kernel has no seccomp filters"
+        return "private hosts have no seccomp filter: this kernel does not support them"
     return ""
 
 

@@ -163,11 +163,11 @@ class NamedLans:
         for one in list(self._found.values()):
             for host in one.lan.hosts:
                 if host.id in self._untidy and one.lan.name not in self._tasks:
-                    await self._delete_expired(host)
+                    await self._remove_ended_clients(host)
             if one.lan.name not in self._tasks:
                 await self._read_swarm(one.lan)
 
-    async def _delete_expired(self, host: PrivateHost) -> None:
+    async def _remove_ended_clients(self, host: PrivateHost) -> None:
         self._untidy.discard(host.id)
         try:
             await remove_clients(self._context, host)

@@ -1,7 +1,7 @@
 """Confines this process: it continues as an ordinary user that sees few files.
 
 ``confine`` creates a mount namespace whose root contains only the paths of a ``Sandbox`` and system folders, drops all
-capabilities and loads a filter of system calls.
+capabilities and loads a seccomp filter.
 """
 
 import ctypes
@@ -147,8 +147,8 @@ def make_root(sandbox: Sandbox) -> None:
 
 
 def drop_privileges(user: WebUser) -> None:
-    """Makes this process continue as ``user``, gives up all capabilities permanently, and loads the filter of system
-    calls. From then on, this process ends when its parent ends."""
+    """Makes this process continue as ``user``, gives up all capabilities permanently, and loads the seccomp filter.
+    From then on, this process ends when its parent ends."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _call("no_new_privs", _libc.prctl, _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _call("ambient capabilities", _libc.prctl, _PR_CAP_AMBIENT, _AMBIENT_CLEAR, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The filter of system calls: the program for each architecture, interpreted here, and the kernel that executes it."""
+"""The seccomp filter: the program for each architecture, interpreted here, and the kernel that executes it."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_program_under_the_filter_ignores_no_signal() -> None:
 def test_a_machine_without_a_filter_is_described(tmp_path: Path) -> None:
     assert filter_refusal("x86_64", Path(__file__)) == ""
     assert "none for riscv64" in filter_refusal("riscv64", Path(__file__))
-    assert "this kernel has no seccomp filters" in filter_refusal("aarch64", tmp_path / "missing")
+    assert "this kernel does not support them" in filter_refusal("aarch64", tmp_path / "missing")
 
 
 @pytest.mark.engine

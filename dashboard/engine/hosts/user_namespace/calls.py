@@ -107,7 +107,7 @@ def load_filter(program: bytes) -> None:
         _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
     argument = Program(len(program) // 8, program)
-    _check(libc.prctl(_SECCOMP, _FILTER, ctypes.byref(argument), 0, 0), "the filter of system calls")
+    _check(libc.prctl(_SECCOMP, _FILTER, ctypes.byref(argument), 0, 0), "the seccomp filter")
 
 
 def execute(command: list[str]) -> None:
