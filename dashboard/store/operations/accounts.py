@@ -75,8 +75,8 @@ def belongs_to(kind: OwnedKind, identity: str, user: int) -> bool:
 
 
 def creator_names() -> dict[int | None, str]:
-    """The names to show as creators, by account id; empty if only one account exists. The key None stands for objects
-    that were created without an account: they belong to ``the_owner``."""
+    """The names of all accounts by id, to show who created an object. The key None stands for objects that were created
+    without an account. They belong to ``the_owner``. The result is empty if only one account exists."""
     found: dict[int | None, str] = dict(User.objects.values_list("pk", "username"))
     if len(found) < 2:
         return {}

@@ -1,9 +1,9 @@
 """Locks of PostgreSQL that are held as long as a connection exists. They ensure that each machine has one lab, and that
 one process at a time migrates the database or changes the swarm.
 
-The PostgreSQL role of a machine may take any advisory lock, so it can delay another lab. The locks for migrations and
-for the swarm are table locks, which such a role cannot take. With an advisory lock, a machine could prevent an owner
-from ending the swarm.
+The locks of labs are advisory locks. The PostgreSQL role of any machine may take them, and so delay another lab. The
+locks for migrations and for the swarm are table locks, which such a role cannot take. Otherwise a machine could prevent
+an owner from ending the swarm.
 """
 
 import os
@@ -63,8 +63,9 @@ def _connect(**more: Any) -> Any:
 
 @contextmanager
 def _answer_timeout(connected: Any) -> Iterator[None]:
-    """Context manager that shuts down the connection if the block takes longer than ``ANSWER_S``, so that its statement
-    fails. A server that has lost its network sends nothing, not even the end of the connection."""
+    """Context manager that shuts down the connection if the block takes longer than ``ANSWER_S``. The statement in the
+    block then fails. Without this, it would wait for a server that has lost its network, because such a server cannot
+    even end the connection."""
     with socket.socket(fileno=os.dup(connected.fileno())) as copy:
 
         def shut_down() -> None:

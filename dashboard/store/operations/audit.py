@@ -59,9 +59,9 @@ def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
 
 
 def note(what: object = "") -> None:
-    """Writes the entry of the command that is being executed, with the outcome “done”, in the current transaction.
-    ``what`` is the id of the object that the command created. Does nothing outside ``pending``: then no command is
-    executed that must be audited."""
+    """Writes the audit entry of the current command, with the outcome “done”, in the current transaction. ``what`` is
+    the id of the object that the command created. Does nothing outside ``pending``, because there is no command to
+    audit."""
     entry = _pending.get()
     if entry is not None:
         entry.object = entry.object or str(what)[:120]

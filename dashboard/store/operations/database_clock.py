@@ -34,8 +34,8 @@ def read_clock() -> float | None:
 
 
 class DatabaseClock:
-    """A clock that shows the database's time: the time at the last ``synchronize``, advanced by this machine's
-    monotonic clock. Without a database server, or before its clock was read, it shows this machine's time."""
+    """A clock that shows the database's time. ``synchronize`` sets it, and this machine's monotonic clock advances it.
+    Before it is set, and always with SQLite, it shows this machine's time."""
 
     def __init__(self, read: Callable[[], float | None] = read_clock) -> None:
         self._read = read
@@ -53,12 +53,10 @@ class DatabaseClock:
         return time.time() if self._offset is None else time.monotonic() + self._offset
 
     def synchronize(self) -> None:
-        """Sets this clock from the database's clock. The time that a query returns is assumed to be that of the middle
-        of the query.
+        """Sets this clock from the database's clock. Does nothing with SQLite.
 
         A query that takes longer than ``MAX_QUERY_S`` had to wait for a connection, and is repeated once. If the second
-        query is as slow, its time is inexact: this clock is then corrected only as far as necessary for the returned
-        time to lie between the start and the end of the query.
+        query is as slow, its time is inexact, and this clock is corrected only as far as necessary.
         """
         for _ in range(2):
             began = time.monotonic()
@@ -70,14 +68,16 @@ class DatabaseClock:
         if now is None:
             return
         if self._is_exact or self._offset is None:
+            # The returned time is assumed to be that of the middle of the query.
             self._offset = now - (began + ended) / 2
         else:
+            # Only so far that the returned time lies between the start and the end of the query.
             self._offset = min(max(self._offset, now - ended), now - began)
 
     async def follow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
-        """Reads the database's clock periodically until cancelled, because a machine's clock drifts, and stops while
-        the machine is suspended. ``run`` must call its argument in a thread that may query the database. Returns at
-        once for SQLite, which has no clock."""
+        """Reads the database's clock periodically until cancelled. This machine's own clock drifts, and it does not
+        advance while the machine is suspended. ``run`` receives the function that reads the clock, and must call it in
+        a thread that may query the database. Returns at once with SQLite."""
         log_once = LogOnce(log, "the clock of the database cannot be read")
         while is_shared():
             await log_once.run(lambda: run(self.synchronize))

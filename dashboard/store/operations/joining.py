@@ -27,8 +27,9 @@ class NotAddedError(JoinError):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a machine receives when it joins: its name, the URLs of PostgreSQL and NATS with user name and password, and
-    the installation's id, which is part of the labels of containers and networks."""
+    """What a machine receives when it joins. ``machine`` is its name. ``database`` and ``nats`` are the URLs of
+    PostgreSQL and NATS, with user name and password. ``installation`` is the installation's id, for the labels of
+    containers and networks."""
 
     machine: str
     database: str
@@ -49,9 +50,9 @@ def addresses() -> tuple[str, str]:
 
 
 def join(token: str, name: str, labels: Mapping[str, str], facts: MachineFacts, address: str) -> Credentials:
-    """Adds a machine and returns its credentials. The passwords are not stored. Raises TokenError if the token cannot
-    be used, and JoinError if the machine cannot join for another reason. After an error nothing is changed, and a valid
-    token remains valid. ``address`` is that of the client, for the audit trail."""
+    """Adds a machine and returns its credentials. The passwords in them are not stored. ``address`` is the client's
+    address, for the audit trail. Raises TokenError if the token cannot be used, and JoinError if the machine cannot
+    join for another reason. After an error nothing is changed, and a valid token remains valid."""
     if missing := installation_problem():
         raise JoinError(missing)
     join_tokens.check(token)

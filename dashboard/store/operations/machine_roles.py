@@ -148,10 +148,10 @@ def _exists(role: str) -> bool:
 
 
 def take_turn() -> None:
-    """Waits until no other transaction changes machines or their roles, and keeps others waiting until this transaction
-    ends. Requires a transaction. Uses a table lock, which machines have no permission to take. A machine could hold an
-    advisory lock forever."""
+    """Waits until no other transaction changes machines or their roles. From then on, others wait until this
+    transaction ends. Requires a transaction."""
     if connection.vendor == "postgresql":
+        # A table lock, which machines have no permission to take. A machine could hold an advisory lock forever.
         _execute("LOCK TABLE dashboard_jointoken IN SHARE ROW EXCLUSIVE MODE")
 
 
@@ -193,10 +193,11 @@ def _statements() -> list[str]:
 
 
 def _is_prepared(digest: str) -> bool:
-    """Whether the database has the permissions of this version. ``digest`` is the digest of ``_statements``;
-    ``prepare`` stores it in a comment. The comment alone is no proof: a restored database contains it without the
-    permissions, and a database that was migrated back and forth contains it without some policies."""
+    """Whether the database has the permissions and policies of this version. ``digest`` is the digest of
+    ``_statements``, which ``prepare`` stores as the comment of an SQL function."""
     with connection.cursor() as cursor:
+        # The comment alone is no proof: a restored database contains it without the permissions, and a database that
+        # was migrated back and forth contains it without some policies.
         cursor.execute(
             "SELECT obj_description(to_regprocedure('netmodes_is_here(text)'), 'pg_proc') = %s"
             " AND has_table_privilege(%s, 'django_migrations', 'SELECT')"
@@ -207,12 +208,13 @@ def _is_prepared(digest: str) -> bool:
 
 
 def _lock_tables() -> None:
-    """Locks all tables with policies at once. A transaction that waits for one table while it holds another would block
-    all users of that table, and could end in a deadlock with a lab. Raises OperationalError if a table remains in use
-    for ``LOCK_S``, for example by a backup."""
+    """Locks all tables with policies at once. Raises OperationalError if a table remains in use for ``LOCK_S``, for
+    example by a backup."""
     tables, end = ", ".join(f"dashboard_{table}" for table in _POLICIES), time.monotonic() + LOCK_S
     while True:
         try:
+            # NOWAIT: a transaction that waits for one table while it holds another would block all users of that table,
+            # and could end in a deadlock with a lab.
             with transaction.atomic():
                 return _execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE NOWAIT")
         except OperationalError:
@@ -265,8 +267,8 @@ def _verifier(role: str, password: str) -> str:
 
 
 def close(machine: str) -> None:
-    """Ends the access of a machine and, after the transaction, its connections. The role is not dropped: an object that
-    the machine has created, for example a large object, would prevent that."""
+    """Ends the access of a machine to the database. Its connections end after the transaction. The role is not dropped:
+    an object that the machine has created, for example a large object, would prevent that."""
     if not is_supported() or not _exists(role := role_of(machine)):
         return
     name = _quote(role)

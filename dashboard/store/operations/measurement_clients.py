@@ -1,5 +1,5 @@
-"""Queries of the clients of a measurement run: other machines from which it measures, each for a limited time. Only web
-processes write them.
+"""Queries of the clients of a measurement run. These are other machines from which the run measures for a limited time.
+Only web processes write them.
 
 All times are by the clock of the database.
 """
@@ -25,10 +25,12 @@ EXTRA_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class CarriedRun:
-    """A queued or running measurement with clients on other machines. ``machine``: the machine whose lab drives it
-    (None: the installation's own). ``experiment``: the id of the experiment that the user chose, even if a twin is
-    measured instead; empty if it was deleted. ``seconds`` is how long the clients may measure, counted from the first
-    block."""
+    """A queued or running measurement with clients on other machines. ``clients`` are the names of these machines.
+
+    ``machine`` is the machine whose lab drives the run; None is the installation's own. ``experiment`` is the id of the
+    experiment that the user chose, even if a twin is measured instead. It is empty if the experiment was deleted.
+    ``seconds`` is how long the clients may measure, counted from the first block.
+    """
 
     id: str
     machine: str | None
@@ -64,13 +66,14 @@ def load_clients(run: str) -> tuple[str, ...]:
 
 
 def are_valid(run: str) -> bool:
-    """Whether the other machines may still measure for the run. False if it has no clients, or their time is over."""
+    """Whether the clients of a run, the other machines that measure for it, are still permitted to do so. False if the
+    run has no clients, or if their time is over."""
     return MeasurementClient.objects.filter(run_id=run, valid_until__gt=Now()).exists()
 
 
 def load_carried() -> tuple[CarriedRun, ...]:
-    """The queued and running measurements with clients that may still measure. First deletes the clients of ended runs,
-    because the lab that drives a run could mark it as running again."""
+    """The queued and running measurements whose clients may still measure. First deletes the clients of ended runs.
+    Otherwise the lab of an ended run could mark it as running again and use its clients."""
     MeasurementClient.objects.exclude(run__state__in=LIVE).delete()
     rows = MeasurementClient.objects.filter(run__state__in=LIVE, valid_until__gt=Now()).order_by("run_id", "machine")
     found: dict[str, CarriedRun] = {}

@@ -24,10 +24,10 @@ KINDS = (MEASUREMENTS, *DELETERS)
 class Pruned:
     """The result of ``prune``, in the schema ``prune/1``. If ``dry_run`` is true, it counts what would be deleted.
 
-    ``before`` is the time up to which data was deleted. ``runs`` and ``blocks`` are the numbers of measurements and of
-    their blocks, ``experiments`` the number of experiments that were launched only for these measurements. ``others``
-    counts all other data. ``freed_bytes`` is the number of bytes by which the database file shrank; None if it did not.
-    If shrinking it failed, ``room`` is the reason.
+    ``before`` is the time up to which data was deleted. ``runs`` is the number of measurements, and ``blocks`` the
+    number of their blocks. ``experiments`` is the number of experiments that were launched only for these measurements.
+    ``others`` counts all other data. ``freed_bytes`` is the number of bytes by which the database file shrank; None if
+    it was not shrunk. ``room`` is the reason if shrinking was not possible.
     """
 
     before: str
@@ -42,10 +42,12 @@ class Pruned:
 
 
 def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS, shrink: bool = True) -> Pruned:
-    """Deletes data of these ``kinds`` that is no longer live: ended experiments, measurements, runs and sessions that
-    are older than ``older_than_s`` seconds. The age of measurements and claim runs counts from their creation, that of
-    other data from its end. If ``dry_run`` is true, nothing is deleted, only counted. If ``shrink`` is false, SQLite's
-    file keeps its size, and later data uses the free space."""
+    """Deletes old data of these ``kinds`` and then shrinks SQLite's file. Only data that is no longer live is deleted.
+
+    Data is old if its age is more than ``older_than_s`` seconds. The age of measurements and claim runs counts from
+    their creation, that of other data from its end. If ``dry_run`` is true, nothing is deleted, only counted. If
+    ``shrink`` is false, SQLite's file keeps its size, and later data uses the free space.
+    """
     limit = datetime.fromtimestamp(shared_clock() - older_than_s, UTC)
     runs, blocks, twins = _measurements(limit) if MEASUREMENTS in kinds else ([], 0, [])
     if not dry_run:
@@ -59,13 +61,14 @@ def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] 
 
 
 def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
-    """Returns the ids of the ended measurements that were created before ``limit``, the number of their blocks, and the
-    ids of the experiments that were launched only for them. Such an experiment counts only if it is on the same machine
-    as its measurement, because a machine's lab can write any id into its runs."""
+    """Returns the ids of the measurements to delete, the number of their blocks, and the ids of the experiments to
+    delete with them. These measurements have ended and were created before ``limit``. The experiments were launched
+    only to be measured by them."""
     old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=measurement_store.LIVE)
     runs = list(old.values_list("pk", flat=True))
     twins = list(
         Experiment.objects.filter(
+            # Only on the same machine as the measurement, because a machine's lab can write any id into its runs.
             Q(measurements__machine=F("machine")) | Q(measurements__machine=None, machine=None),
             measurements__in=old.filter(twin=True),
             phase__in=ENDED,

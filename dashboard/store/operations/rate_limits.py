@@ -1,6 +1,8 @@
-"""Rate limits in the database: of wrong join codes, wrong join tokens of machines, wrong passwords, and new
-participants. All web processes share them, and a restart does not reset them (``core.training.rate_limit``). Each limit
-is a token bucket, stored in a row with a key."""
+"""Rate limits for wrong join codes, wrong join tokens of machines, wrong passwords, and new participants.
+
+They are stored in the database, so that all web processes share them and a restart does not reset them. Each limit is a
+token bucket, stored in a row with a key. ``core.training.rate_limit`` has the rates.
+"""
 
 import hashlib
 import logging
@@ -53,9 +55,9 @@ def wrong_passwords(address: str, account: str) -> dict[str, Rate]:
 
 
 def take(limits: Mapping[str, Rate], now: float) -> float:
-    """Counts an attempt in all of ``limits`` and returns 0. If one of them is reached, counts nothing and returns the
-    seconds to wait. ``limits`` is a result of the functions above. Call this before the attempt is checked: it locks
-    the rows, so that concurrent requests cannot exceed a limit together."""
+    """Counts an attempt in all of ``limits`` and returns 0. If one of the limits is reached, counts nothing and returns
+    the seconds to wait. ``limits`` is the result of one of the functions above. Call this before the attempt is
+    checked, so that concurrent requests cannot exceed a limit together."""
     if wait_s := _wait_s(GuessBucket.objects.filter(key__in=limits), limits, now):
         return wait_s  # without a transaction, so that refused attempts do not delay other writers
     with writing():
@@ -68,9 +70,9 @@ def take(limits: Mapping[str, Rate], now: float) -> float:
 
 
 def give_back(limits: Mapping[str, Rate], now: float) -> None:
-    """Takes back the count of an attempt that turned out not to fall under the limits: the code, token or password was
-    correct, or a request to join was refused. ``limits`` are those of ``take``. A failure of the database is logged,
-    and the attempt stays counted."""
+    """Reverses ``take`` for an attempt that should not count. Either the code, token or password was correct, or a
+    request to join was refused for another reason. ``limits`` are those that were passed to ``take``. If the database
+    fails, this is logged, and the attempt stays counted."""
     try:
         with writing():
             _change(_locked(limits, now), limits, refund, now)

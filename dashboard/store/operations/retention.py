@@ -27,9 +27,9 @@ BATCH, JOURNALS_BATCH = 500, 20
 
 @dataclass(frozen=True, slots=True)
 class DeletedRows:
-    """Numbers of deleted rows. ``comparisons``: experiments; ``entries``: entries of their journals; ``claims``: claim
-    runs; ``classes``: training sessions; ``links``: share links; ``logins``: expired browser sessions and sign-in
-    links; ``audit``: entries of the audit trail."""
+    """Numbers of deleted rows. ``comparisons`` counts experiments, and ``entries`` the entries of their journals.
+    ``claims`` counts claim runs, ``classes`` training sessions, and ``links`` share links. ``logins`` counts expired
+    browser sessions and sign-in links. ``audit`` counts entries of the audit trail."""
 
     comparisons: int = 0
     entries: int = 0
@@ -46,8 +46,8 @@ class DeletedRows:
 
 
 def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes ended experiments that were created before ``limit`` and have no later journal entries. Their journals
-    are deleted as well. If ``dry_run`` is true, only counts them.
+    """Deletes ended experiments with their journals. An experiment is deleted only if it was created before ``limit``
+    and all its journal entries are from before ``limit``. If ``dry_run`` is true, only counts them.
 
     Reports and measurements stay. An experiment that was launched for a measurement is deleted with that measurement.
     """
@@ -64,8 +64,8 @@ def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_over_budget(max_size: int) -> int:
-    """Deletes ended experiments until all journals together have at most ``max_size`` bytes. The owners with the
-    largest journals lose their oldest experiments first. Returns the number of deleted experiments.
+    """Deletes ended experiments until all journals together have at most ``max_size`` bytes. Only owners whose journals
+    exceed a fair share lose experiments, their oldest first. Returns the number of deleted experiments.
 
     Reports and measurements stay.
     """

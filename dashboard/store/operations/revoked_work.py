@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 def end_work(machine: str) -> None:
     """Records that everything on a revoked machine has ended, and deletes the experiments that were to be removed. If
-    the database refuses the change of an experiment, logs this and continues: the machine is revoked in any case."""
+    an experiment cannot be changed, logs this and continues, because the machine is revoked in any case."""
     reason = f"The machine “{machine}” was revoked."
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     runs.update(state=measurements.CANCELLED, driver="", stop_reason=reason)
