@@ -21,10 +21,12 @@ class ReportNotFoundError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class ListedReport:
-    """A report as shown in lists. Times are in seconds since the epoch. ``imported_from`` is the id of the installation
-    that exported the report, empty for a report of this installation. ``imported_at`` and ``deleted_at`` are None if
-    the report is not imported or not deleted. ``imported_file`` is the name of the imported file, empty if it is
-    unknown."""
+    """A report as shown in lists. Times are in seconds since the epoch.
+
+    ``imported_from`` is the id of the installation that exported the report, empty for a report of this installation.
+    ``imported_at`` is None if the report was not imported. ``imported_file`` is the name of the imported file, empty if
+    it is unknown. ``deleted_at`` is None if the report is not deleted.
+    """
 
     id: str
     title: str
@@ -103,11 +105,13 @@ def find_reports(
     signature: str = "",
     page: int = 1,
 ) -> ReportPage:
-    """Returns a page of the reports that match all filters, newest first. They contain every word of ``query`` and have
-    every tag of ``tags``. ``origin`` is what was saved: an experiment, a measurement or claims. ``owner`` is the id of
-    a user, ``signature`` the signature of an experiment (see ``load_trend``). An empty filter matches every report.
-    Only archived reports are found if ``archived`` is true, only reports that are not archived otherwise. Deleted
-    reports are never found."""
+    """Returns a page of the reports that match all filters, newest first. An empty filter matches every report.
+
+    A report matches if it contains every word of ``query`` and has every tag of ``tags``. ``origin`` is what was saved:
+    an experiment, a measurement or claims. ``owner`` is the id of a user. ``signature`` is the signature of an
+    experiment (``core.reports.model.experiment_signature``). If ``archived`` is true, only archived reports are found,
+    otherwise only the others. Deleted reports are never found.
+    """
     rows = Report.objects.filter(deleted_at=None, archived_at__isnull=not archived)
     for word in query.casefold().replace("\0", "").split()[:MAX_WORDS]:
         rows = rows.filter(words__contains=word)

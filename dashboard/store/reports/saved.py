@@ -41,8 +41,8 @@ MAX_FILE_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class ReportDetails:
-    """The details of a new report. The title defaults to that of its source, the author to the owner's name.
-    ``owner_id`` is the id of a user; None for the command line."""
+    """The details of a new report. If ``title`` is empty, the report gets a title from what is saved. If ``author`` is
+    empty, it gets the owner's name. ``owner_id`` is the id of a user; None for the command line."""
 
     title: str = ""
     notes: str = ""
@@ -71,9 +71,9 @@ def save_experiment(
     engine: EngineRef | None = None,
     machine: Environment | None = None,
 ) -> str:
-    """Saves a report of an experiment up to its newest journal entry, and returns the report's id. ``runs`` are the
-    measurements to include, by default all that have ended. ``engine`` describes the engine as it runs now, ``machine``
-    the environment (kernel, tools) of its machine. Raises NotSavedError."""
+    """Saves a report of an experiment up to its newest journal entry, and returns the report's id. ``runs`` are the ids
+    of the measurements to include, by default all that have ended. ``engine`` describes the engine as it runs now.
+    ``machine`` is the environment (kernel, tools) to store if no measurement is included. Raises NotSavedError."""
     frozen = report_snapshot.freeze_experiment(experiment, engine)
     frozen_runs = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
     environment = report_snapshot.environment_of(frozen_runs, frozen.engine, machine)
@@ -138,10 +138,12 @@ def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
 def import_file(
     data: bytes, owner_id: int | None = None, *, file_name: str = "", check: Callable[[], None] = lambda: None
 ) -> str:
-    """Validates an exported file, stores its content as a new report and returns the report's id. The report is marked
-    as imported if it is from another installation or has a ``file_name``. ``check`` may raise an exception to prevent
-    the import. Raises InvalidReportError if the file is not valid. Importing the same content twice creates two
-    reports."""
+    """Stores the content of an exported file as a new report and returns the report's id.
+
+    The report is marked as imported if it is from another installation or has a ``file_name``. ``check`` may raise an
+    exception to prevent the import. Importing the same content twice creates two reports. Raises InvalidReportError if
+    the file is not valid.
+    """
     return _insert_imported(*validate_file(data), owner_id, file_name, check)
 
 
@@ -193,8 +195,8 @@ def insert_report(
     imported_file: str = "",
     check: Callable[[], None] = lambda: None,
 ) -> str:
-    """Stores validated content, and the data derived from it, as a new report, and returns its id. ``body`` is the
-    content as canonical JSON. ``source`` is the id of the experiment or run that was saved. ``check`` may raise an
+    """Stores validated content as a new report, with the data derived from it, and returns the report's id. ``body`` is
+    the content as canonical JSON. ``source`` is the id of the experiment or run that was saved. ``check`` may raise an
     exception; then nothing is stored."""
     derived = derive(content)
     with transaction.atomic():

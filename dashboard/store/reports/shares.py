@@ -36,9 +36,9 @@ class SharedLink:
 
 
 def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbed: bool) -> str:
-    """Creates a link that shows ``document``, the report as a file, and returns its token, which is not stored.
-    ``scrubbed`` is true if the document is anonymised; ``expires_at`` is None for a link that does not expire. Raises
-    ReportNotFoundError."""
+    """Creates a link to a report and returns its token, which is not stored. ``document`` is the report as a file,
+    which the link shows. ``scrubbed`` is true if this document is anonymised. ``expires_at`` is None for a link that
+    does not expire. Raises ReportNotFoundError."""
     if not Report.objects.filter(pk=report, deleted_at=None).exists():
         raise ReportNotFoundError(NOT_FOUND)
     return _create(document, report_id=report, expires_at=expires_at, scrubbed=scrubbed)
@@ -58,9 +58,9 @@ def _create(document: bytes, **fields: object) -> str:
 
 
 def open_share(token: str, *, count: bool = True) -> bytes | None:
-    """Returns the document of the link with this token. None if the token is unknown, revoked or expired, or its report
-    is deleted. If ``count`` is true, the views of the link increase by one. The lookup is by the token's SHA-256, so
-    its duration reveals nothing about the token."""
+    """Returns the document of the link with this token. If ``count`` is true, the views of the link increase by one.
+    Returns None if the token is unknown, revoked or expired, or if the report is deleted."""
+    # The lookup is by the token's SHA-256, so its duration reveals nothing about the token.
     digest = digest_of(token if len(token) == TOKEN_LENGTH else "")
     # The document is read only when it is shown, so that every other token takes the same time.
     row = Share.objects.filter(digest=digest, report__deleted_at=None).defer("document").first()

@@ -24,9 +24,12 @@ class NotSavedError(ValueError):
 
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
-    """Copies an experiment with its journal up to the newest entry. ``engine`` describes the engine as it runs now. The
-    copy contains this description, unless the experiment ran on another version of the engine. Raises NotSavedError if
-    the experiment does not exist or has not started."""
+    """Copies an experiment with its journal up to the newest entry.
+
+    ``engine`` describes the engine as it runs now. The copy contains this description if the experiment ran on one
+    machine and on the same version of the engine. Otherwise it contains only what the journal recorded about the
+    engine. Raises NotSavedError if the experiment does not exist or is being removed.
+    """
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:
@@ -48,8 +51,9 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
 
 
 def runs_of(experiment: str) -> tuple[str, ...]:
-    """The ids of an experiment's measurements that have ended and have blocks, oldest first. Includes those of its
-    parts, and those of experiments that were launched only to be measured in place of it."""
+    """The ids of an experiment's measurements that have ended and have blocks, oldest first. Measurements of the
+    experiment's parts are included. So are those of twins: experiments that were launched only to be measured in its
+    place."""
     ids = Experiment.objects.filter(Q(pk=experiment) | Q(parent=experiment)).values("pk")
     own = Q(experiment_id__in=ids) | Q(source_id__in=ids)
     rows = MeasurementRun.objects.filter(own, series__blocks__isnull=False).exclude(state__in=measurement_store.LIVE)
@@ -81,8 +85,9 @@ def experiment_of(run: str) -> str:
 def environment_of(
     runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
 ) -> Environment:
-    """The environment of the last of these measurements. Without measurements, returns ``machine``, by default an empty
-    environment, with the kernel and the versions taken from ``engine`` if that is given."""
+    """Returns the environment in which the last of these measurements ran. Without measurements, returns ``machine``
+    (by default an empty environment) with the kernel and the versions of ``engine``. If ``engine`` is None, they stay
+    unchanged."""
     if runs:
         return runs[-1].measurement.environment
     environment = machine or Environment()
