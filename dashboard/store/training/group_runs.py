@@ -78,9 +78,9 @@ def mark_used(group: str) -> None:
 
 @contextmanager
 def _locked_host(group: str) -> Iterator[str]:
-    """Context manager for a transaction that locks the row of the group's host, because all members of the group may
-    start runs at the same time. Yields the id of the host. Raises NoHostError if it is not ready, and
-    MachineClosedError if its machine is revoked."""
+    """Context manager for a transaction that locks the row of the group's host, and yields the id of the host. The lock
+    is needed because all members of the group may start runs at the same time. Raises NoHostError if the host is not
+    ready, and MachineClosedError if the host's machine is revoked."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
         row = _ready(group)

@@ -61,8 +61,8 @@ def _kept(offers: Sequence[MachineOffer], without: Collection[str] = ()) -> list
 
 
 def place_waiting(offers: Sequence[MachineOffer], now: float) -> int:
-    """Assigns machines to the hosts that wait for one, in order of arrival, and returns how many hosts got one. For
-    each of the other hosts, stores why it got none."""
+    """Assigns machines to the waiting hosts, in order of arrival, and returns the number of hosts that got a machine.
+    For each of the other hosts, stores why it got none."""
     if not _unplaced(now).exists():
         return 0
     with writing():
@@ -95,9 +95,9 @@ def _store(rows: Sequence[GroupHost], placement: Placement, reason: str, now: fl
 
 @audited
 def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence[MachineOffer]) -> MovedHosts:
-    """Moves a session's hosts from ``machine`` to others, where they are created anew. The runs on them are recorded as
-    stopped. A host that fits on no other machine stays. Raises ValueError if none is moved, or if ``machine`` responds
-    and is not drained."""
+    """Moves a session's hosts from ``machine`` to other machines, where they are created anew. The runs on these hosts
+    are recorded as stopped. A host that fits on no other machine stays. Raises ValueError if no host is moved, or if
+    ``machine`` responds and is not drained."""
     source = next((offer for offer in offers if offer.name == machine), None)
     if source is not None and source.present and not source.draining:
         raise ValueError("This machine responds and is not drained. Drain it before you move its hosts.")
@@ -124,10 +124,10 @@ def move(session: str, owner_id: int, now: float, machine: str, offers: Sequence
 
 def _hand_over(row: GroupHost, machine: str) -> None:
     """Assigns the unfinished runs of a host to its new ``machine``, whose lab then records that they have stopped.
-    Ended runs stay assigned to the machine on which they ran. Runs are selected by host, group and machine, because a
-    machine's lab can write any id to ``row.host``."""
+    Ended runs stay assigned to the machine on which they ran."""
     if not row.host:
         return
+    # Also by group and machine, because a machine's lab can write any id to ``row.host``.
     on_host = Q(machine=row.machine_id, host=row.host, group=row.group)
     experiments = list(unsettled(row.machine_id).filter(on_host).values_list("pk", flat=True))
     Experiment.objects.filter(pk__in=experiments).update(machine=machine or None)
@@ -137,8 +137,8 @@ def _hand_over(row: GroupHost, machine: str) -> None:
 
 
 def assign_measurements(experiments: Collection[str], machine: str | None) -> None:
-    """Assigns the measurements of these experiments to ``machine``, on which the experiments run. A lab that
-    deletes an experiment must be able to change all rows that refer to it."""
+    """Assigns the measurements of these experiments to ``machine``, on which the experiments run. Otherwise the lab of
+    ``machine`` could not delete the experiments, because it cannot change rows of other machines."""
     rows = MeasurementRun.objects.filter(Q(experiment__in=experiments) | Q(source__in=experiments))
     rows.exclude(machine=machine).update(machine=machine)
 

@@ -102,8 +102,8 @@ def find(group: str) -> FoundHost | None:
 
 
 def has_open_sessions(now: float) -> bool:
-    """Whether an open session uses private hosts, so that the template from which hosts are created should be prepared
-    before a host is requested. On a machine that has joined, only sessions with a host on that machine count."""
+    """Whether an open session uses private hosts. If so, the lab prepares the template for hosts before a host is
+    requested. On a machine that has joined the installation, only sessions with a host on that machine count."""
     sessions = TrainingSession.objects.filter(closed_at=0.0, expires_at__gt=now)
     if here() is not None:  # a machine that has joined gets hosts only when they are requested
         sessions = sessions.filter(group_hosts__machine=here())
@@ -116,9 +116,9 @@ def machine_of_group(group: str) -> str | None:
 
 
 def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
-    """Requests a host for the group. Returns whether the host waits for a machine (``host_placement.place_waiting``). A
-    failed host stays failed until it is reset. ``offers`` are the machines to choose from, empty in an installation
-    with one machine. Raises NoHostError if the group cannot have a host."""
+    """Requests a host for the group. Returns True if the host waits for a machine, which
+    ``host_placement.place_waiting`` assigns. A failed host stays failed until it is reset. ``offers`` are the machines
+    to choose from, empty in an installation with one machine. Raises NoHostError if the group cannot have a host."""
     with writing():
         return _request(group, now, HostStage.UNPLACED if offers else HostStage.QUEUED) == HostStage.UNPLACED
 
@@ -164,8 +164,8 @@ def reset(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> None:
 def request_first(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool:
     """Requests a host like ``request`` if the group has never had one. Otherwise does nothing and returns False.
 
-    A group also counts as new if its host was stopped and all participants who had joined before the host was last used
-    were removed.
+    A group whose host was stopped counts as new if none of its current participants can have used that host. That is
+    the case if all of them joined after the host was last used.
     """
     row = GroupHost.objects.filter(pk=group).first()
     is_first = row is None or (_is_stopped(row) and not _has_user_of(row))
@@ -209,8 +209,8 @@ def touch(used: Mapping[str, float]) -> None:
 
 
 def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str, str]]:
-    """The state of each host of a session, and its reason, by group. ``absent`` are the names of machines that do not
-    respond; hosts on them that are not stopped are ``unreachable``."""
+    """The state of each host of a session, and the reason for the state, by group. ``absent`` are the names of machines
+    that do not respond. Hosts on these machines are ``unreachable``, unless they are stopped."""
     rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason", "machine_id")
     return {
         group: shown_state(HostStage(state), reason, machine or "", absent) for group, state, reason, machine in rows

@@ -173,8 +173,9 @@ def by_link(token: str) -> ParticipantRef | None:
 
 
 def resume(link: str, now: float) -> tuple[ParticipantRef, str] | None:
-    """Moves a participant to another device. ``link`` is the token of the link; it becomes invalid, and so does the
-    token of the old device. Returns the participant and a new token; None if the link is not valid."""
+    """Moves a participant to another device. ``link`` is the token in the participant's link (``make_link``). Returns
+    the participant and a new token. The token in the link and that of the old device become invalid. Returns None if
+    the link is not valid."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with transaction.atomic():
         participant = _by_digest("resume_digest", link)
@@ -217,9 +218,12 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 
 
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
-    """Records that the participants in ``came`` are back, and that those in ``left`` are away, with the time at which
-    each one left. Only changes are recorded: a participant who was not away cannot come back. Nothing is recorded in a
-    closed session, for removed participants, and for those with ``MAX_PRESENCE_EVENTS`` such events."""
+    """Records which participants have come back or left. ``came`` are the ids of those who are back since ``now``.
+    ``left`` maps the id of each participant who is away to the time of leaving.
+
+    Only changes are recorded: a participant who was not away cannot come back. Nothing is recorded in a closed session,
+    for removed participants, and for participants with ``MAX_PRESENCE_EVENTS`` such events.
+    """
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

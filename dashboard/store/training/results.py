@@ -42,9 +42,9 @@ def _messages(session: str) -> tuple[dict[str, list[Event]], list[Event]]:
 
 
 def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tuple[ParticipantFacts, ...]:
-    """The facts about all admitted participants, including those who were removed later, because their answers count.
-    ``messages`` maps the ids of participants to the events for their questions and the instructor's messages to
-    them."""
+    """The facts about all admitted participants. Those who were removed later are included, because their answers
+    count. ``messages`` maps the id of a participant to events for the participant's questions and the instructor's
+    messages."""
     by_person = {
         person_of(participant.id): participant
         for participant in Participant.objects.filter(session=row).exclude(admitted_at=0.0)

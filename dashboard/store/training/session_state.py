@@ -60,8 +60,9 @@ def mark_opened(row: TrainingSession, participant: str, step: str, now: float) -
 def add_message(
     session: str, participant: str | None, step: str, text: str, now: float, *, from_instructor: bool
 ) -> bool:
-    """Stores a message from the instructor or a question of a participant. A message without ``participant`` is a hint
-    to all. Returns False if ``MAX_MESSAGES`` are already stored for the participant (or for all)."""
+    """Stores a question of a participant, or a message from the instructor. ``participant`` is the id of the
+    participant who asks or is addressed; None for a hint to all. Returns False if ``MAX_MESSAGES`` messages are already
+    stored for this participant (or for all)."""
     if Message.objects.filter(session_id=session, participant_id=participant).count() >= MAX_MESSAGES:
         return False
     Message.objects.create(
@@ -149,9 +150,11 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
     """Returns the true answers that were read from the kernel, by step. Each is a tuple of a time and the answer.
-    Answers are read for each current participant and for the instructor. The time is when that person finished the
-    step, in seconds since the epoch; 0 if the step is not finished. An answer is also read when the instructor reveals
-    the step; its time is 0."""
+
+    An answer is read for each current participant and for the instructor. Its time is when that person finished the
+    step, in seconds since the epoch; 0 if the step is not finished. Another answer may be read when the instructor
+    reveals the step. Its time is 0.
+    """
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
     rows = WorkshopStep.objects.filter(

@@ -16,9 +16,9 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class SessionVersion:
-    """Values to compare with earlier ones. ``shared`` changes with the state that all participants see.
-    ``participants`` maps each participant to a value, which changes with that participant's own state and messages.
-    ``tokens`` maps each participant to the digest of the token."""
+    """The version of a session: values that are only compared with earlier ones. ``shared`` changes with the state that
+    all participants see. ``participants`` maps the id of each participant to a value that changes with the
+    participant's own state and messages. ``tokens`` maps the same ids to the digests of the participants' tokens."""
 
     shared: object = None
     participants: dict[str, object] | None = None

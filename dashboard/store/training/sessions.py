@@ -169,8 +169,8 @@ def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> 
 
 
 def person_of_session(session: str) -> str:
-    """When the instructor reveals a step, the answer that was read is stored in the workshop progress of an imaginary
-    person, who stands for the session. Returns the key of that person."""
+    """The key of the workshop progress that belongs to a session itself, not to a person. It stores the answers that
+    are read when the instructor reveals steps."""
     return f"class:{session}"
 
 
