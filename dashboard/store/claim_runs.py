@@ -33,8 +33,8 @@ class QueuedRun:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The state of one claim in a run, with its result once it is done. ``at`` is when the run was created. ``live`` is
-    true until the run has ended."""
+    """The state of one claim in a run. ``executed`` is the claim's result, None until it is done. ``at`` is when the
+    run was created. ``live`` is true until the run has ended."""
 
     claim: str
     run: str
@@ -46,9 +46,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """A claim run without the results of its claims, for lists. ``asked``: number of claims; ``done``: number of
-    executed claims; ``count``: number of claims by verdict. ``wanted`` is ``cancelled`` after a request to cancel the
-    run."""
+    """A claim run as lists show it, without the results of its claims. ``asked`` is the number of its claims. ``done``
+    is the number of claims that were executed. ``count`` has the number of claims by verdict. ``wanted`` is
+    ``cancelled`` after a request to cancel the run."""
 
     id: str
     state: str
@@ -82,12 +82,15 @@ def create_run(
     group: str = "",
     machine: str | None = None,
 ) -> str:
-    """Queues a run of these claims and returns its id. If ``driven`` is true, this process executes it, otherwise the
-    lab of ``machine``, by default of this machine. For a run of a training session, ``host`` is the id of the private
-    host and ``group`` the key of the group; both are empty for the machine's own engine. ``misconception`` is the id of
-    the misconception that the run tests, ``prediction`` the index of the predicted choice.
+    """Queues a run of these claims and returns its id. Also deletes the ended runs outside training sessions, except
+    the newest ``MAX_KEPT``.
 
-    Also deletes the ended runs outside training sessions, except the newest ``MAX_KEPT``.
+    ``misconception`` is the id of the misconception that the run tests. ``prediction`` is the index of the choice that
+    the user predicted. If ``driven`` is true, this process executes the run. Otherwise the lab of ``machine`` does, by
+    default the lab of this machine.
+
+    If the run belongs to a training session, ``host`` is the id of the private host, and ``group`` is the key of the
+    group. Otherwise both are empty.
     """
     with transaction.atomic():
         # Runs of a training session are deleted with the session.
@@ -195,9 +198,9 @@ def outcomes(run: str) -> tuple[Outcome, ...]:
 
 
 def newest_outcomes(group: str = "") -> dict[str, Outcome]:
-    """Returns the newest outcome of each claim, by claim id. Claims that were never executed, and are not in a queued
-    or running run, are omitted. ``group`` selects the runs of a group of a training session; if it is empty, those
-    outside training sessions. Runs of misconceptions are not considered."""
+    """Returns the newest outcome of each claim, by claim id. An outcome counts if the claim was executed or its run has
+    not ended. Claims without such an outcome are omitted. Runs of misconceptions are ignored. ``group`` is the key of
+    the training session's group whose runs are used. If it is empty, the runs outside training sessions are used."""
     candidates = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
     relevant = candidates.filter(Q(step=ClaimState.DONE) | Q(run__state__in=LIVE))
     newest = relevant.values("claim").annotate(last=Max("pk"))
@@ -234,9 +237,10 @@ def _with_counts() -> QuerySet[ClaimRun]:
 
 
 def list_runs(limit: int = 20, misconception: str | None = "", group: str = "") -> tuple[RunSummary, ...]:
-    """Returns the newest runs, newest first. ``misconception``: the id of a misconception whose runs are listed; empty
-    for runs of claims only, None for all runs. ``group``: the group of a training session whose runs are listed; empty
-    for runs outside training sessions."""
+    """Returns the newest runs, newest first, at most ``limit``. ``misconception`` is the id of the misconception whose
+    runs are listed. An empty text lists only the runs that test no misconception; None lists all runs. ``group`` is the
+    key of the training session's group whose runs are listed. If it is empty, the runs outside training sessions are
+    listed."""
     rows = _with_counts().filter(group=group).order_by("-created_at")
     if misconception is not None:
         rows = rows.filter(misconception=misconception)

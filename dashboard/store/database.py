@@ -52,7 +52,7 @@ class DatabaseThread:
 
     def _check_connection(self) -> None:
         """Replaces this thread's connection if the server may have closed it since the last call. Does nothing on
-        SQLite, because no server can close its connection, and reopening the file takes 1 ms."""
+        SQLite: it has no server, and reopening the file takes 1 ms."""
         if connection.vendor == "sqlite":
             return
         is_old = time.monotonic() >= self._used_at + FRESH_S

@@ -99,9 +99,9 @@ def create_experiment(
     machine: str | None = None,
     parent: str | None = None,
 ) -> str:
-    """Stores an experiment with its arms, and returns its id. ``driver`` identifies the process of a command that
-    drives it, empty if the lab does. ``host`` is a private host's id, empty for the engine of ``machine`` (by default
-    this one). With ``parent``, stores its part on ``machine``. Raises NoSpaceError if the disk is too full."""
+    """Stores an experiment with its arms, and returns its id. ``driver`` is the process of the command that drives it,
+    empty if a lab does. ``host`` is the id of a private host, empty for the engine of ``machine``, by default this one.
+    ``parent`` is the id of the experiment that this one is a part of. Raises NoSpaceError if the disk is too full."""
     require_space()
     with transaction.atomic():
         row = Experiment.objects.create(
@@ -125,7 +125,7 @@ def create_experiment(
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     """Stores the wanted state of an experiment. If ``again`` is true, its arms are launched again; raises NoSpaceError
     or MachineClosedError if that is not possible. Returns False if the experiment does not exist or is being removed.
-    If the machine is revoked, deletes an experiment that is to be removed, because no lab would."""
+    If ``wanted`` is removed and the machine is revoked, deletes the experiment at once, because no lab would."""
     if again:
         require_space()
     with transaction.atomic():
@@ -198,8 +198,8 @@ def waiting_view(record: Record) -> View:
 
 
 def unsettled(machine: str | None) -> QuerySet[Experiment]:
-    """A query for the unsettled experiments of a machine: those that run, should run, or are not cleaned up yet. None
-    is the installation's own machine. If an experiment runs on several machines, selects its parts."""
+    """A query for the unsettled experiments of a machine (None: the installation's own). These run, should run, or are
+    not cleaned up yet. Of an experiment on several machines, the part on this machine is selected."""
     return Experiment.objects.filter(machine=machine, parts="").exclude(wanted=Wanted.STOPPED, phase__in=ENDED)
 
 

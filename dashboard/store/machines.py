@@ -68,9 +68,9 @@ def is_revoked(name: str | None) -> bool:
 
 
 def require_open(name: str | None, *, for_group: bool = False) -> None:
-    """Raises MachineClosedError if this machine is revoked or drained. If ``for_group`` is true, a drained machine is
-    accepted: groups continue to use their private hosts until these are moved. Always accepts None, the installation's
-    own machine."""
+    """Raises MachineClosedError if this machine is revoked or drained. None, the installation's own machine, is always
+    accepted. If ``for_group`` is true, a drained machine is accepted, because groups use their private hosts until
+    these are moved."""
     record = find(name) if name is not None else None
     if record is None or record.accepts_work or (for_group and not record.is_revoked):
         return

@@ -10,9 +10,12 @@ from dashboard.models import MeasurementBlock, MeasurementSeries
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """Returns the newest runs of the series with this signature, at most ``most``, oldest first. Each contains the
-    median of its blocks' p50 values, the median of their p99 values, and the number of requests. Runs without a
-    successful block are omitted. So are runs of training sessions, because their machine is not idle."""
+    """Returns the newest runs of the series with this signature, at most ``most``, ordered from oldest to newest.
+
+    ``p50_us`` and ``p99_us`` are the medians of the p50 and p99 values of a run's blocks. ``n`` is the number of
+    requests. Runs without a successful block are omitted. So are runs of training sessions, because their machine is
+    not idle.
+    """
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__group="")
         .select_related("run")
@@ -43,8 +46,9 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
 
 
 def signatures() -> tuple[dict[str, object], ...]:
-    """Returns the signature of each measured series, with the number of its runs and the median p50 of the newest run
-    (None if all blocks of that run failed). Runs of training sessions are omitted."""
+    """Returns the signatures of all measured series, sorted. ``runs`` is the number of runs of a series.
+    ``last_p50_us`` is the median p50 of the newest run, None if this run has no successful block. Runs of training
+    sessions are ignored."""
     counted = (
         MeasurementSeries.objects.filter(run__group="")
         .values("signature")

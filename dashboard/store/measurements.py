@@ -56,8 +56,8 @@ def create_run(
     source: str | None = None,
     owner_id: int | None = None,
 ) -> str:
-    """Queues a measurement on the experiment's host and returns its id. If ``twin`` is true, ``experiment`` is a twin,
-    and ``source`` is the id of the experiment that it replaces, None if it replaces none."""
+    """Queues a measurement on the experiment's host and returns its id. ``twin`` is true if ``experiment`` is a twin.
+    ``source`` is the id of the experiment that the twin replaces, None if it replaces none."""
     of = Experiment.objects.filter(pk=experiment).values("machine_id", "host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -104,8 +104,8 @@ def begin_run(
 
 @dataclass(frozen=True, slots=True)
 class RequestedRun:
-    """A waiting measurement. ``experiment`` is the id of the experiment to measure, empty if it was removed. If
-    ``twin`` is true, ``source`` is the id of the experiment that the twin replaces, empty if none is stored."""
+    """A waiting measurement. ``experiment`` is the id of the experiment to measure, empty if it was removed. ``twin``
+    is true if this experiment is a twin. ``source`` is the id of the experiment that the twin replaces, or empty."""
 
     id: str
     experiment: str

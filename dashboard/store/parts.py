@@ -1,5 +1,5 @@
-"""Experiments with arms on several machines. Users see one experiment. The lab of each machine drives a part of it, a
-row with the arms of that machine.
+"""Experiments with arms on several machines. Users see one experiment. The lab of each machine drives one part of it. A
+part is a row of ``Experiment`` with the arms of that machine.
 
 The functions accept any experiment. For one on a single machine, they read only its own journal.
 """
@@ -42,8 +42,11 @@ MAX_TIME = 32503680000.0
 @creates
 def create(spec: ExperimentSpec, owner_id: int | None = None, host: str = "", machine: str | None = None) -> str:
     """Stores an experiment that is to be launched, and returns its id. If its arms are on several machines, also stores
-    a part for each machine. Arms that name no machine run on ``machine``. Raises NoSpaceError if the disk is too
-    full."""
+    a part for each machine.
+
+    Arms that name no machine run on ``machine``; None is the installation's own machine. ``host`` is the id of a
+    private host, empty for the machine's own engine. Raises NoSpaceError if the disk is too full.
+    """
     specs = divide(spec, machine)
     if len(specs) < 2:
         ((only, single),) = specs.items() if specs else ((machine, spec),)
@@ -73,8 +76,8 @@ def ids_of(parts: str) -> dict[str, str]:
 
 
 def ids_by_place(experiment: str) -> dict[str, str]:
-    """The ids of an experiment's parts, each by the place where it runs: ``@NAME`` for the engine of the machine
-    ``NAME``, an empty text for the server's own engine. Empty if the experiment runs on one machine."""
+    """The ids of an experiment's parts, by the place where each part runs. ``@NAME`` is the engine of the machine
+    ``NAME``. An empty text is the server's own engine. The result is empty if the experiment runs on one machine."""
     record = experiment_store.load(experiment)
     ids = ids_of(record.parts) if record is not None else {}
     return {place_of(None if machine == SERVER_NAME else machine, ""): part for machine, part in ids.items()}
@@ -100,9 +103,11 @@ def count_entries(record: Record) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlace:
-    """Where a column is observed. ``experiment`` is the id of the part that contains the column, ``column`` the
-    column's key in that part, ``number`` the number of the part. For an experiment on one machine, these are the
-    experiment's own id, the column's key in it, and 0."""
+    """Where a column of an experiment is observed. ``experiment`` is the id of the part that contains the column.
+    ``column`` is the column's key in that part. ``number`` is the number of the part, from 1.
+
+    An experiment on one machine has no parts. In that case, ``experiment`` is its own id, and ``number`` is 0.
+    """
 
     experiment: str
     column: str
@@ -121,8 +126,8 @@ def find_column(experiment: str, column: str) -> ColumnPlace:
 
 
 def find_request(experiment: str, key: str) -> ColumnPlace:
-    """Finds the part in which the column of a request is observed. ``key`` is the request's key (``COLUMN/PATH``). The
-    result is like that of ``find_column``, but its ``column`` is the request's key in that part."""
+    """Finds the part to which the column of a request belongs. ``key`` is the request's key in the whole experiment
+    (``COLUMN/PATH``). The ``column`` of the result is the request's key in that part."""
     column, slash, rest = key.partition("/")
     place = find_column(experiment, column)
     return replace(place, column=f"{place.column}{slash}{rest}")
@@ -138,9 +143,14 @@ class PartError(Exception):
 
 @audited
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """Stores the wanted state of an experiment and all its parts, like ``experiments.set_wanted``. If ``again`` is
-    true, the arms are launched again on every machine that accepts new work. Raises MachineClosedError if no machine
-    accepts it, and PartError if ``experiment`` is a part and is to be removed."""
+    """Stores the wanted state of an experiment and of all its parts. Returns False if the experiment does not exist or
+    is being removed.
+
+    If ``again`` is true, the arms are launched again on every machine that accepts new work. Raises MachineClosedError
+    if no machine accepts it, and NoSpaceError if the disk is too full.
+
+    Raises PartError if ``experiment`` is a part and is to be removed.
+    """
     with transaction.atomic():
         row = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
         if row is not None and row.parent_id is not None and wanted is Wanted.REMOVED:
@@ -182,14 +192,15 @@ def has_ended() -> Q:
 
 
 def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts of each experiment, by experiment id. A part that is to be stopped counts as stopped.
-    Experiments without parts are omitted, as are parts whose lab has written an invalid phase."""
+    """The phases of the parts of each experiment, by experiment id. A part that is to stop counts as stopping, or as
+    stopped if it still waits to be launched. Experiments without parts are omitted, as are parts whose lab has written
+    an invalid phase."""
     return _read_phases(experiments)[0]
 
 
 def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The phases of the parts, like ``phases_of``, but only for experiments whose parts are all to be stopped or
-    removed. Pages show these phases, because a journal contains a stop only after its lab has performed it."""
+    """The phases of the parts of each experiment whose parts are all to be stopped or removed, by experiment id. Pages
+    show these phases, because a journal contains a stop only after its lab has performed it."""
     phases, running = _read_phases(experiments)
     return {key: found for key, found in phases.items() if key not in running}
 
@@ -223,13 +234,15 @@ def merged_journal(record: Record) -> MergedJournal:
 
 
 def read_parts(seen: dict[str, int], until: dict[str, int] | None = None) -> Iterator[tuple[str, Entry]]:
-    """Yields journal entries of several parts, each with the id of its part, in the order in which they were stored.
-    ``seen`` maps the id of each part to the number of its last entry that was already read, ``until`` to the last
-    number to read (None: all). Each query reads up to ``PAGE`` entries, and continues each part after the last number
-    read of that part. So an entry is not skipped even if it becomes visible only after a later entry of another part
-    was read."""
+    """Yields journal entries of several parts in the order in which they were stored, each with the id of its part.
+
+    ``seen`` maps the id of each part to the number of its last entry that was already read. ``until`` maps the same ids
+    to the last number to read; None means all entries.
+    """
     seen = dict(seen)
     while seen:
+        # Each part continues after its own last number, not after the last row: an entry may become visible only after
+        # a later entry of another part was read.
         condition = Q()
         for part, seq in seen.items():
             condition |= Q(experiment=part, seq__gt=seq) & (Q(seq__lte=until[part]) if until is not None else Q())
@@ -274,9 +287,9 @@ def read_journal(journal: MergedJournal) -> Iterator[Entry]:
 
 
 def fold(read: Callable[[], Iterable[Entry]], before: View, last: int) -> tuple[View, tuple[Entry, ...], float | None]:
-    """Applies the entries from ``read`` to the view ``before``. Returns the resulting view, the ``last`` newest entries
-    that have a text, and the time of the first entry (None without entries). A long journal is never completely in
-    memory."""
+    """Applies the entries from ``read`` to the view ``before``, without keeping all of them in memory. Returns the
+    resulting view, the ``last`` newest entries that have a text, and the time of the first entry (None without
+    entries)."""
     first_at: float | None = None
     shown: deque[Entry] = deque(maxlen=last)
     for entry in read():
@@ -296,8 +309,8 @@ def shown_number(record: Record, shown_seq: int) -> int:
     """The number of the journal entry whose state an ended experiment shows; 0 if it has not ended.
 
     ``shown_seq`` is ``Experiment.shown_seq``. It is the result if the experiment runs on one machine, or if its parts
-    were all stopped together. If the parts were stopped one by one, ``shown_seq`` is 0, and the result is the last
-    entry before the last part stopped (or failed, if all parts failed).
+    were stopped together. If the parts were stopped one by one, ``shown_seq`` is 0. The result is then the last entry
+    before the last part stopped. If all parts failed, it is the last entry before the last part failed.
     """
     if not record.parts:
         return shown_seq

@@ -32,8 +32,9 @@ def request_run(
 
 
 def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None) -> str:
-    """Requests a run like ``request_run``, on the server's own engine. If a run of this owner with the same title has
-    not ended, returns its id instead, even if several requests arrive at once."""
+    """Requests a measurement on the server's own engine and returns the id of the run. If the owner's newest run with
+    the same title has not ended, returns the id of that run. Simultaneous requests of one owner with the same title
+    return the same run."""
     with writing():
         if owner_id is not None:
             get_user_model()._default_manager.select_for_update().filter(pk=owner_id).first()
@@ -41,8 +42,8 @@ def request_own_run(spec: ExperimentSpec, options: Options, owner_id: int | None
 
 
 def live_run(title: str, owner_id: int | None, group: str = "") -> str:
-    """The id of the newest run with this title, if it has not ended; otherwise empty. ``group`` is a group of a
-    training session; if it is empty, finds a run of the owner."""
+    """The id of the newest run with this title; empty if this run has ended, or none exists. ``group`` is a group of a
+    training session, whose runs are searched. If ``group`` is empty, the runs of the owner are searched."""
     newest = newest_run(title, owner_id, group)
     return str(newest.pk) if newest is not None and newest.state in measurement_store.LIVE else ""
 
