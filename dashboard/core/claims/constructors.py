@@ -69,9 +69,10 @@ def exchange_claim(
 ) -> Claim:
     """Builds a claim about HTTP requests, which are sent after ``lines`` have been executed.
 
-    ``asks`` maps each request to its expected result. ``matched``: whether the firewall rules among the lines must
-    match packets; None if the claim says nothing about them. ``daemon``: a line ``dockerd …``; if it is given, an
-    engine is started with this line for the claim. By default, the claim needs a private host.
+    ``asks`` maps each request to its expected result. ``matched`` tells whether the firewall rules in ``lines`` that
+    have a ``--comment`` must match packets; if it is None, the claim says nothing about them. ``daemon`` is a line
+    ``dockerd …``. If it is given, the claim starts an engine with this line. By default, the claim needs a private
+    host.
     """
     observe = observe_exchanges_on(daemon, lines, *asks) if daemon else observe_exchanges(lines, *asks)
     shown = [line for ask in asks for line in show_ask(ask)]

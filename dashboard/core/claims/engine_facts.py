@@ -16,8 +16,11 @@ GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv4"
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """Options of dockerd that no API response contains. An option is None if it is unknown, because the daemon is not a
-    local process. ``gateway_mode`` is the IPv4 gateway mode of new bridge networks."""
+    """Options of dockerd that its API does not report.
+
+    An option is None if it is unknown, for example because the daemon is not a process on this machine.
+    ``gateway_mode`` is the IPv4 gateway mode of new bridge networks.
+    """
 
     userland_proxy: bool | None = None
     iptables: bool | None = None
@@ -29,9 +32,9 @@ class DaemonOptions:
 class EngineFacts:
     """The facts about an engine that decide what claims expect.
 
-    ``api`` is the API version that requests use. ``bridge_ipv6``: the default bridge has IPv6. ``rootless_network`` is
-    RootlessKit's network driver, empty for an engine that runs as root or without RootlessKit. ``rootless``: an
-    ordinary user runs the engine. ``firewalld``: the engine adds its bridges to zones of firewalld.
+    ``api`` is the API version that requests use. ``bridge_ipv6`` is true if the default bridge has IPv6. ``rootless``
+    is true if an ordinary user runs the engine. ``rootless_network`` is RootlessKit's network driver, empty without
+    RootlessKit. ``firewalld`` is true if the engine adds its bridges to zones of firewalld.
     """
 
     version: Version = UNKNOWN_VERSION
@@ -46,9 +49,11 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class EngineCondition:
-    """A condition on the facts about an engine. ``kind`` and every other field that is not None must match; an unknown
-    fact matches nothing. ``before`` and ``before_api`` are exclusive upper limits of the versions of Docker Engine and
-    its API."""
+    """A condition on the facts about an engine.
+
+    It is fulfilled if ``kind`` and every other field that is not None match. An unknown fact matches nothing.
+    ``before`` means versions of the engine before this one, ``before_api`` versions of its API.
+    """
 
     kind: EngineKind = EngineKind.DOCKER
     before: Version | None = None
@@ -114,11 +119,11 @@ ROOTLESS_PODMAN_BRIDGES = "A rootless Podman's bridges are in its user's rootles
 
 
 def parse_daemon_options(command: Sequence[str], configuration: str | None) -> DaemonOptions:
-    """Returns the options of a running dockerd. ``command`` is its command line; ``configuration`` is the text of its
-    daemon.json, None if the file cannot be read.
+    """Returns the options of a running dockerd.
 
-    dockerd does not start if the command line and daemon.json contain the same option. The boolean options are on by
-    default (moby, daemon/config/config_linux.go).
+    ``command`` is its command line. ``configuration`` is the text of its daemon.json, None if the file cannot be read.
+    The boolean options are on by default (moby, daemon/config/config_linux.go). An option is in one of the two sources
+    only: dockerd does not start if both contain it.
     """
     try:
         parsed = json.loads(configuration) if configuration else {}
@@ -146,8 +151,11 @@ def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
 
 
 def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bool:
-    """Returns the value of a boolean option from dockerd's command line or the members of daemon.json, True if it is
-    not set. Go's flag parser accepts a value only after ``=``; a bare ``--name`` means true."""
+    """Returns the value of a boolean option of dockerd; True if it is not set.
+
+    ``members`` is the content of daemon.json. On the command line, a value follows ``=``; a bare ``--name`` means true
+    (Go's flag parser).
+    """
     for word in command:
         option, _, setting = word.partition("=")
         if option in {f"--{name}", f"-{name}"}:

@@ -26,9 +26,12 @@ _COUNTER = re.compile(r"\[(\d+):\d+\] .*--comment \"?([\w-]+)\"?(?: |$)", re.ASC
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GET request. ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name. ``address`` is an IP address, or
-    ``NAME.address`` or ``NAME.gateway`` for the address or gateway of the container NAME. ``routed``: the neighbour
-    gets a route to the address through the machine."""
+    """One GET request.
+
+    ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name. ``address`` is an IP address, or it refers to a
+    container: ``NAME.address`` is the container's address, ``NAME.gateway`` its gateway. If ``routed`` is true, the
+    neighbour sends the request, and gets a route to the address through the machine.
+    """
 
     sender: str
     address: str
@@ -38,8 +41,11 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Exchanges:
-    """What was observed when a claim ran: the containers by name, each request as text with its response, and each
-    firewall rule with the number of packets that it matched."""
+    """What was observed when a claim ran.
+
+    ``containers`` are the containers by name. ``responses`` has a text for each request, with the response. ``packets``
+    has each firewall rule with the number of packets that it matched.
+    """
 
     containers: Mapping[str, Container] = field(default_factory=dict)
     responses: tuple[tuple[str, Response], ...] = ()
@@ -62,8 +68,11 @@ class Exchanges:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The expected result of a request: a response, or no connection. ``client`` is the client address that the server
-    must see, as an IP address, ``NAME.address`` or ``NAME.gateway``; empty if any address will do."""
+    """The expected result of a request: a response, or no connection.
+
+    ``client`` is the client address that the server must see, written like ``Ask.address``. It is empty if the server
+    may see any address.
+    """
 
     answered: bool
     client: str = ""
@@ -79,12 +88,11 @@ NO_CONNECTION = Expected(answered=False)
 
 
 async def run_script(testbed: Testbed, lines: Sequence[str]) -> dict[str, Container]:
-    """Executes the lines as a person would type them, and waits until the started servers listen. Returns the
-    containers by name.
+    """Executes the lines as a person would type them, and waits until the started servers listen.
 
-    The commands that it executes are ``docker network create``, ``docker run``, ``python3 -m http.server``, and
-    commands of iptables(8) and ip(8) that change the machine. Such changes are reverted when the claim ends. All other
-    lines are ignored.
+    Returns the containers by name. It executes ``docker network create``, ``docker run``, ``python3 -m http.server``,
+    and commands of iptables(8) and ip(8) that change the network. Such changes are reverted when the claim ends. All
+    other lines are ignored.
     """
     containers: dict[str, Container] = {}
     for line in lines:
@@ -129,8 +137,11 @@ def undo_line(line: str) -> str:
 
 
 async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """Reads the counters of the firewall rules among the lines. Returns a pair for each rule that has a ``--comment``:
-    the rule without the comment, and the number of packets that it matched."""
+    """Returns how many packets each firewall rule in ``lines`` has matched.
+
+    Only rules with a ``--comment`` are counted, because the comment identifies the rule in the output of iptables-save.
+    A result is a pair: the rule without the comment, and the number of packets.
+    """
     rules = [line for line in lines if line.startswith(("iptables ", "ip6tables ")) and _COMMENT.search(line)]
     counts: dict[str, int] = {}
     for tool in sorted({rule.split()[0] for rule in rules}):
@@ -178,9 +189,11 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
 
 @prepared
 def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
-    """Holds if each response is as expected. If ``matched`` is True, every firewall rule must also have matched
-    packets; if it is False, none may have. Not testable if no connection was expected, but the request could not be
-    sent: that proves nothing."""
+    """Holds if each response is as expected.
+
+    If ``matched`` is True, every rule that was counted must also have matched packets. If it is False, none may have.
+    If no connection was expected, but the request could not be sent, the claim is not testable.
+    """
     for (request, response), wanted in zip(observed.responses, expected, strict=True):
         if reason := differs_from(request, response, wanted, observed):
             return differs(reason, *observed.evidence)
@@ -193,9 +206,11 @@ def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | No
 
 
 def differs_from(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
-    """Returns a sentence about how the response differs from the result ``wanted``; empty if it does not. The sentence
-    begins with ``request``, a description of the request. ``observed`` has the containers to which ``wanted.client``
-    may refer."""
+    """Returns a sentence on how the response differs from the expected result ``wanted``; empty if it does not differ.
+
+    ``request`` is a description of the request, with which the sentence begins. ``observed`` has the containers to
+    which ``wanted.client`` may refer.
+    """
     if not wanted.answered:
         return f"{request}: the connection was accepted." if response.connected else ""
     if response.status != 200:

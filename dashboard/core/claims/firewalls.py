@@ -16,8 +16,11 @@ PROGRAMS = ("ufw ", "firewall-cmd ")
 
 @dataclass(frozen=True, slots=True)
 class FirewallExchange:
-    """The result of a request while a firewall is active: the request with its response, the rules that dropped packets
-    while it was sent, and the state that the firewall program prints."""
+    """The result of a request while a firewall is active.
+
+    ``exchanges`` has the request and its response. ``drops`` are the rules that dropped packets while the request was
+    sent. ``status`` are the lines in which the firewall program prints its state.
+    """
 
     exchanges: Exchanges = field(default_factory=Exchanges)
     drops: tuple[Drop, ...] = ()
@@ -34,12 +37,12 @@ class FirewallExchange:
 async def observe_firewall(
     testbed: Testbed, daemon: str, lines: Sequence[str], status: str, ask: Ask, setup: str = ""
 ) -> FirewallExchange:
-    """Starts an engine for the claim with the line ``daemon``, executes ``lines`` there, and sends the request.
-    Compares the counters of the firewall rules before and after the request. Then runs ``status``, a command that
-    prints the firewall's state.
+    """Starts an engine for the claim, executes ``lines`` there, and sends the request ``ask``.
 
-    The engine ends with the claim, so no firewall rules remain. ``setup`` names a program that is started before the
-    engine: firewalld. Raises NotTestableError if a command of ufw or firewalld fails.
+    ``daemon`` is the line ``dockerd …`` that starts the engine. ``status`` is a command that prints the firewall's
+    state; it runs after the request. ``setup`` names a program to start before the engine, such as ``firewalld``. The
+    engine ends with the claim, so no firewall rules remain. Raises NotTestableError if a command of ufw or firewalld
+    fails.
     """
     other = await testbed.start_engine(daemon, setup)
     containers: dict[str, Container] = {}
@@ -71,9 +74,12 @@ def _without_blanks(text: str) -> list[str]:
 def judge_firewall(
     observed: FirewallExchange, expected: Expected, dropping: str = "", *, matched: bool | None = None
 ) -> Judgement:
-    """Holds if the response is as expected. If ``dropping`` is given, a rule that contains this text must have dropped
-    packets. If ``matched`` is True, the rules that the claim adds with ``--comment`` must have matched packets; if it
-    is False, they must have matched none."""
+    """Holds if the response is as expected.
+
+    If ``dropping`` is given, a rule that contains this text must also have dropped packets. ``matched`` is about the
+    firewall rules with a ``--comment`` that the claim adds: if it is True, they must have matched packets; if it is
+    False, none may have.
+    """
     for request, response in observed.exchanges.responses:
         if reason := differs_from(request, response, expected, observed.exchanges):
             return differs(reason, *observed.evidence)

@@ -1,8 +1,8 @@
-"""A claim: a statement about a network mode that is executed, observed, and judged with evidence.
+"""Claims: statements about a network mode that are executed and judged with evidence.
 
-A claim in ``core.claims.catalogue`` contains its statement, a function that launches containers and reads their state
-(``observe``), and a pure function that decides whether this proves the statement (``judge``). It uses an engine only
-through ``core.claims.testbed.Testbed``.
+A claim in ``core.claims.catalogue`` has a statement and two functions. ``observe`` launches containers and reads their
+state. ``judge`` decides from this observation whether the statement is true. Claims use an engine only through
+``core.claims.testbed.Testbed``.
 """
 
 from __future__ import annotations
@@ -45,8 +45,11 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict of a claim. ``evidence`` has one line for each row, inode, rule or response that was observed.
-    ``reason`` is a sentence that explains why the claim differs or cannot be tested."""
+    """The verdict on a claim.
+
+    ``evidence`` has one line for each row, inode, rule or response that was observed. ``reason`` is a sentence that
+    explains why the claim differs or cannot be tested.
+    """
 
     verdict: ClaimVerdict
     evidence: tuple[str, ...] = ()
@@ -75,9 +78,12 @@ def holds_if(proved: bool, otherwise: str, *evidence: str) -> Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a claim expects on the engines that match the condition ``on``. There are two forms. Either ``statement``,
-    ``judge`` and ``exact`` (even an empty one) replace those of the claim, or ``not_testable`` is a sentence that tells
-    why there is no statement about these engines. ``mutation``, if given, replaces that of the claim."""
+    """What a claim expects on the engines that match the condition ``on``.
+
+    There are two kinds. One has a different ``statement``: it replaces the claim's, as does ``exact``, even if it is
+    empty. ``judge`` and ``mutation`` replace the claim's unless they are None. The other has ``not_testable``: a
+    sentence that tells why the claim states nothing about these engines.
+    """
 
     on: EngineCondition
     statement: str = ""
@@ -95,15 +101,17 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One claim. ``statement`` is a whole sentence; ``source`` names where it is documented.
+    """One claim.
 
-    ``exact`` adds what the usual wording leaves out. ``lines`` are the commands with which a person sees that the
-    statement is true. ``mutation`` replaces words of the lines so that the verdict must be ``differs``: this proves
-    that the claim can fail.
+    ``statement`` is a whole sentence. ``source`` names where it is documented. ``exact`` adds what the usual wording
+    leaves out. ``lines`` are the commands with which a person sees that the statement is true.
+
+    ``mutation`` maps words of the lines to replacements with which the verdict must be ``differs``. This proves that
+    the claim can fail.
 
     ``otherwise`` has the expectations for engines that behave differently. The method ``on`` applies the first one that
-    matches an engine, and sets ``condition``, which describes the engines that match. If there is no statement about
-    them, it also sets ``not_testable`` to the reason.
+    matches an engine. It also sets ``condition``, which describes the matching engines, and ``not_testable``, which is
+    the reason if the claim states nothing about them.
     """
 
     id: str

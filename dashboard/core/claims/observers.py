@@ -70,12 +70,11 @@ async def observe_states(testbed: Testbed, *lines: str) -> States:
 
 
 async def wait_served_or_exited(testbed: Testbed, container: Container, port: int) -> ServerOutcome:
-    """Waits until the container's program listens on the port or has exited; returns the container, and whether the
-    program listens. A slow engine takes seconds to notice an exit.
+    """Waits until the container's program listens on the port or has exited, but at most about ``EXIT_TRIES`` seconds.
 
-    In host mode, programs of other containers listen in the same namespace, so the socket must have this container's id
-    or pid. The pid alone is not enough: an Engine in a pid namespace of its own, as on private hosts, reports a
-    different pid.
+    Returns the container, and whether its program listens. In host mode, programs of other containers listen in the
+    same namespace, so the socket must have this container's id or pid. The pid alone is not enough: an Engine in
+    another pid namespace, as on private hosts, reports a different pid.
     """
     for _ in range(EXIT_TRIES):
         container = await testbed.wait_exited(container, within_s=1)
@@ -155,8 +154,11 @@ async def observe_machine_server(testbed: Testbed, line: str, address: str, port
 
 @prepared
 async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> DnatRequest:
-    """Runs the line and sends a request to the published port at ``address``. Returns the packet counter of the port's
-    DNAT rule before and after the request, the response, and the container's gateway."""
+    """Runs the line, which publishes the port, and sends a request to the port at ``address``.
+
+    Returns the packet counter of the port's DNAT rule before the request, the counter after it, the response, and the
+    container's gateway.
+    """
     container = await testbed.run(line)
     await testbed.wait_listening(container, 80)
     before = packets_to(await testbed.nat_rules(), port)
@@ -202,9 +204,11 @@ async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *na
 
 @prepared
 async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
-    """Runs the commands ``networks`` and then ``line``, and resolves ``wiki.vpn.example`` in the container that
-    ``line`` starts. As with systemd-resolved on a VPN, the machine has the given resolv.conf, and a DNS server at
-    127.0.0.53 knows the name."""
+    """Resolves ``wiki.vpn.example`` in a container while the machine is set up as with systemd-resolved on a VPN.
+
+    ``resolv_conf`` is the machine's resolv.conf. A DNS server at 127.0.0.53 of the machine knows the name. ``networks``
+    are commands that create networks; ``line`` then starts the container. Returns one lookup.
+    """
     await testbed.write_file("/etc/resolv.conf", resolv_conf)
     await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
     container = (await run_lines(testbed, *networks, line))[-1]

@@ -20,9 +20,12 @@ class NotTestableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The result of one HTTP request. ``status`` is None if there was no response; ``error`` then tells why.
-    ``client_seen`` is the client address that the server saw. ``connected``: the connection was accepted. ``sent`` is
-    False if there was no address to send the request to."""
+    """The result of one HTTP request.
+
+    ``status`` is None if there was no response; ``error`` is then the reason. ``client_seen`` is the client address
+    that the server saw. ``connected`` is true if the connection was accepted. ``sent`` is false if there was no address
+    to send the request to.
+    """
 
     status: int | None
     body: str = ""
@@ -41,12 +44,12 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container as the Engine describes it. ``line`` is the command that created it. ``warnings`` are those of the
-    create response.
+    """A container as the Engine describes it.
 
-    ``refused`` is the Engine's message if it refused the container; ``refused_at`` is then ``create`` or ``start``.
-    ``inspected`` is the whole inspect response, as JSON values. ``start_s`` is the number of seconds that the Engine
-    took to start the container.
+    ``line`` is the command that created it. ``warnings`` are those of the Engine's response to this command. If the
+    Engine refused the container, ``refused`` is its message, and ``refused_at`` is ``create`` or ``start``.
+    ``inspected`` is the whole inspect response, as JSON values. ``start_s`` is how many seconds the Engine took to
+    start the container.
     """
 
     line: str
@@ -70,8 +73,10 @@ class Container:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The IPv4 address that the Engine assigned on each network, by the network's name; empty if it assigned none.
-        ``invalid IP``, which some versions of the Engine return in this case, counts as none."""
+        """The IPv4 address that the Engine assigned on each network, by the network's name.
+
+        An address is empty if the Engine assigned none. Some versions of the Engine return ``invalid IP`` in this case.
+        """
         networks = self.setting("NetworkSettings", "Networks") or {}
         given = {name: str((network or {}).get("IPAddress") or "") for name, network in networks.items()}
         return {name: "" if address == "invalid IP" else address for name, address in given.items()}
@@ -99,9 +104,12 @@ class Container:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The comparison of two paths, from paired blocks: ``slow`` minus ``fast`` in microseconds per round trip, and the
-    95 % confidence interval of the difference. ``verdict`` tells whether ``slow`` is slower, faster or the same, or
-    whether the measurement is inconclusive."""
+    """The difference between the times of two paths, ``slow`` and ``fast``.
+
+    ``delta_us`` is the time of ``slow`` minus that of ``fast``, in microseconds per round trip. ``ci95_us`` is its 95 %
+    confidence interval. ``fast_us`` is the time of ``fast``. ``verdict`` states whether ``slow`` is slower, faster or
+    the same, or that the measurement is inconclusive.
+    """
 
     slow: str
     fast: str
@@ -140,9 +148,11 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The result of sending ``sent`` bytes over one TCP connection. ``received`` counts the bytes that had arrived when
-    the connection ended, or when nothing had arrived for two seconds. ``error`` is the reason if there was no
-    connection."""
+    """The result of sending ``sent`` bytes over one TCP connection.
+
+    ``received`` is the number of bytes that arrived until the connection ended, or until nothing had arrived for two
+    seconds. ``error`` is the reason if there was no connection.
+    """
 
     sent: int
     received: int
@@ -168,10 +178,12 @@ Place = Container | str
 class Testbed(Protocol):
     """The operations of a claim on an engine. Everything that they create is removed when the claim ends.
 
-    In every text, ``IMAGE`` stands for the lab image, ``{web}`` for the real name of an earlier container or network
-    that a line calls ``web``, and ``{machine}`` for the machine's own address. A ``Place`` is a container, ``MACHINE``,
-    ``NEIGHBOUR`` or ``ROUTER``. Each method may raise NotTestableError. If the engine stops answering, the claim ends
-    as not testable.
+    Lines, commands and addresses may contain placeholders. ``IMAGE`` stands for the lab image, ``{machine}`` for the
+    machine's own address. ``{web}`` stands for the real name of the container or network that an earlier line calls
+    ``web``.
+
+    A ``Place`` is a container, ``MACHINE``, ``NEIGHBOUR`` or ``ROUTER``. Each method may raise NotTestableError. If the
+    engine stops answering, the claim ends as not testable.
     """
 
     async def run(self, line: str) -> Container:
@@ -221,16 +233,21 @@ class Testbed(Protocol):
         """Sends GET / from this place to an IP address and port, or, with ``@name``, to an abstract unix socket."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends GET / from the neighbour, which has a route to the address through the machine during the request. If
-        the address is a loopback address of the machine, the neighbour removes its own loopback address meanwhile."""
+        """Sends GET / from the neighbour, which reaches the address over a route through the machine.
+
+        The route exists during the request only. If the address is a loopback address, the neighbour has no loopback
+        address of its own meanwhile.
+        """
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of this place."""
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
-        """Runs a command as a process of the container (``docker exec``) or in the machine's network namespace; returns
-        its exit status and output. It is meant for facts that have no structured source. The lab image contains
-        busybox."""
+        """Runs a command in a container (``docker exec``) or in the machine's network namespace. Returns its exit
+        status and output.
+
+        Use it only for facts that no other method returns. The lab image contains busybox.
+        """
 
     async def nat_rules(self) -> tuple[str, ...]:
         """Returns the machine's nat rules with their counters, as ``iptables-save -c`` or ``nft list`` prints them.
@@ -241,7 +258,7 @@ class Testbed(Protocol):
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
         """Starts a small HTTP server on the machine, which runs until the claim ends. ``address`` is an IP address, or
-        ``@name`` for an abstract unix socket. Returns the kernel's refusal, empty if the server listens."""
+        ``@name`` for an abstract unix socket. Returns the kernel's error, empty if the server listens."""
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
         """Starts a small HTTP server on the neighbour or the router, which runs until the claim ends."""
@@ -251,9 +268,11 @@ class Testbed(Protocol):
         answers only ``names``, with their addresses."""
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
-        """Sends a UDP datagram to ``address``, while a socket of ``receiver`` waits on the port. The address may be
-        that of a host, a multicast group or a broadcast address; the receiver joins a group on each of its
-        interfaces."""
+        """Sends a UDP datagram to ``address``, while a socket of ``receiver`` waits on the port.
+
+        ``address`` is that of an interface, a multicast group or a broadcast address. The receiver joins a multicast
+        group on each of its interfaces.
+        """
 
     async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
         """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
@@ -270,16 +289,21 @@ class Testbed(Protocol):
         smaps_rollup: Pss)."""
 
     async def start_engine(self, line: str, setup: str = "") -> Testbed:
-        """Runs ``dockerd …`` with options on a further private host, which ends with the claim; returns a testbed on
-        this engine. ``setup`` names a program that is started first: firewalld."""
+        """Starts an engine on a further private host, which ends with the claim. Returns a testbed on this engine.
+
+        ``line`` is ``dockerd`` with options. ``setup`` names a program that is started before the engine, such as
+        ``firewalld``.
+        """
 
     async def write_file(self, path: str, text: str) -> None:
         """Replaces the machine's /etc/resolv.conf or /etc/hosts until the claim ends. Only for private hosts."""
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Launches two containers, measures every path to them, and compares two of the paths. ``question`` names these
-        as ``PATH against PATH``. A path is ``NAME/KIND``, where NAME is the container's name in its line:
-        ``two/published-proxy against one/loopback``."""
+        """Launches two containers, measures every path to them, and compares two of these paths.
+
+        ``question`` names the two paths, such as ``two/published-proxy against one/loopback``. The first part of a path
+        is the container's name in its line, the second part is the kind of the path.
+        """
 
 
 Observe = Callable[[Testbed], Awaitable[Any]]

@@ -1,5 +1,8 @@
-"""The catalogue of claims. A module defines one ``CLAIM``, or the ``CLAIMS`` of one subject. To add a claim, add a
-module or an entry of such a list; nothing else needs to be changed."""
+"""The catalogue of claims.
+
+A module defines one ``CLAIM`` or several ``CLAIMS``. To add a claim, add it to the ``CLAIMS`` of a module or add a
+module; nothing else needs to be changed.
+"""
 
 import pkgutil
 from functools import cache

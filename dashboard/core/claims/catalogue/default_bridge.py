@@ -66,9 +66,12 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """Builds a claim about a container on the default bridge: docker0, or podman0 with Podman. Pages show ``LINE`` and
-    then the command ``typed``. ``networks`` are commands that create networks. Only the mutation (``Claim.mutation``)
-    uses these networks, so pages do not show the commands."""
+    """Builds a claim about a container on the default bridge: docker0, or podman0 with Podman.
+
+    ``networks`` are commands that create networks. They are executed first, but pages do not show them: only the
+    mutation (``Claim.mutation``) connects the container to these networks. ``typed`` is a command for pages only, which
+    show it after ``LINE``.
+    """
     return Claim(
         id=claim_id,
         topic=Topic.BRIDGE,

@@ -27,9 +27,11 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds a claim about a request from another machine to ``port`` of the engine's machine while a firewall is
-    active. The engine is started for the claim. ``firewall`` is a pair: the command that prints the firewall's state,
-    and the program to start before the engine. The second text is empty if no program must be started."""
+    """Builds a claim about a request from another machine while a firewall is active on the engine's machine.
+
+    The request goes to ``port`` of the engine's machine. The claim starts an engine of its own. ``firewall`` is ``UFW``
+    or ``WITH_FIREWALLD``.
+    """
     status, setup = firewall
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(

@@ -55,8 +55,8 @@ def judge_both_run(pair: tuple[Container, Container]) -> Judgement:
 
 
 async def observe_taken(testbed: Testbed) -> str:
-    """Starts a container in host mode, then a service of the machine on the same port. Returns the error with which the
-    kernel refuses the port to the service, empty if the service listens."""
+    """Starts a container in host mode, then a server of the machine on the same port. Returns the kernel's error when
+    the server binds the port, empty if the server listens."""
     container = await testbed.run(TAKEN)
     await testbed.wait_listening(container, 8118)
     return await testbed.serve_on_machine("127.0.0.1", 8118)

@@ -29,8 +29,11 @@ def _claim(
     needs: frozenset[Need] = frozenset(),
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds the claim that the Engine refuses the container of the last command in ``lines``. Commands in ``lines``
-    that create a network are only for the mutation (``Claim.mutation``), so pages do not show them."""
+    """Builds the claim that the Engine refuses the last command in ``lines``.
+
+    Commands in ``lines`` that create a network are executed, but pages do not show them: only the mutation
+    (``Claim.mutation``) uses these networks.
+    """
     return Claim(
         id=claim_id,
         topic=Topic.WHEN,
