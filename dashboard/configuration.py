@@ -108,12 +108,9 @@ def store_joined(folder: Path, received: dict[str, str]) -> None:
 
 
 def note_installation(folder: Path, database: str, identity: str) -> None:
-    """Adds the id of the installation to the file that ``store_joined`` has written in ``folder``.
-
-    Earlier versions of Netmodes did not store the id. ``database`` is the URL of the installation's database,
-    ``identity`` is the id in it. Does nothing if the file already has an id, or if the machine has not joined the
-    installation with this database.
-    """
+    """Adds the id of the installation to the file that ``store_joined`` has written in ``folder``. Earlier versions of
+    Netmodes did not store the id. ``database`` is the URL of the installation's database, ``identity`` is the id in it.
+    Does nothing if the file already has an id, or if the machine has not joined the installation with this database."""
     received = joined(folder)
     if received.get("database") == database and not received.get("installation"):
         store_joined(folder, received | {"installation": identity})

@@ -16,11 +16,8 @@ GATEWAY_MODE = "com.docker.network.bridge.gateway_mode_ipv4"
 
 @dataclass(frozen=True, slots=True)
 class DaemonOptions:
-    """Options of dockerd that its API does not report.
-
-    An option is None if it is unknown, for example because the daemon is not a process on this machine.
-    ``gateway_mode`` is the IPv4 gateway mode of new bridge networks.
-    """
+    """Options of dockerd that its API does not report. An option is None if it is unknown, for example because the
+    daemon is not a process on this machine. ``gateway_mode`` is the IPv4 gateway mode of new bridge networks."""
 
     userland_proxy: bool | None = None
     iptables: bool | None = None
@@ -49,11 +46,9 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class EngineCondition:
-    """A condition on the facts about an engine.
-
-    It is fulfilled if ``kind`` and every other field that is not None match. An unknown fact matches nothing.
-    ``before`` means versions of the engine before this one, ``before_api`` versions of its API.
-    """
+    """A condition on the facts about an engine. It is fulfilled if ``kind`` and every other field that is not None
+    match. An unknown fact matches nothing. ``before`` means versions of the engine before this one, ``before_api``
+    versions of its API."""
 
     kind: EngineKind = EngineKind.DOCKER
     before: Version | None = None
@@ -151,11 +146,8 @@ def _gateway_mode(command: Sequence[str], members: Mapping[str, Any]) -> str:
 
 
 def _switch(name: str, command: Sequence[str], members: Mapping[str, Any]) -> bool:
-    """Returns the value of a boolean option of dockerd; True if it is not set.
-
-    ``members`` is the content of daemon.json. On the command line, a value follows ``=``; a bare ``--name`` means true
-    (Go's flag parser).
-    """
+    """Returns the value of a boolean option of dockerd; True if it is not set. ``members`` is the content of
+    daemon.json. On the command line, a value follows ``=``; a bare ``--name`` means true (Go's flag parser)."""
     for word in command:
         option, _, setting = word.partition("=")
         if option in {f"--{name}", f"-{name}"}:

@@ -26,12 +26,9 @@ _COUNTER = re.compile(r"\[(\d+):\d+\] .*--comment \"?([\w-]+)\"?(?: |$)", re.ASC
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One GET request.
-
-    ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name. ``address`` is an IP address, or it refers to a
-    container: ``NAME.address`` is the container's address, ``NAME.gateway`` its gateway. If ``routed`` is true, the
-    neighbour sends the request, and gets a route to the address through the machine.
-    """
+    """One GET request. ``sender`` is ``MACHINE``, ``NEIGHBOUR`` or a container's name. ``address`` is an IP address, or
+    it refers to a container: ``NAME.address`` is the container's address, ``NAME.gateway`` its gateway. If ``routed``
+    is true, the neighbour sends the request, and gets a route to the address through the machine."""
 
     sender: str
     address: str
@@ -41,11 +38,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Exchanges:
-    """What was observed when a claim ran.
-
-    ``containers`` are the containers by name. ``responses`` has a text for each request, with the response. ``packets``
-    has each firewall rule with the number of packets that it matched.
-    """
+    """What was observed when a claim ran. ``containers`` are the containers by name. ``responses`` has a text for each
+    request, with the response. ``packets`` has each firewall rule with the number of packets that it matched."""
 
     containers: Mapping[str, Container] = field(default_factory=dict)
     responses: tuple[tuple[str, Response], ...] = ()
@@ -68,11 +62,8 @@ class Exchanges:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The expected result of a request: a response, or no connection.
-
-    ``client`` is the client address that the server must see, written like ``Ask.address``. It is empty if the server
-    may see any address.
-    """
+    """The expected result of a request: a response, or no connection. ``client`` is the client address that the server
+    must see, written like ``Ask.address``. It is empty if the server may see any address."""
 
     answered: bool
     client: str = ""
@@ -137,11 +128,9 @@ def undo_line(line: str) -> str:
 
 
 async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[str, int], ...]:
-    """Returns how many packets each firewall rule in ``lines`` has matched.
-
-    Only rules with a ``--comment`` are counted, because the comment identifies the rule in the output of iptables-save.
-    A result is a pair: the rule without the comment, and the number of packets.
-    """
+    """Returns how many packets each firewall rule in ``lines`` has matched. Only rules with a ``--comment`` are
+    counted, because the comment identifies the rule in the output of iptables-save. A result is a pair: the rule
+    without the comment, and the number of packets."""
     rules = [line for line in lines if line.startswith(("iptables ", "ip6tables ")) and _COMMENT.search(line)]
     counts: dict[str, int] = {}
     for tool in sorted({rule.split()[0] for rule in rules}):
@@ -189,11 +178,9 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
 
 @prepared
 def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
-    """Holds if each response is as expected.
-
-    If ``matched`` is True, every rule that was counted must also have matched packets. If it is False, none may have.
-    If no connection was expected, but the request could not be sent, the claim is not testable.
-    """
+    """Holds if each response is as expected. If ``matched`` is True, every rule that was counted must also have matched
+    packets. If it is False, none may have. If no connection was expected, but the request could not be sent, the claim
+    is not testable."""
     for (request, response), wanted in zip(observed.responses, expected, strict=True):
         if reason := differs_from(request, response, wanted, observed):
             return differs(reason, *observed.evidence)
@@ -207,10 +194,8 @@ def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | No
 
 def differs_from(request: str, response: Response, wanted: Expected, observed: Exchanges) -> str:
     """Returns a sentence on how the response differs from the expected result ``wanted``; empty if it does not differ.
-
     ``request`` is a description of the request, with which the sentence begins. ``observed`` has the containers to
-    which ``wanted.client`` may refer.
-    """
+    which ``wanted.client`` may refer."""
     if not wanted.answered:
         return f"{request}: the connection was accepted." if response.connected else ""
     if response.status != 200:

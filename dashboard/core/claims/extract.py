@@ -76,9 +76,7 @@ def on_one_line(text: str) -> str:
 
 
 def describe_inodes(kind: str, places: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
-    """Formats the inodes of namespaces as evidence, such as ``net namespace of the container: 4026531840``.
-
-    ``kind`` is the type of namespace. ``places`` maps the name of a place to its inodes, by type. Returns one line for
-    each place.
-    """
+    """Formats the inodes of namespaces as evidence, such as ``net namespace of the container: 4026531840``. ``kind`` is
+    the type of namespace. ``places`` maps the name of a place to its inodes, by type. Returns one line for each
+    place."""
     return tuple(f"{kind} namespace of {name}: {inodes.get(kind, 'none')}" for name, inodes in places.items())

@@ -23,11 +23,9 @@ def judge_refused(container: Container) -> Judgement:
 
 
 def judge_exit(outcome: ServerOutcome, error: str, otherwise: str, *evidence: str) -> Judgement:
-    """Holds if the program exited with ``error`` in its log. ``error`` is in lower case.
-
-    If the program serves, or exited without this error, the verdict is ``differs`` with the reason ``otherwise``. If it
-    neither served nor exited in time, the claim is not testable.
-    """
+    """Holds if the program exited with ``error`` in its log. ``error`` is in lower case. If the program serves, or
+    exited without this error, the verdict is ``differs`` with the reason ``otherwise``. If it neither served nor exited
+    in time, the claim is not testable."""
     container, serves = outcome
     if container.status == "running" and not serves:
         return not_testable(f"The program neither served nor exited within {EXIT_TRIES} s.", *evidence)

@@ -45,11 +45,8 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on a claim.
-
-    ``evidence`` has one line for each row, inode, rule or response that was observed. ``reason`` is a sentence that
-    explains why the claim differs or cannot be tested.
-    """
+    """The verdict on a claim. ``evidence`` has one line for each row, inode, rule or response that was observed.
+    ``reason`` is a sentence that explains why the claim differs or cannot be tested."""
 
     verdict: ClaimVerdict
     evidence: tuple[str, ...] = ()
@@ -80,9 +77,9 @@ def holds_if(proved: bool, otherwise: str, *evidence: str) -> Judgement:
 class Expectation:
     """What a claim expects on the engines that match the condition ``on``.
 
-    There are two kinds. One has a different ``statement``: it replaces the claim's, as does ``exact``, even if it is
-    empty. ``judge`` and ``mutation`` replace the claim's unless they are None. The other has ``not_testable``: a
-    sentence that tells why the claim states nothing about these engines.
+    An expectation with a ``statement`` replaces the claim's ``statement`` and its ``exact``, even by an empty
+    ``exact``. ``judge`` and ``mutation`` replace those of the claim unless they are None. An expectation without a
+    ``statement`` has ``not_testable``: a sentence that tells why the claim states nothing about these engines.
     """
 
     on: EngineCondition

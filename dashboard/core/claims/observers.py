@@ -154,11 +154,9 @@ async def observe_machine_server(testbed: Testbed, line: str, address: str, port
 
 @prepared
 async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> DnatRequest:
-    """Runs the line, which publishes the port, and sends a request to the port at ``address``.
-
-    Returns the packet counter of the port's DNAT rule before the request, the counter after it, the response, and the
-    container's gateway.
-    """
+    """Runs the line, which publishes the port, and sends a request to the port at ``address``. Returns the packet
+    counter of the port's DNAT rule before the request, the counter after it, the response, and the container's
+    gateway."""
     container = await testbed.run(line)
     await testbed.wait_listening(container, 80)
     before = packets_to(await testbed.nat_rules(), port)
@@ -205,10 +203,8 @@ async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *na
 @prepared
 async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
     """Resolves ``wiki.vpn.example`` in a container while the machine is set up as with systemd-resolved on a VPN.
-
     ``resolv_conf`` is the machine's resolv.conf. A DNS server at 127.0.0.53 of the machine knows the name. ``networks``
-    are commands that create networks; ``line`` then starts the container. Returns one lookup.
-    """
+    are commands that create networks; ``line`` then starts the container. Returns one lookup."""
     await testbed.write_file("/etc/resolv.conf", resolv_conf)
     await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
     container = (await run_lines(testbed, *networks, line))[-1]

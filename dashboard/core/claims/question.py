@@ -57,11 +57,9 @@ def search_words(query: str) -> tuple[str, ...]:
 
 
 def search[T](query: str, items: Sequence[T], text_of: Callable[[T], str]) -> tuple[T, ...]:
-    """Returns those items that contain the most words of the query, in their given order.
-
-    Returns all items if the query is empty, and none if no item contains any of its words. ``text_of`` returns the text
-    of an item, in lower case. ``static/dashboard/js/core/claims/search.js`` does the same while a person types.
-    """
+    """Returns those items that contain the most words of the query, in their given order. Returns all items if the
+    query is empty, and none if no item contains any of its words. ``text_of`` returns the text of an item, in lower
+    case. ``static/dashboard/js/core/claims/search.js`` does the same while a person types."""
     words = search_words(query)
     if not words:
         return tuple(items)

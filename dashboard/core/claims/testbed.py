@@ -20,12 +20,9 @@ class NotTestableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The result of one HTTP request.
-
-    ``status`` is None if there was no response; ``error`` is then the reason. ``client_seen`` is the client address
-    that the server saw. ``connected`` is true if the connection was accepted. ``sent`` is false if there was no address
-    to send the request to.
-    """
+    """The result of one HTTP request. ``status`` is None if there was no response; ``error`` is then the reason.
+    ``client_seen`` is the client address that the server saw. ``connected`` is true if the connection was accepted.
+    ``sent`` is false if there was no address to send the request to."""
 
     status: int | None
     body: str = ""
@@ -73,10 +70,8 @@ class Container:
 
     @property
     def addresses(self) -> dict[str, str]:
-        """The IPv4 address that the Engine assigned on each network, by the network's name.
-
-        An address is empty if the Engine assigned none. Some versions of the Engine return ``invalid IP`` in this case.
-        """
+        """The IPv4 address that the Engine assigned on each network, by the network's name. An address is empty if the
+        Engine assigned none, or returned ``invalid IP`` as some versions do."""
         networks = self.setting("NetworkSettings", "Networks") or {}
         given = {name: str((network or {}).get("IPAddress") or "") for name, network in networks.items()}
         return {name: "" if address == "invalid IP" else address for name, address in given.items()}
@@ -148,11 +143,9 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """The result of sending ``sent`` bytes over one TCP connection.
-
-    ``received`` is the number of bytes that arrived until the connection ended, or until nothing had arrived for two
-    seconds. ``error`` is the reason if there was no connection.
-    """
+    """The result of sending ``sent`` bytes over one TCP connection. ``received`` is the number of bytes that arrived
+    until the connection ended, or until nothing had arrived for two seconds. ``error`` is the reason if there was no
+    connection."""
 
     sent: int
     received: int
@@ -233,21 +226,16 @@ class Testbed(Protocol):
         """Sends GET / from this place to an IP address and port, or, with ``@name``, to an abstract unix socket."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
-        """Sends GET / from the neighbour, which reaches the address over a route through the machine.
-
-        The route exists during the request only. If the address is a loopback address, the neighbour has no loopback
-        address of its own meanwhile.
-        """
+        """Sends GET / from the neighbour, which reaches the address over a route through the machine. The route exists
+        during the request only. If the address is a loopback address, the neighbour has no loopback address of its own
+        meanwhile."""
 
     async def lookup(self, place: Place, name: str) -> Lookup:
         """Resolves a name with the hosts file and the resolver of this place."""
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
         """Runs a command in a container (``docker exec``) or in the machine's network namespace. Returns its exit
-        status and output.
-
-        Use it only for facts that no other method returns. The lab image contains busybox.
-        """
+        status and output. Use it only for facts that no other method returns. The lab image contains busybox."""
 
     async def nat_rules(self) -> tuple[str, ...]:
         """Returns the machine's nat rules with their counters, as ``iptables-save -c`` or ``nft list`` prints them.
@@ -268,11 +256,9 @@ class Testbed(Protocol):
         answers only ``names``, with their addresses."""
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
-        """Sends a UDP datagram to ``address``, while a socket of ``receiver`` waits on the port.
-
-        ``address`` is that of an interface, a multicast group or a broadcast address. The receiver joins a multicast
-        group on each of its interfaces.
-        """
+        """Sends a UDP datagram to ``address``, while a socket of ``receiver`` waits on the port. ``address`` is that of
+        an interface, a multicast group or a broadcast address. The receiver joins a multicast group on each of its
+        interfaces."""
 
     async def transfer(self, sender: Place, receiver: Place, address: str, port: int, size: int) -> Transfer:
         """Sends ``size`` bytes over one TCP connection to a socket of ``receiver``."""
@@ -290,20 +276,16 @@ class Testbed(Protocol):
 
     async def start_engine(self, line: str, setup: str = "") -> Testbed:
         """Starts an engine on a further private host, which ends with the claim. Returns a testbed on this engine.
-
         ``line`` is ``dockerd`` with options. ``setup`` names a program that is started before the engine, such as
-        ``firewalld``.
-        """
+        ``firewalld``."""
 
     async def write_file(self, path: str, text: str) -> None:
         """Replaces the machine's /etc/resolv.conf or /etc/hosts until the claim ends. Only for private hosts."""
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Launches two containers, measures every path to them, and compares two of these paths.
-
-        ``question`` names the two paths, such as ``two/published-proxy against one/loopback``. The first part of a path
-        is the container's name in its line, the second part is the kind of the path.
-        """
+        """Launches two containers, measures every path to them, and compares two of these paths. ``question`` names the
+        two paths, such as ``two/published-proxy against one/loopback``. The first part of a path is the container's
+        name in its line, the second part is the kind of the path."""
 
 
 Observe = Callable[[Testbed], Awaitable[Any]]

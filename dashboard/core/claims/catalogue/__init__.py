@@ -1,8 +1,5 @@
-"""The catalogue of claims.
-
-A module defines one ``CLAIM`` or several ``CLAIMS``. To add a claim, add it to the ``CLAIMS`` of a module or add a
-module; nothing else needs to be changed.
-"""
+"""The catalogue of claims. A module defines one ``CLAIM`` or several ``CLAIMS``. To add a claim, add it to the
+``CLAIMS`` of a module or add a module; nothing else needs to be changed."""
 
 import pkgutil
 from functools import cache

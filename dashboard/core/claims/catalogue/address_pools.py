@@ -34,11 +34,9 @@ def _claim(
     mutation: Mapping[str, str],
     exact: str = "",
 ) -> Claim:
-    """Builds a claim about the address of the container ``app``.
-
-    ``daemon`` is a line ``dockerd …``: the claim starts an engine with it. ``lines`` are executed on this engine, and
-    shown on pages. ``typed`` is a further command for pages only.
-    """
+    """Builds a claim about the address of the container ``app``. ``daemon`` is a line ``dockerd …``: the claim starts
+    an engine with it. ``lines`` are executed on this engine, and shown on pages. ``typed`` is a further command for
+    pages only."""
 
     async def observe(testbed: Testbed) -> str:
         return (await run_script(await testbed.start_engine(daemon), lines))["app"].address

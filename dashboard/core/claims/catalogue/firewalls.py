@@ -27,11 +27,9 @@ def _claim(
     mutation: Mapping[str, str],
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds a claim about a request from another machine while a firewall is active on the engine's machine.
-
-    The request goes to ``port`` of the engine's machine. The claim starts an engine of its own. ``firewall`` is ``UFW``
-    or ``WITH_FIREWALLD``.
-    """
+    """Builds a claim about a request from another machine while a firewall is active on the engine's machine. The
+    request goes to ``port`` of the engine's machine. The claim starts an engine of its own. ``firewall`` is ``UFW`` or
+    ``WITH_FIREWALLD``."""
     status, setup = firewall
     ask = Ask(NEIGHBOUR, "{machine}", port)
     return Claim(

@@ -1,7 +1,5 @@
-"""Claims about what a container in host mode shares with the machine and what it does not share.
-
-They explain the main claim, which is in ``host_shares_netns.py``.
-"""
+"""Claims about what a container in host mode shares with the machine and what it does not share. They explain the main
+claim, which is in ``host_shares_netns.py``."""
 
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, ROOTLESS_PODMAN_BRIDGES
 from dashboard.core.claims.extract import describe_inodes, interface_names

@@ -83,11 +83,9 @@ def judge_grep(observed: Listed) -> Judgement:
 
 
 async def observe_stop(testbed: Testbed) -> Stopped:
-    """Stops a container, then starts a server of the machine on the port that the container used.
-
-    Returns the machine's state before and after the stop, and the kernel's error when the server binds the port. The
-    error is empty if the server listens.
-    """
+    """Stops a container, then starts a server of the machine on the port that the container used. Returns the machine's
+    state before and after the stop, and the kernel's error when the server binds the port. The error is empty if the
+    server listens."""
     container = await testbed.run(STOPPED)
     await testbed.wait_listening(container, 8120)
     before = await testbed.state(MACHINE)

@@ -29,11 +29,8 @@ def _claim(
     needs: frozenset[Need] = frozenset(),
     **details: Unpack[Details],
 ) -> Claim:
-    """Builds the claim that the Engine refuses the last command in ``lines``.
-
-    Commands in ``lines`` that create a network are executed, but pages do not show them: only the mutation
-    (``Claim.mutation``) uses these networks.
-    """
+    """Builds the claim that the Engine refuses the last command in ``lines``. Commands in ``lines`` that create a
+    network are executed, but pages do not show them: only the mutation (``Claim.mutation``) uses these networks."""
     return Claim(
         id=claim_id,
         topic=Topic.WHEN,

@@ -1,8 +1,6 @@
-"""Claims about a container that joins the network namespace of another one with --network container:.
-
-The container that joins is the guest, the other one is the owner. The claims state what the two share, and what happens
-when one of them restarts.
-"""
+"""Claims about a container that joins the network namespace of another one with --network container:. The container
+that joins is the guest, the other one is the owner. The claims state what the two share, and what happens when one of
+them restarts."""
 
 from collections.abc import Mapping
 
@@ -26,11 +24,8 @@ Observed = tuple[Mapping[str, int], Mapping[str, int], Mapping[str, int], Namesp
 
 @prepared
 async def observe_restart(testbed: Testbed, *, guest_too: bool) -> Observed:
-    """Restarts the owner, and then the guest if ``guest_too`` is true.
-
-    Returns the guest's namespaces after that, the owner's namespaces before its restart, those after it, and the
-    guest's network state.
-    """
+    """Restarts the owner, and then the guest if ``guest_too`` is true. Returns the guest's namespaces after that, the
+    owner's namespaces before its restart, those after it, and the guest's network state."""
     owner, guest = await run_lines(testbed, OWNER, GUEST)
     before = await testbed.namespaces(owner)
     owner = await testbed.restart(owner)

@@ -29,11 +29,9 @@ def judge_none(networks: Networks) -> Judgement:
 
 
 async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
-    """Returns the network statistics of a container ``owner`` and of a second container in its network namespace.
-
-    Sends a request to ``owner`` first. The statistics may change between the two responses, so both are read up to
-    ``TRIES`` times until they are equal.
-    """
+    """Returns the network statistics of a container ``owner`` and of a second container in its network namespace. Sends
+    a request to ``owner`` first. The statistics may change between the two responses, so both are read up to ``TRIES``
+    times until they are equal."""
     owner, guest = await run_lines(testbed, OWNER, GUEST)
     await testbed.wait_listening(owner, 80)
     await testbed.request(MACHINE, owner.address, 80)
