@@ -33,9 +33,9 @@ class ExecutedClaim:
     """One executed claim with everything needed to read its result later. A ``claims/1`` document is a list of these.
 
     ``engine`` describes the engine on which the claim ran. ``lines`` are the commands. ``left`` lists what the claim
-    created and Netmodes could not remove, in the Engine's words. ``condition`` is empty if the usual statement applies
-    to the engine. Otherwise it describes the engines for which the claim makes an exception, such as ``before Engine
-    25.0``.
+    created but Netmodes could not remove, with the Engine's messages. ``condition`` is empty if the usual statement
+    applies to the engine. Otherwise it describes the engines for which the claim makes an exception, such as ``before
+    Engine 25.0``.
     """
 
     id: str

@@ -234,8 +234,9 @@ class Testbed(Protocol):
         """Resolves a name with the hosts file and the resolver of this place."""
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
-        """Runs a command in a container (``docker exec``) or in the machine's network namespace. Returns its exit
-        status and output. Use it only for facts that no other method returns. The lab image contains busybox."""
+        """Runs a command in a container (``docker exec``), or on this machine in the network namespace of another
+        place. Returns its exit status and output. Use it only for facts that no other method returns. The lab image
+        contains busybox."""
 
     async def nat_rules(self) -> tuple[str, ...]:
         """Returns the machine's nat rules with their counters, as ``iptables-save -c`` or ``nft list`` prints them.

@@ -1,6 +1,8 @@
-"""Claims about a container that joins the network namespace of another one with --network container:. The container
-that joins is the guest, the other one is the owner. The claims state what the two share, and what happens when one of
-them restarts."""
+"""Claims about a container that joins the network namespace of another one with --network container:.
+
+The container that joins is the guest, the other one is the owner. The claims state what the two share, and what happens
+when one of them restarts.
+"""
 
 from collections.abc import Mapping
 
