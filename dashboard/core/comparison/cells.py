@@ -33,11 +33,12 @@ class RowKey:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The cell of one column in a row. If ``text`` is None, ``absent`` is shown in its place and states why.
-    ``normalised`` is the text that is compared; None if it is ``text`` itself. ``note`` is a remark on the text.
+    """The cell of one column in a row.
 
-    If ``applies`` is false, the row does not apply to the column, and the comparison ignores the cell. If ``visible``
-    is false, the column may have a value, but it cannot be read.
+    ``text`` is None if there is no value; ``absent`` is then shown, and states why. ``normalised`` is the text that is
+    compared, None if ``text`` itself is compared. ``note`` is a remark on the text. ``applies`` is false if the row
+    does not apply to the column; the comparison then ignores the cell. ``visible`` is false if the column may have a
+    value, but it cannot be read.
     """
 
     text: str | None = None
@@ -99,9 +100,9 @@ class ObservedColumns:
 
     @cached_property
     def _veth_peers(self) -> tuple[dict[int, tuple[Column, Interface]], dict[tuple[int, int], Interface]]:
-        """The veth pairs between the machine and the columns, as two dictionaries. The first maps the index of the
-        machine's end to the column and its end. The second maps the namespace and the index of the column's end to the
-        machine's end."""
+        """The veth pairs between the machine and the columns, as two dictionaries for searching from either end. The
+        first maps the index of the machine's end to the column and the column's end. The second maps a column's
+        namespace and the index of the end in it to the machine's end."""
         outside: dict[int, tuple[Column, Interface]] = {}
         inside: dict[tuple[int, int], Interface] = {}
         for column in sorted(self.columns, key=lambda column: column.mode == Mode.CONTAINER):  # owners of a stack first

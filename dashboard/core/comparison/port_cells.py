@@ -103,8 +103,8 @@ def _published_text(ports: Iterable[PublishedPort]) -> str:
 
 
 def published_cells(column: Column) -> Cells:
-    """Yields two cells, each in a row of its own, for every container port that was requested or is published: the
-    requested address and port of the machine, and the actual ones."""
+    """Yields two cells for every container port that was requested or is published. The first has the requested address
+    and port of the machine, the second the actual ones. Each of the two belongs to a row of its own."""
     ports = {(one.container_port, one.protocol) for one in (*column.asked, *column.published)}
     for port, protocol in sorted(ports):
         asked = [one for one in column.asked if (one.container_port, one.protocol) == (port, protocol)]

@@ -1,8 +1,10 @@
-"""Explains each difference in one sentence.
+"""Explains each difference in one sentence, if the columns themselves prove it.
 
-A sentence is given only if the columns themselves prove it, and it mentions only modes that are present. It depends
-only on the columns and on the fields of their states that the section shows. Sources: Docker's documentation of the
-network drivers and Moby's libnetwork.
+A sentence mentions only modes that are present. Sources: Docker's documentation of the network drivers and Moby's
+libnetwork.
+
+A reason may depend only on the columns, on the namespaces that they share, and on the fields that ``rows.INPUTS`` lists
+for the section. ``rows.RowCache`` reuses the rows until one of these changes.
 """
 
 from collections.abc import Callable, Mapping

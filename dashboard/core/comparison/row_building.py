@@ -39,8 +39,8 @@ _NO_STATE = {
 
 def relate(cells: Mapping[str, Cell]) -> Relation:
     """Returns the relation of the cells of a row. Cells of columns to which the row does not apply are ignored.
-    ``only``: exactly one of several columns has a value. ``unknown``: the cells that can be read do not differ, but at
-    least one cannot be read."""
+    ``only`` means that exactly one of several columns has a value. ``unknown`` means that at least one cell cannot be
+    read and the others do not differ."""
     applying = [cell for cell in cells.values() if cell.applies]
     visible = [cell for cell in applying if cell.visible]
     present = [cell for cell in visible if cell.text is not None]
@@ -68,8 +68,9 @@ def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKe
 
 
 def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
-    """Returns the cells of a section by row (key and field), then by column. A column without a value in a row has no
-    cell there. Rows in which only columns outside the machine (``OUTSIDE``) have a value are left out."""
+    """Returns the cells of a section. The result maps the key and the field of a row to its ``RowKey`` and to its
+    cells, by column. A column without a value in a row has no cell there. Rows in which only columns outside the
+    machine (``OUTSIDE``) have a value are left out."""
     rows: CellsByRow = {}
     for column in observed.columns:
         for key, cell in column_cells(observed, section, column, observed.states.get(column.key)):
@@ -79,8 +80,8 @@ def section_cells(observed: ObservedColumns, section: str) -> CellsByRow:
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
     """Returns the rows of one section in the order of the table. Rows in which only columns outside the machine
-    (``OUTSIDE``) have a value are left out. The result depends on the columns, on the namespaces that they share, and
-    on the fields in ``rows.INPUTS``."""
+    (``OUTSIDE``) have a value are left out. The rows may depend only on the columns, on the namespaces that they share,
+    and on the fields in ``rows.INPUTS``. ``rows.RowCache`` reuses them until one of these changes."""
     ordered = sorted(section_cells(observed, section).values(), key=lambda pair: row_order(pair[0]))
     return tuple(make_row(observed, section, key, cells) for key, cells in ordered)
 
@@ -110,8 +111,8 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
 def complete_cells(
     observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]
 ) -> dict[str, Cell]:
-    """Returns the cell of every column in a row. ``present`` has the cells of the columns that have a value; cells that
-    tell why there is no value are added for the others."""
+    """Returns the cell of every column in a row. ``present`` has the cells of the columns with a value. Each other
+    column gets a cell that states why it has no value."""
     return {
         column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns

@@ -138,8 +138,9 @@ def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState
 
 
 def network_of_link(column: Column, state: NamespaceState, interface: str | None) -> str:
-    """Returns the name of the Docker network to which the interface of a container belongs; empty if the container is
-    on one network only, or if no network has an address of the interface."""
+    """Returns the name of the Docker network to which an interface of a container belongs. ``interface`` is the
+    interface's name. Empty if the container is on one network only, or if no network has an address of the
+    interface."""
     if len(column.networks) < 2:
         return ""
     addresses = {a.address for link in state.interfaces if link.name == interface for a in link.addresses}

@@ -193,11 +193,11 @@ def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> s
 
 
 def _explain_gateways_of_sub_interfaces(observed: ObservedColumns, family: str) -> Iterator[str]:
-    """Yields clauses on the default routes of arms in macvlan and ipvlan mode: which arms use the machine's router,
-    which use a different gateway, and, for IPv4, which have no default route.
+    """Yields clauses on the default routes of arms in macvlan and ipvlan mode.
 
-    A gateway is known to be a router only if the machine uses it as well. Without ``--gateway``, an Engine before 29
-    chooses an address of the subnet as the gateway; since 29, the Engine sets no default route.
+    They state which arms use the machine's router, which use a different gateway, and, for IPv4, which have no default
+    route. A gateway is known to be a router only if the machine uses it as well. Without ``--gateway``, an Engine
+    before 29 chooses an address of the subnet as the gateway; since 29, the Engine sets no default route.
     """
     router = _gateways(observed, MACHINE, family)
     arms = {column.key: column for column in arms_of(observed, *SUB_INTERFACES)}
@@ -224,9 +224,9 @@ def _gateways(observed: ObservedColumns, key: str, family: str) -> set[str]:
 
 
 def _explain_gateway(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """Returns a clause on which of a container's networks provides the default route of the address family
-    ``key.field``, and why (Docker documentation, ``--network``); empty if the network is not known. If several networks
-    provide one, as with Podman, the clause gives their number."""
+    """Returns a clause on which of a container's networks provides the default route, and why. ``key.field`` is the
+    address family of the route. If several networks provide a default route, as with Podman, the clause gives their
+    number. Empty if the network is not known. Source: Docker documentation, ``--network``."""
     interfaces = {route.interface for route in _default_routes(observed, column.key, key.field)}
     networks = {network_of_link(column, observed.states[column.key], interface) for interface in interfaces} - {""}
     if len(networks) > 1:

@@ -45,9 +45,9 @@ def _line(label: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> l
 
 
 def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool = False) -> str:
-    """Returns the comparison as text. First come the titles of the columns with their commands, warnings, errors and
-    last log lines, then the rows that are not the same, each with its reason below. If ``show_all`` is true, all rows
-    are listed. ``width`` is in characters."""
+    """Returns the comparison as text for a terminal of ``width`` characters. The titles of the columns come first, with
+    their commands, warnings, errors and last log lines. The rows follow, each with the reason of its difference below.
+    Rows that are the same in all columns are listed only if ``show_all`` is true."""
     width = max(width, LABEL_WIDTH)
     columns = comparison.columns
     room = max(16, (width - LABEL_WIDTH) // max(1, len(columns)) - 2)

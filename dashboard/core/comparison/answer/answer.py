@@ -79,9 +79,9 @@ def _own_users(columns: Sequence[Column]) -> list[PortUser]:
 
 
 def _wanted_ports(column: Column, reason: str) -> list[HostPort]:
-    """Returns the ports of the machine that the arm may have failed to bind: the port that ``reason`` names if the
-    Engine refused the arm, otherwise the arm's own port. If that port is not known, returns all ports that the arm
-    requested."""
+    """Returns the ports of the machine that the arm may have failed to bind. If the Engine refused the arm, this is the
+    port that its message ``reason`` names. Otherwise, it is the arm's own port. If this port is not known, returns all
+    ports that the arm requested."""
     named = port_in_message(reason) if column.status is ArmStatus.REFUSED else column.port
     return list(ports_of(column.asked)) if named is None else [HostPort(named)]
 
@@ -135,11 +135,11 @@ def _group_refused(columns: Sequence[Column]) -> Sequence[list[Column]]:
 def describe_trouble(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], others: Sequence[PortUser] = ()
 ) -> tuple[tuple[str, ExperimentRef | None], ...]:
-    """Returns a sentence on how many arms run, then one on each arm (or group of arms) that was refused, exited or was
-    removed; empty if there is no such arm.
+    """Returns sentences about the arms that do not run; empty if no arm was refused, exited or was removed.
 
-    Each sentence is paired with the other experiment that holds the port that the arm needs, or with None. ``others``
-    are the containers of other experiments.
+    The first sentence states how many arms run. Each other sentence is about one arm, or about several that the Engine
+    refused for the same reason. It is paired with the other experiment that holds the port that the arm needs. The pair
+    has None if there is no such experiment. ``others`` are the containers of other experiments.
     """
 
     def entries() -> Iterator[tuple[str, ExperimentRef | None]]:

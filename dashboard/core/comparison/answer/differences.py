@@ -34,10 +34,10 @@ def _describe_row(table: ComparisonTable, row: Row) -> str:
 def list_differences(
     columns: Sequence[Column], rows: Sequence[Row], machine: NamespaceState | None = None
 ) -> tuple[Difference, ...]:
-    """Returns the most important differences: first those that a rule in ``answer.rules`` states, then the first
-    differing row of each section about which no rule states anything. There are at most ``MAX_DIFFERENCES``, not
-    counting the sentence on what containers offer to the LAN.
+    """Returns the most important differences between the columns.
 
+    First come the differences that a rule in ``answer.rules`` states. Then comes the first differing row of each other
+    section. There are at most ``MAX_DIFFERENCES``, not counting the sentence on what containers offer to the LAN.
     ``machine`` is the state of the machine, None if it is not known.
     """
     table = ComparisonTable(columns, rows, machine)

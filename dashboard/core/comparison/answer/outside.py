@@ -15,8 +15,8 @@ _ANY_IPV4, _ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
-    """Returns a sentence on what each container offers to the LAN, and a row that proves it. None if the experiment has
-    no neighbour, no container runs, the machine has no known IPv4 address, or no row proves the sentence."""
+    """Returns a sentence on what each container offers to the LAN, after a row that proves it. None if the experiment
+    has no neighbour, no container runs, no IPv4 address of the machine is known, or no row proves the sentence."""
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
@@ -54,18 +54,18 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
 
 
 def _bound(listener: Listener) -> str:
-    """Returns the address to which a listener is bound. If this is ``::`` and the socket accepts IPv4 as well (ipv6(7),
-    IPV6_V6ONLY), the IPv4 wildcard is returned in its place."""
+    """Returns the address to which a listener is bound. For a socket at ``::`` that accepts IPv4 as well (ipv6(7),
+    IPV6_V6ONLY), returns the IPv4 wildcard."""
     both = listener.address == _ANY_IPV6 and not listener.v6only
     return _ANY_IPV4 if both else listener.address
 
 
 def _endpoints(bound: Iterable[tuple[str, int]], addresses: Sequence[str]) -> list[str]:
-    """Returns the endpoints at which another machine reaches ``bound`` (pairs of address and port). ``addresses`` are
-    those of the machine on the LAN.
+    """Returns the endpoints at which another machine on the LAN reaches these sockets.
 
-    A wildcard is reached at the machine's addresses, a specific address at itself, a loopback address not at all. A
-    port that is reached over IPv4 is not listed again for IPv6.
+    ``bound`` are the sockets, as pairs of address and port. ``addresses`` are those of the machine on the LAN; one of
+    them replaces a wildcard address. Loopback addresses are left out. A port that is reached over IPv4 is not listed
+    again for the IPv6 wildcard.
     """
     outside = [one for one in bound if not is_loopback(one[0])]
     everywhere = {port for address, port in outside if address in {"", _ANY_IPV4}}

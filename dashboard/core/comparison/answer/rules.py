@@ -51,8 +51,8 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
 
 def _join_ports(by_address: Mapping[str, Sequence[str]]) -> str:
     """Lists the ports that a column publishes. ``by_address`` maps each published address of the machine to the ports
-    of the container. With more than ``MAX_PORTS`` addresses, the list ends with the number of the ports at the
-    remaining addresses."""
+    of the container. If there are more than ``MAX_PORTS`` addresses, the list ends with the number of ports at those
+    that it omits."""
     published = [f"{join_names(keys)} at {join_addresses(text)}" for text, keys in by_address.items()]
     if len(published) <= MAX_PORTS:
         return join_names(published)

@@ -37,8 +37,8 @@ def answer(
 def _answer_for_machines(
     groups: Sequence[ObservedGroup], columns: Sequence[Column], rows: Sequence[Row], others: Sequence[PortUser]
 ) -> Answer:
-    """Combines the answers of the machines. If the same difference between modes exists on several machines, it is
-    stated once, with the titles that the arms of these machines have in common (``shared_titles``)."""
+    """Combines the answers of the machines. A difference between modes that exists on several machines is stated once.
+    Its sentence names the arms by the titles that they have in common on these machines (``shared_titles``)."""
     found: dict[tuple[str, str, str], list[Difference]] = {}
     machines: dict[tuple[str, str, str], list[str]] = {}
     trouble: list[tuple[str, ExperimentRef | None]] = []

@@ -1,7 +1,7 @@
 """Explains why the machines of one experiment differ.
 
-Each sentence states what was read from the engine and the kernel of each machine, or what belongs to each machine
-alone. A version is named as the cause only if the columns show what this version does.
+A sentence states what was read from the engine and the kernel of each machine, or what every machine has of its own,
+such as routing tables. A version is named as the cause only if the columns show what this version does.
 """
 
 import re
@@ -43,8 +43,9 @@ class ComparedMachine:
         return next((column.engine for column in self.columns if column.key == MACHINE), None)
 
     def values(self) -> dict[str, set[tuple[bool, str]]]:
-        """Returns the compared values of this row by the mode of their columns; ``machine`` counts as a mode. A value
-        is a pair: False and the normalised text, or True and the words that are shown in place of a missing text."""
+        """Returns the values of this row that are compared with those of other machines. The keys are the modes of the
+        columns; ``machine`` counts as a mode. A value is a pair. Its first part tells whether the cell has no text. The
+        second part is the normalised text, or the words that are shown in place of a missing text."""
         found: dict[str, set[tuple[bool, str]]] = {}
         for column in self.columns:
             cell = self.cells.get(column.key)
@@ -120,11 +121,8 @@ def _holders(machine: ComparedMachine) -> list[str]:
 
 def _explain_sockets(machines: Sequence[ComparedMachine]) -> str:
     """Returns a sentence on which program holds the port of this row on each machine; empty if the program is the same
-    on all of them.
-
-    The sentence contains the version of each engine, but not as the reason. Since 28.0, dockerd opens the socket of a
-    published port, but passes it to docker-proxy at once, so docker-proxy listens as before.
-    """
+    on all of them. The sentence names the version of each engine, but not as the reason: since 28.0, dockerd opens the
+    socket of a published port, but passes it to docker-proxy at once, so docker-proxy listens as before."""
     holders = {machine.name: _holders(machine) for machine in machines}
     held = [machine for machine in machines if holders[machine.name]]
     if len({tuple(holders[machine.name]) for machine in held}) < 2:

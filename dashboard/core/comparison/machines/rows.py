@@ -44,8 +44,8 @@ class ObservedGroup:
         return {(key.key, key.field): (key, {MACHINE: cell}) for key, cell in engine_cells(facts)}
 
     def complete(self, key: RowKey, present: Mapping[str, Cell]) -> dict[str, Cell]:
-        """Returns the cell of every column of this machine in a row. ``present`` has the cells of the columns that have
-        a value; cells that tell why there is no value are added for the others."""
+        """Returns the cell of every column of this machine in a row. ``present`` has the cells of the columns with a
+        value. Each other column gets a cell that states why it has no value."""
         if key.section != ENGINE_SECTION:
             cells = complete_cells(self.observed, key.section, key, present)
             return {name: self._of_machine(key, cell) for name, cell in cells.items()}
