@@ -51,10 +51,12 @@ def group_by_namespace(columns: Sequence[Column], states: Mapping[str, Namespace
 
 
 def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
-    """Returns items for the interfaces of a namespace, loopback last, drawn in the style of ``mode``. If this is
-    ``MACHINE``, the machine's ends of veth pairs are left out. If ``bridges`` is true, only bridges are included; if it
-    is false, all other interfaces; if it is None, all. If there are too many interfaces, the last item gives the number
-    of those that are not shown."""
+    """Returns items for the interfaces of a namespace, loopback last.
+
+    ``mode`` selects the style in which they are drawn. If it is ``MACHINE``, the machine's ends of veth pairs are left
+    out. ``bridges`` selects the interfaces: True for bridges only, False for all others, None for all. If there are too
+    many interfaces, the last item gives the number of those that are not shown.
+    """
     shown = sorted(
         (
             interface
@@ -88,9 +90,9 @@ def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | Non
 
 
 def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
-    """Returns an item for each of the first ``SHOWN_LISTENERS`` ports of the listeners; a port at several addresses has
-    one item. If there are more ports, the last item gives their number. ``key`` is that of the column, ``mode`` its
-    mode."""
+    """Returns an item for each of the first ``SHOWN_LISTENERS`` ports of the listeners. A port at several addresses has
+    one item. If there are more ports, the last item gives their number. ``key`` and ``mode`` are those of the
+    column."""
     ports: dict[tuple[str, int], Listener] = {}
     for one in listeners:
         ports.setdefault((one.protocol, one.port), one)
@@ -113,12 +115,14 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
 
 
 def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False) -> list[Listener]:
-    """Returns the listeners of the column's container or, for the machine's column, those of the machine's own
-    processes. Programs that forward published ports are left out, because they have boxes of their own.
+    """Returns the listeners of the column's container.
+
+    For the machine's column, returns those of the machine's own processes. Programs that forward published ports are
+    left out there, because they have boxes of their own.
 
     The container of a listener is read from the cgroup of its process, so it is unknown where a rootless engine runs
-    without cgroups. If the container has no known listeners and no other column shares its stack (``alone``), all
-    listeners whose container is unknown are returned, except Docker's resolver.
+    without cgroups. ``alone`` tells whether no other column shares the namespace. If so, and if no listener of the
+    container is known, returns all listeners whose container is unknown, except Docker's resolver.
     """
     unknown = [listener for listener in state.listeners if listener.container is None]
     if column.container is None:
@@ -145,8 +149,9 @@ def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str
 
 
 def mapping_items(column: Column, state: NamespaceState, machine: NamespaceState) -> list[Item]:
-    """Returns items for the published ports of a column: one for the forwarding program if it listens, and one for DNAT
-    if a nat rule leads to an address in the column's ``state``. ``machine`` is the state of the machine."""
+    """Returns items for the first ``SHOWN_PORTS`` published ports of a column. A port has an item for the forwarding
+    program if this program listens. It has one for DNAT if a nat rule leads to an address of the column. If there are
+    more ports, the last item gives their number. ``state`` is that of the column, ``machine`` that of the machine."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
@@ -161,8 +166,8 @@ def _forwarding_lines(
     state: NamespaceState, machine: NamespaceState, mapping: tuple[int, str, int], addresses: Sequence[str]
 ) -> dict[str, tuple[str, str]]:
     """Returns the text of the boxes of one published port: two lines for each kind of box, ``proxy`` and ``dnat``. If
-    neither exists and the nat rules could not be read, returns one box of the kind ``more``, which states this.
-    ``mapping`` and ``addresses`` are an entry of ``published_mappings``."""
+    neither box exists and the nat rules could not be read, the only box has the kind ``more``, and states this.
+    ``mapping`` is a key of ``published_mappings``, ``addresses`` is its value."""
     container_port, protocol, host_port = mapping
     port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
     listeners = [one for one in machine.listeners if (one.port, one.protocol) == (host_port, protocol)]

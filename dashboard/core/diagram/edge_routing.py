@@ -14,8 +14,8 @@ MAPPING_OFFSETS = {"proxy": -3.0, "dnat": 3.0}
 
 @dataclass(slots=True)
 class EdgeRouter:
-    """Routes and collects the edges between ``boxes``. ``channel`` is the y coordinate of a free strip in the machine's
-    box of the wide diagram, where edges can run; it is None for the narrow diagram."""
+    """Routes the edges between ``boxes``, and collects them in ``edges``. ``channel`` is the y coordinate of a free
+    strip in the machine's box of the wide diagram, where edges can run. It is None for the narrow diagram."""
 
     boxes: Mapping[str, Box]
     channel: float | None = None
@@ -24,8 +24,9 @@ class EdgeRouter:
     _outside: int = 0
 
     def connect(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
-        """Adds an edge between two boxes, unless one of them is None because the diagram does not show it. ``kind`` is
-        shares, lan, veth, parent, proxy or dnat; ``mode`` is that of the column to which the edge belongs."""
+        """Adds an edge between two boxes. Does nothing if one of them is None because the diagram does not show it.
+        ``kind`` is shares, lan, veth, parent, proxy or dnat. ``mode`` is that of the column to which the edge
+        belongs."""
         if start is None or end is None:
             return
         identity = f"{kind}:{start.id}>{end.id}"
@@ -56,9 +57,9 @@ class EdgeRouter:
         self.edges.append(Edge(f"{kind}:{start.id}>{end.id}", kind, mode, path))
 
     def _arrival(self, kind: str, end: Box) -> tuple[tuple[float, float], str]:
-        """Returns the point at which the curve of an edge ends, and the rest of its SVG path from there to the box
-        ``end``. For a box in the second column of stacks, the rest runs in the gap above the stack, because the first
-        column would hide it."""
+        """Returns the point at which the curve of an edge ends, and the rest of the SVG path from there to the box
+        ``end``. The rest is empty unless the box is in the second column of stacks. There, it runs in the gap above the
+        stack, because the first column would hide it."""
         x, y = left_of(end)
         frame = self.boxes.get(f"{end.id.partition(':')[0]}:stack")
         if frame is None or frame.x <= FAR:
@@ -67,9 +68,12 @@ class EdgeRouter:
         return (NEAR - 12, frame.y - 7 + offset), f" H{frame.x - 12 + offset:g} V{y:g} H{x:g}"
 
     def _route_left(self, identity: str, kind: str, start: Box, end: Box) -> str:
-        """Returns the SVG path of an edge along the left side. It uses the nearest lane that is free between the
-        heights of the two boxes, otherwise the emptiest one. Edges of one kind to one box may share a lane.
-        ``identity`` is the id of the edge."""
+        """Returns the SVG path of an edge along the left side of the narrow diagram.
+
+        The edge uses the nearest lane that is free between the heights of the two boxes. If none is free, it uses the
+        lane with the fewest edges there. Edges of one kind to one box share a lane, unless they are veth pairs.
+        ``identity`` is the id of the edge.
+        """
         (x1, y1), (x2, y2) = left_of(start), left_of(end)
         low, high = min(y1, y2), max(y1, y2)
         group = identity if kind == "veth" else f"{'doors' if kind in MAPPING_OFFSETS else kind}>{end.id}"

@@ -12,9 +12,9 @@ MAX_CONTAINERS = 4
 
 
 def draw_engine(observation: Observation, machine: str = MACHINE_TITLE) -> tuple[Picture, Picture] | None:
-    """Returns the wide and the narrow diagram of the machine and its ``MAX_CONTAINERS`` newest running containers,
-    which are drawn in the order of their start. None if the machine's network stack could not be read. ``machine`` is
-    the title of the machine's box."""
+    """Returns the wide and the narrow diagram of the machine and its ``MAX_CONTAINERS`` newest running containers. The
+    containers are drawn in the order of their start. ``machine`` is the title of the machine's box. None if the
+    machine's network stack could not be read."""
     if observation.machine is None:
         return None
     shown = [each for each in observation.running if each.state is not None][:MAX_CONTAINERS]

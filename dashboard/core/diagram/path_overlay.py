@@ -1,7 +1,8 @@
 """Finds the boxes and edges of the diagram that a path passes, and the positions of its hop numbers.
 
-The position of a hop in its path tells whose interface it is: the last hop before the program is the server's, the
-first one of a path between containers is the client's, and all others are the machine's (``core.paths.finder``).
+The text of a hop names an interface; the position of the hop in its path tells whose interface it is. The last hop
+before the program is the server's. The first hop of a path between containers is the client's. All others are the
+machine's (``core.paths.finder``).
 """
 
 from collections import Counter
@@ -34,8 +35,8 @@ SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})
 
 @dataclass(frozen=True, slots=True)
 class PictureIndex:
-    """The ids of the boxes and edges of all diagrams of one state (wide and narrow), for searching. ``owners`` maps the
-    key of each column to that of the column that owns its namespace."""
+    """The boxes and edges of the wide and the narrow diagram of one state, for searching. ``boxes`` has the ids of each
+    diagram's boxes. ``owners`` maps the key of each column to the key of the column that owns its namespace."""
 
     columns: Mapping[str, Column]
     states: Mapping[str, NamespaceState]
@@ -44,8 +45,8 @@ class PictureIndex:
     edges: tuple[tuple[str, str, str, str], ...]  # id, kind, start, end
 
     def first_box(self, *ids: str) -> tuple[str, ...]:
-        """Returns, for each diagram, the first of ``ids`` that is the id of a box in it. Diagrams without such a box
-        are left out, and an id found in several diagrams is returned once."""
+        """Returns, for each diagram, the first of ``ids`` that one of its boxes has. Diagrams without such a box are
+        left out. An id found in several diagrams is returned once."""
         first = (next((box for box in ids if box in boxes), "") for boxes in self.boxes)
         return tuple(dict.fromkeys(filter(None, first)))
 
@@ -61,7 +62,7 @@ class PictureIndex:
 
     def box_of(self, column: str, link: Interface) -> tuple[str, ...]:
         """Returns, for each diagram, the id of the box of an interface of a column. If the interface has no box,
-        returns that of the box with the number of interfaces that are not shown."""
+        returns the id of the box that gives the number of hidden interfaces."""
         owner = self.owners.get(column, "")
         folds = [f"{owner}:if:more-bridges"] if link.kind == "bridge" else []
         return self.first_box(f"{owner}:if:{link.index}", *folds, f"{owner}:if:more")
@@ -97,8 +98,8 @@ def draw_paths(
 
 
 def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[DrawnPath, ...]]:
-    """Returns the wide and the narrow diagram of one of several machines, and its paths. Keys and ids are those that
-    the machine's lab uses, so they are not unique among the machines."""
+    """Returns the wide and the narrow diagram of one of several machines, and its paths. Keys and ids are those of the
+    machine's own lab, so several machines may use the same ones."""
     columns = titled(group)
     pictures = draw(columns, group.states)
     return pictures, draw_paths(columns, group.states, pictures)

@@ -1,8 +1,8 @@
 """Lays out the diagram of network stacks and containers, from observed states.
 
 ``draw`` returns plain boxes and edges, so that the template and the browser draw the same diagram. It shows only what
-was observed: a veth edge joins two interfaces that have each other's index as peer; the box of docker-proxy, or of a
-rootless Podman's forwarder, is a listener of that process.
+was observed. For example, a veth edge joins two interfaces that have each other's index as peer, and docker-proxy has a
+box only if it listens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -73,9 +73,9 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
-    """Returns the box at which edges of forwarded traffic end: that of the veth interface with the default route (in
-    overlay mode, the one on docker_gwbridge), otherwise that of the first veth interface with an address. If there is
-    no such interface, or if it has no box, returns the box of the stack."""
+    """Returns the box at which edges of forwarded traffic end. This is the box of the veth interface with the default
+    route; in overlay mode, that is the interface on docker_gwbridge. Without such an interface, it is the box of the
+    first veth interface with an address. If this has no box either, it is the box of the stack."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [interface for interface in stack.state.interfaces if interface.kind == "veth" and interface.addresses]
     holder = next((end for end in ends if end.name in outward), next(iter(ends), None))
@@ -166,9 +166,9 @@ def _machine_boxes(
     columns_at: tuple[float, float, float],
     w: float,
 ) -> tuple[list[Box], float, float]:
-    """Places the machine's box with its interfaces, host-mode containers and published ports. ``columns_at`` has the
-    left edges of these three. Returns the boxes, the bottom edge of the machine's box, and the y coordinate of a free
-    strip above its bridges."""
+    """Places the machine's box, and in it its interfaces, host-mode containers and published ports. ``columns_at`` has
+    the left edges of these three. ``w`` is the width of the machine's box. Returns the boxes, the bottom edge of the
+    machine's box, and the y coordinate of a free strip above its bridges."""
     first, second, third = columns_at
     boxes, low = place(interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
