@@ -27,8 +27,8 @@ def place(value: float) -> str:
 
 
 def choose_ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
-    """Returns round numbers at equal distances, from at most ``low`` to at least ``high``, in about ``wanted`` steps. A
-    step is 1, 2 or 5 times a power of ten."""
+    """Returns round numbers at equal distances that cover the range from ``low`` to ``high``, in about ``wanted``
+    steps. A step is 1, 2 or 5 times a power of ten."""
     width = (high - low) or 1.0
     rough = width / wanted
     power = 10.0 ** math.floor(math.log10(rough))
@@ -47,8 +47,8 @@ def _tick_text(value: float, step: float) -> str:
 
 
 def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
-    """Returns an axis that contains ``values`` and zero: a function from a value to its position, the position of zero,
-    and the ticks. Values beyond the axis get the position of its end."""
+    """Returns an axis that contains ``values`` and zero. The result has three parts: a function from a value to its
+    position, the position of zero, and the ticks. Values beyond the axis get the position of its end."""
     bounded = [_bound(value) for value in values]
     numbers = choose_ticks(min(0.0, *bounded), max(0.0, *bounded))
     low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]
@@ -76,9 +76,9 @@ class DifferenceAxis:
 
 
 def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float, float]]) -> DifferenceAxis:
-    """Returns an axis for these values and their intervals. The axis contains every value, but intervals only up to its
-    ``reach``. That is ``MAX_REACH`` times the larger of two numbers: the largest absolute value, and the median of the
-    absolute ends of the intervals."""
+    """Returns an axis for differences and their intervals. The axis contains every value, but intervals only up to its
+    ``reach``. The reach is ``MAX_REACH`` times the largest absolute value, or times the median of the absolute ends of
+    the intervals if that is larger."""
     ends = sorted(abs(end) for interval in intervals for end in interval)
     reach = MAX_REACH * max([*map(abs, values), ends[(len(ends) - 1) // 2]])
     shown = [min(max(end, -reach), reach) for interval in intervals for end in interval]
@@ -86,11 +86,9 @@ def lay_out_differences(values: Sequence[float], intervals: Sequence[tuple[float
 
 
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
-    """Returns ticks of a logarithmic axis from at most ``low`` to at least ``high``. Both must be greater than 0.
-
-    Ticks are powers of ten. On an axis of up to two decades, 2 and 5 times each power are ticks, too; on an axis of
-    three decades, 3 times each power.
-    """
+    """Returns ticks of a logarithmic axis that cover the range from ``low`` to ``high``. Both must be greater than 0.
+    Powers of ten are ticks. On an axis of up to two decades, 2 and 5 times each power are ticks, too. On an axis of
+    three decades, 3 times each power is a tick, too."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0, 3.0) if last - first <= 3 else (1.0,)
     found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]

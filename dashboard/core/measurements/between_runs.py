@@ -91,9 +91,9 @@ def difference_interval(
     """Returns the bootstrap interval (percentiles) of the difference of two medians, ``after`` minus ``before``.
     ``rounds`` is the number of resamples.
 
-    The interval is not corrected for small samples. In simulations with 12 values or more, the uncorrected interval
-    covers the true difference in 95 to 97 of 100 cases. The correction for paired differences would make it too wide:
-    it would cover the true difference in 97 to 98.
+    The interval is not corrected for small samples. In simulations with 12 values or more, it covers the true
+    difference in 95 to 97 of 100 cases. With the correction for paired differences, it would be too wide: it would
+    cover the true difference in 97 to 98.
     """
     return middle_interval(_resampled(before, after, source, rounds), CONFIDENCE)
 

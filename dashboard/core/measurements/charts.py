@@ -27,8 +27,9 @@ HEIGHT_PX = 240
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """The values of one line and its band: p50 and p99 in µs at each x; None where nothing was measured. ``mark``,
-    ``dash``, ``words`` and ``short`` are those of the series' ``SeriesLabel``."""
+    """The values of one line of a chart. ``p50`` (the line) and ``p99`` (the edge of its band) are in µs, one for each
+    x; None where nothing was measured. ``mark``, ``dash``, ``words`` and ``short`` are those of the series'
+    ``SeriesLabel``."""
 
     key: str
     label: str
@@ -53,12 +54,14 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line as it is drawn. ``points`` and ``band`` (the area between p50 and p99) are SVG points in units of 1000 by
-    1000; ``marks`` are the positions of shapes along the line.
+    """A line as it is drawn.
 
-    The label is beside the chart at the height ``label_at``. A leader line may connect the label to the end of the
-    line, whose height is ``end``; without a leader line, ``end`` is empty. ``mark``, ``dash``, ``words`` and ``short``
-    are those of the series' ``SeriesLabel``.
+    ``points`` are the SVG points of the line, in units of 1000 by 1000. ``band`` are those of the area between p50 and
+    p99. ``marks`` are the positions of shapes along the line.
+
+    ``label_at`` is the height of the label, which is beside the chart. ``end`` is the height of the line's end, from
+    which a leader line leads to the label; empty without a leader line. ``mark``, ``dash``, ``words`` and ``short`` are
+    those of the series' ``SeriesLabel``.
     """
 
     key: str
@@ -87,10 +90,12 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """A chart; it has no lines if no series has two points. ``across`` are the ticks of the horizontal axis, ``up``
-    those of the vertical one. ``unit`` is written after the label of the highest tick. ``moments`` are vertical lines
-    with labels. ``x`` and ``y`` are the scales of the axes, with the values at the positions 0 and 1000; position 0 of
-    ``y`` is at the bottom."""
+    """A chart as it is drawn.
+
+    ``lines`` is empty if no series has two points. ``across`` are the ticks of the horizontal axis, ``up`` those of the
+    vertical one. ``unit`` is written after the label of the highest tick. ``moments`` are vertical lines with labels.
+    ``x`` and ``y`` are the scales of the axes; the scale ``y`` begins at the bottom.
+    """
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]
@@ -147,8 +152,9 @@ def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[Li
 def align_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> Columns:
-    """Returns the p50 and p99 of the valid blocks as the lines of a chart: one line for each series, one value for each
-    round. ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` is as for ``mode_of``."""
+    """Returns the p50 and p99 of the valid blocks as the lines of a chart. There is one line for each series, with one
+    value for each round. ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` maps columns to modes
+    (``mode_of``)."""
     begun: dict[int, float] = {}
     values: dict[str, dict[int, tuple[float, float]]] = {}
     for block in blocks:
@@ -192,12 +198,12 @@ def _share(point: str) -> tuple[str, str]:
 def draw_times(
     x: Sequence[float], series: Sequence[Times], across: Sequence[Tick] = (), *, banded: bool = True
 ) -> ChartView:
-    """Returns the chart of all series, without lines if none has two points.
+    """Returns the chart of all series. It has no lines if no series has two points.
 
-    ``x`` are the horizontal positions of the values. If ``across``, the ticks of the horizontal axis, is given, ``x``
-    is in seconds since the epoch, and the axis begins and ends with ``x``. Otherwise ``x`` is in seconds, and the axis
-    starts at 0 and gets ticks of its own. If ``banded`` is false, no bands are drawn and the vertical axis fits the
-    medians only.
+    ``x`` are the horizontal positions of the values. ``across`` are the ticks of the horizontal axis. If they are
+    given, ``x`` is in seconds since the epoch, and the axis begins and ends with ``x``. Otherwise ``x`` is in seconds,
+    and the axis starts at 0 and gets ticks of its own. If ``banded`` is false, no bands are drawn, and the vertical
+    axis fits the medians only.
     """
     drawn = {one.key: _thinned(x, one) for one in series}
     times = [
@@ -242,7 +248,7 @@ def count_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> tuple[BlocksView, ...]:
     """Returns the figures of each series' blocks: how many there are, how many failed, and the range of their medians.
-    ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` is as for ``mode_of``."""
+    ``blocks`` are dictionaries with the fields of ``Block``. ``modes`` maps columns to modes (``mode_of``)."""
     found = []
     labels = label_measured(measurement)
     for one in measurement.series:

@@ -71,9 +71,9 @@ def _span(low: float, high: float) -> str:
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """Returns the headline that docker-proxy is the main cost; None if that is not proved. To prove it, every path
-    through docker-proxy must be slower than the baseline, and the lower end of each such path's interval must be more
-    than twice the upper end of the interval of every other path over the bridge."""
+    """Returns the headline that docker-proxy is the main cost; None if that is not proved. The proof has two parts.
+    Every path through docker-proxy is slower than the baseline. The lower end of its interval is more than twice the
+    upper end of the interval of every other path over the bridge."""
     proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
     others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
     if not proxied or any(one.result.verdict != "slower" for one in proxied):

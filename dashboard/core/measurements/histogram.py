@@ -54,9 +54,9 @@ class Summary:
 
 
 def _without_cycle(histogram: Any) -> Any:
-    """Makes the reference from the histogram's encoder back to the histogram weak, and returns the histogram. Otherwise
-    its table of 270 KB would stay in memory until the garbage collector runs, which depends on the number of objects,
-    not on their size."""
+    """Breaks the reference cycle between a histogram and its encoder, and returns the histogram. With the cycle, its
+    table of 270 KB would stay in memory until the garbage collector runs. When it runs depends on the number of
+    objects, not on their size."""
     histogram.encoder.histogram = weakref.proxy(histogram)
     return histogram
 
@@ -110,10 +110,8 @@ def merge_histograms(parts: Iterable[bytes]) -> bytes:
 
 
 def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
-    """Returns the figures of all ``parts`` together; None if they contain no time. Raises BadHistogram.
-
-    A percentile is the highest value of its bucket (HdrHistogram's definition), so it is at most 0.1 % too high.
-    """
+    """Returns the figures of all ``parts`` together; None if they contain no time. Raises BadHistogram. A percentile is
+    the highest value of its bucket (HdrHistogram's definition), so it is at most 0.1 % too high."""
     whole = _empty()
     for part in parts:
         if part:
@@ -148,8 +146,9 @@ def recorded_counts(encoded: bytes) -> tuple[tuple[float, int], ...]:
 
 
 def cumulative_shares(encoded: bytes, points: int = 200) -> Sequence[tuple[float, float]]:
-    """Returns a curve to draw: pairs (time in µs, share of requests that took at most that long), ascending, at most
-    ``points`` of them, including the first and the last. Raises BadHistogram."""
+    """Returns the points of a curve, ascending: pairs of a time in µs and the share of requests that took at most that
+    long. Returns at most ``points``, including the first and the last; none if the histogram is empty. Raises
+    BadHistogram."""
     histogram = _decode(encoded)
     total = histogram.get_total_count()
     if not total:

@@ -54,12 +54,13 @@ class Stop(StrEnum):
 class Options:
     """How to measure.
 
-    ``seconds`` limits the time of the run. ``payload_bytes`` is the size of a request and of its response, 0 for the
-    probe's default. ``rate`` is in requests per second; with a rate, times count from the moment when a request was
-    due. If ``rate`` is None, the next request is sent after each response. ``width_us`` is the width of intervals at
-    which the run ends: as soon as none is wider. ``same_within_us`` is the size below which a difference does not
-    matter, None for ``core.measurements.verdicts.default_margin``. ``lookup_name`` is the name that the probe dns looks
-    up.
+    ``seconds`` is the time limit of the run. ``payload_bytes`` is the size of a request and of its response, 0 for the
+    default of the probe. ``rate`` is in requests per second. With a rate, times count from the moment when a request
+    was due. If ``rate`` is None, the next request is sent after each response.
+
+    ``width_us`` ends the run as soon as no interval is wider; None if only the time limit ends it. ``same_within_us``
+    is the size below which a difference does not matter, None for ``core.measurements.verdicts.default_margin``.
+    ``lookup_name`` is the name that the probe dns looks up.
     """
 
     seconds: float = 10.0
@@ -109,8 +110,9 @@ def check_options(options: Options, probes: Sequence[Probe], series: int = 2) ->
 
 
 def no_path_sentence(reasons: Sequence[str], invisible: str = "") -> str:
-    """Returns a message for the user on why there is nothing to measure and what to do. ``reasons`` are those of the
-    missing paths. If none of the engine's network namespaces can be entered, ``invisible`` is the reason."""
+    """Returns a message for the user on why there is nothing to measure and what to do. ``reasons`` are the reasons why
+    paths are missing. ``invisible`` is the reason if none of the engine's network namespaces can be entered, otherwise
+    empty."""
     if invisible:
         return f"Nothing can be measured from here: {invisible}. Run Netmodes on the engine's machine."
     why = "; ".join(list(dict.fromkeys(reasons))[:MAX_REASONS]) or "no arm runs"
@@ -164,9 +166,10 @@ class Block:
 class Environment:
     """The machine and the engine on which a measurement ran. Values that could not be read are empty or None.
 
-    ``cores_awake``: idle cores were kept from sleeping, so no time includes the exit from an idle state. ``conditions``
-    is None if nothing was measured, or if the version that measured had only quiet conditions. ``machine_title`` is the
-    title of the machine's column; on a rootless engine, that is the network namespace of RootlessKit.
+    ``cores_awake`` is true if idle cores were kept from sleeping, so that no time includes the exit from an idle state.
+    ``conditions`` is None if nothing was measured, or if the version of Netmodes that measured had only quiet
+    conditions. ``machine_title`` is the title of the machine's column, which names RootlessKit's namespace on a
+    rootless engine.
     """
 
     kernel: str = ""
@@ -227,16 +230,19 @@ class SeriesResult:
 
     @property
     def mark(self) -> str:
-        """The name that selects the colour and the shape of the series in charts: the name of its path without the
-        number of a network and the machine of a client, such as ``bridge-address-ipv6``."""
+        """The name that selects the colour and the shape of the series in charts, such as ``bridge-address-ipv6``. It
+        is the name of the path without the number of a network and without the machine of a client."""
         return without_network(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """The comparison of the series ``other`` with the series ``baseline`` (their keys), paired by round. ``rounds`` is
-    the number of pairs. ``verdict`` is slower, faster, same or inconclusive, ``reason`` explains it. ``cause`` is the
-    cause of the difference in one line; empty if the paths do not prove one."""
+    """The comparison of two series, paired by round.
+
+    ``other`` is the key of the series that is compared with the series ``baseline``. ``rounds`` is the number of pairs.
+    ``verdict`` is slower, faster, same or inconclusive; ``reason`` explains it. ``cause`` is the cause of the
+    difference in one line, empty if the paths do not prove one.
+    """
 
     baseline: str
     other: str

@@ -75,8 +75,8 @@ def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple
 
 
 def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
-    """Maps the key of each series to the key of its baseline: the series with the same probe over the shortest path
-    (the first one in the order of ``PathKind``). A baseline is its own baseline."""
+    """Maps the key of each series to the key of its baseline. This is the series with the same probe over the shortest
+    path: the first one in the order of ``PathKind``. A baseline is its own baseline."""
     ranks = list(PathKind)
     first: dict[Probe, Series] = {}
     for one in sorted(series, key=lambda one: ranks.index(one.path.kind)):
@@ -85,8 +85,8 @@ def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
 
 
 def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, BlockPlan]:
-    """Returns the plan of the blocks of each series, by key. All blocks last equally long, so that about
-    ``ROUNDS_WANTED`` rounds fit into the time limit."""
+    """Returns the plan of the blocks of each series, by key. All blocks have the same length. It is chosen so that
+    about ``ROUNDS_WANTED`` rounds fit into the time limit."""
     budget = options.seconds / (max(1, len(series)) * ROUNDS_WANTED) - OVERHEAD_S
     seconds = min(max(budget, MIN_BLOCK_S), MAX_BLOCK_S)
     if options.rate is not None:
@@ -136,8 +136,9 @@ def needs_responder(probe: Probe) -> bool:
 
 
 def choose_cores(allowed: Sequence[int], siblings: Mapping[int, frozenset[int]]) -> tuple[int | None, int | None]:
-    """Returns a core for the client and a core for the responder; (None, None) if only one is allowed. Avoids two
-    threads of one core (``siblings``) and core 0, which handles most interrupts, if there are enough cores."""
+    """Returns a core for the client and a core for the responder; (None, None) if only one is allowed. If there are
+    enough cores, avoids core 0, which handles most interrupts, and two threads of one core. ``siblings`` maps each core
+    to the others that are threads of the same physical core."""
     cores = sorted(allowed)
     if len(cores) < 2:
         return None, None

@@ -16,10 +16,13 @@ LABEL_PX = 18
 
 @dataclass(frozen=True, slots=True)
 class SeriesLabel:
-    """How a series is drawn and named. ``mark``, the name of its path, selects the colour and the shape of a series;
-    over IPv6 the shape is hollow. ``dash`` selects the pattern of the line. It is empty for the first series over a
-    path, or ``six`` if the path is over IPv6. It is ``second``, ``third`` or ``fourth`` for further series over the
-    same path. ``words`` is the label, ``short`` the label for narrow charts."""
+    """How a series is drawn and named.
+
+    ``mark``, the name of its path, selects the colour and the shape of the series. Over IPv6 the shape is hollow.
+    ``dash`` selects the pattern of the line. It is empty for the first series over a path, or ``six`` if the path is
+    over IPv6. It is ``second``, ``third`` or ``fourth`` for further series over the same path. ``words`` is the label,
+    ``short`` the label for narrow charts.
+    """
 
     mark: str
     dash: str
@@ -29,8 +32,8 @@ class SeriesLabel:
 
 def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, SeriesLabel]:
     """Returns the labels of the series of one chart, by key. A series is (key, column, path, variant); the variant is a
-    text such as the probe. If several series have the same path, two things are added to their labels: the column if
-    the columns differ, and those words of the variant that are not common to all of these series."""
+    text such as the probe. If several series have the same path, their labels distinguish them. A label then has the
+    column if the columns differ, and those words of the variant that the series do not all share."""
     listed = list(series)
     labels: dict[str, SeriesLabel] = {}
     seen: dict[str, int] = {}

@@ -85,8 +85,9 @@ def resampled_medians(samples: Sequence[float], source: random.Random, rounds: i
 
 
 def rank_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
-    """Returns an interval of the median that is valid for any distribution (the inverted sign test): its ends are two
-    of the values. It covers the median with at least ``confidence``. None with too few values (95 % needs 6)."""
+    """Returns a confidence interval of the median that is valid for any distribution (the inverted sign test). Its ends
+    are two of the values. It covers the median with at least ``confidence``. None with too few values (95 % needs
+    6)."""
     ordered, size, outside = sorted(values), len(values), (1 - confidence) / 2
     if size > 500:  # normal approximation of the binomial distribution
         place = int((size - NormalDist().inv_cdf(1 - outside) * size**0.5) / 2)

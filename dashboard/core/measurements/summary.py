@@ -129,12 +129,9 @@ def build_measurement(
     stopped: Stop | None = None,
     stop_reason: str = "",
 ) -> Measurement:
-    """Returns the document of a run. The same blocks and seed give the same figures.
-
-    ``blocks`` has the blocks of each series by key. ``missing`` are the paths that were not measured, with probe and
-    reason. ``refused`` maps the keys of series that the run abandoned to the reason. ``stopped`` is None if the run was
-    killed or still runs.
-    """
+    """Returns the document of a run. The same blocks and seed give the same figures. ``blocks`` has the blocks of each
+    series by key. ``missing`` are the paths that were not measured, with probe and reason. ``refused`` has the reason
+    for each series that the run abandoned, by key. ``stopped`` is None if the run was killed or still runs."""
     refused = refused or {}
     by_key = {one.key: one for one in series}
     results = [summarise_series(one, blocks.get(one.key, ()), refused.get(one.key, "")) for one in series]

@@ -58,11 +58,9 @@ Verdict = Slower | Faster | Same | Inconclusive
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on paired differences, with their median (``delta_us``) and its 95 % interval.
-
-    ``rounds`` is the number of pairs. ``delta_us`` is None without pairs, the interval with fewer than ``MIN_ROUNDS``
-    pairs. ``p99_delta_us`` and ``p99_ci95_us`` are the same for the p99 of the blocks.
-    """
+    """The verdict on paired differences. ``rounds`` is the number of pairs. ``delta_us`` is the median of the
+    differences, None without pairs. ``ci95_us`` is its 95 % interval, None with fewer than ``MIN_ROUNDS`` pairs.
+    ``p99_delta_us`` and ``p99_ci95_us`` are the same for the p99 of the blocks."""
 
     verdict: Verdict
     rounds: int
@@ -173,8 +171,8 @@ def reason_of(judgement: Judgement) -> str:
 
 
 def is_check_due(rounds: int) -> bool:
-    """Whether the intervals are checked after this number of rounds: after 20, then each time that the number has grown
-    by a tenth.
+    """Whether the intervals are checked after this number of rounds. They are checked after 20 rounds, then each time
+    that the number has grown by a tenth.
 
     Checks are few, and they end a run only if its intervals are narrow, never because a difference appears. With more
     checks, or a stop at the first difference, runs would find differences that do not exist.
@@ -195,13 +193,14 @@ def decide_stop(
     rounds: int,
     elapsed_s: float,
 ) -> Stop | None:
-    """Returns why the run must end after ``rounds`` complete rounds; None if it continues. ``baselines`` maps keys of
-    series to the keys of their baselines.
+    """Returns why the run must end after ``rounds`` complete rounds; None if it continues.
 
-    TIME: the time limit has passed. NARROW: the 99 % interval of every series against its baseline is at most
-    ``options.width_us`` wide, so the displayed 95 % interval is narrower. If the 95 % interval decided, runs would end
-    when it happens to be too narrow: in simulations, it then covered the true value in 93 of 100 runs, not in 95.
-    Series without a valid block are ignored.
+    ``baselines`` maps keys of series to the keys of their baselines. The reason is TIME if the time limit has passed.
+    It is NARROW if the 99 % interval of every series against its baseline is at most ``options.width_us`` wide. Series
+    without a valid block are ignored.
+
+    The displayed 95 % interval is narrower. If it decided, runs would end when it happens to be too narrow: in
+    simulations, it then covered the true value in 93 of 100 runs, not in 95.
     """
     if elapsed_s >= options.seconds:
         return Stop.TIME

@@ -15,12 +15,9 @@ MAX_BLOCK_S = 50.0
 
 @dataclass(frozen=True, slots=True)
 class RemoteBlock:
-    """The command to measure one block; ``latency.client`` executes it.
-
-    ``payload`` is in bytes, ``most`` is the maximum number of requests, ``rate`` is in requests per second. The command
-    does not name a namespace: the client runs in that of its machine, or if ``from_arm`` is true, in that of the
-    machine's arm on the overlay network.
-    """
+    """The command to measure one block; ``latency.client`` executes it. ``payload`` is in bytes. ``most`` is the
+    maximum number of requests. ``rate`` is in requests per second. If ``from_arm`` is true, the client runs in the
+    namespace of its machine's arm on the overlay network, otherwise in that of the machine itself."""
 
     probe: Probe
     address: str
@@ -76,8 +73,8 @@ class RemoteAnswer:
 @dataclass(frozen=True, slots=True)
 class RemoteCommand:
     """The next block of a run for the client on ``machine``. ``number`` counts the blocks of the run from 1; 0 means
-    that there is no block yet. ``is_over``: the run has ended, or another web process now relays its commands and
-    answers."""
+    that there is no block yet. ``is_over`` is true if the run has ended, or if another web process now relays its
+    commands and answers."""
 
     number: int = 0
     machine: str = ""
