@@ -1,9 +1,13 @@
-"""How a signal ends a command. Ctrl-C, SIGTERM and a closed terminal are handled in the same way: everything that the
-command started is removed, one sentence is printed, and the exit status is 128 plus the signal's number.
+"""How a signal ends a command.
 
-Before a command has created anything, a signal ends the process at once: an exception in the middle of imports would be
-printed with a traceback, or lost in a callback. This module needs only the standard library. It imports asyncio only
-where it uses it, because importing asyncio takes longer than all other imports before the first signal is handled.
+Ctrl-C, SIGTERM and a closed terminal have the same effect. The command removes everything that it started and prints
+one sentence. Its exit status is 128 plus the signal's number.
+
+Before a command has created anything, a signal ends the process at once. An exception in the middle of imports would be
+printed with a traceback, or lost in a callback.
+
+This module needs only the standard library. It imports asyncio only where it uses it, because this import takes longer
+than all others before the first signal is handled.
 """
 
 from __future__ import annotations
@@ -134,9 +138,9 @@ def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:
 
 
 async def uninterrupted[T](work: Coroutine[Any, Any, T]) -> T:
-    """Waits for the end of ``work`` and returns its result. If the caller is cancelled meanwhile, CancelledError is
-    raised only after the end of ``work``. For cleanup, and for threads that create something, because a cancellation
-    does not stop a thread."""
+    """Waits for the end of ``work``, even if the caller is cancelled, and returns its result. After a cancellation,
+    raises CancelledError at the end of ``work``. For cleanup, and for threads that create something, because a
+    cancellation does not stop a thread."""
     import asyncio
 
     task = asyncio.ensure_future(work)

@@ -115,10 +115,13 @@ class NetworkAttachment:
 
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
-    """One container to launch in one mode. In mode ``container``, ``target`` is the key of the arm whose namespace is
-    shared. In mode ``ns``, ``netns`` is the path of the namespace that the container joins. An empty ``command`` means
-    the command of the image. ``ipv6`` is used only in mode ``user-bridge``. ``machine`` is the name of the machine that
-    runs the container, empty for the machine of the experiment."""
+    """One container to launch in one mode.
+
+    In mode ``container``, ``target`` is the key of the arm whose namespace is shared. In mode ``ns``, ``netns`` is the
+    path of the namespace that the container joins. ``ipv6`` is used only in mode ``user-bridge``. An empty ``command``
+    means the command of the image. ``machine`` is the name of the machine that runs the container, empty for the
+    machine of the experiment.
+    """
 
     key: str
     mode: Mode

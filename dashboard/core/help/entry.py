@@ -8,9 +8,9 @@ class Help:
     """The answer to “What is this?” beside a heading.
 
     ``title`` names the subject; screen readers read it after the question. ``fact`` is the answer. ``source`` lists
-    where the fact is documented, separated by “; ”: manual pages with their section, documents of Docker, the kernel
-    and Moby by name, and Netmodes' documents by path. ``see`` is a command that shows the fact, empty if there is no
-    such command.
+    where the fact is documented, separated by “; ”. It gives manual pages with their section, documents of Docker, the
+    kernel and Moby by name, and Netmodes' documents by path. ``see`` is a command that shows the fact, empty if there
+    is none.
     """
 
     key: str

@@ -28,8 +28,8 @@ def parse_labels(texts: list[str]) -> dict[str, str]:
 
 def parse_wanted(text: str) -> str:
     """Parses the labels that a session requires, separated by white space. Returns them sorted, without repetitions and
-    separated by spaces. Raises ValueError, with a message for the user, if they are not valid or contradict each
-    other."""
+    separated by spaces. Raises ValueError, with a message for the user, if there are more than ``MAX_WANTED`` labels,
+    if one is not valid, or if two have the same key."""
     words = sorted(set(text.split()))
     if len(words) > MAX_WANTED:
         raise ValueError(f"Use at most {MAX_WANTED} labels.")

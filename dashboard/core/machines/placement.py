@@ -1,8 +1,10 @@
 """Chooses the machine for each private host. The result depends only on the arguments.
 
-A host that has a machine keeps it: a new machine moves nothing, and if a machine goes away, only its hosts move. A new
-host is placed on a machine with hosts of the same session if that machine has fewer than ``AFFINITY_HOSTS`` of them and
-is not much fuller than the emptiest machine; otherwise on the emptiest machine.
+A host stays on its machine while the machine's lab is connected, so a new machine moves nothing. A host without such a
+machine is placed on the emptiest machine that can take it.
+
+Hosts of one session are kept together. A machine that already has hosts of the session is preferred to the emptiest one
+if it has fewer than ``AFFINITY_HOSTS`` of them and is not much fuller (``AFFINITY_SLACK``).
 """
 
 from bisect import bisect_left, insort
@@ -75,8 +77,8 @@ class _Load:
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """Returns how full the machine is: how much of its most used resource is in use, 1 if all of it. If ``needs``
-        is given, it counts as in use, too."""
+        """Returns how full the machine is: the share of its scarcest resource that is in use. ``needs`` are resources
+        to count as in use, too."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
         return max(
@@ -145,7 +147,7 @@ def _takes(load: _Load, demand: Demand) -> bool:
 
 def _choose(ranked: Sequence[_Load], holders: Mapping[str, _Load], demand: Demand) -> _Load | None:
     """Returns the machine for a host, or None if no machine can take it. ``ranked`` are the machines that take new
-    hosts, the emptiest first; ``holders`` are those with hosts of the same session, by name."""
+    hosts, the emptiest first. ``holders`` are all machines with hosts of the same session, by name."""
     emptiest = next((load for load in ranked if _takes(load, demand)), None)
     if emptiest is None:
         return None
