@@ -3,11 +3,11 @@
 Ctrl-C, SIGTERM and a closed terminal have the same effect. The command removes everything that it started and prints
 one sentence. Its exit status is 128 plus the signal's number.
 
-Before a command has created anything, a signal ends the process at once. An exception in the middle of imports would be
-printed with a traceback, or lost in a callback.
+Before a command has created anything, a signal ends the process at once, because an exception in the middle of imports
+would be printed with a traceback, or lost in a callback.
 
-This module needs only the standard library. It imports asyncio only where it uses it, because this import takes longer
-than all others before the first signal is handled.
+This module needs only the standard library. It imports asyncio only where it uses it, because importing asyncio takes
+longer than all other imports before the first signal is handled.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class _Load:
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """Returns how full the machine is: the share of its scarcest resource that is in use. ``needs`` are resources
+        """Returns how full the machine is: the share of its most used resource that is in use. ``needs`` are resources
         to count as in use, too."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
