@@ -1,5 +1,7 @@
-"""The catalogue of benchmarks, in the order in which they run. ``idle`` is the last one, because it leaves its
-containers behind, which are removed only with the private host."""
+"""The catalogue of benchmarks, in the order in which they run.
+
+``idle`` runs last: its containers remain until the private host is removed.
+"""
 
 from collections.abc import Sequence
 
@@ -61,8 +63,9 @@ DEFAULT = frozenset({"launch", "change", "fan-out", "page", "history", "report",
 
 
 def choose(names: Sequence[str]) -> tuple[str, ...]:
-    """The benchmarks with these names, in the order of the catalogue. The name ``truth`` stands for those in ``TRUTH``.
-    Without names, the benchmarks in ``DEFAULT``. Raises KeyError with the names that are unknown."""
+    """Returns the names of the benchmarks to run, in the order of the catalogue. ``names`` may contain ``truth``, which
+    stands for all names in ``TRUTH``. If ``names`` is empty, returns ``DEFAULT``. Raises KeyError with the unknown
+    names."""
     if unknown := [name for name in names if name not in BENCHMARKS and name != "truth"]:
         raise KeyError(", ".join(unknown))
     wanted = {*names, *(TRUTH if "truth" in names else ())} or DEFAULT

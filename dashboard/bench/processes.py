@@ -28,8 +28,8 @@ HEADLESS = "chromium-headless-shell"
 
 
 def with_death_signal(command: Sequence[str]) -> list[str]:
-    """The command line that runs ``command`` in such a way that its process gets SIGTERM when the thread that started
-    it ends (setpriv(1), prctl(2)). Unchanged if setpriv is not installed."""
+    """Returns a command line that runs ``command``. Its process gets SIGTERM when the thread that started it ends
+    (setpriv(1), prctl(2)). If setpriv is not installed, returns ``command`` unchanged."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "TERM", "--", *command] if program else list(command)
 
@@ -66,8 +66,9 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 async def output_of(*command: str, name: str = "", stdin: bytes = b"", deadline_s: float = 30.0, **options: Any) -> str:
-    """Runs a command and returns its stdout. Raises BenchmarkError, with ``name`` and the end of stderr, if the command
-    fails or takes longer than ``deadline_s``. ``options`` are passed to ``asyncio.create_subprocess_exec``."""
+    """Runs a command and returns its stdout. ``name`` is its name in error messages (default: the command line).
+    ``options`` are passed to ``asyncio.create_subprocess_exec``. Raises BenchmarkError if the command fails, with the
+    end of its stderr, or if it takes longer than ``deadline_s``."""
     name = name or " ".join(command)
     pipe = asyncio.subprocess.PIPE
     defaults = {"stdin": pipe if stdin else asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
@@ -117,9 +118,9 @@ class Program:
 
 @asynccontextmanager
 async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Program]:
-    """Context manager that runs a command, and ends it with SIGTERM, and with SIGKILL after ``GRACE_S``. Use it in the
-    main thread, because the process also ends with the thread that started it. ``options`` are passed to
-    ``asyncio.create_subprocess_exec``; by default, stdin and stdout are pipes."""
+    """Context manager that runs a command. Ends it with SIGTERM, and with SIGKILL if it still runs after ``GRACE_S``.
+    Use it in the main thread, because the process also ends with the thread that started it. ``options`` are passed to
+    ``asyncio.create_subprocess_exec``. By default, stdin and stdout are pipes."""
     pipe = asyncio.subprocess.PIPE
     defaults: dict[str, Any] = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe}
     process = await asyncio.create_subprocess_exec(
@@ -145,9 +146,9 @@ async def stdin_lines() -> AsyncIterator[str]:
 
 
 async def answer_commands(commands: Mapping[str, Callable[..., Awaitable[Any]]]) -> None:
-    """Executes commands that another process sends with ``Program.ask``, until stdin ends. The field ``do`` of a
-    command is a key of ``commands``; that function is called with the command's other fields, and its result is
-    printed."""
+    """Executes the commands that another process sends with ``Program.ask``, until stdin ends. The field ``do`` of a
+    command is a key of ``commands``. The function with that key is called with the other fields of the command. Its
+    result is printed as JSON."""
     async for line in stdin_lines():
         fields = json.loads(line)
         print_line(json.dumps(await commands[fields.pop("do")](**fields)))
@@ -165,12 +166,10 @@ def end_cleanly() -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The processor time in seconds that all threads of a process have used, including ended threads, with the
-    precision of a nanosecond. Raises ProcessLookupError if the process has ended.
-
-    The id of another process's CPU clock is composed as in clock_getcpuclockid(3) (CPUCLOCK_SCHED in
-    include/linux/posix-timers_types.h). /proc/PID/stat counts only in ticks of 10 ms.
-    """
+    """Returns the processor time that all threads of a process have used, in seconds. It includes ended threads and is
+    precise to a nanosecond. Raises ProcessLookupError if the process has ended."""
+    # The id of another process's CPU clock (clock_getcpuclockid(3); CPUCLOCK_SCHED in
+    # include/linux/posix-timers_types.h). /proc/PID/stat counts only in ticks of 10 ms.
     try:
         return time.clock_gettime(ctypes.c_int(~pid << 3 | 2).value)
     except OSError as error:

@@ -281,9 +281,9 @@ def page_processes(pid: int) -> Iterator[int]:
 async def serving(
     folder: Path | None = None, port: int = 0, *, endpoint: str = "", inside: Sequence[str] = ()
 ) -> AsyncIterator[Server]:
-    """Context manager that runs ``manage.py up``, by default with the data folder of this process and on a free port.
-    Yields the server with its owner signed in. ``endpoint`` (default: DOCKER_HOST) is its engine, ``inside`` a prefix
-    of the command, for example to run it in a namespace."""
+    """Context manager that runs ``manage.py up``, and yields the server with its owner signed in. By default, it uses
+    the data folder of this process, a free port, and the engine that DOCKER_HOST names. ``inside`` is a prefix of the
+    command, for example to run it in a namespace."""
     folder, port = folder or configuration.data_dir(), port or free_port()
     command = [*inside, sys.executable, str(BASE / "manage.py"), "up", "--port", str(port)]
     environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=endpoint or os.environ["DOCKER_HOST"])

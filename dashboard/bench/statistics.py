@@ -31,8 +31,8 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A promise that the value of a figure, or its ratio to the reference, is at most ``limit`` and at least ``least``
-    (None: no lower limit). ``of`` states whether the value or the ratio is limited."""
+    """A promise that a number is at most ``limit`` and at least ``least`` (None: no lower limit). ``of`` states which
+    number: the value of a figure, or the ratio of that value to the reference."""
 
     of: LimitedValue
     limit: float
@@ -66,9 +66,10 @@ def within_factor(factor: float) -> Promise:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure. ``value`` is the ``statistic`` of ``n`` samples in ``unit``; ``reference_value`` is the same
-    statistic of the reference, whose name is ``reference``. ``ci95`` and ``ratio_ci95`` are 95 % bootstrap intervals.
-    Without a reference, the fields about the reference and the ratio are empty or None."""
+    """One measured figure. ``value`` is the ``statistic`` of ``n`` samples, in ``unit``. ``reference`` is the name of
+    the reference, and ``reference_value`` is the same statistic of its samples. ``ci95`` and ``ratio_ci95`` are 95 %
+    bootstrap intervals. Without a reference, ``reference`` is empty, and the fields about its value and the ratio are
+    None."""
 
     name: str
     statistic: str
@@ -170,9 +171,9 @@ def compared(
     """Makes a figure that is compared with a reference. Each pair contains a sample of the figure and one of the
     reference. The statistic of both is a percentile, or the mean if ``percent`` is ``MEAN``.
 
-    For the interval of the ratio, pairs are resampled, so that a disturbance of both samples does not widen it. If
-    ``paired`` is true, the ratio is the median of the ratios of the pairs, not the ratio of the statistics. Use this if
-    the machine changes between states that last longer than a pair.
+    The ratio is the ratio of the two statistics. If ``paired`` is true, it is the median of the ratios of the pairs
+    instead. Use this if the machine changes between states that last longer than a pair. For the interval of the ratio,
+    pairs are resampled, so that a disturbance of both samples does not widen it.
     """
 
     def ratio(drawn: Sequence[tuple[float, float]]) -> float:

@@ -186,8 +186,9 @@ class Clients:
         self._listeners: list[asyncio.Task[None]] = []
 
     async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> float:
-        """Lets ``count`` participants join a training session and listen to its websocket. Their numbers begin with
-        ``first``; they start within the first half of ``within_s``. Returns the seconds until all of them listen."""
+        """Lets ``count`` participants join a training session and listen to its websocket. ``first`` is the number of
+        the first participant. All start within the first half of ``within_s``. Returns the seconds until all of them
+        listen."""
         self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
         async def join_and_listen(client: Client) -> None:
@@ -214,9 +215,9 @@ class Clients:
         return await self._each(lambda client: client.predict(step), within_s)
 
     async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:
-        """Waits until each client has received a message, from the time ``after`` on, in which ``field`` (a path of
-        names with dots) has or contains ``value``. Returns the arrival time of each client's first such message. Raises
-        TimeoutError after ``DEADLINE_S``."""
+        """Waits until each client has received a message in which ``field`` has or contains ``value``. ``field`` is a
+        path of names with dots. Messages that arrived before the time ``after`` do not count. Returns the arrival time
+        of each client's first such message. Raises TimeoutError after ``DEADLINE_S``."""
         known: dict[str, bool] = {}
 
         def matches(text: str) -> bool:
@@ -230,9 +231,9 @@ class Clients:
         return await self._first_times(after, matches)
 
     async def arrivals(self, after: float, characters: int) -> list[float]:
-        """Waits until each client has received a message, from the time ``after`` on, with more than this number of
-        characters. Returns the arrival time of the first such message of each client. Raises TimeoutError after
-        ``DEADLINE_S``."""
+        """Waits until each client has received a message with more than this number of characters. Messages that
+        arrived before the time ``after`` do not count. Returns the arrival time of each client's first such message.
+        Raises TimeoutError after ``DEADLINE_S``."""
         return await self._first_times(after, lambda text: len(text) > characters)
 
     async def take(self) -> dict[str, Any]:

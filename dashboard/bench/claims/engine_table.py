@@ -1,8 +1,9 @@
-"""Writes docs/engines.md from results of ``./netmodes bench claims --engine NAME --json`` and of tests on engines.
+"""Writes docs/engines.md from results of claims and of the test suite on different engines.
 
-``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json NAME.xml…`` reads files that are named after
-their engines. A JSON file may also be the output of ``./netmodes claims --json ID…`` on that engine; then only the
-results of these claims are replaced. Results of other engines stay in the document unchanged.
+Run it as ``python -m dashboard.bench.claims.engine_table docs/engines.md NAME.json NAME.xml…``. Each file is named
+after its engine. A JSON file is the output of ``./netmodes bench claims --engine NAME --json``. It may also be the
+output of ``./netmodes claims --json ID…`` on that engine, which replaces only the results of these claims. An XML file
+is a JUnit file of pytest. Results of other engines stay in the document.
 """
 
 import re
@@ -47,9 +48,10 @@ def outcomes(report: Report) -> dict[str, ClaimOutcome]:
 def engines_markdown(
     reports: Mapping[str, Report], known: Sequence[str] = (), runs: Mapping[str, SuiteRun] | None = None
 ) -> str:
-    """The text of docs/engines.md: a table of the engines with their totals, the results of the test suite (``runs``),
-    the claims that are not confirmed on every engine, and the reasons for that. It also names the claims in ``known``
-    that no engine has run. ``reports`` and ``runs`` are by engine."""
+    """Returns the text of docs/engines.md. It lists the engines, the results of the test suite, the claims that are not
+    confirmed on every engine, and the reasons. ``reports`` contains the results of the claims, ``runs`` those of the
+    test suite, both by engine. ``known`` contains the ids of all claims; the text also lists those that no engine has
+    run."""
     ordered = {name: reports[name] for name in sorted(reports, key=_position)}
     claims = {name: outcomes(report) for name, report in ordered.items()}
     tests = runs_markdown({name: runs[name] for name in sorted(runs, key=_position)} if runs else {})
@@ -123,8 +125,8 @@ def _escape(text: str) -> str:
 
 
 def recorded_reports(document: str, claims: Sequence[str]) -> dict[str, Report]:
-    """Reads the reports by engine from a text that ``engines_markdown`` made. ``claims`` must be the ids of all claims:
-    the text does not list those that are confirmed on every engine."""
+    """Reads the reports by engine from ``document``, a text that ``engines_markdown`` returned. ``claims`` must contain
+    the ids of all claims, because the text does not list those that are confirmed on every engine."""
     head, _, reasons = document.partition("\n## Why\n")
     head, _, missing = head.partition(f"\n{NOT_RUN}\n")
     claims = [claim for claim in claims if f"`{claim}`" not in missing]
@@ -161,9 +163,9 @@ def _verdicts(signs: str) -> tuple[str, ...]:
 
 
 def _read(path: Path, recorded: Report | None, order: Sequence[str]) -> Report:
-    """Reads the report of an engine from a JSON file. ``recorded`` is the engine's report in the document. If the file
-    is only a list of claims, returns ``recorded`` after replacing the results of these claims. ``order`` contains the
-    ids of all claims in the order of the catalogue."""
+    """Reads the report of an engine from a JSON file. If the file is only a list of claims, returns ``recorded``, the
+    engine's report in the document, with the results of these claims replaced. Raises SystemExit if ``recorded`` is
+    needed but None. ``order`` contains the ids of all claims in the order of the catalogue."""
     text = path.read_bytes()
     if not text.lstrip().startswith(b"["):
         return msgspec.json.decode(text, type=Report)

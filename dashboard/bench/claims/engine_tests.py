@@ -36,8 +36,9 @@ PLANS = "test_a_measurement_has_a_proxy_path_exactly_where_a_proxy_runs"
 
 @dataclass(frozen=True, slots=True)
 class SuiteRun:
-    """The result of the test suite on one engine: its date, and how many tests passed, failed and were skipped.
-    ``launches`` and ``plans`` are the numbers of repetitions that passed in the tests ``LAUNCHES`` and ``PLANS``."""
+    """The result of the test suite on one engine. ``passed``, ``failed`` and ``skipped`` are numbers of tests. The
+    tests ``LAUNCHES`` and ``PLANS`` make several repetitions; ``launches`` and ``plans`` are how many of these
+    passed."""
 
     date: str
     passed: int
@@ -73,8 +74,8 @@ def _run(suites: Sequence[ET.Element]) -> SuiteRun:
 
 
 def _repetitions(results: Mapping[str, str], test: str) -> int:
-    """How many repetitions of ``test`` passed. ``results`` maps the id of each test case to its outcome. A case may
-    make several repetitions: their number is the last part of its id."""
+    """Returns how many repetitions of ``test`` passed. ``results`` maps the id of each test case to its outcome. A test
+    case may make several repetitions: their number is the last part of its id."""
     passed = [case for case, outcome in results.items() if outcome == "passed"]
     return sum(int(match[1]) for case in passed if (match := re.search(rf" {test}\[.*-(\d+)\]$", case)))
 

@@ -19,8 +19,8 @@ RUN_LIMIT_S = 1400.0
 
 
 def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome, ...]:
-    """The outcome of each claim of the last run, with the different verdicts that the claim had in all runs. A run is
-    the list that ``./netmodes claims --json`` prints."""
+    """Returns the outcome of each claim in the last run. Its ``verdicts`` contain each verdict that the claim had in
+    any run, once. Each run is the list that ``./netmodes claims --json`` prints."""
     verdicts: dict[str, dict[str, None]] = defaultdict(dict)
     for results in runs:
         for claim in results:

@@ -85,9 +85,9 @@ async def _until_printed(monitor: Program, address: str, *, added: bool) -> floa
 
 
 async def measure_addresses(arm: ChangingArm, count: int, source: random.Random) -> list[tuple[float, float]]:
-    """Makes ``count`` changes: adds and removes addresses in turn, with random pauses from ``source``. Returns two
-    delays in milliseconds for each change: from the system call until the frame that shows the change reached the
-    browser, and until ``ip monitor`` printed the change."""
+    """Measures how soon a changed address is shown. Adds and removes addresses in turn, ``count`` changes in all, with
+    random pauses from ``source``. Returns two delays in milliseconds for each change, both from the system call. The
+    first ends when the frame with the change reaches the browser, the second when ``ip monitor`` prints the change."""
     pairs: list[tuple[float, float]] = []
     monitor_command = ["nsenter", "-t", str(arm.pid), "-n", "ip", "-o", "monitor", "address"]
     async with running(monitor_command) as monitor:
@@ -106,9 +106,9 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
 
 
 async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss: bool) -> float:
-    """Opens a listener, closes it again, and pauses for a random time from ``source``. Returns the milliseconds from
-    listen(2) until the frame with the listener reached the browser or, if ``with_ss`` is true, until ``ss`` printed the
-    port. ``ss`` is started right after listen(2)."""
+    """Measures how soon a new listener is shown, in milliseconds from listen(2). The time ends when the frame with the
+    listener reaches the browser. If ``with_ss`` is true, starts ``ss`` right after listen(2), and the time ends when
+    ``ss`` has printed the port. Afterwards, closes the listener and pauses for a random time from ``source``."""
     started = await arm.change("listen", port)
     if with_ss:
         printed = await output_of("nsenter", "-t", str(arm.pid), "-n", "ss", "-Hltn", f"sport = :{port}")

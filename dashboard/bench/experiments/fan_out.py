@@ -30,9 +30,9 @@ MODES = (Mode.BRIDGE, Mode.NONE, Mode.BRIDGE, Mode.BRIDGE)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A few seconds in which a server sends messages. ``cpu_s``: its processor time; ``messages``: the number of
-    messages that the clients received in total; ``texts``: the messages of the first client; ``sent``: the number of
-    changes or broadcasts."""
+    """A few seconds in which a server sends messages. ``cpu_s`` is the server's processor time. ``messages`` is the
+    number of messages that all clients received. ``texts`` are the messages of the first client. ``sent`` is the number
+    of changes or broadcasts that caused the messages."""
 
     cpu_s: float
     messages: int
@@ -48,9 +48,9 @@ class Block:
 async def measure_block(
     pids: Sequence[int], clients: Program, send: Callable[[int], Awaitable[object]], count: int, tail_s: float = TAIL_S
 ) -> Block:
-    """Calls ``send`` ``PER_S`` times a second, with the numbers below ``count``, then waits ``tail_s`` for messages in
-    flight. ``pids`` are the processes of the server, whose processor time is measured. ``clients`` is the program whose
-    clients receive the messages."""
+    """Measures a server while it sends messages. Calls ``send`` ``PER_S`` times a second, with the numbers from 0 to
+    ``count`` - 1. Then waits ``tail_s`` seconds for messages in flight. ``pids`` are the server's processes, whose
+    processor time is measured. ``clients`` is the program whose clients receive the messages."""
     loop = asyncio.get_running_loop()
     await clients.ask("take")
     before, started = sum(map(cpu_seconds, pids)), loop.time()
@@ -122,8 +122,9 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 def result_of(rounds: list[tuple[Block, Block, Block]], at_rest: Block, *, quick: bool) -> Result:
-    """The result of all rounds. Each has three blocks: with many browsers, of the reference, and with one browser.
-    ``at_rest`` is a block without changes. A quick run has no promise: its rounds are too few and too short."""
+    """Returns the result of the benchmark. Each round has three blocks: Netmodes with many browsers, the reference, and
+    Netmodes with one browser. ``at_rest`` is a block without changes. The result of a quick run lacks the figure with
+    the promise, because its rounds are too few and too short."""
     delivery = [(per_delivery(many, one), other.us_per_message) for many, other, one in rounds]
     everything = [(many.us_per_message, other.us_per_message) for many, other, _ in rounds]
     unit, reference = "µs of CPU", "websockets.broadcast"

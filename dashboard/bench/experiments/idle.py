@@ -40,12 +40,12 @@ async def measure_watching(seconds: float) -> float:
 
 
 async def measure_shell_loop(pids: list[str], seconds: float) -> float:
-    """Runs the shell loop for ``seconds``. It polls the processes ``pids``, one for each column of an experiment.
-    Returns the processor time per pid, in per cent of one core. It is read after the end of the loop, because the
-    kernel counts only children that have ended."""
+    """Runs the shell loop for ``seconds``. ``pids`` are the processes whose namespaces it polls, one for each column.
+    Returns the loop's processor time per pid, in per cent of one core."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)
+    # After the end of the loop: the kernel counts only children that have ended.
     return (cpu_s(resource.RUSAGE_CHILDREN) - before) / (time.monotonic() - started) / len(pids) * 100
 
 

@@ -23,8 +23,9 @@ Launch = Callable[[Sequence[Mode]], Awaitable[tuple[float, Awaitable[None]]]]
 
 
 async def launch_with_docker(modes: Sequence[Mode]) -> tuple[float, Awaitable[None]]:
-    """Runs ``docker run -d`` for all modes at once, after ``docker network create`` if a mode needs a network. Returns
-    the seconds until all commands have ended, and a coroutine that removes everything."""
+    """Launches a container for each mode with concurrent ``docker run -d`` commands. If a mode needs a network, first
+    runs ``docker network create``. Returns the seconds until all commands have ended, and a coroutine that removes
+    everything."""
     loop = asyncio.get_running_loop()
     networks = {Mode.USER_BRIDGE: NETWORK}
     started = loop.time()
@@ -50,9 +51,9 @@ async def has_no_container() -> bool:
 async def measure(
     run: BenchmarkRun, launches: dict[str, Launch], modes: Sequence[Mode], rounds: int
 ) -> dict[str, list[float]]:
-    """Measures every kind of launch in turn. ``launches`` maps the name of each kind to its function. Returns the
-    milliseconds of each launch by the name of its kind. Each round begins with a different kind. The results of a
-    first, additional round are ignored."""
+    """Measures each kind of launch once in each round. ``launches`` maps the name of each kind to its function. Each
+    round begins with a different kind. An additional first round does not count. Returns the milliseconds of the
+    launches by kind."""
     times: dict[str, list[float]] = {name: [] for name in launches}
     names = list(launches)
     for number in range(rounds + 1):

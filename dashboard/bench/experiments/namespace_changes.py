@@ -1,8 +1,9 @@
 """Makes changes inside a network namespace, and records the time of each system call.
 
 As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the network namespace of
-the process PID. Its only command for ``Program.ask`` is ``execute``, with the arguments of ``Changer.execute`` as
-fields. When the program ends, its listeners are closed, but addresses stay.
+the process PID, and changes addresses of the interface LINK. ``Program.ask`` sends it commands. The only one is
+``execute``, whose fields are the arguments of ``Changer.execute``. When the program ends, its listeners are closed, but
+addresses stay.
 """
 
 import asyncio
@@ -42,9 +43,9 @@ class Changer:
             opened.close()
 
     def execute(self, command: str, argument: str) -> int:
-        """Makes one change. The commands ``add`` and ``remove`` take an address as ``argument``, ``listen`` and
-        ``close`` a port. Returns the time right before the system call, in nanoseconds of CLOCK_MONOTONIC. Raises
-        OSError if the kernel refuses."""
+        """Makes one change, and returns the time right before its system call, in nanoseconds of CLOCK_MONOTONIC. The
+        commands ``add`` and ``remove`` take an address as ``argument``. The commands ``listen`` and ``close`` take a
+        port. Raises OSError if the kernel refuses."""
         match command:
             case "add":
                 return self._change_address(RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)

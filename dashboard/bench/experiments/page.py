@@ -20,8 +20,8 @@ HOW_TIMED = "Server time is measured around the request on an idle server: it in
 
 
 def time_requests(server: Server, path: str, count: int) -> list[tuple[float, float]]:
-    """Requests a page and ``/healthz`` in turn, ``count`` times, on one kept connection. Returns pairs of milliseconds:
-    of the page, of ``/healthz``."""
+    """Requests a page and ``/healthz`` in turn, ``count`` times each, over one keep-alive connection. Returns a pair of
+    times in milliseconds for each turn: that of the page, then that of ``/healthz``."""
     pairs = [(_time(server, path), _time(server, "/healthz")) for _ in range(count + WARM_UP)]
     return pairs[WARM_UP:]
 

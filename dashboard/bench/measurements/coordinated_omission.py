@@ -70,8 +70,9 @@ class _TimedExchange(HttpGet):
 
 
 def compare(port: int) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Sends ``RATE`` requests a second for ``SECONDS``, as a block does. Returns the percentiles of their latencies in
-    µs three times: of the block, of its histogram, and computed from the due times and arrivals alone."""
+    """Sends ``RATE`` requests a second for ``SECONDS``, and returns the percentiles of their latencies in µs three
+    times. The first percentiles are those of the block. The second are computed from its histogram. The third are
+    computed only from the times at which the requests were due and the responses arrived."""
     total = int(RATE * SECONDS)
     trips, exchange = RoundTrips(total), _TimedExchange(port)
     exchange.connect()

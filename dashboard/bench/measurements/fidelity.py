@@ -1,4 +1,5 @@
-"""``fidelity``: compares our p50 with those of netperf and sockperf on every path, in turn within one run."""
+"""``fidelity``: compares our p50 with those of netperf and sockperf on every path. The three tools measure alternately
+within one run."""
 
 import asyncio
 import random
@@ -49,7 +50,7 @@ BUSY_CORE = "echo 19 2>/dev/null >/proc/self/autogroup; exec taskset -c $0 chrt 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """The results of measuring a series once with each reference. ``theirs`` maps each reference to its p50 in µs.
-    ``around`` maps each to our p50 directly before and our p50 directly after the reference ran."""
+    ``around`` maps each reference to a pair: our p50 directly before, and directly after, the reference measured."""
 
     theirs: Mapping[str, float]
     around: Mapping[str, tuple[float, float]]
@@ -82,8 +83,8 @@ async def is_quiet() -> bool:
 
 
 def figures_of(turns: Turns, names: dict[str, str], state: str) -> list[Figure]:
-    """The figures that compare, for each series, our p50 with each reference, and the two references with each other.
-    ``names`` are the names of the series by key, ``state`` is ``BUSY`` or ``QUIET``."""
+    """Returns the figures of each series. They compare our p50 with that of each reference, and the two references with
+    each other. ``names`` maps the key of each series to its name. ``state`` is ``BUSY`` or ``QUIET``."""
     found = []
     for key, taken in turns.items():
         name = f"{names[key]}, {state}"

@@ -1,8 +1,8 @@
-"""Measures with netperf and sockperf as references. Their servers run in the namespaces of the paths. Only one of their
-clients runs at a time.
+"""Measures with netperf and sockperf, the references of ``fidelity``, under the conditions of our own measurements.
 
-Clients and servers run on the cores of our client and responder with the same priority (SCHED_FIFO, where it is
-available), and send messages of the same size. TCP sends each message at once (TCP_NODELAY).
+Their servers run in the namespaces of the paths, and only one of their clients runs at a time. Servers run on the core
+of our responder, clients on the core of our client, with the same priority (SCHED_FIFO). Messages have the same size,
+and TCP sends each one at once (TCP_NODELAY).
 """
 
 import os
@@ -34,8 +34,9 @@ def published() -> tuple[Publish, ...]:
 
 
 def prioritised(command: Sequence[str], namespace: int, core: int | None) -> list[str]:
-    """The command line that runs a command in a network namespace with the priority of our own processes, on ``core``
-    unless that is None. ``namespace`` is a descriptor that the process inherits."""
+    """Returns the command line that runs ``command`` in a network namespace with the priority of our own processes.
+    ``namespace`` is a descriptor of the namespace, which the process must inherit. ``core`` is the core to which the
+    process is pinned; None for any core."""
     pinned = f"taskset -c {core} " if core is not None else ""
     script = f'exec nsenter --net="/proc/self/fd/$0" -- {pinned}chrt --fifo 1 "$@"'
     return ["setsid", "--wait", "sh", "-c", script, str(namespace), *command]
@@ -43,8 +44,9 @@ def prioritised(command: Sequence[str], namespace: int, core: int | None) -> lis
 
 @contextmanager
 def reference_servers(namespace: int, ports: Sequence[int], core: int | None) -> Iterator[None]:
-    """Context manager that runs a netserver and two sockperf servers in a network namespace, on ``core`` unless that is
-    None. ``namespace`` is a descriptor of the namespace; ``ports`` are ``CONTAINER_PORTS`` or ``HOST_PORTS``."""
+    """Context manager that runs a netserver and two sockperf servers, for TCP and UDP, in a network namespace.
+    ``namespace`` is a descriptor of the namespace. ``ports`` are ``CONTAINER_PORTS`` or ``HOST_PORTS``. ``core`` is the
+    core to which the servers are pinned; None for any core."""
     control, _, tcp, udp = ports
     everywhere = ANY_ADDRESS[Family.INET]
     commands = [
@@ -72,10 +74,10 @@ def end_with_children(process: subprocess.Popen[bytes]) -> None:
 async def measure_p50(
     tool: str, address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None
 ) -> float:
-    """Runs the client of ``tool`` (netperf or sockperf) in the network namespace of the descriptor ``namespace``, on
-    ``core`` unless that is None. Returns its median round trip in µs. ``ports`` are those of ``reference_servers``.
-    netperf sends ``NETPERF_REQUESTS`` requests in its omni test; sockperf runs ping-pong for one second, its shortest
-    run."""
+    """Returns the median round trip in µs that the client of ``tool``, netperf or sockperf, measures. ``address`` and
+    ``ports`` are those of the servers (``reference_servers``). ``namespace`` is a descriptor of the client's network
+    namespace. ``core`` is the core to which the client is pinned; None for any core. Raises BenchmarkError if the
+    client fails."""
     control, data, tcp_port, udp_port = (str(port) for port in ports)
     size, tcp = str(DEFAULT_PAYLOAD_BYTES), probe is Probe.TCP_RR
     if tool == NETPERF:
@@ -83,6 +85,7 @@ async def measure_p50(
         command += ["-d", "rr", "-T", "tcp" if tcp else "udp", "-r", f"{size},{size}", "-P", f",{data}"]
         command += [*(["-D"] if tcp else []), "-k", "P50_LATENCY"]
     else:
+        # One second is sockperf's shortest run.
         command = ["sockperf", "ping-pong", "-i", address, "-p", tcp_port if tcp else udp_port, "-m", size, "-t", "1"]
         command += ["--full-rtt", *(["--tcp"] if tcp else [])]
     printed = await output_of(

@@ -17,8 +17,8 @@ ALWAYS = between(100, 100)
 
 
 def steps_of(blocks: Mapping[PathKind, Sequence[Block]]) -> tuple[float, ...]:
-    """For each path after the first in ``KINDS``, how much longer it takes than the path before it, in µs. This is the
-    median of the differences in the rounds that have both paths; nan if no round has both."""
+    """Returns how much longer each path in ``KINDS`` takes than the path before it, in µs, beginning with the second
+    path. This is the median of the differences in the rounds that have both paths. It is nan if no round has both."""
     deltas = [judge_blocks(blocks[before], blocks[kind]).delta_us for before, kind in pairwise(KINDS)]
     return tuple(float("nan") if delta is None else delta for delta in deltas)
 

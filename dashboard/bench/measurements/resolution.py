@@ -22,7 +22,7 @@ LONGER_US = (1, 2, 5)
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One arm of one run. ``judgement`` compares it with the baseline. ``truth_us`` is the true difference in µs: the
-    median wait that the arm's responder measured, minus that of the baseline's responder."""
+    median wait that the responder measured for the arm, minus the one for the baseline."""
 
     judgement: Judgement
     truth_us: float
@@ -38,8 +38,8 @@ class Trial:
 
 
 def arms_of(series: Series) -> tuple[Series, ...]:
-    """The arms of a run, as series on the same path. The key of each is its added wait: how many µs its responder waits
-    longer than that of the baseline, whose key is 0."""
+    """Returns the arms of a run: series on the same path that differ in how long the responder waits. The key of an arm
+    is its added wait: how many µs the responder waits longer than for the baseline. The baseline's key is 0."""
     waits = (0, *LONGER_US)
     return tuple(replace(series, key=str(longer), busy_wait_ns=BASE_NS + 1000 * longer) for longer in waits)
 
@@ -63,9 +63,10 @@ def covers_others(trials: Sequence[Trial]) -> list[bool]:
 
 
 def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
-    """Three figures for each added wait (``arms_of``), in per cent of the runs: the arm was judged slower; the
-    confidence interval contains the true difference; the interval contains the median of the differences that the other
-    runs found. The keys of each run are the added waits in µs."""
+    """Returns three figures for each added wait (``arms_of``), in per cent of the runs. The first counts the runs in
+    which the arm was judged slower. The second counts those in which the confidence interval contains the true
+    difference. The third counts those in which it contains the median difference of the other runs. The keys of each
+    run are the added waits in µs."""
     found = []
     for title, outcomes_of, promise in (
         ("called slower", lambda all_: [isinstance(one.judgement.verdict, Slower) for one in all_], between(95, 100)),

@@ -66,8 +66,8 @@ class Testbed:
 
 @asynccontextmanager
 async def open_testbed(run: BenchmarkRun, published: Sequence[Publish] = ()) -> AsyncIterator[Testbed]:
-    """Context manager that launches and watches both arms, as a server does. The bridge arm publishes the responder's
-    port and the ports in ``published``. Raises BenchmarkError if a path is missing."""
+    """Context manager that launches and watches the host arm and the bridge arm, as a server does. The bridge arm
+    publishes the responder's port and the ports in ``published``. Raises BenchmarkError if a path is missing."""
     responder = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))
     arms = (
         ArmSpec("host", Mode.HOST, command=SLEEP, port=RESPONDER_PORT),

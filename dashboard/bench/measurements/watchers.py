@@ -52,8 +52,9 @@ async def take_window(run: str) -> Window:
 
 
 def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, list[tuple[float, float]]]:
-    """Returns pairs by path: the median with browsers, and the median without. Each turn contains two mappings from
-    path to median: with browsers, without browsers. A path that only one of them contains is skipped."""
+    """Returns, for each path, a pair for each turn: the median with browsers, and the median without. A turn consists
+    of two mappings from path to median, with browsers and without. A path that is missing from one of them is
+    skipped."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for watched, alone in turns:
         for path in watched.keys() & alone.keys():

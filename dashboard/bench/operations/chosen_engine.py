@@ -15,9 +15,9 @@ from dashboard.engine.hosts.variants import VARIANTS
 
 
 def engine_settings(name: str, data_dir: Path, say: Callable[[str], None]) -> dict[str, str]:
-    """The environment variables that select the engine ``name`` of ``VARIANTS``. Creates its root file system if
-    necessary. Raises KeyError with a sentence for an unknown name, DebianRootError if the root file system cannot be
-    created."""
+    """Returns the environment variables that select the engine ``name``, a key of ``VARIANTS``. Creates the engine's
+    root file system unless it exists. Raises KeyError with a sentence if the name is unknown. Raises DebianRootError if
+    the root file system cannot be created."""
     if name not in VARIANTS:
         raise KeyError(f"There is no engine {name}: choose from {', '.join(VARIANTS)}.")
     variant = VARIANTS[name]

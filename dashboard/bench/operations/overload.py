@@ -63,8 +63,9 @@ async def attacked(server: Server, experiment: str, name: str, seconds: float) -
 
 
 async def crowd(run: BenchmarkRun, server: Server) -> tuple[list[float], float]:
-    """Makes changes while one in ``SHARE`` browsers never reads what it receives. Returns, for each change, the p99 of
-    the milliseconds until it arrived at the reading browsers, and the growth of the server's memory in MB."""
+    """Makes changes while one in ``SHARE`` browsers never reads what it receives. Returns a list and a number. The list
+    contains, for each change, the p99 of the milliseconds until it arrived at the browsers that read. The number is the
+    largest growth of the server's memory in MB."""
     count, changes = (QUICK_BROWSERS, QUICK_CHANGES) if run.quick else (BROWSERS, CHANGES)
     delays: list[float] = []
     async with AsyncExitStack() as stack:

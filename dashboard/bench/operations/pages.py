@@ -66,9 +66,9 @@ async def chromium(browser: str, profile: Path) -> AsyncIterator[int]:
 
 
 async def visit(node: Path, modules: Path, port: int, pages: Sequence[Mapping[str, object]]) -> tuple[Visit, ...]:
-    """Lets Lighthouse visit the pages, each given by its ``name``, ``url`` and ``cookies``. ``node`` and ``modules``
-    are the paths that ``find_tools`` returns, ``port`` is Chromium's DevTools port. Returns the visits in the order of
-    the pages."""
+    """Lets Lighthouse visit ``pages``, and returns the visits in the same order. Each page has a ``name``, a ``url``
+    and ``cookies``. ``node`` and ``modules`` are the paths that ``find_tools`` returns. ``port`` is Chromium's DevTools
+    port."""
     script = str(BASE / "dashboard/bench/lighthouse/visit.mjs")
     asked = json.dumps({"modules": str(modules), "port": port, "pages": pages}).encode()
     printed = await output_of(str(node), script, name="Lighthouse", stdin=asked, deadline_s=LIMIT_S, stderr=None)

@@ -17,11 +17,14 @@ SEED = 18
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """The result of a simulation. ``gone`` is the name of the lost machine, ``held`` are the groups that had hosts
-    there. ``moved`` are the groups that have another machine, or none, after the loss. ``fills`` and ``fills_after``
-    are the results of ``fills_of`` before and after the loss. ``refused`` is the number of groups that at least one of
-    the two placements refused. ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first
-    placement in seconds."""
+    """The result of a simulation, in which one machine is lost after the first placement.
+
+    ``gone`` is the name of the lost machine. ``held`` are the groups that had hosts there. ``moved`` are the groups
+    that have another machine, or none, after the loss. ``fills`` and ``fills_after`` are how full each machine is
+    before and after the loss (``fills_of``). ``refused`` is the number of groups that the placement before or after the
+    loss refused. ``machines_per_session`` is a mean. ``place_s`` is the processor time of the first placement in
+    seconds.
+    """
 
     gone: str
     refused: int
@@ -39,9 +42,9 @@ def with_machines(demands: Iterable[Demand], placement: Placement) -> list[Deman
 
 
 def fills_of(machines: Iterable[MachineOffer], demands: Iterable[Demand]) -> tuple[float, ...]:
-    """Returns how full each machine is (1 is full). The demands placed on it use a share of its memory, of its pids and
-    of its hosts; the highest of the three counts. Adds the demands up itself, and so does not rely on the sums of
-    ``place``, which is being tested."""
+    """Returns how full each machine is (1 is full). This is the share of its memory, its pids or its hosts that the
+    demands placed on it use, whichever is largest. Adds the demands up itself, because the sums of ``place`` are being
+    tested."""
     memory_mb, pids, hosts = Counter[str](), Counter[str](), Counter[str]()
     for demand in demands:
         machine = demand.machine or ""

@@ -70,8 +70,8 @@ def _run_as_nobody(name: str, *arguments: str) -> None:
 
 
 class Service:
-    """A process that can be stopped and started again. Its output is stored in a file of ``folder``. ``is_ready``
-    returns whether it works. A context manager that stops it at the end of the block."""
+    """A process that can be stopped and started again. As a context manager, it is stopped at the end of the block. The
+    output of the process is stored in a file in ``folder``. ``is_ready`` returns whether the process works."""
 
     def __init__(
         self,
@@ -181,9 +181,9 @@ class Postgres(Service):
 
 
 class Nats(Service):
-    """A running NATS server with the users and permissions of ``compose.yaml``. It listens only on 127.0.0.1 if that is
-    ``address``, otherwise on all addresses. It accepts machines that web processes with ``secret_key`` have
-    admitted."""
+    """A running NATS server with the users and permissions of ``compose.yaml``. It accepts machines that web processes
+    with ``secret_key`` have admitted. If ``address`` is 127.0.0.1, it listens only there, otherwise on all
+    addresses."""
 
     def __init__(self, folder: Path, secret_key: str | None = None, address: str = LOOPBACK) -> None:
         port = free_port()

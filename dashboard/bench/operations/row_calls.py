@@ -1,9 +1,9 @@
 """The reference for calls to the lab: calls that are rows of PostgreSQL, as in Netmodes before it used NATS. Each call
 asks for the state of a group's host.
 
-As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers the calls: for each waiting row, it
-reads the state from the store, as the lab does (``GroupHosts.state_of``), and writes it into the row. NOTIFY wakes the
-program, and then its caller.
+As a program (``python -m dashboard.bench.operations.row_calls URL``) it answers the calls. Like the lab
+(``GroupHosts.state_of``), it reads the state from the store, and writes it into the row. NOTIFY wakes the program when
+there is a call, and the caller when there is an answer.
 """
 
 import sys
@@ -36,8 +36,8 @@ ANSWER_S = 10.0
 
 @asynccontextmanager
 async def row_calls(url: str) -> AsyncIterator[Callable[[str], Awaitable["HostState"]]]:
-    """Context manager that runs the answering program. Yields a function that calls it for the state of a group's host.
-    ``url`` is that of a database with the tables of Netmodes."""
+    """Context manager that runs the answering program. Yields a function that asks it for the state of a group's host.
+    ``url`` is the URL of a database with the tables of Netmodes."""
     from dashboard.lab.remote import experiment_calls
     from dashboard.lab.remote.rpc import RemoteCall
 

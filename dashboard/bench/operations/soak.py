@@ -46,8 +46,9 @@ LASTING_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The state of the server after a round. ``at_s``: seconds since the start; ``lab_mb`` and ``pages_mb``: memory of
-    the lab and of the other processes in MB; ``descriptors`` and ``threads``: those of all processes."""
+    """The state of the server after a round. ``at_s`` is the time since the start in seconds. ``lab_mb`` is the memory
+    of the lab in MB, ``pages_mb`` that of the other processes. ``descriptors`` and ``threads`` are the numbers in all
+    processes."""
 
     at_s: float
     lab_mb: float
@@ -70,16 +71,16 @@ def slope_per_hour(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def lowest(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """From each group of ``GROUP`` points, the one with the lowest value; all points if there are fewer than three
-    groups. A point is a pair of seconds and value."""
+    """Returns, for each group of ``GROUP`` successive points, the point with the lowest value. A point is a pair of
+    seconds and value. With fewer than three groups, returns all points."""
     if len(points) < 3 * GROUP:
         return list(points)
     return [min(group, key=itemgetter(1)) for group in batched(points, GROUP) if len(group) == GROUP]
 
 
 def growth(samples: Sequence[float]) -> float:
-    """The lowest value in the last sixth of the samples, minus the lowest in the first sixth. A leak raises all values,
-    a thread or connection that exists only for a moment raises a few."""
+    """Returns the lowest value in the last sixth of the samples, minus the lowest in the first sixth. A leak raises all
+    values. A thread or connection that exists only for a moment raises a few, and so does not count."""
     sixth = max(1, len(samples) // 6)
     return min(samples[-sixth:]) - min(samples[:sixth])
 

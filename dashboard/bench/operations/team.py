@@ -32,8 +32,8 @@ DELIVERY_MS, CALL_MS, SLOWEST_CALL_MS, KEY_MS = 100.0, 2.0, 10.0, 5.0
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Lets participants join two sessions. In each round, both instructors point at a row at the same time, through
-    different web processes, which they swap after the round. Then measures calls, keys and placements."""
+    """Measures deliveries in two sessions, then calls, keys and placements. In each round, both instructors point at a
+    row at the same time, each through a different web process. They swap the web processes after each round."""
     # Not in the benchmark's folder, which ordinary users cannot enter.
     with team_deployment(os.environ["DOCKER_HOST"]) as deployment:
         async with AsyncExitStack() as stack:

@@ -32,8 +32,8 @@ OFFSET_BYTES = 8
 
 
 async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float, float]]:
-    """Makes calls to the lab, one after the other, as a web process does. Returns pairs of milliseconds: of each call,
-    and of the same call as a row of PostgreSQL (``row_calls``)."""
+    """Measures ``count`` calls to the lab, made one after the other like those of a web process. Returns a pair of
+    milliseconds for each: of the call, and of the same call as a row of PostgreSQL (``row_calls``)."""
     nats = NatsConnection(deployment.nats.web_url)
     labs = RemoteLabs(nats)
     await labs.start()
@@ -61,9 +61,9 @@ async def call_times(deployment: TeamDeployment, count: int) -> list[tuple[float
 
 
 async def key_times(deployment: TeamDeployment, server: Server, count: int) -> list[float]:
-    """Types in the terminal of a participant, who uses the second web process. The terminal's shell runs on a private
-    host of the lab. ``server`` is the owner's browser, which opens the training session. Returns the milliseconds from
-    each keystroke to its echo."""
+    """Returns the milliseconds from each of ``count`` keystrokes in a terminal to its echo. The terminal is that of a
+    participant who uses the second web process. Its shell runs on a private host of the lab. ``server`` is the owner's
+    browser, which creates the training session."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, 2, hosts="person", terminal="on")
     host = deployment.webs[1].host
     participant = Client(host, number=1)

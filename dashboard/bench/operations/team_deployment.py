@@ -64,9 +64,9 @@ class TeamDeployment:
 
 
 def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
-    """The command line that runs Python with these arguments as an ordinary user. That user may be unable to enter the
-    folders of the checkout and of its Python environment. So the command enters a new mount namespace and mounts these
-    folders and their bytecode below ``folder``. If this process is not root, the command only runs Python."""
+    """Returns the command line that runs Python with these arguments as an ordinary user. That user may be unable to
+    enter the folders of the checkout and of its Python environment. So the command mounts them, with their bytecode,
+    below ``folder`` in a new mount namespace. If this process is not root, the command only runs Python."""
     if os.geteuid() != 0:
         return [sys.executable, *arguments]
     checkout, venv = folder / "checkout", folder / "venv"
@@ -86,9 +86,9 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def team_deployment(endpoint: str | None, webs: int = 2, address: str = LOOPBACK) -> Iterator[TeamDeployment]:
-    """Context manager that runs an installation of several processes: PostgreSQL, NATS, ``webs`` web processes, and the
-    installation's own lab with the engine at ``endpoint``. If ``endpoint`` is None, that lab does not run. Machines
-    reach PostgreSQL, NATS and the web processes at ``address``."""
+    """Context manager that runs PostgreSQL, NATS, the installation's own lab, and ``webs`` web processes. ``endpoint``
+    is the endpoint of the lab's engine; None if that lab must not run. ``address`` is the address at which machines
+    reach PostgreSQL, NATS and the web processes."""
     secret_key = secrets.token_urlsafe(48)
     with (
         temporary_folder() as folder,

@@ -1,7 +1,7 @@
-"""``replay``: measures a browser's work while the slider of a report's replay is dragged. One report has ten thousand
-entries, the other is of a busy experiment with seven columns.
+"""``replay``: measures a browser's work while the slider of a report's replay is dragged.
 
-Needs Chromium and Playwright, which ``./netmodes test`` installs.
+There are two reports: one has ten thousand entries, the other is of a busy experiment with seven columns. Needs
+Chromium and Playwright, which ``./netmodes test`` installs.
 """
 
 import asyncio
@@ -58,9 +58,9 @@ async def _drag(page: Any, protocol: Any, selector: str, seed: int) -> float:
 
 
 async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
-    """Opens a report in a browser. Alternately drags the slider of its replay and, for comparison, a slider that
-    changes nothing, ``blocks`` times each. Returns pairs of the milliseconds per frame: of the replay, of the other
-    slider."""
+    """Measures a browser's work while the slider of a report's replay is dragged. For comparison, also drags a slider
+    that changes nothing. Drags both ``blocks`` times, alternately. Returns pairs of milliseconds per frame: of the
+    replay's slider, and of the other one."""
     async with chromium() as browser:
         page = await browser.new_page(viewport={"width": 1400, "height": 900})
         await page.goto(file.as_uri())

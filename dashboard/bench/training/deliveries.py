@@ -47,8 +47,8 @@ class Instructor:
         return cls(server, console.split("/")[2], link[1], link[2])
 
     def steer(self, action: str, **fields: str) -> float:
-        """Sends a command of the console with its fields. Returns the time right before the command was sent, in
-        seconds of CLOCK_MONOTONIC."""
+        """Submits a command on the instructor's page (the console), with the fields of its form. Returns the time right
+        before the command was sent, in seconds of CLOCK_MONOTONIC."""
         started = time.monotonic()
         self.server.post(f"/sessions/{self.session}/console/steer/{action}/", fields)
         return started
@@ -64,7 +64,8 @@ async def join(participants: Program, instructor: Instructor, count: int, within
 
 async def deliveries(clients: Sequence[Program], started: float, field: str, value: object) -> list[float]:
     """Waits until every client of these programs has received a message in which ``field`` has or contains ``value``.
-    Returns the delays since ``started`` in ms. Then the clients forget their messages."""
+    Returns the milliseconds from ``started`` to each client's first such message. Then the clients forget all their
+    messages."""
     answers = await asyncio.gather(*(each.ask("until", field=field, value=value, after=started) for each in clients))
     await asyncio.gather(*(each.ask("take") for each in clients))
     return [(arrived - started) * 1e3 for arrivals in answers for arrived in arrivals]

@@ -102,8 +102,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
 
 
 async def _watch(server: Server, bare: Program, bare_address: str, rounds: int) -> Figure:
-    """Measures the deliveries to 500 participants while the instructor points at one row after the other. They are
-    compared with those of ``bare``, the server of ``broadcast_server``, whose URL is ``bare_address``."""
+    """Measures the deliveries to 500 participants while the instructor points at one row after the other. The
+    deliveries of ``bare``, the server of ``broadcast_server``, are the reference. ``bare_address`` is its URL."""
     instructor = await asyncio.to_thread(Instructor.with_session, server, WATCHERS)
     async with websocket_clients(server.host) as watchers, websocket_clients(server.host) as others:
         await join(watchers, instructor, WATCHERS, 30.0)

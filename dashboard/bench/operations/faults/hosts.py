@@ -23,8 +23,8 @@ KILLS_OF_EACH = 2
 
 
 async def kill(run: BenchmarkRun, machine: Machine, trials: Trials) -> None:
-    """Kills the private hosts of a session, one after the other. The container of each serves port 80, and must serve
-    it again after each kill. Records a trial for each kill."""
+    """Kills the engines of a session's private hosts, one after the other. After each kill, the container of the host
+    must serve port 80 again. Records a trial for each kill."""
     seconds: list[float] = []
     database = DatabaseThread()
     try:

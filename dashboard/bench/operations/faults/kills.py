@@ -26,9 +26,8 @@ LIFE_S = 2.0
 
 
 def work(server: Server, ledger: Ledger, seed: int, over: threading.Event, commands: list[str]) -> None:
-    """Sends random commands that launch, save, stop, restart and remove experiments, until ``over`` is set or the
-    server no longer answers. Adds each command to ``commands`` before it is sent, and records the acknowledged ones in
-    ``ledger``."""
+    """Sends random commands of ``COMMANDS`` until ``over`` is set or the server no longer answers. Adds each command to
+    ``commands`` before it is sent. Records in ``ledger`` what the server acknowledges."""
     rng = random.Random(seed)  # noqa: S311 - nothing secret
     # The end of the server is the fault. urllib3 reports it in several ways.
     with suppress(urllib3.exceptions.HTTPError, OSError):

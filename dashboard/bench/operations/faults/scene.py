@@ -23,8 +23,8 @@ FOREIGN = "foreign"
 @dataclass(slots=True)
 class Ledger:
     """What the server has acknowledged. ``experiments`` maps the id of each experiment to whether it must run.
-    ``removed`` are the ids of removed experiments, ``reports`` those of saved reports. ``open`` are the ids of
-    experiments whose last command got no response, so that it may have been executed or not."""
+    ``removed`` are the ids of removed experiments. ``reports`` are the ids of saved reports. ``open`` are the ids of
+    experiments whose last command got no response: the server may or may not have executed it."""
 
     experiments: dict[str, bool] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
@@ -191,8 +191,8 @@ async def clear(server: Server, machine: Machine, ledger: Ledger) -> int:
 async def trial_of(
     fault: str, seconds: float, server: Server, machine: Machine, ledger: Ledger, *, ran: bool = True
 ) -> Trial:
-    """Makes the trial of a fault, with ``seconds`` as its ``ready_s``. Counts lost objects, then removes all
-    experiments and counts what is left over. ``ran`` is false if the fault killed the engine."""
+    """Returns the trial of a fault. Counts the lost objects, then removes all experiments and counts what is left over.
+    ``seconds`` is the trial's ``ready_s``. ``ran`` is false if the fault killed the engine."""
     lost = await asyncio.to_thread(ledger.count_lost, server)
     leaked = await clear(server, machine, ledger)
     return Trial(fault, seconds, lost, leaked, await asyncio.to_thread(machine.touched, ran=ran))

@@ -26,8 +26,8 @@ ANSWER_S = 6.0
 
 
 class SmallDisk:
-    """A tmpfs on a folder, in a mount namespace of its own: other processes do not see it. ``holder`` is the pid of a
-    process in that namespace; ``inside`` is the prefix of a command that runs in it."""
+    """A tmpfs on ``folder`` in a mount namespace of its own, so that other processes do not see it. ``holder`` is the
+    pid of a process in that namespace. ``inside`` is the prefix of a command line that runs in that namespace."""
 
     def __init__(self, holder: int, folder: Path) -> None:
         self.folder = folder

@@ -11,11 +11,14 @@ MAX_READY_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The result of one injected fault. ``ready_s`` is the time until the server is ready and, after most faults, until
-    what they disturbed works again. It begins at the end of the fault or, if the server has ended, at the start of the
-    next server. ``lost``: acknowledged objects that the server no longer has. ``leaked``: containers and networks
-    without an experiment, and what is left of private hosts. ``touched``: foreign containers and networks that have
-    changed."""
+    """The result of one injected fault.
+
+    ``ready_s`` is the time in seconds until the server is ready. After most faults, it also includes the time until
+    what the fault disturbed works again. It begins at the end of the fault or, if the server has ended, at the start of
+    the next server. ``lost`` counts acknowledged objects that the server no longer has. ``leaked`` counts containers
+    and networks without an experiment, and what is left of private hosts. ``touched`` counts foreign containers and
+    networks that have changed.
+    """
 
     fault: str
     ready_s: float
@@ -45,9 +48,9 @@ class Trials:
 
 
 def figures_of(trials: Sequence[Trial], problems: Sequence[str] = ()) -> tuple[Figure, ...]:
-    """The figures of all trials: the largest numbers of lost, of leaked and of touched objects in one trial, the number
-    of faults that ended early, and the longest ``ready_s`` of each fault. Without trials, only the number of faults
-    that ended early."""
+    """Returns the figures of all trials. Three of them are the most objects that any one trial lost, leaked or touched.
+    Another is the number of faults that ended early (``problems``). The others are the longest ``ready_s`` of each
+    fault. Without trials, returns only the number of faults that ended early."""
     zero = at_most(0)
     ended = figure("faults that ended early", "", [float(len(problems))], promise=zero)
     if not trials:

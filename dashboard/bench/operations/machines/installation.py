@@ -42,9 +42,9 @@ class JoinedMachine:
         return self.machine.name
 
     def join(self, token: str, name: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        """Runs ``netmodes join`` on the machine, without starting the lab. The machine joins as ``name`` (default: its
-        own name), with this name as the value of its label ``machine``. ``environment`` are additional environment
-        variables."""
+        """Runs ``netmodes join`` on the machine, without starting the lab. ``name`` is the name with which the machine
+        joins (default: its own name), and the value of its label ``machine``. ``environment`` are additional
+        environment variables."""
         name = name or self.name
         command = [sys.executable, str(BASE / "manage.py"), "join", token, "--no-start", "--name", name]
         return subprocess.run(
@@ -59,9 +59,13 @@ class JoinedMachine:
 
 @dataclass(slots=True)
 class MachinesInstallation:
-    """The deployment, the browser of an owner at each web process, and the machines by name. ``engines`` maps each
-    machine to the version of its engine. ``seen_s`` are the seconds from the start of each lab until the pages of both
-    web processes showed it. ``notes`` are sentences: which engines are used, and which could not be used and why."""
+    """A team deployment with the machines that have joined it.
+
+    ``owners`` has the owner's browser for each web process. ``machines`` maps names to machines. ``engines`` maps names
+    of machines to the versions of their engines. ``seen_s`` has, for each lab, the seconds from its start until the
+    pages of all web processes showed it. ``notes`` are sentences: which engines are used, and why others could not be
+    used.
+    """
 
     deployment: TeamDeployment
     owners: list[Server]
@@ -98,8 +102,8 @@ def rows_of(page: str) -> dict[str, str]:
 async def machines_installation(
     run: BenchmarkRun, engines: dict[str, str] | None = None
 ) -> AsyncIterator[MachinesInstallation]:
-    """Context manager that runs an installation with a machine for each of ``engines`` (default: ``ENGINES``), which
-    maps names of machines to names of engines. Meanwhile, this thread is in the network namespace of the LAN."""
+    """Context manager that runs an installation with several machines. ``engines`` maps the name of each machine to the
+    name of its engine (default: ``ENGINES``). During the block, this thread is in the network namespace of the LAN."""
     data_dir = run.folder.parents[1]
     notes: list[str] = []
     # Before the thread leaves the machine's network, from which the roots of the engines are installed.
@@ -126,8 +130,9 @@ async def machines_installation(
 
 
 def _settings(run: BenchmarkRun, engine: str, data_dir: Path, notes: list[str]) -> dict[str, str]:
-    """The environment variables that select ``engine``. If it is empty or its root file system cannot be created, they
-    are empty, which selects the engine of this machine. In the second case, a note is added to ``notes``."""
+    """Returns the environment variables that select ``engine``. Without variables, the engine of this machine is used.
+    Returns none if ``engine`` is empty. Also returns none, and adds a note to ``notes``, if the engine's root file
+    system cannot be created."""
     try:
         return engine_settings(engine, data_dir, run.say) if engine else {}
     except DebianRootError as error:

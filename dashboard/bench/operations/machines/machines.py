@@ -70,10 +70,12 @@ async def _measure_class(
     *,
     first: bool = False,
 ) -> tuple[list[Figure], float]:
-    """Measures a session with ``count`` participants, from the request for the hosts to their removal. Raises
-    BenchmarkError if there is not enough memory for hosts of ``host_mb`` each. Returns the figures, and the memory per
-    host in MB, as measured. If ``first`` is true, participants work as soon as their hosts are ready, and a browser
-    tours the pages; otherwise they work once all hosts are ready."""
+    """Measures a session with ``count`` participants, from the request for the hosts to their removal.
+
+    If ``first`` is true, participants work as soon as their hosts are ready, and a browser tours the pages. Otherwise
+    they work once all hosts are ready. Returns the figures, and the measured memory per host in MB. Adds notes to
+    ``notes``. Raises BenchmarkError if there is not enough memory for hosts of ``host_mb`` each.
+    """
     free_mb = _available_mb()
     if free_mb < count * host_mb + KEPT_MB:
         raise BenchmarkError(f"{count} hosts need {count * host_mb + KEPT_MB:.0f} MB, and {free_mb} MB are free")

@@ -1,5 +1,8 @@
-"""The faults of ``machine-faults``. Each begins, is shown on the pages, and ends. Then everything must work again, and
-nothing may be lost. ``number``, the number of the round, determines which machine or web process is affected."""
+"""The faults of ``machine-faults``, one function for each.
+
+A fault begins, is shown on the pages, and ends. Then everything must work again, and nothing may be lost. ``number`` is
+the number of the round. It determines which machine or web process is affected.
+"""
 
 import asyncio
 import shutil
@@ -26,9 +29,9 @@ WAITING = "Another lab drives the experiments of this machine"
 
 @dataclass(frozen=True, slots=True)
 class FaultRound:
-    """The result of one injected fault. ``seen_s`` is the time from the fault until the pages show it, None if they do
-    not. ``healed_s`` is the time until everything works, from the end of the fault or, if a process was ended, from the
-    start of its successor. ``lost`` is the result of ``MachineScene.count_lost``."""
+    """The result of one injected fault. ``seen_s`` is the time from the fault until the pages show it; None if they do
+    not. ``healed_s`` is the time until everything works again. It begins at the end of the fault or, if a process was
+    ended, at the start of its successor. ``lost`` is the result of ``MachineScene.count_lost``."""
 
     fault: str
     seen_s: float | None
@@ -118,8 +121,8 @@ async def cut_off(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def same_name(scene: MachineScene, number: int) -> FaultRound:
-    """Lets a second machine try to join with the name of the first one; this must be refused. Then starts a second lab
-    with the credentials of the first machine; this lab must wait."""
+    """Lets a second machine use the identity of the first one. It tries to join with the first machine's name, which
+    must be refused. Then it starts a lab with the first machine's credentials; this lab must wait."""
     names = scene.names
     first, second = names[number % len(names)], names[(number + 1) % len(names)]
     holder, other = scene.installation.machines[first], scene.installation.machines[second]
@@ -152,8 +155,9 @@ async def same_name(scene: MachineScene, number: int) -> FaultRound:
 
 
 async def clock_off(scene: MachineScene, number: int) -> FaultRound:
-    """Starts the lab of a machine again with a clock that is an hour fast or slow. That lab must work, start a host for
-    a new session of an hour, and remove the host when the session ends. Then starts the lab with the right clock."""
+    """Restarts the lab of a machine with a clock that is an hour fast or slow. This lab must work, start a host for a
+    new session of an hour, and remove the host when the session is closed. Then restarts the lab with the right
+    clock."""
     name = _machine_of(scene, number)
     lab = scene.installation.machines[name].lab
     shift = HOUR_S if number % 2 == 0 else -HOUR_S

@@ -41,10 +41,12 @@ LOST = (OSError, asyncio.IncompleteReadError, TimeoutError, urllib3.exceptions.H
 
 @dataclass(slots=True)
 class MachineScene:
-    """The training sessions (``classes``), experiments and hosts of an installation. ``experiments`` maps machines to
-    ids. ``hosts``, ``containers`` and ``passed`` are what ``record_state`` found. ``answers`` counts, by status and
-    message, what participants have received since ``answers`` was cleared. ``webs`` are the numbers of the running web
-    processes."""
+    """The training sessions (``classes``), experiments and hosts of an installation.
+
+    ``experiments`` maps the name of each machine to the id of its experiment. ``hosts``, ``containers`` and ``passed``
+    are the state that ``record_state`` has recorded. ``answers`` counts, by status and message, what participants have
+    received since it was last cleared. ``webs`` are the numbers of the running web processes.
+    """
 
     installation: MachinesInstallation
     classes: list[TrainingClass] = field(default_factory=list)
@@ -84,9 +86,9 @@ class MachineScene:
         return frozenset(listed.stdout.split())
 
     async def count_lost(self, moved: frozenset[str] = frozenset()) -> int:
-        """The number of experiments, hosts, containers and passed steps that existed at the last ``record_state`` and
-        no longer do. The hosts of the groups in ``moved`` must be ready on another machine; all other hosts must be
-        unchanged."""
+        """Returns how much was lost since the last ``record_state``; 0 if nothing was. Experiments must run, and
+        containers and passed steps must still exist. Hosts must be ready and unchanged. Only the hosts of the groups in
+        ``moved`` must be on another machine instead. A machine or host that has lost containers counts once."""
         before, after = self.hosts, await asyncio.to_thread(self._hosts)
         lost = max(0, self.passed - await asyncio.to_thread(self.classes[0].passed))
         for group, row in before.items():

@@ -106,10 +106,12 @@ class TrainingClass:
         return Counter(row.machine for row in self.hosts().values() if row.host)
 
     async def start(self, *, together: bool = False) -> tuple[float, float]:
-        """Lets all participants open the step at the same time, which requests their hosts. Each predicts, runs the
-        step's command as soon as the host is ready, and checks the step. If ``together`` is true, they predict, run and
-        check only once all hosts are ready. Returns the seconds until all hosts were ready, and until all checks had
-        passed."""
+        """Lets all participants open the step at the same time, which requests their hosts.
+
+        Each participant predicts, runs the step's command as soon as the host is ready, and checks the step. If
+        ``together`` is true, they predict, run and check only once all hosts are ready. Returns two durations in
+        seconds: until all hosts were ready, and until all checks had passed.
+        """
         started = time.monotonic()
         await asyncio.gather(*(self._open(person, predicts=not together) for person in self.people))
         ready: set[str] = set()

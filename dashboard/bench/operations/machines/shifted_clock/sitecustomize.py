@@ -1,7 +1,9 @@
-"""Shifts the clock of a Python process. Python imports this module at its start if its folder is in PYTHONPATH. Then
-``time.time`` and ``time.time_ns`` are BENCH_CLOCK_S seconds fast, in this process and in its Python children. Dates
-(``datetime.now``), monotonic clocks, and programs in other languages, such as Docker Engine, use the clock of the
-machine."""
+"""Shifts the clock of a Python process by BENCH_CLOCK_S seconds, in ``time.time`` and ``time.time_ns``.
+
+Python imports this module at its start if its folder is in PYTHONPATH. The Python children of the process are shifted,
+too. Dates (``datetime.now``), monotonic clocks, and programs in other languages, such as Docker Engine, use the clock
+of the machine.
+"""
 
 import os
 import time
