@@ -56,9 +56,9 @@ class Child:
     async def start(
         cls, name: str, places: Sequence[int], core: int | None, conditions: Conditions = Conditions.QUIET
     ) -> Self:
-        """Starts a process. ``name`` is its module: ``client`` or ``responder``. The process inherits ``places``, the
-        file descriptors of network namespaces; commands refer to a namespace by its position in ``places``. ``core`` is
-        the core to which the process is pinned; None for any core."""
+        """Starts the process of the module ``name``, which is ``client`` or ``responder``. The process inherits
+        ``places``, file descriptors of network namespaces. Commands refer to a namespace by its position in ``places``.
+        ``core`` is the core to which the process is pinned; None for any core."""
         ours, theirs = socket.socketpair()
         try:
             config = {
@@ -109,14 +109,13 @@ class Child:
         return await self.receive(within_s)
 
     async def rest(self) -> dict[str, Any]:
-        """Interrupts the current work of the process and returns its answer. Raises ChildEnded like ``receive``.
-
-        Python does not notice a signal that arrives just before a blocking system call until the call returns. So the
-        signal is repeated every 50 ms until the process answers.
-        """
+        """Interrupts the current work of the process and returns its answer. Raises ChildEnded if the process ends or
+        does not answer in time."""
         self.send(do="rest")
         answer = asyncio.ensure_future(self.receive(_REST_S))
         try:
+            # Python does not notice a signal that arrives just before a blocking system call until the call returns.
+            # So an empty line repeats the signal until the process answers.
             while not (await asyncio.wait([answer], timeout=_NUDGE_S))[0]:
                 self._writer.write(b"\n")
         finally:

@@ -1,5 +1,5 @@
-"""The process that sends requests and times them. A command requests one block, and its answer has the block's
-histogram.
+"""The process that sends requests and times them. The command ``block`` runs one block. Its answer has the figures and
+the histogram of the block.
 
 During a block the process only sends and receives. Times are written to a preallocated array, and become a histogram
 after the block.
@@ -103,9 +103,9 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
 
 
 def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
-    """Returns the figures of a block as fields of the answer: the number of ``times``, the duration ``lasted_s`` and,
-    unless ``times`` is empty, percentiles, mean and maximum in microseconds, and the histogram. ``times`` are in
-    nanoseconds and are sorted in place."""
+    """Returns the figures of a block as fields of the answer. They are the number of ``times`` and the duration
+    ``lasted_s``. Unless ``times`` is empty, they are also percentiles, mean and maximum in microseconds, and the
+    histogram. ``times`` are in nanoseconds and are sorted in place."""
     found: dict[str, Any] = {"n": len(times), "duration_s": lasted_s}
     if not times:
         return found

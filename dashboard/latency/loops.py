@@ -10,8 +10,8 @@ SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 
 
 class RoundTrips:
-    """The times of the requests so far, in nanoseconds: the first ``number`` items of the array ``times``, whose length
-    is ``most``. ``number`` is correct even after an exception has ended the loop."""
+    """The times of the requests so far, in nanoseconds. They are the first ``number`` items of ``times``, an array of
+    the length ``most``. ``number`` is correct even after an exception has ended the loop."""
 
     def __init__(self, most: int) -> None:
         self.times: MutableSequence[int] = array.array("q", bytes(8 * most))
@@ -65,9 +65,9 @@ def _ask_directly(calls: DirectCalls, trips: RoundTrips, end_ns: int) -> None:
 
 
 def ask_at_rate(exchange: Exchange, trips: RoundTrips, first_ns: int, rate: float, total: int) -> None:
-    """Runs an open loop of ``total`` requests on one connection. The first is due at ``first_ns``, and each other one
-    ``1 / rate`` seconds after the one before it. Each time is measured from the moment at which the request was due, so
-    a stall lengthens the times of all requests that it delays."""
+    """Runs an open loop of ``total`` requests on one connection, ``rate`` of them a second. The first one is due at
+    ``first_ns``. The time of each request is measured from the moment at which it was due. So a stall lengthens the
+    times of all requests that it delays."""
     clock, times = time.perf_counter_ns, trips.times
     interval = 1e9 / rate
     ask = exchange.ask

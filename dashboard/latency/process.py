@@ -112,9 +112,9 @@ def end_with_parent(parent: int) -> None:
 
 
 def keep_cores_awake() -> None:
-    """Makes idle cores poll instead of sleep while this process lives: sets the permitted wake-up latency to 0 µs
-    (Documentation/admin-guide/pm/cpuidle.rst, "Power Management Quality of Service"). A halted core of a virtual
-    machine takes tens of microseconds to wake up, which would hide the cost of a path."""
+    """Makes idle cores poll instead of sleep while this process lives, if it may. A halted core of a virtual machine
+    takes tens of microseconds to wake up, which would hide the cost of a path. Sets the permitted wake-up latency to 0
+    µs (Documentation/admin-guide/pm/cpuidle.rst, "Power Management Quality of Service")."""
     with suppress(OSError):
         held = os.open(CORE_SLEEP, os.O_WRONLY | os.O_CLOEXEC)  # the request lasts until it is closed
         os.write(held, (0).to_bytes(4, sys.byteorder))

@@ -13,6 +13,6 @@ class RemoteClients(Protocol):
     """The clients on other machines. Each times its requests with its own clock."""
 
     async def ask(self, machine: str, block: RemoteBlock, within_s: float) -> dict[str, Any]:
-        """Returns the answer of the client on ``machine`` to ``block``; a dict with the key ``error`` if none arrives
-        in time. ``within_s`` is the time for the measurement of the block in seconds. Raises ClientLostError if later
-        blocks will not be answered either."""
+        """Lets the client on ``machine`` measure ``block``, and returns its answer. ``within_s`` is the time for the
+        measurement in seconds. If no answer arrives in time, returns a dict with the key ``error``. Raises
+        ClientLostError if later blocks will not be answered either."""

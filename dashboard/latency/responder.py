@@ -99,10 +99,8 @@ def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | Non
 
 
 def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answers each datagram of ``size`` bytes with one of the same size, without end. ``wait`` is as for
-    ``answer_requests``. After two datagrams in a row from one client, answers only this client, on a connected socket.
-    Receiving and passing an address with each datagram would cost half a microsecond more in Python than in a server in
-    C."""
+    """Answers each datagram of ``size`` bytes with one of the same size, without end. ``wait``, if given, is called
+    before each answer to delay it. After two datagrams in a row from one client, answers only this client."""
     before = None
     while True:
         request, peer = opened.recvfrom(size + 1)
@@ -115,6 +113,7 @@ def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] 
             wait()
         opened.sendto(request, peer)
     room = size + 1
+    # Passing an address with each datagram would cost half a microsecond more in Python than in a server in C.
     with _connected_socket(opened, peer) as own:
         receive, send = own.recv, own.send
         while True:
@@ -169,8 +168,8 @@ class Responder:
                 self._control.answer(error=error.strerror or str(error), errno=error.errno)
 
     def do_open(self, place: int, kind: str, port: int) -> None:
-        """Opens a listener in the namespace with the number ``place``. Answers with the number of the listener, to
-        which later commands refer, and with its port. ``port`` 0 selects a free port."""
+        """Opens a listener in the namespace with the number ``place``. ``port`` 0 selects a free port. Answers with the
+        port, and with the number of the listener, which later commands use."""
         self._places.enter(place)
         self._listeners.append(open_listener(kind, port))
         self._homes.append(place)
@@ -194,9 +193,10 @@ class Responder:
         self._control.run_until_command(lambda: _serve_forever(opened, probe, payload, wait))
 
     def do_sink(self, listener: int, timeout_s: float) -> None:
-        """Accepts the next connection, the load stream, and reads it in a child process. The first answer states that
-        the listener is ready, the second whether the connection was made within ``timeout_s`` seconds. The child ends
-        with the connection or with this process."""
+        """Accepts the next connection, which carries the load stream, and reads it in a child process. Answers the
+        command twice: when the listener is ready, and when the connection is accepted. If that takes longer than
+        ``timeout_s`` seconds, the second answer has an ``error``. The child ends with the connection or with this
+        process."""
         opened = self._listeners[listener]
         _drop_waiting(opened)  # the stream of an earlier block, which came too late
         self._control.answer()
@@ -217,8 +217,8 @@ class Responder:
 
 
 def _serve_forever(opened: socket.socket, probe: str, payload: int, wait: Callable[[], None] | None) -> None:
-    """Answers the requests of a probe until the listener fails. ``payload`` and ``wait`` are ``size`` and ``wait`` of
-    ``answer_requests``."""
+    """Answers the requests of a probe until the listener fails. ``payload`` is the size of a request and of its answer
+    in bytes. ``wait``, if given, is called before each answer to delay it."""
     with suppress(OSError):
         if probe == "udp-rr":
             answer_datagrams(opened, payload, wait)

@@ -41,8 +41,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. ``reason`` is a sentence. ``refused`` maps the keys of abandoned series to the reason.
-    ``waited_us`` maps the keys of delayed series to the medians of the responder's delays, one for each block."""
+    """How a run ended. ``reason`` is a sentence. ``refused`` maps the keys of abandoned series to reasons.
+    ``waited_us`` maps the keys of delayed series to lists: the responder's median delay in each block."""
 
     stopped: Stop
     reason: str
@@ -69,9 +69,9 @@ async def run_measurement(
     remote_clients: RemoteClients | None = None,
 ) -> Outcome:
     """Runs a measurement. ``namespaces`` maps keys of columns to descriptors of their network namespaces. ``seed``
-    determines the order of the series in each round. ``on_block`` is awaited with each finished block before the next
-    one starts. A failed block is a block with an ``error``; only exceptions of ``on_block`` are raised. A cancellation
-    ends the run at once and leaves no process."""
+    determines the order of the series in each round. ``on_block`` is awaited with each block before the next one
+    starts. A block that failed has an ``error``. An exception of ``on_block`` ends the run and is raised. A
+    cancellation ends the run at once and leaves no process."""
     run = _Run(series, namespaces, options, on_block, on_progress, remote_clients)
     try:
         return await run.go(seed)
