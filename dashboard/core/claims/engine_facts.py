@@ -47,8 +47,8 @@ class EngineFacts:
 @dataclass(frozen=True, slots=True)
 class EngineCondition:
     """A condition on the facts about an engine. It is fulfilled if ``kind`` and every other field that is not None
-    match. An unknown fact matches nothing. ``before`` means versions of the engine before this one, ``before_api``
-    versions of its API."""
+    match. An unknown fact matches nothing. ``before`` matches all versions of the engine before this one.
+    ``before_api`` matches all earlier versions of its API."""
 
     kind: EngineKind = EngineKind.DOCKER
     before: Version | None = None

@@ -121,7 +121,7 @@ def own_listeners(column: Column, state: NamespaceState, *, alone: bool = False)
     left out there, because they have boxes of their own.
 
     The container of a listener is read from the cgroup of its process, so it is unknown where a rootless engine runs
-    without cgroups. ``alone`` tells whether no other column shares the namespace. If so, and if no listener of the
+    without cgroups. ``alone`` is true if no other column shares the namespace. In this case, if no listener of the
     container is known, returns all listeners whose container is unknown, except Docker's resolver.
     """
     unknown = [listener for listener in state.listeners if listener.container is None]

@@ -71,7 +71,7 @@ class EdgeRouter:
         """Returns the SVG path of an edge along the left side of the narrow diagram.
 
         The edge uses the nearest lane that is free between the heights of the two boxes. If none is free, it uses the
-        lane with the fewest edges there. Edges of one kind to one box share a lane, unless they are veth pairs.
+        lane with the fewest edges there. Edges of one kind to one box may share a lane, unless they are veth pairs.
         ``identity`` is the id of the edge.
         """
         (x1, y1), (x2, y2) = left_of(start), left_of(end)

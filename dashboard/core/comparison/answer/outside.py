@@ -15,8 +15,9 @@ _ANY_IPV4, _ANY_IPV6 = "0.0.0.0", "::"  # noqa: S104 - compared, not bound
 
 
 def offer_to_the_lan(table: ComparisonTable) -> tuple[Row, str] | None:
-    """Returns a sentence on what each container offers to the LAN, after a row that proves it. None if the experiment
-    has no neighbour, no container runs, no IPv4 address of the machine is known, or no row proves the sentence."""
+    """Returns a row and a sentence. The sentence states what each container offers to the LAN; the row proves it. None
+    if the experiment has no neighbour, no container runs, no IPv4 address of the machine is known, or no row proves the
+    sentence."""
     machine = table.machine
     if machine is None or all(column.key != NEIGHBOUR for column in table.columns):
         return None
