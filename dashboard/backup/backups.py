@@ -26,9 +26,9 @@ DATABASE = {SQLITE: "database.sqlite3", POSTGRESQL: "database.dump"}
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """The result of a restore. ``aside`` is the path under which the previous database is kept, empty if no data was
-    replaced. ``migrated``: the database of the backup was older and was migrated. ``key``: the secret key was restored.
-    ``only_checked``: the backup was checked and nothing was changed."""
+    """The result of a restore. ``aside`` is the path under which the previous database is kept; empty if it had no
+    data. ``migrated`` is true if the database of the backup was older and was migrated. ``key`` is true if the secret
+    key was restored. ``only_checked`` is true if the backup was checked and nothing was changed."""
 
     manifest: Manifest
     aside: str = ""
@@ -93,15 +93,18 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
 def restore_backup(
     source: Path, data_dir: Path, migrate: Callable[[], None], *, replace: bool = False, only_check: bool = False
 ) -> Restored:
-    """Restores a backup of the database and, if it contains one, of the secret key. Changes nothing if the backup is
-    not valid. Raises BackupError or OSError.
+    """Restores the database of a backup, and its secret key if it contains one.
 
-    If a SQLite database with data exists, raises BackupError unless ``replace`` is true. With ``replace``, that
-    database is kept under another name, and the secret key is not replaced. A PostgreSQL database must be empty. If
-    ``only_check`` is true, the backup is checked and not restored.
+    If ``only_check`` is true, the backup is checked and nothing is restored.
 
-    A SQLite database is migrated before it is put in place. For PostgreSQL, ``migrate`` is called after the restore: it
-    migrates the database and grants permissions in it to machines that have joined.
+    If a SQLite database with data exists, ``replace`` must be true. That database is then kept under another name, and
+    the secret key is not restored. The key is not restored either if NETMODES_SECRET_KEY is set. A PostgreSQL database
+    must be empty.
+
+    ``migrate`` is called only for PostgreSQL, after the restore. It must migrate the database and grant permissions in
+    it to machines that have joined.
+
+    Raises BackupError or OSError. If the backup is not valid, nothing is changed.
     """
     with read_archive(source) as archive:
         manifest = archive.manifest

@@ -96,7 +96,7 @@ def other_connections() -> int:
 def restore(source: Path) -> None:
     """Restores a dump into an empty database, completely or not at all. Raises BackupError.
 
-    The permissions of joined machines are left out: their roles are not part of a database
+    The permissions of machines that have joined are not restored: they refer to roles, which are not part of a database
     (``store.operations.machine_roles``).
     """
     connection.close()
