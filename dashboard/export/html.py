@@ -53,10 +53,10 @@ def plain_policy(style: str) -> str:
 
 def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
     """Returns the context of the template ``file_base.html``: styles, icon, scripts and a content security policy that
-    allows them. ``sheets`` are the names of style sheets, ``entry`` is the module of the script.
+    allows them.
 
-    With ``entry``, the file also has the script of the theme, which must run first. Without ``entry``, it has no
-    scripts.
+    ``sheets`` are the names of style sheets. ``entry`` is the module from which the script is bundled; without it, the
+    file has no scripts. With ``entry``, the file also has the script of the theme, which must run first.
     """
     style = styles(*sheets)
     icon = base64.b64encode((STATIC / "icon.svg").read_bytes()).decode()
@@ -78,12 +78,11 @@ def render_file(
     anonymised: bool = False,
     check: Callable[[], None] = lambda: None,
 ) -> bytes:
-    """Returns the HTML file of a report. ``derived`` is what ``derive`` returns for the content. ``digest`` is the
-    SHA-256 of the content; it is computed if it is empty. If ``anonymised`` is true, the file states that details of
-    the machine were removed.
+    """Returns the HTML file of a report.
 
-    ``check`` is called for each row, run and claim, because a large report takes seconds. An exception that it raises
-    ends the work.
+    ``derived`` is what ``derive`` returns for the content. ``digest`` is the SHA-256 of the content; if it is empty, it
+    is computed. If ``anonymised`` is true, the file states that details of the machine were removed. ``check`` is
+    called for each row, run and claim, because a large report takes seconds. An exception that it raises ends the work.
     """
     view = derived.view
     shown = digest or digest_of(canonical(content))

@@ -42,8 +42,8 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
     """Returns the replay of a training session as one HTML file that works offline. ``track`` is the recording of
-    ``core.training.results.replay``. If ``anonymous`` is true, ``report`` and ``track`` must already contain numbers
-    instead of the names of participants."""
+    ``core.training.results.replay``. If ``anonymous`` is true, the caller must already have replaced the names of
+    participants by numbers in ``report`` and ``track``."""
     lines = _lines(track)
     context = frame(SHEETS, ENTRY) | {
         "report": report,
