@@ -34,10 +34,12 @@ class ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One difference in an ``IntervalChart``. ``at`` is the position of the value on the axis, ``low`` and ``high`` are
-    the positions of the ends of its interval. ``difference`` is a text with the value and its interval. ``cut`` names
-    the sides (``low``, ``high``) on which the interval continues beyond the axis. ``mark``, ``words`` and ``dash`` are
-    those of the series' ``SeriesLabel``."""
+    """One difference in an ``IntervalChart``.
+
+    ``at`` is the position of the value on the axis. ``low`` and ``high`` are the positions of the ends of its interval.
+    ``difference`` is a text with the value and its interval. ``cut`` names the ends (``low``, ``high``) at which the
+    interval continues beyond the axis. ``mark``, ``words`` and ``dash`` come from the ``SeriesLabel`` of the series.
+    """
 
     key: str
     label: str
@@ -90,9 +92,10 @@ def draw_intervals(
     *,
     labels: Mapping[str, SeriesLabel],
 ) -> IntervalChart | None:
-    """Returns a chart of ``differences`` (key, label, mode, value in µs, interval, verdict); None if there are none.
+    """Returns a chart of differences; None if there are none.
 
-    ``baseline`` (key, label, mode) becomes the first row, at zero. ``labels`` maps keys of series to their labels.
+    Each of ``differences`` is (key, label, mode, value in µs, interval, verdict). ``baseline`` (key, label, mode)
+    becomes the first row, at zero. ``labels`` maps each key to its ``SeriesLabel``.
     """
     if not differences:
         return None

@@ -57,9 +57,10 @@ class ClaimRow:
 
 @dataclass(frozen=True, slots=True)
 class LatencyChange:
-    """The comparison of a series in the report ``letter`` with the same series in the baseline. ``text`` is the
-    difference in words. ``suspects`` are the labels of the facts that could explain the difference. ``caveat`` is a
-    sentence that qualifies the verdict; it is empty if the processors are known to be the same."""
+    """The comparison of a series in one report with the same series in the baseline. ``letter`` stands for the report
+    (``LetteredReport``). ``text`` is the difference in words. ``suspects`` are the labels of the facts that could
+    explain the difference. ``caveat`` is a sentence that qualifies the verdict; empty if the processors are known to be
+    the same."""
 
     letter: str
     difference: Between

@@ -162,8 +162,8 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """Returns a table of the rows that are not the same in all columns, the most important ones first. ``whys`` has the
-    reason of each row, ``left`` the number of omitted rows, ``same`` the number of rows that are the same."""
+    """Returns the rows that are not the same in all columns as a table, the most important ones first. ``whys`` has
+    their reasons. ``left`` counts those that the table omits, ``same`` the rows that are the same in all columns."""
     differing = sorted((row for row in snapshot.rows if row.relation is not Relation.SAME), key=weigh_row)
     body = []
     for row in differing[:MAX_ROWS]:

@@ -41,8 +41,9 @@ def _of(*probes: Probe) -> Affects:
 
 @dataclass(frozen=True, slots=True)
 class FactRule:
-    """A fact that is compared. ``why`` is the reason why it may matter. ``affects`` returns whether it may affect the
-    times of a path and probe. ``read`` returns its text (default: the field ``key`` of the environment)."""
+    """A fact that is compared. ``why`` states why a difference may matter. ``affects`` returns whether the fact may
+    affect the times of a path and probe. ``read`` returns the fact as text; by default, the text is the field ``key``
+    of the environment."""
 
     key: str
     label: str
@@ -58,7 +59,7 @@ class FactRule:
 @dataclass(frozen=True, slots=True)
 class EnvironmentRow:
     """One fact of the compared environments. ``texts`` has the value of each report, empty if it is unknown.
-    ``differs``: the known values are not the same. ``why`` states why a difference may matter."""
+    ``differs`` is true if the known values are not the same. ``why`` states why a difference may matter."""
 
     key: str
     label: str
@@ -207,7 +208,7 @@ def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[Report
 
 def compare_environments(environments: Sequence[ReportEnvironment]) -> tuple[EnvironmentRow, ...]:
     """Returns a row for each fact that is known in at least one environment. Loads count as equal if they differ by at
-    most ``LOAD_PER_CORE``, multiplied by the number of cores."""
+    most ``LOAD_PER_CORE`` for each core."""
     compared = _with_common_links(environments)
     rows = []
     for rule in FACTS:

@@ -45,7 +45,7 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentFigures:
-    """The requested experiment, and the engine on which it ran."""
+    """The experiment as the user specified it, and the engine on which it ran."""
 
     spec: ExperimentSpec
     engine: EngineRef

@@ -58,9 +58,12 @@ class ClaimResult:
 
 @dataclass(frozen=True, slots=True)
 class FrozenExperiment:
-    """An experiment with its journal up to the moment when the report was saved. ``shown_seq`` is the number of the
-    entry at which readers see the experiment first: the last one before it was stopped. If it was still running,
-    ``shown_seq`` is 0 and readers see the newest entry."""
+    """An experiment with its journal up to the moment when the report was saved.
+
+    ``shown_seq`` is the number of the journal's entry that readers see when they open the report: the last one before
+    the experiment was stopped. If the experiment was still running, ``shown_seq`` is 0, and readers see the newest
+    entry.
+    """
 
     spec: ExperimentSpec
     head: ExperimentHead

@@ -33,8 +33,8 @@ class InvalidReportError(ValueError):
 
 
 def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
-    """Returns the content of a file, and its canonical bytes, which also hold the fields that this version does not
-    know. Raises InvalidReportError if the file is not a valid report."""
+    """Returns the content of a report's file, and the content's canonical bytes. The bytes also hold the fields that
+    this version does not know. Raises InvalidReportError if the file is not a valid report."""
     _check_size(data)
     document = _parse_json(data)
     if not isinstance(document, dict) or "schema" not in document:

@@ -37,9 +37,9 @@ class ArmMatch:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """A compared fact, and the ``arms`` that have the same texts for it. If the fact differs between the reports,
-    ``texts`` has one text for each report. If not, ``texts`` has each distinct text once: there may be several, because
-    generated names and ids are not compared."""
+    """A compared fact. ``arms`` are the arms that have the same texts for it. If the fact differs between the reports,
+    ``texts`` has one text for each report. If it does not differ, ``texts`` has each distinct text once. There may be
+    several, because generated names and ids are not compared."""
 
     section: str
     label: str
@@ -48,8 +48,9 @@ class ChangedRow:
 
 
 def match_arms(snapshots: Sequence[Snapshot]) -> tuple[ArmMatch, ...]:
-    """Matches the columns of the reports: first those with the same key and mode, then those with the same mode, if
-    each report has at most one such column left. A column without a match becomes an ``ArmMatch`` of its own."""
+    """Matches the columns of the reports. Columns with the same key and mode are one arm. Of the remaining columns,
+    those with the same mode are one arm if no report has several of them. A column without a match becomes an
+    ``ArmMatch`` of its own."""
     unmatched = [{column.key: column.mode for column in snapshot.columns} for snapshot in snapshots]
     matches = []
     for key, mode in [item for modes in unmatched for item in modes.items()]:
@@ -128,8 +129,8 @@ class RowDiff:
 
 
 def compare_rows(snapshots: Sequence[Snapshot], arms: Sequence[ArmMatch]) -> RowDiff:
-    """Compares the rows of the arms that all reports have. A fact with the same texts in several arms is one
-    ``ChangedRow``."""
+    """Compares the rows of the arms that all reports have. If several arms have the same texts for a fact, the result
+    has one ``ChangedRow`` for them."""
     reports = [_ComparableRows(snapshot) for snapshot in snapshots]
     compared = [arm for arm in arms if arm.everywhere]
     changes: _Rows = {}

@@ -67,9 +67,8 @@ def _describe_engine(content: ReportContent) -> str:
 
 
 def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) -> str:
-    """Returns a sentence on what the report compares: image, modes, measured paths, claims, and the engine. Arms are
-    named by the titles of ``columns``, which are those that the opened report shows; without ``columns``, by their
-    keys."""
+    """Returns a sentence on what the report compares: image, modes, measured paths, claims, and the engine. ``columns``
+    are those that the opened report shows. Their titles name the arms; without ``columns``, the keys of the arms do."""
     parts = []
     experiment = content.experiment
     if experiment is not None:

@@ -176,8 +176,8 @@ def _replay_bounded(entries: Iterable[Entry], shown_seq: int) -> tuple[View, Vie
 
 
 def _check_replay(experiment: FrozenExperiment) -> None:
-    """Raises InvalidReportError if the journal cannot be replayed, or if the rows and diagrams cannot be computed. They
-    are computed for the entry that readers see first and for the last one."""
+    """Raises InvalidReportError if the journal cannot be replayed, or if rows and diagrams cannot be computed. They are
+    computed for two entries: the one that readers see when they open the report, and the last one."""
     try:
         for view in _replay_bounded(experiment.journal, experiment.shown_seq):
             draw(view.columns, view.states)

@@ -45,12 +45,13 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
-    """The figures of one series, and the points of its lines in charts. ``blocks`` counts all blocks, ``failed`` those
-    that are not valid. Everything else is computed from the valid blocks. ``lowest_us``, ``median_us`` and
-    ``highest_us`` describe the medians of the blocks; ``median_p99_us`` is the median of their p99. All four are None
-    without a valid block. ``at_s``, ``p50_us`` and ``p99_us`` have a value for each of at most ``MAX_ROUNDS`` blocks;
-    ``at_s`` is the time from the start of the run to the start of the block. A point of ``ecdf`` is a time in µs and
-    the share of requests that took no longer."""
+    """The figures of one series, and the points of its lines in charts.
+
+    ``blocks`` counts all blocks, ``failed`` the invalid ones. All other figures are of the valid blocks. ``lowest_us``,
+    ``median_us`` and ``highest_us`` describe their medians. ``median_p99_us`` is the median of their p99. These four
+    are None without a valid block. ``at_s``, ``p50_us`` and ``p99_us`` have one value for each drawn block, at most
+    ``MAX_ROUNDS``.
+    """
 
     key: str
     label: str
@@ -64,10 +65,10 @@ class SeriesSummary:
     median_us: float | None = None
     highest_us: float | None = None
     median_p99_us: float | None = None
-    at_s: tuple[float, ...] = ()
+    at_s: tuple[float, ...] = ()  # when the blocks began, from the start of the run
     p50_us: tuple[float, ...] = ()
     p99_us: tuple[float, ...] = ()
-    ecdf: tuple[tuple[float, float], ...] = ()
+    ecdf: tuple[tuple[float, float], ...] = ()  # times in µs, shares of requests that took no longer
 
 
 @dataclass(frozen=True, slots=True)

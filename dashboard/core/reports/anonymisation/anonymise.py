@@ -1,4 +1,5 @@
-"""Anonymises a report: replaces each detail of the machine with the same pseudonym wherever it occurs.
+"""Anonymises a report: replaces each detail that identifies the machine with a pseudonym, the same one wherever the
+detail occurs.
 
 Equal cells stay equal, and different ones stay different. The following is replaced: host names, addresses (see
 ``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of environment
@@ -167,8 +168,9 @@ class _Anonymiser:
         return after
 
     def replace_machines(self, text: str) -> str:
-        """Returns the text with a pseudonym for each detail. The name of a machine that is also an ordinary word is
-        replaced only before a colon, in parentheses, and in the list of machines in the entry of a launch."""
+        """Returns the text with a pseudonym for each detail. The names of machines are included, even those that are
+        also ordinary words. Such a name is replaced only where texts name a machine: before a colon, in parentheses,
+        and in the list of machines in the journal's entry of a launch."""
         if not self._machines:
             return self.text(text)
         if text.startswith(LAUNCH_REQUESTED):
@@ -250,8 +252,11 @@ def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:
 
 def _bounded(text: str, *, in_names: bool = False) -> str:
     """Returns a pattern that finds a detail in a text. A detail of at least ``LONG`` characters is also found within
-    longer words, any other only as a whole word. If ``in_names`` is true, the detail is the key of an arm: it is found
-    only as a whole word, but may follow a hyphen, as in the name of the arm's container."""
+    longer words, a shorter one only as a whole word.
+
+    If ``in_names`` is true, the detail is the key of an arm. It is found only as a whole word of any length, but may
+    follow a hyphen, as in the name of the arm's container.
+    """
     if len(text) >= LONG and not in_names:
         return re.escape(text)
     return rf"(?<![{'' if in_names else '-'}\w]){re.escape(text)}(?![\w-])"

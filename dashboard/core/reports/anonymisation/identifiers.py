@@ -61,10 +61,10 @@ _MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f
 class Identifiers:
     """What identifies a machine.
 
-    ``names`` are host names; those in ``words`` could also be ordinary words and are replaced only in fields that hold
-    names. ``machines`` are the names of machines that have joined. ``keys`` maps keys of arms to the name from
-    ``machines`` that they contain. ``commands`` and ``settings`` (environment variables) map texts to their
-    replacements.
+    ``names`` are host names. ``words`` are those of them that may also be ordinary words: they are replaced only where
+    a name is expected. ``machines`` are the names of machines that have joined. ``keys`` maps the key of an arm to the
+    machine name that it contains. ``commands`` maps command lines and arguments to their replacements. ``settings``
+    maps environment variables (``KEY=VALUE``) and their values to their replacements.
     """
 
     names: set[str] = field(default_factory=set)

@@ -3,8 +3,8 @@ kind of address.
 
 Docker's private range (172.16.0.0/12) becomes 198.51.100.0/24, other private addresses 192.0.2.0/24, public ones
 203.0.113.0/24 (RFC 5737). When a range is full, 198.18.0.0/15 (RFC 2544) and then 240.0.0.0/4 (reserved) are used. IPv6
-becomes 2001:db8::/32 (RFC 3849); link-local addresses stay link-local; MAC addresses become 00:00:5e:00:53:00 and
-following (RFC 7042).
+addresses become 2001:db8::/32 (RFC 3849), but link-local ones stay link-local. MAC addresses become 00:00:5e:00:53:00
+and following (RFC 7042).
 
 Addresses of one network get pseudonyms of one network. Prefix lengths and low host numbers are kept, so a gateway is
 still ``.1``. Loopback, unspecified, broadcast and multicast addresses identify nothing and are kept.

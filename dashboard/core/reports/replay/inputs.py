@@ -38,9 +38,12 @@ class Frame:
     """The inputs of rows and diagrams at one position of a recording, with a number for each of them.
 
     ``common`` are two numbers: one for the columns, one for the namespaces that the columns show. ``numbers`` maps each
-    column to the numbers of the fields of its state (``FIELDS``) and of values derived from the state: ``primary`` (the
-    primary addresses of a column that is not an arm), ``connection`` (links and addresses of an arm with a network
-    stack of its own), ``links`` (links without their addresses) and ``exits`` (interfaces of default routes).
+    column to the numbers of the fields of its state (``FIELDS``) and of four values derived from the state:
+
+    - ``primary``: the primary addresses of a column that is not an arm
+    - ``connection``: the links and addresses of an arm with a network stack of its own
+    - ``links``: the links without their addresses
+    - ``exits``: the interfaces of default routes
     """
 
     columns: Sequence[Column]

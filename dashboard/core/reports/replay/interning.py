@@ -42,11 +42,14 @@ class Table:
 class Chains:
     """Stores distinct sequences of numbers, each as its difference from an earlier one.
 
-    A sequence is dumped as ``[back, start, removed, *inserted]``. To restore it, take the sequence whose number is
-    lower by ``back``, or the empty sequence if that number is negative. Remove ``removed`` items at ``start``, and
-    insert ``inserted`` there. Each inserted item is dumped as its difference from the item that was inserted before it,
-    in this sequence or an earlier one: new values have consecutive numbers, so the differences are small and compress
-    well.
+    A sequence is dumped as ``[back, start, removed, *inserted]``. To restore the sequence with the number n:
+
+    1. Take the sequence with the number n - ``back``, or the empty sequence if n - ``back`` is negative.
+    2. Remove ``removed`` items at ``start``.
+    3. Insert ``inserted`` at ``start``.
+
+    Each item of ``inserted`` is dumped as its difference from the item that was inserted before it, in this sequence or
+    an earlier one. New values have consecutive numbers, so the differences are small and compress well.
     """
 
     def __init__(self) -> None:

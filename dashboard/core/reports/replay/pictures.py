@@ -35,8 +35,11 @@ _Key = tuple[object, ...]
 @dataclass(frozen=True, slots=True)
 class _Items:
     """The small boxes of one namespace. ``wide`` and ``narrow`` map the id of each box to its lines in the wide and in
-    the narrow diagram. Namespaces have the same number ``items`` if the ids and lines of their boxes are equal. They
-    have the same number ``shape`` if the ids and the numbers of lines are equal: then the same layout fits."""
+    the narrow diagram.
+
+    ``items`` is a number for the ids and lines of the boxes: equal ids and lines have the same number. ``shape`` is a
+    number for the ids and the number of lines of each box. The same layout fits as long as ``shape`` is the same.
+    """
 
     wide: Mapping[str, tuple[str, ...]]
     narrow: Mapping[str, tuple[str, ...]]
@@ -47,9 +50,9 @@ class _Items:
 class RecordedPictures:
     """Stores all diagrams and paths of a recording, each once.
 
-    ``computed`` measures the work: it is the number of computed layouts. If the experiment runs on several machines,
-    every change of a machine draws all its diagrams and paths again, so ``computed`` is the number of boxes, edges and
-    paths drawn.
+    ``computed`` measures the work. If the experiment runs on one machine, it is the number of computed layouts. If the
+    experiment runs on several machines, it is the number of boxes, edges and paths drawn, because every change of a
+    machine draws all its diagrams and paths again.
     """
 
     def __init__(self) -> None:
@@ -212,7 +215,7 @@ class RecordedPictures:
 
     def _number_paths(self, frame: Frame, about: _Key, paths: tuple[tuple[Path, str], ...]) -> int:
         """Stores the paths as drawn in the current diagrams, and returns the number of their list. ``about`` identifies
-        these diagrams. Each of ``paths`` comes with the key of its request, which is empty if the path cannot be
+        these diagrams. ``paths`` are pairs of a path and the key of its request, which is empty if the path cannot be
         traced."""
         drawing = None
         numbers = []

@@ -1,8 +1,7 @@
 """The rows of a recording, as ``comparison.compare`` returns them. Equal rows are not computed again.
 
 Sections that change often are computed in parts. A part has the cells of a column for one port, link or destination. It
-is computed again only if its own listeners, interfaces or routes change, if the columns change, or if another input of
-the section changes.
+is computed again only if the columns, its own listeners, interfaces or routes, or another input of the section change.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
