@@ -60,9 +60,8 @@ class ClaimResult:
 class FrozenExperiment:
     """An experiment with its journal up to the moment when the report was saved.
 
-    ``shown_seq`` is the number of the journal's entry that readers see when they open the report: the last one before
-    the experiment was stopped. If the experiment was still running, ``shown_seq`` is 0, and readers see the newest
-    entry.
+    ``shown_seq`` is the number of the journal entry that readers see when they open the report: the last one before the
+    experiment was stopped. If the experiment was still running, it is 0, and readers see the newest entry.
     """
 
     spec: ExperimentSpec

@@ -49,8 +49,7 @@ class SeriesSummary:
 
     ``blocks`` counts all blocks, ``failed`` the invalid ones. All other figures are of the valid blocks. ``lowest_us``,
     ``median_us`` and ``highest_us`` describe their medians. ``median_p99_us`` is the median of their p99. These four
-    are None without a valid block. ``at_s``, ``p50_us`` and ``p99_us`` have one value for each drawn block, at most
-    ``MAX_ROUNDS``.
+    are None without a valid block. ``at_s``, ``p50_us`` and ``p99_us`` have one value for each drawn block.
     """
 
     key: str

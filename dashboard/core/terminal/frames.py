@@ -77,9 +77,9 @@ def output(offset: int, data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class TerminalHello:
-    """The first message to a window: which shell it shows. ``run`` identifies the shell. Output begins at the offset
-    ``start``, which is where a window that reconnects had stopped. Output before the offset ``live`` was printed
-    before this message; later output is new."""
+    """The first message to a window. ``run`` identifies the shell that the window shows. The output begins at the
+    offset ``start``; for a window that reconnects, this is where it had stopped. Output before the offset ``live`` was
+    printed before this message. Later output is new."""
 
     run: str
     start: int

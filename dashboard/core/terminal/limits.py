@@ -42,8 +42,8 @@ MESSAGES = Rate(600, 200)
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
     """Returns the reason why a participant may not open a terminal now; None if the participant may.
 
-    ``terminal`` and ``hosts`` are true if the session has terminals and private hosts, ``over`` if it has ended.
-    ``admitted`` and ``removed`` are true if the participant was admitted or removed.
+    ``terminal`` is true if the session has terminals, ``hosts`` if it has private hosts, ``over`` if it has ended.
+    ``admitted`` is true if the participant was admitted, ``removed`` if the participant was removed.
     """
     if removed:
         return "You are no longer a participant of this session."
@@ -62,8 +62,8 @@ def clamp_size(cols: int, rows: int) -> tuple[int, int]:
 
 
 def common_size(sizes: Collection[tuple[int, int]]) -> tuple[int, int]:
-    """Returns the columns and rows of a shell that several windows show: the largest size that fits into all of them.
-    ``sizes`` are those of the windows. Returns ``DEFAULT_SIZE`` if there are none."""
+    """Returns the size of a shell that several windows show: the largest one that fits into all of them. ``sizes`` are
+    the columns and rows of each window. Returns ``DEFAULT_SIZE`` if there are none."""
     if not sizes:
         return DEFAULT_SIZE
     return clamp_size(min(cols for cols, _ in sizes), min(rows for _, rows in sizes))
@@ -89,7 +89,7 @@ def describe_exit(status: int | None) -> str:
 @dataclass(frozen=True, slots=True)
 class TerminalOwner:
     """The participant to whom a terminal belongs, and the group on whose host it runs. ``step`` is the step that the
-    participant's page shows. ``record``: the output is recorded for the instructor."""
+    participant's page shows. ``record`` is true if the output is recorded for the instructor."""
 
     participant: str
     session: str
@@ -100,11 +100,12 @@ class TerminalOwner:
 
 @dataclass(frozen=True, slots=True)
 class OutputChunk:
-    """Output of a terminal. ``data`` is a part of everything that the shell ``run`` has printed: the bytes from
-    ``offset`` to ``end``.
+    """A part of a terminal's output.
 
-    ``ended`` is the reason why no shell runs, empty while one runs. ``again`` is true if participants can start one.
-    ``change`` counts changes other than output: a new size, a new shell, or the end of a shell.
+    ``run`` identifies the shell. ``offset`` is the position of ``data`` in everything that the shell has printed;
+    ``end`` is the offset after its last byte. ``ended`` is the reason why no shell runs, empty while one runs.
+    ``again`` is true if participants can start one. ``change`` counts changes other than output: a new size, a new
+    shell, or the end of a shell.
     """
 
     run: str

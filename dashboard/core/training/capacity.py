@@ -74,10 +74,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many private hosts run, and how many ``more`` can be started. ``limited_by`` names the scarcest resource.
-    ``problem`` is the reason if no host can run, otherwise empty. ``isolated`` is true if root of a host is an ordinary
-    user of the machine. ``machines`` is the number of machines that the figures cover. ``others`` counts the running
-    hosts that belong to LANs and not to groups."""
+    """How many private hosts run, and how many can be started in addition (``more``).
+
+    ``limited_by`` names the scarcest resource. ``problem`` is the reason if no host can run, otherwise empty.
+    ``isolated`` is true if root of a host is an ordinary user of the machine. ``machines`` is the number of machines
+    that the figures cover. ``others`` counts the running hosts that belong to LANs and not to groups.
+    """
 
     running: int
     more: int
@@ -153,8 +155,8 @@ def refuse_hosts(available: Capacity, count: int) -> str:
 
 
 def parallel_starts(cores: int) -> int:
-    """Returns how many hosts may start at the same time. A start takes 0.3 s and uses a core for 0.2 s of it: two for
-    each core keep the cores busy, and more would only delay each other."""
+    """Returns how many hosts may start at the same time. A start takes 0.3 s and uses a core for 0.2 s of it. So two
+    for each core keep the cores busy; more would only delay each other."""
     return 2 * max(1, cores)
 
 
@@ -170,8 +172,8 @@ def ordinal(number: int) -> str:
 
 
 def describe_queue(position: int, running: int, *, full: bool) -> str:
-    """Returns a sentence about the position in the queue, which counts from 1, and about when the host will start.
-    ``running`` is the number of running hosts; ``full``: no other host fits now."""
+    """Returns a sentence about a group's position in the queue and about when its host will start. ``position`` counts
+    from 1. ``running`` is the number of running hosts. ``full`` is true if no other host fits now."""
     queued = f"You are {ordinal(position)} in the queue; "
     if not full:
         return queued + "your host starts in a few seconds."

@@ -29,9 +29,9 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupLoad:
-    """What a group runs now. ``experiments`` includes those about to start; ``containers`` includes those of
-    measurements; ``measurements`` and ``claim_runs`` wait or run. ``kept`` counts the stored runs of the requested
-    kind, finished or not."""
+    """What a group runs now. ``experiments`` includes those about to start. ``containers`` includes those of
+    measurements. ``measurements`` and ``claim_runs`` count those that wait or run. ``kept`` counts the stored runs of
+    the requested kind, finished or not."""
 
     experiments: int = 0
     containers: int = 0
@@ -82,8 +82,8 @@ def _with_tag(reference: str) -> str:
 
 
 def missing_images(spec: ExperimentSpec, images: Collection[str]) -> tuple[Problem, ...]:
-    """Returns a problem for each image of the experiment that the host does not have. ``images`` are those that it has;
-    a group's host has no access to a registry."""
+    """Returns a problem for each image of the experiment that the host does not have. ``images`` are the images that
+    the host has. It cannot pull others, because a group's host has no access to a registry."""
     available = {_with_tag(image) for image in images}
     names = ", ".join(sorted(image.removesuffix(":latest") for image in images)) or "none"
     used: list[tuple[str | None, str]] = [(arm.key, arm.image) for arm in spec.arms if arm.image != spec.image]
@@ -109,8 +109,8 @@ def refuse_claim(claim: Claim) -> str | None:
 
 
 def choose_claims(claims: Iterable[Claim], ids: Collection[str]) -> tuple[Claim, ...]:
-    """Returns the claims with these ids; without ids, all claims that can be run in a session. Raises ValueError with a
-    message for the user if an id is unknown or its claim cannot be run."""
+    """Returns the claims with these ids. Without ids, returns all claims that can be run in a session. Raises
+    ValueError with a message for the user if an id is unknown, or if its claim cannot be run in a session."""
     chosen = choose(tuple(claims), tuple(ids))
     refused = [reason for claim in chosen if (reason := refuse_claim(claim))]
     if ids and refused:

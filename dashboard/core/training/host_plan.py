@@ -20,8 +20,11 @@ class DesiredState(StrEnum):
 
 
 class HostStage(StrEnum):
-    """The state of a host as the database records it. ``UNPLACED``: no machine has room for the host, and no lab acts
-    on it. ``UNREACHABLE`` is shown but never recorded: the host's machine does not respond."""
+    """The state of a group's host.
+
+    ``UNPLACED`` means that no machine has room for the host; no lab acts on it. ``UNREACHABLE`` means that the host's
+    machine does not respond. It is shown but never recorded: the database keeps the state before.
+    """
 
     UNPLACED = "unplaced"
     UNREACHABLE = "unreachable"
@@ -34,11 +37,13 @@ class HostStage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HostRecord:
-    """The recorded state of a group's host. ``host`` is its id, empty if it has not been created. ``over`` is true if
-    the session is closed or expired. ``since`` is the time of the request for the host, which decides its place in the
-    queue; ``used_at`` is when it was last used. ``ttl_s`` limits how long it runs, ``idle_s`` how long it runs unused;
-    0 means no limit. ``is_moved`` is true if it replaces a host on another machine, so that the group's steps are
-    repeated."""
+    """The recorded state of a group's host.
+
+    ``host`` is its id, empty if it has not been created. ``over`` is true if the session is closed or expired.
+    ``since`` is the time of the request for the host, which decides its place in the queue. ``used_at`` is when it was
+    last used. ``ttl_s`` limits how long the host runs, ``idle_s`` how long it runs unused; 0 means no limit.
+    ``is_moved`` is true if the host replaces one on another machine; the group's steps are then repeated.
+    """
 
     group: str
     desired: DesiredState
@@ -60,8 +65,8 @@ class HostRecord:
 
 @dataclass(frozen=True, slots=True)
 class ObservedHost:
-    """A host that has files on this machine. ``running``: its engine runs. ``started`` is the time of the start, by the
-    same clock as the times of the records."""
+    """A host that has files on this machine. ``running`` is true if its engine runs. ``started`` is the time of the
+    start, by the same clock as the times in ``HostRecord``."""
 
     running: bool
     started: float
@@ -108,11 +113,12 @@ def plan_actions(
     capacity: int,
     slots: int,
 ) -> tuple[HostAction, ...]:
-    """Returns the actions to take now. ``observed`` has the hosts of this machine by id; ``engine_exits`` has the times
-    at which each group's engine exited.
+    """Returns the actions to take now.
 
-    Groups in ``busy`` are skipped, because an action on their host is still in progress. ``capacity`` is the number of
-    hosts that still fit, ``slots`` the number that may start now. Restarts take slots before new hosts do.
+    ``observed`` has the hosts of this machine by id. ``busy`` are the groups that are skipped, because an action on
+    their host is still in progress. ``engine_exits`` has the times at which each group's engine exited. ``capacity`` is
+    the number of hosts that still fit, ``slots`` the number that may start now. Restarts take slots before new hosts
+    do.
     """
     actions: list[HostAction] = []
     restarts: list[HostAction] = []
@@ -158,8 +164,9 @@ def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> s
 
 
 def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[str]) -> tuple[HostStage, str]:
-    """Returns the state of a host that pages show, and its reason. ``machine`` is the name of its machine; ``absent``
-    are the names of the machines that do not respond."""
+    """Returns the state of a host that pages show, and its reason. They differ from the recorded ``stage`` and
+    ``reason`` if the host's machine does not respond. ``machine`` is the name of that machine, empty for the server's
+    own. ``absent`` are the names of the machines that do not respond."""
     if machine not in absent or stage in {HostStage.STOPPED, HostStage.UNPLACED}:
         return stage, reason
     name = f"The machine “{machine}”" if machine else "The server's own machine"

@@ -15,10 +15,12 @@ _LOCAL_KINDS = frozenset({"loopback", "bridge", "veth", "dummy"})
 
 @dataclass(frozen=True, slots=True)
 class ServedAt:
-    """The addresses of a server. ``listening``: the addresses of its sockets on ``port``. ``own``: the machine's
-    addresses that other devices can reach, the best one first. ``allowed``: the host names that the server accepts;
-    ``configured``: those of them in the setting ``NETMODES_ALLOWED_HOSTS``. ``origins``: the origins of its reverse
-    proxy."""
+    """The addresses of a server.
+
+    ``listening`` are the addresses of its sockets on ``port``. ``own`` are the machine's addresses that other devices
+    can reach, the best one first. ``allowed`` are the host names that the server accepts. ``configured`` are those of
+    them that come from the setting ``NETMODES_ALLOWED_HOSTS``. ``origins`` are the origins of its reverse proxy.
+    """
 
     port: int
     listening: tuple[str, ...]
@@ -30,9 +32,11 @@ class ServedAt:
 
 @dataclass(frozen=True, slots=True)
 class JoinAddress:
-    """The address at which participants join. ``origin`` is the beginning of the links. If ``is_local`` is true, only
-    this machine can open it, and ``command`` starts the server so that other devices can open the origins in
-    ``others``. ``command`` and ``others`` are empty if the machine has no other address."""
+    """The address at which participants join. ``origin`` is the beginning of the links.
+
+    If ``is_local`` is true, only this machine can open ``origin``. ``command`` then starts the server in such a way
+    that other devices can open the origins in ``others``. Both are empty if the machine has no other address.
+    """
 
     origin: str
     is_local: bool = False
@@ -76,8 +80,8 @@ def _listens(listening: Collection[str], address: str) -> bool:
 
 
 def choose_join_address(origin: str, server: ServedAt) -> JoinAddress:
-    """Returns the address for participants when the instructor has opened ``origin``: the same one if other devices can
-    open it, otherwise the reverse proxy's, otherwise an address on which the server listens and which it accepts.
+    """Returns the address for participants. It is the first of these that other devices can open: ``origin``, which the
+    instructor has opened; an origin of the reverse proxy; an address on which the server listens and which it accepts.
     Without such an address, ``is_local`` of the result is true."""
     for each in (origin, *server.origins):
         if not is_local(each):

@@ -25,9 +25,9 @@ class SessionMessage:
 class SessionState:
     """The state that all participants may see.
 
-    ``step`` and ``gate`` are slugs; ``number`` is the position of ``step``, counted from 1, and ``of`` the number of
-    all steps. ``open_until`` is the number of open steps. ``histogram`` has the predictions of ``step`` once its answer
-    is revealed. ``mirror`` is true if the instructor shows a comparison to all; ``pointer`` is the row at which the
+    ``step`` and ``gate`` are slugs. ``number`` is the position of ``step``, counted from 1; ``of`` is the number of all
+    steps. ``open_until`` is the number of open steps. ``histogram`` has the predictions of ``step``, once its answer is
+    revealed. ``mirror`` is true if the instructor shows a comparison to all. ``pointer`` is the row of it at which the
     instructor points.
     """
 

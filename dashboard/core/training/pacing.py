@@ -21,8 +21,8 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """Which steps are open. ``until`` is the index of the first step that is closed. ``free``: the open steps may be
-    done in any order. ``locked``: the instructor has locked all steps."""
+    """Which steps are open. ``until`` is the index of the first step that is closed. ``free`` is true if the open steps
+    may be done in any order. ``locked`` is true if the instructor has locked all steps."""
 
     until: int
     free: bool
@@ -30,8 +30,8 @@ class Pacing:
 
 
 def pacing_of(workshop: Workshop, pace: str, step: str, gate: str, *, locked: bool) -> Pacing:
-    """Computes the pacing of a session. ``step`` is the instructor's step and ``gate`` the last step that may open,
-    both as slugs; one that no longer exists counts as the first step."""
+    """Computes the pacing of a session. ``step`` is the slug of the instructor's step, ``gate`` the slug of the last
+    step that may open. A slug that no longer exists counts as that of the first step."""
     together = pace == Pace.TOGETHER
     last = workshop.index(step if together else gate)
     return Pacing(until=(0 if last is None else last) + 1, free=together, locked=locked)
@@ -45,9 +45,9 @@ def step_at_offset(workshop: Workshop, step: str, offset: int) -> str:
 
 
 def with_revealed(records: Records, revealed: Collection[str], truths: Mapping[str, str], at: float) -> Records:
-    """Returns the records of a participant without a host. Steps in ``revealed`` that the participant has not done
-    count as done at the time ``at``. ``truths`` has, by step, the result that decides whether a prediction was
-    right."""
+    """Returns a participant's records as they count in a session without hosts: steps in ``revealed`` that the
+    participant has not done count as done at the time ``at``. ``truths`` has, by step, the result that decides whether
+    a prediction was right."""
     counted = dict(records)
     for slug in revealed:
         record: StepRecord = counted.get(slug, EMPTY)

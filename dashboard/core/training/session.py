@@ -154,11 +154,14 @@ def progress_row(
     until: int | None = None,
     free: bool = False,
 ) -> ProgressRow:
-    """Computes the progress of a participant at the time ``now``. Steps from the index ``until`` on are closed;
-    ``free``: open steps may be done in any order.
+    """Computes the progress of a participant at the time ``now``. Steps from the index ``until`` on are closed. If
+    ``free`` is true, open steps may be done in any order.
 
-    Reasons to help are a raised hand, at least ``STUCK_FAILURES`` failed checks in an open step that is not done,
-    and at least ``STUCK_S`` seconds in the last opened step if it is not done.
+    Reasons to help are:
+
+    - a raised hand
+    - at least ``STUCK_FAILURES`` failed checks in an open step that is not done
+    - at least ``STUCK_S`` seconds in the last opened step, if it is not done
     """
     cells = []
     for number, step in enumerate(workshop.steps):

@@ -67,8 +67,9 @@ def _launches(run: RunCommand, check: Check) -> bool:
 
 
 def advise(step: Step, observation: Observation, judgement: StepJudgement, before: Sequence[Step] = ()) -> str:
-    """Returns advice for a step; empty if all its checks hold. If a common mistake was made, the advice is the one
-    written for it; otherwise one or two sentences about the first failed check. ``before`` are the earlier steps."""
+    """Returns advice for a step; empty if all its checks hold. If one of the step's common mistakes was made, returns
+    the advice for that mistake. Otherwise, returns one or two sentences about the first failed check. ``before`` are
+    the earlier steps."""
     failing = judgement.failing
     if failing is None:
         return ""

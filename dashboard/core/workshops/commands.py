@@ -186,8 +186,8 @@ def parse_command(line: str) -> Action:
 
 
 def with_image(line: str, images: frozenset[str]) -> str:
-    """Replaces nginx by the lab image in a ``docker run`` line if the engine has the lab image but not nginx, so that
-    the line works when it is typed. ``images`` are the images of the engine."""
+    """Returns a ``docker run`` line that works when it is typed. If the engine has the lab image but not nginx, the lab
+    image replaces nginx in the line. ``images`` are the images of the engine."""
     if not line.startswith("docker run ") or any(image.partition(":")[0] == "nginx" for image in images):
         return line
     replacement = next((image for image in sorted(images) if is_image(image, "nginx")), None)

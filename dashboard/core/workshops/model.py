@@ -67,9 +67,9 @@ class CommonMistake:
 class Step:
     """One step of a workshop.
 
-    ``text`` and ``reveal`` are Markdown; ``reveal`` is shown once the step is done. ``folded``: the step is a
-    challenge, and its commands are hidden until the participant opens them. ``measure`` are the modes whose paths the
-    step's button measures; it is empty if the step has no such button.
+    ``text`` and ``reveal`` are Markdown; ``reveal`` is shown once the step is done. ``folded`` is true if the step is a
+    challenge: its commands are hidden until the participant opens them. ``measure`` are the modes whose paths the
+    step's button measures, empty if the step has no such button.
     """
 
     slug: str
@@ -155,8 +155,11 @@ class StepJudgement:
 
 
 def judge_step(step: Step, observation: Observation, noted: dict[str, str], truth: str = "") -> StepJudgement:
-    """Judges all checks of a step. ``noted`` and ``truth`` are from the previous judgement: events stay true once they
-    were observed, and if the prediction's ``reading`` has no result now, the previous one is kept."""
+    """Judges all checks of a step.
+
+    ``noted`` is from the previous judgement: it has the events that the checks have observed, and these stay true.
+    ``truth`` is the previous result of the prediction's ``reading``. It is kept if the reading has no result now.
+    """
     findings: list[Finding] = []
     kept = {number: text for number, text in noted.items() if number.isdigit() and int(number) < len(step.checks)}
     for number, check in enumerate(step.checks):

@@ -32,9 +32,9 @@ class StepRecord:
 
     ``prediction`` is the index of a choice. ``truth`` is the result of the prediction's ``reading`` on this person's
     host. ``attempts`` counts how often Check was pressed and a check failed. ``unmet`` is true once a check has failed
-    since the step was opened. ``noted`` has the observed events by the index of their check. ``failing`` is the
-    expectation of the first check that failed when the step was last judged, empty if all held. ``hints`` is the number
-    of opened hints.
+    since the step was opened. ``noted`` maps the index of a check to the event that the check has observed. ``failing``
+    is the expectation of the first check that failed when the step was last judged, empty if all held. ``hints`` is the
+    number of opened hints.
     """
 
     opened_at: float = 0.0
@@ -77,8 +77,8 @@ def current_step(workshop: Workshop, records: Records, until: int | None = None)
 def step_stage(
     workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False
 ) -> StepStage:
-    """Returns the stage of the step with the index ``number``. Steps from the index ``until`` on are locked. ``free``:
-    a step is open even if earlier steps are not done."""
+    """Returns the stage of the step with the index ``number``. Steps from the index ``until`` on are locked. If
+    ``free`` is true, a step is open even if earlier steps are not done."""
     step = workshop.steps[number]
     record = records.get(step.slug, EMPTY)
     if record.passed_at:
@@ -89,11 +89,11 @@ def step_stage(
 
 
 def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed: bool) -> bool:
-    """Whether the step is done with this judgement. All checks must hold, and a question must be answered. ``pressed``
-    is true if the participant pressed Check.
+    """Whether the step is done with this judgement. All checks must hold, and the step's question must be answered.
 
-    Steps are also judged automatically. Such a judgement completes a step only if a check has failed before: if all
-    checks hold from the start, the participant has to read the text and press Check.
+    ``pressed`` is true if the participant pressed Check. If it is false, the step was judged automatically. Such a
+    judgement completes a step only if a check has failed before: if all checks hold from the start, the participant has
+    to read the text and press Check.
     """
     if step.predict is not None and record.prediction is None:
         return False

@@ -31,7 +31,7 @@ class History:
 
 def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tuple[Command, ...]:
     """Returns those commands of a workshop that changed a group's host, in the order in which they were run.
-    ``histories`` are those of the group's members.
+    ``histories`` has one history for each member of the group.
 
     These are the commands that the members ran with buttons. If they completed a step without its buttons, they have
     typed its commands, or others with the same effect. The step's own commands are then returned, as if they had been

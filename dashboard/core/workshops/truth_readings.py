@@ -22,9 +22,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class ReadingType:
-    """A type of reading. ``values`` are its possible results; ``…`` stands for any text. ``about`` is its
-    documentation. ``parameters`` maps the names of its arguments to their forms (see ``argument_problem``); those in
-    ``required`` must be given."""
+    """A type of reading. ``about`` is its documentation. ``parameters`` maps the names of its arguments to their forms
+    (see ``argument_problem``). ``required`` are the names of arguments that must be given. ``values`` are the possible
+    results; ``…`` stands for any text."""
 
     about: str
     parameters: Mapping[str, str]

@@ -1,8 +1,8 @@
 """Makes the report of a session anonymous: it contains no participant, and no figure that identifies one.
 
 Even a reader who knows the participants must not learn what any of them answered. So every count is rounded
-independently to the nearest multiple of 5: 0 means 0 to 2, 5 means 3 to 7, and the report does not show whether *all*
-gave the same answer or one did not. Shares are shown only for at least 23 participants, averages for at least 8 (HESA,
+independently to the nearest multiple of 5: 0 means 0 to 2, 5 means 3 to 7. The report does not show whether *all* gave
+the same answer or one did not. Shares are shown only for at least 23 participants, averages for at least 8 (HESA,
 "Rounding and suppression to anonymise statistics"). A value that was read from a kernel may be an address, so it is
 left out unless it is one of the workshop's answers. Times are reduced to the day.
 """
@@ -115,10 +115,15 @@ def _own_cell(cell: CellReport, revealed: Collection[str]) -> CellReport:
 
 
 def report_for_participant(report: SessionReport, participant: str, revealed: Collection[str]) -> SessionReport:
-    """Returns the report that a participant may see. Everything about the participant is included; but while the
-    session is open, correct answers are left out in steps that are neither done nor revealed. Of the figures about all
-    participants, the numbers of answers to steps in ``revealed`` are exact, all other numbers are rounded. While the
-    session is open, unrevealed steps do not show which answers were given."""
+    """Returns the report that a participant may see. ``revealed`` are the steps whose answers the instructor has
+    revealed.
+
+    Everything about the participant is included. The figures about all participants are rounded, except the numbers of
+    answers to steps in ``revealed``.
+
+    While the session is open, steps that are not revealed show neither the correct answer nor which answers were given.
+    The participant's own results show the correct answer only in steps that are done or revealed.
+    """
     rounding = anonymous(report)
     over = bool(report.closed_at)
     visible = {step.slug for step in report.steps} if over else set(revealed)

@@ -32,9 +32,9 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """What is recorded about a session. ``events`` are the instructor's, in order of time. ``readings`` has, by step,
-    what was read from kernels to find the correct answer. ``until`` is the time of the query, which counts as the end
-    of a session that is still open."""
+    """What is recorded about a session. ``events`` are the instructor's, in order of time. ``readings`` maps steps to
+    what was read from kernels to find the correct answer. ``until`` is the time of the query. It counts as the end of a
+    session that is still open."""
 
     id: str
     title: str
@@ -74,9 +74,11 @@ class SessionFacts:
 
 
 def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: Mapping[str, str]) -> Records:
-    """Returns a participant's records as the session counts them. In a session without hosts, a step is done for all
-    present participants once its answer is revealed. ``truths`` has the correct answers by step; they complete records
-    without a ``truth``."""
+    """Returns a participant's records as the session counts them.
+
+    In a session without hosts, a step counts as done once its answer is revealed, unless the participant was removed
+    before. ``truths`` has the correct answers by step; they complete records without a ``truth``.
+    """
     if facts.hosts != HostsFor.NONE:
         return participant.records
     counted: dict[str, StepRecord] = dict(participant.records)

@@ -45,10 +45,12 @@ class StepReport:
     """The figures of one step.
 
     ``answered`` counts predictions, ``known`` those whose correct answer is known, ``right`` the right ones. ``truth``
-    is the correct answer; its ``source`` is ``kernel``, ``workshop`` or empty; ``about`` describes what was read.
-    ``opened`` and ``done`` count participants; ``median_s`` and ``p90_s`` are the median and the 90th percentile of the
-    times from opening the step to finishing it. ``attempts`` counts failed checks, and ``failing`` has the most
-    frequent ones. ``hints`` counts opened hints; ``hands`` and ``questions`` count requests for help.
+    is the correct answer. ``source`` is ``kernel`` if it was read from a kernel, ``workshop`` if the workshop fixes it,
+    and empty if it is unknown. ``about`` describes what is read.
+
+    ``opened`` and ``done`` count participants. ``median_s`` and ``p90_s`` are the median and the 90th percentile of the
+    times from opening the step to finishing it. ``attempts`` counts failed checks; ``failing`` has the most frequent
+    ones. ``hints`` counts opened hints. ``hands`` and ``questions`` count requests for help.
     """
 
     slug: str
@@ -78,9 +80,12 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class CellReport:
-    """One participant in one step. ``state`` is locked (never opened), predict, run or done. ``seconds`` is the time
-    from opening the step to finishing it. ``truth`` is the correct answer according to what was read from this
-    participant's host; if nothing was read, according to what was read most often from all hosts."""
+    """One participant in one step.
+
+    ``state`` is locked (never opened), predict, run or done. ``seconds`` is the time from opening the step to finishing
+    it. ``truth`` is the correct answer. It follows from what was read from this participant's host or, if nothing was
+    read there, from the most frequent reading of all hosts.
+    """
 
     step: str
     state: str

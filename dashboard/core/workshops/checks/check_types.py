@@ -40,8 +40,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class CheckType:
     """A type of check. ``about`` is its documentation. ``parameters`` maps the names of its arguments to their forms
-    (see ``argument_problem``); those in ``required`` must be given. ``judge`` decides whether a check of this type
-    holds."""
+    (see ``argument_problem``). ``required`` are the names of arguments that must be given. ``judge`` decides whether a
+    check of this type holds."""
 
     about: str
     parameters: Mapping[str, str]
@@ -73,9 +73,9 @@ def judge_state(
     expected: str,
     judge: Callable[[ContainerSnapshot, NamespaceState], Finding],
 ) -> Finding:
-    """Calls ``judge`` with the newest running container that matches and with its network state; returns the finding.
-    If no container matches or its state could not be read, the check fails; the finding then states ``expected`` as the
-    expectation."""
+    """Returns the finding of ``judge``, called with the newest running container that matches and with its network
+    state. If no container matches, or if its state could not be read, the check fails. The finding then states
+    ``expected`` as the expectation."""
     container = newest(observation, selector_of(arguments))
     if container is None:
         return no_match(observation, expected)
