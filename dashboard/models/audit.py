@@ -22,9 +22,13 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One command, executed by an account or, if ``user`` is None, on the command line. ``account`` is the account's
-    name at that time, ``action`` the command, ``object`` the id of the object that the command concerned, and
-    ``address`` the client's address. ``outcome`` is done, refused or failed. ``at`` is in seconds since the epoch."""
+    """One command and its outcome: done, refused or failed. ``at`` is in seconds since the epoch.
+
+    ``user`` is the account that gave the command. It is None if there was none, as on the command line, or if the
+    account was deleted. ``account`` is the name of the account at that time, or what replaces it, such as
+    ``command line``. ``action`` is the command, ``object`` the id of the object that it concerned, and ``address`` the
+    client's address.
+    """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     at = models.FloatField(db_index=True)

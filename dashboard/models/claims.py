@@ -12,7 +12,7 @@ class ClaimRun(models.Model):
 
     If the run tests a misconception, ``misconception`` is its id and ``prediction`` the index of the choice that the
     user predicted; otherwise both are empty. ``driver``, ``machine``, ``host`` and ``group`` are as in ``Experiment``.
-    ``engines`` is a JSON list of texts that describe the engines on which claims were executed.
+    ``engines`` is a JSON list of texts: each describes an engine on which claims were executed.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)

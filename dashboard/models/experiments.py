@@ -28,20 +28,20 @@ class Installation(models.Model):
 class Experiment(models.Model):
     """One experiment. Users write ``wanted``, the lab writes ``phase``.
 
-    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.messages.ExperimentHead``.
+    ``spec`` is JSON of ``core.modes.ExperimentSpec``, ``head`` of ``core.experiments.messages.ExperimentHead``.
     ``round`` counts the launches from 1. ``driver`` is the process of ``netmodes compare`` or a similar command that
-    drives the experiment (``pid:start time``); if it is empty, a lab drives the experiment. An experiment that has
-    ended shows its state before the stop: ``shown_seq`` is the number of the journal entry with this state.
+    drives the experiment (``pid:start time``). If it is empty, a lab drives the experiment. ``shown_seq`` is the number
+    of the last journal entry before the stop: an experiment that has ended shows the state at this entry.
     ``journal_entries`` and ``journal_bytes`` are the size of its journal.
 
-    ``machine`` is the machine whose lab drives the experiment; None: the installation's own. ``host`` is the id of the
-    private host on which it runs; empty: the engine of the machine. ``group`` is the key of the training session's
-    group (``SESSION-N``) that started it; this key stays when the host is removed.
+    ``machine`` is the machine whose lab drives the experiment; None for the installation's own. ``host`` is the id of
+    the private host on which the experiment runs; empty for the machine's own engine. ``group`` is the key
+    (``SESSION-N``) of the training session's group that started it. The key stays when the host is removed.
 
-    ``parts`` is JSON of ``{machine: id}`` if the arms run on several machines: each machine has a part, an experiment
-    with the arms of this machine. The ``parent`` of a part is this row. Labs drive the parts, not this row: so the
-    row's ``machine`` is None, its ``wanted`` and ``phase`` are always stopped, and its state is that of its parts. The
-    PostgreSQL role of a machine can write neither ``parts`` nor ``parent``.
+    If the arms run on several machines, each of these has a part: an experiment with the arms of this machine.
+    ``parts`` is then JSON of ``{machine: id}``, and this row is the ``parent`` of the parts. Labs drive the parts, not
+    this row. Its ``machine`` is None, its ``wanted`` and ``phase`` are always stopped, and its state is that of its
+    parts. The PostgreSQL role of a machine can write neither ``parts`` nor ``parent``.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)

@@ -8,16 +8,16 @@ from dashboard.models.experiments import new_id
 
 class Machine(models.Model):
     """A machine that has joined. ``name`` is also a part of its NATS subjects. The row stays after the machine was
-    revoked, because experiments refer to it; a machine of the same name may join again.
+    revoked, because experiments refer to it. A machine of the same name may join again.
 
     An owner writes ``labels`` (a JSON object) and ``is_draining`` (whether it takes no new hosts). The machine's lab
     writes its facts: ``cpus``, ``memory_mb``, ``capacity`` (the number of private hosts with the default limits),
     ``engine``, ``engine_version``, ``kernel``, ``version`` (of Netmodes) and ``seen_at``. ``key_digest`` is the SHA-256
     of its key for NATS.
 
-    Times are in seconds since the epoch. ``revoked_at`` is 0 while the machine may connect; ``last_revoked_at`` keeps
+    Times are in seconds since the epoch. ``revoked_at`` is 0 while the machine may connect. ``last_revoked_at`` keeps
     the time of the revocation even if the machine joins again. ``swarm_since`` is when the machine was last asked to
-    enter the Docker swarm of the installation's machines, 0 after it has left this swarm.
+    enter the Docker swarm of the installation's machines. It is 0 after the machine has left this swarm.
     """
 
     name = models.CharField(primary_key=True, max_length=32)

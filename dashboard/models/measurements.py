@@ -10,10 +10,12 @@ class MeasurementRun(models.Model):
     """One measurement. ``state`` is waiting, running, finished, cancelled, failed or incomplete (the measuring process
     died). ``wanted`` is running, or cancelled if a user requested that. A run stays when its experiment is removed.
 
-    If ``twin`` is true, ``experiment`` was launched only for this run and ends with it. It may replace another
-    experiment in the measurement: ``source``, otherwise None. ``options``, ``environment`` and ``missing`` are JSON of
-    the types in ``core.measurements.measurement``. ``result`` is JSON of ``Measurement`` in that module, built from the
-    blocks after the end of the run. ``machine``, ``host`` and ``group`` are copied from the experiment.
+    If ``twin`` is true, ``experiment`` was launched only for this run and ends with it. ``source`` is the experiment
+    that the twin replaces in the measurement; None if it replaces none. ``machine``, ``host`` and ``group`` are copied
+    from the experiment.
+
+    ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurements.measurement``. ``result``
+    is JSON of ``Measurement`` in that module. It is built from the blocks after the end of the run.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -47,10 +49,12 @@ class MeasurementRun(models.Model):
 
 
 class MeasurementClient(models.Model):
-    """A further machine that measures for a run, as a client. ``machine`` is its name, or ``server`` for the
-    installation's own machine. It may measure until ``valid_until``, and for at most ``seconds`` after the start of the
-    first block. Only web processes write this row: the lab that drives the run can read and delete its clients, but not
-    add or change them."""
+    """A further machine that measures for a run, as a client.
+
+    ``machine`` is its name, or ``server`` for the installation's own machine. It may measure until ``valid_until``, and
+    for at most ``seconds`` after the start of the first block. Only web processes add or change this row. The lab that
+    drives the run can read and delete it.
+    """
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="clients", db_index=False)
     machine = models.CharField(max_length=32)

@@ -51,10 +51,12 @@ class Report(models.Model):
 
     ``view`` (``core.reports.view``) and ``track`` (what the replay shows, ``core.reports.replay.recording``) are
     derived from ``body`` and compressed, too. They are computed again if ``derived`` is not the current version of
-    derived data. ``line`` is the summary for lists of reports, ``words`` the text that a search looks through,
-    case-folded. Reports whose experiments differ at most in their title have the same ``signature``. ``imported_from``
-    is the id of the installation that exported the report, empty for a report of this installation. ``imported_file``
-    is the name of the imported file, empty if it is unknown. A deleted report is purged after 30 days.
+    derived data. ``line`` is the summary for lists of reports. ``words`` is the text that a search looks through,
+    case-folded. Reports whose experiments differ at most in their title have the same ``signature``.
+
+    ``imported_from`` is the id of the installation that exported the report, empty for a report of this installation.
+    ``imported_file`` is the name of the imported file, empty if it is unknown. A deleted report is purged after 30
+    days.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)

@@ -163,10 +163,10 @@ class SessionEvent(models.Model):
 class GroupHost(models.Model):
     """The private host of one group. Commands write ``wanted``; the lab acts on it and writes the other fields.
 
-    ``machine`` is the machine of the host; None: the installation's own. ``wanted`` is running, stopped or reset.
+    ``machine`` is the machine of the host; None for the installation's own. ``wanted`` is running, stopped or reset.
     ``state`` is unplaced, queued, starting, ready, failed or stopped. ``host`` is the id of the private host,
-    ``socket`` the path of its engine's socket. ``is_moved``: the host was moved to this machine, and the group's steps
-    are repeated once it has started.
+    ``socket`` the path of its engine's socket. ``is_moved`` is true if the host was moved to this machine: the group's
+    steps are repeated once it has started.
     """
 
     group = models.CharField(primary_key=True, max_length=40)

@@ -6,9 +6,9 @@ from dashboard.models.experiments import new_id
 
 
 class WorkshopProgress(models.Model):
-    """The progress of one person in one workshop. ``person`` is ``user:ID``, or the key of a participant of a training
-    session (``store.training.participants.person_of``), who needs no account. ``digest`` is that of the workshop's text
-    when the person started."""
+    """The progress of one person in one workshop. ``person`` is ``user:ID`` for an account. For a participant of a
+    training session, it is the participant's key (``store.training.participants.person_of``). ``digest`` is that of the
+    workshop's text when the person started."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     person = models.CharField(max_length=60)
@@ -50,8 +50,8 @@ class WorkshopStep(models.Model):
 
 
 class WorkshopEvent(models.Model):
-    """An event in a workshop. ``kind`` is started, predicted, did (executed a command), checked, hint, passed or
-    finished; in a training session also hand (raised), lowered (the hand), away or back."""
+    """An event in a workshop. ``kind`` is started, predicted, did (executed a command), checked (a check failed), hint,
+    passed or finished. In a training session, it may also be hand (raised), lowered (the hand), away or back."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="events")
     at = models.FloatField()

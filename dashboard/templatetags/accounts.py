@@ -10,7 +10,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def creator(context: template.Context, owner: int | None) -> SafeString | str:
-    """Returns an element with “by NAME”; empty if ``creators`` has no name for the account ``owner``. The context
-    variable ``creators`` maps ids of accounts to names; it is empty while only one account exists."""
+    """Returns an element with “by NAME”. The context variable ``creators`` maps ids of accounts to names. Empty if it
+    has no name for the account ``owner``; while only one account exists, it has no names."""
     name = (context.get("creators") or {}).get(owner, "")
     return format_html('<span class="soft creator">{}</span>', _("by %(name)s") % {"name": name}) if name else ""

@@ -38,8 +38,8 @@ class ChoiceView:
 
 @dataclass(frozen=True, slots=True)
 class FormView:
-    """The measurement form with its values. ``unusual`` tells whether the rarely used options are shown: if one of them
-    is not at its default, or if the probe ``dns`` is chosen."""
+    """The measurement form with its values. If ``unusual`` is true, the form shows the rarely used options: one of them
+    is not at its default, or the probe ``dns`` is chosen."""
 
     probes: tuple[ChoiceView, ...]
     conditions: tuple[ChoiceView, ...]
