@@ -65,8 +65,9 @@ class NetmodesCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command. If a signal ends it, only a sentence is printed. If the user typed the command, only the
-        message of an expected error is printed; otherwise, the error propagates."""
+        """Runs the command. If a signal ends it, only a sentence is printed. If an expected error ends a command that
+        the user typed, only its message is printed. If code called the command, or with ``--traceback``, the error
+        propagates."""
         interrupts.raise_interrupts()
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED
@@ -106,8 +107,8 @@ class NetmodesCommand(BaseCommand):
 
     def migrate(self) -> None:
         """Migrates the database; processes that share it wait meanwhile. Makes SQLite's file readable by its owner
-        only. On a machine that has joined, only checks the version. Raises CommandError if the database cannot be used,
-        for example because a newer version has migrated it."""
+        only. On a machine that has joined the installation of another machine, only checks the version. Raises
+        CommandError if the database cannot be used, for example because a newer version has migrated it."""
         database = settings.DATABASES["default"]
         if settings.MACHINE:
             self._require_migrated()
@@ -129,10 +130,12 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 
     def _require_migrated(self) -> None:
-        """Raises CommandError if the database cannot be used, if it lacks migrations of this version, or if the
-        server's version is not compatible with this one. Used on machines that have joined, because they may not
-        migrate the database. A newer database is accepted, because a lab may be one minor version older than the
-        server."""
+        """Checks the database on a machine that has joined, because such a machine may not migrate it.
+
+        Raises CommandError if the database cannot be used, if it lacks migrations of this version, or if the server's
+        version is not compatible with this one. A newer database is accepted, because a lab may be one minor version
+        older than the server.
+        """
         try:
             advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
             missing = set(known_migrations()) - set(applied_migrations())

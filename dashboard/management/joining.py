@@ -24,8 +24,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def exchange(address: str, secret: str, name: str, labels: list[str], facts: MachineFacts) -> dict[str, str]:
-    """Sends the secret of a join token, and the name, labels and facts of this machine, to the server at ``address``.
-    Returns the machine's credentials in the form that ``configuration.joined`` reads. Raises ExchangeError."""
+    """Joins this machine to the server at ``address``: sends the secret of a join token, and the name, labels and facts
+    of this machine. Returns the machine's credentials in the form that ``configuration.joined`` reads. Raises
+    ExchangeError."""
     body = json.dumps({"token": secret, "name": name, "labels": labels, "facts": asdict(facts)}).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     request = urllib.request.Request(f"{address.rstrip('/')}/machines/join/", body, headers)  # noqa: S310 - split_token

@@ -24,13 +24,13 @@ _libc = ctypes.PyDLL(None)
 def limit_heap() -> None:
     """Makes glibc return free memory to the kernel. Call it before any thread starts.
 
-    By default, threads get up to eight arenas for each core. Each request has a thread of its own, so every arena would
-    grow to what the largest page needs. Therefore, the number of arenas is limited.
+    The number of arenas is limited. By default, threads get up to eight for each core. Each request has a thread of its
+    own, so every arena would grow to what the largest page needs.
 
-    Two thresholds are fixed at glibc's initial values: the size from which a block gets a mapping of its own
-    (M_MMAP_THRESHOLD), and the free space at which the heap shrinks (M_TRIM_THRESHOLD). By default, glibc raises both
-    when a mapped block of up to 32 MB is freed: the first to the size of the block, the second to twice that. Large
-    blocks then come from the heap, which does not shrink while any small block is above them.
+    Two thresholds are fixed at glibc's initial values. M_MMAP_THRESHOLD is the size from which a block gets a mapping
+    of its own. M_TRIM_THRESHOLD is the free space at which the heap shrinks. By default, glibc raises both when a
+    mapped block of up to 32 MB is freed. Large blocks then come from the heap, which does not shrink while any small
+    block is above them.
 
     The launcher sets GLIBC_TUNABLES, so that glibc keeps no freed blocks for each thread. The setting stays in effect
     for this process and its forks. The variable is removed here, so that programs started by these processes do not
@@ -49,9 +49,9 @@ def limit_garbage() -> None:
     that exist by then are excluded, so a collection takes a few milliseconds.
 
     A page leaves cycles behind that hold everything that it showed, because Django's contexts refer to themselves. A
-    removed experiment leaves cycles in the lab. By default, Python waits until the old garbage is a quarter of all
-    objects that existed at its last complete collection, including those of all imported modules. So up to 50 MB of
-    pages would remain in memory.
+    removed experiment leaves cycles in the lab. By default, Python collects the oldest generation only when its new
+    objects are a quarter of those that the last complete collection left, including the objects of all imported
+    modules. So up to 50 MB of pages would remain in memory.
     """
     gc.collect()
     gc.freeze()
@@ -62,13 +62,15 @@ def limit_garbage() -> None:
 
 
 def grow_string_table() -> None:
-    """Makes Python's table of interned strings grow by 2 MB at the start of a lab, instead of after about a hundred
-    launches.
+    """Makes Python's table of interned strings grow at the start of a lab. Otherwise, it would grow after about a
+    hundred launches, by 2 MB.
 
-    Each interned string takes an entry of the table, even if it is soon freed, and pathlib interns all parts of a path,
-    such as process ids. When no entry is left, Python builds a new table for three times as many strings as exist.
-    Tables that replace it later have the same size. Does nothing on Python 3.12, which frees no interned strings
-    (github.com/python/cpython/issues/113993).
+    Each interned string takes an entry of the table, even if it is soon freed. pathlib interns all parts of a path,
+    such as process ids. When no entry is left, Python replaces the table by one with room for three times the strings
+    that exist at that moment. After this growth, replacements have the same size, because the number of strings stays
+    the same.
+
+    Does nothing on Python 3.12, which frees no interned strings (github.com/python/cpython/issues/113993).
     """
     if sys.version_info >= (3, 13):
         for number in range(STRINGS):

@@ -177,9 +177,12 @@ class Command(NetmodesCommand):
         return True
 
     def _listen(self, host: str, port: int) -> list[socket.socket]:
-        """Opens the listening sockets, before anything else starts, so that a port in use is reported at once. On
-        loopback, opens one for IPv4 and one for IPv6: browsers try the server's own host name at ::1 first, and another
-        program that listens there would receive the server's cookies."""
+        """Opens the listening sockets. This comes before anything else starts, so that a port in use is reported at
+        once.
+
+        On loopback, opens one for IPv4 and one for IPv6. Browsers try the server's own host name at ::1 first, and
+        another program that listens there would receive the server's cookies.
+        """
         listening = [self._bind(host, port)]
         other = {"127.0.0.1": "::1", "localhost": "::1", "0.0.0.0": "::1", "::1": "127.0.0.1"}.get(host)  # noqa: S104
         if other and settings.OWN_NAME:

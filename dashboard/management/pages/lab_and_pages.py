@@ -25,8 +25,10 @@ async def run_lab_and_pages(
     data_dir: Path, web: WebProcess, say: Callable[[str], None], on_ready: Callable[[], None]
 ) -> None:
     """Runs the lab and the web process until Ctrl-C, SIGTERM or the end of the terminal, then stops all experiments.
-    ``on_ready`` is called once, when pages are served. Further signals print a warning with ``say``; after a few
-    seconds, another signal aborts and leaves experiments running. Raises WebProcessError."""
+
+    ``on_ready`` is called once, when pages are served. A second signal only prints a warning with ``say``. After a few
+    seconds, another signal aborts and leaves experiments running. Raises WebProcessError.
+    """
     connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()

@@ -195,8 +195,9 @@ def replace_environment(variables: Mapping[str, str]) -> None:
 
 
 def confine(sandbox: Sandbox, environment: Mapping[str, str]) -> None:
-    """Confines this process, which must have only one thread, to the files and the user of ``sandbox``. ``environment``
-    becomes its environment. Raises RefusedError if the kernel refuses a step, or if a required file is not readable."""
+    """Confines this process to the files and the user of ``sandbox``. The process must have only one thread.
+    ``environment`` becomes its environment. Raises RefusedError if the kernel refuses a step, or if a required file is
+    not readable."""
     os.umask(0o022)
     try:
         make_root(sandbox)

@@ -1,7 +1,7 @@
 """Forks the web process from the starter, a process that has only imported the code.
 
 A second interpreter would import all modules again, which takes as much processor time as the rest of the start. The
-lab itself must not fork: it has threads, an event loop and database connections, and SQLite holds the locks of these
+lab itself must not fork, because it has threads, an event loop and database connections. SQLite holds the locks of
 connections not only in the kernel but also in its own memory (sqlite.org, "How To Corrupt An SQLite Database File",
 2.6). Therefore ``./netmodes up`` forks the starter before it has any of these. Each web process is forked from the
 starter, also after a crash.
@@ -191,11 +191,11 @@ def _wait_for_orders(control: socket.socket, output: int, lab: int, work: Work) 
 
 
 def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) -> tuple[int, int]:
-    """Forks a process that runs ``work`` as the first one of a new PID namespace, so that it can neither see nor signal
+    """Forks a process that runs ``work`` as the first one of a new PID namespace. There it can neither see nor signal
     processes of the machine. Returns its pid and a pidfd. Raises OSError.
 
-    ``machine`` is a descriptor of the machine's PID namespace, in which the new one is created. The namespace of the
-    previous process cannot be used for that: it accepts no further processes (pid_namespaces(7)).
+    ``machine`` is a descriptor of the machine's PID namespace, in which the new namespace is created. It cannot be
+    created in the namespace of the previous process, which accepts no further processes (pid_namespaces(7)).
     """
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)

@@ -148,9 +148,12 @@ class WebProcess:
 
     async def run(self, server: LinkServer, on_ready: Callable[[], None]) -> None:
         """Lets ``server`` handle the calls of the web process, and starts the process again whenever it ends, until
-        ``stop``. ``on_ready`` is called each time the process begins to serve pages. Raises WebProcessError if the
-        process cannot be started. Once it has served pages, a lack of memory or processes is not an error, and the
-        start is repeated."""
+        ``stop``.
+
+        ``on_ready`` is called each time the process begins to serve pages. Raises WebProcessError if the process ends
+        before it has ever served pages, or if it cannot be started again. A lack of memory or processes is not an
+        error: the start is repeated.
+        """
         pause_s, was_ready = FIRST_PAUSE_S, False
 
         def note_ready() -> None:
