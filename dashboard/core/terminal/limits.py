@@ -102,8 +102,8 @@ class TerminalOwner:
 class OutputChunk:
     """A part of a terminal's output.
 
-    ``run`` identifies the shell. ``offset`` is the position of ``data`` in everything that the shell has printed;
-    ``end`` is the offset after its last byte. ``ended`` is the reason why no shell runs, empty while one runs.
+    ``run`` identifies the shell. Offsets are positions in everything that this shell has printed: ``data`` begins at
+    ``offset``, and the output so far ends at ``end``. ``ended`` is the reason why no shell runs, empty while one runs.
     ``again`` is true if participants can start one. ``change`` counts changes other than output: a new size, a new
     shell, or the end of a shell.
     """

@@ -165,8 +165,8 @@ def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> s
 
 def shown_state(stage: HostStage, reason: str, machine: str, absent: Collection[str]) -> tuple[HostStage, str]:
     """Returns the state of a host that pages show, and its reason. They differ from the recorded ``stage`` and
-    ``reason`` if the host's machine does not respond. ``machine`` is the name of that machine, empty for the server's
-    own. ``absent`` are the names of the machines that do not respond."""
+    ``reason`` only if the host's machine does not respond. ``machine`` is the name of that machine, empty for the
+    server's own. ``absent`` are the names of the machines that do not respond."""
     if machine not in absent or stage in {HostStage.STOPPED, HostStage.UNPLACED}:
         return stage, reason
     name = f"The machine “{machine}”" if machine else "The server's own machine"

@@ -27,8 +27,8 @@ class SessionState:
 
     ``step`` and ``gate`` are slugs. ``number`` is the position of ``step``, counted from 1; ``of`` is the number of all
     steps. ``open_until`` is the number of open steps. ``histogram`` has the predictions of ``step``, once its answer is
-    revealed. ``mirror`` is true if the instructor shows a comparison to all. ``pointer`` is the row of it at which the
-    instructor points.
+    revealed. ``mirror`` is true if the instructor shows a comparison to all. ``pointer`` is the row of this comparison
+    at which the instructor points.
     """
 
     title: str
