@@ -1,7 +1,8 @@
-"""Adds files to a wheel: templates, static files, translations, documents and the browser's libraries (ignored by git).
+"""Build hook of hatchling, which pyproject.toml names: adds files to a wheel.
 
-hatchling runs this hook (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). Without npm, a wheel can be built from
-an sdist, which contains the libraries, or from a checkout in which the launcher has installed them.
+The files are templates, static files, translations, documents and the browser's libraries, which git ignores. Without
+npm, a wheel can be built from an sdist, which contains the libraries, or from a checkout in which the launcher has
+installed them.
 """
 
 import sys
