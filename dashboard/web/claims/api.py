@@ -41,8 +41,8 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 @router.get("/claims/runs", summary="The newest runs of claims")
 def runs(request: HttpRequest, session: str = "") -> HttpResponse:
-    """Lists the newest runs of claims on the server's own engine. With the id of a ``session`` that you may lead, lists
-    the runs of its groups instead. The outcomes of the claims are not included."""
+    """Lists the newest runs of claims on the server's own engine, without the outcomes of the claims. With the id of a
+    ``session`` that you may lead, lists the runs of its groups instead."""
     if session:
         group_filter(session, request.user)
         return json_response([run for _group, _claim, run in claim_runs.session_runs(session)])

@@ -12,12 +12,13 @@ from dashboard.store.claim_runs import Outcome
 
 @dataclass(frozen=True, slots=True)
 class ShownClaim:
-    """A claim with its newest outcome, as pages show it.
+    """A claim as pages show it, with its outcome in one run.
 
-    ``private``: it runs on a private host. ``step``: its state in the newest run (``ClaimState``), empty before a run.
-    ``unavailable``: why it cannot be run from this page. ``elsewhere``: sentences about engines on which the result
-    differs from ``statement``, empty after a run. After a run, ``statement`` is the statement that was judged,
-    and ``condition`` names the engines to which it applies.
+    ``private`` is true if the claim runs on a private host. ``step`` is the state of the claim in the run
+    (``ClaimState``); empty without a run, or if the run ended before it executed the claim. ``unavailable`` is the
+    reason why the claim cannot be run from this page. After its execution, ``statement`` is the statement that was
+    judged, and ``condition`` names the engines to which it applies. Before, ``elsewhere`` contains sentences about
+    engines on which the result differs.
     """
 
     id: str

@@ -168,7 +168,7 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
 )
 async def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Starts the launch and returns at once. Follow it at ``/api/experiments/ID`` or over the websocket. Each of
-    ``arms`` runs on its ``machine`` (default: the installation's own). Each of ``modes`` runs on all ``machines``."""
+    ``arms`` runs on its ``machine``, by default the installation's own. Each of ``modes`` runs on all ``machines``."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     names = machine_names(await launch_places()) if any(arm.machine for arm in draft.spec.arms) else ()
@@ -209,9 +209,9 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 def journal(
     request: HttpRequest, identity: str, after: int = 0, limit: int = MAX_PAGE, cursor: str = ""
 ) -> HttpResponse:
-    """Returns numbered entries with causes and facts, at most ``limit`` (1,000). To read on, repeat the request with
-    the last number as ``after`` until the list is empty. If the experiment runs on several machines, follow the
-    ``next`` link in the header ``Link`` instead: it contains a ``cursor``."""
+    """Returns numbered entries with causes and facts, at most ``limit`` (1,000). For further entries, repeat the
+    request with the last number as ``after``, until the list is empty. If the experiment runs on several machines,
+    follow the link ``next`` in the header ``Link`` instead; it contains a ``cursor``."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
         raise Http404(_("No experiment has this id."))
@@ -282,9 +282,9 @@ def rename(request: HttpRequest, identity: str, body: NameIn) -> Any:
     summary="Stop, launch again or remove an experiment, or try its paths",
 )
 async def act(request: HttpRequest, identity: str, action: str, multicast: bool = False) -> Any:
-    """``stop`` removes the containers and networks, ``remove`` also deletes the experiment. ``again`` launches it
-    again. ``try`` sends a request over every path, also from other machines; with ``?multicast=true``, it sends
-    datagrams to a multicast group as well."""
+    """``stop`` removes the containers and networks. ``remove`` also deletes the experiment. ``again`` launches it
+    again. ``try`` sends a request over every path, also from other machines. With ``?multicast=true``, ``try`` also
+    sends datagrams to a multicast group."""
     await require_experiment(identity)
     if action == "try":
         attempts = await machines.try_paths(identity, multicast=multicast)

@@ -23,10 +23,10 @@ from dashboard.web.service import LabUnavailableError, service
 def url_after(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> str:
     """Returns the URL of the page to show after a command.
 
-    The form's field ``back`` is the id of the experiment whose page contained the form, or ``/`` for the start page.
-    Without ``back``, returns the page of the experiment ``identity`` or, if that is empty, the start page. The URL of
-    an experiment's page has the fragment ``#state``, which moves the focus to the experiment's state: the button that
-    was pressed no longer exists.
+    The form's field ``back`` names the page: the id of an experiment, or ``/`` for the start page. Without ``back``,
+    the page is that of the experiment ``identity``. If ``identity`` is empty as well, it is the start page. The URL of
+    an experiment has the fragment ``#state``. It moves the focus to the experiment's state, because the button that was
+    pressed no longer exists.
     """
     back = request.POST.get("back", "")
     shown = back if back.isascii() and back.isalnum() else identity

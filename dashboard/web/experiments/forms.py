@@ -168,11 +168,10 @@ class LaunchForm(forms.Form):
         return None if self.problems else draft.spec
 
     def _publish(self, text: str, port: str) -> str:
-        """Returns the ports to publish, in the format of the field ``publish``. ``text`` is what the user has entered
-        there.
+        """Returns the ports to publish, in the format of the field ``publish``.
 
-        If the user has entered “none”, no port is published. If nothing was entered, the container's ``port`` is
-        published at the machine's free port.
+        ``text`` is the user's input in this field. If it is “none”, no port is published. If it is empty, the
+        container's ``port`` is published at the machine's free port.
         """
         if text.lower() == PUBLISH_NOTHING:
             return ""
@@ -183,8 +182,11 @@ class LaunchForm(forms.Form):
         return text
 
     def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
-        """Adds each problem as an error of the field in which the user can correct it, or of the field for modes if the
-        form has no such field. ``spec`` is the experiment that this form describes."""
+        """Adds each problem as an error of the field in which the user can correct it.
+
+        If the form has no such field, adds the problem to the field ``mode``. ``spec`` is the experiment that this form
+        describes.
+        """
         keys = [arm.key for arm in spec.arms]
         fields = {f"arms-{number}-{name}": (arm, name) for number, arm in enumerate(self._used) for name in arm.fields}
         for problem in problems:
@@ -218,9 +220,9 @@ class LaunchForm(forms.Form):
 
     @property
     def has_options(self) -> bool:
-        """Whether the page opens “More options”, because one of these options is invalid or not the default.
+        """Whether the page shows the section “More options” expanded.
 
-        The image and the port are not among these options.
+        This is so if one of these options is invalid or not the default. The image and the port are not among them.
         """
         fields = ("title", "publish", "names")
         changed = any(self.errors.get(name) or self[name].value() for name in (*fields, "machines"))

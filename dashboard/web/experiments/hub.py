@@ -47,9 +47,9 @@ SHOWN_ITEMS = 200
 
 @dataclass(slots=True)
 class ExperimentFeed(Feed):
-    """The live state of an experiment. ``machines``: by id of the experiment or, on several machines, of each part,
-    the machine that runs it. ``problems``: by the same ids, why the journal cannot be written, and since when.
-    ``journal``: the merged journal, None on one machine. ``columns``: the columns of ``view`` with machines' notes."""
+    """The live state of an experiment. ``machines`` contains the machine of each part by the part's id, ``problems``
+    why and since when the part's journal cannot be written. On one machine, the experiment counts as its only part, and
+    ``journal``, the merged journal, is None. ``columns`` are those of ``view`` with notes about machines."""
 
     title: str = ""
     view: View = field(default_factory=View)
@@ -130,8 +130,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows notes about machines (by name) at their columns. ``requested`` contains the phases of an experiment's
-        parts, by the experiment's id, if all parts are to be stopped or removed."""
+        """Shows notes about machines (by name) at their columns. ``requested`` contains, for each experiment whose
+        parts are all to be stopped or removed, the phases of these parts."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
@@ -154,8 +154,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
-        """Shows why a journal cannot be written (``problem``) or, if ``problem`` is empty, that it can be written
-        again. ``sender`` is the machine that reports this: a machine that has joined may report only about its own
+        """Shows ``problem``, the reason why a journal cannot be written. If it is empty, shows that the journal can be
+        written again. ``sender`` is the machine that reports this. A machine that has joined may report only about its
         experiments."""
         for feed in self._feeds_of(experiment):
             before, since = feed.problems.get(experiment, ("", shared_clock()))

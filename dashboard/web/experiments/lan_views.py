@@ -40,8 +40,8 @@ LABELS = {
 class LaunchHost:
     """A host of a LAN, or a machine, on which experiments can be launched.
 
-    ``lan`` is the name of the LAN or machine. ``address`` is the host's IP address or, for a machine, the name of its
-    engine. ``swarm`` is true if the hosts of the LAN form a swarm.
+    ``lan`` is the name of the LAN or of the machine. ``address`` is the IP address of a host, or the engine's name and
+    version for a machine. ``swarm`` is true if the hosts of the LAN form a swarm.
     """
 
     id: str
@@ -74,10 +74,10 @@ async def launch_hosts() -> dict[str, LaunchHost]:
 
 
 async def find_host(experiment: str) -> tuple[LaunchHost | None, str]:
-    """Returns the host of a LAN on which an experiment runs or ran, with an empty text. If that host was removed,
-    returns None and a sentence for the user.
+    """Returns the host of a LAN on which an experiment runs or ran, and an empty text.
 
-    Returns None and an empty text if the experiment is not on a host of a LAN, or if the lab does not answer.
+    If this host was removed, returns None and a sentence for the user. If the experiment is not on a host of a LAN, or
+    if the lab does not answer, returns None and an empty text.
     """
     identity = await to_db_thread(experiment_store.lan_host, experiment)
     if not identity:

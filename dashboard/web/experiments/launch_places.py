@@ -28,9 +28,9 @@ async def launch_places() -> dict[str, LaunchHost]:
 
 
 def own_engine_problem() -> str:
-    """Returns why nothing can be launched on the server's own engine.
+    """Returns why nothing can be launched on the server's own engine; empty if launches are possible.
 
-    Empty if launches are possible, or if the installation has no other machines.
+    Also empty in an installation that machines cannot join: there, the start page asks this engine and shows its error.
     """
     if service.labs is None:
         return ""

@@ -44,10 +44,10 @@ NO_OPTIONS = LaunchOptions((), (), 8080)
 
 
 async def _launch_options(host: str = "") -> tuple[LaunchOptions, str]:
-    """Returns the modes, local images and free port that the form offers, and why the engine does not answer (empty if
-    it does).
+    """Returns what the form offers (modes, local images, a free port), and why the engine does not answer.
 
-    ``host`` is the name of the place of the launch (``launch_places``), empty for the server's own engine.
+    The reason is empty if the engine answers. ``host`` is the name of the place of the launch (``launch_places``),
+    empty for the server's own engine.
     """
     try:
         return await service.ask_of(host, experiment_calls.launch_options), ""
@@ -67,8 +67,8 @@ def form_of(prepared: PreparedPreset, free_port: int, machines: Sequence[str] = 
 
 
 def _items_with_hosts(rows: Iterable[Experiment], hosts: Mapping[str, LaunchHost]) -> list[dict[str, Any]]:
-    """Returns the experiments as entries of a list. In each entry, ``host`` is the LAN host on which the experiment
-    runs, None if it does not run on a LAN. ``hosts`` are the hosts of LANs, by id."""
+    """Returns the experiments as entries of a list. The ``host`` of an entry is the LAN host on which the experiment
+    runs; None if it does not run on a LAN. ``hosts`` are the hosts of LANs, by id."""
     rows = list(rows)
     hosts_of = {row.id: hosts[row.host] for row in rows if row.host in hosts}
     return [{**item, "host": hosts_of.get(item["id"])} for item in experiment_items(rows)]

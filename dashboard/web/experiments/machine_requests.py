@@ -68,8 +68,8 @@ async def _request_all(experiment: str, machine: str | None, clients: Sequence[M
 
 
 def _is_known(path: Path, names: Collection[str]) -> bool:
-    """Returns whether a request may be sent over a path. ``names`` are the keys of the experiment's arms: a path
-    over the overlay network must lead to one of them, because a lab could have added other paths."""
+    """Returns whether a request may be sent over a path. A path over the overlay network must lead to an arm of the
+    experiment, because a lab could have added other paths. ``names`` are the keys of these arms."""
     return path.kind is not PathKind.FROM_MACHINE_OVERLAY or path.server in names
 
 
@@ -106,12 +106,11 @@ class SeenClients:
         return len(self._seen.get(server, ()))
 
     def client_of(self, server: str, reply: Reply, before: int) -> str:
-        """Returns the client address that the program in the column ``server`` saw for a request; empty if it is not
-        certain.
+        """Returns the client address that the program in the column ``server`` saw for a request; empty if uncertain.
 
-        ``before`` is the result of ``count`` before the request: later addresses are new. If the client's own address
-        is new, it is the result. Otherwise a proxy or an address translation may have replaced it. Then, if the request
-        was answered and exactly one new address is not the own address of a client, that address is the result.
+        ``before`` is the result of ``count`` before the request. Only addresses that were seen later are considered. If
+        the client's own address is among them, it is the result. Otherwise a proxy or an address translation may have
+        replaced it. Then, if the request was answered, the result is the one address that is no client's own.
         """
         if not reply.client:
             return ""
@@ -124,10 +123,10 @@ class SeenClients:
 
 
 async def _request(path: Path, seen: SeenClients, end: float, arm: OverlayArm | None = None, host: str = "") -> Attempt:
-    """Sends a request over a path and returns the result. After ``end`` (loop time), sends none and returns an error.
+    """Sends a request over a path and returns the result.
 
-    Over an overlay network, the container ``arm`` sends the request. ``host`` is the name to request, empty for the
-    path's address.
+    After ``end`` (loop time), sends no request and returns an error. Over an overlay network, the container ``arm``
+    sends the request. ``host`` is the name to request, empty for the path's address.
     """
     attempt = without_trace(new_attempt(path))
     if host:

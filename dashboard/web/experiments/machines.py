@@ -117,14 +117,14 @@ def arms_by_place(arms: Iterable[ArmSpec], place: str) -> dict[str, tuple[ArmSpe
 
 
 def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tuple[Entry, ...], str]:
-    """Returns at most ``limit`` entries of an experiment's journal, and the cursor of the next page (empty on one
-    machine).
+    """Returns one page of an experiment's journal, and the cursor of the next page.
 
-    The first entry is the one after the number ``after`` or, on several machines, after ``cursor`` if it is not empty.
-    Raises ValueError with a sentence for the user if the cursor is invalid.
+    The page has at most ``limit`` entries, and begins after the entry with the number ``after``. On several machines,
+    it begins after ``cursor`` instead, unless that is empty. On one machine, the returned cursor is empty. Raises
+    ValueError with a sentence for the user if ``cursor`` is invalid.
 
-    Several machines store entries at the same time. So a cursor contains the newest number that was read from each
-    machine, and no entry is skipped or repeated.
+    A cursor contains the newest number that was read from each machine, because machines store entries at the same
+    time.
     """
     if not record.parts:
         return tuple(islice(parts.read(record, after), limit)), ""
@@ -139,10 +139,10 @@ def read_page(record: Record, after: int, cursor: str, limit: int) -> tuple[tupl
 
 
 def _skip(journal: MergedJournal, cursor: str) -> None:
-    """Advances a merged journal to a cursor, without returning the entries in between. Raises ValueError with a
-    sentence for the user if the cursor is invalid.
+    """Advances a merged journal to a cursor, without returning the entries in between.
 
-    All entries are read, because the status of the whole experiment depends on them.
+    All these entries are read, because the status of the whole experiment depends on them. Raises ValueError with a
+    sentence for the user if the cursor is invalid.
     """
     numbers = cursor.split("-")
     if len(numbers) != len(journal.seen) or not all(

@@ -35,11 +35,11 @@ STOP_POLL_S = 0.1
 async def find_holders(
     request: HttpRequest, arms: tuple[ArmSpec, ...], experiment: str = "", host: str = ""
 ) -> tuple[PortHolder, ...]:
-    """Returns the programs that hold the ports needed by ``arms``. Programs of ``experiment``, which is launched again,
-    are omitted.
+    """Returns the programs that hold ports which ``arms`` need.
 
-    ``host`` is the place of arms that name no machine. The result is empty if the user has chosen to launch anyway. It
-    lacks the programs at a place whose lab does not answer. In both cases, the experiment shows later why it waits.
+    ``host`` is the place of arms that name no machine. Programs of ``experiment``, which is launched again, are
+    omitted. The result is empty if the user has chosen to launch anyway. It lacks the programs at a place whose lab
+    does not answer. In both cases, the experiment shows later why it waits.
     """
     if ANYWAY in request.POST:
         return ()
@@ -55,10 +55,10 @@ class _Answers:
 
 
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
-    """Returns the programs that hold ports needed by ``arms``, from the labs of all places where these arms run.
-    ``experiment`` and ``host`` are as in ``find_holders``.
+    """Asks the labs of all places where ``arms`` run which programs hold ports that the arms need.
 
-    If the arms name machines, the sentence about each program begins with the name of its machine.
+    ``host`` is the place of arms that name no machine. Programs of ``experiment``, which is launched again, are
+    omitted. If arms name machines, the sentence about each program begins with the name of its machine.
     """
     by_place = arms_by_place(arms, host)
     if list(by_place) == [host] or not arms:
@@ -84,10 +84,10 @@ async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tupl
 
 
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
-    """Stops the experiment that the launch form names, and waits until it no longer holds ports that ``arms`` need.
-    Returns the programs that still hold such ports; None if they are unknown because a machine's lab does not answer.
+    """Stops the experiment that the launch form names, and waits until it holds no port that ``arms`` need.
 
-    ``host`` is the place of arms that name no machine.
+    Returns the programs that still hold such ports. If no such program is known, but the lab of a machine does not
+    answer, returns None. ``host`` is the place of arms that name no machine.
     """
     identity = request.POST[STOP]
 
@@ -112,10 +112,10 @@ async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str
 
 
 async def show_held_ports(request: HttpRequest, identity: str, scope: UrlScope, host: str = "") -> HttpResponse | None:
-    """Returns a page with the programs that hold the ports needed to launch this experiment again; None if none of the
-    ports is in use.
+    """Returns a page with the programs that hold ports which an experiment needs to be launched again.
 
-    ``host`` is the place of the launch. The default is the place where the experiment ran.
+    Returns None if there are no such programs. ``host`` is the place of the launch, by default the place where the
+    experiment ran.
     """
     record = await to_db_thread(experiment_store.load, identity)
     if record is None:

@@ -1,5 +1,8 @@
-"""Provides the data with which a browser replays an experiment: what the experiment's page showed after each journal
-entry. The data are cached in the process, so that only new entries are read."""
+"""Provides the data with which a browser replays an experiment.
+
+The data contain what the experiment's page showed after each journal entry. They are cached in the process, so that
+only new entries are read.
+"""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -26,8 +29,8 @@ KEPT = 4
 
 @dataclass(slots=True)
 class _CachedReplay:
-    """The replay data of an experiment, and their JSON text in ``encoded``. ``journal`` is the merged journal up to the
-    last recorded entry, None for an experiment on one machine."""
+    """The replay data of an experiment. ``encoded`` is their JSON text. ``journal`` is the merged journal up to the
+    last recorded entry; None for an experiment on one machine."""
 
     lock: Lock = field(default_factory=Lock)
     recording: ReplayRecording | None = None
@@ -77,10 +80,9 @@ def encoded_track(identity: str) -> bytes:
 def _read_new(
     record: Record, recording: ReplayRecording, before: MergedJournal | None
 ) -> tuple[MergedJournal | None, tuple[Entry, ...]]:
-    """Returns the merged journal up to the newest entry (None on one machine), and the entries that are not in
-    ``recording`` yet.
+    """Returns the merged journal up to the newest entry, and the entries that are not in ``recording`` yet.
 
-    ``before`` is the merged journal up to the last recorded entry, None on one machine.
+    ``before`` is the merged journal up to the last recorded entry. Both journals are None on one machine.
     """
     if before is None:
         return None, tuple(parts.read(record, recording.view.seq))

@@ -53,7 +53,7 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """A cell of a row. If it shows a namespace, ``owner`` is the mode of the row's first column that has the same
+    """A cell of a row. If it shows a namespace, ``owner`` is the mode of the first column in this row with the same
     namespace."""
 
     column: str

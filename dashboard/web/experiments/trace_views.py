@@ -32,10 +32,11 @@ class ShownTrace:
 
 
 async def traced(identity: str, key: str, beside: str) -> tuple[tuple[Trace, ...], dict[str, Path]]:
-    """Traces a request over the path ``key`` and one over the path ``beside``.
+    """Traces a request over a path, and one over a second path for comparison.
 
-    Returns the traces, and all paths that can be traced, by ``request_key``. If ``beside`` is empty, the lab chooses a
-    path of another mode. Raises LabUnavailableError, NotRunningError, or ValueError with a message for the user.
+    ``key`` and ``beside`` are the keys of these requests (``request_key``). If ``beside`` is empty, the lab chooses a
+    path of another mode. Returns the traces, and all traceable paths by request key. Raises LabUnavailableError,
+    NotRunningError, or ValueError with a message for the user.
     """
     place = await to_db_thread(parts.find_request, identity, key)
     other = await to_db_thread(parts.find_request, identity, beside) if beside else place

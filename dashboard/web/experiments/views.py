@@ -66,7 +66,7 @@ def refuse(
 
 
 def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE, phases: Sequence[Phase] = ()) -> dict[str, Any]:
-    """Returns an experiment as an entry of a list. ``phases`` are the phases of its parts, empty on one machine."""
+    """Returns an experiment as an entry of a list. ``phases`` are the phases of its parts; empty if it has no parts."""
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return {
         "id": row.id,
@@ -97,8 +97,8 @@ def experiment_items(rows: Iterable[Experiment], scope: UrlScope = SERVER_SCOPE)
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
-    """Returns the experiment as pages show it, now or after the journal entry with the number ``at``. A stopped
-    experiment is shown in its state before the stop. Raises Http404 if it does not exist."""
+    """Returns the experiment as pages show it: now, or after the journal entry with the number ``at``. Without ``at``,
+    a stopped experiment is shown in its state before the stop. Raises Http404 if the experiment does not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     record = experiment_store.load(identity)
     if row is None or record is None:
@@ -232,8 +232,8 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
 class OutputStream:
     """The output of a command as bytes. ``close`` ends the command.
 
-    It is not an async generator, because such a generator would be closed before its first item if the browser
-    disconnected at once. None of its code would then run, and the command would continue.
+    It is not an async generator. If the browser disconnected before the first item, none of a generator's code would
+    run, and the command would continue.
     """
 
     def __init__(self, output: AsyncGenerator[str]) -> None:
