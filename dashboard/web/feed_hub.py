@@ -1,9 +1,8 @@
-"""Distributes live updates to websocket clients. A feed is the stream of messages about one object, such as an
-experiment.
+"""Distributes live updates to websocket clients.
 
-Each message is encoded once and sent to every client of the feed. A wake-up only marks a feed as dirty; the data is
-read from the store. A client has at most one pending send. It does not get the messages that arrive before this send
-has completed; it gets a snapshot afterwards.
+A feed is the stream of messages about one object, such as an experiment. Each message is encoded once and sent to every
+client of the feed. A wake-up only marks a feed as dirty; the data is read from the store. A client has at most one
+pending send. Messages that arrive during this send are not sent to the client; it gets a snapshot afterwards.
 """
 
 import asyncio
@@ -34,9 +33,9 @@ WriteNow = Callable[[str], bool]
 class Client:
     """One websocket client.
 
-    ``write_now`` is the server's fast path (``shared_frames``); None if the server has none. ``pending`` is the send
-    that has not completed; it began at ``pending_since`` (loop time). A client that ``needs_snapshot`` gets a snapshot
-    instead of the next message.
+    ``write_now`` writes a text without waiting (``shared_frames``); None if the server cannot do that. ``pending`` is
+    the send that has not completed. It began at ``pending_since`` (loop time). If ``needs_snapshot`` is true, the
+    client gets a snapshot instead of the next message.
     """
 
     send: Send
@@ -66,9 +65,10 @@ class Feed:
 class FeedHub[F: Feed](ABC):
     """All feeds of one kind in this process, by key. All methods run in the event loop.
 
-    Counters for /metrics: changes ``encoded``, messages ``delivered`` to clients, the ``sent_bytes`` of these messages,
-    clients closed because they were ``slow``, wake-ups received (``woken``), and wake-ups ``missed``. ``lag`` is a
-    histogram of the seconds from the time when the lab read a change until it was sent to all clients.
+    Counters for /metrics: ``encoded`` (changes), ``delivered`` (messages to clients), ``sent_bytes`` (of these
+    messages), ``slow`` (clients that were disconnected because they were slow), ``woken`` (wake-ups that arrived) and
+    ``missed`` (wake-ups that were lost). ``lag`` is a histogram of the seconds from the time when the lab read a change
+    until it was sent to all clients.
     """
 
     def __init__(self) -> None:
@@ -216,10 +216,10 @@ class FeedHub[F: Feed](ABC):
                 self._send(client, self._snapshot(feed))
 
     async def _check_clients(self) -> None:
-        """Runs while feeds exist. Closes clients whose send has been pending for ``BLOCKED_S``; they reconnect and get
-        a snapshot.
+        """Disconnects slow clients and pings the others, while feeds exist.
 
-        All other clients get a ping every ``PING_S`` seconds, so that a page notices when the server is gone.
+        A client is slow if a send has been pending for ``BLOCKED_S``; it reconnects and gets a snapshot. The others get
+        a ping every ``PING_S`` seconds, so that a page notices when the server is gone.
         """
         loop = asyncio.get_running_loop()
         pinged = loop.time()

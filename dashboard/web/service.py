@@ -31,9 +31,9 @@ __all__ = ["LabUnavailableError", "Service", "service", "wake_hubs"]
 
 
 def wake_hubs(*wakeup: str) -> None:
-    """Makes the hubs read and send what has changed. Handles a wake-up from the lab in this or the parent process.
+    """Makes the hubs read and send what has changed. Handles wake-ups from the lab in this process or in its parent.
 
-    ``wakeup``: the kind of change, then its arguments, such as the id of an experiment.
+    ``wakeup`` is the kind of change, then its arguments, such as the id of an experiment.
     """
     match wakeup:
         case ("experiment", experiment):
@@ -271,9 +271,9 @@ class Service(Supervisor):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Calls a function as ``ask`` does, but in the lab of ``machine`` (None: the installation's own).
+        """Calls ``function`` in the lab of ``machine`` (None: the installation's own), and returns its result.
 
-        If ``host`` is not empty, the call goes to the lab of this private host on the machine.
+        If ``host`` is not empty, calls it in the lab of this private host on the machine. Raises the errors of ``ask``.
         """
         remote_call, remote = find_call(function), self._remote_of(machine)
         if remote is not None:

@@ -11,10 +11,10 @@ from django.http.response import HttpResponseBase
 class RequestHandler(ASGIHandler):
     """Handles each request in a separate task, and thus in a separate context (``contextvars``).
 
-    If a browser disconnects, Django cancels the request while a thread still works on it. asgiref then leaves that
-    thread's executor in the request's context. At the end of the request, Django sends the signal ``request_finished``,
-    which uses this executor and fails ("already quit or is broken"). The context of a separate task is discarded
-    together with the task.
+    Otherwise, a request can fail if the browser disconnects. Django then cancels the request while a thread still works
+    on it, and asgiref leaves that thread's executor in the request's context. The signal ``request_finished``, which
+    Django sends at the end, uses this executor and fails ("already quit or is broken"). The context of a separate task
+    is discarded together with the task.
     """
 
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:

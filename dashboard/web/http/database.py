@@ -31,8 +31,8 @@ def provide_threads() -> None:
 def request_threads() -> ThreadPoolExecutor:
     """Returns the thread pool in which requests query PostgreSQL.
 
-    It has fewer threads than the process has connections. So requests that hang, from any number of addresses, leave
-    connections for everything else.
+    It has fewer threads than the process has connections. Even if requests occupy all its threads, some connections
+    remain for everything else.
     """
     count = max(1, database_connections() - KEPT_CONNECTIONS)
     return ThreadPoolExecutor(count, thread_name_prefix="netmodes-requests")
@@ -60,9 +60,9 @@ def close_connection() -> None:
 class ConnectionMiddleware:
     """Closes the PostgreSQL connection of the request's thread before an async view. It must be the last middleware.
 
-    Earlier middleware loads the user over a connection in the request's thread. An async view queries in other threads,
-    and may wait for the lab in between. If every request kept its first connection, many requests would occupy the
-    whole pool, and none could get a second connection.
+    Earlier middleware has opened this connection to load the user. The async view queries in other threads, over other
+    connections, and may wait for the lab in between. If requests kept their first connections, many requests would
+    occupy the whole pool, and none could get a second connection.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -63,8 +63,8 @@ def split_host(host: str) -> tuple[str, str]:
 def is_allowed_host(host: str | None, port: int | None) -> bool:
     """Returns whether a Host header contains an allowed name and, for names of this machine, the server's ``port``.
 
-    The port of names in ``NETMODES_ALLOWED_HOSTS`` is not compared, because it is the port of the reverse proxy. A
-    ``port`` of None matches every port.
+    If ``port`` is None, every port matches. For names in ``NETMODES_ALLOWED_HOSTS``, the port is not compared, because
+    it is the port of the reverse proxy.
     """
     if not host:
         return False
@@ -100,8 +100,8 @@ class HostGuard:
 
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
-    """Sends an error response without using Django. A websocket gets it instead of the handshake or, if the server
-    cannot send such responses, is closed with the code 4000 plus ``status``."""
+    """Sends an error response without using Django. A websocket gets the response instead of the handshake. If the
+    server cannot send such responses, closes the websocket with the code 4000 plus ``status``."""
     prefix: Literal["http", "websocket.http"] = "http"
     if scope["type"] == "websocket":
         await receive()
@@ -119,8 +119,8 @@ async def send_text(
     *headers: tuple[bytes, bytes],
     prefix: Literal["http", "websocket.http"] = "http",
 ) -> None:
-    """Sends ``text`` as the whole response, with strict security headers and the given ``headers``, without using
-    Django. ``prefix`` begins the types of the ASGI messages: ``websocket.http`` if the response refuses a websocket."""
+    """Sends ``text`` as the whole response, without using Django. Adds strict security headers to ``headers``.
+    ``prefix`` begins the types of the ASGI messages; it is ``websocket.http`` if the response refuses a websocket."""
     body = f"{text}\n".encode()
     strict = [
         (b"content-type", b"text/plain; charset=utf-8"),
@@ -190,9 +190,9 @@ def is_own_origin(scope: Scope) -> bool:
 class SocketGuard:
     """ASGI layer that checks websockets before their handshake.
 
-    The origin must be the server's. The client must be a signed-in user or a participant of the training session. For
-    the websockets of a group's experiments and measurements, this layer admits every participant; the consumer then
-    checks that the participant is in the group. A participant may have ``MAX_SOCKETS`` open websockets, an account
+    The origin must be the server's. The client must be a signed-in user, or a participant of the training session in
+    the URL. Participants of all sessions are admitted to the websockets of experiments and measurements, whose
+    consumers check the group. A participant may have ``MAX_SOCKETS`` open websockets, an account
     ``MAX_ACCOUNT_SOCKETS``.
     """
 
@@ -258,11 +258,10 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Requires a signed-in user or a participant for all paths except ``OPEN_PATHS``, ``OPEN_PREFIXES`` and
-    ``LINK_PATH``.
+    """Requires a signed-in user or a participant, except for ``OPEN_PATHS``, ``OPEN_PREFIXES`` and ``LINK_PATH``.
 
-    A participant has access only to those pages of their training session that are not for the instructor. Responses
-    to all paths that are not open have a header that forbids caches to store them.
+    A participant has access only to pages of their own training session, and to none of the instructor's. Caches must
+    not store the responses to paths that require a sign-in.
     """
 
     def __init__(self, get_response: View) -> None:

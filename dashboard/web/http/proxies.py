@@ -20,8 +20,8 @@ def header_values(scope: Scope, name: bytes) -> list[str]:
 class ProxyGuard:
     """The outermost ASGI layer. Applies ``X-Forwarded-For`` and ``X-Forwarded-Proto`` if a trusted proxy sends them.
 
-    It ignores all other forwarding headers. Over https it adds the prefix ``__Host-`` to the names of cookies. So no
-    other host, even in the same domain, and no port without TLS can set or receive them (RFC 6265bis, section 4.1.3.2).
+    It ignores all other forwarding headers. Over https it adds the prefix ``__Host-`` to the names of cookies. Then no
+    other host of the domain, and no port without TLS, can set or receive them (RFC 6265bis, section 4.1.3.2).
     """
 
     def __init__(self, application: Application, proxies: Sequence[Network]) -> None:

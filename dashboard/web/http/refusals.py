@@ -27,10 +27,9 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Passes the request on. If a browser requests with GET what can only be requested with POST, returns a page
-        instead of the empty 405 response.
+        """Passes the request on. Replaces an empty 405 response to a GET request by a page, except under /api/.
 
-        Users open such a URL because the browser's address bar shows it after a form was refused.
+        Users open the URL of a command because the browser's address bar shows it after a form was refused.
         """
         response = self.get_response(request)
         if response.status_code != 405 or request.method != "GET" or request.path_info.startswith("/api/"):

@@ -70,8 +70,7 @@ def enter(request: HttpRequest, user: User, way: str) -> None:
 
 
 def _with_link(request: HttpRequest, token: str) -> None:
-    """Signs in with the token of a one-time link, unless the token is wrong or the account is disabled. The caller then
-    shows the sign-in page.
+    """Signs in with the token of a one-time link. Does nothing if the token is wrong or the account is disabled.
 
     Wrong tokens are not recorded: 256 bits cannot be guessed, and anyone could fill the audit trail.
     """

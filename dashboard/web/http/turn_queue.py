@@ -15,15 +15,14 @@ MAX_ARRIVALS_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many requests may be handled at the same time.
+    """How many requests of an address or of a session cookie may be handled at the same time.
+
+    ``turns`` limits the requests that are being processed. Up to ``late`` requests that have taken longer than
+    ``TURN_S`` are not counted. ``calls`` limits the calls to labs; during such a call, a request does not count as
+    being processed. ``unanswered`` limits all requests, including waiting ones; further requests are refused.
 
     Each request has a thread. Python runs one thread at a time, so the event loop gets no more processor time than each
     of these threads.
-
-    ``turns`` limits the requests that are being processed. A request that has taken longer than ``TURN_S`` is late; up
-    to ``late`` late requests do not count towards ``turns``. ``calls`` limits the calls to labs; during such a call, a
-    request does not count as being processed. ``unanswered`` limits all requests, including waiting ones; further
-    requests are refused.
     """
 
     turns: int
@@ -73,10 +72,10 @@ class Address(Group):
         self._passing_since = 0.0
 
     def begin_waiting(self) -> None:
-        """Begins the turns of waiting requests as soon as no new request has arrived during an iteration of the event
-        loop, at the latest after ``MAX_ARRIVALS_S``.
+        """Begins the turns of waiting requests once no new request has arrived during an iteration of the event loop.
 
-        Otherwise, threads that compute would delay the event loop while it accepts connections.
+        Begins them after ``MAX_ARRIVALS_S`` at the latest. If they began at once, their threads would delay the event
+        loop while it accepts connections.
         """
         if self._passing is None:
             loop = asyncio.get_running_loop()
@@ -122,8 +121,9 @@ class Turn:
     def wait(self, *, first: bool = False) -> asyncio.Future[None]:
         """Adds the request to the queue and returns a future that is done when the request may continue.
 
-        This is so when its turn begins, and also when the request ends or another of its tasks calls a lab, because
-        then it needs no turn. If ``first`` is true, the request is queued before others with the same cookie.
+        The request may continue when its turn begins. It also may when it no longer needs a turn: when it ends, or when
+        another of its tasks calls a lab. If ``first`` is true, the request is queued before others with the same
+        cookie.
         """
         group, address = self._groups
         self._begins = self.loop.create_future()

@@ -78,8 +78,8 @@ class RequestGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Waits for the request's turn and passes the request on. Refuses it with 503 if too many requests are waiting.
 
-        The turn begins only when the request has arrived completely, because a slow client must not hold a turn. It
-        ends with the response. The request has no turn within ``release_turn``.
+        The turn begins when the request has arrived completely, because a slow client must not hold a turn. It ends
+        when the response begins. Within ``release_turn``, the request has no turn.
         """
         name, cookie = client_key(str((scope.get("client") or ("",))[0])), session_cookie(scope)
         address = self._addresses.setdefault(name, Address(self._limits))

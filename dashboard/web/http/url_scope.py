@@ -12,8 +12,8 @@ from typing import Any
 class UrlScope:
     """Builds the URLs of pages about one engine. All of them start with ``front``.
 
-    ``base`` is the template that these pages extend, ``extra`` the variables that it needs. ``group`` is the key of the
-    group in a training session; empty for the server's own engine.
+    ``base`` is the template that these pages extend. ``extra`` contains the variables that this template needs.
+    ``group`` is the key of the group in a training session; empty for the server's own engine.
     """
 
     front: str = "/"
@@ -43,7 +43,7 @@ class UrlScope:
     def context(self) -> dict[str, Any]:
         """The variables that every template of these pages needs.
 
-        ``lab_url`` is ``front`` for a group, and empty for the server's own engine.
+        ``lab_url`` is the URL prefix of a group's pages (``front``); empty for the server's own engine.
         """
         lab_url = self.front if self.group else ""
         return {**self.extra, "base": self.base, "lab_url": lab_url, "claims_url": self.claims}

@@ -11,11 +11,10 @@ from dashboard.web.http.guards import View, split_host
 
 
 class OwnNameMiddleware:
-    """Redirects browsers from a host name that other programs on this machine also use (``SHARED_NAMES``) to the
-    server's own name.
+    """Redirects browsers from shared host names (``SHARED_NAMES``) to the server's own name.
 
-    The redirect comes before the browser gets a cookie, because browsers send cookies to every port of a host name. It
-    also deletes the cookies that earlier versions set under the shared name.
+    Other programs on this machine use the shared names as well, and browsers send cookies to every port of a host name.
+    So the redirect comes before the browser gets a cookie, and deletes those that earlier versions set.
     """
 
     def __init__(self, get_response: View) -> None:

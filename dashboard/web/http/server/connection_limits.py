@@ -74,11 +74,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._wait(self.headers_s)
 
     def _has_too_many(self) -> bool:
-        """Returns whether the client's address has more than half of the permitted connections.
-
-        Counts its connections only if more than half of the permitted connections are in use at all.
-        """
+        """Returns whether the client's address has more than half of the permitted connections; False for a trusted
+        proxy."""
         limit, address = self.max_connections // 2, self.client[0] if self.client else ""
+        # One address is counted only if more than half of the permitted connections are in use at all.
         if len(self.connections) <= limit or self.is_proxy(address):
             return False
         clients = (getattr(connection, "client", None) for connection in self.connections)
@@ -126,7 +125,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Refuses headers that are too large. Otherwise starts the timer for the body.
 
-        ``data_received`` cannot detect all headers that are too large, because they may arrive in one piece with an
+        ``data_received`` detects most headers that are too large, but not those that arrive in one piece with an
         earlier request.
         """
         self._stop_waiting()

@@ -16,11 +16,10 @@ _last_frame = b""
 
 
 def encode_frame(text: str) -> bytes:
-    """Returns a text as a websocket frame.
+    """Returns a text as a websocket frame. If the text object is that of the last call, it is not encoded again.
 
-    A call with the same text object as the last call returns the same bytes, without encoding. A server does not mask
-    frames (RFC 6455, 5.1), so all browsers can get the same bytes, except on connections with an extension that
-    transforms frames.
+    A server does not mask frames (RFC 6455, 5.1), so all browsers can get the same bytes. The only exceptions are
+    connections with an extension that transforms frames.
     """
     global _last_text, _last_frame  # noqa: PLW0603 - the newest text, which is being sent to all browsers
     if text is not _last_text:
@@ -87,8 +86,8 @@ class SharedFrameProtocol(WebSocketsSansIOProtocol):
     async def receive(self) -> Any:
         """Returns the next message of the browser to the application.
 
-        Uvicorn then resumes reading from the browser. This method pauses reading again if the browser does not read
-        what is sent to it.
+        Uvicorn then resumes reading from the browser. This method pauses it again if the browser does not read what is
+        sent to it.
         """
         message = await super().receive()
         if not self.writable.is_set() and not self.transport.is_closing():
