@@ -1,8 +1,8 @@
 """Transfers the blocks of measurements between the lab of the experiment and the labs of clients on other machines.
 
-The lab of the experiment hands out one block at a time, and the lab of the client measures it. Labs do not communicate
-with each other, so a web process calls both in turn: it carries the run. Each run is carried by one web process.
-Another process takes over if that process ends.
+The lab of the experiment hands out one block at a time, and the lab of a client measures it. Labs do not communicate
+with each other, so a web process calls both in turn: it carries the run. Only one web process carries a run at a time.
+If that process ends, another one takes over.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class BlockCarriers:
     async def _carry(self, run: CarriedRun) -> None:
         """Transfers the blocks of a run until the run has ended.
 
-        If another web process carries the run, or the lab of the run does not respond, returns after ``PAUSE_S``;
+        If another web process carries the run, or if the lab of the run does not respond, only waits for ``PAUSE_S``.
         ``look`` then starts a new task.
         """
         try:
@@ -114,10 +114,10 @@ class BlockCarriers:
     async def _measure(
         self, run: CarriedRun, command: RemoteCommand, drained: frozenset[str], arms: Mapping[str, OverlayArm]
     ) -> RemoteAnswer | None:
-        """Makes a client measure the block in ``command``, and returns the client's answer; None if ``command``
-        has no block, or if the command's machine is not a client of the run.
+        """Makes a client measure the block in ``command``, and returns the client's answer.
 
-        ``drained``: the names of machines that accept no new work. ``arms``: for each machine, an arm of the experiment
+        Returns None if ``command`` has no block, or if its machine is not a client of the run. ``drained`` are the
+        names of machines that accept no new work. ``arms`` contains, by name of the machine, an arm of the experiment
         that runs there.
         """
         if command.block is None or command.machine not in run.clients:

@@ -20,10 +20,11 @@ from dashboard.core.measurements.series_labels import label_series
 class RowView:
     """The results of one path, as texts.
 
-    ``low`` and ``high`` are the positions of the confidence interval's ends on the axis, ``at`` is the position of the
-    difference; all are empty if the path has no difference. ``against`` is the difference from the baseline, ``tail``
-    the difference at p99, ``n`` the number of requests. ``missing`` is the reason why the path was not measured.
-    ``mark``, ``words`` and ``dash`` are as in ``SeriesLabel``, ``cut`` as in ``DifferenceAxis.cut``.
+    ``n`` is the number of requests. ``against`` is the difference from the baseline, ``tail`` the difference at p99.
+    ``at`` is the position of the difference on the axis, ``low`` and ``high`` are those of its confidence interval's
+    ends. All three are empty if the path has no difference. ``cut`` names the ends that the axis cuts off
+    (``DifferenceAxis.cut``). ``missing`` is the reason why the path was not measured. ``mark``, ``words`` and ``dash``
+    come from the path's ``SeriesLabel``.
     """
 
     key: str

@@ -78,10 +78,10 @@ def has_own_lab() -> bool:
 
 
 def lab_missing() -> tuple[Missing, ...]:
-    """Returns what does not respond, as ``own_lab_missing`` does.
+    """Returns what does not respond, in the format of ``own_lab_missing``.
 
-    Empty if the installation has no lab on its own machine and the lab of another machine responds. An own lab that has
-    failed is included in any case, because no other lab drives its experiments.
+    Empty if the installation has no lab on its own machine and the lab of another machine responds. A failed lab on the
+    own machine is always included, because no other lab drives its experiments.
     """
     return () if connected_machines() and not has_own_lab() else own_lab_missing()
 

@@ -63,8 +63,8 @@ class Scrape:
     """The values of all metrics at one time.
 
     ``heartbeat`` is the heartbeat of the installation's lab; None if no lab responds. ``database`` is None if the
-    database does not answer. ``machines`` contains, for each machine that has joined: its name, whether its lab is
-    connected, whether its engine answers, and the seconds since its last heartbeat.
+    database does not answer. ``machines`` contains a tuple for each machine that has joined: its name, whether its lab
+    is connected, whether its engine answers, and the seconds since its last heartbeat.
     """
 
     at: float
@@ -99,10 +99,10 @@ def _simple(
     values: LabelledValues | float,
     *labels: str,
 ) -> Metric:
-    """Returns a family with a value for each combination of label values. If ``values`` is a number, it is the only
-    value.
+    """Returns a metric family. ``values`` contains a value for each combination of label values.
 
-    ``text`` describes the metric; ``labels`` are the names of its labels.
+    If the family has no labels, ``values`` may be a number. ``labels`` are the names of the labels. ``text`` describes
+    the metric.
     """
     family = family_type(name, text, labels=labels)
     for label_values, value in [([], values)] if isinstance(values, int | float) else values:

@@ -53,8 +53,8 @@ class SaveIn(Schema):
 
 
 class Saved(Schema):
-    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing``: nothing was
-    stored, because a report already had the content of the imported file."""
+    """A report. ``imported_at`` is in seconds since the epoch, null if it was saved here. ``existing`` is true if
+    nothing was stored, because a report already had the content of the imported file."""
 
     id: str
     url: str

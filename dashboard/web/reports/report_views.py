@@ -123,9 +123,10 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 @require_POST
 @threaded
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
-    """Launches the experiment of a report again on the current engine, so that a new report can continue the trend.
+    """Launches the experiment of a report again on the current engine.
 
-    If the experiment ran on machines that cannot be selected now, as in an anonymised report, the user selects others.
+    A report of the new run continues the experiment's trend. If the experiment ran on machines that cannot be selected
+    now, as in an anonymised report, the user selects others.
     """
     get_report_or_404(identity)
     frozen = load_content(identity).experiment

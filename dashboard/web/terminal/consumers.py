@@ -46,8 +46,9 @@ NO_PARTICIPANT = "This device is not a participant of this session."
 
 
 def owner_of(scope: Any, session: str, step: str) -> limits.TerminalOwner | str:
-    """Returns the participant of a browser as the owner of a terminal, or the reason why they may not have one.
-    ``session`` is the id of the training session, ``step`` the slug of the step. Queries the database."""
+    """Returns the owner of a terminal, the participant who uses the browser. If they may not have a terminal, returns
+    the reason instead. ``session`` is the id of the training session, ``step`` the slug of the step. Queries the
+    database."""
     token = tokens_of(scope.get("session")).get(session, "")
     ref = participants.by_token(session, str(token))
     row = Participant.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
@@ -254,8 +255,8 @@ class TerminalConsumer(AsyncConsumer):
             loop.call_later(INTERRUPT_WAIT_S, self._interrupt_first, participant, self.taken + self.queued)
 
     def _interrupt_first(self, participant: str, until: int) -> None:
-        """If Ctrl-C still waits because the program does not read earlier input, drops that input and sends Ctrl-C.
-        ``until`` is the number of bytes of input up to and including Ctrl-C."""
+        """If the program has not yet read the input that precedes Ctrl-C, drops this input and sends Ctrl-C. ``until``
+        is the number of bytes of all input up to and including Ctrl-C."""
         if self.taken >= until or self.client is None or self.client.closing:
             return
         self.type_task.cancel()

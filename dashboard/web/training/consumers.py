@@ -18,10 +18,10 @@ from dashboard.web.training.session_feed import INSTRUCTOR
 
 
 def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
-    """Returns the participant's id (or ``INSTRUCTOR``), whether they are admitted, and the id of the shared experiment.
+    """Returns the participant's id, whether they are admitted, and the id of the shared experiment.
 
-    The id of the experiment is empty if the instructor shows none. Returns None if the client may not follow the
-    session. Queries the database.
+    For the instructor, the participant's id is ``INSTRUCTOR``. The experiment's id is empty if the instructor shows
+    none. Returns None if the client may not follow the session. Queries the database.
     """
     user = scope.get("user")
     row = training_sessions.get(identity)
@@ -56,8 +56,8 @@ class SessionConsumer(FeedConsumer):
         add_connection(self)
 
     async def enter(self, write_now: Any, _mirrored: str, *, admitted: bool) -> None:
-        """Joins the feed of the session. ``write_now`` is the server's fast path, None if it has none
-        (``feed_hub.Client``)."""
+        """Joins the feed of the session. ``write_now`` writes a text without waiting; None if the server cannot do
+        that."""
         self.client = await hub.enter(self.key, self.participant, self.base_send, write_now, admitted=admitted)
 
     def exit(self, client: Client) -> None:

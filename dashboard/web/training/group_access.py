@@ -65,10 +65,9 @@ def any_participant(browser_session: Any) -> ParticipantRef | None:
 
 
 def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[bool, str]:
-    """Returns whether a websocket may follow a run, and the id of the participant who uses it (empty for a signed-in
-    user). ``scope`` is the ASGI scope of the websocket.
+    """Returns whether a websocket may follow a run, and the id of the participant who uses the websocket.
 
-    Queries the database.
+    The id is empty for a signed-in user. ``scope`` is the ASGI scope of the websocket. Queries the database.
     """
     user = scope.get("user")
     signed_in = user is not None and bool(user.is_authenticated)
@@ -100,9 +99,9 @@ class GroupAccessMiddleware:
 
 
 def group_filter(session: str, user: Any) -> dict[str, str]:
-    """Returns a queryset filter for lists of runs: the runs of the session's groups or, if ``session`` is empty, the
-    runs outside sessions.
+    """Returns a queryset filter for lists of runs.
 
+    It selects the runs of the session's groups. If ``session`` is empty, it selects the runs outside training sessions.
     Raises Http404 if the user may not lead the session. Queries the database.
     """
     if not session:

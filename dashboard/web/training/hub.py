@@ -49,8 +49,8 @@ def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]
 
 
 class SessionHub(FeedHub[SessionFeed]):
-    """The feeds of training sessions, by session id. ``peers``: the other web processes. ``linked``: connections that
-    are closed when a participant is disconnected, or when a session or a shared comparison ends."""
+    """The feeds of training sessions, by session id. ``peers`` are the other web processes. ``linked`` are connections
+    to close when a participant is disconnected, or when a session or a shared comparison ends."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class SessionHub(FeedHub[SessionFeed]):
         return client
 
     def exit(self, session: str, participant: str, client: Client) -> None:
-        """Removes a client. If it was the participant's last one, they count as present for ``GRACE_S`` seconds."""
+        """Removes a client. A participant without clients still counts as present for ``GRACE_S`` seconds."""
         feed = self._feeds.get(session)
         if feed is not None:
             feed.waiting.discard(client)
@@ -148,11 +148,10 @@ class SessionHub(FeedHub[SessionFeed]):
         super().leave(key, client)
 
     def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
-        """Registers a client under ``key``: the id of a participant or session, or a ``mirror_key``. ``hub`` is the
-        client's hub.
+        """Registers a client to be disconnected together with a participant, a session or a shared comparison.
 
-        The client's connection is closed when the participant is removed or moves to another device, or when the
-        session or the shared comparison ends.
+        ``key`` is the id of the participant or session, or a ``mirror_key``. A participant is disconnected when they
+        are removed or move to another device. ``hub`` is the client's hub.
         """
         self._loop = asyncio.get_running_loop()
         self.linked.add(key, client, hub)

@@ -1,11 +1,8 @@
-"""Views for joining a session with a code and a name, and for moving a participant to another device with a personal
-link.
+"""Views for joining a session with a code and a name, and for moving a participant to another device with a link.
 
-New participants are rate limited per client (``core.training.rate_limit``). A private host is requested only when its
-group opens a step.
-
-Entered codes are rate limited per client and overall. The join link and its QR code contain the code and a signature,
-which cannot be guessed. They continue to work while someone guesses codes.
+New participants are rate limited per client, entered codes per client and overall (``core.training.rate_limit``). The
+join link and its QR code contain the code and a signature, which cannot be guessed. They continue to work while someone
+guesses codes. A private host is requested only when its group opens a step.
 """
 
 import math

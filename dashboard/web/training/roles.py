@@ -49,8 +49,8 @@ def participant_in(browser_session: Any, path: str) -> ParticipantRef | None:
 def add_token(request: HttpRequest, identity: str, token: str) -> None:
     """Stores a participant's token in the browser session. ``identity`` is the id of the training session.
 
-    The browser also gets a new session cookie, unless signing in has just created one. So a client that knows the old
-    cookie does not become the participant as well.
+    The browser also gets a new session cookie, so that a client that knows the old cookie does not become the
+    participant as well. A signed-in user keeps the cookie that signing in has created.
     """
     others = {key: value for key, value in tokens_of(request.session).items() if key != identity}
     if request.session.session_key and not request.user.is_authenticated:

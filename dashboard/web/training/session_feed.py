@@ -15,10 +15,10 @@ INSTRUCTOR = ""  # the key of the instructor among the participants
 class SessionFeed(Feed):
     """The feed of a training session that has clients.
 
-    ``state`` is the last state that was sent. ``connections`` are the clients of each participant, by id; the
-    instructor's are under ``INSTRUCTOR``. ``left_at`` has for each participant without clients the time
-    when the last client disconnected. ``waiting`` are the clients of participants who are not admitted, who get only
-    their own state. ``urgent`` is set if changes must be sent at once.
+    ``state`` is the last state that was sent. ``connections`` are the clients of each participant, by the participant's
+    id; ``INSTRUCTOR`` is the key of the instructor's clients. ``left_at`` contains when the last client disconnected,
+    for each participant without clients. ``waiting`` are the clients of participants who are not admitted; they get
+    only their own state. ``urgent`` is set if changes must be sent at once.
     """
 
     state: SessionState | None = None

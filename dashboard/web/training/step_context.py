@@ -36,8 +36,10 @@ def workshop_in(row: TrainingSession) -> Workshop:
 
 
 def _without_lab(group: str) -> HostState | None:
-    """Returns the state of a group's host if the host has no machine yet, or if its machine does not respond; otherwise
-    None, because then a lab reports the state. Queries the database."""
+    """Returns the state of a group's host if no lab can report it; otherwise None. Queries the database.
+
+    No lab can report it if the host has no machine yet, or if its machine does not respond.
+    """
     stage, reason = group_host_store.state_of(group, absent_machines())
     return HostState(group, stage, reason) if stage in {HostStage.UNPLACED, HostStage.UNREACHABLE} else None
 

@@ -45,9 +45,9 @@ class WorkshopPlace:
 
     ``home`` is the URL of the overview, ``front`` the prefix of the steps' URLs, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
-    only watches. Steps from the index ``until`` on are closed; if ``free`` is true, the others are open in any order.
+    only watches. Steps from the index ``until`` on are closed. If ``free`` is true, the others are open in any order.
     ``closed`` is the reason why no step is open now. ``owner`` is the user who owns everything that a step launches.
-    ``records`` returns the step records of a ``Progress``; in a session without hosts, revealed steps count as done.
+    ``records`` returns the step records of a ``Progress``. In a session without hosts, revealed steps count as done.
     """
 
     person: str
@@ -84,8 +84,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """Returns the host's diagram, and the host's images, so that the page's command lines name an image that exists.
-    Both are empty if there is no host, or if the engine does not answer."""
+    """Returns the diagram and the images of the host. The page's command lines name one of these images. Both are empty
+    if there is no host, or if the engine does not answer."""
     if not place.runs:
         return HostView()
     try:

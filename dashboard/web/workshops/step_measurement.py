@@ -52,7 +52,8 @@ def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
 def show(place: WorkshopPlace, workshop: Workshop, step: Step) -> StepMeasurement | None:
     """Returns the newest measurement of the step; None if it was not measured.
 
-    Also returns None in a session without hosts, because participants must not see the instructor's own measurements.
+    Also returns None in a session without private hosts. There, the only measurements are the instructor's own, which
+    participants must not see.
     """
     if not step.measure or not place.runs:
         return None

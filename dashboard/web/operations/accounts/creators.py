@@ -12,10 +12,10 @@ from dashboard.store.operations import accounts
 
 @dataclass(frozen=True, slots=True)
 class Creators:
-    """The accounts whose objects a list shows. ``names`` are the names of all accounts by id, empty with a single
-    account.
+    """The accounts whose objects a list shows.
 
-    ``ids`` are the accounts whose objects are shown, None for all. The id None stands for objects without an owner.
+    ``ids`` are the ids of these accounts, None for all accounts. The id None stands for objects without an owner.
+    ``names`` are the names of all accounts by id; empty if only one account exists.
     """
 
     names: Mapping[int | None, str]

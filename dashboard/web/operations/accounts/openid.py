@@ -1,7 +1,7 @@
 """Sign-in with OpenID Connect, implemented by django-allauth. Its routes exist only if a provider is configured.
 
-Only invited people can sign in: the first time by the verified e-mail address of their account, later by the provider's
-id (``sub``), which is stored at the first sign-in.
+Only invited people can sign in. Their account is found by the verified e-mail address at the first sign-in, which
+stores the provider's id (``sub``). Later it is found by this id.
 """
 
 from typing import Any

@@ -1,1 +1,1 @@
-"""Machines that have joined: their page, the request to join, their swarm, and their access to NATS."""
+"""The machines that have joined the installation: their page, the request to join, their swarm, and access to NATS."""

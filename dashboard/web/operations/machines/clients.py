@@ -44,11 +44,10 @@ def row_of(name: str) -> str | None:
 
 
 def other_machines(machine: str | None) -> dict[str, str]:
-    """Returns all machines other than ``machine``, by name, with the reason why they cannot send requests (empty if
-    they can).
+    """Returns the machines other than ``machine``, by name, each with the reason why it cannot send requests.
 
-    The installation's own machine is called ``server``, and is omitted while its lab has no engine. Revoked machines
-    are omitted. Call it in a thread.
+    The reason is empty if the machine can send requests. The installation's own machine is called ``server``, and is
+    omitted while its lab has no engine. Revoked machines are omitted. Call it in a thread.
     """
     labs = service.labs
     if labs is None:
@@ -83,7 +82,7 @@ def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
 
 
 def arm_names(experiment: str) -> frozenset[str]:
-    """Returns the keys of the arms of a part of an experiment; empty if ``experiment`` is not a part.
+    """Returns the keys of the arms of an experiment's part. Empty if ``experiment`` is not the id of a part.
 
     They are read from the row of the whole experiment, because no lab can write that row. Call it in a thread.
     """
@@ -94,10 +93,10 @@ def arm_names(experiment: str) -> frozenset[str]:
 
 
 def overlay_arms(experiment: str) -> dict[str, OverlayArm]:
-    """Returns, by name of the machine, one arm of each part of an experiment, except of the part with the id
-    ``experiment``. If this is not the id of a part, the result is empty.
+    """Returns an arm of every part of an experiment but one, by name of the part's machine.
 
-    The arms are on the overlay network that all parts share. Call it in a thread.
+    ``experiment`` is the id of the omitted part. If it is not the id of a part, the result is empty. The arms are on
+    the overlay network that all parts share. Call it in a thread.
     """
     record = experiment_store.load(experiment)
     whole = experiment_store.load(record.parent) if record is not None and record.parent is not None else None
@@ -118,7 +117,7 @@ async def view_clients(
 ) -> tuple[MachineClient, ...]:
     """Reads the interfaces and routes of the named machines from their labs, and returns the machines as clients.
 
-    ``problems`` contains, by name of the machine, the reason if a machine cannot be a client. ``arms`` contains, also
+    ``problems`` contains, by name of the machine, why it cannot be a client; empty if it can. ``arms`` contains, also
     by name, an arm of the experiment on each machine that has one.
     """
     usable = [name for name in names if not problems.get(name)]

@@ -31,8 +31,8 @@ PASS_S = 5.0
 class NatsAccess:
     """Answers authorization requests of NATS servers, in the server's event loop.
 
-    ``refuse`` receives the names of all revoked machines, to stop calls to them. ``has_key`` returns whether a key is
-    the valid key of a machine; ``list_revoked`` returns the names of the revoked machines.
+    ``refuse`` is called with the names of all revoked machines, to stop calls to them. ``has_key`` returns whether a
+    machine (the first argument) has a key. ``list_revoked`` returns the names of the revoked machines.
     """
 
     def __init__(

@@ -94,12 +94,12 @@ async def form(plan: SwarmPlan) -> None:
 
 
 async def end(names: Collection[str]) -> tuple[str, ...]:
-    """Makes machines leave the swarm, one after the other, because each must inform the rest (``engine.lans.swarm``).
+    """Makes machines leave the swarm. Returns a sentence for each machine that has not left.
 
-    Returns a sentence for each machine that has not left. Reads all states first, because the Engine answers slowly
-    once too few machines are left to elect a leader.
+    They leave one after the other, because each must inform the rest (``engine.lans.swarm``).
     """
     problems, left = [], []
+    # Reads all states first: the Engine answers slowly once too few machines are left to elect a leader.
     for one in await asyncio.gather(*map(_read, names)):
         if one.swarm.membership is Membership.FOREIGN:  # it stays in the foreign swarm
             continue
@@ -119,7 +119,8 @@ async def end(names: Collection[str]) -> tuple[str, ...]:
 async def end_everywhere() -> bool:
     """Ends the swarm on all machines, because one of its managers is no longer trusted.
 
-    Returns whether all machines have left the swarm. The page names those that have not.
+    Returns False if a machine has not left the swarm, or if another request holds its lock. The page names the machines
+    that have not left.
     """
     lock = SwarmLock()
     is_alone = await to_db_thread(lock.acquire, WAIT_S)
@@ -144,8 +145,8 @@ async def _alone() -> AsyncIterator[None]:
 def _known() -> tuple[dict[str, float], dict[str, float]]:
     """Returns two dictionaries by name of the machine, with times in seconds since the epoch.
 
-    The first contains the time of the last revocation of each machine that was ever revoked. The second contains the
-    time when each machine entered the swarm, 0 if it is not in the swarm.
+    The first contains when each machine was last revoked; machines that were never revoked are missing. The second
+    contains when each machine entered the swarm; 0 if it is not in the swarm.
     """
     records = machines.list_machines()
     revoked = {record.name: record.last_revoked_at for record in records if record.last_revoked_at}

@@ -162,8 +162,8 @@ def _pointed_row(snapshot: Snapshot, pointer: str) -> dict[str, Any] | None:
 async def _picture(row: TrainingSession, grid: session_state.ProgressGrid, number: int) -> Picture | None:
     """Returns the diagram for the projector; None if the engine cannot be read.
 
-    It shows the server's engine. In a session with private hosts, it shows the host of a participant who has done the
-    step with the index ``number``; None if no participant has done it.
+    In a session without private hosts, it shows the server's engine. Otherwise it shows the host of a participant who
+    has done the step with the index ``number``. Returns None if no participant has done it.
     """
     done = (person.participant for person in grid.people if person.row.cells[number].stage is StepStage.DONE)
     last = next(done, None)

@@ -22,12 +22,12 @@ EXPECT_S = 2.0
 
 
 async def machine_offers() -> tuple[MachineOffer, ...]:
-    """Returns for each machine an offer to run private hosts; empty if no other machine has ever joined the
+    """Returns the offers of all machines to run private hosts; empty if no other machine has ever joined the
     installation.
 
-    An offer states whether its machine is drained and whether it responds. The first offer is that of the
-    installation's own machine, whose name is empty. Revoked machines are omitted. If all other machines are revoked,
-    the own machine's offer remains, because hosts may have to move there.
+    The first offer is that of the installation's own machine, whose name is empty. An offer states whether its machine
+    is drained and whether it responds. Revoked machines are omitted. If all other machines are revoked, the own
+    machine's offer remains, because hosts may have to move there.
     """
     labs = service.labs
     records = await to_db_thread(machines.list_machines) if labs is not None else ()
@@ -118,12 +118,12 @@ async def _request(write: Callable[..., Any], group: str, *, required: bool = Tr
 
 
 async def place_waiting(offers: tuple[MachineOffer, ...] = ()) -> None:
-    """Assigns machines to the private hosts that wait for one, as far as there is capacity now. ``offers`` are the
-    machines, if the caller has just read them.
+    """Assigns machines to the private hosts that wait for one, as far as there is capacity now.
 
-    In each process, one placement runs at a time, and all calls that arrive meanwhile share the next placement.
-    Otherwise, the calls that arrive together, as when all groups of a session request hosts, would each occupy a thread
-    and a connection to wait for the database lock, and fail after some seconds.
+    ``offers`` are the machines, if the caller has just read them. In each process, one placement runs at a time. All
+    calls that arrive during a placement share the next one. Otherwise, if all groups of a session request hosts
+    together, each call would occupy a thread and a connection to wait for the database lock, and fail after some
+    seconds.
     """
     labs = service.labs
     if labs is None:

@@ -45,9 +45,9 @@ type View = Callable[..., Answer]
 def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], View]:
     """Decorator for views of admitted participants: passes a ``ParticipantHostContext`` to the view.
 
-    If ``kind`` is given, the URL contains the id of a run of this kind as ``run_id``. Answers 404 if the run does not
-    belong to the group. Refuses POST requests after the session is over. In a session without private hosts, renders a
-    page that explains this.
+    ``kind`` is given if the URL contains the id of a run (``run_id``); it is the kind of this run. Answers 404 if the
+    run does not belong to the group. Refuses POST requests after the session is over. In a session without private
+    hosts, renders a page that explains this.
     """
 
     def decorate(view: HostView[P]) -> View:
