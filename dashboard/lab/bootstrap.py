@@ -35,14 +35,16 @@ def endpoint() -> str:
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, EngineInfo, EngineKeeper | None]:
-    """Connects to the engine at ``endpoint()``. If none answers, starts a private host as a child process and connects
-    to its engine. Returns the connection, what the engine reports about itself, and the ``EngineKeeper`` of the private
-    host (None if no host was started).
+    """Connects to the engine at ``endpoint()``. If none answers, starts a private host and connects to its engine.
 
-    A host is started only if the process is root, ``DOCKER_HOST`` is not set, dockerd is installed and
-    ``may_start_private`` is true; otherwise raises EngineError. The connection is closed and the host stopped when
-    ``stack`` is closed. ``say`` is called with messages for the user. Callers should use the returned ``EngineInfo``
-    and not request it again: for each request, the Engine runs other programs.
+    Returns the connection, what the engine reports about itself, and the ``EngineKeeper`` of the private host. The
+    ``EngineKeeper`` is None if no host was started. Callers should use the returned ``EngineInfo`` and not request it
+    again: for each request, the Engine runs other programs.
+
+    A host is started only if ``may_start_private`` is true, the process is root, dockerd is installed and
+    ``DOCKER_HOST`` is not set. Otherwise, EngineError is raised. When ``stack`` is closed, the connection is closed and
+    the host is stopped. The host also ends with this process. ``say`` is called with messages for the user. Raises
+    PrivateHostError if the host does not start.
     """
     engine = DockerEngine(endpoint())
     try:
@@ -80,8 +82,8 @@ async def open_context(
     may_start_private: bool = True,
 ) -> Context:
     """Connects to the engine and the database, and returns the lab's ``Context``. Everything is closed when ``stack``
-    is closed. ``publisher`` announces changes; without it, changes are not announced. The other arguments and the
-    errors are those of ``open_engine``."""
+    is closed. Without a ``publisher``, changes are not announced. For the other arguments and the errors, see
+    ``open_engine``."""
     database = DatabaseThread()
     stack.callback(database.close)
     engine, info, keeper = await open_engine(stack, data_dir, say, may_start_private=may_start_private)

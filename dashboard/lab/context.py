@@ -25,10 +25,13 @@ LABEL_PLACE = "dev.netmodes.place"
 class Context:
     """The objects and settings that all modules of a lab use.
 
-    ``installation``: the id of the installation. ``private``: the engine runs on a private host. ``temporary``: this
-    private host ends with the process; if its engine ends earlier, ``keeper`` restarts the engine. ``host``: the id of
-    the group's or LAN's private host that the lab serves; empty if it serves the server's own engine. The lab drives
-    only the experiments of ``host``. ``cpus``: the limit of ``host`` in cores, 0 if it has no limit.
+    ``installation`` is the id of the installation. ``private`` is true if the engine runs on a private host.
+    ``temporary`` is true if this private host ends with the process. If its engine ends earlier, ``keeper`` restarts
+    the engine.
+
+    ``host`` is the id of the group's or LAN's private host that the lab serves. It is empty if the lab serves the
+    server's own engine. The lab drives only the experiments of ``host``. ``cpus`` is the limit of ``host`` in cores, 0
+    if it has no limit.
     """
 
     engine: Engine

@@ -35,9 +35,12 @@ PARENT_KINDS = {"physical", "veth", "vlan", "bond"}
 
 
 def _parents(pid: int, path: str) -> tuple[str, ...]:
-    """Returns the names of the machine's links that can be parents of macvlan and ipvlan: they are up, have an address,
-    and are not ports of a bridge. ``pid`` is the engine's daemon. ``path`` is the path of the machine's namespace as
-    the daemon sees it; if it is empty, the namespace of the daemon itself is read."""
+    """Returns the names of the machine's links that can be parents of macvlan and ipvlan.
+
+    Such a link is up, has an address, and is not a port of a bridge. ``pid`` is the pid of the engine's daemon.
+    ``path`` is the path of the machine's namespace as the daemon sees it. If ``path`` is empty, the namespace of the
+    daemon itself is read.
+    """
     with Namespace.of_machine(pid, path) as namespace:
         return tuple(
             link.name
@@ -48,9 +51,12 @@ def _parents(pid: int, path: str) -> tuple[str, ...]:
 
 def free_port(pid: int | None, first: int = 8080, path: str = "", reserved: Collection[int] = ()) -> int:
     """Returns the lowest port, from ``first`` on, that is not ``reserved`` and on which no process of the machine
-    listens. If the machine's listeners cannot be read, they are ignored. ``pid`` is the engine's daemon, None if it is
-    unknown. ``path`` is the path of the machine's namespace as the daemon sees it; if it is empty, the namespace of the
-    daemon itself is read."""
+    listens.
+
+    If the machine's listeners cannot be read, they are ignored. ``pid`` is the pid of the engine's daemon, None if it
+    is unknown. ``path`` is the path of the machine's namespace as the daemon sees it. If ``path`` is empty, the
+    namespace of the daemon itself is read.
+    """
     taken = set(reserved)
     with suppress(OSError, NamespaceGone):
         if pid is not None:
@@ -161,8 +167,11 @@ def _lan_checks() -> list[Check]:
 
 
 async def examine(engine: Engine, *, private: bool) -> Doctor:
-    """Checks the machine and the engine, and returns the report, whose JSON format is ``doctor/1``. ``private``: the
-    engine runs on a private host. If the engine does not answer, the report states that; no exception is raised."""
+    """Checks the machine and the engine, and returns the report. The report's JSON format is ``doctor/1``.
+
+    ``private`` is true if the engine runs on a private host. If the engine does not answer, the report states that; no
+    exception is raised.
+    """
     may_enter = await asyncio.to_thread(can_enter_namespaces)
     checks = [
         Check("root", os.geteuid() == 0, "runs as root" if os.geteuid() == 0 else "not root: run sudo ./netmodes up"),

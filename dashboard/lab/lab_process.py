@@ -24,12 +24,12 @@ REPLACED = 1
 
 
 async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[str], None]) -> int:
-    """Runs a lab until a signal arrives or another lab takes over. Ctrl-C, or the closing of the terminal, stops all
-    experiments; SIGTERM leaves them running for the next lab. Returns the exit code: ``REPLACED`` if another lab has
-    taken over, otherwise 0.
+    """Runs a lab until a signal arrives or another lab takes over.
 
-    ``say`` is called with messages for the user, and ``ready`` once at the start, with the name of the engine or the
-    reason why the lab is not open yet.
+    Ctrl-C, or the closing of the terminal, stops all experiments. SIGTERM leaves them running for the next lab. Returns
+    the exit code: ``REPLACED`` if another lab has taken over, otherwise 0. ``say`` is called with messages for the
+    user. ``ready`` is called once at the start, with the name of the engine. If the lab is not open yet, ``ready`` is
+    called with the reason.
     """
     connection_created.connect(limit_waiting)
     loop = asyncio.get_running_loop()

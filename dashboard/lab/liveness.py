@@ -23,9 +23,9 @@ def remove_heartbeat(folder: Path) -> None:
 
 
 def address_file(folder: Path, *, apart: bool) -> Path:
-    """Returns the path of the file that contains the address of a running server. ``apart``: the web process runs
-    without a lab. Such web processes on several machines may share the data folder, so the file's name then contains
-    the name of the machine."""
+    """Returns the path of the file that contains the address of a running server. ``apart`` is true if the web process
+    runs without a lab. The file's name then contains the machine's name, because such web processes on several machines
+    may share the data folder."""
     return folder / (f"serving.{socket.gethostname()}" if apart else "serving")
 
 
@@ -39,9 +39,11 @@ def lab_problem(folder: Path) -> str:
 
 
 def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
-    """Requests ``/healthz`` from the web process. Returns its problem as a sentence; empty if it is healthy. Uses
-    ``port`` on 127.0.0.1 or, if it is 0, the address in ``address_file``. ``apart``: the web process runs without a
-    lab."""
+    """Returns the problem of the web process as a sentence; empty if it is healthy.
+
+    Requests ``/healthz`` from 127.0.0.1 and ``port``. If ``port`` is 0, uses the address in ``address_file``. ``apart``
+    is true if the web process runs without a lab.
+    """
     host = f"127.0.0.1:{port}"
     if not port:
         try:

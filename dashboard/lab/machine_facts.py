@@ -23,8 +23,8 @@ def own_facts() -> MachineFacts:
 
 
 def hosts_for_groups(supervisor: Supervisor) -> int:
-    """Returns how many hosts of groups, each with the default limits, this machine can hold. Hosts that run already are
-    counted, too. Returns 0 if the machine can start none, or if no lab is open. Call this in the lab's loop."""
+    """Returns how many hosts of groups this machine can hold, including those that run already. Each host has the
+    default limits. Returns 0 if the machine can start none, or if no lab is open. Call this in the lab's loop."""
     try:
         capacity = supervisor.group_hosts.capacity()
     except LabUnavailableError:

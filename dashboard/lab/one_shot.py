@@ -43,9 +43,9 @@ async def compare_once(
     """Launches an experiment, waits until every arm serves or has failed, and compares the arms. Removes everything
     unless ``keep`` is true.
 
-    Waits at most ``SETTLE_S`` seconds for programs to open their ports. Raises EngineError if the engine does not
-    answer. ``keep`` has no effect on a private host that ends with this process. ``say`` is called with messages for
-    the user, and ``on_launch`` with the experiment's id.
+    Waits at most ``SETTLE_S`` seconds for programs to open their ports. ``keep`` has no effect on a private host that
+    ends with this process. ``say`` is called with messages for the user. ``on_launch`` is called with the experiment's
+    id. Raises EngineError if the engine does not answer.
     """
     async with launched(data_dir, spec, say, keep=keep) as (context, driver):
         if on_launch is not None:
@@ -64,9 +64,11 @@ async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
     """Launches an experiment and drives it in this process during the block. Yields the lab's context and the
-    experiment's driver. At the end of the block, removes the experiment. If ``keep`` is true, removes it only if the
-    block has failed, or if the engine's private host ends with this process. ``say`` is called with messages for the
-    user."""
+    experiment's driver.
+
+    At the end of the block, removes the experiment. If ``keep`` is true, removes it only if the block has failed, or if
+    the engine's private host ends with this process. ``say`` is called with messages for the user.
+    """
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         if keep and context.temporary:

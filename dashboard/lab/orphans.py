@@ -23,11 +23,12 @@ async def remove_orphans(
     context: Context, wanted: Callable[[], Awaitable[set[str]]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Removes containers and networks that have this installation's label but belong to no experiment in ``wanted``.
-    Returns descriptions of what was removed, and of what the Engine refused to remove, with its message.
 
-    ``wanted`` returns the ids of the experiments to keep. It is called after the Engine's list was read, so that the
-    result includes experiments whose containers were created just before. On a private host, containers and networks
-    without an experiment belong to a participant's workshop and stay.
+    Returns descriptions of what was removed, and of what the Engine refused to remove, with its message. ``wanted``
+    returns the ids of the experiments to keep. It is called after the Engine's list was read, so that the result
+    includes experiments whose containers were created just before.
+
+    On a private host, containers and networks without an experiment belong to a participant's workshop and stay.
     """
 
     async def kept() -> set[str | None]:
@@ -39,12 +40,14 @@ async def remove_orphans(
 async def remove_objects(
     engine: Engine, labels: dict[str, str], kept: Callable[[], Awaitable[set[str | None]]], place: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Removes containers and networks that have these ``labels`` but belong to no experiment whose id ``kept`` returns.
-    Returns descriptions of what was removed, and of what the Engine refused to remove, with its message.
+    """Removes containers and networks that have these ``labels``, except those of experiments to keep.
 
-    ``kept`` is called after the Engine's list was read. ``place`` names the machine and the private host of ``engine``
-    (``Context.place``). Networks that another engine has created stay: they are visible here if both engines are
-    managers of one swarm.
+    Returns descriptions of what was removed, and of what the Engine refused to remove, with its message. ``kept``
+    returns the ids of the experiments to keep. If they include None, objects without an experiment stay. ``kept`` is
+    called after the Engine's list was read.
+
+    ``place`` names the machine and the private host of ``engine`` (``Context.place``). Networks that another engine has
+    created stay: they are visible here if both engines are managers of one swarm.
     """
     containers, networks = await engine.containers(labels), await engine.networks(labels)
     keep = await kept()

@@ -289,8 +289,8 @@ class Lab:
             self._retry()
 
     async def _close_ended(self, experiment: str) -> None:
-        """Closes the driver of an ended experiment. If another pass is using the driver, does nothing: the last pass
-        that uses it closes it.
+        """Closes the driver of an ended experiment. Does nothing if another pass uses the driver: the last such pass
+        closes it.
 
         New passes over the experiment wait until the driver is closed, because two drivers would give the same sequence
         numbers to their journal entries.

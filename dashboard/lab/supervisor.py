@@ -147,9 +147,11 @@ class Supervisor:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)
 
     async def _lock_database(self, stack: AsyncExitStack) -> AdvisoryLock | None:
-        """Acquires this machine's lock in the database, because each of the machines that share a database may have
-        only one lab. Returns the lock, None with SQLite. Raises LabBusyError if another lab holds it. The lock is
-        released when ``stack`` is closed."""
+        """Acquires this machine's lock in the database, and returns it; None with SQLite.
+
+        Machines can share a database, but each of them may have only one lab. Raises LabBusyError if another lab holds
+        the lock. The lock is released when ``stack`` is closed.
+        """
         if not advisory_lock.is_shared():
             return None
         machine = machines.here()
@@ -199,8 +201,11 @@ class Supervisor:
 
     async def close_lab(self, say: Callable[[str], None], *, leave: bool = False) -> None:
         """Closes the lab and ends all terminals. Within time limits, stops the experiments and the hosts of groups, and
-        removes what buttons of workshop steps have created. If ``leave`` is true, all this is kept for the next lab,
-        unless the engine ends with this process. ``say`` is called with messages for the user."""
+        removes what buttons of workshop steps have created.
+
+        If ``leave`` is true, all this is kept for the next lab. This does not apply if the engine ends with this
+        process. ``say`` is called with messages for the user.
+        """
         if self._retry is not None:
             self._retry.cancel()
             await asyncio.gather(self._retry, return_exceptions=True)

@@ -99,16 +99,20 @@ class WatchPool:
         bridges: Peers = tuple,
         container: str = "",
     ) -> tuple[int, KernelView]:
-        """Subscribes to changes of a network namespace. Returns its inode and the current view; ``on_change`` is called
-        with each later view. ``token`` identifies the subscription in ``unsubscribe``. The namespace is that of the
-        process ``pid`` or, if ``path`` is not empty, the one at this path as the process sees it.
+        """Subscribes to changes of a network namespace, and returns its inode and the current view.
 
-        ``engine_pid`` returns the pid of the Engine, which can be the owner of listeners: it opens sockets in
+        ``on_change`` is called with each later view. ``token`` identifies the subscription in ``unsubscribe``. The
+        namespace is that of the process ``pid``. If ``path`` is not empty, it is the namespace at this path as the
+        process sees it.
+
+        ``engine_pid`` returns the pid of the Engine. The Engine can be the owner of listeners: it opens sockets in
         containers' namespaces, passes some of them on to other processes and keeps those of its resolver. ``bridges``
-        returns the namespaces of the Engine's bridges, each as a pid and a path, if they are not in the Engine's own
-        namespace. ``firewall_backend`` is the backend that the engine names, empty if it names none; None if the view
-        need not contain the firewall's rules. ``container`` is the id of the container whose first process is ``pid``;
-        it is needed because rootless engines start some containers without a cgroup.
+        returns the namespaces of the Engine's bridges, each as a pid and a path. It returns none if the bridges are in
+        the Engine's own namespace.
+
+        ``firewall_backend`` is the backend that the engine names, empty if it names none. If it is None, the view need
+        not contain the firewall's rules. ``container`` is the id of the container whose first process is ``pid``. It is
+        needed because rootless engines start some containers without a cgroup.
         """
         named_by_cgroup = not container or await asyncio.to_thread(container_of, pid) is not None
         subscription = _Subscription(on_change, pid, engine_pid, bridges, "" if named_by_cgroup else container)
@@ -171,8 +175,9 @@ class WatchPool:
         return shared.view if shared else None
 
     async def settle(self, inode: int) -> None:
-        """Waits until the owners of all listeners in a watched namespace are final: until then the Engine may pass a
-        listening socket on to another process. Then reads the firewall's rules again if a subscriber needs them."""
+        """Waits until the search for the owners of all listeners in a watched namespace has ended. The search takes
+        time, because the Engine may still pass a new listening socket on to another process. Then reads the firewall's
+        rules again if a subscriber needs them."""
         if (shared := self._shared.get(inode)) is not None:
             await shared.watch.settle()
         await self.refresh_firewall(inode)

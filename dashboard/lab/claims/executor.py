@@ -37,11 +37,11 @@ OnProgress = Callable[[str, ClaimState, ExecutedClaim | None], None]
 
 @dataclass(slots=True)
 class ClaimEngines:
-    """The engines on which claims run. ``own``: the user's engine, for harmless claims. ``shared``: for claims that can
-    run at the same time. ``alone``: for claims that change the machine.
+    """The engines on which claims run.
 
-    ``shared`` and ``alone`` are None if no claim needs them. They are also None if no private host can be started;
-    ``private_problem`` is then the reason. ``own`` and ``shared`` may be the same engine.
+    ``own`` is the user's engine, for harmless claims. ``shared`` is for claims that can run at the same time; it may be
+    the same engine as ``own``. ``alone`` is for claims that change the machine. ``shared`` and ``alone`` are None if no
+    claim needs them. If no private host can be started, they are None, too, and ``private_problem`` is the reason.
     """
 
     own: ClaimEngine
@@ -53,7 +53,7 @@ class ClaimEngines:
 @dataclass(slots=True)
 class ClaimRunner:
     """Executes one run of claims. ``on_progress`` is called at each change of a claim's state. If ``mutated`` is true,
-    each claim is executed with its mutation: a change of the set-up with which the claim's result must differ."""
+    each claim is executed with its mutation: a change of its commands with which the verdict must be ``differs``."""
 
     engines: ClaimEngines
     installation: str
@@ -109,7 +109,8 @@ class ClaimRunner:
 
     async def _judge(self, claim: Claim, target: ClaimEngine, left: list[str], titles: list[str]) -> Judgement:
         """Executes the claim on an engine and judges what it has observed. Errors become the verdict "not testable".
-        Adds to ``left`` what could not be removed, and to ``titles`` the engines that the claim has started."""
+        Adds to ``left`` what could not be removed. Adds to ``titles`` the titles of the engines that the claim has
+        started."""
         timeout_s = MEASURE_TIMEOUT_S if Need.MEASURE in claim.needs else TIMEOUT_S
         labels = {LABEL: self.installation, LABEL_EXPERIMENT: self.run_id, LABEL_ARM: claim.id}
         prefix = f"nm-{self.run_id[:6]}-{claim.id}{'-mutated' if self.mutated else ''}"
@@ -143,12 +144,14 @@ async def open_engines(
     *,
     exclusive_host: bool = False,
 ) -> ClaimEngines:
-    """Prepares the engines for these claims and returns them: the user's engine and, if claims need them, up to two
-    private hosts. One of the hosts is for claims that can run at the same time, the other for claims that change the
-    machine. The hosts are removed when ``stack`` is closed.
+    """Prepares the engines for these claims: the user's engine and, if claims need them, up to two private hosts.
+
+    One host is for claims that can run at the same time, the other for claims that change the machine. The hosts are
+    removed when ``stack`` is closed. ``say`` is called with messages for the user. If a host cannot be started,
+    ``ClaimEngines.private_problem`` is the reason.
 
     If ``exclusive_host`` is true, the user's engine runs on a private host without other users. It then also runs the
-    claims that can run at the same time, and no host is started for them. ``say`` is called with messages for the user.
+    claims that can run at the same time, so no other host is started for these claims.
     """
     plan = make_plan(claims)
     hosts = private_host.list_hosts(context.data_dir)

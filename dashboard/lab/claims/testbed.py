@@ -66,8 +66,8 @@ class EngineTestbed(TestbedReader):
             raise
 
     def _real_name(self, name: str) -> str:
-        """Returns the engine's name for the claim's container or network: ``prefix``, then ``name`` or, if that is
-        empty, a number. Other claims may use the same ``name``. Stores the engine's name for ``_text``."""
+        """Returns the name that a container or network of the claim gets on the engine: a prefix, then ``name``. If
+        ``name`` is empty, a number replaces it. Otherwise, the result is stored for ``_text``."""
         if not name:
             self._unnamed += 1
             return f"{self._prefix}-{self._unnamed}"

@@ -11,9 +11,11 @@ from dashboard.lab.claims.engines import ClaimEngine
 
 
 async def firewall_command(target: ClaimEngine, argv: Sequence[str]) -> list[str]:
-    """Returns the command line that runs ``argv`` on the engine's machine. Commands of other programs than ufw and
-    firewall-cmd are returned unchanged. These two can run only on a private host: on another machine, raises
-    NotTestableError. Also raises it for a command of ufw if ufw is not available."""
+    """Returns the command line that runs ``argv`` on the engine's machine.
+
+    Only commands of ufw and firewall-cmd are changed. These two programs can run only on a private host: on another
+    machine, NotTestableError is raised. It is also raised for a command of ufw if ufw is not available.
+    """
     if argv[0] not in {"ufw", "firewall-cmd"}:
         return list(argv)
     host = target.host

@@ -40,12 +40,12 @@ class Timings:
     async def answer(
         self, lines: tuple[str, ...], question: str, target: ClaimEngine, launch: Launch, observe: Observe
     ) -> Timing:
-        """Returns the answer to a question of the form ``PATH against PATH``. Launches and measures the containers of
-        ``lines`` unless they are measured already. Raises NotTestableError if one of the paths does not exist on the
-        machine.
+        """Compares the latencies of two paths. ``question`` has the form ``PATH against PATH``.
 
-        ``launch`` starts the containers and returns the name and the facts of each. ``observe``, called with a name and
-        facts, returns the state of this container; if the facts are None, that of the machine.
+        ``lines`` are two ``docker run`` lines. Their containers are launched and measured at the first question about
+        them. ``launch`` starts the containers, and returns the name and the facts of each. ``observe`` returns the
+        state of the container with the given name and facts. If the facts are None, ``observe`` returns the state of
+        the machine. Raises NotTestableError if one of the paths does not exist on the machine.
         """
         slow, _, fast = question.partition(" against ")
         if lines not in self._measured:
@@ -76,9 +76,11 @@ def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
 
 
 def is_narrow(blocks: Blocks) -> bool:
-    """Returns whether the measurement is precise enough to end. For each path's difference from the first path, the
-    confidence interval must be at most ``WIDTH_US`` microseconds wide, or at most the share ``WIDTH_SHARE`` of the
-    difference."""
+    """Returns whether the measurement is precise enough to end.
+
+    The difference of each path from the first path must have a narrow confidence interval. An interval is narrow if it
+    is at most ``WIDTH_US`` microseconds wide, or at most the share ``WIDTH_SHARE`` of the difference.
+    """
     first, *others = blocks.values()
     for comparison in (judge_blocks(first, other) for other in others):
         interval, delta_us = comparison.ci95_us, comparison.delta_us

@@ -59,11 +59,11 @@ async def execute_run(
     say: Callable[[str], None] = lambda _text: None,
     exclusive_host: bool = False,
 ) -> ClaimsRun | None:
-    """Executes the claims of the recorded run ``run`` and stores their results. Returns them, or None if the run was
-    cancelled. If an error ends the run, stores its text in the run and raises the error, for example EngineError.
+    """Executes the claims of the recorded run ``run`` and stores their results.
 
-    If ``exclusive_host`` is true, the engine runs on a private host without other users. ``on_progress`` is called at
-    each change of a claim's state, and ``say`` with messages for the user.
+    Returns the results, or None if the run was cancelled. An error that ends the run, such as EngineError, is stored in
+    the run and then raised. If ``exclusive_host`` is true, the engine runs on a private host without other users.
+    ``on_progress`` is called at each change of a claim's state. ``say`` is called with messages for the user.
     """
     database = context.database
     await database.run(claim_runs.mark_running, run)

@@ -18,8 +18,8 @@ RETRY_S = 2.0
 
 
 class EngineEvents:
-    """Forwards the Engine's events to the ``drivers``, which are mapped by experiment id. ``watch`` holds whether the
-    engine answers. ``wake`` is called to make the lab compare wanted and real state."""
+    """Forwards the Engine's events to the drivers of the experiments. ``drivers`` maps the id of each experiment to its
+    driver. ``wake`` makes the lab compare wanted and real state. ``watch`` holds whether the engine answers."""
 
     def __init__(self, context: Context, drivers: Mapping[str, ExperimentDriver], wake: Callable[[], None]) -> None:
         self._context = context

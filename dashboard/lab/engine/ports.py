@@ -30,9 +30,12 @@ POLL_S = 0.1
 
 
 async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = "") -> tuple[PortHolder, ...]:
-    """Returns which processes and containers hold the ports that ``arms`` need. The containers of ``experiment`` itself
-    are ignored. If an experiment that is being stopped holds ports, first waits up to ``STOPPING_S`` seconds until the
-    ports are free. Raises EngineError if the engine does not answer."""
+    """Returns which processes and containers hold the ports that ``arms`` need. Raises EngineError if the engine does
+    not answer.
+
+    The containers of ``experiment`` itself are ignored. If an experiment that is being stopped holds one of the ports,
+    first waits up to ``STOPPING_S`` seconds until that port is free.
+    """
     needed = needed_ports(arms)
     if not needed:
         return ()
@@ -70,10 +73,12 @@ def _user(context: Context, container: ContainerFacts, records: dict[str, Record
 
 
 def _listeners(pid: int, path: str, ports: set[int], containers: Mapping[int, str]) -> tuple[Listener, ...]:
-    """Returns the machine's listeners on these ports with their owners; empty if the machine's namespace cannot be
-    entered. ``pid`` is the engine's daemon. ``path`` is the path of the machine's namespace as the daemon sees it; if
-    it is empty, the namespace of the daemon itself is read. ``containers`` maps the pid of each container's first
-    process to the container's id."""
+    """Returns the machine's listeners on these ports with their owners.
+
+    Empty if the machine's namespace cannot be entered. ``pid`` is the pid of the engine's daemon. ``path`` is the path
+    of the machine's namespace as the daemon sees it. If ``path`` is empty, the namespace of the daemon itself is read.
+    ``containers`` maps the pid of each container's first process to the container's id.
+    """
     try:
         with Namespace.of_machine(pid, path) as namespace:
             sockets = [listener for listener in read_listeners(namespace) if listener.port in ports]

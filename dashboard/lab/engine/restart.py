@@ -31,11 +31,10 @@ async def start_with_containers(
     joined: PrivateHost | None = None,
     slot: AbstractAsyncContextManager[object] | None = None,
 ) -> PrivateHost:
-    """Starts the engine of a host again after it has ended, then the containers that ran when it ended. Returns the
-    host with its new pid. A container that does not start is only logged.
+    """Starts the engine of a host again after it has ended, then the containers that ran when it ended.
 
-    ``slot`` is held while the engine starts. The other arguments and the errors are those of
-    ``private_host.start_again``.
+    Returns the host with its new pid. A container that does not start is only logged. ``slot`` is held while the engine
+    starts. For the other arguments and the errors, see ``private_host.start_again``.
     """
     async with slot or nullcontext():
         containers = await asyncio.to_thread(note_left_running, host)
@@ -53,9 +52,8 @@ async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
 
 
 async def _start_containers(host: PrivateHost, containers: Collection[str]) -> None:
-    """Starts containers on a host. Stops at the first start that the engine does not answer, because each further start
-    could take ``ANSWER_S`` seconds. Records the containers that were not started, so that a later process starts
-    them."""
+    """Starts containers on a host. Records those that were not started, so that a later process starts them. Stops if
+    the engine does not answer: each further start could take ``ANSWER_S`` seconds."""
     left, end = list(containers), 0.0
     if left:
         with suppress(EngineError):
@@ -69,10 +67,10 @@ async def _start_containers(host: PrivateHost, containers: Collection[str]) -> N
 
 
 async def _start_in_rounds(engine: DockerEngine, host: PrivateHost, left: list[str], end: float) -> None:
-    """Starts the containers in ``left``, and removes each from the list once the engine has started or refused it.
+    """Starts the containers in ``left``. Removes each from the list once the engine has started or refused it.
 
-    If a container is refused because its network is missing, tries again until the time ``end``. An engine in a swarm
-    knows its overlay networks only some time after the election of the leader.
+    A container that is refused because its network is missing is tried again until ``end`` (by ``time.monotonic``). An
+    engine in a swarm knows its overlay networks only some time after the election of the leader.
     """
     waiting: dict[str, EngineError] = {}
     while left:

@@ -48,12 +48,12 @@ def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
 
 
 async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple[Attempt, ...]:
-    """Requests the service of a running experiment over every path, and returns and stores the results. If
-    ``multicast`` is true, also sends datagrams to a multicast group over the machine's links. Raises NotRunningError.
+    """Requests the service of a running experiment over every path. Stores the results and returns them.
 
-    Each request starts when the previous one has been answered, so that requests do not disturb each other. If there is
-    no answer, the next one starts after ``STAGGER_S`` seconds, so that many dropped requests take little longer than
-    one.
+    If ``multicast`` is true, also sends datagrams to a multicast group over the machine's links. The requests are sent
+    one after the other, so that they do not disturb each other. If a request is not answered within ``STAGGER_S``
+    seconds, the next one is sent without waiting longer. Many dropped requests therefore take little longer than one.
+    Raises NotRunningError.
     """
     return await try_all_paths(lab, experiment, multicast=multicast)
 
@@ -113,11 +113,12 @@ async def _send(lab: Lab, driver: ExperimentDriver, path: Path) -> Reply | None:
 
 
 async def _explain(lab: Lab, driver: ExperimentDriver, sent: Sequence[tuple[Path, Attempt]]) -> tuple[Attempt, ...]:
-    """Returns the attempts in ``sent``. Adds an explanation to each failed attempt that crossed the machine's firewall:
-    the rule that dropped the request, or the kernel's reason.
+    """Returns the attempts in ``sent``, with an explanation of those that failed on a path through the machine's
+    firewall.
 
-    To find the explanations, repeats the failed requests one at a time, for at most ``EXPLAIN_S`` seconds in total.
-    Attempts that were not repeated in this time get no explanation.
+    The explanation is the rule that dropped the request, or the kernel's reason. To find it, the failed requests are
+    repeated one at a time, for at most ``EXPLAIN_S`` seconds in total. Attempts that were not repeated in this time get
+    no explanation.
     """
     explained = [attempt for _path, attempt in sent]
     with suppress(TimeoutError):

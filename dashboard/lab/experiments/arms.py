@@ -188,8 +188,8 @@ class Arms:
 
     async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
         """Reads the state of a container's namespaces, records it, and from then on records its changes. If the
-        container has exited, collects its exit code instead. ``adopted``: an earlier lab process has started the
-        container. If that process has recorded a state, only the difference is recorded."""
+        container has exited, collects its exit code instead. ``adopted`` is true if an earlier lab process has started
+        the container. If that process has recorded a state, only the difference is recorded."""
         for _ in range(OBSERVATIONS):
             if await self._observe_once(arm, container, adopted=adopted):
                 return

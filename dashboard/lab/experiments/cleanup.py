@@ -26,9 +26,11 @@ async def has_leftovers(context: Context, experiment: str) -> bool:
 async def verify_cleanup(
     context: Context, experiment: str, observer: Observer, count: int, ports: Sequence[int]
 ) -> tuple[Check, ...]:
-    """Checks whether the Engine still has containers or networks of an experiment, and whether the kernel still has
-    listeners on the machine's ``ports``. Returns one result per check. ``count`` is the number of containers that ran,
-    for the text of the first result."""
+    """Checks whether anything of an experiment is left: containers, networks, or listeners on the machine's ``ports``.
+
+    Returns one result for containers, one for networks and one for each port. The ports are not checked if the machine
+    is not observed. ``count`` is the number of containers that ran, for the text of the first result.
+    """
     labels = context.labels(experiment)
     left = len(await context.engine.containers(labels))
     networks = len(await context.engine.networks(labels))

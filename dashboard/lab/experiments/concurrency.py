@@ -19,8 +19,8 @@ async def gather_all(*work: Awaitable[object]) -> None:
 
 async def result_of[T](task: asyncio.Future[T]) -> T:
     """Waits for a task that several callers may share, and returns its result. If the caller is cancelled, the task
-    continues, and its error is ignored. ``asyncio.shield`` is not used, because from Python 3.14 on it would log this
-    error even if another caller handles it."""
+    continues, and its error is ignored."""
+    # Not asyncio.shield: from Python 3.14 on, it would log the task's error even if another caller handles it.
     if not task.done():
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         await asyncio.wait([task])
@@ -28,8 +28,8 @@ async def result_of[T](task: asyncio.Future[T]) -> T:
 
 
 async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: float) -> list[T]:
-    """Calls the functions in order and returns the results of all. Each call starts when the previous one has ended,
-    but at the latest ``pause_s`` seconds after the previous one's start."""
+    """Calls the functions in order and returns all results. Each call starts when the previous one has ended, but waits
+    at most ``pause_s`` seconds for that."""
     tasks: list[asyncio.Future[T]] = []
     try:
         for start in work:

@@ -27,11 +27,11 @@ BEING_REMOVED = frozenset({"removing", "dead"})
 
 
 async def create_container(engine: Engine, name: str, config: dict[str, Any]) -> Created:
-    """Creates a container. If a container with the same name and labels exists, removes it first.
+    """Creates a container. If a container with the same name and labels exists, removes it first. Raises EngineError.
 
-    Such a container is left if the Engine hung and created it after the request timed out, or if a lab ended during a
-    launch. The Engine reserves its name at once but lists it only later, so the creation is tried several times. Raises
-    EngineError.
+    Such a container is left if a lab ended during a launch, or if the Engine created it after the request had timed
+    out. The creation is tried several times, because the Engine reserves a name at once but lists its container only
+    later.
     """
     for pause_s in CONFLICT_PAUSES_S:
         try:
@@ -79,9 +79,11 @@ async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]
 
 
 async def remove_all(context: Context, record: Record) -> None:
-    """Removes every container of an experiment, then its networks. Refusals are only logged. If ``record`` is one
-    machine's part of an experiment on several machines, also removes the overlay network that all parts share, unless
-    another machine still uses it."""
+    """Removes every container of an experiment, then its networks. Refusals are only logged.
+
+    ``record`` can be one machine's part of an experiment on several machines. In this case, also removes the overlay
+    network that all parts share, unless another machine still uses it.
+    """
     engine, labels = context.engine, context.labels(record.id)
     containers = await engine.containers(labels)
     await remove_containers(engine, containers)
@@ -97,14 +99,14 @@ async def remove_all(context: Context, record: Record) -> None:
 
 
 async def _remove_shared(context: Context, record: Record, used: set[str]) -> None:
-    """Removes the overlay network of an experiment on several machines. ``record`` is the part of the experiment on
-    this machine.
+    """Removes the overlay network of an experiment on several machines. ``record`` is the part of it on this machine.
 
     The Engine refuses the removal while a part on another machine uses the network, so the last part removes it. The
-    Engine also refuses it for a moment after the last container was removed, so the removal is tried several times. The
-    network is found by the id of the whole experiment in its label. If that experiment was removed, ``record`` no
-    longer contains the id; then the network is found by its name among ``used``, the networks of the removed
-    containers.
+    Engine also refuses it for a moment after the last container was removed. So the removal is tried several times.
+
+    The network's label contains the id of the whole experiment, and ``record`` contains this id as ``parent``. If the
+    whole experiment was removed, ``record`` no longer contains the id. The network is then found by its name, which
+    must be in ``used``. ``used`` contains the names of the networks that the removed containers used.
     """
     engine = context.engine
     for network in await engine.networks(context.labels()):

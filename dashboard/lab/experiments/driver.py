@@ -189,7 +189,7 @@ class ExperimentDriver:
             await self._other.remove()
 
     async def settled(self) -> None:
-        """Waits until the current pass has ended and the journal's entries are in the database, including what is
+        """Waits until the current pass has ended and all that was observed is in the database. This includes what is
         observed with a delay: the final owners of listeners, firewall rules and the results of name lookups."""
         async with self._lock:
             pass
@@ -305,9 +305,9 @@ class ExperimentDriver:
     async def _remove_leftovers(self) -> tuple[Action, ...]:
         """Removes the experiment's containers that are not wanted. Returns the actions that the wanted arms still need.
 
-        An arm that has ended in this round stays ended: after a restart of the lab it is neither launched again nor
-        recorded as removed. A container that was created but not recorded is replaced, because only the response to its
-        creation contains the Engine's warnings.
+        An arm that has ended in this round is not launched again after a restart of the lab, and not recorded as
+        removed. A container that was created but not recorded is replaced, because only the response to its creation
+        contains the Engine's warnings.
         """
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
         containers = self._containers_of_round(listed)
@@ -363,8 +363,9 @@ class ExperimentDriver:
         return target is not None and target.pid == container.pid
 
     def _record_restart(self, containers: Mapping[str, ObservedContainer]) -> bool:
-        """If the Engine runs in a new process, records its restart and which containers kept running (live-restore).
-        Returns whether the process is new. ``containers`` are those of the current round, by arm."""
+        """Returns whether the Engine runs in a new process, and records its restart if it does. The record states which
+        containers kept running (live-restore). ``containers`` maps the arms of the current round to their
+        containers."""
         before, self._engine_pid = self._engine_pid, self._context.info.pid
         if None in {before, self._engine_pid} or before == self._engine_pid:
             return False

@@ -67,10 +67,12 @@ async def _texts(machine: Namespace, family: Family) -> dict[tuple[str, str, int
 
 
 async def explain_drop(client: Namespace, machine: Namespace, path: Path, backend: str, *, private: bool) -> str:
-    """Repeats an unanswered request, and returns a sentence about what dropped it; empty if nothing is known. The
-    sentence comes from the kernel's report about the packet or, without one, from the counters of the rules.
-    ``backend`` is the firewall backend that the engine names. ``private``: the machine is a private host. Raises
-    NamespaceGone or OSError."""
+    """Repeats an unanswered request, and returns a sentence about what dropped it; empty if nothing is known.
+
+    The sentence comes from the kernel's report about the packet. Without such a report, it comes from the counters of
+    the rules. ``backend`` is the firewall backend that the engine names. ``private`` is true if the machine is a
+    private host. Raises NamespaceGone or OSError.
+    """
     ipv6 = path.family is Family.INET6
     before = await read_counted_listing(machine, backend, ipv6=ipv6)
     first = await observe_first_packet(client, machine, path, private=private)

@@ -15,9 +15,12 @@ Images = dict[str, ImageChoice | EngineError]
 async def prepare_images(
     context: Context, arms: Iterable[ArmSpec], progress: Callable[[str, float | None], None]
 ) -> tuple[Images, str]:
-    """Finds, pulls or builds the images of the arms. Returns a mapping from the name of each image to the image or the
-    error, and a notice for the user, empty if not needed. An error concerns only the arms that use the image.
-    ``progress`` is called with a text and the completed fraction (None if unknown). Raises EngineUnreachable."""
+    """Finds, pulls or builds the images of the arms. Returns the images by name, and a notice for the user.
+
+    If an image is not available, its name is mapped to the error. An error concerns only the arms that use the image.
+    The notice is empty if there is nothing to report. ``progress`` is called with a text and the completed fraction
+    (None if unknown). Raises EngineUnreachable.
+    """
     images: Images = {}
     for reference in dict.fromkeys(arm.image for arm in arms):
         try:

@@ -90,13 +90,14 @@ class JournalWriter:
     def append(
         self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = (), *, quiet: bool = False
     ) -> Entry:
-        """Records the change ``facts`` in a new entry. If changes exceed the journal's budget, merges it into the open
-        entry instead (``end_merge``). Returns the entry that contains the change. It is committed in the background;
-        ``flush`` waits for that.
+        """Records the change ``facts`` in a new entry, and returns the entry that contains the change.
 
-        ``text`` is shown in the timeline. ``about`` are the keys of the columns that the entry changes or mentions. If
-        ``quiet`` is true, the change is always merged: it updates the state but is not shown as an event, because it
-        concerns no container of the experiment.
+        If changes exceed the journal's budget, the change is merged into the open entry instead (see ``end_merge``).
+        The entry is committed in the background; ``flush`` waits for that. ``text`` is shown in the timeline. ``about``
+        contains the keys of the columns that the entry changes or mentions.
+
+        ``quiet`` is true if the change concerns no container of the experiment. Such a change is always merged: it
+        updates the state but is not shown as an event.
         """
         before = self._queue.appended
         entry = self._queue.append(self._clock(), time.monotonic(), cause, facts, text, about, quiet=quiet)
@@ -131,7 +132,7 @@ class JournalWriter:
             self._flushes -= 1
 
     async def close(self, timeout_s: float) -> None:
-        """Waits up to ``timeout_s`` seconds until all entries are committed, then drops the others: if they were
+        """Waits up to ``timeout_s`` seconds until all entries are committed, then drops the others. If they were
         written later, they could have the same numbers as entries of the next writer."""
         if self._calm is not None:
             self._calm.cancel()

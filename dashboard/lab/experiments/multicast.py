@@ -23,10 +23,12 @@ COLUMN_GONE = "The column no longer exists."
 
 
 async def try_multicast(view: View, namespace_of: Callable[[str], Namespace | None]) -> tuple[Attempt, ...]:
-    """Sends one datagram to a multicast group over each link of the machine, one after the other. Returns one attempt
-    for each link and column, or ``NOT_SENT`` if nothing could be sent. The receivers are sockets that Netmodes opens in
-    the containers' network namespaces, so the image needs no program for this. ``namespace_of`` returns the namespace
-    of a column, None if the column is gone."""
+    """Sends one datagram to a multicast group over each link of the machine, one after the other.
+
+    Returns one attempt for each link and column, or ``NOT_SENT`` if nothing could be sent. The receivers are sockets
+    that Netmodes opens in the containers' network namespaces, so the image needs no program for this. ``namespace_of``
+    returns the namespace of a column, None if the column is gone.
+    """
     columns, states = view.columns, view.states
     machine = namespace_of(MACHINE)
     if machine is None:

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def find_neighbour(context: Context) -> ObservationTarget | None:
     """Returns the namespace of the private host's neighbour as a target to observe. Returns None if there is no
-    neighbour, for example because the engine's machine is RootlessKit's namespace."""
+    neighbour, for example because the engine runs rootless, in RootlessKit's network namespace."""
     info = context.info
     on_lan = context.private and info.pid is not None and info.machine_title != ROOTLESS_TITLE
     path = neighbour_path(info.endpoint) if on_lan else ""
@@ -53,10 +53,12 @@ def find_rootless_netns(context: Context) -> ObservationTarget | None:
 
 
 def find_bridges(context: Context) -> list[tuple[int, str]]:
-    """Returns the network namespace of the Engine's bridges, as a list of one pair: a pid and a path (the arguments of
-    ``Namespace.of_machine``). Returns an empty list if the bridges are in the namespace of the Engine's process. They
-    are in a namespace of their own with a rootless Podman, and with RootlessKit if dockerd runs outside RootlessKit's
-    namespace. Blocks."""
+    """Returns the network namespace of the Engine's bridges, if it is not that of the Engine's process. Blocks.
+
+    The result is a list of one pair: a pid and a path (the arguments of ``Namespace.of_machine``). The list is empty if
+    there is no such namespace. The bridges are in a separate namespace with a rootless Podman, and with a dockerd that
+    runs outside RootlessKit's namespace.
+    """
     info = context.info
     if info.pid is not None and info.netns:
         return [(info.pid, info.netns)]

@@ -61,7 +61,7 @@ class ExperimentNetworks:
 
     async def create(self, announce: Announce) -> None:
         """Creates the missing networks, several at a time. Refusals are stored in ``errors``. ``announce`` is called
-        with the key of each arm and the ``docker network create`` lines of the networks that are created for it. Raises
+        for each arm with new networks, with the arm's key and the ``docker network create`` lines. Raises
         EngineUnreachable."""
         self._announce = announce
         needed = needed_networks(self._experiment, self._arms, self._whole)
@@ -101,7 +101,7 @@ class ExperimentNetworks:
         """Starts the container of an arm. Returns False if the experiment is stopped before that succeeds. Raises
         EngineError.
 
-        On an overlay network, a start that fails because the Engine cannot attach the container yet is repeated for at
+        On an overlay network, the Engine may be unable to attach the container yet. The start is then repeated for at
         most ``ATTACH_S`` seconds. If a part of the experiment on another machine has removed the network, it is created
         again.
         """
@@ -146,8 +146,8 @@ class ExperimentNetworks:
                 self.errors[name] = error
 
     async def _placements(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
-        """Returns, for each of these macvlan and ipvlan modes, the parent link and a free subnet. The parent is the
-        link of the default route, None if there is no default route. Returns an empty dict if the machine is not
+        """Returns the parent link and a free subnet for each of these modes, which are macvlan or ipvlan. The parent is
+        the link of the default route, None without a default route. Returns an empty dict if the machine is not
         observed."""
         if MACHINE not in self._observer.keys:
             return {}

@@ -28,11 +28,12 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 @dataclass(frozen=True, slots=True)
 class ObservationTarget:
-    """A process whose namespaces are observed as the column ``key``, with the paths of its resolver files. The files
-    are read through the Engine's process, because a private host has its own mounts.
+    """A process whose namespaces are observed as the column ``key``.
 
-    ``firewall_backend`` is the backend that the engine names, empty if it names none; None if the firewall's rules are
-    not observed for this target. Of several columns in a namespace, only one observes the rules.
+    ``resolv_conf`` and ``hosts`` are the paths of its resolver files. The files are read through the Engine's process,
+    because a private host has its own mounts. ``firewall_backend`` is the backend that the engine names, empty if it
+    names none. It is None if the firewall's rules are not observed for this target: if several columns share a
+    namespace, only one of them observes the rules.
     """
 
     key: str
@@ -263,8 +264,8 @@ class Observer:
 
 
 def _resolver_of(engine: int, path: str) -> Resolver | None:
-    """Returns the resolver configuration in a file, read through the Engine's process; None if the file cannot be
-    read."""
+    """Returns the resolver configuration in the file ``path`` as the Engine sees it. Returns None if the file cannot be
+    read. ``engine`` is the pid of the Engine's process."""
     text = read_inside(engine, path)
     return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 

@@ -25,8 +25,8 @@ from dashboard.store.experiments import Record, waiting_head
 
 
 class Recorder:
-    """Writes the journal of one experiment. It queries neither the Engine nor the kernel. The parameters ``cause`` and
-    ``text`` of its methods are the cause of an entry and its text in the timeline; entries without a text are not shown
+    """Writes the journal of one experiment. It queries neither the Engine nor the kernel. In its methods, ``cause`` is
+    the cause of an entry, and ``text`` is the entry's text in the timeline. Entries without a text are not shown
     there."""
 
     def __init__(self, context: Context, record: Record, view: View) -> None:
@@ -72,8 +72,8 @@ class Recorder:
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
 
     def set_trial(self, cause: Cause, trial: Trial, tried: str) -> None:
-        """Records the results of the newest requests over the paths (``trial``). Records the sentence ``tried`` about
-        them in the ``ExperimentHead``. The entry has a text only if the sentence has changed."""
+        """Records the results of the newest requests over the paths (``trial``). ``tried`` is a sentence about them for
+        the ``ExperimentHead``. The timeline shows the entry only if this sentence has changed."""
         head = self.head
         facts = Facts(head=replace(head, tried=tried) if tried != head.tried else None, trial=trial)
         self.journal.append(cause, facts, tried if tried != head.tried else "")
@@ -143,9 +143,9 @@ class Recorder:
         )
 
     def trouble(self, problem: str, *, engine_away: bool = False) -> None:
-        """Records the experiment's current problem, and since when it exists. Does nothing if the same problem is
-        recorded already. An empty ``problem`` ends the problem. ``engine_away``: the problem is that the engine does
-        not answer."""
+        """Records the experiment's current problem, and the time since which there has been a problem. Does nothing if
+        the same problem is recorded already. If ``problem`` is empty, records that there is no problem any more.
+        ``engine_away`` is true if the engine does not answer."""
         if problem and self.head.problem != problem:
             since = self.head.problem_since or self._context.clock()
             keeper = self._context.keeper

@@ -46,8 +46,10 @@ def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
 
 
 async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[Trace, ...]:
-    """Traces the path with the request key ``key`` and, for comparison, the path with the key ``beside``. Without
-    ``beside``, compares with another path, preferably one to another server. Returns one or two traces.
+    """Traces a path and, for comparison, another path. Returns one or two traces.
+
+    ``key`` and ``beside`` are the request keys of the two paths. If ``beside`` is empty, the other path is chosen,
+    preferably one to another server. If there is no other path, only one is traced.
 
     Raises NotRunningError, or ValueError with a message for the user if a path does not exist.
     """

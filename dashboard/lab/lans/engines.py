@@ -19,8 +19,8 @@ READY_S = 60.0
 
 async def start_again(data_dir: Path, lan: Lan) -> None:
     """Starts the ended hosts of a LAN, with the containers that ran there. On hosts that run, starts the containers
-    that an interrupted restart has left out (``finish_starts``). Raises PrivateHostError if a host does not start,
-    after all others have been started."""
+    that an interrupted restart has left out (``finish_starts``). If a host does not start, still starts all others,
+    then raises PrivateHostError."""
 
     async def start(host: PrivateHost, joined: PrivateHost | None) -> PrivateHost:
         return await start_with_containers(host, ready_s=READY_S, joined=joined)

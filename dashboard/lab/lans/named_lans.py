@@ -207,9 +207,9 @@ class NamedLans:
         return sum(len(found.lan.all_hosts) for found in self._found.values()) + sum(self._creating.values())
 
     async def create(self, place: LanPlace, count: int, available: Capacity) -> str:
-        """Starts creating a LAN with ``count`` hosts in the background. ``place`` has the LAN's name and properties;
-        its host number is not used. ``available`` states how many further hosts, each with the limits ``LIMITS``, the
-        machine can hold. Returns an empty text, or the reason if the LAN cannot be created."""
+        """Starts creating a LAN with ``count`` hosts in the background. Returns the reason if the LAN cannot be
+        created, otherwise an empty text. ``place`` has the LAN's name and properties; its host number is not used.
+        ``available`` states how many further hosts with the limits ``LIMITS`` the machine can hold."""
         if problem := describe_problem(place, count):
             return problem
         if place.name in self._found or place.name in self._stages:

@@ -14,9 +14,12 @@ RETRY = "Press “Start the hosts again” to retry."
 
 @dataclass(frozen=True, slots=True)
 class FoundLan:
-    """A LAN with the IPv4 and IPv6 address of each neighbour. ``startable``: hosts of the LAN have ended, or an
-    interrupted restart has not started all containers on the running hosts. Always false while a process is starting an
-    ended host."""
+    """A LAN of the data folder.
+
+    ``neighbours`` contains the IPv4 and IPv6 address of each neighbour. ``startable`` is true if hosts of the LAN have
+    ended. It is also true if an interrupted restart has not started all containers on the running hosts. While a
+    process is starting an ended host, ``startable`` is false.
+    """
 
     lan: Lan
     neighbours: tuple[tuple[str, str], ...]
@@ -37,8 +40,8 @@ def find_lans(data_dir: Path) -> dict[str, FoundLan]:
 
 
 class Restarts:
-    """Decides whether the ended hosts of a LAN are started again automatically. They are not if the last start has
-    failed, or if hosts have ended too often within a short time. ``forget`` permits automatic starts again."""
+    """Decides whether the ended hosts of a LAN are started again automatically. They are not started if the last start
+    has failed, or if hosts have ended too often within a short time. ``forget`` permits automatic starts again."""
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock

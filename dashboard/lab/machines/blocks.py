@@ -11,8 +11,8 @@ from dashboard.lab.reconciler import Lab
 
 
 async def carry_blocks(lab: Lab, run: str, carrier: str) -> bool:
-    """Makes ``carrier``, the calling web process, carry the blocks of the run ``run``, which this lab measures. Does
-    nothing if another web process carries them. Returns whether ``carrier`` carries them now."""
+    """Makes ``carrier``, the calling web process, carry the blocks of a run that this lab measures. Does nothing if
+    another web process carries them. Returns whether ``carrier`` carries the blocks now."""
     return lab.client_lines.carry(run, carrier)
 
 
@@ -24,18 +24,22 @@ async def next_block(
     number: int = 0,
     answer: RemoteAnswer | None = None,
 ) -> RemoteCommand:
-    """Returns the next block of the run ``run``, which this lab measures, for a client on another machine. ``answer``
-    is the result of the earlier block ``number``. ``clients`` are the machines of the clients, and ``carrier`` is the
-    calling web process."""
+    """Returns the next block of the run ``run`` for a client on another machine. This lab measures the run.
+
+    ``carrier`` is the calling web process. ``clients`` are the machines of the run's clients, each with its interfaces
+    and routes or the reason why it cannot measure. Only the first call needs them. ``answer`` is the result of the
+    earlier block ``number``, None in the first call.
+    """
     return await lab.client_lines.next(run, carrier, clients, number, answer)
 
 
 async def measure_block(
     lab: Lab, run: str, carrier: str, block: RemoteBlock, arm: OverlayArm | None = None
 ) -> RemoteAnswer:
-    """Measures a block of the run ``run``, which belongs to an experiment on another machine, and returns the result.
-    ``carrier`` is the calling web process. The client runs in this machine's network stack or, if the block asks for
-    that, in the network stack of ``arm``.
+    """Measures a block for an experiment on another machine, and returns the result.
+
+    ``run`` is that experiment's run. ``carrier`` is the calling web process. The client runs in this machine's network
+    stack. If ``block.from_arm`` is true, it runs in the network stack of ``arm`` instead.
 
     Raises ValueError with a message if requests from the machine to the block's address are not permitted. If requests
     from the arm are not permitted, the result contains the error.
@@ -52,7 +56,7 @@ async def measure_block(
 
 
 async def end_client(lab: Lab, run: str, carrier: str) -> bool:
-    """Ends the client on this machine that measures for a run on another machine. Does nothing if ``carrier`` no longer
-    carries the run, because another web process does. Returns True in both cases."""
+    """Ends the client on this machine that measures for a run on another machine. Does nothing if another web process
+    than ``carrier`` brought the run's last block. Returns True in both cases."""
     await lab.lent_client.end(run, carrier)
     return True

@@ -37,9 +37,15 @@ class ClientLine:
         return tuple(MachineClient(name, problem=NO_CARRIER.format(name)) for name in self.names)
 
     async def next(self, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None) -> RemoteCommand:
-        """Receives the answer to block ``number``, and returns the next block. A block that was not answered is
-        returned again. If no block is ready within ``POLL_S`` seconds, returns a command with the number 0. If the run
-        is over, returns a command with ``is_over``. ``clients`` are the machines of the clients."""
+        """Receives the answer to block ``number``, and returns the next block.
+
+        ``answer`` is None if there is no answer. A block that was not answered is returned again. If no block is ready
+        within ``POLL_S`` seconds, returns a command with the number 0. If the run is over, returns a command with
+        ``is_over``.
+
+        ``clients`` are the machines of the run's clients, each with its interfaces and routes or the reason why it
+        cannot measure. Only the first call needs them; it stores them for the method ``clients``.
+        """
         if not self._clients.done():
             self._clients.set_result(tuple(client for client in clients if client.name in self.names))
         waiting = self._answer
@@ -114,9 +120,12 @@ class ClientLines:
     async def next(
         self, run: str, carrier: str, clients: tuple[MachineClient, ...], number: int, answer: RemoteAnswer | None
     ) -> RemoteCommand:
-        """Does the same as ``ClientLine.next`` for the run ``run``. If another web process carries the run's blocks,
-        returns a command with ``is_over``. If the run has not started yet or has ended, returns a command with the
-        number 0: the web process learns the end of the run from the database."""
+        """Calls ``ClientLine.next`` for the queue of the run ``run``, and returns its result.
+
+        If another web process carries the run's blocks, returns a command with ``is_over``. If the run has not started
+        yet or has ended, returns a command with the number 0. The web process learns the end of the run from the
+        database.
+        """
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)
         if run not in self._lines:

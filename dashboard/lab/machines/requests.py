@@ -81,12 +81,11 @@ async def _hold(_client: str) -> None:
 
 
 async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) -> Namespace:
-    """Opens the network stack of an arm in overlay mode, for requests to ``address`` on another machine. This is an
-    address in the overlay network that the experiment's machines share. Raises ValueError with a message if such
-    requests are not permitted.
+    """Opens the network stack of an arm in overlay mode, for requests to another machine.
 
-    Only this lab's own record and its own view of the arm decide what is permitted: data from another lab is not
-    trusted.
+    ``address`` is the destination: an address in the overlay network that the experiment's machines share. Raises
+    ValueError with a message if such requests are not permitted. Only this lab's own record and its own view of the arm
+    decide what is permitted: data from another lab is not trusted.
     """
     try:
         driver = running_driver(lab, experiment)
@@ -104,9 +103,12 @@ async def arm_namespace(lab: Lab, experiment: str, column: str, address: str) ->
 
 
 async def request_from_arm(lab: Lab, experiment: str, column: str, address: str, port: int, name: str) -> Reply:
-    """Sends one HTTP request as ``request_address`` does, but from an arm in overlay mode. If ``name`` is given, it
-    must be the name of an arm of the experiment, and Docker's resolver in the sending arm must return ``address`` for
-    it."""
+    """Sends one HTTP request from an arm in overlay mode, and returns the reply.
+
+    ``name`` is empty or the name of an arm of the experiment. If it is given, Docker's resolver in the sending arm must
+    resolve it to ``address``; otherwise, the reply contains an error. Raises ValueError with a message if the request
+    is not permitted.
+    """
     with await arm_namespace(lab, experiment, column, address) as namespace:
         if name:
             if problem := name_problem(name, running_driver(lab, experiment).record.spec.names):

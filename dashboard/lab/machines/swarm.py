@@ -1,8 +1,9 @@
-"""The membership of this machine's engine in the swarm of the machines. Labs do not communicate with each other: a web
-process calls the lab of each machine.
+"""The membership of this machine's engine in the swarm of the machines.
 
-A file in the data folder stores the id of the node that the engine became when Netmodes made it join. If the engine is
-now a different node, it is in a swarm that Netmodes did not form (a foreign swarm), and stays in it.
+Labs do not communicate with each other: a web process calls the lab of each machine.
+
+When Netmodes makes the engine join, it stores the id of the engine's node in a file in the data folder. If the engine
+later is a different node, it is in a swarm that Netmodes did not form (a foreign swarm), and stays in it.
 """
 
 from __future__ import annotations
@@ -60,9 +61,12 @@ def _write(data_dir: Path, member: _Member) -> None:
 
 
 async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) -> Membership:
-    """Returns whether a node is in no swarm, in the swarm of the machines, or in a foreign swarm. ``endpoint`` is the
-    address of its engine. If the lab ended while the engine was joining, ``member`` does not contain the node's id;
-    then the ids of the swarms are compared. Raises EngineError."""
+    """Returns whether a node is in no swarm, in the swarm of the machines, or in a foreign swarm.
+
+    ``endpoint`` is the address of the node's engine. ``member`` is the stored membership, None if there is none. If the
+    lab ended while the engine was joining, ``member`` has no node id. In this case, the id of the node's swarm is
+    compared with that of the machines' swarm (``member.cluster``). Raises EngineError.
+    """
     if node.is_inactive:
         return Membership.NONE
     if member is None:
@@ -75,9 +79,11 @@ async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) ->
 
 
 async def view_swarm(lab: Lab) -> SwarmState:
-    """Returns whether the engine is in the swarm of the machines, in a foreign one, or in none. In the first case, the
-    result also contains the engine's address in the swarm; in the others, the reason if the engine cannot enter a
-    swarm. Raises EngineError."""
+    """Returns whether the engine is in the swarm of the machines, in a foreign one, or in none.
+
+    If it is in the swarm of the machines, the result also contains the engine's address in the swarm. Otherwise, if the
+    engine cannot enter a swarm, the result contains the reason. Raises EngineError.
+    """
     context = lab.context
     node, member = await swarm_node.read_node(context.info.endpoint), _read(context.data_dir)
     membership = await _membership(context.info.endpoint, node, member)
@@ -93,8 +99,8 @@ async def view_swarm(lab: Lab) -> SwarmState:
 
 
 async def _keeps_port(context: Context) -> bool:
-    """Returns whether the engine, which is in no swarm, still listens on the port of a swarm that it has left. Returns
-    False, too, if the engine is not a process of this machine: then this is unknown."""
+    """Returns whether an engine in no swarm still listens on the port of a swarm that it has left. If the engine is not
+    a process of this machine, this is unknown, and the result is False."""
     pid = await asyncio.to_thread(find_daemon, context.info.endpoint, context.info.kind)
     return pid is not None and await asyncio.to_thread(swarm_node.keeps_port, pid)
 
@@ -110,8 +116,8 @@ async def _require_own(context: Context) -> bool:
 
 
 async def _may_enter(context: Context) -> bool:
-    """Returns True if the engine is in no swarm and can enter one, and False if it already is in the swarm of the
-    machines. Raises EngineError if it cannot enter one."""
+    """Returns True if the engine is in no swarm and can enter one. Returns False if it already is in the swarm of the
+    machines. Raises EngineError if it is in a foreign swarm or cannot enter one."""
     if await _require_own(context):
         return False
     if await _keeps_port(context):
@@ -150,9 +156,11 @@ async def _end_attempt(context: Context) -> None:
 
 
 async def open_swarm(lab: Lab, address: str) -> SwarmTicket:
-    """Forms a new swarm, of which the engine is the only member; ``address`` is its address for other members. If the
-    engine is in the swarm of the machines already, forms none. In both cases, returns what other engines need to join.
-    Raises EngineError."""
+    """Forms a new swarm with this engine as its only member, and returns what other engines need to join.
+
+    If the engine is in the swarm of the machines already, forms none, and returns what other engines need to join that
+    one. ``address`` is this engine's address for other members. Raises EngineError.
+    """
     async with _changing(lab) as context:
         if await _may_enter(context):
             async with _entering(context):
@@ -174,9 +182,12 @@ async def join_swarm(lab: Lab, address: str, member: str, ticket: SwarmTicket) -
 
 
 async def wait_until_stored(lab: Lab) -> bool:
-    """Waits until the engine has stored the members of the swarm of the machines: an engine that ends earlier does not
-    find the other members when it is restarted. After ``swarm_node.STORED_S`` seconds, only logs a warning. Does not
-    wait if the engine is in no swarm. Returns True in all cases; an error is raised as EngineError."""
+    """Waits until the engine has stored the members of the swarm of the machines.
+
+    An engine that ends earlier does not find the other members when it is restarted. After ``swarm_node.STORED_S``
+    seconds, stops waiting and logs a warning. Does not wait if the engine is in no swarm. Always returns True. Raises
+    EngineError.
+    """
     if await _require_own(lab.context):
         await swarm_node.wait_until_stored([lab.context.info.endpoint])
     return True

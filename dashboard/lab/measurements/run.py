@@ -91,12 +91,11 @@ async def measure_paths(
     *,
     lines: ClientLines | None = None,
 ) -> None:
-    """Measures the paths of an experiment until the confidence intervals are narrow, the time is up, or the run is
-    cancelled in the database.
+    """Measures the paths of an experiment until the confidence intervals are narrow.
 
-    Stores every block before the next one starts, and calls ``on_progress`` with the progress. If the task is
-    cancelled, marks the run as cancelled. If the run has clients on other machines, their blocks are handed out through
-    ``lines``.
+    Ends earlier if the time is up or the run is cancelled in the database. If the task is cancelled, marks the run as
+    cancelled. Stores every block before the next one starts. ``on_progress`` is called with the progress. ``lines``
+    hands out the blocks for clients on other machines.
     """
     database, identity, options, info = context.database, request.id, request.options, context.info
     await driver.observer.settle()

@@ -56,7 +56,7 @@ async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = ""
 
 
 async def start_engine(lab: Lab) -> bool:
-    """Requests a new start of the engine of the server's own private host after the last start has failed. Returns
+    """Requests that the engine of the server's own private host is started, after the last start has failed. Returns
     False if the engine is not on such a host."""
     if lab.context.keeper is None:
         return False
@@ -76,9 +76,9 @@ async def doctor(supervisor: Supervisor) -> Doctor:
 async def trace_paths(
     lab: Lab, experiment: str, key: str, beside: str = ""
 ) -> tuple[tuple[Trace, ...], dict[str, Path]]:
-    """Traces the path with the request key ``key`` and the path with which it is compared (see
-    ``lab.experiments.trace.trace``). Returns the traces, and all traceable paths by the key of their request. Raises
-    NotRunningError, or ValueError with a message for the user."""
+    """Traces a path and the path with which it is compared (see ``lab.experiments.trace.trace``). Returns the traces,
+    and all traceable paths by the key of their request. Raises NotRunningError, or ValueError with a message for the
+    user."""
     return await trace.trace(lab, experiment, key, beside), trace.traceable_paths(lab, experiment)
 
 

@@ -15,8 +15,8 @@ async def create_lan(
     supervisor: Supervisor, name: str, hosts: int, neighbours: int, mtu: int, delay_ms: int, loss_percent: int
 ) -> str:
     """Starts creating a LAN of ``hosts`` private hosts and ``neighbours`` neighbours in the background. ``mtu`` (in
-    bytes), ``delay_ms`` and ``loss_percent`` apply to every link. Returns an empty text, or the reason if the LAN
-    cannot be created."""
+    bytes), ``delay_ms`` and ``loss_percent`` apply to every link. Returns the reason if the LAN cannot be created,
+    otherwise an empty text."""
     place = LanPlace(name, 1, neighbours, mtu, delay_ms, loss_percent)
     return await supervisor.lans.create(place, hosts, supervisor.group_hosts.capacity(LIMITS))
 

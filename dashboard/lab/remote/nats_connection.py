@@ -53,8 +53,8 @@ MAX_MESSAGE_BYTES = 1_000_000
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A received message. ``reply`` is the subject for the answer. ``is_unheard``: the message comes from NATS itself,
-    which reports that no process is subscribed to the subject of an earlier message of this process."""
+    """A received message. ``reply`` is the subject for the answer. ``is_unheard`` is true if the message comes from
+    NATS itself: no process is subscribed to the subject of an earlier message of this process."""
 
     subject: str
     data: bytes
@@ -91,8 +91,8 @@ class NatsConnection:
     """A connection to NATS that is opened again whenever it ends. Use it only in one event loop.
 
     ``problem`` is the reason why no connection is open, empty while one is open. The functions in ``on_connect`` are
-    called whenever a connection has been opened, because earlier messages may have been lost. Those in ``on_loss`` are
-    called whenever it has ended.
+    called whenever a connection has been opened, because earlier messages may have been lost. The functions in
+    ``on_loss`` are called whenever the connection has ended.
     """
 
     loses_messages = True

@@ -133,8 +133,8 @@ class RpcServer:
             await self._database.run(machines.note_facts, self._machine, facts, shared_clock())
 
     async def _check_wanted(self) -> None:
-        """Starts a pass if the wanted state in the database has changed: the wake-up for the change may have been lost.
-        Then records that the lab is healthy, because the database could be read."""
+        """Starts a pass if the wanted state in the database has changed, because the wake-up for the change may have
+        been lost. Then records that the lab is healthy, because the database could be read."""
         wanted = await self._database.run(wanted_state)
         if wanted != self._wanted:
             self._wanted = wanted

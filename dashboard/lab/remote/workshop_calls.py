@@ -49,8 +49,8 @@ class StepAccess:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """What a step shows about its host before the first check: the images, and the diagram for wide and for narrow
-    pages (``picture``; None if the host's namespaces could not be read)."""
+    """What a step shows about its host before the first check. ``images`` are the images on the host. ``picture`` is
+    the diagram for wide and for narrow pages, None if the host's namespaces could not be read."""
 
     images: tuple[str, ...] = ()
     picture: tuple[Picture, Picture] | None = None
@@ -67,9 +67,9 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The result of an action. ``checked`` is the result of the check; None without a check. ``done`` is the result of
-    the command, and ``ran`` is its index; both are None without a command. ``pressed`` is true if the user has pressed
-    the button that checks the step."""
+    """The result of an action. ``checked`` is the result of the check, None without a check. ``done`` is the result of
+    the command, and ``ran`` is the command's index; both are None without a command. ``pressed`` is true if the user
+    has pressed the button that checks the step."""
 
     checked: CheckResult | None = None
     done: CommandResult | None = None
@@ -102,8 +102,8 @@ async def act(
     supervisor: Supervisor, access: StepAccess, action: StepAction, step: str, number: int = 0, pressed: bool = False
 ) -> ActionResult:
     """Performs an action in the step ``step``. ``number`` is the index of the choice, the command or the hint.
-    ``pressed``: the user has requested the check with the button. Raises StepLockedError with what to do first,
-    ValueError with a message for the user, or EngineError."""
+    ``pressed`` is true if the user has requested the check with the button. Raises StepLockedError with what to do
+    first, ValueError with a message for the user, or EngineError."""
     context = supervisor.lab.context
     host = await _host(supervisor, access.group)
     workshop = await _workshop(access.workshop, access.digest)
@@ -140,8 +140,8 @@ async def view_host(supervisor: Supervisor, group: str = "") -> HostView:
 
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
-    """If the lab's engine is on a private host, starts making these images available there in the background. Does
-    nothing on other engines, where an image may require a download: there each command gets the image that it needs."""
+    """Starts making these images available in the background, if the lab's engine is on a private host. Does nothing on
+    other engines, where an image may require a download. There, each command gets the image that it needs."""
     task = asyncio.get_running_loop().create_task(pull_images(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)
@@ -154,8 +154,9 @@ def _prepared(task: asyncio.Task[str]) -> None:
 
 
 async def picture(supervisor: Supervisor, group: str = "") -> tuple[Picture, Picture] | None:
-    """Returns the wide and the narrow diagram of the current state of the private host of ``group``; without a group,
-    those of the server's engine. Returns None if the machine cannot be read. Raises StepLockedError or EngineError."""
+    """Returns the wide and the narrow diagram of the current state of a host. The host is the private host of ``group``
+    or, without a group, the server's engine. Returns None if the machine cannot be read. Raises StepLockedError or
+    EngineError."""
     host = await _host(supervisor, group)
     return draw_engine(await observe_host(host, time.time()))
 

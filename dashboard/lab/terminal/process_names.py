@@ -1,8 +1,8 @@
-"""Runs ``netstat`` and ``ss`` for a terminal: in the host's network namespace but outside its other namespaces, so that
-they can name processes.
+"""Runs ``netstat`` and ``ss`` for a terminal, so that they can name processes.
 
-In the terminal, both commands are small scripts that use curl to send their command line to a unix socket that only
-this terminal has. ``core.terminal.socket_tools`` determines which options are permitted.
+They run in the host's network namespace, but outside its other namespaces. In the terminal, both commands are small
+scripts, which use curl to send their command line to a unix socket that only this terminal has.
+``core.terminal.socket_tools`` determines which options are permitted.
 """
 
 import asyncio

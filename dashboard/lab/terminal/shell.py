@@ -36,9 +36,9 @@ class Terminal:
     """The terminal of one participant. ``on_output`` is called with new output, and ``on_exit`` when the shell has
     ended.
 
-    ``run`` identifies the shell. ``ended`` is the reason why no shell runs, empty while one runs. ``can_restart``:
-    participants can start a new shell. ``change`` counts the changes other than output that windows must show, such as
-    a new size. ``step`` is the workshop step in which the latest input was typed.
+    ``run`` identifies the shell. ``ended`` is the reason why no shell runs, empty while one runs. ``can_restart`` is
+    true if participants can start a new shell. ``change`` counts the changes that windows must show, except output; for
+    example, a new size. ``step`` is the workshop step in which the latest input was typed.
     """
 
     owner: limits.TerminalOwner
@@ -93,8 +93,9 @@ class Terminal:
         can_restart: bool = True,
         describe: Callable[[int | None], Awaitable[str]] | None = None,
     ) -> None:
-        """Ends the shell if it runs. Participants see ``reason`` or, if it is empty, the sentence that ``describe``
-        returns for the shell's exit status. ``can_restart``: whether participants may start a new shell."""
+        """Ends the shell if it runs. Participants see ``reason``. If it is empty, they see the sentence that
+        ``describe`` returns for the shell's exit status. ``can_restart`` is true if participants may start a new
+        shell."""
         shell = self.shell
         if shell is None:
             if reason and (reason != self.ended or can_restart != self.can_restart):
@@ -196,8 +197,8 @@ class Terminal:
         self._count_change()
 
     async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> limits.OutputChunk:
-        """Returns the output after ``offset`` for the window ``key``. If the shell is no longer ``run``, returns the
-        output of the current shell from the start of the scrollback.
+        """Returns the output of the shell ``run`` after ``offset``, for the window ``key``. If another shell runs now,
+        returns its output from the start of the scrollback.
 
         If there is no new output, waits for it up to ``wait_s`` seconds. Returns earlier if another shell starts, or if
         the counter of other changes (``Terminal.change``) differs from ``change``.

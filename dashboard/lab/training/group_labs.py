@@ -111,8 +111,8 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """Requests a pass of each lab that has work: experiments that are not in their wanted state, and measurements
-        or runs of claims that wait. Opens these labs if necessary."""
+        """Requests a pass of each lab that has work, and opens these labs if necessary. Work means experiments that are
+        not in their wanted state, and measurements or runs of claims that wait."""
         if not self._open:
             return
         self._wake_again = True
@@ -152,8 +152,8 @@ class GroupLabs:
         await self.mark_stopped(host, reason)
 
     async def mark_stopped(self, host: str, reason: str) -> None:
-        """Records that all experiments on a host have stopped, and cancels the runs that wait for the host. ``host`` is
-        empty if a group has no host yet; then there is nothing to record. ``reason`` is a sentence for the user."""
+        """Records that all experiments on a host have stopped, and cancels the runs that wait for the host. If ``host``
+        is empty, the group has no host yet, and nothing is recorded. ``reason`` is a sentence for the user."""
         if not host:
             return
         for record in await self._base.database.run(experiment_store.load_unsettled, host):

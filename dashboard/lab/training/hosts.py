@@ -103,8 +103,8 @@ class GroupHosts:
         return HostState(group, found.stage, message, position, found.host)
 
     def expect(self) -> None:
-        """Makes the next pass prepare the template from which hosts are started. Called when a session is created,
-        because this lab sees the session only when one of its hosts is placed on this machine."""
+        """Makes the next pass prepare the template from which hosts are started. Called when a session is created.
+        Without this call, the lab would learn of the session only when one of its hosts is placed on this machine."""
         self._is_expecting = True
         self.wake()
 

@@ -112,7 +112,8 @@ class Library:
 
     def all(self) -> tuple[LibraryEntry, ...]:
         """Returns all workshops in the order in which pages list them. If several have the same slug, only one is
-        valid: the built-in one or, if none is built-in, the first. The others get a problem."""
+        valid, and the others get a problem. A built-in workshop takes precedence; if none is built-in, the workshop in
+        the first folder does."""
         entries: list[LibraryEntry] = []
         slugs: set[str] = set()
         for parent, own in self._folders:

@@ -38,7 +38,7 @@ async def run_anywhere(host: WorkshopHost, line: str, action: Action) -> Command
 
 async def clean_up_everywhere(host: WorkshopHost) -> int:
     """Removes everything that the buttons of workshop steps have created on this host and on the other hosts of its
-    LAN. Returns the total number of containers, as ``clean_up`` counts them."""
+    LAN. Failures of the other hosts are only logged. Returns the number of containers that it has tried to remove."""
     removed = 0
     for each in await asyncio.to_thread(_find, host):
         try:

@@ -37,10 +37,11 @@ class WorkshopHost:
     """The Docker host on which a workshop's commands run: this server's engine, or a private host.
 
     ``pid`` is the pid of the engine, None if it is not a process of this machine. The network namespace of the engine's
-    process counts as the machine: typed commands run in it, and host mode shares it. That is so even if RootlessKit
-    keeps the bridges in a detached namespace (``EngineInfo.netns``; moby/moby#47103). ``labels`` are set on everything
-    that a button of a step creates. A button launches no container if ``max_containers`` exist already; 0 means no
-    limit.
+    process counts as the machine: typed commands run in it, and host mode shares it. This applies even if RootlessKit
+    keeps the bridges in a detached namespace (``EngineInfo.netns``; moby/moby#47103).
+
+    ``labels`` are set on everything that a button of a step creates. A button launches no container if
+    ``max_containers`` exist already; 0 means no limit.
     """
 
     engine: Engine

@@ -27,9 +27,9 @@ class StepLockedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The result of checking a step. ``passed``: the step is done. ``advice``: what to do if it is not. ``problem``:
-    what could not be observed. ``images``: the images on the engine. ``picture``: the wide and the narrow diagram, None
-    if the machine could not be read."""
+    """The result of checking a step. ``passed`` is true if the step is done. ``advice`` is what to do if it is not.
+    ``problem`` is what could not be observed. ``images`` are the images on the engine. ``picture`` is the wide and the
+    narrow diagram, None if the machine could not be read."""
 
     judgement: StepJudgement
     record: StepRecord
@@ -63,9 +63,11 @@ class SharedObservations:
 
 @dataclass(slots=True)
 class StepRunner:
-    """Works on the steps of a workshop on a host, for one person. The instructor has closed the steps from the index
-    ``until`` on; None if no step is closed. If ``free`` is true, steps are open even if earlier ones are not done. The
-    parameter ``slug`` of the methods identifies a step."""
+    """Works on the steps of a workshop on a host, for one person.
+
+    The steps from the index ``until`` on are closed by the instructor; None means that no step is closed. If ``free``
+    is true, steps are open even if earlier ones are not done. The parameter ``slug`` of the methods identifies a step.
+    """
 
     host: WorkshopHost
     database: DatabaseThread
@@ -124,9 +126,12 @@ class StepRunner:
         return result
 
     async def check(self, slug: str, *, pressed: bool, fresh: bool = False) -> CheckResult:
-        """Observes the host, judges the step, and records the result unless the step is done already. ``pressed`` is
-        true if the user has requested the check, and false for an automatic check. If ``pressed`` or ``fresh`` is true,
-        does not use an observation that is already in progress. Raises StepLockedError or EngineUnreachable."""
+        """Observes the host, judges the step, and records the result unless the step is done already.
+
+        ``pressed`` is true if the user has requested the check, and false for an automatic check. If ``pressed`` or
+        ``fresh`` is true, an observation that is already in progress is not used. Raises StepLockedError or
+        EngineUnreachable.
+        """
         step, stage, before = await self.open(slug)
         observation = await self._observe(step, fresh=pressed or fresh)
         judgement = judge_step(step, observation, dict(before.noted), before.truth)
