@@ -34,8 +34,8 @@ UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """The result of a cleanup, as descriptions of objects. ``removed``: what was removed. ``kept``: what still exists
-    because a living process uses or is starting it. ``refused``: what could not be removed, with the error."""
+    """The result of a cleanup, as descriptions of objects. ``removed`` is what was removed. ``kept`` is what a living
+    process uses or is starting. ``refused`` is what could not be removed, with the error."""
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
@@ -83,12 +83,11 @@ async def reap(context: Context) -> Reaped:
 
 
 async def reap_everything(data_dir: Path, installation: str, open_engine: Callable[[], Awaitable[Engine]]) -> Reaped:
-    """Removes everything of the installation from this machine: all private hosts of the data folder, the engine's
-    membership in the swarm of the machines, and then all containers and networks. This works without the database,
-    which the machine may no longer access. ``open_engine`` connects to the engine.
+    """Removes everything of the installation from this machine, even if the database can no longer be accessed.
 
-    If ``installation`` is empty, the id of the installation is unknown, and only the hosts are removed. Raises
-    LabBusyError if a lab runs.
+    Removes all private hosts of the data folder, makes the engine leave the swarm of the machines, and then removes all
+    containers and networks. ``open_engine`` connects to the engine. If ``installation`` is empty, the id of the
+    installation is unknown, and only the hosts are removed. Raises LabBusyError if a lab runs.
     """
 
     async def nothing() -> set[str | None]:
@@ -112,9 +111,8 @@ async def reap_everything(data_dir: Path, installation: str, open_engine: Callab
 
 
 async def _leave_swarm(found: Reaped, data_dir: Path, engine: Engine) -> Reaped:
-    """Makes the engine leave the swarm of the machines, and returns ``found`` with the result added. This is necessary
-    because the other machines may have left the swarm already, and networks cannot be removed in a swarm without a
-    leader."""
+    """Makes the engine leave the swarm of the machines, and returns ``found`` with the result added. If the other
+    machines have left already, the swarm has no leader, and its networks cannot be removed before the engine leaves."""
     try:
         if await leave_without_lab(data_dir, (await engine.info()).endpoint):
             return replace(found, removed=(*found.removed, "the engine from the swarm of the machines"))

@@ -156,7 +156,8 @@ class Lab:
 
     async def stop_all(self, deadline_s: float = 30.0) -> int:
         """Stops every experiment that this lab drives, as at Ctrl-C, and returns their number. First cancels the lab's
-        measurement and run of claims. If the database does not answer, removes the containers without recording it.
+        measurement and run of claims. If the database does not answer, the containers are removed, but this is not
+        recorded.
 
         Gives up after ``deadline_s`` seconds. The default is long because the Engine may take 20 s longer to remove a
         container that it is attaching to an overlay network.

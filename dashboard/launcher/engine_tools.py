@@ -15,8 +15,8 @@ HEADLESS = "chromium-headless-shell"
 
 
 def engine_answers() -> bool:
-    """Returns whether a Docker Engine answers at its socket. Also returns True if DOCKER_HOST is the address of an
-    engine on a network. Such an engine is not checked here: the command itself reports what is wrong with it."""
+    """Returns whether a Docker Engine answers at its socket. If DOCKER_HOST is the address of an engine on a network,
+    returns True without a check: the command itself reports what is wrong with that engine."""
     import socket
 
     address = os.environ.get("DOCKER_HOST") or f"unix://{SOCKET}"

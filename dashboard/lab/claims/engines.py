@@ -77,9 +77,9 @@ class ClaimEngine:
 
     ``host`` is the private host on which the engine runs; None if it runs on no private host. ``image`` is the image
     that replaces the word ``IMAGE`` in claims. ``machine`` is an address of the engine's machine other than loopback;
-    empty if there is none. ``lacks`` maps each requirement that the engine does not meet to the reason. ``facts``
-    determine which results claims expect. ``data_dir`` is the folder in which more private hosts can be started; None
-    if that is not possible.
+    empty if the machine has none. ``lacks`` maps each requirement that the engine does not meet to the reason.
+    ``facts`` determine which results claims expect. ``data_dir`` is the folder in which more private hosts can be
+    started; None if that is not possible.
     """
 
     engine: Engine
@@ -129,10 +129,10 @@ class ClaimEngine:
 def inspect_machine(pid: int | None, path: str = "") -> tuple[str, dict[Need | Mode, str]]:
     """Returns an address of the engine's machine, and the requirements of claims that the machine does not meet.
 
-    The address is the machine's primary IPv4 address; empty if there is none or it cannot be read. Each requirement is
-    mapped to the reason why it is not met. ``pid`` is the pid of the engine's daemon, None if it is unknown. ``path``
-    is the path of the machine's namespace as the daemon sees it. If ``path`` is empty, the namespace of the daemon
-    itself is read.
+    The address is the machine's primary IPv4 address; empty if the machine has none or cannot be read. Each requirement
+    is mapped to the reason why it is not met. ``pid`` is the pid of the engine's daemon, None if it is unknown.
+    ``path`` is the path of the machine's namespace as the daemon sees it. If ``path`` is empty, the namespace of the
+    daemon itself is read.
     """
     lacks: dict[Need | Mode, str] = {}
     if pid is None:

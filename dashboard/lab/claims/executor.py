@@ -109,8 +109,8 @@ class ClaimRunner:
 
     async def _judge(self, claim: Claim, target: ClaimEngine, left: list[str], titles: list[str]) -> Judgement:
         """Executes the claim on an engine and judges what it has observed. Errors become the verdict "not testable".
-        Adds to ``left`` what could not be removed. Adds to ``titles`` the titles of the engines that the claim has
-        started."""
+        Adds to ``left`` what could not be removed. Adds the titles of the engines that the claim has started to
+        ``titles``."""
         timeout_s = MEASURE_TIMEOUT_S if Need.MEASURE in claim.needs else TIMEOUT_S
         labels = {LABEL: self.installation, LABEL_EXPERIMENT: self.run_id, LABEL_ARM: claim.id}
         prefix = f"nm-{self.run_id[:6]}-{claim.id}{'-mutated' if self.mutated else ''}"

@@ -222,8 +222,8 @@ class EngineTestbed(TestbedReader):
             raise NotTestableError(f"{path} of the machine cannot be written.")
 
     async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
-        """Launches the containers of two ``docker run`` lines, measures every path to them, and compares the two paths
-        in ``question`` (``PATH against PATH``). Later questions about the same lines use the same measurement."""
+        """Compares the latencies of the two paths in ``question`` (``PATH against PATH``). For the first question about
+        two ``docker run`` lines, launches their containers and measures every path to them."""
 
         async def launch() -> list[tuple[str, ContainerFacts]]:
             return [(parse_run(line).name, await self._facts(await self.run(line))) for line in (line_a, line_b)]

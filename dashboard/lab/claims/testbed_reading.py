@@ -229,8 +229,8 @@ class TestbedReader:
             return await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)
 
     async def execute(self, place: Place, command: str) -> tuple[int, str]:
-        """Runs a command and returns its exit code and output. In a container, it runs as with ``docker exec``.
-        Elsewhere, it is a program of this machine and runs in the network namespace of ``place``."""
+        """Runs a command and returns its exit code and output. In a container, the command runs as with
+        ``docker exec``. Elsewhere, it is a program of this machine that runs in the network namespace of ``place``."""
         argv = shlex.split(self._text(command))
         if isinstance(place, Container):
             return await self._target.engine.execute(place.id, argv)

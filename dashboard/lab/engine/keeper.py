@@ -21,7 +21,7 @@ Listener = Callable[[], Awaitable[None]]
 
 class EngineKeeper:
     """Keeps the engine of one private host running. ``failed`` is true if the engine does not run and is not being
-    started; a user can then start it with ``start``.
+    started. A user can then start it with ``start``.
 
     ``on_end`` is called when the engine has ended, and when a start begins or fails. ``on_back`` is called when the
     engine answers again and its containers run.

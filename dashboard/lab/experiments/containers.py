@@ -126,7 +126,7 @@ async def _remove_shared(context: Context, record: Record, used: set[str]) -> No
 
 def running_column(column: Column, facts: ContainerFacts, error: str | None = None) -> Column:
     """Returns the column with the status "running" and the facts that the Engine reports about its container. ``error``
-    is the error that the column shows, None if it shows no error."""
+    is the error that the column shows, None for no error."""
     return replace(
         column,
         status=ArmStatus.RUNNING,

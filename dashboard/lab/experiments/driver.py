@@ -325,9 +325,9 @@ class ExperimentDriver:
         return actions
 
     async def _check(self) -> None:
-        """Compares the running arms with the Engine's list of containers. Observes containers that were restarted.
-        Records the exit of those that have ended, and removes them. This also handles changes whose events were
-        missed."""
+        """Compares the running arms with the Engine's list of containers, so that changes are handled even if their
+        events were missed. Observes containers that were restarted. Records the exit of containers that have ended, and
+        removes these containers."""
         self._checks += 1
         number = self._checks
         listed = await self._context.engine.containers(self._context.labels(self._record.id))
@@ -363,9 +363,8 @@ class ExperimentDriver:
         return target is not None and target.pid == container.pid
 
     def _record_restart(self, containers: Mapping[str, ObservedContainer]) -> bool:
-        """Returns whether the Engine runs in a new process, and records its restart if it does. The record states which
-        containers kept running (live-restore). ``containers`` maps the arms of the current round to their
-        containers."""
+        """Returns whether the Engine runs in a new process. If it does, records the restart and which containers kept
+        running (live-restore). ``containers`` maps the arms of the current round to their containers."""
         before, self._engine_pid = self._engine_pid, self._context.info.pid
         if None in {before, self._engine_pid} or before == self._engine_pid:
             return False

@@ -37,9 +37,9 @@ class MissingFeature(EngineError):  # noqa: N818 - names the state, not a fault
 
 
 class ExperimentNetworks:
-    """The networks of one run of an experiment. ``errors`` contains the Engine's refusals by network name; each
-    concerns only the arms on that network. Once ``stopping`` returns true, no network is created and no start of a
-    container is repeated."""
+    """The networks of one run of an experiment. ``errors`` maps the names of networks to the Engine's refusals. A
+    refusal concerns only the arms on that network. Once ``stopping`` returns true, no network is created and no start
+    of a container is repeated."""
 
     def __init__(self, context: Context, record: Record, observer: Observer, stopping: Callable[[], bool]) -> None:
         self._engine = context.engine

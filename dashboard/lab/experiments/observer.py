@@ -79,8 +79,8 @@ class Observer:
         bridges: Peers = tuple,
     ) -> None:
         """``engine_pid`` returns the pid of the Engine, None if it is not a process of this machine. ``bridges``
-        returns the namespaces of the Engine's bridges, each as a pid and a path, if they are not in the Engine's own
-        namespace."""
+        returns the namespaces of the Engine's bridges, each as a pid and a path. It returns none if the bridges are in
+        the Engine's own namespace."""
         self._pool = pool
         self._pid_of_engine = engine_pid
         self._bridges = bridges
@@ -186,7 +186,7 @@ class Observer:
     async def reread_files(self) -> None:
         """Reads the resolver and hosts files of all columns again, because the kernel does not report changes of files.
 
-        Discards what it has read if the Engine's process ends meanwhile, because the files are not visible then.
+        If the Engine's process ends meanwhile, discards what it has read, because the files are not visible then.
         """
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):

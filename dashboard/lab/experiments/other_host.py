@@ -134,7 +134,7 @@ class OtherHost:
 
 
 async def remove_clients(context: Context, host: PrivateHost) -> tuple[str, ...]:
-    """Removes from ``host`` the client containers of ended experiments. They remain there if a lab is killed, or if the
+    """Removes the client containers of ended experiments from ``host``. They are left if a lab is killed, or if the
     experiment's own host ends. Returns a description of each removed container. Raises EngineError."""
     removed = []
     async with DockerEngine(host.endpoint) as engine:

@@ -144,7 +144,7 @@ class Recorder:
 
     def trouble(self, problem: str, *, engine_away: bool = False) -> None:
         """Records the experiment's current problem, and the time since which there has been a problem. Does nothing if
-        the same problem is recorded already. If ``problem`` is empty, records that there is no problem any more.
+        the same problem is recorded already. If ``problem`` is empty, records that the problem has ended.
         ``engine_away`` is true if the engine does not answer."""
         if problem and self.head.problem != problem:
             since = self.head.problem_since or self._context.clock()

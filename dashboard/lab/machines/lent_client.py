@@ -24,9 +24,9 @@ BUSY = "Another measurement is running on this machine."
 
 
 class LentClient:
-    """Holds the client processes on this machine that measure for an experiment on another machine, for one run at a
-    time. While they exist, nothing else is measured on this machine, because two measurements would disturb each other.
-    ``turn`` is the lock that all measurements on this machine share."""
+    """Holds the client processes on this machine that measure for one run of an experiment on another machine. While
+    they exist, nothing else is measured on this machine, because two measurements would disturb each other. ``turn`` is
+    the lock that all measurements on this machine share."""
 
     def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn
@@ -68,10 +68,12 @@ class LentClient:
                 self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._end_later, run)
 
     def _needs_check(self, block: RemoteBlock) -> bool:
-        """Returns whether the block's address must be checked and the namespace opened. This is always necessary for an
-        arm, because it may have been restarted since its last block. For the machine, it is necessary only if the
-        address or the ``Conditions`` (with or without real-time priority) are new: reading routes takes longer than a
-        block."""
+        """Returns whether the block's address must be checked and the namespace opened.
+
+        This is always necessary for an arm, because it may have been restarted since its last block. For the machine,
+        it is necessary only if the address or the ``Conditions`` are new, because reading routes takes longer than a
+        block.
+        """
         is_known = (False, block.address) in self._addresses and (False, block.conditions) in self._children
         return block.from_arm or not is_known
 

@@ -36,8 +36,8 @@ _locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """The engine's membership as stored in the file. ``node``: the id of its node, empty while it is joining.
-    ``cluster``: the id of the swarm. ``since``: the time of joining, in seconds since the epoch."""
+    """The engine's membership as stored in the file. ``node`` is the id of the engine's node, empty while it is
+    joining. ``cluster`` is the id of the swarm. ``since`` is the time of joining, in seconds since the epoch."""
 
     node: str
     cluster: str
@@ -63,8 +63,8 @@ def _write(data_dir: Path, member: _Member) -> None:
 async def _membership(endpoint: str, node: SwarmNode, member: _Member | None) -> Membership:
     """Returns whether a node is in no swarm, in the swarm of the machines, or in a foreign swarm.
 
-    ``endpoint`` is the address of the node's engine. ``member`` is the stored membership, None if there is none. If the
-    lab ended while the engine was joining, ``member`` has no node id. In this case, the id of the node's swarm is
+    ``endpoint`` is the address of the node's engine. ``member`` is the stored membership, None if nothing is stored. If
+    the lab ended while the engine was joining, ``member`` has no node id. In this case, the id of the node's swarm is
     compared with that of the machines' swarm (``member.cluster``). Raises EngineError.
     """
     if node.is_inactive:

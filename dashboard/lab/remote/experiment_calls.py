@@ -56,8 +56,8 @@ async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = ""
 
 
 async def start_engine(lab: Lab) -> bool:
-    """Requests that the engine of the server's own private host is started, after the last start has failed. Returns
-    False if the engine is not on such a host."""
+    """Starts the engine of the server's own private host again after the last start has failed. Does not wait for it.
+    Returns False if the engine is not on such a host."""
     if lab.context.keeper is None:
         return False
     lab.context.keeper.start()

@@ -2,9 +2,8 @@
 hold.
 
 It carries the same messages as NATS (``lab.remote.nats_connection``), and loses none while it is open. A message
-consists of its length in four bytes, followed by its subject, the subject for replies and the data. The lab trusts
-nothing that it receives: it closes the connection if a message is too long, has an unknown subject or cannot be decoded
-by its handler.
+consists of its length in four bytes, its subject, the subject for replies and the data. The lab does not trust what it
+receives: it closes the connection if a message is too long, has an unknown subject or cannot be decoded by its handler.
 """
 
 import asyncio

@@ -36,8 +36,8 @@ WEB_REPLIES = "netmodes.web.reply"
 
 def subjects_of(machine: str) -> tuple[list[str], list[str]]:
     """Returns the subjects to which the lab of a machine may publish, and those to which it may subscribe. All machines
-    share the subject of wake-ups, which contain only that something has changed. No other machine may use the remaining
-    subjects."""
+    share the subject of wake-ups, which contain only that something has changed. The remaining subjects belong to this
+    machine alone."""
     publish = [f"{WEB_HEARTBEATS}.{machine}", f"{WEB_JOURNALS}.{machine}", f"{WEB_REPLIES}.{machine}.>"]
     return publish, [f"{LAB_CALLS}.{machine}.>", f"{LAB_CANCELS}.{machine}.>", LAB_WAKEUPS]
 

@@ -43,8 +43,9 @@ TOUCH_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """The state of a group's host that participants see. ``message``: a sentence, or empty. ``position``: the place in
-    the queue from 1 on, 0 if the host does not wait. ``host``: the id of the host, empty if there is no host yet."""
+    """The state of a group's host that participants see. ``message`` is a sentence, or empty. ``position`` is the place
+    in the queue from 1 on, 0 if the host does not wait. ``host`` is the id of the host, empty if there is no host
+    yet."""
 
     group: str
     stage: HostStage

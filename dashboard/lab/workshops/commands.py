@@ -142,8 +142,8 @@ async def _launch(host: WorkshopHost, line: str, action: Launch) -> CommandResul
 
 
 async def _refuse_namespace(host: WorkshopHost, network: str) -> str:
-    """Returns why a button may not launch a container with this ``--network``; empty if it may. Refuses the namespace
-    of a container that no button launched, except on a private host, where all containers belong to its user."""
+    """Returns why a button may not launch a container with this ``--network``; empty if it may. Only a private host
+    permits the namespace of a container that no button launched: all containers there belong to its user."""
     mode, _, target = network.partition(":")
     if host.private or mode != "container":
         return ""
