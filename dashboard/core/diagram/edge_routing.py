@@ -76,7 +76,7 @@ class EdgeRouter:
         """
         (x1, y1), (x2, y2) = left_of(start), left_of(end)
         low, high = min(y1, y2), max(y1, y2)
-        group = identity if kind == "veth" else f"{'doors' if kind in MAPPING_OFFSETS else kind}>{end.id}"
+        group = identity if kind == "veth" else f"{'mappings' if kind in MAPPING_OFFSETS else kind}>{end.id}"
 
         def conflicts(x: float) -> int:
             return sum(a <= high and low <= b and other != group for a, b, other in self._lanes[x])

@@ -35,9 +35,7 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
     if row is None or record is None:
         raise NotSavedError("There is no experiment with this id. Reload the page.")
     journal = tuple(parts.read(record))
-    head = replay(journal).head or experiment_store.waiting_view(record).head
-    if head is None:
-        raise NotSavedError("The experiment has not started. Wait until it is launched.")
+    head = replay(journal).head or experiment_store.waiting_head(record)
     last = max((entry.at for entry in journal), default=0.0)
     head = apply_requests(head, parts.requested_phases((record.id,)).get(record.id, ()), last)
     ended = head.phase in ENDED

@@ -13,7 +13,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.resolver import is_loopback
 
-#: The maximum number of published ports that a sentence names for each column.
+#: The maximum number of published addresses that a sentence names for each column.
 MAX_PORTS = 3
 Rule = Callable[[ComparisonTable], tuple[Row, str] | None]
 
