@@ -65,9 +65,9 @@ class NetmodesCommand(BaseCommand):
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs the command. If a signal ends it, only a sentence is printed. If an expected error ends a command that
-        the user typed, only its message is printed. If code called the command, or with ``--traceback``, the error
-        propagates."""
+        """Runs the command. If a signal ends it, only a sentence is printed. If an expected error ends it and the user
+        typed the command, only the error's message is printed. If code called the command, or with ``--traceback``, the
+        error propagates."""
         interrupts.raise_interrupts()
         if options.get("privileged_hosts"):
             os.environ[VARIABLE] = Runtime.PRIVILEGED

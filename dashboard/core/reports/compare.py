@@ -89,7 +89,7 @@ class ReportComparison:
 
     ``caveats`` apply to all figures of latency. ``same`` are the facts that are equal in all reports. A fact that
     several arms share is listed once in ``same``, but counted for each arm in ``same_count``. ``unmatched`` describes
-    the series that cannot be compared. ``arms``, ``changes`` and ``same`` are empty if a report has no experiment.
+    the series that cannot be compared. If any report has no experiment, ``arms``, ``changes`` and ``same`` are empty.
     """
 
     reports: tuple[LetteredReport, ...]

@@ -40,11 +40,9 @@ MESSAGES = Rate(600, 200)
 
 
 def refuse_terminal(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str | None:
-    """Returns the reason why a participant may not open a terminal now; None if the participant may.
-
-    ``terminal`` is true if the session has terminals, ``hosts`` if it has private hosts, ``over`` if it has ended.
-    ``admitted`` is true if the participant was admitted, ``removed`` if the participant was removed.
-    """
+    """Returns the reason why a participant may not open a terminal now; None if the participant may. ``terminal`` is
+    true if the session has terminals, ``hosts`` if it has private hosts, ``over`` if it has ended. ``admitted`` and
+    ``removed`` describe the participant."""
     if removed:
         return "You are no longer a participant of this session."
     if not terminal or not hosts:

@@ -20,11 +20,8 @@ class DesiredState(StrEnum):
 
 
 class HostStage(StrEnum):
-    """The state of a group's host.
-
-    ``UNPLACED`` means that no machine has room for the host; no lab acts on it. ``UNREACHABLE`` means that the host's
-    machine does not respond. It is shown but never recorded: the database keeps the state before.
-    """
+    """The state of a group's host. ``UNPLACED`` means that no machine has room for the host; no lab acts on it.
+    ``UNREACHABLE`` means that the host's machine does not respond. It is shown but never recorded."""
 
     UNPLACED = "unplaced"
     UNREACHABLE = "unreachable"
@@ -115,10 +112,9 @@ def plan_actions(
 ) -> tuple[HostAction, ...]:
     """Returns the actions to take now.
 
-    ``observed`` has the hosts of this machine by id. ``busy`` are the groups that are skipped, because an action on
-    their host is still in progress. ``engine_exits`` has the times at which each group's engine exited. ``capacity`` is
-    the number of hosts that still fit, ``slots`` the number that may start now. Restarts take slots before new hosts
-    do.
+    ``observed`` has the hosts of this machine by id. Groups in ``busy`` are skipped, because an action on their host is
+    still in progress. ``engine_exits`` has the times at which each group's engine exited. ``capacity`` is the number of
+    hosts that still fit, ``slots`` the number that may start now. Restarts take slots before new hosts do.
     """
     actions: list[HostAction] = []
     restarts: list[HostAction] = []

@@ -168,9 +168,9 @@ class _Anonymiser:
         return after
 
     def replace_machines(self, text: str) -> str:
-        """Returns the text with a pseudonym for each detail. The names of machines are included, even those that are
-        also ordinary words. Such a name is replaced only where texts name a machine: before a colon, in parentheses,
-        and in the list of machines in the journal's entry of a launch."""
+        """Returns the text with a pseudonym for each detail, including the names of machines that are also ordinary
+        words. These names are replaced only where texts name a machine: before a colon, in parentheses, and in the list
+        of machines in the journal's entry of a launch."""
         if not self._machines:
             return self.text(text)
         if text.startswith(LAUNCH_REQUESTED):

@@ -76,8 +76,8 @@ class Inputs:
         self._known: dict[str, tuple[NamespaceState, dict[str, int]]] = {}
 
     def next_frame(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Frame:
-        """Returns the frame of the next position. ``columns_number`` is the number that stands for ``columns``. A
-        state, or a field of a state, that is the same object as in the previous frame is not compared again."""
+        """Returns the frame of the next position. ``columns_number`` is the number that stands for ``columns``. States,
+        and fields of states, that are the same objects as in the previous frame are not compared again."""
         machines = {state.netns for key, state in states.items() if plain_key(key) == MACHINE}
         shared = machines if len(machines) == 1 else set()
         numbers = {

@@ -4,10 +4,10 @@ Each entry has a time, a sentence, and the slots that it sets. The state at a po
 all entries up to this position (``static/dashboard/js/core/training/session_track.js``). Histograms and stages are
 computed by the same functions as in the live session.
 
-The slots are ``head`` (step, gate, pace, locked, timer, closed, and doors: whether newcomers must be admitted),
-``answers`` (to the question of the step), ``said`` (the last hint to all), ``mirror`` (the comparison that is shown,
-and the row at which the instructor points), ``p3`` (the fourth participant: present, hand) and ``c3.1`` (the fourth
-participant in the second step: stage, failed checks).
+The slots of the session are ``head`` (step, gate, pace, locked, timer, closed, and doors: whether newcomers must be
+admitted), ``answers`` (to the question of the step), ``said`` (the last hint to all) and ``mirror`` (the comparison
+that is shown, and the row at which the instructor points). The slot ``p3`` is for the fourth participant (present,
+hand), ``c3.1`` for the fourth participant in the second step (stage, failed checks).
 """
 
 import re

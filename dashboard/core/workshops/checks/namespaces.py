@@ -167,8 +167,8 @@ def _judge_lookup(arguments: Arguments, observation: Observation, *, resolves: b
 
 def connections_to(arguments: Arguments, observation: Observation) -> tuple[TcpConnection, ...]:
     """Returns the TCP connections to a port of the machine or of the selected container. Each is a request that the
-    check counts. If the check selects a container, connections that ended before it started are left out. With the
-    argument ``client``, only connections from this address are returned.
+    check counts. If the check selects a container, connections that ended before it started are omitted. If the check
+    has the argument ``client``, only connections from this address are returned.
 
     Only the end that closed a connection keeps it in TIME_WAIT. So a connection seen in another namespace also counts,
     if its server address belongs to the selected namespace.
