@@ -177,8 +177,8 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
 
 
 def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
-    """Puts ``copy``, the extracted database, in place and migrates it; ``migrate`` is called only for PostgreSQL.
-    Returns the path under which the previous database is kept (empty if no data was replaced), and whether ``copy``
+    """Puts ``copy``, the extracted database, in place and migrates it. ``migrate`` is called only for PostgreSQL.
+    Returns the path under which the previous database is kept, empty if it had no data. Also returns whether ``copy``
     lacked migrations of this version."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:

@@ -54,9 +54,9 @@ def read_notes(text: str) -> list[tuple[str, str]]:
 
 
 def pdf(view: ReportView, digest: str = "", check: Callable[[], None] = lambda: None) -> bytes:
-    """Returns the report as PDF. Raises NoPdfError if it cannot be made. ``digest`` is the SHA-256 of the content, 64
-    hexadecimal digits. ``check`` is called while the typesetter runs; an exception that it raises ends the
-    typesetter."""
+    """Returns the report as PDF. ``digest`` is the SHA-256 of the content, 64 hexadecimal digits. ``check`` is called
+    while the typesetter runs; an exception that it raises ends the typesetter. Raises NoPdfError if the PDF cannot be
+    made."""
     if not is_available():
         raise NoPdfError(
             "PDF export needs the typesetter typst, which is not installed. Run “pip install 'netmodes[pdf]'” in the "

@@ -55,8 +55,8 @@ class Starter:
     """Controls the starter from the lab's process. At most one web process runs at a time."""
 
     def __init__(self, work: Work, output: int) -> None:
-        """Forks the starter. This process must have only one thread and no connection to the database. ``work`` is what
-        each web process runs; ``output`` is the descriptor to which it prints. Raises StarterError."""
+        """Forks the starter. This process must have only one thread. Its connections to the database are closed.
+        ``work`` is what each web process runs. ``output`` is the descriptor to which it prints. Raises StarterError."""
         connections.close_all()
         if threading.active_count() > 1:
             raise StarterError("The web process cannot be started: the lab already has threads.")
