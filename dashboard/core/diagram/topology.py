@@ -173,11 +173,11 @@ def _machine_boxes(
     boxes, low = place(interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
     mappings = _mapping_items(machine, stacks)
-    placed, low_doors = place(mappings, third, y + 42, 190)
-    floor = max(low, low_hosts, low_doors, y + 42)
+    placed, low_mappings = place(mappings, third, y + 42, 190)
+    floor = max(low, low_hosts, low_mappings, y + 42)
     below, low = place(interface_items(machine, MACHINE, bridges=True), first, floor + 24, 190)
     boxes += below
-    height = max(low, low_hosts, low_doors, y + 120) + 16 - y
+    height = max(low, low_hosts, low_mappings, y + 120) + 16 - y
     frame = _frame(machine, "machine", x, y, w, y + height)
     return [frame, *boxes, *hosts, *placed], y + height, floor + 10
 

@@ -76,7 +76,7 @@ def test_a_veth_pair_without_an_end_on_the_machine_is_not_drawn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("addresses", "doors"),
+    ("addresses", "mappings"),
     [
         (("0.0.0.0", "::"), {"docker-proxy :8080": "for 127.0.0.1", "DNAT :8080 → :80": "all other addresses"}),
         (("0.0.0.0",), {"docker-proxy :8080": "for 127.0.0.1", "DNAT :8080 → :80": "all other addresses"}),
@@ -87,13 +87,13 @@ def test_a_veth_pair_without_an_end_on_the_machine_is_not_drawn() -> None:
     ],
 )
 def test_a_published_port_is_drawn_for_the_addresses_that_it_is_bound_to(
-    addresses: tuple[str, ...], doors: dict[str, str]
+    addresses: tuple[str, ...], mappings: dict[str, str]
 ) -> None:
     columns, states = make_scene(("bridge",))
     columns = with_column(columns, "bridge", published=make_ports(8080, 80, *addresses))
     for picture in draw(columns, states):
         drawn = [box.lines for box in picture.boxes if box.kind in {"proxy", "dnat"}]
-        assert dict(drawn) == doors  # type: ignore[arg-type]
+        assert dict(drawn) == mappings  # type: ignore[arg-type]
 
 
 def test_without_docker_proxy_only_dnat_is_drawn() -> None:
