@@ -41,10 +41,10 @@ DESKTOP_HOST = (
 class EngineTraits:
     """The facts about an engine that decide which modes it supports.
 
-    ``network_plugins``: the network drivers that the engine lists in ``/info``, empty if they are unknown.
-    ``default_bridge`` is false if the daemon runs with ``--bridge=none``. ``desktop_version`` is (0, 0) if it is
-    unknown. ``invisible``: why the kernel of the engine's machine cannot be read from here, empty if it can.
-    ``programs``: the programs that Podman uses for networks, such as ``netavark``.
+    ``network_plugins`` are the network drivers that the engine lists in ``/info``; empty if unknown. ``default_bridge``
+    is false if the daemon runs with ``--bridge=none``. ``desktop_version`` is (0, 0) if unknown. ``invisible`` is the
+    reason why the kernel of the engine's machine cannot be read from here; empty if it can. ``programs`` are those that
+    Podman uses for networks, such as ``netavark``.
     """
 
     version: str
@@ -167,8 +167,9 @@ def availability(
 ) -> dict[Mode, Availability]:
     """Returns for every mode whether it is available, and if not, why.
 
-    ``link_kinds`` tells which kernel link kinds (macvlan, ipvlan, vxlan) can be created. A kind that is missing was not
-    tested and counts as supported. ``parents`` are the links of the machine that macvlan and ipvlan can use as parent.
+    ``link_kinds`` tells which kernel link kinds (macvlan, ipvlan, vxlan) can be created. A kind without an entry was
+    not tested and counts as supported. ``parents`` are the machine's links that can be the parent of a macvlan or
+    ipvlan.
     """
     bridge: Availability = Available()
     if not engine.default_bridge:

@@ -45,8 +45,8 @@ def default_title(image: str, port: int) -> str:
 
 
 def parse_mode(text: str) -> tuple[Mode, str | None]:
-    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH``. Returns the mode and the text after the colon; if that is
-    missing, “1” (the first arm) for ``container``, otherwise None. Raises ValueError with a message for the user."""
+    """Parses ``bridge``, ``container:ARM`` or ``ns:PATH``. Returns the mode and the text after the colon, by default
+    “1” (the first arm) for ``container`` and None for other modes. Raises ValueError with a message for the user."""
     name, colon, target = str(text).strip().partition(":")
     try:
         mode = Mode(name)

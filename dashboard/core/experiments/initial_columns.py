@@ -55,14 +55,15 @@ def initial_columns(
     facts: ReportedEngine | None = None,
     whole: str | None = None,
 ) -> tuple[Column, ...]:
-    """Returns the columns of an experiment before its launch: the machine, then a waiting column for each arm. The
-    namespace with the bridges of a rootless Podman, the neighbour, and the other host with its container follow if they
-    exist.
+    """Returns the columns of an experiment before its launch: the machine, then a waiting column for each arm.
 
-    ``engine`` is the kind of the machine's engine, ``facts`` is what this engine reports about itself, and ``machine``
-    is the title of the machine's column. ``experiment`` and ``whole`` are as in ``run_command``. In experiments of
-    earlier versions, an arm may have the key ``rootless-netns`` or ``neighbour``: then the namespace or the neighbour
-    gets no column.
+    ``neighbour`` adds the neighbour. ``other_host`` adds the other host and its container. ``rootless_netns`` adds the
+    namespace with the bridges of a rootless Podman, if an arm is on a bridge. In experiments of earlier versions, an
+    arm may have the key ``neighbour`` or ``rootless-netns``. The additional column with this key is then omitted.
+
+    ``engine`` is the kind of the machine's engine. ``facts`` is what this engine reports about itself. ``machine`` is
+    the title of the machine's column. On several machines, ``experiment`` is the id of one machine's part, and
+    ``whole`` the id of the experiment on all machines.
     """
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)

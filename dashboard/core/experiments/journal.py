@@ -38,10 +38,11 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The result of one request over a path. ``path`` is the kind of the path. ``origin`` and ``server`` are the keys
-    of the client's and the server's columns. ``key`` is the key of the request (``core.paths.requests.request_key``).
-    ``client_seen`` is the client's address as the server's socket sees it. ``unavailable`` is the reason why the path
-    does not exist.
+    """The result of one request over a path.
+
+    ``path`` is the kind of the path. ``origin`` and ``server`` are the keys of the client's and the server's columns.
+    ``key`` is the key of the request (``core.paths.requests.request_key``). ``client_seen`` is the client's address as
+    the server's socket sees it. ``unavailable`` is the reason why the path does not exist.
 
     A multicast datagram has no ``status``. If the server received it, ``reason`` states that. If it could not reach the
     server, ``unavailable`` is the reason.
@@ -86,9 +87,9 @@ NO_TRIAL = Trial()
 class Facts:
     """The changes that one entry makes to the view. A field that is None or empty changes nothing.
 
-    ``columns`` adds or replaces columns; ``removed`` has the keys of columns to remove. ``states`` replaces the states
-    of columns, ``changes`` updates them, and columns in ``forgotten`` lose their state. ``trial`` replaces the results
-    of the newest requests, unless it is UNSET.
+    ``columns`` adds or replaces columns. ``removed`` has the keys of columns to remove. ``states`` replaces the states
+    of columns. ``changes`` updates the states of columns. Columns in ``forgotten`` remain, but lose their state.
+    ``trial`` replaces the results of the newest requests, unless it is UNSET.
     """
 
     head: ExperimentHead | None = None
@@ -101,9 +102,11 @@ class Facts:
 
 
 def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
-    """Returns the new head of an experiment that was stopped at ``at`` and has no containers, and the facts that record
-    the stop in the journal. ``head`` and ``columns`` are those before the stop; ``notice`` becomes the notice of the
-    new head."""
+    """Returns the head of an experiment after a stop, and the facts that record the stop in the journal.
+
+    ``head`` and ``columns`` are those before the stop. ``at`` is the time of the stop. ``notice`` becomes the notice of
+    the new head. The containers must already have been removed.
+    """
     gone = tuple(
         replace(column, status=ArmStatus.GONE, published=())
         if column.container or column.status is ArmStatus.WAITING

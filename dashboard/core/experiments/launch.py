@@ -73,15 +73,15 @@ def container_config(
     target_container: str | None = None,
     cpus: float = 0.0,
 ) -> dict[str, Any]:
-    """Returns the body of ``POST /containers/create`` for an arm. Every container of an arm is created with it.
+    """Returns the body of ``POST /containers/create`` for an arm.
 
     Options that a mode discards or refuses are included, because the page shows the Engine's response to them.
     AutoRemove is off, so that the exit code can be read before the container is removed. On networks of the experiment
     the arm's key is an alias, so that arms find each other by key.
 
-    ``network`` is the name of the network of the mode; ``attached`` are the additional networks by name. ``cpus`` is
-    the CPU limit of the private host on which the container runs; 0 if it runs on another engine. The container's own
-    limit must not exceed ``cpus``, because version 1 of cgroups allows no higher quota than that of the parent.
+    ``network`` is the name of the network of the mode. ``attached`` has the additional networks by name.
+    ``target_container`` is the container whose namespace the arm shares. ``cpus`` is the CPU limit of the private host
+    on which the container runs; the container's own limit is at most ``cpus``. On other engines, ``cpus`` is 0.
     """
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {
@@ -94,6 +94,7 @@ def container_config(
         "Sysctls": dict(arm.sysctls),
     }
     if cpus:
+        # In version 1 of cgroups, a quota must not exceed that of the parent.
         host["NanoCpus"] = min(host["NanoCpus"], int(cpus * 1_000_000_000))
     config: dict[str, Any] = {
         "Image": arm.image,
@@ -178,9 +179,9 @@ def run_line(
     ``podman run`` line.
 
     ``name`` is needed only if another arm or a network refers to the container. ``network`` is the network of the arm's
-    mode, ``attached`` the additional networks by name, ``target_name`` the container whose namespace the arm shares.
-    The line creates the same container as ``container_config``, except for labels, the alias, and the limits on memory,
-    processes, CPU and logs.
+    mode. ``attached`` has the additional networks by name. ``target_name`` is the container whose namespace the arm
+    shares. The line creates the same container as ``container_config``, but without labels, the alias, and the limits
+    on memory, processes, CPU and logs.
     """
     arguments = run_arguments(arm, name=name, network=network, attached=attached, target_name=target_name)
     program = "podman" if arm.mode in PODMAN_MODES else "docker"

@@ -80,9 +80,9 @@ Action = Create | Start | Adopt | CollectExited | MarkRemoved | Remove
 def plan(
     wanted: Wanted, arms: Sequence[ArmSpec], observed: Sequence[ObservedContainer], launched: Mapping[str, str]
 ) -> tuple[Action, ...]:
-    """Returns the actions that lead from the ``observed`` containers to the ``wanted`` state: removals of containers
-    that belong to no arm, then the actions for the arms in their order.
+    """Returns the actions that lead from the ``observed`` containers to the ``wanted`` state.
 
+    Containers that belong to no arm are removed first. Then follow the actions for the arms in their order.
     ``launched`` has the container id of each arm that was launched. If such an arm no longer has a container, the
     container was removed outside Netmodes, and the arm is not launched again.
     """

@@ -98,12 +98,11 @@ class PublishedPort:
 class Column:
     """A column without its state. The machine's column has the key ``machine`` and no container.
 
-    ``command`` is the ``docker run`` line of an arm, ``setup`` the ``docker network create`` line that it needs first.
-    ``invisible`` is the reason if the network stack of a running column cannot be read from here. ``step`` is the
-    current step of the arm's launch if the status does not show it. ``engine_kind`` and ``engine`` (what the engine
-    reports) are set only in the machine's column. On several machines, ``machine`` is the name of the column's machine,
-    ``absent`` why the columns of this machine do not change now, and ``note`` a remark on the machine, such as that it
-    is drained.
+    ``command`` is the ``docker run`` line of an arm. ``setup`` is the ``docker network create`` line that it needs
+    first. ``invisible`` is the reason why the network stack of a running column cannot be read from here. ``step`` is
+    the current step of the arm's launch if ``status`` does not show it. Only the machine's column has ``engine_kind``
+    and ``engine`` set. On several machines, ``machine`` is the name of the column's machine. ``absent`` is the reason
+    why the columns of this machine do not change now, and ``note`` another remark about it, such as that it is drained.
     """
 
     key: str
@@ -133,10 +132,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the comparison. ``cells`` has a value for each column, None if there is nothing to show. ``absent``
-    has the text to show in place of None, such as “not published”. ``notes`` are short remarks on cells. ``why`` is the
-    reason for a difference, one sentence. ``normalised`` has the values that are compared in place of the texts of
-    cells. Rows with ``detail`` are folded at first."""
+    """One row of the comparison. ``cells`` has a value for each column; None if there is nothing to show. ``absent``
+    has texts to show instead of None, such as “not published”. ``notes`` are short remarks on cells. ``why`` is the
+    reason for a difference, one sentence. ``normalised`` has the values that are compared instead of the texts in
+    ``cells``. Rows with ``detail`` are folded at first."""
 
     section: str
     key: str
@@ -177,9 +176,9 @@ class ExperimentRef:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The comparison in sentences: the ``differences``, the most important first, what is the ``same`` in every column,
-    and ``trouble`` with arms that do not run. ``holders`` has an item for each sentence of ``trouble``: the other
-    experiment that holds the arm's port, or None."""
+    """The comparison in sentences. ``differences`` begins with the most important one. ``same`` states what is the same
+    in every column. ``trouble`` has sentences about arms that do not run. ``holders`` has, for each sentence in
+    ``trouble``, the other experiment that holds the arm's port, or None."""
 
     differences: tuple[Difference, ...] = ()
     same: str = ""
@@ -256,10 +255,10 @@ class ExperimentHead:
     """The experiment as a whole, without its columns. Times are in seconds since the epoch.
 
     ``problem`` is the current problem, such as a full disk. ``proof`` has the checks that nothing is left after a stop.
-    ``as_it_was`` is the time of the state that is shown, None for the current state. ``round`` counts the requested
-    launches from 1. Of this round, ``measurement`` is the id of the newest measurement, ``measured`` its headline
-    (empty if it proves nothing), and ``tried`` the result, in words, of the last requests over every path.
-    ``engine_away``: the engine does not answer. ``startable``: Netmodes can start the engine if the user wants that.
+    ``as_it_was`` is the time of the state that is shown; None for the current state. ``round`` counts the requested
+    launches from 1. ``measurement`` is the id of the round's newest measurement. ``measured`` is its headline, empty if
+    it proves nothing. ``tried`` states the result of the round's last requests over every path. ``engine_away``: the
+    engine does not answer. ``startable``: Netmodes can start the engine if the user wants that.
     """
 
     id: str

@@ -87,8 +87,8 @@ def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None 
 
 
 def may_attach_later(status: int, text: str) -> bool:
-    """Whether the Engine may be able to attach a container to an overlay network a moment after this error. ``status``
-    and ``text`` are the HTTP status and the message of the error.
+    """Whether attaching a container to an overlay network may succeed a moment after this error. ``status`` and
+    ``text`` are the HTTP status and the message of the error.
 
     The network may not exist yet, its removal may be in progress, or the swarm's manager did not answer within 20 s
     (moby, daemon/cluster/networks.go). Engine 20.10 reports the error before it removes the incomplete attachment. A
@@ -122,12 +122,12 @@ def network_request(
     ipv6: IPv6 = IPv6.OFF,
     subnet6: str | None = None,
 ) -> NetworkRequest:
-    """Returns how to create the network that arms of this mode share. Raises ValueError if the mode needs no network,
-    or if the parent or the subnet is missing.
+    """Returns how to create the network that arms of this mode share.
 
     macvlan and ipvlan need a ``parent`` link of the machine and a ``subnet``: otherwise Docker would take a subnet from
-    its own pool, which may be in use on that link. An overlay must be attachable, otherwise only services can use it.
-    IPv6 needs ``subnet6``: engines before 27.0 have no pool of IPv6 subnets.
+    its own pool, which may be in use on that link. IPv6 needs ``subnet6``, because engines before 27.0 have no pool of
+    IPv6 subnets. Raises ValueError if the mode needs no network, or if macvlan or ipvlan lacks the parent or the
+    subnet.
     """
     driver = NETWORK_DRIVERS.get(mode)
     if driver is None:
@@ -138,7 +138,7 @@ def network_request(
             raise ValueError(f"A {mode} network needs a parent interface of the machine and a subnet.")
         options["parent"] = parent
     if mode is Mode.OVERLAY:
-        options["attachable"] = True
+        options["attachable"] = True  # otherwise only services can use the network
     if ipv6 is not IPv6.OFF:
         options |= {"ipv6": True, "subnet6": subnet6, "ipv4_off": ipv6 is IPv6.ONLY}
     return NetworkRequest(driver, {key: value for key, value in options.items() if value})
@@ -158,11 +158,11 @@ def network_line(name: str, request: NetworkRequest) -> str:
 
 
 def network_body(name: str, driver: str, labels: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the body of ``POST /networks/create``. ``options`` are as in ``NetworkRequest``; ``parent`` and options
-    with a dot in their name become driver options.
+    """Returns the body of ``POST /networks/create``.
 
-    The body asks the Engine to refuse a name that exists: by default, engines before API 1.44 create a second network
-    of that name.
+    ``options`` are those of ``NetworkRequest``. ``parent``, and each option with a dot in its name, becomes a driver
+    option. The Engine refuses the request if the name exists: ``CheckDuplicate`` demands this of engines before API
+    1.44, which would otherwise create a second network of that name.
     """
     pool = {field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)}
     pools = [pool] if pool else []
@@ -262,9 +262,10 @@ def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
 
 def missing_feature(arm: ArmSpec, api: str, kind: EngineKind = EngineKind.DOCKER) -> str | None:
     """Returns why this engine cannot launch the arm with its mode and networks, as a sentence; None if it can. ``api``
-    is the API version of the engine, such as ``1.47``.
+    is the API version of the engine, such as ``1.47``. ``kind`` is the engine's kind.
 
-    Without this check, an older engine would ignore the option or refuse it with an unrelated message.
+    Without this check, an older engine would ignore an option that it does not know, or refuse it with an unrelated
+    message.
     """
     if arm.mode in PODMAN_MODES and kind is not EngineKind.PODMAN:
         return ONLY_PODMAN

@@ -42,11 +42,12 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class DrawnHop:
-    """One hop of a path. ``ids`` are the boxes and edges that the hop passes, in the wide and in the narrow diagram.
+    """One hop of a path.
 
-    ``spots`` are the ids of boxes at which the hop's number can be drawn; the first one that exists in the diagram is
-    used. The number is at the corner of the box or, if ``cable`` is true, where the edge meets the box. ``shift`` is
-    the number of earlier hops whose numbers are at the same position. A hop without ``spots`` has no number.
+    ``ids`` are the boxes and edges that the hop passes, in the wide and in the narrow diagram. ``spots`` are the ids of
+    boxes at which the hop's number can be drawn; the first one in the diagram is used. A hop without ``spots`` has no
+    number. The number is at the corner of the box. If ``cable`` is true, it is where the edge meets the box. ``shift``
+    counts the earlier hops whose numbers are drawn at the same position.
     """
 
     text: str
@@ -58,8 +59,8 @@ class DrawnHop:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPath:
-    """The path of a request from the client's stack to the program. ``hops`` is empty and ``unavailable`` the reason if
-    the path does not exist. ``request`` is the key with which the path can be traced, empty if it cannot."""
+    """The path of a request from the client's stack to the program. If the path does not exist, ``hops`` is empty and
+    ``unavailable`` is the reason. ``request`` is the key with which the path can be traced; empty if it cannot."""
 
     key: str
     mode: str
@@ -141,8 +142,9 @@ def curve(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def around(x1: float, y1: float, channel: float, x2: float, y2: float) -> str:
-    """Returns the SVG path of an edge that leaves its box on the left, goes down to the height ``channel``, where no
-    boxes are, follows it to the right, and ends with a curve through the gap to the other stacks."""
+    """Returns the SVG path of an edge that avoids the boxes of the machine. The edge leaves its box on the left and
+    goes down to ``channel``, a height without boxes. There it goes to the right, and ends with a curve through the gap
+    to the other stacks."""
     lane = WIDE_LANE - 12
     bend = max(24.0, abs(x2 - lane) / 2)
     walk = f"M{x1:g} {y1:g} H{x1 - 10:g} V{channel:g} H{lane:g}"

@@ -17,18 +17,19 @@ KINDS = {"listener": "listeners", "link": "links", "address": "addresses", "rout
 
 
 def is_mergeable(entry: Entry) -> bool:
-    """Whether the entry may be merged with others. An entry that removes columns may not: merged with a later entry
-    that adds one of them again, it could change the order of the columns."""
+    """Whether the entry may be merged with others. An entry that removes columns may not: if a later entry adds one of
+    these columns again, merging the two could change the order of the columns."""
     return not entry.facts.removed
 
 
 def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = False) -> bool:
     """Whether an entry with this cause and these facts may be merged instead of appended.
 
-    ``view`` is the view before the entry. Changes that the machine or the Engine makes by itself may be merged, because
-    their number is unlimited. Actions of users, new phases and new statuses of arms get entries of their own. If
-    ``is_full`` is true, the journal has used up its budget: then new statuses of arms and results of requests may be
-    merged, too.
+    Changes that the machine or the Engine makes by itself may be merged, because their number is unlimited. Actions of
+    users, new phases and new statuses of arms get entries of their own. ``view`` is the view before the entry.
+
+    ``is_full`` is true if the journal has used up its budget. In this case, new statuses of arms and results of
+    requests may be merged, too.
     """
     if is_full and not facts.removed:
         is_trial = facts.trial is not UNSET and cause.source is Source.PERSON and not facts.columns
@@ -47,9 +48,8 @@ def is_replaceable(cause: Cause, facts: Facts, view: View, *, is_full: bool = Fa
 def merge(entries: Sequence[Entry], view: View) -> Entry:
     """Merges entries into one that has the same effect. All entries must be mergeable (``is_mergeable``).
 
-    ``view`` is the view after the last entry. A reader may have applied some of the entries already. So the merged
-    entry results in ``view`` if it is applied to the view before the first entry or to the view after any of them. It
-    has the text, the number and the time of the last entry.
+    ``view`` is the view after the last entry. The merged entry has the text, the number and the time of the last entry.
+    A reader that has already applied some of the entries may apply the merged one: the result is still ``view``.
     """
     last = entries[-1]
     facts = [entry.facts for entry in entries]

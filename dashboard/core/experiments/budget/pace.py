@@ -1,8 +1,8 @@
 """Limits how fast and how large a journal may grow.
 
-A journal may write a burst of entries at once and then a steady rate. There is an allowance for entries and one for
-bytes; both refill with time. While one of them is empty, and after the whole budget is used up, changes are merged into
-one entry (``core.experiments.budget.merge``).
+A journal has one allowance for entries and one for bytes, which refill at a steady rate (token buckets). While one of
+them is empty, changes are merged into one entry (``core.experiments.budget.merge``). Once the whole budget is used up,
+they are merged for good.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The budget of one experiment's journal. ``max_…`` limit the whole journal. ``burst_…`` are the allowances, which
-    refill at the rates ``…_per_s``.
+    """The budget of one experiment's journal.
 
-    A launch of 50 arms writes about 700 entries and 2 MB. An entry in which 2,000 ports open or close has 700 kB.
+    ``max_…`` limit the whole journal. ``burst_…`` are the full allowances. ``…_per_s`` are the rates at which they
+    refill. For comparison, a launch of 50 arms writes about 700 entries and 2 MB. One entry in which 2,000 ports open
+    or close has 700 kB.
     """
 
     max_entries: int = 20_000
@@ -35,10 +36,11 @@ MAX_WAITING_BYTES = 4 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much of its budget a journal has used. ``entries`` and ``bytes`` are its size; ``allowed_entries`` and
-    ``allowed_bytes`` are the allowance at the time ``at`` (monotonic, seconds).
+    """How much of its budget a journal has used.
 
-    One entry may exceed the allowance. Then no more may be written until the allowance has refilled.
+    ``entries`` and ``bytes`` are the size of the journal. ``allowed_entries`` and ``allowed_bytes`` are the allowances
+    at the time ``at`` (monotonic, seconds). One entry may exceed ``allowed_bytes``, which is then negative. The next
+    entry may be written when it is positive again.
     """
 
     limits: Limits

@@ -26,9 +26,12 @@ OTHER_CONTAINERS = "other containers"
 
 @dataclass(slots=True, eq=False)
 class OpenEntry:
-    """The entry into which changes are merged. ``tally`` counts only the changes that concern columns, and ``text`` is
-    the text of the last of these. ``committed`` is the sequence number under which the entry is stored in the database,
-    0 if it is not stored yet. ``is_dirty`` is true if the entry has changes that no batch contains."""
+    """The entry into which changes are merged.
+
+    ``tally`` counts only the changes that concern columns. ``text`` is the text of the last of these changes.
+    ``committed`` is the sequence number under which the database has the entry; 0 if it is not stored yet. ``is_dirty``
+    is true if the entry has changes that no batch contains.
+    """
 
     entry: Entry
     tally: Tally
@@ -42,9 +45,9 @@ class OpenEntry:
 class WaitingEntry:
     """A final entry that is not committed. It may have been merged from several final entries.
 
-    ``unwritten`` is the number of final entries from which it was merged, 1 without a merge. ``appended`` counts those
-    that were never open. ``ended`` has the open entries (``OpenEntry``) that became the others. Versions of these that
-    are stored already are deleted when this entry is written.
+    ``unwritten`` is the number of these final entries; 1 without a merge. ``appended`` counts those that were never
+    open. ``ended`` has the open entries (``OpenEntry``) from which the others came. When this entry is written, stored
+    versions of the entries in ``ended`` are deleted.
     """
 
     entry: Entry
@@ -67,10 +70,12 @@ class Batch:
 
 @dataclass(slots=True)
 class JournalQueue:
-    """The entries of one journal that are not committed yet. ``view`` is the state of the experiment after all of them.
-    ``appended`` counts the entries that were appended so far; changes that were merged count as one entry. The argument
-    ``at`` of the methods is the time of the entry in seconds since the epoch; ``now`` is in seconds of a monotonic
-    clock."""
+    """The entries of one journal that are not committed yet.
+
+    ``view`` is the state of the experiment after all of them. ``appended`` counts the entries that were appended so
+    far; changes that were merged into one entry count once. In the methods, ``at`` is the time of the entry in seconds
+    since the epoch. ``now`` is the current time of a monotonic clock in seconds.
+    """
 
     view: View
     pace: Pace
@@ -103,9 +108,11 @@ class JournalQueue:
     def append(
         self, at: float, now: float, cause: Cause, facts: Facts, text: str, about: tuple[str, ...], *, quiet: bool
     ) -> Entry:
-        """Appends an entry, or merges its change into the open entry. Returns the new entry or the open one. ``about``
-        has the keys of the columns that the entry concerns. ``quiet`` is true if the change concerns no column: then it
-        is always merged."""
+        """Appends an entry, or merges its change into the open entry. Returns the new entry or the open one.
+
+        ``about`` has the keys of the columns that the entry concerns. ``quiet`` is true if the change concerns no
+        column. A quiet change is always merged.
+        """
         self._announce_if_used_up(at, now)
         replaceable = is_replaceable(cause, facts, self.view, is_full=self.pace.is_used_up)
         merging = quiet or (replaceable and self._must_merge(now))

@@ -16,8 +16,8 @@ from dashboard.core.namespaces.state import FirewallRules, Interface, Listener, 
 
 
 def concerns_columns(view: View, changes: Mapping[str, Changes]) -> bool:
-    """Whether changes concern the columns of the experiment. ``changes`` has the changes of each column by its key.
-    While the experiment is being launched or stopped, every change counts as concerning them."""
+    """Whether changes concern the columns of the experiment. ``changes`` maps the key of each changed column to its
+    changes. Unless the experiment is running, every change counts as concerning them."""
     machine = view.states.get(MACHINE)
     if machine is None or view.head is None or view.head.phase is not Phase.RUNNING:
         return True
@@ -99,9 +99,9 @@ def _bridges(links: Iterable[Interface]) -> set[str]:
 
 
 def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
-    """Whether a changed link is of a kind that engines create for containers, both in the change (``link``) and before
-    it (``machine``): a veth end without an address of the machine, or a bridge. The link of a private host to its LAN
-    is a veth end with addresses, so it is not of such a kind."""
+    """Whether a changed link is of a kind that engines create for containers: a bridge, or a veth end that has only
+    link-local addresses. It must be of such a kind both before the change (in ``machine``) and after it (``link``). A
+    private host's link to its LAN is not: it is a veth end with other addresses."""
     known = next((interface for interface in machine.interfaces if interface.index == link.index), link)
     return all(is_cable(one) or one.kind == "bridge" for one in (known, link))
 

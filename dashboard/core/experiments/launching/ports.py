@@ -133,8 +133,8 @@ def _is_of_engine(listener: Listener) -> bool:
 
 
 def _overlap(first: HostPort, second: HostPort) -> bool:
-    """Whether two ports cannot be bound at the same time: they have the same number and protocol, and they have the
-    same address or one of them is for all addresses."""
+    """Whether two ports cannot be bound at the same time. Their numbers and protocols must be equal. Their addresses
+    must be equal, too, or one of the ports must be for all addresses."""
     if (first.port, first.protocol) != (second.port, second.protocol):
         return False
     return first.address == second.address or bool({first.address, second.address} & _EVERYWHERE)

@@ -1,9 +1,10 @@
-"""Converts the columns of an experiment on several machines between two forms: all columns together, and the columns of
-one machine as the lab of that machine knows them.
+"""Converts the columns of an experiment on several machines between the form that labs use and the form that pages
+show.
 
 A lab knows nothing of the other machines: in each lab, the machine's column has the key ``machine`` and the title “this
-machine”. Where all columns are shown together, a column that is not an arm has the number of its machine in the key,
-and the machine's name in the title. Keys of arms are unique among all machines.
+machine”. A page shows the columns of all machines together. There, a column that is not an arm has the name of its
+machine in the title and, from the second machine on, the number of its machine in the key. Keys of arms are unique
+among all machines.
 """
 
 from collections import Counter
@@ -16,14 +17,14 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 def shared_key(key: str, number: int) -> str:
-    """Converts the key of a column to a key that is unique among all machines. ``key`` is the one that the lab of the
-    column's machine uses, and ``number`` is the number of that machine, counted from 1."""
+    """Returns the key of a column that is unique among all machines. ``key`` is the key that the lab of the column's
+    machine uses. ``number`` is the number of that machine, counted from 1."""
     return f"{key}@{number}" if number > 1 and is_observer(key) else key
 
 
 def shared_column(column: Column, number: int, machine: str) -> Column:
-    """Returns the column with a key and a title that are unique among all machines. ``column`` has those that its
-    machine's lab uses. ``number`` and ``machine`` are the number and the name of that machine."""
+    """Returns the column with a key and a title that are unique among all machines. ``column`` has the key and the
+    title that its machine's lab uses. ``number`` and ``machine`` are the number and the name of that machine."""
     title = f"{column.title} ({machine})" if is_observer(column.key) else column.title
     return replace(column, key=shared_key(column.key, number), title=title, machine=machine, absent="", note="")
 
@@ -70,11 +71,12 @@ def group_by_machine(columns: Sequence[Column], states: Mapping[str, NamespaceSt
 
 
 def shared_titles(groups: Sequence[MachineGroup]) -> tuple[dict[str, str], ...]:
-    """Returns for each machine titles of its arms by key. Corresponding arms of several machines get the same title, so
-    that sentences about them can be compared.
+    """Returns the titles of the arms of each machine, by arm key. Corresponding arms of several machines get the same
+    title, so that sentences about them can be compared.
 
-    The nth arm of a mode gets the title of the nth arm of that mode on the first machine that has one. The titles of a
-    machine are empty if two of its arms would have the same title.
+    The second bridge arm of one machine, for example, corresponds to the second bridge arm of every other machine.
+    Their title is the one that this arm has on the first machine with two bridge arms. If two arms of a machine would
+    get the same title, the mapping of this machine is empty.
     """
     first: dict[tuple[str, int], str] = {}
     found = []
@@ -104,8 +106,8 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class MachineNote:
-    """What pages show about a machine: either ``absent``, the reason why its columns do not change now, or ``note``, a
-    remark such as that the machine is drained. Both are empty if there is nothing to show."""
+    """What pages show about a machine. ``absent`` is the reason why the machine's columns do not change now. ``note``
+    is another remark, such as that the machine is drained. At most one of the two is not empty."""
 
     absent: str = ""
     note: str = ""

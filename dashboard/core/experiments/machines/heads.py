@@ -13,8 +13,8 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
-    """Returns the phase in which a part is shown. ``phase`` is the one that the part's lab has recorded. If the part
-    was requested to stop, the result is stopping or an ended phase, even if the lab has not acted on the request, for
+    """Returns the phase in which a part is shown. ``phase`` is the phase that the part's lab has recorded. If the part
+    was requested to stop, the result is stopping or an ended phase. The lab may not have acted on the request yet, for
     example because it is absent."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
@@ -22,10 +22,12 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
 
 
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
-    """Returns the head of the whole experiment after a requested stop, even if no lab has acted on the request yet: the
-    head gets a new phase and, if the experiment has ended, a ``stopped_at``. ``phases`` are the phases of the parts, as
-    ``requested_phase`` returns them. If it is empty, no stop was requested, and the head is returned unchanged.
-    ``last_at`` is the time of the newest entry: it serves as ``stopped_at`` if no lab has recorded one."""
+    """Returns the head of the whole experiment after a requested stop, even if no lab has acted on the request yet.
+
+    ``phases`` are the phases of the parts, as ``requested_phase`` returns them. Without a requested stop, ``phases`` is
+    empty, and the head is returned unchanged. ``last_at`` is the time of the newest entry. If all parts have ended and
+    no lab has recorded ``stopped_at``, ``last_at`` takes its place.
+    """
     if not phases:
         return head
     phase = merge_phases(phases)
@@ -34,8 +36,8 @@ def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: flo
 
 
 def merge_phases(phases: Iterable[Phase]) -> Phase:
-    """Returns the phase of the whole experiment from those of its parts: the first phase in ``_ORDER`` that a part has.
-    If all parts have ended, the experiment has failed only if each part has failed; otherwise it is stopped."""
+    """Returns the phase of the whole experiment: the first phase in ``_ORDER`` that a part has. If all parts have
+    ended, the result is failed if every part has failed, otherwise stopped."""
     found = set(phases)
     for phase in _ORDER:
         if phase in found:
@@ -44,9 +46,9 @@ def merge_phases(phases: Iterable[Phase]) -> Phase:
 
 
 def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead]) -> ExperimentHead:
-    """Returns the head of the whole experiment. ``heads`` are the heads of its parts by the name of the machine; a part
-    is waiting until its lab has recorded something. The title, the time of creation and other fixed fields come from
-    ``experiment``, the head before anything runs."""
+    """Returns the head of the whole experiment. ``experiment`` is its head before anything runs, from which the title,
+    the time of creation and other fixed fields come. ``heads`` are the heads of the parts by the names of their
+    machines. The head of a part is waiting until the part's lab has recorded something."""
     if not heads:
         return experiment
     known = [head for head in heads.values() if head.round]

@@ -11,9 +11,10 @@ def show_problems(
 ) -> ExperimentHead:
     """Returns the head with the texts of ``problems`` and the time at which the earliest problem began.
 
-    ``problems`` has the text and the start of each problem by the id of the experiment. On several machines, the ids
-    are those of the parts, and ``machines`` maps them to the names of the machines. Then each text begins with the name
-    of its machine, and the problem that the head already shows is added. On one machine, it is replaced.
+    ``problems`` maps the id of an experiment to the text and the start of its problem. On one machine, this text
+    replaces the problem that the head already shows. On several machines, the ids are those of the parts, and
+    ``machines`` maps them to the names of the machines. Each text then begins with the name of its machine, and the
+    head's own problem comes last.
     """
     if not problems:
         return head

@@ -2,9 +2,9 @@
 were stored.
 
 The live page, a past moment and a report can therefore treat it like the journal of one machine. The first entry has
-number 1, belongs to no part, and has the columns of all machines, including machines without a lab. The number of a
-later entry is 1 plus the sum of the numbers that the parts have reached by then: it grows with every entry, and each
-web process derives the same numbers although the clocks of machines differ.
+number 1 and belongs to no part. It has the columns of all machines, including machines without a lab. The number of a
+later entry is 1 plus the sum of the newest numbers in all parts at that point. It grows with every entry and does not
+depend on the machines' clocks, so each web process derives the same number.
 
 A lab writes only the journal of its own part. If it nevertheless records facts about columns of other machines, the
 merged journal leaves these facts out.
@@ -32,12 +32,12 @@ MAX_ATTEMPTS = 400
 
 @dataclass(slots=True)
 class MergedJournal:
-    """The merged journal of all parts, as far as their entries were added. ``head`` is the head of the experiment
-    before anything runs. ``seen`` has the number of the newest entry of each part, by the id of the part. ``last_at``
-    is the time of the newest entry.
+    """The merged journal of all parts, as far as their entries were added.
 
-    If a stop of all parts was requested, ``requested`` has their phases as ``requested_phase`` returns them, because
-    the lab of an absent machine cannot record the stop. Otherwise ``requested`` is empty.
+    ``head`` is the head of the experiment before anything runs. ``seen`` maps the id of each part to the number of its
+    newest entry. ``last_at`` is the time of the newest entry. ``requested`` is empty unless a stop of all parts was
+    requested. It then has the phases of the parts from ``requested_phase``, because the lab of an absent machine cannot
+    record the stop.
     """
 
     head: ExperimentHead
@@ -123,14 +123,14 @@ class MergedJournal:
 
 
 def _columns_of(part: Part) -> dict[str, str]:
-    """Returns the keys of the columns that the lab of a part observes. Each maps to the key that is unique among all
-    machines."""
+    """Returns the keys of the columns that the lab of a part observes, as a mapping: from the key in that lab to the
+    key that is unique among all machines."""
     return {key: shared_key(key, part.number) for key in (*OBSERVERS, *(arm.key for arm in part.arms))}
 
 
 def _concerns_other_machine(attempt: Attempt, others: Collection[str]) -> bool:
-    """Whether a request names a column of another machine: an arm in ``others``, or a key with a machine's number. An
-    origin such as ``@lab2`` is not a column: it is a machine that sent the request."""
+    """Whether a request names a column of another machine. That is an arm in ``others``, or a key with a machine's
+    number. An origin such as ``@lab2`` is not a column, but the machine that sent the request."""
     columns = (attempt.origin, attempt.server, attempt.key.partition("/")[0])
     return any(column in others or "@" in column[1:] for column in columns)
 
@@ -153,9 +153,9 @@ def shared_request(key: str, number: int) -> str:
 
 
 def number_to_show(part: str, seq: int, entries: Iterable[tuple[str, Entry]]) -> int:
-    """Returns the number, in the merged journal, of the first entry of ``part`` whose own number is at least ``seq``.
-    Returns 0 if there is no such entry. ``entries`` are the entries of all parts with the ids of their parts, in the
-    order of the merged journal."""
+    """Returns the number, in the merged journal, of an entry of ``part``: its first entry whose own number is at least
+    ``seq``. Returns 0 if there is no such entry. ``entries`` are the entries of all parts in the order of the merged
+    journal, each with the id of its part."""
     seen: dict[str, int] = {}
     for identity, entry in entries:
         seen[identity] = entry.seq

@@ -17,7 +17,8 @@ SERVER_NAME = "server"
 @dataclass(frozen=True, slots=True)
 class Part:
     """The part of an experiment that runs on one machine. ``id`` is the id of the experiment that the machine's lab
-    drives; ``whole`` is the id of the experiment that users see. ``number`` is that of the machine, counted from 1."""
+    drives. ``whole`` is the id of the experiment that users see. ``number`` is the number of the machine, counted from
+    1."""
 
     id: str
     machine: str
@@ -70,11 +71,12 @@ def move_arms(spec: ExperimentSpec, machines: Mapping[str, str]) -> ExperimentSp
 
 
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:
-    """Returns the specification of each machine's part, by the name of the machine (None: the installation's own
-    machine), in the order of the arms.
+    """Returns the specification of each machine's part, by the name of the machine, in the order of the arms. None
+    stands for the installation's own machine.
 
-    The lab of a machine does not see the other arms. But arms in overlay mode share a network across machines: a part
-    with such arms also looks up the keys of those on other machines.
+    An arm without a machine runs on ``default``. The lab of a machine does not see the arms on other machines. But arms
+    in overlay mode share a network across machines, so the lab of such an arm also looks up the keys of the overlay
+    arms on other machines.
     """
     arms: dict[str | None, list[ArmSpec]] = {}
     for arm in spec.arms:

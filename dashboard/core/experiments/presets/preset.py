@@ -36,10 +36,12 @@ LaunchValues = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A prepared experiment. ``lesson`` states what the page will show, and ``row`` is the id of the row that proves
-    it. ``tab`` is the tab of the experiment's page to open, and ``query`` the query string that selects options in this
-    tab. The last of ``programs`` uses the lab image. ``arrange`` returns the launch values for a program and a free
-    port of the machine."""
+    """A prepared experiment.
+
+    ``lesson`` states what the page will show. ``row`` is the id of the row that proves it. ``tab`` is the tab of the
+    experiment's page to open. ``query`` is the query string that selects options in this tab. The last of ``programs``
+    uses the lab image. ``arrange`` returns the launch values for a program and a free port of the machine.
+    """
 
     key: str
     title: str
@@ -53,8 +55,8 @@ class Preset:
 
 @dataclass(frozen=True, slots=True)
 class PreparedPreset:
-    """A preset with the image and the launch values for one engine. The preset cannot show its difference if the engine
-    lacks a mode that it compares: then ``unavailable`` is the reason why this mode is not available."""
+    """A preset with the image and the launch values for one engine. If the engine lacks a mode that the preset
+    compares, ``unavailable`` is the reason why this mode is not available."""
 
     preset: Preset
     image: str
@@ -77,9 +79,9 @@ def find_image(images: Sequence[str], name: str) -> str | None:
 
 
 def prepare(preset: Preset, images: Sequence[str], free_port: int, modes: Sequence[ModeReport] = ()) -> PreparedPreset:
-    """Prepares a preset for an engine: chooses the first program whose image is among ``images``, otherwise the one in
-    the lab image. ``free_port`` is a port of the machine that the preset can publish. ``modes`` tells which modes the
-    engine has; empty if that is unknown."""
+    """Prepares a preset for an engine. Chooses the first program whose image is among ``images``, otherwise the program
+    in the lab image. ``free_port`` is a port of the machine that the preset can publish. ``modes`` tells which modes
+    the engine has; empty if that is unknown."""
     for program in preset.programs:
         image = program.image if program.image == LAB_IMAGE else find_image(images, program.image)
         if image is not None:
