@@ -104,9 +104,9 @@ def _compose_firewall(
 
 
 def size_of_changes(changes: Changes) -> int:
-    """Returns the number of links, routes, listeners and firewall rules that a change contains, plus the number of
-    sysctls that it removes; sysctls that it sets are not counted. If the number is above ``size_of_state``, the
-    complete state is shorter than the change."""
+    """Returns how many items a change contains: links, routes, listeners, firewall rules and removed sysctls. Sysctls
+    that it sets are not counted. If the number is above ``size_of_state``, the complete state is shorter than the
+    change."""
     lists = (
         changes.interfaces_set,
         changes.interfaces_removed,

@@ -36,9 +36,9 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class FirewallChanges:
-    """The changes of the firewall's rules. ``added`` and ``removed`` are translations, ``drops_added`` and
-    ``drops_removed`` the rules that are ``DirectDrop``. The other fields replace the fields of ``FirewallRules`` with
-    the same names; None leaves a field unchanged."""
+    """The changes of the firewall's rules. ``added`` and ``removed`` are translations. ``drops_added`` and
+    ``drops_removed`` are direct drops (``DirectDrop``). Each other field replaces the field of ``FirewallRules`` with
+    the same name, unless it is None."""
 
     added: tuple[Translation, ...] = ()
     removed: tuple[Translation, ...] = ()
@@ -51,12 +51,12 @@ class FirewallChanges:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """The changes between two states. None means "unchanged", and an empty list means that no item was set, added or
-    removed.
+    """The changes between two states.
 
-    ``namespaces``, ``hosts`` and ``lookups`` replace the previous values, even if they are empty. A changed interface
-    is in ``interfaces_set``, under the same index and name. ``firewall`` is UNSET if it is unchanged, and None if it
-    can no longer be read.
+    A field that is None changes nothing, except ``firewall``. In the fields ``…_set``, ``…_added`` and ``…_removed``,
+    an empty tuple changes nothing, either. ``namespaces``, ``hosts`` and ``lookups`` replace the previous values, even
+    by empty ones. A changed interface is in ``interfaces_set``, under the same index and name. ``firewall`` is UNSET if
+    it is unchanged, and None if it can no longer be read.
     """
 
     netns: int | None = None

@@ -24,9 +24,12 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Listings:
-    """All listings of one moment. ``saved`` has the output of iptables-save (IPv4) and ip6tables-save (IPv6), one
-    listing for each variant of iptables (nft, legacy) that was read. ``nft`` is the output of ``nft -j list ruleset``.
-    ``needs_nft``: only ``nft`` has the Engine's own rules."""
+    """All listings of one moment.
+
+    ``saved`` has the output of iptables-save (IPv4) and ip6tables-save (IPv6). A family has one listing for each
+    variant of iptables (nft, legacy) that was read. ``nft`` is the output of ``nft -j list ruleset``. If ``needs_nft``
+    is true, only ``nft`` has the Engine's own rules.
+    """
 
     saved: Mapping[Family, tuple[Listing, ...]]
     nft: Listing
@@ -34,9 +37,9 @@ class Listings:
 
 
 def read_listings(listings: Listings, bridges: Mapping[Family, Iterable[str]]) -> FirewallRules:
-    """Returns what the rules in the outputs of iptables-save and nft do to requests. If the rules of a family could not
-    be read, ``unread`` has the reason. ``bridges`` has, by family, the bridges whose internal traffic passes the packet
-    filter (br_netfilter)."""
+    """Returns what the rules in the listings do to requests. If the rules of a family could not be read, ``unread`` of
+    the result has the reason. ``bridges`` has, by family, the bridges whose internal traffic passes the packet filter
+    (br_netfilter)."""
     ruleset, nft_error = _read_nft(listings.nft)
     names = {Family.INET: "ip", Family.INET6: "ip6"}
     tables: list[Table] = []

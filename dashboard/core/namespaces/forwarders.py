@@ -1,11 +1,14 @@
 """Recognises the processes that forward published ports in user space, by their names.
 
-docker-proxy (Moby, cmd/docker-proxy) connects from the machine to the container's address. If the container has only an
-IPv4 address, docker-proxy forwards requests over IPv6 to it, too. rootlessport (Podman, pkg/rootlessport; RootlessKit,
-pkg/port/builtin) connects inside the container's namespace to one address of the container, whatever the family of the
-request. pasta (passt, fwd.c) keeps the family: it connects to loopback inside the namespace for requests from loopback,
-and through its tap device for all others. slirp4netns (its add_hostfwd) forwards IPv4 only, and for Podman only with
-port_handler=slirp4netns. All of them forward TCP and UDP. For UDP, each opens a socket of its own.
+- docker-proxy (Moby, cmd/docker-proxy) connects from the machine to the container's address. If the container has only
+  an IPv4 address, docker-proxy forwards requests over IPv6 to it, too.
+- rootlessport (Podman, pkg/rootlessport; RootlessKit, pkg/port/builtin) connects inside the container's namespace to
+  one address of the container, whatever the family of the request.
+- pasta (passt, fwd.c) keeps the family of the request. It forwards requests from loopback to loopback inside the
+  namespace, and all others through its tap device.
+- slirp4netns (its add_hostfwd) forwards IPv4 only, and for Podman only with port_handler=slirp4netns.
+
+All of them forward TCP and UDP. For UDP, each opens a socket of its own.
 """
 
 DOCKER_PROXY = "docker-proxy"

@@ -15,8 +15,8 @@ def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[In
     """Returns the veth pairs between two namespaces as pairs (end on the machine, end inside). The ends of a pair have
     each other's index as peer.
 
-    It is enough that one end names the namespace of its peer, because an index is unique within its namespace. The end
-    inside may have been read before the machine's namespace was known, and then does not name it.
+    The end inside may have been read before the machine's namespace was known, and then does not name that namespace.
+    The end on the machine is enough in this case, because an index is unique within its namespace.
     """
     by_index = {interface.index: interface for interface in machine.interfaces}
     pairs = []
@@ -64,8 +64,9 @@ def is_tapped(state: NamespaceState) -> bool:
 
 
 def lower_link(machine: NamespaceState, inside: NamespaceState, interface: Interface) -> Interface | None:
-    """Returns the machine's link on which a sub-interface of the namespace ``inside`` is based; None if it is not
-    known. If ``inside`` is the machine's namespace, that link is found by its name, otherwise by its index."""
+    """Returns the machine's link on which a macvlan or ipvlan interface of the namespace ``inside`` is based; None if
+    it is not known. In the machine's own namespace, the link is found by its name. From another namespace, it is found
+    by its index."""
     if interface.kind not in SUB_INTERFACES or not interface.peer:
         return None
     number = interface.peer.removeprefix("if")

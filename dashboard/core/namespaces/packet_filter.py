@@ -50,9 +50,9 @@ def read_rules(tables: Sequence[Table], bridges: Mapping[Family, Iterable[str]])
 
 
 def _direct_drops(table: Table, chain: Chain, family: Family) -> Iterator[DirectDrop]:
-    """Yields the Engine's rules that drop packets to a container's address before routing, unless the packets arrive on
-    the container's bridge (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Skips rules with
-    conditions that are not evaluated, and rules for addresses whose packets an earlier rule may accept."""
+    """Yields the Engine's rules that drop packets to a container before routing if they do not arrive on its bridge
+    (Moby, libnetwork/drivers/bridge: direct routing, trusted host interfaces). Skips rules with conditions that are not
+    evaluated. Also skips rules for addresses whose packets an earlier rule may accept."""
     trusted: dict[Network | None, set[str]] = {}
     excepted: set[Network] = set()
     targets = (rule for one in table.chains.values() if not one.hook for rule in one.rules)
@@ -204,8 +204,8 @@ class _Forwarding:
         }
 
     def closed_links(self) -> Iterator[ClosedBridge]:
-        """Yields each closed link: connections to it from links that no rule names are dropped, except those to
-        published ports. ``open_from`` has the links that rules name, if their connections may be accepted."""
+        """Yields the closed links. The rules drop connections to a closed link, except to published ports, from every
+        link that no rule names. ``open_from`` has the links that rules name and whose connections may be accepted."""
         links = {match.name for rule in self._rules for match in rule.outgoing if not match.negated} - {"lo"}
         origins = sorted({match.name for rule in self._rules for match in rule.incoming} - {"lo"})
         for link in sorted(links):
@@ -243,8 +243,8 @@ class _Forwarding:
         return self._steps >= 0
 
     def is_for_published_port(self, rule: Rule) -> bool:
-        """Whether a rule accepts connections to a published port: a port to which a nat rule leads or, in a routed
-        network, a port that Docker opens for all links except the container's bridge."""
+        """Whether a rule accepts connections to a published port. A nat rule leads to such a port. In a routed network,
+        Docker instead opens the port for all links except the container's bridge."""
         if rule.verdict is not Verdict.ACCEPT or rule.ports is None or len(rule.destinations) != 1:
             return False
         (network,) = rule.destinations

@@ -37,20 +37,20 @@ class NameMatch:
     negated: bool = False
 
     def matches(self, name: str) -> bool:
-        """Whether the interface ``name`` meets the condition. An empty name means that the packet has no such
-        interface."""
+        """Whether the interface ``name`` meets the condition. ``name`` is empty if the packet has no interface in this
+        direction, such as an input interface if the machine itself sent it."""
         same = name.startswith(self.name[:-1]) if self.name.endswith(("+", "*")) else name == self.name
         return same is not self.negated
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule of the packet filter. All its conditions must match; ``unknown`` has the text of conditions that Netmodes
-    does not evaluate.
+    """A rule of the packet filter. It matches if all its conditions do.
 
-    Empty ``protocols`` and ``destinations`` match all; ``ports`` are destination ports, None for all. ``new`` is false
-    if only packets of established connections match. ``target`` is the chain of a jump. ``to_address`` and ``to_port``
-    are the new destination of a translation; port 0 keeps the port.
+    Empty ``protocols`` and ``destinations`` match all. ``ports`` are destination ports; None matches all. If ``new`` is
+    false, only packets of established connections match. ``unknown`` has the text of conditions that Netmodes does not
+    evaluate. ``target`` is the chain of a jump. ``to_address`` and ``to_port`` are the new destination of a
+    translation; port 0 keeps the port.
     """
 
     verdict: Verdict
@@ -90,9 +90,9 @@ class Chain:
 
     @cached_property
     def _own(self) -> tuple[list[tuple[int, Rule]], dict[int, list[tuple[int, Rule]]]]:
-        """The rules that may match packets from the machine's own programs to its own addresses, each with its position
-        in the chain: first the rules for all ports, then the others by port. The packets have no input interface and
-        leave through lo."""
+        """The rules that may match packets from the machine's own programs to its own addresses. Such packets have no
+        input interface and leave through lo. The first item has the rules for all ports, the second the other rules by
+        port. Each rule is paired with its position in the chain."""
         general: list[tuple[int, Rule]] = []
         by_port: dict[int, list[tuple[int, Rule]]] = {}
         for number, rule in enumerate(self.rules):

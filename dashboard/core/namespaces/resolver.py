@@ -79,10 +79,11 @@ def classify(
     """Returns the origin of a column's resolv.conf, derived from its servers.
 
     ``resolver`` is the content of the column's file, ``machine`` that of the machine's file. ``mode`` is the mode of
-    the column, None for the machine itself. For an arm in mode ``container``, pass the mode of the arm whose namespace
-    and file it shares, if that is known. ``given_dns`` are the servers of ``--dns``. ``upstream`` is the content of
-    ``/run/systemd/resolve/resolv.conf`` on a machine whose own file names only 127.0.0.53. On the default bridge and in
-    mode none, Docker bases a container's file on ``upstream``.
+    the column; None for the machine itself. For an arm in mode ``container``, pass the mode of the arm whose namespace
+    and file it shares, if that is known. ``given_dns`` are the servers of ``--dns``.
+
+    ``upstream`` is the content of ``/run/systemd/resolve/resolv.conf``. If the machine's own file names only
+    127.0.0.53, Docker bases a container's file on ``upstream``, on the default bridge and in mode none.
     """
     if mode is None:
         return Origin.MACHINE
@@ -123,8 +124,8 @@ def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
-    """How a name is looked up. ``answers`` are known without a query; ``from_hosts`` is true if they are from the hosts
-    file. If there are none, the ``servers`` are asked for the names in ``candidates``, one after the other."""
+    """How a name is looked up. ``answers`` are known without a query. ``from_hosts`` is true if they are from the hosts
+    file. If there are no answers, the ``servers`` are asked for the names in ``candidates``, one after the other."""
 
     answers: tuple[str, ...] = ()
     from_hosts: bool = False

@@ -54,12 +54,12 @@ class Address:
 class Interface:
     """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback`` or ``physical`` if the kernel reports none.
 
-    For a veth interface, ``peer`` is the other end (IFLA_LINK): its index in its own namespace, as in ``if7``. For
-    vlan, macvlan and ipvlan, it is the link below: its name, or ``if7`` if it is in another namespace. ``master`` is
-    the name of the bridge to which the interface is attached.
+    For a veth interface, ``peer`` is the index of the other end in its own namespace (IFLA_LINK), as in ``if7``. For
+    vlan, macvlan and ipvlan, ``peer`` is the name of the link below, or ``if7`` if that link is in another namespace.
+    ``master`` is the name of the bridge to which the interface is attached.
 
-    ``peer_netns`` is the inode of the namespace of a peer that is given by its index (IFLA_LINK_NETNSID). It is 0 for a
-    namespace that is neither the interface's own nor the Engine's. It is UNSET, and not serialised, if it is unknown,
+    ``peer_netns`` is the inode of the namespace of a peer that is given by its index (IFLA_LINK_NETNSID). It is 0 if
+    that namespace is neither the interface's own nor the Engine's. It is UNSET, and not serialised, if it is unknown,
     as in reports of older versions.
     """
 
