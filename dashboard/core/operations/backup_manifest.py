@@ -21,9 +21,9 @@ class BackupFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The document ``backup/1``. ``version`` is the version of Netmodes that made the backup, ``made_at`` the time in
-    ISO 8601, ``database`` the kind of database (sqlite or postgresql), and ``migrations`` the applied migrations as
-    ``app.name``."""
+    """The document ``backup/1``. ``version`` is the version of Netmodes that made the backup. ``made_at`` is the time
+    in ISO 8601. ``database`` is the kind of database (sqlite or postgresql). ``migrations`` are the applied migrations
+    as ``app.name``."""
 
     version: str
     made_at: str
@@ -39,8 +39,9 @@ class Manifest:
 
 
 def newer_database_problem(applied: Collection[str], known: Collection[str], version: str) -> str | None:
-    """Returns why this ``version`` must not use a database with the migrations ``applied``; None if it may. Migrations
-    that are not ``known`` come from a newer version, which may store data that this version misreads."""
+    """Returns why this ``version`` must not use a database; None if it may. ``applied`` are the migrations of the
+    database, ``known`` those of this version. Unknown migrations of Netmodes come from a newer version, which may store
+    data that this version misreads."""
     newer = sorted(name for name in set(applied) - set(known) if name.startswith("dashboard."))
     if not newer:
         return None
@@ -55,7 +56,7 @@ def _app(migration: str) -> str:
 
 
 def restore_problem(manifest: Manifest, known: Collection[str], database: str, version: str) -> str | None:
-    """Returns why the backup cannot be restored here; None if it can. ``known`` are the migrations of this ``version``,
+    """Returns why the backup cannot be restored here; None if it can. ``known`` are the migrations of this ``version``.
     ``database`` is the kind of database here. Tables of OpenID Connect are restored even if it is not configured."""
     if manifest.schema != SCHEMA:
         return f"The backup has the format {manifest.schema[:40]}, which this version {version} cannot read."

@@ -60,7 +60,7 @@ def parse_role(text: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class LabFacts:
-    """A lab as pages show it: its engine, or in ``problem`` the reason why it has none. ``heartbeat`` has the state and
+    """A lab as pages show it. ``problem`` is the reason why the lab has no ``engine``. ``heartbeat`` has the state and
     the counters for ``/readyz`` and ``/metrics``; its times are those of the lab's clock."""
 
     engine: EngineRef | None = None
@@ -70,13 +70,14 @@ class LabFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatMessage:
-    """A heartbeat as web processes receive it. ``lab`` is the name to which calls are sent: the name of the machine,
-    and a suffix that changes at each start and at each lost connection. ``has_ended`` marks the last heartbeat.
-    ``version`` is the lab's version of Netmodes. ``capacity`` is the number of private hosts with the default limits
-    that the machine can hold.
+    """A heartbeat as web processes receive it.
+
+    ``lab`` is the name to which calls are sent: the name of the machine, and a suffix that changes at each start and at
+    each lost connection. ``has_ended`` marks the last heartbeat. ``version`` is the lab's version of Netmodes.
+    ``capacity`` is the number of private hosts with the default limits that the machine can hold.
 
     ``since`` is when the lab took over its machine, by the clock of the database. After a failover of the database, two
-    labs may send heartbeats: then the one that took over later counts.
+    labs of one machine may send heartbeats. The one that took over later counts.
     """
 
     lab: str
@@ -101,8 +102,8 @@ class LastHeartbeat:
 
 
 def ends_calls(last: LastHeartbeat | None, received: HeartbeatMessage) -> bool:
-    """Whether the heartbeat ``received`` shows that calls to the lab that sent ``last`` will get no reply: that lab has
-    ended or lost its connection, or another lab has taken over."""
+    """Whether calls to the lab that sent ``last`` will get no reply, according to the heartbeat ``received``. That lab
+    has ended or lost its connection, or another lab has taken over."""
     return last is not None and (received.has_ended or received.lab != last.message.lab)
 
 
@@ -134,10 +135,12 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """Returns the last heartbeat with its times converted to the receiver's clock; None before the first one. ``now``
-    and ``epoch`` are the current time: ``now`` by the clock of ``LastHeartbeat.at``, ``epoch`` in seconds since the
-    epoch. If the lab is unavailable, ``at`` becomes older than ``SILENT_S``, so that ``missing_parts`` reports the lab
-    as missing."""
+    """Returns the last heartbeat with its times converted to the receiver's clock; None before the first one.
+
+    Both ``now`` and ``epoch`` are the current time. ``now`` is by the clock of ``LastHeartbeat.at``, ``epoch`` in
+    seconds since the epoch. If the lab is unavailable, ``at`` of the result is older than ``SILENT_S``, so that
+    ``missing_parts`` reports the lab as missing.
+    """
     if last is None or last.facts.heartbeat is None:
         return None
     silent_s = now - last.at

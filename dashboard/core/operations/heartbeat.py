@@ -35,10 +35,13 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class LabStatus:
-    """The state of a lab. ``engine_since`` is the time when ``engine_answers`` last changed, or when the lab started.
-    ``engine_startable`` is true if Netmodes can start the engine when a user asks for it. ``private_engine`` is the
-    version of the dockerd that private hosts run, empty if it is not installed. ``passed_at`` is when the reconciler's
-    last pass ended. ``ended`` is the name of a task of the lab that ended unexpectedly, otherwise empty."""
+    """The state of a lab.
+
+    ``engine_since`` is when ``engine_answers`` last changed, or when the lab started. ``engine_startable`` is true if
+    Netmodes can start the engine when a user asks for it. ``private_engine`` is the version of the dockerd that private
+    hosts run; empty if it is not installed. ``passed_at`` is when the reconciler's last pass ended. ``ended`` is the
+    name of a task of the lab that ended unexpectedly; empty if none did.
+    """
 
     engine: str
     private: bool
@@ -63,7 +66,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class Launches:
-    """The launches of arms in one mode that had the same outcome, as a histogram of their durations."""
+    """A histogram of launch durations, for the arms of one mode whose launches had the same outcome."""
 
     mode: str
     outcome: str
@@ -107,9 +110,11 @@ class Heartbeat:
 
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
-    """Returns the parts that are missing, with reasons; empty if the lab and the engine work. Before the first
-    heartbeat, only ``without`` is returned: the engine in a process that has a lab of its own, because this lab waits
-    for the engine; the lab in other processes."""
+    """Returns the parts that are missing, with reasons; empty if the lab and the engine work.
+
+    Before the first heartbeat, only ``without`` is returned. In a process with a lab of its own, ``without`` is the
+    engine, because this lab waits for the engine. In other processes, it is the lab.
+    """
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

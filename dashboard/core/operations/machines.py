@@ -24,11 +24,11 @@ _LINE = r"^[^\x00-\x1f\x7f]*\Z"
 
 
 def split_place(place: str) -> tuple[str | None, str]:
-    """Splits the name of a place where something can be launched. Returns its machine and the id of its private host,
-    which is empty if the place is the engine of the machine itself.
+    """Splits the name of a place where something can be launched into its machine and the id of its private host.
 
     ``@NAME`` is the engine of the machine ``NAME``, and ``@NAME/ID`` is a private host on it. The empty name is the
-    engine of the installation's own machine, and ``ID`` is a private host on it: for these two, the machine is None.
+    engine of the installation's own machine, and ``ID`` is a private host on it. For these two, the machine is None.
+    The id is empty if the place is the engine of the machine itself.
     """
     if not place.startswith("@"):
         return None, place
@@ -44,8 +44,8 @@ def place_of(machine: str | None, host: str) -> str:
 
 
 def first_machine(places: Iterable[str]) -> str:
-    """Returns the first of these places that is the engine of a machine that has joined, or an empty text. Experiments
-    are launched there if the installation's own machine has no engine."""
+    """Returns the first of these places that is the engine of a machine that has joined; empty if there is none.
+    Experiments are launched there if the installation's own machine has no engine."""
     split = ((place, *split_place(place)) for place in places)
     return next((place for place, machine, host in split if machine is not None and not host), "")
 
@@ -73,10 +73,12 @@ class MachineFacts:
 
 @dataclass(frozen=True, slots=True)
 class MachineRecord:
-    """A machine as the database stores it. Times are in seconds since the epoch. ``revoked_at`` is 0 while the machine
-    may connect; ``last_revoked_at`` is the time of the last revocation even if the machine has joined again.
-    ``swarm_since`` is when the machine was last asked to enter the swarm of the machines, 0 after it has left that
-    swarm."""
+    """A machine as the database stores it. Times are in seconds since the epoch.
+
+    ``revoked_at`` is 0 while the machine may connect. ``last_revoked_at`` is the time of the last revocation, even if
+    the machine has joined again. ``swarm_since`` is when the machine was last asked to enter the swarm of the machines;
+    0 after it has left that swarm.
+    """
 
     name: str
     facts: MachineFacts

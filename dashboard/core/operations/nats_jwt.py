@@ -61,8 +61,9 @@ def parse_request(data: bytes) -> AuthRequest:
 def admission(
     request: AuthRequest, issuer: str, sign: Sign, now: int, publish: Sequence[str], subscribe: Sequence[str]
 ) -> bytes:
-    """Returns the reply that admits a connection. It may publish to the subjects ``publish`` and subscribe to those in
-    ``subscribe``. ``issuer`` is the public key as ``issuer_name`` returns it; ``sign`` signs with the private key."""
+    """Returns the reply that admits a connection. ``publish`` and ``subscribe`` are the subjects to which the
+    connection may publish and subscribe. ``issuer`` is the issuer's public key in the format of ``issuer_name``.
+    ``sign`` signs with the issuer's private key. ``now`` is in seconds since the epoch."""
     user = {
         "sub": request.subject,
         "aud": ACCOUNT,

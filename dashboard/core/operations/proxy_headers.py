@@ -54,9 +54,12 @@ def is_trusted(peer: str, proxies: Sequence[Network]) -> bool:
 
 
 def client_behind(peer: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:
-    """Returns the client's address: the nearest one that is not a trusted proxy. The nearest address is ``peer``, the
-    other end of the connection; then come the entries of ``X-Forwarded-For`` from the last one on. ``forwarded`` has
-    the value of each such header. An invalid entry ends the search. At most ``MAX_HOPS`` entries are read."""
+    """Returns the client's address: the nearest address that is not a trusted proxy.
+
+    The nearest address of all is ``peer``, the other end of the connection. The entries of ``X-Forwarded-For`` follow,
+    from the last to the first. ``forwarded`` has the value of each such header. An invalid entry ends the search. At
+    most ``MAX_HOPS`` entries are read.
+    """
     client = peer
     entries = ",".join(forwarded).split(",") if forwarded else []
     for entry in entries[: -MAX_HOPS - 1 : -1]:

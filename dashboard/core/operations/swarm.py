@@ -50,9 +50,12 @@ class Membership(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SwarmState:
-    """What the lab of a machine reports about the swarm. If ``membership`` is ``OWN``, ``cluster`` is the swarm's id,
-    ``address`` the engine's address in the swarm, and ``since`` the time at which the engine entered it. ``problem`` is
-    the reason why the engine cannot be in a swarm, otherwise empty."""
+    """What the lab of a machine reports about the swarm.
+
+    ``cluster``, ``address`` and ``since`` are set if ``membership`` is ``OWN``. ``cluster`` is the swarm's id.
+    ``address`` is the engine's address in the swarm. ``since`` is when the engine entered it. ``problem`` is the reason
+    why the engine cannot be in a swarm; empty if it can.
+    """
 
     membership: Membership = Membership.NONE
     cluster: str = ""
@@ -116,27 +119,32 @@ def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
 
 
 def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> None:
-    """Raises SwarmRefusedError if the members are not the ones that the owner saw in the form (``shown``). Members
-    manage all machines that join, and the lab of any machine could falsely report that its machine is a member. Without
-    this check, that machine would manage the others although the owner has not chosen it."""
+    """Raises SwarmRefusedError if the members are not the ones that the owner saw in the form (``shown``).
+
+    Members manage all machines that join, and the lab of any machine could falsely report that its machine is a member.
+    Without this check, that machine would manage the others although the owner has not chosen it.
+    """
     if set(shown) != set(shown_members(machines)):
         raise SwarmRefusedError(CHANGED)
 
 
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
-    """Returns a sentence that names the members that entered the swarm before the newest of all revocations: the
-    revoked machine may still be a manager. Empty if there are none. ``revoked`` has the time at which each machine was
-    last revoked, by name. It includes machines that have joined again."""
+    """Returns a sentence that names the members that entered the swarm before the newest revocation; empty if there are
+    none. The machine that was revoked may still be a manager of the swarm. ``revoked`` maps the name of each machine to
+    the time of its last revocation. It includes machines that have joined again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [machine.name for machine in machines if machine.is_member and last and machine.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""
 
 
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
-    """Returns a sentence that names the machines that do not respond and may share a swarm with a revoked machine: they
-    entered a swarm before its revocation. Empty if there are none. ``revoked`` is as in ``find_outdated``. ``entered``
-    has the time at which each machine entered a swarm, 0 if it has left again. A machine that is missing in ``entered``
-    may have entered at any time."""
+    """Returns a sentence that names the machines that do not respond and may share a swarm with a revoked machine.
+
+    Such a machine entered a swarm before another machine was revoked. ``revoked`` maps the name of each revoked machine
+    to the time of its last revocation, even if it has joined again. ``entered`` maps the name of each machine to the
+    time at which it entered a swarm, 0 if it has left again. A machine that is missing in ``entered`` may have entered
+    at any time. Returns an empty text if there are no such machines.
+    """
     names, managers = [], set()
     for machine in machines:
         since = entered.get(machine.name, -math.inf)
