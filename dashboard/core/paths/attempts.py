@@ -49,9 +49,11 @@ MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """Returns the trial to store after ``before``, with the time ``at``. None if nothing was requested. Also None if
-    this launch already has ``MAX_TRIALS`` trials and the results are the same as in ``before``: beyond that number,
-    only changed results are stored, so that the journal stays small."""
+    """Returns the trial to store after ``before``, with the time ``at``. None if nothing was requested.
+
+    The first ``MAX_TRIALS`` trials of a launch are always stored. After these, a trial is stored only if its results
+    differ from ``before``, so that the journal stays small. Otherwise also returns None.
+    """
     kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):
         return None

@@ -34,10 +34,13 @@ class ProcessConnection:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The nat rules and packet counters at one moment. ``client_links`` are the links of the client's namespace or, if
-    the path leads through the machine's packet filter (``FILTERED_KINDS``), of the machine's. ``server_links`` are
-    those of the server's namespace, empty if that is the same namespace. ``filter_rules`` are read only if the path
-    leads through the packet filter."""
+    """The nat rules and packet counters at one moment.
+
+    ``client_links`` are the links of the client's namespace. If the path leads through the machine's packet filter
+    (``FILTERED_KINDS``), they are those of the machine's namespace instead. ``server_links`` are the links of the
+    server's namespace; empty if that is the same namespace. ``filter_rules`` are read only if the path leads through
+    the packet filter.
+    """
 
     rules: tuple[str, ...] = ()
     client_links: Mapping[str, PacketCounts] = field(default_factory=dict)
@@ -49,14 +52,16 @@ class Sample:
 class TraceEvidence:
     """Everything that was read to trace one request. Endpoints are ``address:port``.
 
-    ``before`` and ``after`` were read before and after the request, ``client_connections`` and ``server_connections``
-    while its connection was open, in the namespaces of the client and of the server. ``filtered`` is true if the path
-    leads through the machine's packet filter (``FILTERED_KINDS``): then rules, counters and client connections are
-    those of the machine's namespace, otherwise of the client's. ``shared`` is true if the server is also in that
-    namespace. ``own_addresses`` are the addresses of the client's namespace. ``veths`` join the server to bridges.
-    ``entries`` is None if connection tracking could not be read. ``rules_error`` and ``filter_error`` are the reasons
-    why the rules of NAT and of the packet filter could not be read. ``first`` is what the kernel reported about the
-    first packet of a second connection to the same target.
+    ``filtered`` is true if the path leads through the machine's packet filter (``FILTERED_KINDS``). Rules, counters and
+    ``client_connections`` are then those of the machine's namespace, otherwise those of the client's namespace.
+    ``shared`` is true if the server is in that namespace, too.
+
+    ``before`` and ``after`` were read before and after the request. ``client_connections`` and ``server_connections``
+    were read while its connection was open. ``server_connections`` are those of the server's namespace.
+    ``own_addresses`` are the addresses of the client's namespace. ``veths`` join the server to bridges. ``entries`` is
+    None if connection tracking could not be read. ``rules_error`` and ``filter_error`` are the reasons why the rules of
+    NAT and of the packet filter could not be read. ``first`` is what the kernel reported about the first packet of a
+    second connection to the same target.
     """
 
     target: str

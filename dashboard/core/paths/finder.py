@@ -127,8 +127,8 @@ def _hops_between(
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
-    """Yields the paths to a column from other containers: for each of its networks, from the first other container on
-    that network. The path uses the name of the column's container if Docker resolves names there."""
+    """Yields the paths to a column from other containers. For each network of the column, the client is the first other
+    container on that network. If Docker resolves names there, the path uses the name of the column's container."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     found = dict.fromkeys(Family, 0)
     for network, assigned in column.networks.items():

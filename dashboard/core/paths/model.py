@@ -27,10 +27,10 @@ class PathKind(StrEnum):
     - ``CONTAINER_TO_CONTAINER`` and ``SHARED_NAMESPACE``: from another container, over a network or in the same
       namespace.
     - ``INSIDE``: to 127.0.0.1 in the container's own namespace.
-    - ``LAN_…``, ``PEER_…``, ``REMOTE_…`` and ``FROM_MACHINE_…``: to a host mode container (``…_ADDRESS``), to a
-      published port (``…_PUBLISHED``) or to the container's own address (``…_CONTAINER``). The client is, in the order
-      of the prefixes, the neighbour on the LAN, another host on the LAN, a container on that host, or another machine
-      of the installation.
+    - ``LAN_…``, ``PEER_…``, ``REMOTE_…`` and ``FROM_MACHINE_…``: from the neighbour on the LAN, from another host on the
+      LAN, from a container on that host, and from another machine of the installation. They lead to a host mode
+      container (``…_ADDRESS``), to a published port (``…_PUBLISHED``) or to the container's own address
+      (``…_CONTAINER``).
     - ``REMOTE_OVERLAY`` and ``FROM_MACHINE_OVERLAY``: over an overlay network, from a container on the other host or
       machine.
     - ``HAIRPIN``: from a container to its own published port.
@@ -106,13 +106,14 @@ class Path:
     """A path from the namespace of ``client`` to the namespace of ``server``. Both are keys of columns; ``client`` may
     also be ``@`` and the name of another machine.
 
-    ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 if no port leads to the server. If a UDP
+    ``port`` is the TCP port to connect to, and ``udp_port`` the UDP port; 0 if no port leads to the server. If a UDP
     port is published but leads nowhere, ``udp_missing`` is the reason. ``server_port`` is the port on which the program
     listens. If ``fixed`` is true, measurements use ``server_port``, because other ports may not be reachable. Otherwise
     every port of the server's namespace is reachable, and measurements use a free one.
-    ``hops`` are in the order of the request. ``host_name`` is the name that ``client`` resolves to the address, empty
-    if there is no name. ``unavailable`` is the reason why the path does not exist; then ``address`` is empty.
-    ``network`` is the number of the server's network, counted from 1, if the same kind of path leads over several.
+
+    ``hops`` are in the order of the request. ``host_name`` is the name that ``client`` resolves to the address; empty
+    if there is no name. ``unavailable`` is the reason why the path does not exist; then ``address`` is empty. If the
+    same kind of path leads over several networks of the server, ``network`` is the number of this one, counted from 1.
     """
 
     kind: PathKind
@@ -244,8 +245,8 @@ def kind_of(path: str) -> str:
 
 
 def describe_bridge_elsewhere(column: Column, states: Mapping[str, NamespaceState]) -> str:
-    """Returns where the bridge of a rootless Podman's container is, as a clause. Empty if it was not observed in
-    Podman's namespace ``rootless-netns``."""
+    """Returns, as a clause, where the bridge of a container of rootless Podman is: in Podman's namespace
+    ``rootless-netns``. Empty if no bridge was observed there."""
     bridges = states.get(ROOTLESS_NETNS)
     ends = veth_ends(bridges, states[column.key]) if bridges is not None else ()
     name = next((outer.master for outer, _inner in ends if outer.master), "")

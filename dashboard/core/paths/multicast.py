@@ -80,8 +80,8 @@ def expected_losses(link: Interface, columns: Sequence[Column], states: Mapping[
 
 def _why_lost(link: Interface, machine: NamespaceState, state: NamespaceState) -> str:
     """Returns why a column receives no datagram that the machine sends over ``link``; empty if it does. A program in
-    the column's namespace must join the group where the datagram arrives: on ``link`` itself if the column is in the
-    machine's namespace, otherwise on a veth interface behind the bridge ``link``."""
+    the column's namespace must join the group where the datagram arrives. In the machine's namespace, this is ``link``
+    itself. In another namespace, it is a veth interface behind the bridge ``link``."""
     joined = joining_link(state)
     if joined is None:
         return "has no link with an IPv4 address, on which it could join the group"
@@ -107,9 +107,11 @@ def multicast_attempts(
     errors: Mapping[str, str],
     losses: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Attempt]:
-    """Yields the results of one datagram, one for each column. The mappings have texts by the key of a column:
-    ``senders`` the source address that the receiver saw, ``errors`` the reason why the column could not take part, and
-    ``losses`` the reason from ``expected_losses``. An expected loss is not a failure."""
+    """Yields the results of one datagram, one for each column. An expected loss is not a failure.
+
+    The mappings have texts by the key of a column. ``senders`` has the source address that the receiver saw. ``errors``
+    has the reason why the column could not take part. ``losses`` has the reason from ``expected_losses``.
+    """
     for column in columns:
         seen, error, loss = (texts.get(column.key, "") for texts in (senders, errors, losses))
         missing = f"The datagram did not arrive in {column.title}"

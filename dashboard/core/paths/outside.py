@@ -81,7 +81,7 @@ def paths_to_host_mode(column: Column, machine: NamespaceState, client: OutsideC
 def paths_to_bridged(
     column: Column, state: NamespaceState, machine: NamespaceState, client: OutsideClient, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    """Yields the paths from a client outside to the container of ``column``, behind a bridge. For one client, the
+    """Yields the paths from an outside client to the container of ``column``, behind a bridge. If the client is the
     neighbour, also yields the path from the container to its own published port, so that this path is found once."""
     yield from _published(column, state, machine, client, veths)
     yield from _own_address(column, machine, client, veths)

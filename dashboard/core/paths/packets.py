@@ -28,7 +28,8 @@ class EventKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PacketEvent:
     """One event of a packet that the kernel reported. ``packet`` identifies the packet until it is freed. ``link`` is
-    empty for a drop, ``reason`` for other events. ``ethertype`` is known for sent packets and drops, otherwise 0."""
+    empty for a drop. ``reason`` is empty for other events. ``ethertype`` is known for sent packets and drops, otherwise
+    0."""
 
     kind: EventKind
     packet: int
@@ -158,9 +159,9 @@ _APPEND = re.compile(r"^(?:\[\d+:\d+\] )?(-A (\S+) .*)$")
 def read_rule_texts(
     ruleset: Sequence[str], saved: Sequence[str], family: Literal["ip", "ip6"]
 ) -> dict[tuple[str, str, int], str]:
-    """Returns the text of each rule by table, chain and handle. ``ruleset`` is the output of ``nft -a list ruleset``,
-    which does not show all extensions of iptables. For iptables' rules, the text is therefore that of the rule at the
-    same position in ``saved``, the output of ``iptables-save``."""
+    """Returns the text of each rule by table, chain and handle. ``ruleset`` is the output of ``nft -a list ruleset``.
+    ``saved`` is the output of ``iptables-save``, which also shows extensions of iptables that nft does not show. A rule
+    of iptables therefore gets the text of the rule at the same position in ``saved``."""
     appended: dict[tuple[str, str], list[str]] = defaultdict(list)
     table = ""
     for line in saved:
@@ -187,7 +188,7 @@ def read_rule_texts(
 
 def choose_packet(steps: Sequence[RuleStep], source: str) -> tuple[RuleStep, ...]:
     """Returns the steps of the first packet from ``source`` (``address:port``). The remaining steps belong to other
-    packets, which are traced because of rules that the machine's administrator has added."""
+    packets. These are traced because the machine's administrator has added tracing rules (``nftrace``) of their own."""
     first = next((step for step in steps if source and step.source == source), None)
     return tuple(step for step in steps if first is not None and step.packet == first.packet)
 

@@ -108,8 +108,8 @@ class _FamilyPaths:
         self._inferred = isinstance(machine.firewall, UnsetType)
 
     def paths(self) -> Iterator[Path]:
-        """Yields the paths over loopback and over the machine's address, if the port is published there. If an expected
-        path does not exist, it comes first with the reason, then the path that takes its place."""
+        """Yields the paths over loopback and over the machine's address, if the port is published there. An expected
+        path that does not exist is yielded with the reason, before the path that takes its place."""
         loopback, outer = self._published_on(loopback=True), self._published_on(loopback=False)
         inside: list[Path] = []
         if loopback is not None:
@@ -129,8 +129,9 @@ class _FamilyPaths:
         return mapping.host_address in {"", ANY_ADDRESS[self._family]}
 
     def _published_on(self, *, loopback: bool) -> PublishedPort | None:
-        """Returns the mapping that applies to loopback addresses or, if ``loopback`` is false, to the machine's other
-        addresses; None without one. A mapping for all addresses applies in each case."""
+        """Returns the mapping that applies to loopback addresses. If ``loopback`` is false, returns the one that
+        applies to the machine's other addresses. A mapping for all addresses applies in both cases. Returns None if
+        there is none."""
         return next(
             (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
             None,
@@ -140,9 +141,11 @@ class _FamilyPaths:
         return default if self._is_any(mapping) else mapping.host_address
 
     def _paths_to(self, address: str, mapping: PublishedPort) -> Iterator[Path]:
-        """Yields the expected path to ``address``: through docker-proxy if the address is loopback, otherwise through
-        DNAT. If it does not exist, yields it as unavailable with the reason, and then the path that exists instead, if
-        any: through the other of docker-proxy and DNAT, or through the forwarder of a rootless Podman."""
+        """Yields the expected path to ``address``: through docker-proxy for a loopback address, otherwise through DNAT.
+
+        If the expected path does not exist, yields it as unavailable with the reason. Then yields the path that exists
+        instead, if any: through the other of docker-proxy and DNAT, or through the forwarder of a rootless Podman.
+        """
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)
         holder = None if listener is None else listener.process or UNKNOWN_PROCESS

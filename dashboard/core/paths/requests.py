@@ -96,8 +96,8 @@ def _destination(path: Path) -> Hashable:
 
 
 def path_to_compare(paths: Sequence[Path], path: Path) -> Path | None:
-    """Returns the path with which a trace compares ``path``; None if no other path exists. Prefers paths to another
-    server; among equal ones, paths from the same client; among these, paths of another kind."""
+    """Returns the path with which a trace compares ``path``; None if no other path exists. Prefers, in this order of
+    importance, a path to another server, from the same client, and of another kind."""
     return min(
         (other for other in paths if other.address and request_key(other) != request_key(path)),
         key=lambda other: (

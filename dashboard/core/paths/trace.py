@@ -56,8 +56,8 @@ def _address(endpoint: str) -> str:
 
 class _HopReader:
     """Decides each hop. The attributes are facts that several hops share. ``accepted`` is the accepted end of the
-    client's connection, None if no process in the client's namespace accepted it. ``forwarded`` is the connection of
-    that process to the server, None if the process forwards nothing."""
+    client's connection; None if no observed process accepted it. ``forwarded`` is the connection of that process to the
+    server; None if the process forwards nothing."""
 
     def __init__(self, evidence: TraceEvidence) -> None:
         self.evidence = evidence

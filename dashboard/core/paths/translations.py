@@ -73,9 +73,9 @@ def translations(
 
 
 def _infer(column: Column, machine: NamespaceState, family: Family, inner: str) -> Iterator[Translation]:
-    """Yields the rules that Docker sets by default for the published ports, with ``inner`` as the container's address.
-    The rules exclude loopback, unless the Engine runs without docker-proxy: then dockerd holds the port (Moby,
-    libnetwork/drivers/bridge)."""
+    """Yields the rules that Docker sets by default for the published ports. ``inner`` is the container's address;
+    without it, there are no rules. The rules exclude loopback, unless dockerd holds the port, as it does without
+    docker-proxy (Moby, libnetwork/drivers/bridge)."""
     for port in column.published if inner else ():
         if port.host_port and covers_family(port, family):
             bound = "" if port.host_address in {"", ANY_ADDRESS[family]} else port.host_address
@@ -97,8 +97,8 @@ def mappings_of(
 ) -> list[PublishedPort]:
     """Returns the published ports of the column that lead to its own port, and that the machine opens over ``family``.
 
-    The forwarder of a rootless Podman may listen on both families although Podman names 0.0.0.0 only; then the mapping
-    is returned for both. If the forwarder connects to the program over the family of the request (``keeps_family``),
+    The forwarder of a rootless Podman may listen on both families although Podman names 0.0.0.0 only. The mapping is
+    then returned for both. If the forwarder connects to the program over the family of the request (``keeps_family``),
     the program must listen on ``family``, too. ``program`` is the namespace of the program; if it is None, the program
     is assumed to listen on it.
     """
@@ -119,9 +119,9 @@ def mappings_of(
 
 
 def udp_port(column: Column, machine: NamespaceState, veths: Sequence[VethLink], address: str) -> tuple[int, str]:
-    """Returns the UDP port at ``address`` that leads to the column's port, and an empty text. Only a nat rule or the
-    socket of a forwarder proves that it leads there. Without such a port, returns 0 and the reason, which is empty if
-    no UDP port is published."""
+    """Returns the UDP port at ``address`` that leads to the column's port, and an empty text. Without such a port,
+    returns 0 and the reason. The reason is empty if no UDP port is published. Only a nat rule or the socket of a
+    forwarder proves that a port leads to the column's port."""
     port, family = column.port or 80, family_of(address)
     published = [one for one in column.published if (one.container_port, one.protocol) == (port, Protocol.UDP)]
     if not published:

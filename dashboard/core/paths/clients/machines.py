@@ -25,8 +25,8 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 @dataclass(frozen=True, slots=True)
 class MachineClient:
     """Another machine of the installation as a client of an experiment. ``state`` has its interfaces and routes. If the
-    machine cannot send requests, ``state`` is None, and ``problem`` is the reason. ``arm`` is an arm that the
-    experiment has on this machine, connected to the experiment's overlay network; None if there is no such arm."""
+    machine cannot send requests, ``state`` is None, and ``problem`` is the reason. ``arm`` is an arm of the experiment
+    on this machine that is connected to the experiment's overlay network; None if there is no such arm."""
 
     name: str
     state: NamespaceState | None = None
@@ -60,8 +60,8 @@ def machine_clients(machines: Iterable[MachineClient]) -> tuple[OutsideClient, .
 
 
 def missing_clients(machines: Iterable[MachineClient], columns: Sequence[Column]) -> tuple[Path, ...]:
-    """Returns an unavailable path, with the reason, for each machine that cannot send requests. It leads to the first
-    running arm of ``columns``, or to the machine of the experiment if no arm runs."""
+    """Returns an unavailable path, with the reason, for each machine that cannot send requests. Each path leads to the
+    first running arm of ``columns``, or to the machine of the experiment if no arm runs."""
     running = (one for one in columns if one.key not in OBSERVERS and one.status is ArmStatus.RUNNING)
     server = next((column.key for column in running), MACHINE)
     return tuple(

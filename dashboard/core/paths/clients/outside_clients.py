@@ -92,8 +92,8 @@ def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family)
 
 
 def why_unreachable(client: OutsideClient, machine: NamespaceState) -> str:
-    """Returns why the routes of a client lead to no address of the machine. Empty if they lead to one, and for a client
-    on the machine's LAN, which needs no route (``is_routed`` is false)."""
+    """Returns why the routes of a client lead to no address of the machine; empty if they lead to one. Also empty for a
+    client on the machine's LAN (``is_routed`` is false), which needs no route."""
     if not client.is_routed or any(find_arrival(client, machine, family) for family in Family):
         return ""
     addresses = [
@@ -134,9 +134,10 @@ def own_links(machine: NamespaceState) -> list[Interface]:
 
 
 def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """Returns the machine's address on the LAN of ``outside``, another machine, and the interface that has it; None if
-    there is no such address. The subnets of the LAN are those of the interface with the default route of ``outside``.
-    Its other subnets are ignored, because the bridges of every Docker host may have the same."""
+    """Returns the machine's address on the LAN of another machine, and the interface that has it. ``outside`` is the
+    state of the other machine. The LAN's subnets are those of its interface with the default route. Its other subnets
+    are ignored, because the bridges of every Docker host may have the same. Returns None if there is no such
+    address."""
     lan = exit_link(outside)
     subnets = [
         ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)

@@ -2,8 +2,8 @@
 The part of the experiment on each machine is driven by the lab of that machine.
 
 A lab does not trust the columns and states that other labs write. Before one of its arms sends a request to an arm on
-another machine, the lab checks, from what it has itself recorded and observed, that the address is on the overlay
-network of the experiment (``overlay_problem``) and that the name to look up is that of an arm (``name_problem``).
+another machine, the lab checks two things, from what it has itself recorded and observed. The address must be on the
+overlay network of the experiment (``overlay_problem``). The name to look up must be that of an arm (``name_problem``).
 """
 
 import ipaddress
@@ -40,8 +40,9 @@ class OverlayArm:
 def find_overlay_arm(
     experiment: str, columns: Sequence[Column], states: Mapping[str, NamespaceState], network: str
 ) -> OverlayArm | None:
-    """Returns the first running arm in overlay mode with an interface on ``network``, the network that all parts of an
-    experiment share. None if no arm qualifies. ``columns`` are those of one part, and ``experiment`` is its id."""
+    """Returns the first running arm in overlay mode that has an interface on ``network``; None if there is none.
+    ``columns`` are those of one part of an experiment, and ``experiment`` is the id of this part. ``network`` is the
+    name of the network that all parts share."""
     for column in columns:
         if column.mode == Mode.OVERLAY and column.status is ArmStatus.RUNNING and column.key in states:
             link = link_with(states[column.key], column.networks.get(network, ""))
@@ -51,9 +52,9 @@ def find_overlay_arm(
 
 
 def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, OverlayArm]) -> Iterator[Path]:
-    """Yields the paths to the arm ``column`` in overlay mode, from arms on other machines that are on the same network.
-    ``arms`` has those arms by the names of their machines, ``state`` the links of ``column``. The host name of a path
-    is the column's key, which Docker's DNS resolves on that network."""
+    """Yields the paths to ``column``, if it is in overlay mode, from arms on other machines. ``arms`` has these arms by
+    the names of their machines. A path to an arm on no common network is unavailable. The host name of the other paths
+    is the key of ``column``, which Docker's DNS resolves on the common network."""
     for machine, arm in arms.items() if column.mode == Mode.OVERLAY else ():
         kind, title = PathKind.FROM_MACHINE_OVERLAY, f"{arm.title} on machine {machine} to {column.title}"
         title, client = f"{title}, over the overlay network (VXLAN)", f"{MACHINE_KEY}{machine}"
@@ -69,9 +70,12 @@ def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, Over
 
 
 def overlay_problem(column: Column | None, state: NamespaceState | None, network: str, address: str) -> str:
-    """Returns why an arm must not send a request to ``address``; empty if it may. The address must be in the arm's
-    subnet of ``network``, the overlay network of the whole experiment, and in none of the arm's other subnets. It must
-    not be an address of the arm itself. ``column`` and ``state`` are those of the arm."""
+    """Returns why an arm must not send a request to ``address``; empty if it may.
+
+    ``column`` and ``state`` are those of the arm. ``network`` is the overlay network of the whole experiment. The
+    address must be in the arm's subnet of that network, and in none of the arm's other subnets. It must not be an
+    address of the arm itself.
+    """
     if column is None or state is None or column.mode != Mode.OVERLAY or column.status is not ArmStatus.RUNNING:
         return "The client is not a running arm in overlay mode."
     try:
