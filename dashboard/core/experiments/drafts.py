@@ -213,7 +213,7 @@ def _on_machines(modes: tuple[str, ...], machines: tuple[str, ...]) -> list[Mapp
 
 
 def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
-    """Replaces the number of a target, as in ``container:1``, by the key of that arm. Other targets are keys already.
+    """Replaces the number of a target, as in ``container:1``, by the key of the target. Other targets are keys already.
     An arm that names no machine gets the machine of its target."""
     number = arm.target or ""
     if number.isascii() and number.isdigit() and len(number) < 5 and 0 < int(number) <= len(arms):
@@ -246,8 +246,8 @@ def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmS
 def parse_draft(data: Mapping[str, Any]) -> Draft:
     """Parses an experiment from ``data`` (keys: ``FIELDS``). Unknown fields and wrong types become problems.
 
-    Each mode in ``modes`` becomes an arm with default options, on each of ``machines`` if any are given. ``arms`` has
-    further arms (``ARM_FIELDS``). ``image``, ``port`` and ``publish`` are the defaults of all arms.
+    Each mode in the field ``modes`` becomes an arm with default options, on each of ``machines`` if any are given. The
+    field ``arms`` has further arms (``ARM_FIELDS``). ``image``, ``port`` and ``publish`` are defaults of all arms.
     """
     found = [
         Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")

@@ -16,9 +16,9 @@ MEGABYTE = 1 << 20
 
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
-    """Returns the value of ``--network`` for an arm. ``network`` is the name of the network that its mode needs,
-    ``target`` the container whose namespace it shares. Raises ValueError if the mode needs ``network`` or ``target``
-    and it is missing."""
+    """Returns the value of ``--network`` for an arm. ``network`` is the name of the network that the arm's mode needs.
+    ``target`` is the container whose namespace the arm shares. Raises ValueError if the one that the mode needs is
+    missing."""
     if arm.mode is Mode.CONTAINER:
         if not target:
             raise ValueError(f"Arm {arm.key} shares a container's namespace: set the container.")

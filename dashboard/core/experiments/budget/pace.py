@@ -1,8 +1,8 @@
 """Limits how fast and how large a journal may grow.
 
 A journal has one allowance for entries and one for bytes, which refill at a steady rate (token buckets). While one of
-them is empty, changes are merged into one entry (``core.experiments.budget.merge``). Once the whole budget is used up,
-they are merged for good.
+them is empty, changes are merged into one entry (``core.experiments.budget.merge``). The same happens after the whole
+budget is used up.
 """
 
 from __future__ import annotations

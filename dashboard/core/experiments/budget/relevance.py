@@ -101,7 +101,7 @@ def _bridges(links: Iterable[Interface]) -> set[str]:
 def _is_of_containers(link: Interface, machine: NamespaceState) -> bool:
     """Whether a changed link is of a kind that engines create for containers: a bridge, or a veth end that has only
     link-local addresses. It must be of such a kind both before the change (in ``machine``) and after it (``link``). A
-    private host's link to its LAN is not: it is a veth end with other addresses."""
+    private host's link to its LAN does not count: it is a veth end with other addresses."""
     known = next((interface for interface in machine.interfaces if interface.index == link.index), link)
     return all(is_cable(one) or one.kind == "bridge" for one in (known, link))
 

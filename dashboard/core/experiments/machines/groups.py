@@ -107,7 +107,7 @@ def sort_by_machine(columns: Iterable[Column]) -> tuple[Column, ...]:
 @dataclass(frozen=True, slots=True)
 class MachineNote:
     """What pages show about a machine. ``absent`` is the reason why the machine's columns do not change now. ``note``
-    is another remark, such as that the machine is drained. At most one of the two is not empty."""
+    is another remark, such as that the machine is drained. At most one of the two is set."""
 
     absent: str = ""
     note: str = ""

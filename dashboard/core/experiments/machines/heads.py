@@ -13,9 +13,9 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
-    """Returns the phase in which a part is shown. ``phase`` is the phase that the part's lab has recorded. If the part
-    was requested to stop, the result is stopping or an ended phase. The lab may not have acted on the request yet, for
-    example because it is absent."""
+    """Returns the phase in which a part is shown. ``phase`` is the phase that the part's lab has recorded. After a
+    requested stop, the result is stopping or an ended phase. The lab may not have acted on the request yet, for example
+    because it is absent."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING
@@ -46,9 +46,9 @@ def merge_phases(phases: Iterable[Phase]) -> Phase:
 
 
 def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead]) -> ExperimentHead:
-    """Returns the head of the whole experiment. ``experiment`` is its head before anything runs, from which the title,
-    the time of creation and other fixed fields come. ``heads`` are the heads of the parts by the names of their
-    machines. The head of a part is waiting until the part's lab has recorded something."""
+    """Returns the head of the whole experiment. ``experiment`` is its head before anything runs: the title, the time of
+    creation and other fixed fields come from there. ``heads`` are the heads of the parts by the names of their
+    machines. A part is waiting until its lab has recorded something."""
     if not heads:
         return experiment
     known = [head for head in heads.values() if head.round]

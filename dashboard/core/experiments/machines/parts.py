@@ -17,8 +17,7 @@ SERVER_NAME = "server"
 @dataclass(frozen=True, slots=True)
 class Part:
     """The part of an experiment that runs on one machine. ``id`` is the id of the experiment that the machine's lab
-    drives. ``whole`` is the id of the experiment that users see. ``number`` is the number of the machine, counted from
-    1."""
+    drives. ``whole`` is the id of the experiment that users see. ``number`` is the machine's number, counted from 1."""
 
     id: str
     machine: str
@@ -71,8 +70,8 @@ def move_arms(spec: ExperimentSpec, machines: Mapping[str, str]) -> ExperimentSp
 
 
 def divide(spec: ExperimentSpec, default: str | None = None) -> dict[str | None, ExperimentSpec]:
-    """Returns the specification of each machine's part, by the name of the machine, in the order of the arms. None
-    stands for the installation's own machine.
+    """Returns the specification of each machine's part, by the name of the machine, in the order of the arms. The key
+    None stands for the installation's own machine.
 
     An arm without a machine runs on ``default``. The lab of a machine does not see the arms on other machines. But arms
     in overlay mode share a network across machines, so the lab of such an arm also looks up the keys of the overlay
