@@ -134,8 +134,8 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Records how a chain translates packets to ``rest``. Returns the destinations of the other packets in two
-        lists: those of packets that continue after the chain, and those of packets with a final verdict."""
+        """Records how a chain translates packets to the destinations ``rest``. Returns the destinations of the other
+        packets in two lists: of packets that continue after the chain, and of packets with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []

@@ -82,8 +82,8 @@ def classify(
     the column; None for the machine itself. For an arm in mode ``container``, pass the mode of the arm whose namespace
     and file it shares, if that is known. ``given_dns`` are the servers of ``--dns``.
 
-    ``upstream`` is the content of ``/run/systemd/resolve/resolv.conf``. If the machine's own file names only
-    127.0.0.53, Docker bases a container's file on ``upstream``, on the default bridge and in mode none.
+    ``upstream`` is the content of ``/run/systemd/resolve/resolv.conf``, for a machine whose own file names only
+    127.0.0.53. On the default bridge and in mode none, Docker bases a container's file on ``upstream`` instead.
     """
     if mode is None:
         return Origin.MACHINE
