@@ -17,9 +17,9 @@ _RESOLVING_BROWSERS = ("Chrome/", "Firefox/")
 
 
 def own_name(secret_key: str) -> str:
-    """Returns a name below localhost, derived from ``secret_key``, so that it stays the same for an installation. Pages
-    of containers must not be able to guess it: they could direct the browser, with its cookies, to their own port under
-    this name."""
+    """Returns a name below localhost. It is derived from ``secret_key``, so it stays the same for an installation.
+    Pages of containers must not be able to guess it: they could direct the browser, with its cookies, to their own port
+    under this name."""
     digest = hmac.digest(secret_key.encode(), b"netmodes own name", sha256)
     return f"netmodes-{b32encode(digest[:5]).decode().lower()}.localhost"
 
