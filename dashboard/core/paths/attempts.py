@@ -49,10 +49,10 @@ MAX_BODY = 400
 
 
 def next_trial(before: Trial, attempts: Sequence[Attempt], at: float) -> Trial | None:
-    """Returns the trial to store after ``before``, with the time ``at``. None if nothing was requested.
+    """Returns the trial to store after ``before``, with the time ``at``; None if there is nothing to store.
 
-    The first ``MAX_TRIALS`` trials of a launch are always stored. After these, a trial is stored only if its results
-    differ from ``before``, so that the journal stays small. Otherwise also returns None.
+    Nothing is stored if nothing was requested. After ``MAX_TRIALS`` trials of a launch, a trial is stored only if its
+    results differ from those in ``before``, so that the journal stays small.
     """
     kept = tuple(replace(attempt, body_start=attempt.body_start[:MAX_BODY]) for attempt in attempts[:MAX_ATTEMPTS])
     if not kept or (before.number >= MAX_TRIALS and _outcomes(kept) == _outcomes(before.attempts)):

@@ -27,8 +27,8 @@ class PathKind(StrEnum):
     - ``CONTAINER_TO_CONTAINER`` and ``SHARED_NAMESPACE``: from another container, over a network or in the same
       namespace.
     - ``INSIDE``: to 127.0.0.1 in the container's own namespace.
-    - ``LAN_…``, ``PEER_…``, ``REMOTE_…`` and ``FROM_MACHINE_…``: from the neighbour on the LAN, from another host on the
-      LAN, from a container on that host, and from another machine of the installation. They lead to a host mode
+    - ``LAN_…``, ``PEER_…``, ``REMOTE_…`` and ``FROM_MACHINE_…``: from the neighbour on the LAN, from another host on
+      the LAN, from a container on that host, and from another machine of the installation. They lead to a host mode
       container (``…_ADDRESS``), to a published port (``…_PUBLISHED``) or to the container's own address
       (``…_CONTAINER``).
     - ``REMOTE_OVERLAY`` and ``FROM_MACHINE_OVERLAY``: over an overlay network, from a container on the other host or

@@ -28,8 +28,7 @@ class EventKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class PacketEvent:
     """One event of a packet that the kernel reported. ``packet`` identifies the packet until it is freed. ``link`` is
-    empty for a drop. ``reason`` is empty for other events. ``ethertype`` is known for sent packets and drops, otherwise
-    0."""
+    empty for a drop. ``reason`` is empty for other events. ``ethertype`` is 0 for received packets."""
 
     kind: EventKind
     packet: int

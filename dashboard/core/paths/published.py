@@ -144,7 +144,7 @@ class _FamilyPaths:
         """Yields the expected path to ``address``: through docker-proxy for a loopback address, otherwise through DNAT.
 
         If the expected path does not exist, yields it as unavailable with the reason. Then yields the path that exists
-        instead, if any: through the other of docker-proxy and DNAT, or through the forwarder of a rootless Podman.
+        instead, if any: through the other of the two, or through the forwarder of a rootless Podman.
         """
         loopback = is_loopback(address)
         listener = next(listeners_on(self._machine, "tcp", self._family, mapping.host_port, address), None)

@@ -55,7 +55,7 @@ def _address(endpoint: str) -> str:
 
 
 class _HopReader:
-    """Decides each hop. The attributes are facts that several hops share. ``accepted`` is the accepted end of the
+    """Decides each hop. The attributes are facts that several hops share. ``accepted`` is the socket that accepted the
     client's connection; None if no observed process accepted it. ``forwarded`` is the connection of that process to the
     server; None if the process forwards nothing."""
 

@@ -53,8 +53,8 @@ def find_overlay_arm(
 
 def overlay_paths(column: Column, state: NamespaceState, arms: Mapping[str, OverlayArm]) -> Iterator[Path]:
     """Yields the paths to ``column``, if it is in overlay mode, from arms on other machines. ``arms`` has these arms by
-    the names of their machines. A path to an arm on no common network is unavailable. The host name of the other paths
-    is the key of ``column``, which Docker's DNS resolves on the common network."""
+    the names of their machines. A path from an arm that shares no network with ``column`` is unavailable. The other
+    paths have the key of ``column`` as host name, which Docker's DNS resolves on the shared network."""
     for machine, arm in arms.items() if column.mode == Mode.OVERLAY else ():
         kind, title = PathKind.FROM_MACHINE_OVERLAY, f"{arm.title} on machine {machine} to {column.title}"
         title, client = f"{title}, over the overlay network (VXLAN)", f"{MACHINE_KEY}{machine}"
