@@ -160,9 +160,9 @@ def network_line(name: str, request: NetworkRequest) -> str:
 def network_body(name: str, driver: str, labels: Mapping[str, str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the body of ``POST /networks/create``.
 
-    ``options`` are those of ``NetworkRequest``. ``parent``, and each option with a dot in its name, becomes a driver
-    option. The Engine refuses the request if the name exists: ``CheckDuplicate`` demands this of engines before API
-    1.44, which would otherwise create a second network of that name.
+    ``options`` are settings such as ``subnet``, ``ipv6`` and ``internal``. ``parent``, and each option with a dot in
+    its name, becomes a driver option. The Engine refuses the request if the name exists: ``CheckDuplicate`` demands
+    this of engines before API 1.44, which would otherwise create a second network of that name.
     """
     pool = {field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)}
     pools = [pool] if pool else []
