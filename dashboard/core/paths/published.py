@@ -129,9 +129,8 @@ class _FamilyPaths:
         return mapping.host_address in {"", ANY_ADDRESS[self._family]}
 
     def _published_on(self, *, loopback: bool) -> PublishedPort | None:
-        """Returns the mapping that applies to loopback addresses. If ``loopback`` is false, returns the one that
-        applies to the machine's other addresses. A mapping for all addresses applies in both cases. Returns None if
-        there is none."""
+        """Returns the mapping that applies to loopback addresses; None without one. If ``loopback`` is false, returns
+        the one that applies to the machine's other addresses. A mapping for all addresses applies in both cases."""
         return next(
             (one for one in self._mappings if self._is_any(one) or is_loopback(one.host_address) is loopback),
             None,

@@ -133,8 +133,8 @@ def _is_of_engine(listener: Listener) -> bool:
 
 
 def _overlap(first: HostPort, second: HostPort) -> bool:
-    """Whether two ports cannot be bound at the same time. Their numbers and protocols must be equal. Their addresses
-    must be equal, too, or one of the ports must be for all addresses."""
+    """Whether two ports cannot be bound at the same time: their numbers and protocols are equal, and so are their
+    addresses. A port for all addresses overlaps with one for any address."""
     if (first.port, first.protocol) != (second.port, second.protocol):
         return False
     return first.address == second.address or bool({first.address, second.address} & _EVERYWHERE)

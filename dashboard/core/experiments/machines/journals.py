@@ -154,8 +154,8 @@ def shared_request(key: str, number: int) -> str:
 
 def number_to_show(part: str, seq: int, entries: Iterable[tuple[str, Entry]]) -> int:
     """Returns the number, in the merged journal, of the first entry of ``part`` whose own number is at least ``seq``; 0
-    if there is none. ``entries`` are the entries of all parts in the order of the merged journal, each with the id of
-    its part."""
+    if no entry is. ``entries`` are the entries of all parts in the order of the merged journal, each with the id of its
+    part."""
     seen: dict[str, int] = {}
     for identity, entry in entries:
         seen[identity] = entry.seq

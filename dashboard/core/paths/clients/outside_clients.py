@@ -134,9 +134,9 @@ def own_links(machine: NamespaceState) -> list[Interface]:
 
 
 def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """Returns the machine's address on the LAN of another machine, and the interface that has it; None if there is
-    none. ``outside`` is the state of the other machine. The LAN's subnets are those of its interface with the default
-    route. Its other subnets are ignored, because the bridges of every Docker host may have the same."""
+    """Returns the machine's address on the LAN of another machine, and the interface that has it; None without such an
+    address. ``outside`` is the state of the other machine. The LAN's subnets are those of its interface with the
+    default route. Its other subnets are ignored, because the bridges of every Docker host may have the same."""
     lan = exit_link(outside)
     subnets = [
         ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)

@@ -40,7 +40,7 @@ class OverlayArm:
 def find_overlay_arm(
     experiment: str, columns: Sequence[Column], states: Mapping[str, NamespaceState], network: str
 ) -> OverlayArm | None:
-    """Returns the first running arm in overlay mode that has an interface on ``network``; None if there is none.
+    """Returns the first running arm in overlay mode that has an interface on ``network``; None if no arm has one.
     ``columns`` are those of one part of an experiment, and ``experiment`` is the id of this part. ``network`` is the
     name of the network that all parts share."""
     for column in columns:
