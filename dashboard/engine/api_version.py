@@ -12,8 +12,8 @@ MAX_API = (1, 52)
 
 
 def negotiated_api(answer: object, endpoint: str) -> str:
-    """Returns the API version to use: the newest one that both the engine and Netmodes support. ``answer`` is the
-    answer to ``GET /version``; ``endpoint`` appears in error messages.
+    """Returns the newest API version that both the engine and Netmodes support. ``answer`` is the engine's answer to
+    ``GET /version``. ``endpoint`` appears in error messages.
 
     Raises EngineError if the server is not a Docker Engine, or if its API is too old or too new.
     """
@@ -47,10 +47,11 @@ def _dotted(version: tuple[int, int]) -> str:
 
 
 def create_body(config: dict[str, Any], api: str) -> dict[str, Any]:
-    """Returns ``config``, a body of ``POST /containers/create``, adapted to the API version ``api``.
+    """Returns ``config`` adapted to the API version ``api``. ``config`` is a body of ``POST /containers/create``.
 
-    From version 1.44 on, omits the container's field ``MacAddress``: the MAC address is then a property of each network
-    endpoint, and version 1.52 refuses this field (Docker Engine API, version history)."""
+    From version 1.44 on, the container's field ``MacAddress`` is omitted. The MAC address is then a property of each
+    network endpoint, and version 1.52 refuses the field (Docker Engine API, version history).
+    """
     if (_api(api) or MIN_API) < (1, 44):
         return config
     return {name: value for name, value in config.items() if name != "MacAddress"}

@@ -46,8 +46,9 @@ def is_timeout(error: BaseException) -> bool:
 
 
 def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | None:
-    """Returns the sentence that explains a failed connection to the engine at ``endpoint``; None if the error is not a
-    connection error. ``deadline_s`` is the deadline of the call; the sentence for a timeout contains it."""
+    """Returns the sentence that explains a failed connection to the engine at ``endpoint``. ``deadline_s`` is the
+    deadline of the call, which the sentence for a timeout contains. Returns None if the error is not a connection
+    error."""
     chain = list(causes(error))
     if endpoint.partition("://")[0] in {"ssh", "tcp", "http", "https"}:
         return _explain_remote(chain, error, endpoint, deadline_s)
@@ -72,8 +73,8 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
 
 
 def _explain_remote(chain: list[BaseException], error: BaseException, endpoint: str, deadline_s: float) -> str | None:
-    """Returns the sentence that explains a failed connection over SSH or TCP; None if the error is not a connection
-    error. ``chain`` is the result of ``causes(error)``. The other arguments are as for ``explain``."""
+    """Returns the sentence that explains a failed connection over SSH or TCP. ``chain`` is the result of
+    ``causes(error)``. For the other arguments, see ``explain``. Returns None if the error is not a connection error."""
     for one in chain:
         if isinstance(one, SshError):
             return (

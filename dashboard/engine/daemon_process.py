@@ -26,15 +26,16 @@ def _comm(pid: int) -> str:
 
 
 def _is_podman(pid: int) -> bool:
-    """Returns whether the process is Podman's service or systemd; systemd listens for the service and starts it on
-    demand. A rootless service has re-executed /proc/self/exe, so its argv[0] contains podman, but its process name does
-    not (podman, pkg/rootless)."""
+    """Returns whether the process is Podman's service, or systemd, which listens for the service and starts it on
+    demand."""
     return _comm(pid) == "systemd" or _is_named_podman(pid)
 
 
 def _is_named_podman(pid: int) -> bool:
     if _comm(pid) == "podman":
         return True
+    # A rootless service has re-executed /proc/self/exe: its argv[0] contains podman, but its process name does not
+    # (podman, pkg/rootless).
     try:
         first = (PROC / str(pid) / "cmdline").read_bytes().partition(b"\0")[0]
     except OSError:
@@ -43,11 +44,11 @@ def _is_named_podman(pid: int) -> bool:
 
 
 def _before_reexecution(pid: int) -> int:
-    """Returns the parent of Podman's service ``pid`` if the parent is Podman, too: a rootless Podman executes itself
-    again as a child, and waits for it. Otherwise returns ``pid``.
+    """Returns the parent of Podman's service ``pid`` if the parent is Podman, too. Otherwise returns ``pid``.
 
-    Threads of a rootless service enter the namespace of its bridges (rootless-netns), and its first thread may remain
-    there (setns(2)). /proc/PID then shows that namespace. The parent always remains in the machine's namespaces.
+    A rootless Podman executes itself again as a child and waits for it. Only the parent always remains in the machine's
+    namespaces. Threads of the child enter the namespace of its bridges (rootless-netns). Its first thread, whose
+    namespace /proc/PID shows, may remain there (setns(2)).
     """
     try:
         parent = int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
@@ -67,9 +68,12 @@ def _pid_from_file() -> int:
 
 
 def detached_namespace(pid: int | None) -> str:
-    """Returns the path of the network namespace that RootlessKit has created for containers while the daemon itself
-    stays in the machine's namespace (``--detach-netns``; Moby, pkg/rootless). The path is valid in the file system that
-    the daemon with this pid sees. Empty if there is no such namespace, or if ``pid`` is None."""
+    """Returns the path of the network namespace that RootlessKit has created for containers only (``--detach-netns``;
+    Moby, pkg/rootless). The daemon itself then stays in the machine's namespace.
+
+    ``pid`` is the daemon's pid. The path is valid in the file system that the daemon sees. Empty if there is no such
+    namespace, or if ``pid`` is None.
+    """
     if pid is None:
         return ""
     try:
@@ -82,12 +86,13 @@ def detached_namespace(pid: int | None) -> str:
 
 
 def rootless_netns(pid: int) -> tuple[int, str] | None:
-    """Finds the network namespace that contains the bridges of a rootless Podman (rootless-netns; containers/common,
-    rootlessnetns). Returns the id of a thread that sees the namespace's file, and the path of the file as this thread
-    sees it. Returns None while no container is on a bridge. ``pid`` is the result of ``find_daemon``. Blocks.
+    """Finds the network namespace with the bridges of a rootless Podman (rootless-netns).
+
+    Returns the id of a thread that sees the namespace's file, and the path of the file as this thread sees it. Returns
+    None while no container is on a bridge. ``pid`` is the result of ``find_daemon``. Blocks.
 
     The service's threads may be in different mount namespaces: the first thread may remain in one that Podman created
-    for an earlier rootless-netns.
+    for an earlier rootless-netns (containers/common, rootlessnetns).
     """
     children: list[int] = []
     for file in (PROC / str(pid) / "task").glob("*/children"):
@@ -104,8 +109,8 @@ def rootless_netns(pid: int) -> tuple[int, str] | None:
 
 
 def running_daemon() -> int | None:
-    """Returns the pid of the machine's dockerd: the pid in its pid file or, if that is not the pid of a running
-    dockerd, the pid of the only process named dockerd (or balenad). None if there is no such process, or several."""
+    """Returns the pid of the machine's dockerd: the pid in dockerd's pid file. If no dockerd runs with that pid,
+    returns the pid of the only process named dockerd (or balenad). None if there is no such process, or several."""
     pid = _pid_from_file()
     if pid > 0 and _comm(pid) in DAEMONS:
         return pid
@@ -117,9 +122,9 @@ def find_daemon(endpoint: str, kind: EngineKind = EngineKind.DOCKER, timeout_s: 
     """Returns the pid of the daemon behind the unix socket ``endpoint`` (SO_PEERCRED, unix(7)). None if the daemon is
     not a process of this machine, or if the socket does not accept a connection within ``timeout_s``. Blocks.
 
-    The kernel reports the process that called listen(2): with systemd's socket activation this is systemd. Then dockerd
-    is found with ``running_daemon``. For Podman the pid of systemd is returned, because Podman's service exits when it
-    is idle.
+    The kernel reports the process that called listen(2). With systemd's socket activation, this process is systemd. For
+    Docker, ``running_daemon`` then finds dockerd. For Podman, the pid of systemd is returned, because Podman's service
+    exits when it is idle.
     """
     if not endpoint.startswith("unix://"):
         return None

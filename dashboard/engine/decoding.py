@@ -1,5 +1,8 @@
-"""Decodes the Engine's JSON answers into values. Nothing is trusted: missing or invalid fields become empty or zero,
-huge ones are truncated. The formats are documented in the Docker Engine API reference, 1.44 to 1.52."""
+"""Decodes the Engine's JSON answers into values.
+
+Nothing is trusted: missing or invalid fields become empty or zero, and long texts and lists are truncated. The formats
+are documented in the Docker Engine API reference, 1.44 to 1.52.
+"""
 
 import json
 import math
@@ -123,8 +126,9 @@ def container_facts(answer: object) -> ContainerFacts:
 
 
 def network_facts(answer: object) -> NetworkFacts:
-    """Decodes one member of the answer to ``GET /networks``. The Linux name of a bridge follows Docker's rule: the
-    option ``com.docker.network.bridge.name``, otherwise ``br-`` and the first 12 digits of the network's id."""
+    """Decodes one network in the answer to ``GET /networks``. The Linux name of its bridge is in the option
+    ``com.docker.network.bridge.name``. Without this option, Docker names the bridge ``br-`` and the first 12 digits of
+    the network's id."""
     top = mapping(answer)
     identity, driver = text(top.get("Id"), 128), text(top.get("Driver"), 64)
     pools = sequence(mapping(top.get("IPAM")).get("Config"))
@@ -178,11 +182,11 @@ def podman_bridges(answer: object) -> dict[str, str]:
 
 
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """Returns the facts in ``version`` and ``info``, the answers to ``GET /version`` and ``GET /info``. ``api`` is the
-    negotiated API version, ``pid`` the daemon's pid, ``endpoint`` the address from which the answers came.
+    """Returns the facts in ``version`` and ``info``, an engine's answers to ``GET /version`` and ``GET /info``. ``api``
+    is the negotiated API version. ``pid`` is the daemon's pid. ``endpoint`` is the engine's address.
 
-    A Docker Engine that does not report a firewall backend (API before 1.49) uses iptables. Podman reports none: its
-    backend is unknown (empty). Docker Engine 29.5 and later also report whether docker-proxy is used.
+    A Docker Engine that reports no firewall backend (API before 1.49) uses iptables. Podman never reports one: its
+    backend is empty (unknown). Only Docker Engine 29.5 and later report whether docker-proxy is used.
     """
     one, two, kind = mapping(version), mapping(info), engine_kind(version)
     options = texts(two.get("SecurityOptions"))

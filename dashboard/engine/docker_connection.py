@@ -123,8 +123,8 @@ class Client(docker.APIClient):
 class DockerConnection:
     """A connection to the engine at ``endpoint``. It sends nothing before the first call.
 
-    ``timeout_s`` is the default deadline of a call. ``describe_loss`` returns the message of the error that is raised
-    if the connection is lost; if it is None, the message tells how to start an engine that runs as a service.
+    ``timeout_s`` is the default deadline of a call. ``describe_loss`` returns the error message for a lost connection.
+    If it is None, the message tells how to start an engine that runs as a service.
     """
 
     def __init__(self, endpoint: str, timeout_s: float, describe_loss: Callable[[], str] | None) -> None:
@@ -164,8 +164,9 @@ class DockerConnection:
             client.close()
 
     def translated(self, error: Exception, deadline_s: float | None = None) -> EngineError:
-        """Returns ``error`` as an EngineError with Docker's message, or with the reason why the engine did not answer
-        within ``deadline_s`` (default: ``timeout_s``). If the connection was lost, also calls ``forget``."""
+        """Converts ``error`` to an EngineError. Its message is Docker's if the Engine refused the request; otherwise it
+        explains why the engine cannot be used. ``deadline_s`` (default: ``timeout_s``) appears in the message for a
+        timeout. If the connection was lost, also calls ``forget``."""
         if isinstance(error, EngineError):
             return error
         if isinstance(error, docker.errors.APIError):

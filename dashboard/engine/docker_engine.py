@@ -54,12 +54,12 @@ def default_endpoint() -> str:
 
 
 class DockerEngine:
-    """``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
+    """Implements ``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
 
     Nothing is sent before the first call. Every call runs in one of this object's threads and ends with a result,
-    EngineError or EngineUnreachable. The deadline of a call is ``timeout_s``; ``ping``, ``start_container``,
-    ``import_image`` and ``pull`` have their own, and ``stop_container`` adds the grace period. For ``describe_loss``,
-    see ``DockerConnection``.
+    EngineError or EngineUnreachable. ``timeout_s`` is the deadline of a call. ``ping``, ``start_container``,
+    ``import_image`` and ``pull`` have deadlines of their own, and ``stop_container`` adds its grace period. For
+    ``describe_loss``, see ``DockerConnection``.
     """
 
     def __init__(
@@ -382,8 +382,11 @@ class DockerEngine:
 
 def _identities(answer: object, kind: str) -> list[str]:
     """Returns the ids in ``answer``, the engine's list of containers or networks. ``kind`` (``container`` or
-    ``network``) appears in error messages. Raises EngineError if ``answer`` is not a list, or if an object in it has no
-    id: if this object were skipped, callers would conclude that it was removed."""
+    ``network``) appears in error messages.
+
+    Raises EngineError if ``answer`` is not a list, or if an object in it has no id. Such an object is not skipped,
+    because callers would conclude that it was removed.
+    """
     if not isinstance(answer, list | None):
         raise EngineError(f"The Engine did not answer with a list of {kind}s.")
     found = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(answer)]

@@ -31,9 +31,9 @@ class EventStream:
     """A subscription to the Engine's events that reconnects by itself. ``connect`` opens a stream: it blocks until the
     Engine accepts, or raises EngineError.
 
-    The Engine drops events if a client does not read for 100 ms (Moby, ``daemon/events``). So a thread does nothing but
-    read them into a queue. The queue is bounded. If it overflows because the consumer is slow, it is cleared, and the
-    consumer receives another ``connected`` event: the consumer must list everything again.
+    The Engine drops events for a client that does not read for 100 ms (Moby, ``daemon/events``). So a thread does
+    nothing but read events into a bounded queue. If the consumer is slow and the queue overflows, the queue is cleared.
+    The consumer then receives another ``connected`` event, after which it must list everything again.
     """
 
     def __init__(self, connect: Callable[[], OpenStream]) -> None:

@@ -43,13 +43,16 @@ class ImageChoice:
 async def ensure_image(
     engine: Engine, reference: str, data_dir: Path, progress: Progress, *, private: bool = False
 ) -> ImageChoice:
-    """Returns the image for ``reference``: the engine's own if it has one (not an outdated lab image), which takes
-    milliseconds; otherwise the pulled image. If nginx cannot be pulled, returns the lab image. Calls ``progress`` with
-    a text and a fraction (None if unknown).
+    """Returns the image to run for ``reference``: the engine's own, a pulled one, or the lab image.
 
-    On a private host (``private``), which reaches no registry, nothing is pulled: the lab image is used as nginx, and
-    is tagged ``nginx`` as well. On any other engine the lab image is only tagged ``netmodes-lab``, and the choice has
-    a notice. Raises EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
+    The engine's own image is used unless it is an outdated lab image. Otherwise the image is pulled; the lab image
+    itself is imported. If nginx cannot be pulled, the lab image takes its place, under its own name ``netmodes-lab``,
+    and the choice has a notice.
+
+    ``private`` tells whether the engine is on a private host, which reaches no registry. There, nothing is pulled: the
+    lab image is used as nginx, and is tagged ``nginx`` as well. ``progress`` is called with a text and a fraction (None
+    if unknown). Raises EngineError with a sentence if there is no image, EngineUnreachable if the engine does not
+    answer.
     """
     facts = await engine.image(reference)
     if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():

@@ -65,11 +65,11 @@ def changes() -> tuple[str, ...]:
 
 
 def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], None] | None = None) -> Path:
-    """Returns the path of the image's root file system, a tar archive. Netmodes' own container images contain this
-    archive; elsewhere it is built once per recipe and kept in ``data_dir/cache``. ``progress`` is called with a text
-    and a fraction (None if unknown).
+    """Returns the path of a tar archive with the root file system of the lab image. Netmodes' own container images
+    contain this archive. Elsewhere it is built once for each recipe and kept in ``data_dir/cache``.
 
-    Blocks for some seconds the first time. Raises LabImageUnavailableError if the archive cannot be built."""
+    ``progress`` is called with a text and a fraction (None if unknown). Blocks for some seconds the first time. Raises
+    LabImageUnavailableError if the archive cannot be built."""
     cache = data_dir / "cache"
     archive = cache / f"lab-image-{recipe()}.tar"
     if (carried := CARRIED / archive.name).exists():
@@ -146,8 +146,9 @@ def _with_lists(
     fetch: Callable[[list[str]], list[Path]],
     progress: Callable[[str, float | None], None],
 ) -> list[Path]:
-    """Calls ``fetch`` with options for apt, and returns the files that it downloads. If it fails with the machine's
-    package lists, because they are missing or old, calls it again with new lists below ``cache``."""
+    """Calls ``fetch`` with options for apt, and returns the files that it downloads. If this fails, the machine's
+    package lists may be missing or old: downloads new lists below ``cache``, and calls ``fetch`` again. Raises
+    LabImageUnavailableError if that fails, too."""
     options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
     try:
         return fetch(options)

@@ -19,7 +19,8 @@ PROC = Path("/proc")
 
 def machine_pid(pid: int, daemon: int | None) -> int:
     """Returns the pid on this machine of the process that an engine reports as ``pid``; 0 if that process has ended.
-    ``daemon`` is the pid of the engine's daemon; if it is None or has ended, ``pid`` is returned unchanged. Blocks."""
+    ``daemon`` is the pid of the engine's daemon. If ``daemon`` is None or has ended, returns ``pid`` unchanged.
+    Blocks."""
     if pid <= 0 or daemon is None:
         return pid
     try:
@@ -44,9 +45,8 @@ def _translate(pid: int, space: int) -> int:
 
 
 def _search(pid: int, inode: int) -> int:
-    """Returns the pid on this machine of the process that has the pid ``pid`` in the pid namespace with this inode; 0
-    if no process has it. The process is in that namespace or in one below it. ``_translate`` uses this on kernels
-    before 6.11."""
+    """Returns the pid on this machine of a process that has the pid ``pid`` in the pid namespace with this inode; 0 if
+    no process has it. The process is in that namespace or in one below it. Needed on kernels before 6.11."""
     for folder in PROC.glob("[0-9]*"):
         with suppress(OSError):
             numbers = _numbers(folder)

@@ -114,8 +114,11 @@ class Created:
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
     """The facts that ``docker inspect`` reports of a container. ``pid`` is 0 if it does not run. ``published`` are the
-    ports that are published now, ``asked`` those that were requested when it was created. ``networks`` maps the name of
-    each of its networks to its address there: the IPv6 address if it has no IPv4 address, empty if it has neither."""
+    ports that are published now. ``asked`` are the ports that were requested when it was created.
+
+    ``networks`` maps the name of each of its networks to its address there. This is the IPv4 address, or the IPv6
+    address if it has no IPv4 address, or empty if it has neither.
+    """
 
     id: str
     name: str
@@ -138,8 +141,8 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """A network with its labels and its first IPAM subnet, if any. ``bridge`` is the Linux name of its bridge (docker0,
-    br-<id>), None for other drivers. ``ipv6`` tells whether IPv6 is enabled."""
+    """A network. ``subnet`` is its first IPAM subnet, None if it has none. ``bridge`` is the Linux name of its bridge
+    (docker0, br-<id>), None for other drivers. ``ipv6`` tells whether IPv6 is enabled."""
 
     id: str
     name: str
@@ -169,11 +172,11 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """An event. ``kind`` is ``container``, ``network`` or ``daemon``, and ``labels`` are those of the object; or
-    ``kind`` is ``stream`` for an event about the connection itself.
+    """An event of the Engine, or of the connection to it. ``kind`` is ``container``, ``network`` or ``daemon``, and
+    ``labels`` are the labels of that object. For an event of the connection, ``kind`` is ``stream``.
 
     After every connect, a stream begins with the action ``connected``: the caller must then list everything again. When
-    the connection is lost, and after each failed retry, the action is ``lost``, with the reason in
+    the connection is lost, and after each failed retry, the action is ``lost``. Its reason is in
     ``attributes["reason"]``.
     """
 

@@ -55,9 +55,9 @@ def _copy_package(package: Path, root: Path, cache: Path) -> None:
 
 
 def ufw_command(root: Path, cache: Path, arguments: Sequence[str]) -> list[str]:
-    """Returns the command that runs ufw with these arguments. ``root`` is the host's own copy of the package, with its
-    rules; it is created if it does not exist. ``cache`` is as for ``unpacked_package``. Blocks. Raises
-    LabImageUnavailableError if the package cannot be downloaded."""
+    """Returns the command that runs ufw with these arguments. ``root`` is the folder with the host's own copy of the
+    package and its rules. It is created if it does not exist. ``cache`` is the folder that contains the unpacked
+    package. Blocks. Raises LabImageUnavailableError if the package cannot be downloaded."""
     if not root.exists():
         _copy_package(unpacked_package(cache), root, cache)
     modules = f"PYTHONPATH={root / PYTHON_MODULES}"

@@ -63,8 +63,9 @@ def _read(path: Path) -> bytes:
 
 
 class _MarkedProcesses:
-    """Finds the processes of a host: their environment has the variable MARKER with the host's name. Concurrent callers
-    share one scan; otherwise a hundred hosts that stop at once would read every environment a hundred times."""
+    """Finds the processes of a host by their environment, in which the variable MARKER contains the host's name.
+    Concurrent callers share one scan. Otherwise a hundred hosts that stop at once would read every environment a
+    hundred times."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -114,9 +115,9 @@ def kill(pids: list[int]) -> None:
 
 def kill_everything(name: str, deadline_s: float = 10.0) -> None:
     """Kills all processes of the host. Repeats this until none remains, because a process may fork during a scan.
-    Searches the cgroups first and, once they are empty, the environments of all processes, which is slow. Raises
-    OSError if some processes remain after ``deadline_s``."""
+    Raises OSError if some remain after ``deadline_s``."""
     end = time.monotonic() + deadline_s
+    # The search of environments is slow, so it begins only when the cgroups are empty.
     while left := host_limits.processes(name) or engine_processes(name):
         kill(left)
         for pid in left:
@@ -178,9 +179,9 @@ def remove_everything(name: str, folders: list[Path]) -> None:
 
 
 def remove_foreign(folder: Path, kept: str) -> None:
-    """Removes all files in ``folder`` that do not belong to the machine's root, except the file named ``kept``. The
-    folder itself must belong to root. Raises OSError if a file cannot be removed, for example because a process adds
-    files in the meantime."""
+    """Removes the files and folders in ``folder`` whose owner is not the machine's root, except the file named
+    ``kept``. ``folder`` itself must belong to root. Raises OSError if a file cannot be removed, for example because a
+    process adds files meanwhile."""
     with os.scandir(folder) as entries:
         foreign = [entry for entry in entries if entry.name != kept and entry.stat(follow_symlinks=False).st_uid]
     for entry in foreign:

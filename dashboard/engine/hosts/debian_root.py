@@ -29,9 +29,9 @@ class DebianRootError(Exception):
 
 
 def debian_root(suite: str, data_dir: Path, say: Callable[[str], None], more: tuple[str, ...] = ()) -> Path:
-    """Returns the folder with a root file system: the Debian release ``suite`` and the additional packages ``more``.
-    If the folder is missing, calls ``say`` with a message and creates it, which takes about half a minute. Raises
-    DebianRootError."""
+    """Returns the folder with a root file system of the Debian release ``suite``. It contains the Docker Engine of the
+    release and the additional packages ``more``. If the folder is missing, calls ``say`` with a message and creates the
+    folder, which takes about half a minute. Raises DebianRootError."""
     folder = data_dir.absolute() / "engines" / "-".join((suite, *more[:1]))
     packages = (*PACKAGES, *([] if suite in CONTAINS_CLIENT else [CLIENT]), *more)
     if _is_finished(folder, packages):

@@ -70,8 +70,8 @@ def size_mb() -> int:
 
 
 def refusal(folder: Path) -> str:
-    """Returns the reason why the disks of hosts below this folder have no limit: the setting NETMODES_HOST_DISK_MB is 0
-    or invalid, or ``probe`` returns a reason or fails. Empty if the disks have a limit."""
+    """Returns the reason why the disks of hosts below this folder have no limit; empty if they have one. They have no
+    limit if NETMODES_HOST_DISK_MB is 0 or invalid, or if ``probe`` returns a reason or fails."""
     try:
         return probe(folder) if size_mb() else f"{VARIABLE} is 0"
     except (OSError, ValueError) as error:
@@ -165,9 +165,12 @@ def check(image: Path) -> None:
 
 
 def on_disk[T](image: Path, data: Path, work: Callable[[], T]) -> T:
-    """Calls ``work`` while the disk ``image`` is mounted at ``data``, and returns its result. ``work`` runs in a new
-    thread, and only this thread sees the mount. The host must not run. If there is no disk, ``work`` is called
-    directly: ``data`` is then a plain folder. Raises DiskError if the disk cannot be mounted."""
+    """Calls ``work`` while the disk ``image`` is mounted at ``data``, and returns the result of ``work``.
+
+    The host must not be running. ``work`` is called in a new thread, and only this thread sees the mount. If the file
+    ``image`` does not exist, ``data`` is a plain folder, and ``work`` is called directly. Raises DiskError if the disk
+    cannot be mounted.
+    """
     if not image.exists():
         return work()
     wait_until_detached(image)

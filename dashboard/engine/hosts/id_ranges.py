@@ -1,8 +1,8 @@
-"""Assigns ranges of user and group ids to private hosts: each host has 65,536 ids of the machine that no other host
+"""Assigns ranges of user and group ids to private hosts. Each host has 65,536 ids of the machine that no other host
 has.
 
-A range is claimed for as long as the host has files. All functions block. Sources: subuid(5), user_namespaces(7),
-systemd's documentation of UIDS-GIDS (container range).
+A host keeps its range until its files are removed or the machine is restarted. All functions block. Sources: subuid(5),
+user_namespaces(7), systemd's documentation of UIDS-GIDS (container range).
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ class NoIdsError(OSError):
 
 
 def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
-    """Claims a range for the host whose files are in ``folder``, and returns its first id. Prefers the range with
-    the first id ``wanted`` (0: no preference) if no other host has claimed it. ``claims`` is the folder in which the
-    claims of all hosts are recorded, and ``files`` are /etc/subuid and /etc/subgid. Raises NoIdsError."""
+    """Claims a range for the host whose files are in ``folder``, and returns the first id of the range.
+
+    ``wanted`` is the first id of the preferred range (0: no preference). If another host has claimed that range, claims
+    a different one. ``claims`` is the folder with the claims of all hosts. ``files`` are /etc/subuid and /etc/subgid.
+    Raises NoIdsError if all ranges are claimed.
+    """
     claims.mkdir(parents=True, exist_ok=True, mode=0o711)
     first = [wanted] if wanted else []
     for base in itertools.chain(first, _ranges(files)):
@@ -74,8 +77,9 @@ def _take(link: Path, folder: Path) -> bool:
 
 
 def _ranges(files: tuple[Path, ...]) -> Iterator[int]:
-    """Yields the first id of each range that hosts may use: the ranges that all ``files`` reserve for the user NAME. If
-    no file reserves any, hosts may use the parts of DEFAULT_RANGE that ``files`` do not assign to any user."""
+    """Yields the first id of each range that hosts may use. ``files`` are /etc/subuid and /etc/subgid. If any of them
+    reserves ids for the user NAME, hosts may use the ranges that all of them reserve. Otherwise hosts may use the parts
+    of DEFAULT_RANGE that ``files`` assign to no user."""
     entries = [list(_entries(file)) for file in files]
     own = [{(first, count) for name, first, count in file if name == NAME} for file in entries]
     for first, count in sorted(set.intersection(*own)):
@@ -102,8 +106,9 @@ def _entries(file: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def shift(folder: Path, old: int, new: int) -> None:
-    """Changes the owner of everything in ``folder`` from the range ``old`` to the range ``new``. Both are first ids; 0
-    stands for the machine's own ids. Symbolic links are not followed."""
+    """Changes the owner of everything in ``folder`` from the range ``old`` to the range ``new``. Each id becomes the id
+    at the same position in the other range. ``old`` and ``new`` are first ids; 0 stands for the machine's own ids.
+    Symbolic links are not followed."""
     _shift_entry(folder, old, new)
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
@@ -131,9 +136,9 @@ def _capability(path: Path) -> bytes:
 
 
 def _owned_by(capability: bytes, root: int) -> bytes:
-    """Returns the file capabilities ``capability``, changed so that they apply in user namespaces whose root has
-    the id ``root`` on the machine. The result has revision 3 of the format, which contains this id. If ``root`` is 0
-    (the machine's own root), it has revision 2, which contains no id (linux/capability.h, vfs_ns_cap_data)."""
+    """Returns the file capabilities ``capability`` for user namespaces whose root has the id ``root`` on the machine.
+    The result has revision 3 of the format, which contains this id. If ``root`` is 0 (the machine's own root), the
+    result has revision 2, which contains no id (linux/capability.h, vfs_ns_cap_data)."""
     magic, data = int.from_bytes(capability[:4], "little"), capability[4:20]
     revision = 0x03000000 if root else 0x02000000
     head = (magic & 0x00FFFFFF | revision).to_bytes(4, "little")

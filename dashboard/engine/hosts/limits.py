@@ -63,8 +63,8 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
 @dataclass(frozen=True, slots=True)
 class DelegatedCgroups:
     """The cgroups of a host that may itself create cgroups below them. ``tops`` are the host's topmost folders, one in
-    each hierarchy. ``later`` are pairs (file, value): limits that can only be written after the host's first process
-    has left the folders ``tops``."""
+    each hierarchy. ``later`` are limits, as pairs (file, value). They can only be written after the host's first
+    process has left the folders ``tops``."""
 
     tops: tuple[Path, ...]
     later: tuple[tuple[Path, str], ...]
@@ -72,12 +72,13 @@ class DelegatedCgroups:
 
 def make_delegated_cgroups(name: str, limits: HostLimits | None, owner: int, root: Path = CGROUPS) -> DelegatedCgroups:
     """Creates the cgroups of a host in a user namespace. ``owner`` is the user id of the host's root on the machine.
-    The host may create cgroups and move processes below ``containers``; only the machine's root may change the limits
-    of ``containers`` and above.
 
-    The host has a cgroup in every hierarchy: runc refuses to start a container without certain controllers (devices),
-    and containerd reads statistics only if all hierarchies are mounted. Limits whose controller the machine lacks are
-    omitted. Raises OSError if one of the remaining limits cannot be set.
+    The host may create cgroups and move processes below ``containers``. Only the machine's root may change the limits
+    of ``containers`` and above. Limits whose controller the machine lacks are omitted. Raises OSError if one of the
+    remaining limits cannot be set.
+
+    The host has a cgroup in every hierarchy. Otherwise runc would refuse to start a container without certain
+    controllers (devices), and containerd would read no statistics.
     """
     unified, missing = is_unified(root), missing_controllers(root)
     tops = [root / name] if unified else [one / name for one in sorted(root.iterdir()) if _is_hierarchy(one)]
@@ -135,8 +136,8 @@ def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
 
 
 def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
-    """Returns the pids in all cgroups of the host ``name``, or only in ``part`` (such as ``containers``) and below.
-    Reads the unified hierarchy or the hierarchy of the controller pids."""
+    """Returns the pids of all processes in the cgroups of the host ``name``. If ``part`` is given (such as
+    ``containers``), returns only those in this cgroup and below."""
     tops = [top for controller, top in _tops(name, root) if controller in {"", "pids"}]
     found: list[int] = []
     for top in tops:
@@ -162,9 +163,12 @@ def _delegate(folder: Path) -> None:
 
 
 def _write_limit(controller: str, file: Path, value: str) -> None:
-    """Writes ``value`` to ``file``. In the unified hierarchy (empty ``controller``), raises OSError if the file is
-    missing: a parent cgroup that contains processes delegates nothing. Only ``memory.swap.max`` may be missing, because
-    the kernel may not account for swap."""
+    """Writes ``value`` to ``file``. If ``file`` is missing, raises OSError in the unified hierarchy (empty
+    ``controller``), and does nothing in a hierarchy of version 1.
+
+    A file may be missing because the parent cgroup contains processes and so delegates nothing. ``memory.swap.max`` may
+    always be missing, because the kernel may not account for swap.
+    """
     if file.exists():
         file.write_text(value)
     elif not controller and file.name != "memory.swap.max":

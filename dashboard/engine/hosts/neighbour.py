@@ -1,9 +1,8 @@
 """The neighbour of a private host: a machine without Docker on the host's LAN.
 
-It is a network namespace with addresses and without processes. ``user_namespace.lan.create_lan`` creates it with the
-first host of the LAN, and it ends with the last host.
-``Namespace.of_path_inside(host.pid, neighbour_path(host.endpoint))`` opens it. From there ``netns.request.request``
-sends a request, and ``netns.exec_tool.run_inside`` runs a program.
+The neighbour is a network namespace with addresses and without processes. ``user_namespace.lan.create_lan`` creates it
+with the first host of the LAN, and it ends with the last host. ``Namespace.of_path_inside`` opens it, with the host's
+pid and the result of ``neighbour_path``.
 """
 
 from __future__ import annotations

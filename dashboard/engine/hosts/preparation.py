@@ -59,10 +59,12 @@ def prepare(
 ) -> None:
     """Creates the folders of a new host and the files that its start script reads.
 
-    ``daemon`` are the options in its daemon.json. If ``is_limited`` is true, the disk of a host in a user namespace has
-    a limited size, unless NETMODES_HOST_DISK_MB is 0 or this machine permits no loop devices. For the other arguments,
-    see ``private_host.start``. Raises OSError if it cannot be determined whether the machine permits loop devices, and
-    ValueError if NETMODES_HOST_DISK_MB is not a valid size.
+    ``daemon`` are the options in its daemon.json. ``is_limited`` tells whether its disk should have a limited size.
+    Even then, the disk has no limit if the host is not in a user namespace, if NETMODES_HOST_DISK_MB is 0, or if this
+    machine permits no loop devices. For the other arguments, see ``private_host.start``.
+
+    Raises OSError, for example if it cannot be determined whether the machine permits loop devices. Raises ValueError
+    if NETMODES_HOST_DISK_MB is not a valid size.
     """
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
@@ -134,8 +136,9 @@ def load_modules() -> None:
 
 
 def spawn(host: PrivateHost, *, die_with_parent: bool) -> int:
-    """Starts the programs of the host. Each replaces itself with the next (exec), so all have the returned pid. The
-    last one is dockerd or, on a host in a user namespace, the program that waits for the host's process 1."""
+    """Starts the programs of the host and returns their pid. Each program replaces itself with the next (exec), so all
+    have the same pid. The last one is dockerd or, on a host in a user namespace, the program that waits for the host's
+    process 1."""
     arguments = [host.name, str(host.folder), str(RUN / host.id)]
     tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
     package = str(Path(dashboard.__file__).parent.parent)

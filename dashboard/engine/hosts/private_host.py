@@ -79,18 +79,18 @@ async def start(
 ) -> PrivateHost:
     """Starts a private host; returns when its engine answers, in less than a second.
 
-    ``id`` (1 to 12 lower-case letters and digits) is random by default. ``daemon`` is merged into its daemon.json,
-    ``resolv_conf`` replaces the machine's resolv.conf, and ``template`` is its initial content. ``limits`` apply to its
-    cgroups (default: none). ``group`` is the group of a training session to which it belongs. ``lan`` is its number and
-    the properties of its LAN, which is the LAN of the host ``joined`` or a new one. If ``is_disk_limited`` is false,
-    NETMODES_HOST_DISK_MB is ignored. ``started`` is the recorded start time in seconds since the epoch (default: now).
+    ``id`` has 1 to 12 lower-case letters and digits (default: random). ``daemon`` are options for its daemon.json.
+    ``resolv_conf`` is the text of its resolv.conf (default: the machine's). ``template`` is its initial content.
+    ``limits`` apply to its cgroups (default: none). ``group`` is its group in a training session. ``lan`` is its number
+    and the properties of its LAN. ``joined`` is a host whose LAN it joins (default: a new LAN). If ``is_disk_limited``
+    is false, its disk has no limit. ``started`` is the recorded start time in seconds since the epoch (default: now).
 
-    ``root`` is a root file system with the host's engine (default: NETMODES_ENGINE_ROOT), ``setup`` the name of
-    the script that starts this engine (default: NETMODES_ENGINE_SETUP), and ``runtime`` how the host is separated from
-    the machine (default: ``suitable_runtime``). If ``die_with_parent`` is true, the kernel ends the host when the
-    calling *thread* ends, so call from the main thread: dockerd gets SIGTERM or, in a user namespace, the host's first
-    process gets SIGKILL (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or
-    takes longer than ``ready_s``."""
+    ``root`` is a root file system with its engine (default: NETMODES_ENGINE_ROOT). ``setup`` is the name of the script
+    that starts this engine (default: NETMODES_ENGINE_SETUP). ``runtime`` is how the host is separated from the machine
+    (default: ``suitable_runtime``). If ``die_with_parent`` is true, the host ends when the calling *thread* ends, so
+    call from the main thread. The kernel then sends SIGTERM to dockerd or, in a user namespace, SIGKILL to the host's
+    first process (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or takes
+    longer than ``ready_s``."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):
@@ -129,8 +129,8 @@ async def start_again(
     """Starts a host again after its engine ended. Its images, containers and networks are kept, but no container is
     started.
 
-    Remaining processes are killed first. Without ``limits`` the host keeps its previous ones. For the other arguments,
-    see ``start``. Raises PrivateHostError if the host does not start; its files are kept."""
+    Remaining processes are killed first. Without ``limits`` the host keeps its previous limits. For the other
+    arguments, see ``start``. Raises PrivateHostError if the host does not start; its files are kept."""
     run = RUN / host.id
 
     def clear() -> PrivateHost:
@@ -189,13 +189,12 @@ def _claim_again(host: PrivateHost) -> int:
 
 
 def _with_daemon(host: PrivateHost) -> PrivateHost:
-    """Returns the host with the pid of its dockerd. Raises PrivateHostError if dockerd is not found. First makes the
-    machine's root the owner of the socket's folder: otherwise root of the host could replace the socket with a link to
-    another socket. Then removes other users' files from the folder; a restarted container may have written them."""
+    """Returns the host with the pid of its dockerd. First makes the machine's root the owner of the socket's folder,
+    and removes other users' files from it. Raises PrivateHostError if dockerd is not found."""
     run = Path(host.socket).parent
-    os.chown(run, 0, 0)
+    os.chown(run, 0, 0)  # or root of the host could replace the socket with a link to another socket
     run.chmod(0o711)  # the previous owner could change the mode, and add an access control list: its mask is set, too
-    remove_foreign(run, kept=Path(host.socket).name)
+    remove_foreign(run, kept=Path(host.socket).name)  # a restarted container may have written files
     socket = Path(host.socket).lstat()
     pid = find_daemon(host.endpoint) if stat.S_ISSOCK(socket.st_mode) and socket.st_uid == host.owner else None
     if pid is None or pid not in processes(host.name):
@@ -204,8 +203,8 @@ def _with_daemon(host: PrivateHost) -> PrivateHost:
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """Returns the hosts that still run, and removes leftovers of ended hosts. Does not touch hosts that another process
-    is starting, nor hosts of LANs and training sessions: the server starts these again."""
+    """Returns the hosts that still run, and removes leftovers of ended hosts. Keeps hosts that another process is
+    starting. Also keeps hosts of LANs and training sessions, because the server starts them again."""
     kept = {host.folder for host in (*list_hosts(data_dir), *_started_again(data_dir))}
     for folder in records.folders(data_dir):
         if folder not in kept and not records.is_starting(folder):
@@ -214,8 +213,8 @@ async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 async def stop(host: PrivateHost) -> None:
-    """Ends the engine and everything that it started. Removes the host's processes, cgroups, mounts and files.
-    There is no grace period: the state is deleted anyway, and dockerd would wait 10 s for each container."""
+    """Ends the engine and everything that it started, and removes the host's cgroups, mounts and files. There is no
+    grace period: the state is deleted anyway, and dockerd would wait 10 s for each container."""
     await remove(host.folder)
     await asyncio.to_thread(reap_ended, host.launcher)
 

@@ -44,8 +44,8 @@ def engine_options() -> dict[str, Any]:
 
 
 def engine_setup() -> str:
-    """Returns the setup with which private hosts start their engine (NETMODES_ENGINE_SETUP): the name of a script in
-    SETUPS, possibly followed by a hyphen and an argument. Empty if dockerd is started without a script."""
+    """Returns the setup with which private hosts start their engine (NETMODES_ENGINE_SETUP). It is the name of a script
+    in SETUPS; a hyphen and an argument may follow. Empty if dockerd is started without a script."""
     return configuration.value("NETMODES_ENGINE_SETUP")
 
 

@@ -25,10 +25,10 @@ RECORD = "host.json"
 class LanPlace:
     """The number of a host on its LAN, and the properties of the LAN.
 
-    ``name`` is the LAN's name, empty for a LAN of this host alone. ``number``, which counts from 1, determines the
-    host's addresses. ``neighbours`` is how many machines without Docker the LAN has in addition to its hosts. ``mtu``
-    (in bytes), ``delay_ms`` and ``loss_percent`` apply to every link of the LAN; 0 means no delay or no loss. ``hosts``
-    is the number of hosts with which the LAN was created, 0 if unknown."""
+    ``name`` is the LAN's name; it is empty if the host has a LAN of its own. ``number``, which counts from 1,
+    determines the host's addresses. ``neighbours`` is the number of machines without Docker on the LAN. ``mtu`` (in
+    bytes), ``delay_ms`` and ``loss_percent`` apply to every link of the LAN; 0 means no delay or no loss. ``hosts`` is
+    the number of hosts with which the LAN was created, 0 if unknown."""
 
     name: str = ""
     number: int = 1
@@ -48,9 +48,9 @@ class LanPlace:
 class PrivateHost:
     """A private host as it is recorded.
 
-    ``pid`` is the pid of its dockerd on this machine, ``ticks`` the start time of this process (``start_ticks``).
-    ``netns`` is the inode of the host's network namespace, ``socket`` the path of its engine's socket. ``started`` is
-    in seconds since the epoch. ``group`` is its group in a training session, empty for other hosts."""
+    ``pid`` is the pid of its dockerd on this machine. ``ticks`` is the start time of this process (``start_ticks``).
+    ``netns`` is the inode of its network namespace. ``socket`` is the path of its engine's socket. ``started`` is its
+    start time in seconds since the epoch. ``group`` is its group in a training session, empty for other hosts."""
 
     id: str
     pid: int
@@ -129,8 +129,8 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def note_starter(host: PrivateHost, template: str | None = None) -> None:
-    """Records that this process starts the host, so that other processes keep its files meanwhile. ``template`` is the
-    folder of the host's template, empty if it has none; None keeps the recorded one."""
+    """Records that this process is starting the host, so that other processes keep its files. ``template`` is the
+    folder of the host's template, empty if it has none. If ``template`` is None, the recorded one is kept."""
     starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
     more = {} if template is None else {"template": template}
     record = read(host.folder)
@@ -225,8 +225,8 @@ def _used_hosts(data_dir: Path) -> list[PrivateHost]:
 
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:
-    """Returns the ids of the containers that ran when the engine ended, in the order of their start. Reads them from
-    the engine's files on the host's disk; empty if the disk cannot be read."""
+    """Returns the ids of the containers that were running when the engine ended, in the order of their start. Empty if
+    the host's disk, which contains the engine's files, cannot be read."""
     try:
         return disk.on_disk(host.disk, host.data, lambda: _read_left_running(host))
     except OSError as error:
@@ -235,9 +235,9 @@ def left_running(host: PrivateHost) -> tuple[str, ...]:
 
 
 def note_left_running(host: PrivateHost) -> tuple[str, ...]:
-    """Adds the ids from ``left_running`` to the record, and returns all ids in the record. The record keeps an id until
-    the container has been started: an engine marks all containers as stopped when it starts, so after a failed start
-    only the record tells which containers ran."""
+    """Adds the ids from ``left_running`` to the record, and returns all ids in the record. An id remains there until
+    its container has been started. When an engine starts, it marks all containers as stopped: if that start fails, only
+    the record tells which containers ran."""
     containers = tuple(dict.fromkeys((*_noted_containers(host), *left_running(host))))
     note_containers(host, containers)
     return containers

@@ -1,9 +1,10 @@
 """Chooses the runtime of a private host, and finds out which runtimes the kernel permits. The runtime separates the
 host from the machine.
 
-A runtime consists of a script that becomes the host's engine, and of what ``private_host`` prepares for the script. To
-add one, such as a virtual machine for each group, provide an engine behind ``PrivateHost.socket``, a process of this
-machine in the host's namespaces, a cgroup for the host, and a way to start a terminal (``shell``).
+A runtime consists of a script that becomes the host's engine, and of what ``private_host`` prepares for the script. A
+new runtime, such as a virtual machine for each group, must provide an engine behind ``PrivateHost.socket`` and a
+process of this machine in the host's namespaces. It also needs a cgroup for the host, and a way to start a terminal
+(``shell``).
 """
 
 from __future__ import annotations
@@ -70,10 +71,13 @@ def configured_runtime() -> Runtime:
 
 
 def suitable_runtime(setup: str, options: Mapping[str, Any]) -> Runtime:
-    """Returns the runtime for an engine with this setup and these options of dockerd: the configured one or, if a user
-    namespace does not suffice, ``privileged``. A user namespace does not suffice for a setup (RootlessKit, firewalld)
-    or for userns-remap: both need ids of the machine. Nor does it suffice for live-restore: containers must outlive the
-    engine, but a host in a user namespace ends with its engine."""
+    """Returns the runtime for an engine with this setup and these options of dockerd. This is the configured runtime
+    or, if a user namespace does not suffice, ``privileged``.
+
+    A user namespace does not suffice for a setup (RootlessKit, firewalld) or for userns-remap: both need ids of the
+    machine. Nor does it suffice for live-restore: containers must outlive the engine, but a host in a user namespace
+    ends with its engine. Raises ValueError if the configured runtime does not exist.
+    """
     if setup or "userns-remap" in options or options.get("live-restore"):
         return Runtime.PRIVILEGED
     return configured_runtime()
@@ -98,14 +102,11 @@ class _RefusedError(Exception):
 
 
 def _probe(*command: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command and returns its result. Raises _RefusedError if it cannot be run, or does not end within
-    PROBE_TIMEOUT_S.
-
-    Kills all processes that the command has started. If unshare(1) is refused a namespace, the child that would have
-    mapped the ids waits forever and keeps the output open. So the output goes to files, and the process group is
-    killed.
-    """
+    """Runs a command, kills all processes that it has started, and returns its result. Raises _RefusedError if the
+    command cannot be run, or does not end within PROBE_TIMEOUT_S."""
     environment = {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"}
+    # If unshare(1) is refused a namespace, the child that would have mapped the ids waits forever and keeps the output
+    # open. So the output goes to files, and the process group is killed.
     with (
         tempfile.TemporaryFile("w+", errors="replace") as output,
         tempfile.TemporaryFile("w+", errors="replace") as errors,

@@ -90,8 +90,8 @@ class HostShell:
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Sends Ctrl-C. First drops the input that would delay it: input that has not reached the line discipline, and
-        a large amount of input that the program has not read."""
+        """Sends Ctrl-C. First drops input that would delay it. This is all input that has not reached the line
+        discipline. If the program has more than UNREAD_BYTES to read, that input is dropped, too."""
         with suppress(OSError):
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
@@ -118,8 +118,8 @@ class HostShell:
         return status
 
     def _status(self, within_s: float) -> int | None:
-        """Waits at most ``within_s`` for the exit status and returns it. None if the shell was killed, still runs, or
-        was reaped when the host was stopped (Popen would then report 0)."""
+        """Returns the exit status; waits for it at most ``within_s``. None if the shell still runs or was killed. Also
+        None if it was reaped when the host was stopped: Popen would then report 0."""
         end = time.monotonic() + within_s
         while True:
             try:
@@ -146,11 +146,11 @@ def set_size(fd: int, cols: int, rows: int) -> None:
 
 
 def _open_terminal(host: PrivateHost) -> tuple[int, int, str]:
-    """Opens a new pty. Returns two descriptors, of this process's end and of the shell's end, and the path of the
+    """Opens a new pty. Returns the descriptor of this process's end, that of the shell's end, and the path of the
     shell's end as ``shell.sh`` sees it.
 
-    If the host has a user namespace, the device is created in the host's /dev/pts: a device of the machine would not be
-    visible there. Raises OSError.
+    If the host has a user namespace, the pty is created in the host's /dev/pts, because a device of the machine would
+    not be visible there. Raises OSError.
     """
     if not host.owner:
         master, slave = pty.openpty()
@@ -189,9 +189,12 @@ def open_shell(
     names: Path | None = None,
     hidden: Path | None = None,
 ) -> HostShell:
-    """Starts a shell on the host. It prints ``greeting`` first. ``names`` is the path of a unix socket on which the lab
-    answers commands such as ``netstat -p``, since the shell does not see the host's processes. ``hidden`` is a folder
-    that the shell must not see. Raises HostShellError if the host does not run or the shell cannot be started."""
+    """Starts a shell on the host, in a terminal of ``cols`` by ``rows`` characters.
+
+    The shell prints ``greeting`` first. ``names`` is the path of a unix socket. There the lab answers commands such as
+    ``netstat -p``, because the shell does not see the host's processes. ``hidden`` is a folder that the shell must not
+    see. Raises HostShellError if the host does not run or the shell cannot be started.
+    """
     with ExitStack() as stack:
         try:
             kinds = ("user", "net", "uts", "mount") if host.owner else ("net", "uts")

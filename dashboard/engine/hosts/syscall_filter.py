@@ -139,8 +139,9 @@ def _allow_arguments(number: int, values: Collection[int]) -> list[Instruction]:
 
 
 def _refuse_argument(number: int, comparison: int, value: int, argument: int = FIRST_ARGUMENT) -> list[Instruction]:
-    """Returns the instructions that refuse the system call with this number if ``comparison`` (such as IF_EQUAL) with
-    ``value`` holds for an argument. ``argument`` is the argument's offset in struct seccomp_data."""
+    """Returns the instructions that refuse the system call with this number if one of its arguments has certain values.
+    ``argument`` is the argument's offset in struct seccomp_data. The call is refused if ``comparison`` (such as
+    IF_EQUAL) of the argument with ``value`` is true."""
     return [
         (IF_EQUAL, 0, 4, number),
         (LOAD, 0, 0, argument),

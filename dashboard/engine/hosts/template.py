@@ -50,10 +50,10 @@ class HostTemplate:
         shutil.copytree(self.folder, data, symlinks=True, ignore=ignore)
 
     def disk_image(self, megabytes: int) -> Path:
-        """Returns the image file of a disk of this size, with the content that ``copy_to`` copies. Each host gets a
-        copy of the file. Creates the file if it is missing or has a different size.
+        """Returns the image file of a disk of this size, with the content that ``copy_to`` copies. Creates the file if
+        it is missing or has a different size. Each host gets a copy of the file.
 
-        The files on the disk belong to root of this machine; the first start of a host gives them to the host
+        The files on the disk belong to root of this machine. The first start of a host makes the host their owner
         (``user_namespace.boot``). Blocks. Raises OSError.
         """
         image = self.folder.with_suffix(".disk")
@@ -73,8 +73,8 @@ class HostTemplate:
 
 
 async def host_template(data_dir: Path) -> HostTemplate:
-    """Returns the template for the current lab image and engine. Creates it if it is missing, which takes a few
-    seconds; then also removes templates that no host uses. Do not call it concurrently.
+    """Returns the template for the current lab image and engine. If it is missing, creates it, which takes a few
+    seconds, and removes templates that no host uses. Do not call it concurrently.
 
     Raises PrivateHostError or EngineError if the template cannot be created.
     """

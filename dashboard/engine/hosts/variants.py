@@ -13,9 +13,9 @@ NEWEST = "forky"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An engine that private hosts can run. ``suite`` is the Debian release of its root file system, and ``packages``
-    are additional packages in it. ``options`` are the contents of its daemon.json. ``setup`` names the script that
-    starts it, as ``engine_setup`` does."""
+    """An engine that private hosts can run. ``suite`` is the Debian release of its root file system. ``packages`` are
+    additional packages in it. ``options`` are the contents of its daemon.json. ``setup`` is the name of the script that
+    starts it, possibly with an argument (``engine_setup``); empty if it needs no script."""
 
     suite: str = NEWEST
     options: Mapping[str, Any] = field(default_factory=dict)

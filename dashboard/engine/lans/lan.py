@@ -42,8 +42,8 @@ StartAgain = Callable[[PrivateHost, PrivateHost | None], Awaitable[PrivateHost]]
 
 @dataclass(frozen=True, slots=True)
 class Lan:
-    """A LAN. ``hosts`` are the hosts that run; ``ended`` are those that do not run but have kept their files. Both are
-    in the order of the hosts' numbers; only one of them may be empty."""
+    """A LAN. ``hosts`` are the hosts that run. ``ended`` are the hosts that do not run but have kept their files. Both
+    are in the order of the hosts' numbers; only one of them may be empty."""
 
     name: str
     hosts: tuple[PrivateHost, ...]
@@ -67,8 +67,8 @@ class Lan:
 
     @property
     def neighbours(self) -> tuple[tuple[int, tuple[str, str]], ...]:
-        """The inode of the network namespace and the two addresses of each neighbour. Empty while no host runs.
-        Neighbours may be missing while a host is being started or stopped."""
+        """For each neighbour, the inode of its network namespace and its two addresses (IPv4, IPv6). Empty while no
+        host runs. Neighbours may be missing while a host is being started or stopped."""
         found = []
         for number in range(self.place.neighbours if self.hosts else 0):
             file = self.hosts[0].folder / f"netns-neighbour{number + 1 if number else ''}"
@@ -181,9 +181,9 @@ async def _cancel(starts: Iterable[asyncio.Future[Any]]) -> None:
 
 
 async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
-    """Calls ``start`` for each ended host of a LAN, to start it again. If no host of the LAN runs, the first one that
-    starts creates the namespaces of the LAN; the others join it. Raises PrivateHostError if a host does not start, but
-    only after all others have been started."""
+    """Starts the ended hosts of a LAN again, by calling ``start`` for each. If no host of the LAN runs, the first one
+    that starts creates the namespaces of the LAN, and the others join it. If a host does not start, raises
+    PrivateHostError after all others have been started."""
     async with _only_one(data_dir, name):
         lan = next((lan for lan in await asyncio.to_thread(list_lans, data_dir) if lan.name == name), Lan(name, ()))
         joined = lan.hosts[0] if lan.hosts else None
@@ -202,8 +202,8 @@ async def start_lan_again(data_dir: Path, name: str, start: StartAgain) -> None:
 
 
 async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> PrivateHost | None:
-    """Waits until other hosts can join ``host``, and returns it with the pid of its dockerd; None if it does not start.
-    ``start`` is the task that starts it.
+    """Waits until other hosts can join ``host``, and returns ``host`` with the pid of its dockerd. ``start`` is the
+    task that starts it. Returns None if it does not start.
 
     Others can join as soon as dockerd listens: by then the host holds the namespaces of the LAN. The engine may answer
     much later, because a member of a swarm waits for the other managers (moby, daemon/cluster).
@@ -219,10 +219,7 @@ async def _joinable(host: PrivateHost, start: asyncio.Future[PrivateHost]) -> Pr
 @asynccontextmanager
 async def _only_one(data_dir: Path, name: str) -> AsyncIterator[None]:
     """Holds a lock on the LAN within the ``async with`` block. Waits until no other process creates the LAN, starts its
-    hosts or removes it. The kernel releases the lock when a process ends.
-
-    The lock is on a file that is removed at the end of the block. If a waiting process gets the lock on the removed
-    file, it tries again with a new file."""
+    hosts or removes it. The kernel releases the lock when a process ends."""
     file = data_dir / f"lan-{name}.lock"
     while True:
         with file.open("w") as lock:
@@ -238,15 +235,16 @@ async def _only_one(data_dir: Path, name: str) -> AsyncIterator[None]:
 def _is_locked(lock: IO[str], file: Path) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The previous holder has removed the file: a lock on the removed file does not count.
         return os.path.samestat(os.fstat(lock.fileno()), file.stat())
     except (BlockingIOError, FileNotFoundError):
         return False
 
 
 async def remove_lan(data_dir: Path, lan: Lan) -> None:
-    """Stops and removes all hosts of a LAN, including those that were created after the caller listed them, but not
-    those of a later LAN with this name. If the caller is cancelled, this stops waiting for a lock, but completes a
-    removal that has begun."""
+    """Stops and removes all hosts of a LAN. This includes hosts that were created after the caller listed them, but not
+    the hosts of a later LAN with the same name. If the caller is cancelled, this stops waiting for the lock, but
+    completes a removal that has begun."""
     async with _only_one(data_dir, lan.name):
         hosts = {host.id: host for host in lan.all_hosts}
         for now in await asyncio.to_thread(list_lans, data_dir):

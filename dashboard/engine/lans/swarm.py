@@ -15,8 +15,8 @@ async def is_member(host: PrivateHost) -> bool:
 
 
 async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
-    """Forms a swarm of these hosts, at their IPv4 addresses on the LAN. They must not be in a swarm (``leave_swarm``).
-    Raises EngineError if that fails; then the hosts that answer are in no swarm."""
+    """Forms a swarm of these hosts, at their IPv4 addresses on the LAN. The hosts must not be in a swarm
+    (``leave_swarm``). If that fails, raises EngineError; the hosts that answer are then in no swarm."""
     first, *others = hosts
     address = first.lan.addresses[0]
     try:
@@ -31,11 +31,11 @@ async def form_swarm(hosts: Sequence[PrivateHost]) -> None:
 
 
 async def leave_swarm(hosts: Iterable[PrivateHost]) -> None:
-    """Ends the swarm of these hosts: each host that is in one leaves it. Overlay networks disappear; the caller removes
-    the containers on them. Hosts that do not answer stay in the swarm.
+    """Ends the swarm of these hosts: each host that is in one leaves it. The swarm's overlay networks disappear; the
+    caller removes the containers on them. Hosts that do not answer stay in the swarm.
 
-    The hosts leave one after the other, because an engine that leaves informs the other engines. If it cannot inform
-    enough of them within a second, an engine before version 28.3 never closes its port for overlay networks (moby,
+    The hosts leave one after the other, because an engine that leaves informs the other engines. An engine before
+    version 28.3 that cannot inform enough of them within a second never closes its port for overlay networks (moby,
     commit 16ed51d8; ``swarm_node.keeps_port``).
     """
     for host in hosts:

@@ -65,8 +65,9 @@ async def read_node(endpoint: str) -> SwarmNode:
 
 
 async def init(endpoint: str, address: str = "") -> str:
-    """Forms a swarm of this engine alone and returns the id of its node. Other members will reach the engine at
-    ``address``; if it is empty, the Engine chooses one. Raises EngineError, for example if it is in a swarm already."""
+    """Forms a swarm of this engine alone and returns the id of its node. ``address`` is where other members will reach
+    the engine; if it is empty, the Engine chooses one. Raises EngineError, for example if the engine is in a swarm
+    already."""
     addresses = {"advertise_addr": address, "listen_addr": f"{address}:{PORT}"} if address else {}
     return str(await _ask(endpoint, "init_swarm", **addresses))
 
@@ -79,8 +80,8 @@ async def read_swarm(endpoint: str) -> tuple[str, str]:
 
 
 async def join(endpoint: str, address: str, member: str, token: str) -> None:
-    """Makes the engine join the swarm of a member. ``member`` is the IPv4 address of the member, and ``token`` is from
-    ``read_swarm``. The other members reach this engine at ``address``. Raises EngineError."""
+    """Makes the engine join a swarm as a manager. ``address`` is where the other members will reach this engine.
+    ``member`` is the IPv4 address of a member of the swarm. ``token`` is from ``read_swarm``. Raises EngineError."""
     await _ask(endpoint, "join_swarm", [f"{member}:{PORT}"], token, f"{address}:{PORT}", address)
 
 
@@ -90,9 +91,9 @@ async def leave(endpoint: str) -> None:
 
 
 async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNode:
-    """Waits while the engine is in a swarm that has no leader yet, at most ``limit_s``, and returns its node. Until
-    there is a leader, the engine attaches no container to an overlay network. Managers that all start at once elect one
-    after 10 to 20 s. Raises EngineError."""
+    """Waits at most ``limit_s`` until the engine's swarm has a leader, and returns the engine's node. Returns at once
+    if the engine is in no swarm. Without a leader, the engine attaches no container to an overlay network. Managers
+    that all start at once elect one after 10 to 20 s. Raises EngineError."""
     end = time.monotonic() + limit_s
     while (node := await read_node(endpoint)).state == "pending" and time.monotonic() < end:
         await asyncio.sleep(POLL_S)
@@ -101,12 +102,9 @@ async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNod
 
 async def wait_until_stored(endpoints: Sequence[str]) -> None:
     """Waits until every manager has stored the members of the swarm. A manager that ends earlier does not find the
-    others when it is started again. If a manager has not stored the members after STORED_S, logs a warning; the swarm
-    works nevertheless. Raises EngineError.
-
-    A manager stores changes in order. So this function makes one more change, and waits until each manager sends the
-    event of this change.
-    """
+    others when it is started again. If a manager has not stored them after STORED_S, only logs a warning, because the
+    swarm works nevertheless. Raises EngineError."""
+    # A manager stores changes in order: once it sends the event of one more change, it has stored the members.
     now = int(time.time())
     name = f"netmodes-members-{secrets.token_hex(4)}"  # an earlier one may remain
     config = (await _ask(endpoints[0], "create_config", name, b"stored"))["ID"]
@@ -129,9 +127,11 @@ async def wait_until_stored(endpoints: Sequence[str]) -> None:
 
 
 def keeps_port(pid: int) -> bool:
-    """Returns whether the dockerd with this pid listens on the port for overlay networks. If it listens although its
-    engine is in no swarm, it has kept the port of its former swarm. Then it cannot use the overlay networks of another
-    swarm until it is restarted. Blocks."""
+    """Returns whether the dockerd with this pid listens on the port for overlay networks. Blocks.
+
+    A dockerd that listens although its engine is in no swarm has kept the port of its former swarm. It cannot use the
+    overlay networks of another swarm until it is restarted.
+    """
     process = Path(f"/proc/{pid}")
     try:
         listening = {f"socket:[{inode}]" for table in ("tcp", "tcp6") for inode in _listening(process / "net" / table)}

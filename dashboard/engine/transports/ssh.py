@@ -1,6 +1,6 @@
-"""HTTP over ``ssh HOST docker system dial-stdio``, as the docker command does for ``DOCKER_HOST=ssh://``.
+"""HTTP over ``ssh HOST docker system dial-stdio``, which the docker command also uses for ``DOCKER_HOST=ssh://``.
 
-The SDK's own transport needs the package paramiko even if it runs the program ssh, and does not report ssh's messages.
+The SDK's own transport does not report ssh's messages, and needs the package paramiko even if it runs the program ssh.
 OpenSSH reads the user's configuration: keys, jump hosts, connection sharing.
 """
 

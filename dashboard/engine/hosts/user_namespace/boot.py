@@ -78,9 +78,12 @@ def main(name: str, folder: str, run: str, base: str, program: str, tied: str) -
 
 
 def create_namespaces(name: str, owner: int) -> dict[str, int]:
-    """Creates the host's user namespace and the namespaces that it owns. Returns an open descriptor of each, by the
-    names in SPACES. ``owner`` is the user id of the host's root on the machine. Call it while this process is in the
-    host's topmost cgroup, so that the host sees this cgroup as the root."""
+    """Creates the host's user namespace and the namespaces that it owns. Returns an open descriptor of each, by its
+    name in SPACES. ``owner`` is the user id of the host's root on the machine.
+
+    Call it while this process is in the host's topmost cgroup, so that the host sees this cgroup as the root. Exits
+    with status 1 and a message if the kernel refuses a namespace.
+    """
     reader, writer = os.pipe()
     waiting, end = os.pipe()
     holder = os.fork()
@@ -125,9 +128,10 @@ def _enter(cgroups: list[str]) -> None:
 def write_limits(lines: list[str]) -> None:
     """Writes limits: each line contains a file and its value. Raises OSError if a limit cannot be set.
 
-    Ignores errors of ``cgroup.subtree_control``: if a controller cannot be delegated, its files are missing, and the
-    line with its limit raises the error. Ignores that ``memory.swap.max`` is missing, because the kernel may not
-    account for swap."""
+    Ignores errors of ``cgroup.subtree_control``. If a controller cannot be delegated, the files of its limits are
+    missing, so their lines raise OSError. A missing ``memory.swap.max`` is ignored, because the kernel may not account
+    for swap.
+    """
     for line in lines:
         file, _, value = line.partition(" ")
         try:

@@ -26,8 +26,8 @@ def read_lines(path: str) -> list[str]:
 
 
 def run_program(command: list[str], text: str = "", *, is_required: bool = True) -> None:
-    """Runs a program with the input ``text``, which must be shorter than a pipe's buffer, and waits for its end. If the
-    program is required and fails or is missing, this process exits with status 1 after a message."""
+    """Runs a program with the input ``text`` and waits for its end. ``text`` must be shorter than a pipe's buffer. If
+    the program is required and fails or is missing, this process exits with status 1 after a message."""
     reader, writer = os.pipe()
     os.write(writer, text.encode())
     os.close(writer)

@@ -1,13 +1,15 @@
-"""Creates the LAN of a private host, which makes the host look like a machine.
+"""Creates the LAN of a private host, so that the host looks like a machine.
 
-The host gets eth0 with an address. A switch and a router are in another network namespace, and neighbours without
-Docker in further ones. The router rejects packets to all other networks with a firewall rule. Without the rule, the
-kernel would limit the rate of its ICMP errors (net.ipv4.route.error_cost), and every name lookup would take seconds to
-fail. A neighbour has routes through the first host to the networks from which Docker takes its subnets, so only the
-host's rules decide whether the neighbour's packets reach a container.
+The host gets eth0 with an address. The switch and the router share another network namespace. Each neighbour, a machine
+without Docker, has a namespace of its own.
 
-The namespaces last as long as the mounts that ``create_lan`` makes, and so until the last host on the LAN stops. A host
-that is started again joins a host that still runs, or creates the namespaces anew.
+The router rejects packets to all other networks with a firewall rule. Without the rule, the kernel would limit the rate
+of its ICMP errors (net.ipv4.route.error_cost), and every name lookup would take seconds to fail. A neighbour has routes
+through the first host to the networks from which Docker takes its subnets. So only the host's rules decide whether the
+neighbour's packets reach a container.
+
+The mounts that ``create_lan`` makes keep the namespaces alive until the last host on the LAN stops. A host that is
+started again joins a host that still runs, or creates the namespaces anew.
 
 Runs at each start of a host, and so imports little.
 """
@@ -106,9 +108,9 @@ def _enter(path: str) -> None:
 
 
 def _join(path: str, recorded: list[str]) -> None:
-    """Enters the namespace at ``path`` in the file system of another host. Exits with status 1 if its inode is not the
-    recorded one: root of the other host may have replaced the file. ``recorded`` are the lines of the file in which
-    ``_hold`` has recorded the inode."""
+    """Enters the network namespace at ``path``, which is in the file system of another host. ``recorded`` are the lines
+    of the file in which ``_hold`` has recorded the namespace's inode. Exits with status 1 if the inode is a different
+    one: root of the other host may have replaced the file at ``path``."""
     try:
         _enter(path)
     except OSError:

@@ -53,10 +53,10 @@ LINKS = {
 def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None:
     """Builds the host's file system and makes it the root of this mount namespace.
 
-    It contains host/, which becomes the root of the host; the machine's proc and sys, because the kernel permits new
-    mounts of them only while complete ones are visible; and the layers of the template. ``folder`` and ``run`` are as
-    for ``boot.main``. ``owner`` is the user id of the host's root on the machine, ``users`` the descriptor of its user
-    namespace.
+    The file system contains the folder host/, which becomes the root of the host, and the layers of the template. It
+    also contains the machine's proc and sys, because the kernel permits new mounts of them only while complete ones are
+    visible. ``folder`` and ``run`` are the arguments of ``boot.main``. ``owner`` is the user id of the host's root on
+    the machine. ``users`` is the descriptor of the host's user namespace.
     """
     tree = f"{folder}/tree"
     os.makedirs(tree, exist_ok=True)
@@ -92,8 +92,8 @@ def build_tree(name: str, folder: str, run: str, owner: int, users: int) -> None
 
 
 def _show_programs(root: str) -> None:
-    """Mounts the programs of ``root`` (empty: those of the machine) in host/, and links to them from the folder above
-    it.
+    """Mounts the programs of the root file system ``root`` in host/, and links to them from the folder above it. If
+    ``root`` is empty, these are the machine's programs.
 
     The mounts do not have the flags nosuid and nodev. runc would have to keep these flags, and then could not mount one
     of these programs read-only (docker run --init). Without nosuid, the set-user-ID bit still has no effect in the
@@ -149,8 +149,8 @@ def _mount_layers(folder: str, users: int) -> list[str]:
     """Mounts the layers of the template with the host's ids, which only the machine's root may do. ``users`` is the
     descriptor of the host's user namespace.
 
-    Returns lines of fstab(5), with which ``inside.sh`` mounts each layer a second time, at its place in the data-root.
-    The host may remove these second mounts when an image is removed.
+    Returns lines of fstab(5). With these lines, ``inside.sh`` mounts each layer a second time, at its place in the
+    data-root. The host may remove these second mounts when it removes an image.
     """
     idmap = f"X-mount.idmap=/proc/{os.getpid()}/fd/{users}"
     lines: list[str] = []
