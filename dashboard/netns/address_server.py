@@ -24,9 +24,9 @@ _BACKLOG = 32
 
 
 class AddressServer:
-    """Serves until it is closed. Programs in the namespace may be hostile: a connection carries one short request and
-    has a deadline, and the number and the rate of connections are limited. Connections beyond the rate wait in the
-    kernel's queue. If the queue is full, the kernel drops further ones, which costs this process nothing."""
+    """A server that runs until it is closed. Programs in the namespace may be hostile, so the number and the rate of
+    connections are limited. A connection carries one short request and has a deadline. Connections beyond the rate wait
+    in the kernel's queue. If the queue is full, the kernel drops further ones, which costs this process nothing."""
 
     def __init__(self, listening: socket.socket) -> None:
         self._listening = listening

@@ -46,11 +46,13 @@ async def run_inside(
 ) -> AsyncGenerator[str]:
     """Runs ``argv`` with the machine's files and the namespace's network. Yields stdout and stderr together, as text.
 
-    ``resolv_conf`` and ``hosts``, each a file or its contents, replace the files of these names in the program's
-    ``/etc``, read-only and in a mount namespace of its own. After ``timeout_s`` seconds or ``limit_bytes`` of output,
-    all processes of the program are killed, and a last line of the output reports this. They are also killed when the
-    generator is closed: use ``contextlib.aclosing``. ``on_exit`` is called with the exit status, None if the program
-    was killed. Raises NamespaceGone if ``namespace`` is closed.
+    ``resolv_conf`` and ``hosts`` replace the files of these names in the program's ``/etc``. Each is a path or the
+    contents of a file. The program sees them read-only, in a mount namespace of its own. ``on_exit`` is called with the
+    exit status, or None if the program was killed.
+
+    After ``timeout_s`` seconds or ``limit_bytes`` of output, all processes of the program are killed, and a last line
+    of the output reports this. The processes are also killed when the generator is closed: use ``contextlib.aclosing``.
+    Raises NamespaceGone if ``namespace`` is closed.
     """
     if namespace.fd < 0:
         raise NamespaceGone("the namespace was closed")
@@ -86,8 +88,8 @@ def _write(path: Path, contents: bytes) -> Path:
 
 
 def _command(fd: int, pairs: list[str]) -> list[str]:
-    """Returns a command that enters the namespace and executes the arguments appended to it. ``fd`` is the namespace's
-    descriptor. ``pairs`` contains, one after the other, each file and the path at which it is mounted. /sys is not
+    """Returns a command that enters the namespace and executes the arguments that the caller appends. ``fd`` is the
+    namespace's descriptor. ``pairs`` are the files to mount: each path is followed by its mount point. /sys is not
     remounted: it remains the machine's."""
     enter = ["nsenter", f"--net=/proc/self/fd/{fd}", "--"]
     if not pairs:
@@ -132,12 +134,8 @@ async def _run(
 
 
 class _Session:
-    """Runs a command in a session of its own. The command is reaped only after the whole session has been killed: until
-    then, its pid and so the id of the session cannot be reused.
-
-    This class reads the pipe itself, without the loop: uvloop closes a pipe's descriptor, and later the file object
-    closes the same number again. By then it may be a descriptor of another thread (``UVSocketHandle._close``).
-    """
+    """Runs a command in a session of its own. The command is reaped only after the whole session has been killed. Until
+    then, neither the command's pid nor the session's id, which is the same number, can be reused."""
 
     def __init__(self, command: list[str], fd: int) -> None:
         self._process = subprocess.Popen(
@@ -167,6 +165,8 @@ class _Session:
                 await self._readable()
 
     async def _readable(self) -> None:
+        # The loop does not own the pipe: uvloop would close its descriptor, and later the file object would close the
+        # same number again. By then it may be a descriptor of another thread (``UVSocketHandle._close``).
         loop, fd = asyncio.get_running_loop(), self._out.fileno()
         ready = asyncio.Event()
         loop.add_reader(fd, ready.set)

@@ -61,11 +61,9 @@ def shows_files(pid: int) -> bool:
 
 
 def read_inside(pid: int, path: str) -> bytes | None:
-    """Returns the contents of a regular file of at most 1 MiB as process ``pid`` sees it; None for any other file, and
-    if it cannot be read.
-
-    The type is checked before the file is opened for reading, so that no device or pipe is opened.
-    """
+    """Returns the contents of a regular file as process ``pid`` sees it. None if the file has more than 1 MiB, is not a
+    regular file or cannot be read."""
+    # The type is checked before the file is opened for reading, so that no device or pipe is opened.
     found = open_inside(pid, path, os.O_PATH)
     if found is None:
         return None
@@ -113,8 +111,11 @@ def _read_bounded(opened: int) -> bytes | None:
 
 def read_name_files(pid: int, resolv_conf: str, hosts: str) -> tuple[bytes | None, bytes | None, str]:
     """Reads the files with which a command resolves names, as process ``pid`` sees them. Returns the contents of both
-    (None if a path is empty or the file cannot be read), and a line for the command's output that names the files that
-    cannot be read. In their place the command uses the files of the machine on which Netmodes runs."""
+    files, and a line for the command's output that names the files that cannot be read.
+
+    The contents are None if the file cannot be read or its path is empty. The command then uses the file of the machine
+    on which Netmodes runs. The line is empty if there is nothing to report.
+    """
     found = [read_inside(pid, path) if path else None for path in (resolv_conf, hosts)]
     unread = [path for path, content in zip((resolv_conf, hosts), found, strict=True) if path and content is None]
     names = " and ".join(Path(path).name for path in unread)

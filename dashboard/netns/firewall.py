@@ -30,8 +30,8 @@ class _KernelFacts:
 
 async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[str]) -> FirewallRules:
     """Returns the rules of the namespace that affect requests. ``backend`` is the firewall backend that the Engine
-    reports; empty for Podman, which reports none and may use nftables. ``bridges`` are the names of the namespace's
-    bridges.
+    reports. It is empty for Podman, which reports none and may use nftables. ``bridges`` are the names of the
+    namespace's bridges.
 
     Never raises an error of the namespace or of a tool: if rules could not be read, the result contains the reason.
     """
@@ -51,9 +51,11 @@ async def read_firewall(namespace: Namespace, backend: str, bridges: Iterable[st
 
 
 async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """Returns the nat rules of IPv4, or of IPv6 if ``ipv6`` is true, with their counters, from the first tool that
-    lists any. If no tool does, returns the listing of the last tool. ``backend`` is as for ``read_firewall``. Errors
-    are in the listing."""
+    """Returns a listing of the nat rules of IPv4, or of IPv6 if ``ipv6`` is true, with their counters.
+
+    The listing is that of the first tool that lists any nat rules. If no tool does, it is that of the last tool.
+    ``backend`` is the firewall backend that the Engine reports. Errors are in the listing.
+    """
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -68,8 +70,9 @@ async def read_nat_listing(namespace: Namespace, backend: str, *, ipv6: bool = F
 
 
 async def read_counted_listing(namespace: Namespace, backend: str, *, ipv6: bool = False) -> Listing:
-    """Returns the rules of iptables for IPv4, or for IPv6 if ``ipv6`` is true, with their counters. If the engine may
-    use nftables, all rules of nftables follow. ``backend`` is as for ``read_firewall``. Errors are in the listing."""
+    """Returns a listing of the rules of iptables for IPv4, or for IPv6 if ``ipv6`` is true, with their counters. If the
+    engine may use nftables, all rules of nftables follow. ``backend`` is the firewall backend that the Engine reports.
+    Errors are in the listing."""
     family = Family.INET6 if ipv6 else Family.INET
     try:
         facts = await namespace.arun(_read_facts)
@@ -114,7 +117,8 @@ def _read_facts() -> _KernelFacts:
 
 def _save_commands(family: Family, *, legacy: bool) -> tuple[str, ...]:
     """Returns the commands that print all tables of iptables for a family. Each variant of iptables (nft, legacy) has
-    tables of its own; those of the legacy variant are printed only if ``legacy`` is true."""
+    its own tables and its own command. The tables of the legacy variant are printed only if ``legacy`` is true. If a
+    command is not installed, the command without a variant, such as ``iptables-save``, is added."""
     prefix = _PREFIX[family]
     variants = ["nft", "legacy"] if legacy else ["nft"]
     own = [f"{prefix}tables-{variant}-save" for variant in variants]

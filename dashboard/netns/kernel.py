@@ -21,11 +21,11 @@ _PARENT = b"parent0"
 
 
 def link_kinds() -> dict[str, bool]:
-    """Returns, by kind of link (KINDS), whether this process can create such links. All are False if it cannot create a
-    namespace (without CAP_SYS_ADMIN).
+    """Returns, for each kind of link in KINDS, whether this process can create such links. All values are False if it
+    cannot create a namespace (without CAP_SYS_ADMIN).
 
-    Creates the links in a temporary namespace, which ends with the call (a few milliseconds). The kernel loads the
-    module of a kind if it exists, as it does for Docker. Call it in a thread.
+    Creates the links in a temporary namespace, which takes a few milliseconds: call it in a thread. The kernel loads
+    the module of a kind if it exists, as it does for Docker.
     """
     try:
         return in_thread(_try_all)

@@ -38,9 +38,9 @@ async def lookup(
     """Looks ``name`` up with this resolver configuration and hosts file, from sockets created inside ``namespace``.
     Never raises a network error: the result then has the outcome ``no answer``.
 
-    A and AAAA are queried concurrently, over UDP, and again over TCP if the answer was truncated. ``timeout_s`` applies
-    to the whole lookup. ``time_us`` of the result is measured from the first query until this result was known. If the
-    resolver configuration cannot be read, nothing is queried.
+    ``timeout_s`` applies to the whole lookup. ``time_us`` of the result is the time from the first query until the
+    result was known. A and AAAA are queried concurrently over UDP; if an answer was truncated, its query is repeated
+    over TCP. If the resolver configuration cannot be read, nothing is queried.
     """
     plan = lookup_plan(name, hosts, resolver)
     if plan.answers:
@@ -178,8 +178,8 @@ def _close(pair: tuple[socket.socket, object]) -> None:
 
 def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...]]:
     """Returns the outcome and the addresses in the answers for A and AAAA. If there are addresses, the outcome is
-    ``answer``; otherwise it is that of the first answer, such as ``no such name``, or ``no answer`` if there are no
-    answers."""
+    ``answer``. Otherwise it is the outcome of the first answer (A before AAAA), such as ``no such name``. Without
+    answers, it is ``no answer``."""
     addresses: dict[str, None] = {}
     outcomes: list[str] = []
     for answer in sorted(answers, key=_kind):

@@ -27,9 +27,9 @@ class Receiver:
 
 @dataclass(slots=True)
 class Arrivals:
-    """The results, by the keys of the receivers. If the datagram arrived, ``senders`` contains its source
-    (``address:port``). If the receiver could not take part, ``errors`` contains the reason. A receiver that is in
-    neither received nothing."""
+    """The results, by the keys of the receivers. ``senders`` contains the datagram's source (``address:port``) if the
+    datagram arrived. ``errors`` contains the reason if the receiver could not take part or nothing could be sent. A
+    receiver that is in neither received nothing."""
 
     senders: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)

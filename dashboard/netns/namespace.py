@@ -29,8 +29,8 @@ class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
 @contextmanager
 def pinned_pid(pid: int) -> Iterator[None]:
     """Ensures that ``pid`` names the same process throughout the ``with`` block. Raises NamespaceGone if the process
-    does not exist, or at the end of the block if the process has ended during the block: then the kernel may have given
-    the pid to another process (pidfd_open(2))."""
+    does not exist. Also raises it at the end of the block if the process has ended meanwhile, because the kernel may
+    have given the pid to another process (pidfd_open(2))."""
     try:
         pidfd = os.pidfd_open(pid)
     except (ProcessLookupError, ValueError, OverflowError) as error:
@@ -53,13 +53,13 @@ def pinned_pid(pid: int) -> Iterator[None]:
 
 
 def namespace_file(pid: int, kind: str) -> str:
-    """Returns the path of the file of a process's namespace; ``kind`` is its name in /proc/PID/ns.
+    """Returns the path of the file of a process's namespace. ``kind`` is its name in /proc/PID/ns.
 
-    For Podman's service and the kind ``net``, returns the file of the namespace that most of its threads are in: the
-    main thread may remain in the network namespace of a removed container or of Podman's bridges. A rootless service
-    has the process name ``exe``, since it has re-executed itself as /proc/self/exe.
+    For Podman's service and the kind ``net``, this is the file of the namespace that most of its threads are in. The
+    main thread may remain in the network namespace of a removed container or of Podman's bridges.
     """
     process = Path(f"/proc/{pid}")
+    # A rootless service has the process name ``exe``, since it has re-executed itself as /proc/self/exe.
     if kind == "net" and (process / "comm").read_text(errors="replace").strip() in {"podman", "exe"}:
         threads: dict[int, list[Path]] = {}
         for thread in (process / "task").iterdir():
@@ -94,9 +94,8 @@ def in_thread[T](fn: Callable[[], T]) -> T:
 
 
 async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
-    """Runs ``fn`` in a new thread without blocking the event loop. Returns its result or raises its exception. The
-    loop's thread pool is not used, because calls to an engine that hangs can fill it. If the caller is cancelled
-    meanwhile, ``discard`` is called with the result, to release it."""
+    """Runs ``fn`` in a new thread without blocking the event loop. Returns its result or raises its exception. If the
+    caller is cancelled meanwhile, ``discard`` is called with the result, to release it."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     outcome = _Outcome(fn)
@@ -118,6 +117,7 @@ async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] |
             if outcome.error is None and discard is not None:
                 discard(outcome.get())
 
+    # Not in the loop's thread pool, which calls to an engine that hangs can fill.
     threading.Thread(target=body, name="netns visit", daemon=True).start()
     try:
         return await future
@@ -243,8 +243,8 @@ class Namespace:
         """Runs ``fn`` in a thread that enters the namespace and ends afterwards (about 0.1 ms). Returns its result.
 
         Sockets that ``fn`` creates belong to the namespace permanently. In ``fn``, never read ``/proc/net``, which
-        shows the namespace of the process's first thread. ``/proc/thread-self/net`` and ``/proc/sys/net`` show the
-        entered one.
+        shows the namespace of the process's first thread. ``/proc/thread-self/net`` and ``/proc/sys/net`` show this
+        namespace.
         """
         return in_thread(self._entered(fn))
 

@@ -104,8 +104,9 @@ def _connect(formats: tuple[_Format, ...], address: str, port: int, timeout_s: f
 
 
 def _avoid_handover() -> None:
-    """Gives the calling thread, which ends soon, a real-time priority. Otherwise, if another program needs the core,
-    the kernel leaves the packets to another thread (ksoftirqd), and their further events are missed."""
+    """Gives the calling thread, which ends soon, a real-time priority, so that it handles its packets itself.
+    Otherwise, if another program needs the core, the kernel leaves the packets to another thread (ksoftirqd). Their
+    further events would be missed."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
 

@@ -37,11 +37,11 @@ class ServerEnd:
         return [connection for connection in connections if connection.local_port in self._ports]
 
     def find(self, client: str, client_port: int) -> str | None:
-        """Returns the client's address as the server sees it; None if no new connection matches, or several do.
-        ``client`` (``address:port``) is the client's own end.
+        """Returns the client's address as the server sees it. ``client`` is the client's own end (``address:port``),
+        and ``client_port`` its port. None if no new connection matches, or if several do.
 
-        If the server has a new connection with the peer ``client``, returns ``client`` (NAT may have rewritten only the
-        destination). Otherwise returns the peer of the only new connection, which is docker-proxy's end if docker-proxy
+        If the server has a new connection with the peer ``client``, returns ``client``: NAT may have rewritten only the
+        destination. Otherwise returns the peer of the only new connection. This is docker-proxy's end if docker-proxy
         forwards the request.
         """
         if any(one.peer == client for one in self._connections(client_port) if one not in self._before):

@@ -31,11 +31,11 @@ def all_pids() -> tuple[int, ...]:
 
 
 def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
-    r"""Returns, by the inode of a socket, the processes that have the socket open: pairs (pid, process name), the
-    oldest process first. Searches only for the sockets ``inodes``, and only in the processes ``pids``. Sockets that
+    r"""Returns the processes that have a socket open, by the socket's inode. Each process is a pair (pid, process
+    name), the oldest first. Searches only for the sockets ``inodes``, and only in the processes ``pids``. Sockets that
     none of these processes has open are omitted.
 
-    Pages show the oldest process: for a server that forks after binding it is the master process. Names are those of
+    Pages show the oldest process: for a server that forks after binding, it is the master process. Names are those of
     ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end meanwhile are omitted. Reads
     every descriptor of every given process: call it in a thread.
     """
@@ -67,11 +67,11 @@ def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tupl
 def find_owners(
     inodes: Collection[int], candidates: Iterable[int] = (), containers: Mapping[int, str] | None = None
 ) -> dict[int, Owner]:
-    """Returns the owner of each socket by its inode. Searches the pids ``candidates`` first, then all of ``/proc``.
-    Sockets without a known owner are omitted. ``containers`` maps pids to container ids, as for
-    ``container_by_ancestor``.
+    """Returns the owner of each socket by its inode. Sockets without a known owner are omitted, as is inode 0, a socket
+    of the kernel. Searches the pids ``candidates`` first, then all processes. Call it in a thread.
 
-    Inode 0 is a socket of the kernel, which has no owner. Call it in a thread.
+    ``containers`` maps the pid of a container's first process to the container's id. It is needed for containers that
+    do not appear in the cgroups of their processes (``container_by_ancestor``).
     """
     missing = {inode for inode in inodes if inode}
     found: dict[int, Owner] = {}
@@ -104,10 +104,8 @@ def still_held(owner: Owner, inodes: Collection[int]) -> set[int]:
 
 
 def _held_sockets(pid: int, wanted: frozenset[int]) -> set[int]:
-    """Returns those of the socket inodes ``wanted`` that a process has open; empty if it has ended or cannot be read.
-
-    Listening sockets are usually among the first descriptors: the rest is not read once all are found.
-    """
+    """Returns those of the socket inodes ``wanted`` that a process has open. Empty if the process has ended or cannot
+    be read."""
     found: set[int] = set()
     folder = b"/proc/%d/fd/" % pid
     try:
@@ -116,7 +114,7 @@ def _held_sockets(pid: int, wanted: frozenset[int]) -> set[int]:
         return found
     for name in names:
         if len(found) == len(wanted):
-            break
+            break  # often early: listening sockets are usually among the first descriptors
         try:
             target = os.readlink(folder + name)  # noqa: PTH115 - bytes
         except OSError:
@@ -133,13 +131,11 @@ def name_of(pid: int) -> str | None:
 
 
 def start_of(pid: int) -> int | None:
-    """Returns the start of a process in clock ticks since boot; None if it has ended or is a zombie.
-
-    The name in ``/proc/PID/stat`` may contain spaces and parentheses: fields are counted from the last parenthesis.
-    """
+    """Returns the start of a process in clock ticks since boot; None if it has ended or is a zombie."""
     raw = _read(f"/proc/{pid}/stat")
     if raw is None:
         return None
+    # The name may contain spaces and parentheses, so fields are counted from the last parenthesis.
     fields = raw[raw.rfind(b")") + 2 :].split()
     if len(fields) < 20 or fields[0] in {b"Z", b"X"}:
         return None
@@ -165,8 +161,8 @@ def _read(path: str) -> bytes | None:
 def container_in(cgroup: bytes) -> str | None:
     """Returns the innermost container id in ``cgroup``, the text of ``/proc/PID/cgroup``; None without one.
 
-    Covers both hierarchies (v1 has a line per controller, v2 the line ``0::``) and both drivers: ``/docker/<id>`` of
-    cgroupfs and ``/system.slice/docker-<id>.scope`` of systemd.
+    Covers both versions of cgroups: v1 has a line per controller, v2 the line ``0::``. Covers both cgroup drivers:
+    cgroupfs writes ``/docker/<id>``, systemd ``/system.slice/docker-<id>.scope``.
     """
     for line in cgroup.splitlines():
         for segment in reversed(line.split(b":", 2)[-1].split(b"/")):
@@ -176,9 +172,9 @@ def container_in(cgroup: bytes) -> str | None:
 
 
 def container_by_ancestor(pid: int, containers: Mapping[int, str]) -> str | None:
-    """Returns the container id of a process whose cgroup does not contain one: rootless engines may start containers in
-    the engine's cgroup. ``containers`` maps the pid of each container's first process to the container's id. Searches
-    for these pids among the process and its ancestors; returns None if it finds none of them."""
+    """Returns the container id of a process whose cgroup does not contain one. Such processes exist because rootless
+    engines may start containers in the engine's cgroup. ``containers`` maps the pid of each container's first process
+    to the container's id. Searches for one of these pids among the process and its ancestors; None if there is none."""
     if not containers:
         return None
     for _ in range(_MAX_ANCESTORS):

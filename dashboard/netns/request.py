@@ -31,10 +31,10 @@ _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 class Reply:
     """The response. If it is not an HTTP response, ``status`` is None and ``error`` is a sentence.
 
-    ``time_us`` is measured from the connect to the end of the response head, without the time in ``on_connected`` and
-    in the search for ``client_seen``. ``client`` is the client's end of the connection (``address:port``).
-    ``client_seen`` is the client's end as the server sees it: the same unless NAT or a proxy is in between, None if it
-    was not found.
+    ``time_us`` is the time from the connect to the end of the response head. It excludes the time in ``on_connected``
+    and in the search for ``client_seen``. ``client`` is the client's end of the connection (``address:port``).
+    ``client_seen`` is this end as the server sees it. It differs from ``client`` if NAT or a proxy is in between, and
+    is None if it was not found.
     """
 
     status: int | None
@@ -61,10 +61,10 @@ async def request(
 ) -> Reply:
     """Sends ``GET path`` from the namespace ``client`` and returns the response. Never raises a network error.
 
-    ``server`` is the namespace in which the server listens, and ``server_port`` its port there, if known. Both are
-    needed only to find ``client_seen`` with sock_diag. ``host`` is the Host header (default: the address).
-    ``on_connected`` is called with the client's end (``address:port``) while the connection is open and before the
-    request is sent. Reads at most 64 KiB.
+    ``server`` is the namespace in which the server listens. Without it, ``client_seen`` is not searched for
+    (sock_diag). ``server_port`` is the server's port in that namespace, None if unknown. ``host`` is the Host header
+    (default: the address). ``on_connected`` is called with the client's end (``address:port``) while the connection is
+    open and before the request is sent. Reads at most 64 KiB.
     """
     watcher: socket.socket | None = None
     try:
@@ -145,8 +145,9 @@ class _Exchange:
         return self._reply(data, error, format_endpoint(address, port))
 
     async def _ask(self, own_port: int) -> bytes:
-        """Waits at most _WATCH_S until the server's end of the connection is found. Then calls ``on_connected``, sends
-        the request and returns the response up to the end of its head. ``own_port`` is the client's port."""
+        """Sends the request and returns the response up to the end of its head. Before that, waits at most _WATCH_S
+        until the server's end of the connection is found, and calls ``on_connected``. ``own_port`` is the client's
+        port."""
         search = asyncio.ensure_future(self._await_peer(own_port))
         try:
             await asyncio.wait({search}, timeout=_WATCH_S)
@@ -222,9 +223,8 @@ class _Exchange:
         return head + separator + body
 
     async def _await_close(self) -> None:
-        """Waits at most _CLOSE_S until the server has closed the connection: the end that closes first stays in
-        TIME-WAIT, and a workshop looks for it at the server's end. Discards the data that still arrives, up to a
-        limit."""
+        """Waits at most _CLOSE_S until the server has closed the connection. The end that closes first stays in
+        TIME-WAIT, and a workshop looks for it at the server's end. Discards data that still arrives, up to a limit."""
         read = 0
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_CLOSE_S):

@@ -1,6 +1,6 @@
 """Traces the rules that the first packet of a connection reaches, with nftables' own trace (nft(8), “meta nftrace”).
 
-A table, which exists only during the trace, marks the packets to trace. Only private hosts are traced, so the rules of
+A table marks the packets to trace; it exists only during the trace. Only private hosts are traced, so the rules of
 other machines are not changed. Rules of iptables with the nf_tables backend are traced, too.
 """
 
@@ -57,9 +57,9 @@ class RuleTrace:
         self.is_complete = True
 
     def read(self) -> tuple[RuleStep, ...]:
-        """Returns the new steps of the traced packets: the rules and policies that they reached. The step at the rule
-        that marks a packet for the trace is left out. Only this step contains the packet's source, so the source is
-        copied to the packet's remaining steps."""
+        """Returns the new steps of the traced packets: the rules and policies that they reached. Omits the step at the
+        rule that marks a packet for the trace. Only this step contains the packet's source, which is therefore copied
+        to the packet's other steps."""
         steps: list[RuleStep] = []
         sources: dict[int, str] = {}
         while True:
@@ -149,8 +149,8 @@ async def remove_left_table(namespace: Namespace) -> None:
 
 @contextmanager
 def _lock_file(namespace: Namespace) -> Iterator[int]:
-    """Yields a new descriptor of the namespace, for locking, and closes it at the end of the ``with`` block. A lock on
-    it excludes traces by this process and by others, and ends when the descriptor is closed (flock(2))."""
+    """Yields a new descriptor of the namespace, for ``_lock``, and closes it at the end of the ``with`` block. A lock
+    on it excludes traces by this process and by others. The lock ends when the descriptor is closed (flock(2))."""
     lock = os.open(f"/proc/self/fd/{namespace.fd}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield lock
@@ -159,9 +159,9 @@ def _lock_file(namespace: Namespace) -> Iterator[int]:
 
 
 async def _lock(lock: int) -> None:
-    """Waits until no other trace of the namespace runs, and locks ``lock``, a descriptor of ``_lock_file``. Traces
-    exclude each other because all use the same table, and each socket receives the messages of all traces. Raises
-    TraceUnavailableError after LOCK_S."""
+    """Waits until no other trace of the namespace runs, and locks ``lock``, a descriptor of ``_lock_file``. Raises
+    TraceUnavailableError after LOCK_S. Traces exclude each other, because all use the same table, and each socket
+    receives the messages of all traces."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + LOCK_S
     while True:

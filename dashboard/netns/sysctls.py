@@ -1,7 +1,7 @@
 """Reads network sysctls in a thread that has entered the namespace.
 
-``/proc/sys/net`` shows the namespace of the calling thread (``net_ctl_header_lookup`` in net/sysctl_net.c), unlike
-``/proc/net``, which shows that of the process's first thread.
+``/proc/sys/net`` shows the namespace of the calling thread (``net_ctl_header_lookup`` in net/sysctl_net.c).
+``/proc/net`` would show the namespace of the process's first thread.
 """
 
 import os
@@ -33,7 +33,7 @@ _LIMIT_BYTES = 4096
 
 def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
     """Returns the values of the sysctls in NAMES and ``extra`` by name, in the namespace of the calling thread. Missing
-    ones are omitted; sequences of white space become one space."""
+    sysctls are omitted. In the values, sequences of white space become one space."""
     found: dict[str, str] = {}
     for name in sorted({*NAMES, *extra}):
         if (value := _read_one(name)) is not None:

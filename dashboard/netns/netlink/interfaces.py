@@ -107,8 +107,8 @@ class LinkTable:
     def apply(self, message: Message) -> ChangedObjects:
         """Applies one message, and returns the kinds of objects that it may have changed.
 
-        Routes are only reported as changed; the caller reads them again. The kernel sends no event for IPv4 routes that
-        disappear with their link or source address (fib_flush).
+        Routes are only reported as changed, and the caller must read them again. Events alone do not suffice: the
+        kernel sends none for IPv4 routes that disappear with their link or source address (fib_flush).
         """
         if message.type in {rtnetlink.RTM_NEWLINK, rtnetlink.RTM_DELLINK}:
             return self._apply_link(message)
@@ -142,11 +142,12 @@ class LinkTable:
         return ChangedObjects.LINKS | ChangedObjects.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
-        """Adds the end of a veth pair that must be read again, if any, to ``stale_peers``.
+        """Adds the end of a veth pair that must be read again, if any, to ``stale_peers``. ``link`` is the end that has
+        changed or is gone.
 
         If the peer of ``link`` is unknown, adds ``link``: the kernel reports the first end of a new pair before the
-        second one exists. If ``link`` is gone, or its peer refers to a different link, adds the peer: the kernel sends
-        no event for an end whose peer moves to another namespace.
+        second one exists. If ``link`` is gone, or if its peer refers to a different link, adds the peer: the kernel
+        sends no event for one end when the other end moves to another namespace.
         """
         if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return
@@ -249,9 +250,9 @@ def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
 
 
 def read_nsids(opened: socket.socket, places: Iterable[tuple[int, str]]) -> dict[int, int]:
-    """Returns the inodes of network namespaces by the ids (nsid) that the namespace of the socket ``opened`` has
-    assigned to them. ``places`` are the namespaces to look up, each as the arguments of ``Namespace.of_machine``.
-    Namespaces that are gone or cannot be read are omitted."""
+    """Returns the inodes of network namespaces by their ids (nsid). The ids are those that the namespace of the socket
+    ``opened`` has assigned. ``places`` are the namespaces to look up, each as the arguments of
+    ``Namespace.of_machine``. Namespaces that are gone or cannot be read are omitted."""
     inodes: dict[int, int] = {}
     for place in places:
         with suppress(NamespaceGone, OSError), Namespace.of_machine(*place) as namespace:

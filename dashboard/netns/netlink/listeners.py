@@ -141,8 +141,8 @@ def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int
 
 
 def read_past_connections(opened: socket.socket, port: int) -> tuple[PastConnection, ...]:
-    """Returns the connections with ``port`` at either end: open ones, and those that this namespace's end closed in the
-    last minute (TIME-WAIT). If the peer closed a connection first, only the peer's namespace has it in TIME-WAIT."""
+    """Returns the connections with ``port`` at either end that are open, or that this namespace's end closed in the
+    last minute (TIME-WAIT). A connection that the peer closed first is in TIME-WAIT only in the peer's namespace."""
     found: list[PastConnection] = []
     for family in Family:
         for ends in ((port, 0), (0, port)):

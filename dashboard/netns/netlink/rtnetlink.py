@@ -149,8 +149,8 @@ def _hardware_address(kind: int, raw: bytes) -> str:
 def decode_link(body: bytes) -> LinkRecord | None:
     """Decodes a link from RTM_NEWLINK or RTM_DELLINK; None for a message that is not about the link itself.
 
-    Such messages come from a bridge about its port (family AF_BRIDGE, including RTM_DELLINK when the port leaves the
-    bridge), or are partial messages of wireless drivers.
+    Such messages are those of a bridge about its port, and partial messages of wireless drivers. A bridge's messages
+    have the family AF_BRIDGE; RTM_DELLINK then means that the port leaves the bridge.
     """
     if len(body) < _LINK.size:
         raise MalformedMessage("a link without its fixed part")

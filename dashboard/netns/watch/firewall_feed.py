@@ -55,15 +55,15 @@ class FirewallFeed:
         self.rules = FirewallRules()
 
     def touch(self) -> None:
-        """Makes the feed read the rules soon. Several calls until then lead to one reading. After a slow reading the
-        feed waits longer, so that it reads for at most 5 % of the time."""
+        """Makes the feed read the rules soon. Several calls before this reading lead to only one reading. After a slow
+        reading, the feed waits longer, so that it reads for at most 5 % of the time."""
         self._again = True
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._read_when_quiet())
 
     async def refresh(self) -> None:
-        """Reads the rules. If a reading is in progress, waits for its end and reads them again, because the reading in
-        progress may have missed the latest changes. Callers that wait for the same reading share the next one."""
+        """Reads the rules. If a reading is already in progress, it may have missed the latest changes: waits for its
+        end, and reads the rules again. Callers that wait for the same reading share the next one."""
         asked = self._started
         async with self._lock:
             if self._started > asked:  # a reading began after this call

@@ -27,9 +27,10 @@ class LinkFeed:
     """Applies rtnetlink events to ``table``. Calls ``changed`` when the table may have changed: shortly after the first
     event of a burst, then every few milliseconds.
 
-    ``events`` is a socket that is subscribed to rtnetlink's groups, ``dumps`` a socket for requests; the caller closes
-    both after ``stop``. ``peers`` returns the namespaces in which the other ends of veth pairs may be; it is called in
-    threads. Everything is read again after lost events (ENOBUFS), a malformed message or a refused request.
+    ``events`` is a socket that is subscribed to rtnetlink's groups. ``dumps`` is a socket for requests. The caller
+    closes both sockets after ``stop``. ``peers`` returns the namespaces in which the other ends of veth pairs may be;
+    it is called in threads. Everything is read again after lost events (ENOBUFS), a malformed message or a refused
+    request.
     """
 
     def __init__(
@@ -177,8 +178,8 @@ def _places(peers: Peers | None) -> Iterable[tuple[int, str]]:
 
 
 def load_table(netns: int, dumps: socket.socket, peers: Peers | None) -> LinkTable:
-    """Returns a new table with everything in the namespace with the inode ``netns``. ``dumps`` is a socket of this
-    namespace, and ``peers`` is as for ``LinkFeed``. Call it in a thread."""
+    """Returns a new table with the links, addresses and routes of the namespace with the inode ``netns``. ``dumps`` is
+    an rtnetlink socket of this namespace. For ``peers``, see ``LinkFeed``. Call it in a thread."""
     table = LinkTable(netns)
     table.load(dumps)
     table.identify(read_nsids(dumps, _places(peers)))

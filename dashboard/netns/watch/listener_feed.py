@@ -1,8 +1,9 @@
-"""Keeps the listening sockets of one namespace and their owners current: polls the sockets, and searches for the owners
+"""Keeps the listening sockets of one namespace and their owners current. Polls the sockets, and searches for the owners
 of new ones.
 
-Since Docker Engine 28 dockerd opens the socket of a published port and hands it to docker-proxy some milliseconds later
-(Moby, daemon/libnetwork/portmappers/nat). Netmodes searches for the owner of such a socket until dockerd has closed it.
+Since Docker Engine 28, dockerd opens the socket of a published port and hands it to docker-proxy some milliseconds
+later (Moby, daemon/libnetwork/portmappers/nat). Netmodes searches for the owner of such a socket until dockerd has
+closed it.
 """
 
 import asyncio
@@ -43,12 +44,13 @@ def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[
 
 
 class ListenerFeed:
-    """Keeps the listeners to show. Calls ``changed`` when they may have changed. ``candidates`` returns the pids that
-    are searched first for the owner of a socket; it is called in threads. ``engines`` returns the pids of engines; it
-    is called in the event loop.
+    """Keeps the listeners to show. Calls ``changed`` when they may have changed.
 
-    A new socket is not shown until its owner is known, for at most 40 ms; then it is shown without an owner. A new
-    socket of an engine is not shown until another process holds it, for at most 450 ms, or 2 s where docker-proxy runs.
+    ``candidates`` returns the pids that are searched first for the owner of a socket; it is called in threads.
+    ``engines`` returns the pids of engines; it is called in the event loop.
+
+    A new socket is shown once its owner is known, or after 40 ms without an owner. If an engine holds the new socket,
+    it is shown once another process holds it, or after 450 ms (2 s where docker-proxy runs).
     """
 
     def __init__(
@@ -168,9 +170,12 @@ class ListenerFeed:
         self._notify()
 
     async def check_owners(self, *, everything: bool = False) -> None:
-        """Searches again for the owner of each socket that its owner no longer holds: when a server forks and the
-        parent exits, the child keeps the socket. Does the same if the owner has changed its name and, a few times, if
-        the owner is unknown. If ``everything`` is true, searches for the owners of all sockets."""
+        """Searches for the new owner of each socket whose known owner (a process) has closed it. For example, when a
+        server forks and the parent exits, the child keeps the socket.
+
+        Also searches if the owner has changed its name. An owner that was never found is searched for a few more times.
+        If ``everything`` is true, searches for the owners of all sockets.
+        """
         owners = dict(self._owners)
         attempts = dict(self._attempts)
 
@@ -190,7 +195,7 @@ class ListenerFeed:
 
     def listeners(self, names_version: int, name_of: Callable[[int], str | None]) -> tuple[Listener, ...]:
         """Returns the listeners in canonical order. ``name_of`` returns the name of a device by index. The result is
-        cached; a new ``names_version`` means that a device has a new name."""
+        cached: ``names_version`` must change when a device gets a new name."""
         if self._shown is None or names_version != self._shown_names:
             deadline = self._loop.time() - _OWNER_WAIT_S
             built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}

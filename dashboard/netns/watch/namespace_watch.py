@@ -87,9 +87,9 @@ class _Inside:
 class Watch:
     """Keeps ``view`` equal to the state of the namespace. Create it with ``open``, end it with ``close``.
 
-    ``on_change`` is called on the loop with the new view whenever it differs from the previous one: a few milliseconds
-    after a change of links, addresses or routes, at most 5 s after a change of a sysctl. A new listener is found within
-    ``poll_s`` and reported after the search for its owner.
+    ``on_change`` is called on the loop with the new view whenever it differs from the previous one. A change of links,
+    addresses or routes is reported after a few milliseconds, a change of a sysctl after at most 5 s. A new listener is
+    found within ``poll_s`` and reported after the search for its owner.
     """
 
     def __init__(
@@ -140,10 +140,10 @@ class Watch:
         """Enters the namespace once, reads everything (a few milliseconds) and watches it from then on.
 
         The caller remains the owner of ``namespace``. ``candidates`` returns the pids that are searched first for the
-        owner of a socket (see ``Candidates``). ``engines`` returns the pids of engines, which may pass a new socket on
-        to another process. ``peers`` returns the namespaces in which the peers of links may be. ``engines`` is called
-        in the event loop, the other two are called in threads. Raises NamespaceGone if ``namespace`` is closed, OSError
-        if the kernel refuses.
+        owner of a socket; it is called in a thread. ``peers`` returns the namespaces in which the peers of links may
+        be; it is called in a thread, too. ``engines`` returns the pids of engines, which may pass a new socket on to
+        another process; it is called in the event loop. Raises NamespaceGone if ``namespace`` is closed, OSError if the
+        kernel refuses.
         """
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
