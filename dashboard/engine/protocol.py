@@ -116,8 +116,8 @@ class ContainerFacts:
     """The facts that ``docker inspect`` reports of a container. ``pid`` is 0 if it does not run. ``published`` are the
     ports that are published now. ``asked`` are the ports that were requested when it was created.
 
-    ``networks`` maps the name of each of its networks to its address there. This is the IPv4 address, or the IPv6
-    address if it has no IPv4 address, or empty if it has neither.
+    ``networks`` maps the name of each of its networks to its address there. This is the IPv4 address. Without one, it
+    is the IPv6 address; without either, it is empty.
     """
 
     id: str

@@ -2,8 +2,10 @@
 
 The shell has a file system of its own (``shell.sh``) with tools, the socket of the host's engine and an empty home. It
 has the host's network and name, but process ids, mounts and IPC of its own. It has few capabilities, and the host's
-limits apply. If the host has a user namespace, the shell is in it and has a seccomp filter, so its user is at most root
-of the host. Otherwise, its user can become root of the machine through the engine if the engine runs as root.
+limits apply.
+
+If the host has a user namespace, the shell runs in it, with a seccomp filter. The shell's user is then at most root of
+the host. On other hosts, the user can become root of the machine through the engine, if the engine runs as root.
 
 All functions block, except reading and writing. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """

@@ -153,7 +153,7 @@ def _refuse_argument(number: int, comparison: int, value: int, argument: int = F
 
 def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -> str:
     """Returns the reason why hosts on this machine have no filter; empty if they have one. ``machine`` is the
-    architecture, and ``actions`` a file that exists only if the kernel has seccomp filters."""
+    architecture. ``actions`` is a file that exists only if the kernel has seccomp filters."""
     if machine not in NUMBERS:
         return f"private hosts have no seccomp filter: Netmodes has none for {machine}"
     if not actions.exists():

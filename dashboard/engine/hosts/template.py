@@ -2,7 +2,8 @@
 
 Small files are copied for each host. The image's layers are mounted read-only into each host, so they exist once on
 disk and once in the page cache. A host that removes the image removes only its own mount. If the file system does not
-permit such mounts for hosts in user namespaces (``runtimes.sharing_refusal``), each of these hosts gets a copy.
+permit such mounts for hosts in user namespaces (``runtimes.sharing_refusal``), each of these hosts gets a copy of the
+layers.
 """
 
 from __future__ import annotations

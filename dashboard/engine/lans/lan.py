@@ -1,7 +1,7 @@
 """Named LANs: several private hosts and neighbours on one switch, with a router.
 
-Each host keeps the namespaces of the LAN alive. After the last host has ended, for example with the machine, the first
-host that is started again creates them anew. For the requirements, see ``private_host``.
+Each host keeps the namespaces of the LAN alive. After the last host has ended, for example because the machine was
+restarted, the first host that is started again creates them anew. For the requirements, see ``private_host``.
 """
 
 import asyncio
