@@ -72,8 +72,8 @@ class Connection:
 
 
 def connect_observed(namespace: Namespace, address: str, port: int, timeout_s: float) -> Connection:
-    """Connects from the namespace and closes the connection. Returns the result with the events of the packets that
-    were sent until it was closed. Waits at most ``timeout_s`` for the connection. Blocks."""
+    """Opens a connection from the namespace, and closes it. Returns the result with the events of the packets that were
+    sent before the close. Waits at most ``timeout_s`` for the connection. Blocks."""
     try:
         formats = _formats()
     except EventsUnavailableError as error:

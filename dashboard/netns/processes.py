@@ -174,7 +174,8 @@ def container_in(cgroup: bytes) -> str | None:
 def container_by_ancestor(pid: int, containers: Mapping[int, str]) -> str | None:
     """Returns the container id of a process whose cgroup does not contain one. Such processes exist because rootless
     engines may start containers in the engine's cgroup. ``containers`` maps the pid of each container's first process
-    to the container's id. Searches for one of these pids among the process and its ancestors; None if there is none."""
+    to the container's id. Searches for these pids among the process and its ancestors; None if it finds none of
+    them."""
     if not containers:
         return None
     for _ in range(_MAX_ANCESTORS):

@@ -126,8 +126,8 @@ def read_listeners(namespace: Namespace) -> tuple[ListeningSocket, ...]:
 
 
 def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int = 0) -> tuple[Connection, ...]:
-    """Returns the established TCP connections in the namespace of a diag socket. If a port is not 0, returns only
-    connections with this local port (``source_port``) or peer's port (``peer_port``)."""
+    """Returns the established TCP connections in the namespace of the diag socket ``opened``. A ``source_port`` other
+    than 0 selects those with this local port, a ``peer_port`` other than 0 those with this port of the peer."""
     found: list[Connection] = []
     for family in Family:
         wanted = pack_request(Protocol.TCP, family, 1 << _TCP_ESTABLISHED, source_port, peer_port)

@@ -18,11 +18,11 @@ _PORT_HOLDERS = frozenset({"dockerd", "docker-proxy"})
 
 
 def rule_triggers(view: KernelView) -> object:
-    """Returns the part of a view whose changes often come with new rules: interfaces, and listeners on TCP ports and
-    published UDP ports. The result is only for comparisons with the result for an earlier view.
+    """Returns the part of a view whose changes often come with new rules. These are the interfaces, the TCP listeners,
+    and the UDP listeners of published ports. The result is only for comparisons with the result for an earlier view.
 
-    Other UDP sockets are left out, since they are often opened for one query. Owners are left out, since they may be
-    found late.
+    Other UDP listeners are left out, since they often exist for one query only. The listeners' owners are left out,
+    since they may be found late.
     """
     ports = frozenset(
         (listener.protocol, listener.family, listener.address, listener.port)
