@@ -1,8 +1,8 @@
 """The lab's side of the link to its web process: handles calls and wake-ups, and sends the facts about the lab.
 
-It accepts only the functions of ``lab.remote.rpc``, except those between machines, with arguments of the declared
-types. Even if an attacker controls the web process, these calls permit no more than pages permit a signed-in owner.
-Calls between machines are excluded because an installation on one machine has no page for a swarm.
+It accepts only the functions of ``lab.remote.rpc``, with arguments of the declared types. It accepts no calls between
+machines, because an installation on one machine has no page for a swarm. Even if an attacker controls the web process,
+the accepted calls permit no more than pages permit a signed-in owner.
 """
 
 import asyncio

@@ -212,9 +212,9 @@ class Terminals:
         await self._close_socket_tools(participant)
 
     async def _describe_exit(self, host: PrivateHost | None, status: int | None) -> str:
-        """Returns a sentence about how a shell has ended. If it was killed (``status`` is None), waits up to
-        ``HOST_STOP_S`` seconds to find out whether its host was stopped, because the host's engine may end a moment
-        later."""
+        """Returns a sentence about how a shell has ended. ``status`` is None if the shell was killed. In this case,
+        waits up to ``HOST_STOP_S`` seconds to find out whether its host was stopped: the host's engine may end a moment
+        after the shell."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + HOST_STOP_S
         while status is None and host is not None and loop.time() < deadline:

@@ -1,9 +1,9 @@
 """The private hosts of groups. Each participant or team has one, which is started on request and stopped with the
 session.
 
-The desired state is stored in the database. This module compares it with the hosts on the machine in passes, and acts.
-So a restarted server continues with the existing hosts, even if the earlier server was killed. The decisions are made
-in ``core.training.host_plan`` and ``core.training.capacity``.
+The desired state is stored in the database. In passes, this module compares it with the hosts on the machine, and takes
+the steps that are missing. A restarted server therefore continues with the existing hosts, even if the earlier server
+was killed. The decisions are made in ``core.training.host_plan`` and ``core.training.capacity``.
 """
 
 import asyncio
