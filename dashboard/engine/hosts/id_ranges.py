@@ -106,9 +106,9 @@ def _entries(file: Path) -> Iterator[tuple[str, int, int]]:
 
 
 def shift(folder: Path, old: int, new: int) -> None:
-    """Changes the owner of everything in ``folder`` from the range ``old`` to the range ``new``. Each id becomes the id
-    at the same position in the other range. ``old`` and ``new`` are first ids; 0 stands for the machine's own ids.
-    Symbolic links are not followed."""
+    """Changes the owner of everything in ``folder`` from the range ``old`` to the range ``new``. Each id in ``old``
+    becomes the id at the same position in ``new``; other ids are kept. ``old`` and ``new`` are first ids; 0 stands for
+    the machine's own ids. Symbolic links are not followed."""
     _shift_entry(folder, old, new)
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):

@@ -63,8 +63,8 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
 @dataclass(frozen=True, slots=True)
 class DelegatedCgroups:
     """The cgroups of a host that may itself create cgroups below them. ``tops`` are the host's topmost folders, one in
-    each hierarchy. ``later`` are limits, as pairs (file, value). They can only be written after the host's first
-    process has left the folders ``tops``."""
+    each hierarchy. ``later`` are pairs (file, value), which delegate controllers and set limits. They can only be
+    written after the host's first process has left the folders ``tops``."""
 
     tops: tuple[Path, ...]
     later: tuple[tuple[Path, str], ...]

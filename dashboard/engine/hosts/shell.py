@@ -193,9 +193,9 @@ def open_shell(
 ) -> HostShell:
     """Starts a shell on the host, in a terminal of ``cols`` by ``rows`` characters.
 
-    The shell prints ``greeting`` first. ``names`` is the path of a unix socket. There the lab answers commands such as
-    ``netstat -p``, because the shell does not see the host's processes. ``hidden`` is a folder that the shell must not
-    see. Raises HostShellError if the host does not run or the shell cannot be started.
+    The shell prints ``greeting`` first. ``names`` is the path of a unix socket. On this socket the lab answers commands
+    such as ``netstat -p``, because the shell does not see the host's processes. ``hidden`` is a folder that the shell
+    must not see. Raises HostShellError if the host does not run or the shell cannot be started.
     """
     with ExitStack() as stack:
         try:

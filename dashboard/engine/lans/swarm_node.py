@@ -91,9 +91,13 @@ async def leave(endpoint: str) -> None:
 
 
 async def wait_for_leader(endpoint: str, limit_s: float = TIMEOUT_S) -> SwarmNode:
-    """Waits at most ``limit_s`` until the engine's swarm has a leader, and returns the engine's node. Returns at once
-    if the engine is in no swarm. Without a leader, the engine attaches no container to an overlay network. Managers
-    that all start at once elect one after 10 to 20 s. Raises EngineError."""
+    """Waits at most ``limit_s`` until the engine's swarm has a leader, and returns the engine's node. Its ``state`` is
+    still ``pending`` if no leader was elected in time. Returns at once if the engine is in no swarm. Raises
+    EngineError.
+
+    Without a leader, the engine attaches no container to an overlay network. Managers that all start at once elect one
+    after 10 to 20 s.
+    """
     end = time.monotonic() + limit_s
     while (node := await read_node(endpoint)).state == "pending" and time.monotonic() < end:
         await asyncio.sleep(POLL_S)
