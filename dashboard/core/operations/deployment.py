@@ -135,11 +135,11 @@ def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER)
 
 
 def local_heartbeat(last: LastHeartbeat | None, now: float, epoch: float) -> Heartbeat | None:
-    """Returns the last heartbeat with its times converted to the receiver's clock; None before the first one.
+    """Returns the last heartbeat with its times converted to the clock of ``epoch``; None before the first one.
 
-    Both ``now`` and ``epoch`` are the current time. ``now`` is by the clock of ``LastHeartbeat.at``, ``epoch`` in
-    seconds since the epoch. If the lab is unavailable, ``at`` of the result is older than ``SILENT_S``, so that
-    ``missing_parts`` reports the lab as missing.
+    Both ``now`` and ``epoch`` are the current time. ``now`` is by the monotonic clock of ``LastHeartbeat.at``,
+    ``epoch`` in seconds since the epoch. If the lab is unavailable, ``at`` of the result is older than ``SILENT_S``, so
+    that ``missing_parts`` reports the lab as missing.
     """
     if last is None or last.facts.heartbeat is None:
         return None

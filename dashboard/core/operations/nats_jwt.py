@@ -62,8 +62,8 @@ def admission(
     request: AuthRequest, issuer: str, sign: Sign, now: int, publish: Sequence[str], subscribe: Sequence[str]
 ) -> bytes:
     """Returns the reply that admits a connection. ``publish`` and ``subscribe`` are the subjects to which the
-    connection may publish and subscribe. ``issuer`` is the issuer's public key in the format of ``issuer_name``.
-    ``sign`` signs with the issuer's private key. ``now`` is in seconds since the epoch."""
+    connection may publish and subscribe. ``issuer`` is the issuer's public key in the format of ``nats.conf``
+    (``issuer_name``). ``sign`` signs with the issuer's private key. ``now`` is in seconds since the epoch."""
     user = {
         "sub": request.subject,
         "aud": ACCOUNT,
