@@ -24,9 +24,9 @@ def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
 def apply_requests(head: ExperimentHead, phases: Collection[Phase], last_at: float) -> ExperimentHead:
     """Returns the head of the whole experiment after a requested stop, even if no lab has acted on the request yet.
 
-    ``phases`` are the phases of the parts, as ``requested_phase`` returns them. Without a requested stop, ``phases`` is
-    empty, and the head is returned unchanged. ``last_at`` is the time of the newest entry. If all parts have ended and
-    no lab has recorded ``stopped_at``, ``last_at`` takes its place.
+    ``phases`` are the phases in which the parts are shown (``requested_phase``). Without a requested stop, ``phases``
+    is empty, and the head is returned unchanged. ``last_at`` is the time of the newest entry. If all parts have ended
+    and no lab has recorded ``stopped_at``, ``last_at`` takes its place.
     """
     if not phases:
         return head

@@ -35,9 +35,9 @@ class MergedJournal:
     """The merged journal of all parts, as far as their entries were added.
 
     ``head`` is the head of the experiment before anything runs. ``seen`` maps the id of each part to the number of its
-    newest entry. ``last_at`` is the time of the newest entry. ``requested`` is empty unless a stop of all parts was
-    requested. It then has the phases of the parts from ``requested_phase``, because the lab of an absent machine cannot
-    record the stop.
+    newest entry. ``last_at`` is the time of the newest entry. After a requested stop of all parts, ``requested`` has
+    the phases in which the parts are shown (``requested_phase``), because the lab of an absent machine cannot record
+    the stop. Otherwise ``requested`` is empty.
     """
 
     head: ExperimentHead
