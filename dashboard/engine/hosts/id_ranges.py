@@ -25,7 +25,7 @@ CAPABILITY = "security.capability"
 
 
 class NoIdsError(OSError):
-    """All ranges of ids are claimed."""
+    """No range of ids is free."""
 
 
 def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Path, ...] = SUBORDINATE) -> int:
@@ -33,7 +33,7 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
 
     ``wanted`` is the first id of the preferred range (0: no preference). If another host has claimed that range, claims
     a different one. ``claims`` is the folder with the claims of all hosts. ``files`` are /etc/subuid and /etc/subgid.
-    Raises NoIdsError if all ranges are claimed.
+    Raises NoIdsError if no range is free.
     """
     claims.mkdir(parents=True, exist_ok=True, mode=0o711)
     first = [wanted] if wanted else []
@@ -41,8 +41,8 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
         if _take(claims / str(base), folder):
             return base
     raise NoIdsError(
-        "every range of user ids for private hosts is in use: remove hosts, or reserve more ids for netmodes in "
-        "/etc/subuid and /etc/subgid"
+        "no range of user ids is free for a private host: remove hosts, or reserve more ranges for netmodes, the same "
+        "in /etc/subuid and in /etc/subgid"
     )
 
 

@@ -58,8 +58,17 @@ def test_ranges_of_users_are_skipped(tmp_path: Path) -> None:
 def test_a_reserved_range_is_used_and_no_other(tmp_path: Path) -> None:
     etc, claims = files(tmp_path, "# ids\nnetmodes:2000000:131072\n"), tmp_path / "claims"
     assert [claim(host(tmp_path, name), claims=claims, files=etc) for name in "ab"] == [2000000, 2065536]
-    with pytest.raises(NoIdsError, match="every range"):
+    with pytest.raises(NoIdsError, match="no range of user ids is free"):
         claim(host(tmp_path, "c"), claims=claims, files=etc)
+
+
+@pytest.mark.parametrize("subgid", ["", "netmodes:3000000:65536\n"])
+def test_ranges_that_only_one_file_reserves_are_not_used_and_the_error_names_both_files(
+    tmp_path: Path, subgid: str
+) -> None:
+    etc = files(tmp_path, "netmodes:2000000:65536\n", subgid)
+    with pytest.raises(NoIdsError, match="the same in /etc/subuid and in /etc/subgid"):
+        claim(host(tmp_path, "one"), claims=tmp_path / "claims", files=etc)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
