@@ -58,13 +58,13 @@ def initial_columns(
     """Returns the columns of an experiment before its launch: the machine, then a waiting column for each arm.
 
     ``neighbour`` adds the neighbour. ``other_host`` adds the other host and its container. ``rootless_netns`` adds the
-    namespace with the bridges of a rootless Podman, if an arm is on a bridge. In experiments of earlier versions, an
-    arm may have the key ``neighbour`` or ``rootless-netns``. The additional column with this key is then omitted.
+    namespace with the bridges of a rootless Podman, if an arm is on a bridge.
 
     ``engine`` is the kind of the machine's engine. ``facts`` is what this engine reports about itself. ``machine`` is
     the title of the machine's column. On several machines, ``experiment`` is the id of one machine's part, and
     ``whole`` the id of the experiment on all machines.
     """
+    # In experiments of earlier versions, an arm may have the key of the neighbour or of rootless-netns.
     taken = {arm.key for arm in arms}
     bridges = any(arm.mode in {Mode.BRIDGE, Mode.USER_BRIDGE} for arm in arms)
     return (

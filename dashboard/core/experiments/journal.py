@@ -88,8 +88,8 @@ class Facts:
     """The changes that one entry makes to the view. A field that is None or empty changes nothing.
 
     ``columns`` adds or replaces columns. ``removed`` has the keys of columns to remove. ``states`` replaces the states
-    of columns. ``changes`` updates the states of columns. Columns in ``forgotten`` remain, but lose their state.
-    ``trial`` replaces the results of the newest requests, unless it is UNSET.
+    of columns, and ``changes`` updates them. Columns in ``forgotten`` remain, but lose their state. ``trial`` replaces
+    the results of the newest requests, unless it is UNSET.
     """
 
     head: ExperimentHead | None = None
@@ -104,8 +104,8 @@ class Facts:
 def stopped(head: ExperimentHead, columns: Iterable[Column], at: float, notice: str) -> tuple[ExperimentHead, Facts]:
     """Returns the head of an experiment after a stop, and the facts that record the stop in the journal.
 
-    ``head`` and ``columns`` are those before the stop. ``at`` is the time of the stop. ``notice`` becomes the notice of
-    the new head. The containers must already have been removed.
+    ``head`` and ``columns`` are those before the stop. ``notice`` becomes the notice of the new head. The containers
+    must already have been removed.
     """
     gone = tuple(
         replace(column, status=ArmStatus.GONE, published=())

@@ -262,7 +262,7 @@ def too_many_networks(arms: Iterable[ArmSpec]) -> str | None:
 
 def missing_feature(arm: ArmSpec, api: str, kind: EngineKind = EngineKind.DOCKER) -> str | None:
     """Returns why this engine cannot launch the arm with its mode and networks, as a sentence; None if it can. ``api``
-    is the API version of the engine, such as ``1.47``. ``kind`` is the engine's kind.
+    is the API version of the engine, such as ``1.47``.
 
     Without this check, an older engine would ignore an option that it does not know, or refuse it with an unrelated
     message.

@@ -38,7 +38,7 @@ class NameMatch:
 
     def matches(self, name: str) -> bool:
         """Whether the interface ``name`` meets the condition. ``name`` is empty if the packet has no interface in this
-        direction, such as an input interface if the machine itself sent it."""
+        direction, for example no input interface."""
         same = name.startswith(self.name[:-1]) if self.name.endswith(("+", "*")) else name == self.name
         return same is not self.negated
 

@@ -140,10 +140,9 @@ def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]
 def find_unknown(machines: Sequence[SwarmMachine], revoked: Mapping[str, float], entered: Mapping[str, float]) -> str:
     """Returns a sentence that names the machines that do not respond and may share a swarm with a revoked machine.
 
-    Such a machine entered a swarm before another machine was revoked. ``revoked`` maps the name of each revoked machine
-    to the time of its last revocation, even if it has joined again. ``entered`` maps the name of each machine to the
-    time at which it entered a swarm, 0 if it has left again. A machine that is missing in ``entered`` may have entered
-    at any time. Returns an empty text if there are no such machines.
+    Such a machine entered a swarm before another machine was revoked. ``revoked`` has the time at which each machine
+    was last revoked, by name. ``entered`` has the time at which each machine entered a swarm, 0 if it has left again. A
+    machine that is missing in ``entered`` may have entered at any time. Empty if no machine is named.
     """
     names, managers = [], set()
     for machine in machines:
