@@ -90,7 +90,7 @@ class HeartbeatMessage:
 
 @dataclass(frozen=True, slots=True)
 class LastHeartbeat:
-    """The newest heartbeat of a lab. ``at`` is when it arrived, by the receiver's clock."""
+    """The newest heartbeat of a lab. ``at`` is the ``time.monotonic()`` of the receiver when it arrived."""
 
     message: HeartbeatMessage
     at: float

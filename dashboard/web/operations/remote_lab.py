@@ -76,7 +76,7 @@ class RemoteLab(Caller):
         return self._last.message.capacity if self._last is not None else 0
 
     def heartbeat(self) -> Heartbeat | None:
-        """Returns the last heartbeat; None if the lab is silent. May be called from any thread."""
+        """Returns the last heartbeat; None if none has been received. May be called from any thread."""
         return deployment.local_heartbeat(self._last, time.monotonic(), shared_clock())
 
     def start(self) -> None:
