@@ -102,7 +102,7 @@ def restore_backup(
     must be empty.
 
     ``migrate`` is called only for PostgreSQL, after the restore. It must migrate the database and grant permissions in
-    it to machines that have joined.
+    it to machines that have joined the installation.
 
     Raises BackupError or OSError. If the backup is not valid, nothing is changed.
     """

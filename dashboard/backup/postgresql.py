@@ -96,8 +96,8 @@ def other_connections() -> int:
 def restore(source: Path) -> None:
     """Restores a dump into an empty database, completely or not at all. Raises BackupError.
 
-    The permissions of machines that have joined are not restored: they refer to roles, which are not part of a database
-    (``store.operations.machine_roles``).
+    The permissions of machines that have joined the installation are not restored: they refer to roles, which are not
+    part of a database (``store.operations.machine_roles``).
     """
     connection.close()
     entries = source.with_suffix(".list")

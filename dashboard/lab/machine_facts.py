@@ -1,4 +1,5 @@
-"""Reads the facts about a machine that has joined an installation. The lab of the machine reports them."""
+"""Reads the facts about a machine that has joined an installation. The lab of the machine reports
+them."""
 
 import os
 import platform

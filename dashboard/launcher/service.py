@@ -24,8 +24,8 @@ def require_plain_words(launch: Launch) -> None:
 
 
 def _command(launch: Launch) -> str:
-    """Returns the command that the service runs: ``lab`` on a machine that has joined an installation, otherwise
-    ``up``."""
+    """Returns the command that the service runs: ``lab`` on a machine that has joined an installation,
+    otherwise ``up``."""
     return "lab" if os.path.exists(f"{launch.data}/machine.json") else "up"
 
 

@@ -130,7 +130,7 @@ class NetmodesCommand(BaseCommand):
             raise CommandError(describe_database_error(str(error)), returncode=FAILED) from None
 
     def _require_migrated(self) -> None:
-        """Checks the database on a machine that has joined, because such a machine may not migrate it.
+        """Checks the database on a machine that has joined the installation, because such a machine may not migrate it.
 
         Raises CommandError if the database cannot be used, if it lacks migrations of this version, or if the server's
         version is not compatible with this one. A newer database is accepted, because a lab may be one minor version

@@ -1,5 +1,5 @@
 """The database models: experiments with their arms and journals, measurements, claim runs, reports, workshops and
-training sessions; accounts, rate limits and the audit trail; and the machines that have joined."""
+training sessions; accounts, rate limits and the audit trail; and the machines that have joined the installation."""
 
 from dashboard.models.access import Account, SignInLink
 from dashboard.models.audit import AuditEntry

@@ -7,8 +7,8 @@ from dashboard.models.experiments import new_id
 
 
 class Machine(models.Model):
-    """A machine that has joined. ``name`` is also a part of its NATS subjects. The row stays after the machine was
-    revoked, because experiments refer to it. A machine of the same name may join again.
+    """A machine that has joined the installation. ``name`` is also a part of its NATS subjects. The row stays after the
+    machine was revoked, because experiments refer to it. A machine of the same name may join again.
 
     An owner writes ``labels`` (a JSON object) and ``is_draining`` (whether it takes no new hosts). The machine's lab
     writes its facts: ``cpus``, ``memory_mb``, ``capacity`` (the number of private hosts with the default limits),

@@ -178,9 +178,9 @@ async def exchange(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchan
 
 @prepared
 def judge_exchanges(observed: Exchanges, *expected: Expected, matched: bool | None = None) -> Judgement:
-    """Holds if each response is as expected. If ``matched`` is True, every rule in ``observed.packets`` must also have
-    matched packets. If it is False, none may have. If no connection was expected, but the request could not be sent,
-    the claim is not testable."""
+    """The claim holds if each response is as expected. If ``matched`` is True, every rule in ``observed.packets`` must
+    also have matched packets. If it is False, none may have. If no connection was expected, but the request could not
+    be sent, the claim is not testable."""
     for (request, response), wanted in zip(observed.responses, expected, strict=True):
         if reason := differs_from(request, response, wanted, observed):
             return differs(reason, *observed.evidence)

@@ -72,9 +72,9 @@ def _without_blanks(text: str) -> list[str]:
 def judge_firewall(
     observed: FirewallExchange, expected: Expected, dropping: str = "", *, matched: bool | None = None
 ) -> Judgement:
-    """Holds if the response is as expected. If ``dropping`` is given, a rule that contains this text must also have
-    dropped packets. ``matched`` is about the firewall rules with a ``--comment`` that the claim adds: if it is True,
-    they must have matched packets; if it is False, none may have."""
+    """The claim holds if the response is as expected. If ``dropping`` is given, a rule that contains this text must
+    also have dropped packets. ``matched`` is about the firewall rules with a ``--comment`` that the claim adds: if it
+    is True, they must have matched packets; if it is False, none may have."""
     for request, response in observed.exchanges.responses:
         if reason := differs_from(request, response, expected, observed.exchanges):
             return differs(reason, *observed.evidence)

@@ -10,22 +10,22 @@ from dashboard.core.namespaces.state import Lookup
 
 
 def judge_slower(timing: Timing) -> Judgement:
-    """Holds if the path ``slow`` takes longer than the path ``fast``: the confidence interval of the difference is
-    above zero. Not testable if the measurement is inconclusive."""
+    """The claim holds if the path ``slow`` takes longer than the path ``fast``: the confidence interval of the
+    difference is above zero. Not testable if the measurement is inconclusive."""
     if timing.verdict == "inconclusive":
         return not_testable(f"The blocks are inconclusive: {timing.reason}.", timing.summary)
     return holds_if(timing.verdict == "slower", f"The measured difference is: {timing.verdict}.", timing.summary)
 
 
 def judge_refused(container: Container) -> Judgement:
-    """Holds if the Engine refused to create or to start the container."""
+    """The claim holds if the Engine refused to create or to start the container."""
     return holds_if(bool(container.refused), "The Engine accepted the command.", f"docker run: {container.summary}")
 
 
 def judge_exit(outcome: ServerOutcome, error: str, otherwise: str, *evidence: str) -> Judgement:
-    """Holds if the program exited with ``error`` in its log. ``error`` is in lower case. If the program serves, or
-    exited without this error, the verdict is ``differs`` with the reason ``otherwise``. If it neither served nor exited
-    in time, the claim is not testable."""
+    """The claim holds if the program exited with ``error`` in its log. ``error`` is in lower case. If the program
+    serves, or exited without this error, the verdict is ``differs`` with the reason ``otherwise``. If it neither served
+    nor exited in time, the claim is not testable."""
     container, serves = outcome
     if container.status == "running" and not serves:
         return not_testable(f"The program neither served nor exited within {EXIT_TRIES} s.", *evidence)
@@ -34,7 +34,7 @@ def judge_exit(outcome: ServerOutcome, error: str, otherwise: str, *evidence: st
 
 
 def judge_stripped(files: Files) -> Judgement:
-    """Holds if the container has the machine's name servers, without those at loopback addresses."""
+    """The claim holds if the container has the machine's name servers, without those at loopback addresses."""
     machine, inside = files
     evidence = (f"resolv.conf of the machine: {on_one_line(machine)}", f"in the container: {on_one_line(inside)}")
     expected = tuple(server for server in nameservers(machine) if not is_loopback(server))
@@ -43,7 +43,7 @@ def judge_stripped(files: Files) -> Judgement:
 
 @prepared
 def judge_arrived(datagram: Datagram, source: str = "") -> Judgement:
-    """Holds if the datagram arrived, and came from the address ``source`` if one is given."""
+    """The claim holds if the datagram arrived, and came from the address ``source`` if one is given."""
     evidence = f"the datagram: {datagram.summary}"
     if not datagram.arrived:
         return differs("The datagram did not arrive.", evidence)
@@ -51,18 +51,19 @@ def judge_arrived(datagram: Datagram, source: str = "") -> Judgement:
 
 
 def judge_lost(datagram: Datagram) -> Judgement:
-    """Holds if the datagram did not arrive."""
+    """The claim holds if the datagram did not arrive."""
     return holds_if(not datagram.arrived, "The datagram arrived.", f"the datagram: {datagram.summary}")
 
 
 def judge_complete(transfers: tuple[Transfer, ...]) -> Judgement:
-    """Holds if all bytes of every transfer arrived."""
+    """The claim holds if all bytes of every transfer arrived."""
     evidence = _transfers(transfers)
     return holds_if(all(transfer.complete for transfer in transfers), "A transfer is incomplete.", *evidence)
 
 
 def judge_stalled(transfers: tuple[Transfer, ...]) -> Judgement:
-    """Holds if the first, small transfer is complete, and the second, large one stalls on an open connection."""
+    """The claim holds if the first, small transfer is complete, and the second, large one stalls on an open
+    connection."""
     small, large = transfers
     evidence = _transfers(transfers)
     if not small.complete:
@@ -75,13 +76,13 @@ def _transfers(transfers: tuple[Transfer, ...]) -> tuple[str, ...]:
 
 
 def judge_names(lookups: tuple[Lookup, ...]) -> Judgement:
-    """Holds if every name resolves to an address."""
+    """The claim holds if every name resolves to an address."""
     evidence = tuple(describe_lookup(lookup) for lookup in lookups)
     return holds_if(all(lookup.answers for lookup in lookups), "A name does not resolve.", *evidence)
 
 
 def judge_no_names(lookups: tuple[Lookup, ...]) -> Judgement:
-    """Holds if no name resolves to an address."""
+    """The claim holds if no name resolves to an address."""
     evidence = tuple(describe_lookup(lookup) for lookup in lookups)
     return holds_if(not any(lookup.answers for lookup in lookups), "A name resolves.", *evidence)
 
@@ -93,12 +94,12 @@ def describe_lookup(lookup: Lookup) -> str:
 
 
 def judge_not_found(observed: AddressedLookup) -> Judgement:
-    """Holds if the name of the container does not resolve."""
+    """The claim holds if the name of the container does not resolve."""
     return holds_if(not observed[0].answers, "The name resolves.", _evidence(observed))
 
 
 def judge_resolved(observed: AddressedLookup) -> Judgement:
-    """Holds if the name of the container resolves to the address that the Engine assigned."""
+    """The claim holds if the name of the container resolves to the address that the Engine assigned."""
     lookup, address = observed
     return holds_if(
         address in lookup.answers, "The name does not resolve to the container's address.", _evidence(observed)
@@ -112,7 +113,7 @@ def _evidence(observed: AddressedLookup) -> str:
 
 @prepared
 def judge_default_network(observed: ContainerState, name: str) -> Judgement:
-    """Holds if the container is on two networks and its default route leads through the network ``name``."""
+    """The claim holds if the container is on two networks and its default route leads through the network ``name``."""
     container, state = observed
     networks = container.setting("NetworkSettings", "Networks") or {}
     gateways = {full.rpartition("-")[2]: (network or {}).get("Gateway", "") for full, network in networks.items()}

@@ -44,8 +44,8 @@ def place_of(machine: str | None, host: str) -> str:
 
 
 def first_machine(places: Iterable[str]) -> str:
-    """Returns the first of these places that is the engine of a machine that has joined; empty if none is. Experiments
-    are launched there if the installation's own machine has no engine."""
+    """Returns the first of these places that is the engine of a machine that has joined the installation; empty if none
+    is. Experiments are launched there if the installation's own machine has no engine."""
     split = ((place, *split_place(place)) for place in places)
     return next((place for place, machine, host in split if machine is not None and not host), "")
 

@@ -131,7 +131,7 @@ def require_shown(machines: Sequence[SwarmMachine], shown: Collection[str]) -> N
 def find_outdated(machines: Sequence[SwarmMachine], revoked: Mapping[str, float]) -> str:
     """Returns a sentence that names the members that entered the swarm before the newest revocation; empty if there are
     none. The machine that was revoked may still be a manager of the swarm. ``revoked`` maps the name of each machine to
-    the time of its last revocation. It includes machines that have joined again."""
+    the time of its last revocation. It includes machines that have joined the installation again."""
     last = max(revoked, key=lambda name: revoked[name], default="")
     names = [machine.name for machine in machines if machine.is_member and last and machine.swarm.since < revoked[last]]
     return OUTDATED.format(", ".join(names), last) if names else ""

@@ -1,4 +1,5 @@
-"""A PostgreSQL role for each machine that has joined. The role can read and write only the rows of its machine.
+"""A PostgreSQL role for each machine that has joined the installation. The role can read and write only the rows of its
+machine.
 
 The database itself enforces this with row-level security, so no web process has to write for the labs. The lab of such
 a machine uses the same queries, transactions and journal as every lab, and works while no web process runs. Web

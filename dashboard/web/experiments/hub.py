@@ -155,8 +155,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
     def trouble(self, experiment: str, problem: str, sender: str = SERVER) -> None:
         """Shows ``problem``, the reason why a journal cannot be written. If it is empty, shows that the journal can be
-        written again. ``sender`` is the machine that reports this. A machine that has joined may report only about its
-        experiments."""
+        written again. ``sender`` is the machine that reports this. A machine that has joined the installation may
+        report only about its experiments."""
         for feed in self._feeds_of(experiment):
             before, since = feed.problems.get(experiment, ("", shared_clock()))
             machine = feed.machines.get(experiment)

@@ -282,7 +282,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
     """Renders the page that shows what an engine and its kernel support. ``?machine=NAME`` selects a machine that has
-    joined."""
+    joined the installation."""
     machine = request.GET.get("machine") or None
     if machine is not None and await to_db_thread(find_machine, machine) is None:
         raise Http404(_("No machine has this name."))

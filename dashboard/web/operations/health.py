@@ -64,7 +64,8 @@ def own_lab_missing() -> tuple[Missing, ...]:
 
 
 def connected_machines() -> tuple[str, ...]:
-    """Returns the names of the machines that have joined and accept calls. May be called from any thread."""
+    """Returns the names of the machines that have joined the installation and accept calls. May be called from any
+    thread."""
     return service.labs.connected_machines() if service.labs is not None else ()
 
 

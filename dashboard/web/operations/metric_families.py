@@ -63,8 +63,8 @@ class Scrape:
     """The values of all metrics at one time.
 
     ``heartbeat`` is the heartbeat of the installation's lab; None if no lab responds. ``database`` is None if the
-    database does not answer. ``machines`` contains a tuple for each machine that has joined: its name, whether its lab
-    is connected, whether its engine answers, and the seconds since its last heartbeat.
+    database does not answer. ``machines`` contains a tuple for each machine that has joined the installation: its name,
+    whether its lab is connected, whether its engine answers, and the seconds since its last heartbeat.
     """
 
     at: float

@@ -155,7 +155,8 @@ class RemoteLabs:
         return lab if lab is not None else self._labs.setdefault(name, RemoteLab(self._nats, name, self._inbox))
 
     def connected_machines(self) -> tuple[str, ...]:
-        """Returns the names of the machines that have joined and accept calls. May be called from any thread."""
+        """Returns the names of the machines that have joined the installation and accept calls. May be called from any
+        thread."""
         labs = sorted(self._labs.items())
         return tuple(name for name, lab in labs if lab is not self.server and lab.accepts_calls)
 

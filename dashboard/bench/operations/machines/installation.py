@@ -1,4 +1,5 @@
-"""Runs a team deployment on a LAN: PostgreSQL, NATS, two web processes, and machines that have joined, each with a lab.
+"""Runs a team deployment on a LAN: PostgreSQL, NATS, two web processes, and machines that have joined the installation,
+each with a lab.
 
 The installation has no other lab.
 """

@@ -15,12 +15,12 @@ def _evidence(name: str, response: Response) -> str:
 
 
 def judge_reached(response: Response) -> Judgement:
-    """Holds if the machine's server answers."""
+    """The claim holds if the machine's server answers."""
     return holds_if(response.connected, "The socket is unreachable.", _evidence(NAME_IN_HOST_MODE, response))
 
 
 def judge_unreachable(response: Response) -> Judgement:
-    """Holds if the connection to the machine's server is refused."""
+    """The claim holds if the connection to the machine's server is refused."""
     return holds_if(not response.connected, "The socket is reachable.", _evidence(NAME_IN_BRIDGE_MODE, response))
 
 

@@ -18,7 +18,7 @@ def chosen_ports(container: Container) -> list[int]:
 
 
 def judge_exposed(container: Container) -> Judgement:
-    """Holds if the inspect response lists port 80 and no port of the machine for it."""
+    """The claim holds if the inspect response lists port 80 and no port of the machine for it."""
     ports = container.setting("NetworkSettings", "Ports") or {}
     evidence = f"NetworkSettings.Ports: {describe_ports(ports)}"
     return holds_if("80/tcp" in ports and not ports["80/tcp"], "The port is published, or not listed.", evidence)
@@ -33,7 +33,7 @@ async def observe_range(testbed: Testbed) -> tuple[Container, str]:
 
 
 def judge_in_range(observed: tuple[Container, str]) -> Judgement:
-    """Holds if the port that the Engine chose is in the kernel's range."""
+    """The claim holds if the port that the Engine chose is in the kernel's range."""
     container, text = observed
     first, last = (int(word) for word in text.split())
     evidence = (
@@ -53,7 +53,7 @@ async def observe_restart(testbed: Testbed) -> tuple[list[int], list[int]]:
 
 
 def judge_changed(observed: tuple[list[int], list[int]]) -> Judgement:
-    """Holds if the container's port was published before and after the restart, on two different ports of the
+    """The claim holds if the container's port was published before and after the restart, on two different ports of the
     machine."""
     before, after = (ports[0] if ports else 0 for ports in observed)
     evidence = (f"port before: {before or 'none'}", f"port after: {after or 'none'}")

@@ -22,12 +22,12 @@ def _evidence(inside: NamespaceState) -> str:
 
 
 def judge(inside: NamespaceState) -> Judgement:
-    """Holds if no interface of the container has a global IPv6 address."""
+    """The claim holds if no interface of the container has a global IPv6 address."""
     return holds_if(not _addresses(inside), "The container has a global IPv6 address.", _evidence(inside))
 
 
 def judge_with_ipv6(inside: NamespaceState) -> Judgement:
-    """Holds if an interface of the container has a global IPv6 address."""
+    """The claim holds if an interface of the container has a global IPv6 address."""
     return holds_if(bool(_addresses(inside)), "The container has no global IPv6 address.", _evidence(inside))
 
 

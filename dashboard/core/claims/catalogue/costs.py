@@ -28,8 +28,8 @@ async def observe_proxy_and_rest(testbed: Testbed) -> tuple[Timing, Timing]:
 
 
 def judge_most(timings: tuple[Timing, Timing]) -> Judgement:
-    """Holds if docker-proxy adds more than the rest of the path: the confidence interval of what it adds lies above
-    that of the rest."""
+    """The claim holds if docker-proxy adds more than the rest of the path: the confidence interval of what it adds lies
+    above that of the rest."""
     proxy, rest = timings
     evidence = (proxy.summary, rest.summary)
     if proxy.ci95_us is None or rest.ci95_us is None:

@@ -13,7 +13,7 @@ LINE = "docker run -d --network bridge IMAGE sleep 60"
 
 
 def judge_gateway(states: BridgeStates) -> Judgement:
-    """Holds if every default gateway of the container is an address of the default bridge."""
+    """The claim holds if every default gateway of the container is an address of the default bridge."""
     machine, inside, name = states
     gateways = [route.gateway for route in inside.routes if route.destination == "default" and route.gateway]
     bridge = find_interface(machine, name)
@@ -26,7 +26,7 @@ def judge_gateway(states: BridgeStates) -> Judgement:
 
 
 def judge_mtu(states: BridgeStates) -> Judgement:
-    """Holds if the default bridge and the container's eth0 have the same MTU."""
+    """The claim holds if the default bridge and the container's eth0 have the same MTU."""
     machine, inside, bridge = states
     outer, inner = find_interface(machine, bridge), find_interface(inside, "eth0")
     if outer is None or inner is None:
@@ -38,7 +38,7 @@ def judge_mtu(states: BridgeStates) -> Judgement:
 
 
 def judge_veth(states: BridgeStates) -> Judgement:
-    """Holds if the peer of the container's eth0 is a port of the default bridge."""
+    """The claim holds if the peer of the container's eth0 is a port of the default bridge."""
     machine, inside, bridge = states
     inner = find_interface(inside, "eth0")
     if inner is None or inner.kind != "veth":

@@ -27,7 +27,8 @@ def _requested(container: Container) -> str:
 
 
 def judge_discarded(container: Container) -> Judgement:
-    """Holds if the create response contains the warning ``WARNING``, and NetworkSettings has no published port."""
+    """The claim holds if the create response contains the warning ``WARNING``, and NetworkSettings has no published
+    port."""
     evidence = (_warnings(container), _requested(container), _published(container))
     if container.setting("NetworkSettings", "Ports"):
         return differs("The Engine published the port.", *evidence)
@@ -35,7 +36,7 @@ def judge_discarded(container: Container) -> Judgement:
 
 
 def judge_kept(container: Container) -> Judgement:
-    """Holds if HostConfig has the requested port mapping, and NetworkSettings has no published port."""
+    """The claim holds if HostConfig has the requested port mapping, and NetworkSettings has no published port."""
     evidence = (_requested(container), _published(container))
     if container.setting("NetworkSettings", "Ports"):
         return differs("The port is published.", *evidence)
@@ -44,7 +45,7 @@ def judge_kept(container: Container) -> Judgement:
 
 
 def judge_silent(container: Container) -> Judgement:
-    """Holds if NetworkSettings has no published port, and the create response contains no warning."""
+    """The claim holds if NetworkSettings has no published port, and the create response contains no warning."""
     evidence = (_warnings(container), _published(container))
     if container.setting("NetworkSettings", "Ports"):
         return differs("The Engine published ports.", *evidence)
@@ -52,7 +53,7 @@ def judge_silent(container: Container) -> Judgement:
 
 
 def judge_warned_once(container: Container) -> Judgement:
-    """Holds if the create response contains the warning ``WARNING``, and the inspect response does not."""
+    """The claim holds if the create response contains the warning ``WARNING``, and the inspect response does not."""
     inspected = WARNING in json.dumps(dict(container.inspected), default=str)
     evidence = (_warnings(container), f"docker inspect: the warning is {'there' if inspected else 'not there'}")
     if inspected:

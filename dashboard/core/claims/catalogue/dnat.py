@@ -24,7 +24,7 @@ def _evidence(observed: DnatRequest) -> tuple[str, str]:
 
 
 def judge_proxied(observed: DnatRequest) -> Judgement:
-    """Holds if the DNAT rule counted no packet and the server saw the gateway as its client."""
+    """The claim holds if the DNAT rule counted no packet and the server saw the gateway as its client."""
     before, after, response, gateway = observed
     if response.status != 200:
         return differs(NO_ANSWER, *_evidence(observed))
@@ -33,7 +33,7 @@ def judge_proxied(observed: DnatRequest) -> Judgement:
 
 
 def judge_translated(observed: DnatRequest) -> Judgement:
-    """Holds if the DNAT rule counted packets and the server answered."""
+    """The claim holds if the DNAT rule counted packets and the server answered."""
     before, after, response, _gateway = observed
     if response.status != 200:
         return differs(NO_ANSWER, *_evidence(observed))
@@ -41,14 +41,14 @@ def judge_translated(observed: DnatRequest) -> Judgement:
 
 
 def judge_masqueraded(observed: DnatRequest) -> Judgement:
-    """Holds if the DNAT rule counted packets and the server saw the gateway as its client."""
+    """The claim holds if the DNAT rule counted packets and the server saw the gateway as its client."""
     before, after, response, gateway = observed
     proved = response.status == 200 and after > before and response.client_seen == gateway
     return holds_if(proved, "The request was not translated and masqueraded.", *_evidence(observed))
 
 
 def judge_slirp(observed: DnatRequest) -> Judgement:
-    """Holds if there was no response and no DNAT rule counted packets."""
+    """The claim holds if there was no response and no DNAT rule counted packets."""
     before, after, response, _gateway = observed
     proved = response.status is None and before == after
     return holds_if(proved, "The port answered at the other address, or a rule counted packets.", *_evidence(observed))

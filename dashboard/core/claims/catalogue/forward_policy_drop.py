@@ -17,7 +17,7 @@ async def observe(testbed: Testbed) -> str:
 
 
 def judge(policy: str) -> Judgement:
-    """Holds if the policy is DROP."""
+    """The claim holds if the policy is DROP."""
     return holds_if(" DROP " in policy, "The policy of FORWARD is not DROP.", f"policy: {policy or 'none'}")
 
 

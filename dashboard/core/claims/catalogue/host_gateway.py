@@ -19,7 +19,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the hosts file maps host.docker.internal to the address of the default bridge."""
+    """The claim holds if the hosts file maps host.docker.internal to the address of the default bridge."""
     gateway, hosts = observed
     address = host_entries(hosts).get("host.docker.internal", "nothing")
     evidence = f"host.docker.internal is {address}; the default bridge's gateway is {gateway}"

@@ -21,8 +21,8 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the container is in the Engine's network namespace and its eth0 has the private host's address on the
-    LAN."""
+    """The claim holds if the container is in the Engine's network namespace and its eth0 has the private host's address
+    on the LAN."""
     engine, inside, addresses = observed
     evidence = (
         *describe_inodes("net", {"the Engine": engine, "the container": inside}),

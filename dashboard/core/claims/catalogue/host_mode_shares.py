@@ -17,7 +17,7 @@ SYSCTLS = ("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range")
 
 
 def judge_rest(namespaces: Namespaces) -> Judgement:
-    """Holds if the machine and the container have different mnt, pid, ipc and uts namespaces."""
+    """The claim holds if the machine and the container have different mnt, pid, ipc and uts namespaces."""
     machine, inside = namespaces
     evidence = tuple(f"{kind}: machine {machine[kind]}, container {inside[kind]}" for kind in KINDS)
     shared = [kind for kind in KINDS if machine[kind] == inside[kind]]
@@ -25,14 +25,14 @@ def judge_rest(namespaces: Namespaces) -> Judgement:
 
 
 def judge_uts(namespaces: Namespaces) -> Judgement:
-    """Holds if the machine and the container are in the same uts namespace."""
+    """The claim holds if the machine and the container are in the same uts namespace."""
     machine, inside = namespaces
     evidence = describe_inodes("uts", {"the machine": machine, "the container": inside})
     return holds_if(machine["uts"] == inside["uts"], "The container has its own uts namespace.", *evidence)
 
 
 def judge_copied_hostname(states: States) -> Judgement:
-    """Holds if the container has the machine's host name, although it has a uts namespace of its own."""
+    """The claim holds if the container has the machine's host name, although it has a uts namespace of its own."""
     machine, inside = states
     evidence = tuple(
         f"{place}: host name {state.hostname}, uts namespace {state.namespaces.get('uts', 'unknown')}"
@@ -44,14 +44,14 @@ def judge_copied_hostname(states: States) -> Judgement:
 
 
 def judge_own_hostname(states: States) -> Judgement:
-    """Holds if the container has the host name given with --hostname and the machine does not."""
+    """The claim holds if the container has the host name given with --hostname and the machine does not."""
     machine, inside = states
     evidence = (f"host name in the container: {inside.hostname}", f"host name of the machine: {machine.hostname}")
     return holds_if(inside.hostname == "mine" != machine.hostname, "The option had no effect.", *evidence)
 
 
 def judge_sysctls(states: States) -> Judgement:
-    """Holds if the machine and the container have the same values of the sysctls in ``SYSCTLS``."""
+    """The claim holds if the machine and the container have the same values of the sysctls in ``SYSCTLS``."""
     machine, inside = states
     evidence = tuple(
         f"{name}: machine {machine.sysctls.get(name, 'unknown')}, container {inside.sysctls.get(name, 'unknown')}"
@@ -62,7 +62,7 @@ def judge_sysctls(states: States) -> Judgement:
 
 
 def judge_interfaces(states: States) -> Judgement:
-    """Holds if the container sees bridges and veth interfaces."""
+    """The claim holds if the container sees bridges and veth interfaces."""
     machine, inside = states
     kinds = {link.kind for link in inside.interfaces}
     evidence = (
@@ -73,7 +73,7 @@ def judge_interfaces(states: States) -> Judgement:
 
 
 def judge_own_stack(states: States) -> Judgement:
-    """Holds if the container has a network namespace of its own, with the interfaces lo and eth0 only."""
+    """The claim holds if the container has a network namespace of its own, with the interfaces lo and eth0 only."""
     machine, inside = states
     evidence = (
         f"net namespaces: machine {machine.netns}, container {inside.netns}",
@@ -84,7 +84,7 @@ def judge_own_stack(states: States) -> Judgement:
 
 
 def judge_no_address(container: Container) -> Judgement:
-    """Holds if the Engine assigned the container no address on any network."""
+    """The claim holds if the Engine assigned the container no address on any network."""
     evidence = [
         f"NetworkSettings.Networks.{name}.IPAddress: {address or 'empty'}"
         for name, address in container.addresses.items()
@@ -93,7 +93,7 @@ def judge_no_address(container: Container) -> Judgement:
 
 
 def judge_sandbox(container: Container) -> Judgement:
-    """Holds if ``SandboxKey`` ends with ``/netns/default``, the Engine's name for the machine's namespace."""
+    """The claim holds if ``SandboxKey`` ends with ``/netns/default``, the Engine's name for the machine's namespace."""
     key = str(container.setting("NetworkSettings", "SandboxKey") or "")
     evidence = f"NetworkSettings.SandboxKey: {key or 'empty'}"
     return holds_if(key.endswith("/netns/default"), "The Engine created a sandbox.", evidence)
@@ -107,7 +107,7 @@ async def observe_launch(testbed: Testbed) -> tuple[tuple[str, ...], tuple[str, 
 
 
 def judge_no_interface(names: tuple[tuple[str, ...], tuple[str, ...]]) -> Judgement:
-    """Holds if the machine has the same interfaces before and after the launch."""
+    """The claim holds if the machine has the same interfaces before and after the launch."""
     before, after = names
     evidence = (f"before: {', '.join(before)}", f"after: {', '.join(after)}")
     new = ", ".join(name for name in after if name not in before)

@@ -18,13 +18,13 @@ def _evidence(files: Files) -> tuple[str, str]:
 
 
 def judge_inherited(files: Files) -> Judgement:
-    """Holds if the container's hosts file has every name that the machine's hosts file has."""
+    """The claim holds if the container's hosts file has every name that the machine's hosts file has."""
     machine, inside = map(host_entries, files)
     return holds_if(machine.items() <= inside.items(), "Names of the machine are missing.", *_evidence(files))
 
 
 def judge_separate(files: Files) -> Judgement:
-    """Holds if the machine's hosts file has names, and the container's hosts file has none of them."""
+    """The claim holds if the machine's hosts file has names, and the container's hosts file has none of them."""
     machine, inside = map(host_entries, files)
     if not machine:
         return differs("The machine has no names.", *_evidence(files))
@@ -32,7 +32,7 @@ def judge_separate(files: Files) -> Judgement:
 
 
 def judge_added(files: Files) -> Judgement:
-    """Holds if the container's hosts file has the added name and none of the machine's names."""
+    """The claim holds if the container's hosts file has the added name and none of the machine's names."""
     machine, inside = map(host_entries, files)
     if kept := sorted(machine.keys() & inside.keys()):
         return differs(f"The machine's names are still there: {', '.join(kept)}.", *_evidence(files))

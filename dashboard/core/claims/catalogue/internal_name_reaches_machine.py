@@ -24,7 +24,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if a server of the machine answers."""
+    """The claim holds if a server of the machine answers."""
     address, response = observed
     evidence = (f"host.docker.internal: {address or 'no address'}", f"GET: {response.summary}")
     return holds_if(response.status == 200, "The service does not answer.", *evidence)

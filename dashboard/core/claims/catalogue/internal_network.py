@@ -40,13 +40,13 @@ def _evidence(inside: NamespaceState) -> str:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the container has no default route."""
+    """The claim holds if the container has no default route."""
     inside, _address, _rules = observed
     return holds_if(not _has_default(inside), "The container has a default route.", _evidence(inside))
 
 
 def judge_before_25(observed: Observed) -> Judgement:
-    """Holds if the container has a default route, and rules drop packets that leave or enter the network."""
+    """The claim holds if the container has a default route, and rules drop packets that leave or enter the network."""
     inside, address, rules = observed
     subnet = re.escape(address.rpartition(".")[0])
     drops = [rule for rule in rules if re.search(rf"! -[sd] {subnet}\.\d+/\d+ .*-j DROP", rule)]

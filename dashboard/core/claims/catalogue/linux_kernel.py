@@ -23,7 +23,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the container is in the Engine's network namespace and the kernel is Linux."""
+    """The claim holds if the container is in the Engine's network namespace and the kernel is Linux."""
     engine, inside, kernel = observed
     evidence = (
         f"kernel of the container: {kernel}",

@@ -28,7 +28,7 @@ def _evidence(observed: Observed) -> tuple[str, str]:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if docker-proxy accepts the connection and there is no response."""
+    """The claim holds if docker-proxy accepts the connection and there is no response."""
     response, _inside = observed
     evidence = _evidence(observed)
     if not response.connected:
@@ -37,7 +37,7 @@ def judge(observed: Observed) -> Judgement:
 
 
 def judge_without_proxy(observed: Observed) -> Judgement:
-    """Holds if the connection is refused."""
+    """The claim holds if the connection is refused."""
     return holds_if(not observed[0].connected, "The port accepts the connection.", *_evidence(observed))
 
 

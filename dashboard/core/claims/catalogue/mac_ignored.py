@@ -19,7 +19,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the Engine accepts the option, and no interface has the MAC address that the option gives."""
+    """The claim holds if the Engine accepts the option, and no interface has the MAC address that the option gives."""
     container, macs = observed
     evidence = (f"docker run: {container.summary}", f"hardware addresses: {', '.join(macs) or 'none'}")
     if container.refused:
@@ -28,7 +28,7 @@ def judge(observed: Observed) -> Judgement:
 
 
 def judge_refusal(observed: Observed) -> Judgement:
-    """Holds if the Engine refuses the option. Docker's message contains “mac-address”, Podman's contains “mac
+    """The claim holds if the Engine refuses the option. Docker's message contains “mac-address”, Podman's contains “mac
     address”."""
     container, _macs = observed
     proved = "mac-address" in container.refused or "mac address" in container.refused

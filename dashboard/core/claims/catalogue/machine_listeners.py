@@ -32,7 +32,8 @@ async def observe_container_address(testbed: Testbed) -> Requested:
 
 
 def judge_only_inside(observed: Requested) -> Judgement:
-    """Holds if no process listens on the machine's port 80 and a server answers at the container's address."""
+    """The claim holds if no process listens on the machine's port 80 and a server answers at the container's
+    address."""
     machine, response = observed
     evidence = (
         f"the machine's port 80: {_on_port(80, machine)}",
@@ -52,7 +53,7 @@ async def observe_machine_port(testbed: Testbed) -> Requested:
 
 
 def judge_own_process(observed: Requested) -> Judgement:
-    """Holds if a process nginx listens on the machine's port 80 and the server answers."""
+    """The claim holds if a process nginx listens on the machine's port 80 and the server answers."""
     machine, response = observed
     evidence = (f"the machine's port 80: {_on_port(80, machine)}", f"GET http://127.0.0.1/: {response.summary}")
     if response.status != 200:
@@ -69,8 +70,8 @@ async def observe_netstat(testbed: Testbed) -> Listed:
 
 
 def judge_grep(observed: Listed) -> Judgement:
-    """Holds if netstat's output has a line with ``:80``, such as one for port 8080, although the machine's port 80 is
-    free."""
+    """The claim holds if netstat's output has a line with ``:80``, such as one for port 8080, although the machine's
+    port 80 is free."""
     output, machine = observed
     matched = [" ".join(line.split()) for line in output.splitlines() if ":80" in line]
     evidence = (
@@ -94,7 +95,7 @@ async def observe_stop(testbed: Testbed) -> Stopped:
 
 
 def judge_free(observed: Stopped) -> Judgement:
-    """Holds if the port is in use before the stop and free after it."""
+    """The claim holds if the port is in use before the stop and free after it."""
     before, after, refusal = observed
     evidence = (
         f"port 8120 while it ran: {_on_port(8120, before)}",

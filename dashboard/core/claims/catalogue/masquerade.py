@@ -31,12 +31,12 @@ def _evidence(observed: Observed) -> tuple[str, ...]:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if a rule masquerades the container's subnet."""
+    """The claim holds if a rule masquerades the container's subnet."""
     return holds_if(bool(_matching(observed)), "No rule masquerades the network's subnet.", *_evidence(observed))
 
 
 def judge_routed(observed: Observed) -> Judgement:
-    """Holds if no rule masquerades the container's subnet."""
+    """The claim holds if no rule masquerades the container's subnet."""
     return holds_if(not _matching(observed), "A rule masquerades its subnet.", *_evidence(observed))
 
 

@@ -38,7 +38,7 @@ async def observe_alias(testbed: Testbed) -> tuple[Lookup, set[str]]:
 
 
 def judge_both(observed: tuple[Lookup, set[str]]) -> Judgement:
-    """Holds if the alias resolves to the addresses of both containers."""
+    """The claim holds if the alias resolves to the addresses of both containers."""
     lookup, addresses = observed
     evidence = (describe_lookup(lookup), f"addresses of the containers: {', '.join(sorted(addresses))}")
     return holds_if(set(lookup.answers) == addresses, "The answer does not contain both addresses.", *evidence)
@@ -54,7 +54,7 @@ async def observe_connection(testbed: Testbed) -> Connected:
 
 
 def judge_connected(observed: Connected) -> Judgement:
-    """Holds if the name resolves only after the container was connected to the network."""
+    """The claim holds if the name resolves only after the container was connected to the network."""
     before, after, refusal = observed
     evidence = (
         f"before, {describe_lookup(before)}",

@@ -10,7 +10,7 @@ LINE = "docker run -d --network {lab} IMAGE sleep 60"
 
 
 def judge(inside: NamespaceState) -> Judgement:
-    """Holds if eth0 has the configured MTU."""
+    """The claim holds if eth0 has the configured MTU."""
     eth0 = find_interface(inside, "eth0")
     evidence = f"MTU of eth0 in the container: {eth0.mtu if eth0 else 'no eth0'}"
     return holds_if(eth0 is not None and eth0.mtu == 1400, "The container's eth0 has another MTU.", evidence)

@@ -9,7 +9,7 @@ LINE = "docker run -d --network none IMAGE sleep 60"
 
 
 def judge(inside: NamespaceState) -> Judgement:
-    """Holds if lo is the only interface and there is no default route."""
+    """The claim holds if lo is the only interface and there is no default route."""
     routes = [route for route in inside.routes if route.destination == "default"]
     evidence = (f"interfaces: {', '.join(interface_names(inside))}", f"default routes: {len(routes)}")
     return holds_if(

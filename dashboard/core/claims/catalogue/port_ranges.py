@@ -38,21 +38,21 @@ def _proxies_evidence(observed: Proxies, ports: range) -> tuple[str, str]:
 
 
 def judge_processes(observed: Proxies) -> Judgement:
-    """Holds if 20 docker-proxy processes run for the 10 ports."""
+    """The claim holds if 20 docker-proxy processes run for the 10 ports."""
     return holds_if(
         observed[0] == 20, "The number of docker-proxy processes is not 20.", *_proxies_evidence(observed, PROCESSES)
     )
 
 
 def judge_memory(observed: Proxies) -> Judgement:
-    """Holds if docker-proxy uses more than 1024 KiB for each port."""
+    """The claim holds if docker-proxy uses more than 1024 KiB for each port."""
     return holds_if(
         observed[1] > len(MEMORY) * 1024, "The processes hold less memory.", *_proxies_evidence(observed, MEMORY)
     )
 
 
 def judge_no_processes(observed: Proxies) -> Judgement:
-    """Holds if no docker-proxy process runs for the ports."""
+    """The claim holds if no docker-proxy process runs for the ports."""
     return holds_if(observed[0] == 0, "docker-proxy processes run.", *_proxies_evidence(observed, HOST_MODE))
 
 
@@ -65,7 +65,7 @@ async def observe_rules(testbed: Testbed) -> tuple[str, ...]:
 
 
 def judge_rules(rules: tuple[str, ...]) -> Judgement:
-    """Holds if there are 10 DNAT rules for the 10 ports."""
+    """The claim holds if there are 10 DNAT rules for the 10 ports."""
     evidence = (f"DNAT rules for 10 ports: {len(rules)}", *(f"rule: {rule}" for rule in rules[:2]))
     return holds_if(len(rules) == 10, "The number of DNAT rules is not 10.", *evidence)
 
@@ -78,7 +78,7 @@ async def observe_start(testbed: Testbed) -> tuple[float, float]:
 
 
 def judge_start(observed: tuple[float, float]) -> Judgement:
-    """Holds if the start with 20 ports took more than twice as long as with one."""
+    """The claim holds if the start with 20 ports took more than twice as long as with one."""
     single, whole = observed
     evidence = (f"start with one port: {single:.2f} s", f"start with the range: {whole:.2f} s")
     return holds_if(whole > 2 * single, "The start took less than twice as long.", *evidence)

@@ -23,7 +23,7 @@ async def observe_conflict(testbed: Testbed) -> ServerOutcome:
 
 
 def judge_conflict(outcome: ServerOutcome) -> Judgement:
-    """Holds if the Engine accepts the second container and the kernel refuses its port."""
+    """The claim holds if the Engine accepts the second container and the kernel refuses its port."""
     second, _ = outcome
     evidence = (f"docker run: {'refused' if second.refused else 'accepted'}", f"afterwards: {second.summary}")
     if second.refused:
@@ -32,7 +32,7 @@ def judge_conflict(outcome: ServerOutcome) -> Judgement:
 
 
 def judge_refused_at_start(second: Container) -> Judgement:
-    """Holds if the Engine refuses to start the second container, which remains in the state created."""
+    """The claim holds if the Engine refuses to start the second container, which remains in the state created."""
     evidence = (f"docker run: {second.summary}", f"state of the second container: {second.status}")
     proved = second.refused_at == "start" and second.status == "created"
     return holds_if(proved, "The Engine did not refuse it at start.", *evidence)
@@ -48,7 +48,7 @@ async def observe_two_servers(testbed: Testbed) -> tuple[Container, Container]:
 
 
 def judge_both_run(pair: tuple[Container, Container]) -> Judgement:
-    """Holds if both containers run, each with an address of its own."""
+    """The claim holds if both containers run, each with an address of its own."""
     evidence = [f"{container.address or 'no address'}:8117: {container.summary}" for container in pair]
     addresses = {container.address for container in pair if container.status == "running" and container.address}
     return holds_if(len(addresses) == len(pair), "The servers do not both run, each at its own address.", *evidence)
@@ -63,7 +63,7 @@ async def observe_taken(testbed: Testbed) -> str:
 
 
 def judge_taken(refusal: str) -> Judgement:
-    """Holds if the kernel refuses the port to the service of the machine."""
+    """The claim holds if the kernel refuses the port to the service of the machine."""
     evidence = f"the machine's own service on port 8118: {refusal or 'listens'}"
     return holds_if("in use" in refusal.lower(), "The machine's service got the port.", evidence)
 
@@ -74,7 +74,7 @@ async def observe_low_in_host_mode(testbed: Testbed) -> ServerOutcome:
 
 
 def judge_denied(outcome: ServerOutcome) -> Judgement:
-    """Holds if the program exited because the kernel denied the port."""
+    """The claim holds if the program exited because the kernel denied the port."""
     return judge_exit(outcome, "denied", "The program bound the port.", f"the container: {outcome[0].summary}")
 
 
@@ -86,7 +86,7 @@ async def observe_low_in_bridge_mode(testbed: Testbed) -> ServerOutcome:
 
 
 def judge_bound(outcome: ServerOutcome) -> Judgement:
-    """Holds if the program listens on port 81."""
+    """The claim holds if the program listens on port 81."""
     container, listens = outcome
     evidence = (f"port 81: {'listening' if listens else 'not listening'}", f"the container: {container.summary}")
     return holds_if(listens and container.status == "running", "The program could not bind the port.", *evidence)

@@ -29,7 +29,7 @@ async def observe_without_proxy(testbed: Testbed) -> NamespaceState:
 
 
 def judge_proxies(machine: NamespaceState) -> Judgement:
-    """Holds if one docker-proxy process listens on the port for IPv4 and a second one for IPv6."""
+    """The claim holds if one docker-proxy process listens on the port for IPv4 and a second one for IPv6."""
     listeners = listeners_on(machine, 8103)
     evidence = f"the machine's port 8103: {describe_listeners(listeners)}"
     if not listeners or any(listener.process != "docker-proxy" for listener in listeners):
@@ -43,7 +43,7 @@ def judge_proxies(machine: NamespaceState) -> Judgement:
 
 @prepared
 def judge_dockerd(machine: NamespaceState, port: int) -> Judgement:
-    """Holds if dockerd listens on the port, and no other process does."""
+    """The claim holds if dockerd listens on the port, and no other process does."""
     listeners = listeners_on(machine, port)
     proved = bool(listeners) and all(listener.process == "dockerd" for listener in listeners)
     evidence = f"the machine's port {port}: {describe_listeners(listeners)}"

@@ -26,19 +26,19 @@ def _evidence(observed: Observed) -> tuple[str, str]:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the server answers the IPv6 request and sees the container's IPv4 gateway as its client."""
+    """The claim holds if the server answers the IPv6 request and sees the container's IPv4 gateway as its client."""
     response, gateway, _own = observed
     proved = response.status == 200 and response.client_seen == gateway
     return holds_if(proved, "The port does not answer there through docker-proxy.", *_evidence(observed))
 
 
 def judge_without_proxy(observed: Observed) -> Judgement:
-    """Holds if the connection to ::1 is refused."""
+    """The claim holds if the connection to ::1 is refused."""
     return holds_if(not observed[0].connected, "The port accepts connections there.", *_evidence(observed))
 
 
 def judge_with_ipv6(observed: Observed) -> Judgement:
-    """Holds if the server answers and sees an IPv6 client."""
+    """The claim holds if the server answers and sees an IPv6 client."""
     response, _gateway, _own = observed
     proved = response.status == 200 and ":" in response.client_seen
     return holds_if(proved, "The server does not see an IPv6 client there.", *_evidence(observed))

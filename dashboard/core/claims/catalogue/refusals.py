@@ -53,7 +53,7 @@ async def observe_connection(testbed: Testbed) -> str:
 
 
 def judge_connection(refusal: str) -> Judgement:
-    """Holds if the Engine refuses to connect the container."""
+    """The claim holds if the Engine refuses to connect the container."""
     return holds_if(
         bool(refusal), "The Engine connected the container.", f"docker network connect: {refusal or 'done'}"
     )
@@ -67,7 +67,7 @@ async def observe_guests(testbed: Testbed) -> Mapping[str, Container]:
 
 
 def judge_guests(containers: Mapping[str, Container]) -> Judgement:
-    """Holds if the Engine refuses every container."""
+    """The claim holds if the Engine refuses every container."""
     evidence = [f"{option}: {container.summary}" for option, container in containers.items()]
     accepted = [option for option, container in containers.items() if not container.refused]
     return holds_if(not accepted, f"Accepted: {', '.join(accepted)}.", *evidence)
@@ -81,7 +81,7 @@ async def observe_overlap(testbed: Testbed) -> str:
 
 
 def judge_overlap(refusal: str) -> Judgement:
-    """Holds if the Engine refuses the second network."""
+    """The claim holds if the Engine refuses the second network."""
     return holds_if(bool(refusal), "The Engine created the network.", f"docker network create: {refusal or 'accepted'}")
 
 

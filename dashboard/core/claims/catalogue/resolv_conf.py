@@ -29,13 +29,13 @@ def _evidence(files: Files) -> tuple[str, str]:
 
 
 def judge_copy(files: Files) -> Judgement:
-    """Holds if the container has the machine's name servers."""
+    """The claim holds if the container has the machine's name servers."""
     machine, inside = map(nameservers, files)
     return holds_if(machine == inside, "The container does not have the machine's servers.", *_evidence(files))
 
 
 def judge_fallback(files: Files) -> Judgement:
-    """Holds if the container has name servers, none of them at a loopback address."""
+    """The claim holds if the container has name servers, none of them at a loopback address."""
     servers = nameservers(files[1])
     proved = bool(servers) and not any(map(is_loopback, servers))
     return holds_if(proved, "The container has the machine's servers, or none.", *_evidence(files))
@@ -51,15 +51,15 @@ async def observe_edit(testbed: Testbed) -> Files:
 
 
 def judge_unedited(files: Files) -> Judgement:
-    """Holds if the name servers of the machine and the container differ."""
+    """The claim holds if the name servers of the machine and the container differ."""
     machine, inside = map(nameservers, files)
     return holds_if(machine != inside, "The container has the machine's current servers.", *_evidence(files))
 
 
 @prepared
 def judge_only(resolv_conf: str, server: str, otherwise: str, option: str = "") -> Judgement:
-    """Holds if ``server`` is the only name server in the container's resolv.conf, and the file contains the text
-    ``option``. Otherwise the verdict is ``differs``, with the reason ``otherwise``."""
+    """The claim holds if ``server`` is the only name server in the container's resolv.conf, and the file contains the
+    text ``option``. Otherwise the verdict is ``differs``, with the reason ``otherwise``."""
     proved = nameservers(resolv_conf) == (server,) and option in resolv_conf
     return holds_if(proved, otherwise, f"resolv.conf in the container: {on_one_line(resolv_conf)}")
 

@@ -10,7 +10,7 @@ LINE = "docker run -d --network {lab} IMAGE sleep 60"
 
 
 def judge(inside: NamespaceState) -> Judgement:
-    """Holds if there are listeners at 127.0.0.11, none of them on port 53."""
+    """The claim holds if there are listeners at 127.0.0.11, none of them on port 53."""
     sockets = [listener for listener in inside.listeners if listener.address == "127.0.0.11"]
     if not sockets:
         return differs("Nothing listens at 127.0.0.11.", f"sockets in the container: {len(inside.listeners)}")

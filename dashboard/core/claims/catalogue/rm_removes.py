@@ -12,7 +12,7 @@ async def observe(testbed: Testbed) -> Container:
 
 
 def judge(container: Container) -> Judgement:
-    """Holds if the container no longer exists."""
+    """The claim holds if the container no longer exists."""
     proved = container.status == "gone"
     return holds_if(proved, "The container is still there.", f"after docker stop: {container.status}")
 

@@ -49,15 +49,15 @@ def _evidence(observed: Observed) -> tuple[str, ...]:
 
 
 def judge_lost(observed: Observed) -> Judgement:
-    """Holds if the guest is still in the network namespace that the owner had before its restart, and has no interface
-    but lo."""
+    """The claim holds if the guest is still in the network namespace that the owner had before its restart, and has no
+    interface but lo."""
     guest, before, after, state = observed
     proved = guest["net"] == before["net"] != after["net"] and not _links(state)
     return holds_if(proved, "The guest still has a network.", *_evidence(observed))
 
 
 def judge_healed(observed: Observed) -> Judgement:
-    """Holds if the guest is in the network namespace that the owner got when it restarted."""
+    """The claim holds if the guest is in the network namespace that the owner got when it restarted."""
     guest, before, after, _state = observed
     proved = guest["net"] == after["net"] != before["net"]
     return holds_if(proved, "Guest and owner have different namespaces.", *_evidence(observed))
@@ -80,7 +80,7 @@ async def observe_loopback(testbed: Testbed) -> tuple[Mapping[str, int], Mapping
 
 
 def judge_loopback(observed: tuple[Mapping[str, int], Mapping[str, int], Response]) -> Judgement:
-    """Holds if the guest is in the owner's network namespace and the owner's server answers."""
+    """The claim holds if the guest is in the owner's network namespace and the owner's server answers."""
     owner, guest, response = observed
     inodes = describe_inodes("net", {"the owner": owner, "the guest": guest})
     proved = owner["net"] == guest["net"] and response.status == 200

@@ -23,7 +23,7 @@ async def observe_networks(testbed: Testbed) -> Networks:
 
 
 def judge_none(networks: Networks) -> Judgement:
-    """Holds if docker stats reports no networks."""
+    """The claim holds if docker stats reports no networks."""
     evidence = f"networks in the statistics: {describe_list(sorted(networks))}"
     return holds_if(not networks, "The container has network statistics.", evidence)
 
@@ -46,7 +46,7 @@ async def observe_both(testbed: Testbed) -> tuple[Networks, Networks]:
 
 
 def judge_same(networks: tuple[Networks, Networks]) -> Judgement:
-    """Holds if docker stats reports the same network statistics for the two containers."""
+    """The claim holds if docker stats reports the same network statistics for the two containers."""
     owner, guest = networks
     evidence = [
         f"{name}: {counters.get('eth0', {}).get('rx_bytes', 'unknown')} bytes received"

@@ -25,7 +25,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the remote server answers only before the Docker network is created."""
+    """The claim holds if the remote server answers only before the Docker network is created."""
     before, after = observed
     evidence = (f"GET before: {before.summary}", f"GET after: {after.summary}")
     return holds_if(before.status == 200 and not after.connected, "The network made no difference.", *evidence)

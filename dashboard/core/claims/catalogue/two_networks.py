@@ -27,8 +27,8 @@ WithRules = tuple[Container, tuple[str, ...]]
 
 @prepared
 def judge_routes(observed: ContainerState, expected: int, otherwise: str) -> Judgement:
-    """Holds if the container has two interfaces with addresses and the expected number of default routes. Otherwise the
-    verdict is ``differs``, with the reason ``otherwise``."""
+    """The claim holds if the container has two interfaces with addresses and the expected number of default routes.
+    Otherwise the verdict is ``differs``, with the reason ``otherwise``."""
     container, state = observed
     links = [link.name for link in state.interfaces if link.kind != "loopback" and link.addresses]
     defaults = [route.gateway for route in state.routes if route.destination == "default" and route.family == "inet"]
@@ -47,7 +47,7 @@ async def observe_rules(testbed: Testbed) -> WithRules:
 
 
 def judge_rules(observed: WithRules) -> Judgement:
-    """Holds if a DNAT rule names the container's address on the network alpha."""
+    """The claim holds if a DNAT rule names the container's address on the network alpha."""
     container, rules = observed
     addresses = {name.rpartition("-")[2]: address for name, address in container.addresses.items()}
     evidence = (

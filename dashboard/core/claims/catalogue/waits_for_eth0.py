@@ -19,7 +19,7 @@ async def observe(testbed: Testbed) -> Observed:
 
 
 def judge(observed: Observed) -> Judgement:
-    """Holds if the container runs and does not listen on port 80."""
+    """The claim holds if the container runs and does not listen on port 80."""
     state, serves, container = observed
     evidence = (
         f"interfaces in the container: {', '.join(interface_names(state))}",

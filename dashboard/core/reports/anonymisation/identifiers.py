@@ -1,7 +1,8 @@
 """Finds what identifies the machine on which a report was made.
 
 Keys and titles of columns and the names of Netmodes' containers and images are never treated as identifiers. There is
-one exception: if the key of an arm contains the name of a machine that has joined, this name is replaced.
+one exception: if the key of an arm contains the name of a machine that has joined the installation, this name is
+replaced.
 """
 
 import ipaddress
@@ -62,9 +63,9 @@ class Identifiers:
     """What identifies a machine.
 
     ``names`` are host names. ``words`` are those of them that may also be ordinary words: they are replaced only where
-    a name is expected. ``machines`` are the names of machines that have joined. ``keys`` maps the key of an arm to the
-    machine name that it contains. ``commands`` maps command lines and arguments to their replacements. ``settings``
-    maps environment variables (``KEY=VALUE``) and their values to their replacements.
+    a name is expected. ``machines`` are the names of machines that have joined the installation. ``keys`` maps the key
+    of an arm to the machine name that it contains. ``commands`` maps command lines and arguments to their replacements.
+    ``settings`` maps environment variables (``KEY=VALUE``) and their values to their replacements.
     """
 
     names: set[str] = field(default_factory=set)

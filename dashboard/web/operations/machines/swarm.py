@@ -71,7 +71,8 @@ async def _read(name: str) -> SwarmMachine:
 async def form(plan: SwarmPlan) -> None:
     """Forms the swarm, or makes further machines join it.
 
-    If a machine fails, the machines that have joined leave again, and SwarmRefusedError names the machine.
+    If a machine fails, the machines that have joined the swarm leave it again, and SwarmRefusedError names the
+    machine.
     """
     first, member = plan.first, plan.addresses[plan.first]
     entered = [first] if plan.is_new else []
