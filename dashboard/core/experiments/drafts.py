@@ -188,7 +188,7 @@ def _parse_arm(place: str, data: Mapping[str, Any], base: ArmSpec, taken: set[st
 
 
 def _free_key(mode: Mode, machine: str, taken: set[str]) -> str:
-    """Returns a free key: the mode, with the machine (``bridge-lab2``) or a number (``bridge-2``) if it is taken."""
+    """Returns a free key: the mode or, if the mode is taken, ``bridge-lab2`` (with the machine) or ``bridge-2``."""
     stem = f"{mode}-{machine}" if machine and mode in taken else str(mode)
     key, number = stem, 1
     while key in taken:

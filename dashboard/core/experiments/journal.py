@@ -72,8 +72,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The results of the newest requests over every path. ``number`` counts the trials from 1 since the last launch.
-    ``at`` is the time in seconds since the epoch."""
+    """The results of one use of “Try”, which sends a request over every path. ``number`` counts the trials from 1 since
+    the last launch. ``at`` is the time in seconds since the epoch."""
 
     attempts: tuple[Attempt, ...] = ()
     at: float = 0.0

@@ -53,8 +53,8 @@ def attached_name(experiment: str, attachment: NetworkAttachment) -> str:
 
 
 def _suffix(ipv6: IPv6) -> str:
-    """Returns the suffix of a network's name for its address families. The dot in it distinguishes the network ``a``
-    with IPv6 from a network called ``a-ipv6``."""
+    """Returns the suffix that stands for the address families in a network's name, such as ``.ipv6``. The dot
+    distinguishes the network ``a`` with IPv6 from a network called ``a-ipv6``."""
     return {IPv6.OFF: "", IPv6.ON: ".ipv6", IPv6.ONLY: ".ipv6-only"}[ipv6]
 
 
@@ -75,7 +75,8 @@ def attached_networks(experiment: str, arm: ArmSpec) -> dict[str, NetworkAttachm
 
 
 def needed_networks(experiment: str, arms: Iterable[ArmSpec], whole: str | None = None) -> dict[str, NeededNetwork]:
-    """Returns the networks that ``arms`` need, by name. ``experiment`` and ``whole`` are as in ``own_network``."""
+    """Returns the networks that ``arms`` need, by name. ``experiment`` is the id of the experiment, or of its part on
+    one machine. ``whole`` is the id of the experiment on all machines."""
     needed: dict[str, NeededNetwork] = {}
     for arm in arms:
         own = own_network(experiment, arm, whole)

@@ -137,7 +137,8 @@ def _is_label(text: str) -> bool:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether the text can be encoded as UTF-8: JSON may contain unpaired surrogates (RFC 8259, section 8.2)."""
+    """Whether the text can be encoded as UTF-8. Texts from JSON may contain unpaired surrogates, which cannot be
+    encoded (RFC 8259, section 8.2)."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 

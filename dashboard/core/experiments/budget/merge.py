@@ -1,4 +1,4 @@
-"""Merges successive journal entries into one, for changes that come faster than a journal may grow."""
+"""Merges successive journal entries into one if changes come faster than a journal may grow."""
 
 from __future__ import annotations
 

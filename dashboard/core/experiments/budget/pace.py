@@ -56,7 +56,7 @@ class Pace:
         return self.entries >= self.limits.max_entries or self.bytes >= self.limits.max_bytes
 
     def refilled(self, now: float) -> Pace:
-        """Returns the pace with the allowance at ``now``."""
+        """Returns the pace with the allowances at ``now``."""
         seconds = max(0.0, now - self.at)
         limits = self.limits
         return replace(
@@ -84,8 +84,8 @@ class Pace:
 
 
 def new_pace(limits: Limits, now: float, entries: int = 0, size: int = 0) -> Pace:
-    """Returns the pace of a journal that already has ``entries`` entries of ``size`` bytes in total. Its allowance is
-    full."""
+    """Returns the pace of a journal that already has ``entries`` entries of ``size`` bytes in total. Both of its
+    allowances are full."""
     return Pace(limits, now, limits.burst_entries, limits.burst_bytes, entries, size)
 
 

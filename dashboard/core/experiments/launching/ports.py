@@ -49,8 +49,8 @@ class PortUser:
 
 @dataclass(frozen=True, slots=True)
 class PortHolder:
-    """The process or container that holds a port. ``sentence`` names this holder. ``experiment`` is as in ``PortUser``:
-    if that experiment is stopped, the port becomes free."""
+    """The process or container that holds a port. ``sentence`` names this holder. If ``experiment`` is not None,
+    stopping that experiment frees the port."""
 
     port: HostPort
     sentence: str
@@ -125,8 +125,8 @@ def held_ports(
 
 
 def _is_of_engine(listener: Listener) -> bool:
-    """Whether the listening process belongs to the Engine, as docker-proxy does. Then it holds a port that the Engine
-    publishes."""
+    """Whether the listening process belongs to the Engine, as docker-proxy does. Such a process holds a port that the
+    Engine publishes."""
     if listener.container is not None:
         return False
     return listener.process in _HOLDERS or bool(forwarder_name(listener.process))

@@ -36,7 +36,7 @@ class ArmProgress:
 
 
 def launch_progress(head: ExperimentHead, columns: Sequence[Column]) -> tuple[ArmProgress, ...]:
-    """Returns the progress of every arm while the experiment is being launched; empty before and after."""
+    """Returns the progress of every arm; empty if the experiment is not being launched."""
     if head.phase not in _LAUNCHES:
         return ()
     return tuple(_arm_progress(head, column) for column in columns if not is_observer(column.key))

@@ -55,8 +55,8 @@ def merge_heads(experiment: ExperimentHead, heads: Mapping[str, ExperimentHead])
     phase = merge_phases(head.phase for head in heads.values())
 
     def merge_texts(text_of: Callable[[ExperimentHead], str]) -> str:
-        """Joins the texts that ``text_of`` returns. If all heads have the same text, it is returned once. Otherwise
-        each text follows the name of its machine."""
+        """Joins the texts that ``text_of`` returns for the heads. If all heads have the same text, that text is
+        returned once. Otherwise each text follows the name of its machine."""
         texts = {machine: text_of(head) for machine, head in heads.items() if text_of(head)}
         if len(texts) == len(heads) and len(set(texts.values())) == 1:
             return next(iter(texts.values()))

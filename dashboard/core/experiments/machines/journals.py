@@ -112,7 +112,7 @@ class MergedJournal:
         return shared_column(column, part.number, part.machine)
 
     def _trial(self) -> Trial:
-        """The newest requests of all parts as one trial."""
+        """Merges the latest trial of every part into one. A trial has the results of one use of “Try”."""
         newest = [(part, self._trials[part.id]) for part in self.parts if part.id in self._trials]
         attempts = [shared_attempt(attempt, part.number) for part, trial in newest for attempt in trial.attempts]
         return Trial(

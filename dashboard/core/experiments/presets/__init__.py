@@ -1,1 +1,2 @@
-"""The presets of the start page: prepared experiments, each with the row of the table that differs."""
+"""The presets of the start page: prepared experiments, each with the row of the comparison in which its columns
+differ."""

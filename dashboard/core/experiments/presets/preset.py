@@ -26,7 +26,8 @@ class Program:
 
     @property
     def arm(self) -> dict[str, str]:
-        """The options of an arm that runs the program, as ``parse_draft`` takes them. Empty if it needs none."""
+        """The options of an arm that runs the program, as ``parse_draft`` takes them. Empty if the program needs no
+        options."""
         return {name: text for name, text in (("command", self.command), ("environment", self.environment)) if text}
 
 
