@@ -52,7 +52,8 @@ def is_cable(interface: Interface) -> bool:
 
 
 def exit_link(state: NamespaceState) -> Interface | None:
-    """Returns the interface of the default route, which connects a machine to its LAN; None without a default route."""
+    """Returns the interface that connects a machine to its LAN: that of the default route. None if there is no default
+    route."""
     names = [route.interface for route in state.routes if route.destination == "default"]
     return next((link for link in state.interfaces if link.name in names), None)
 

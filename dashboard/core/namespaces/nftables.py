@@ -21,8 +21,8 @@ _Key = tuple[str, str]
 
 @dataclass
 class NftRuleset:
-    """The tables of nftables by family and name. ``foreign`` names the tables with extensions of iptables, which nft
-    shows only by name."""
+    """The tables of nftables by family and name. ``foreign`` has the family and name of each table whose rules use
+    extensions of iptables. Of such an extension, nft shows only the name."""
 
     tables: dict[_Key, Table] = field(default_factory=dict)
     foreign: set[_Key] = field(default_factory=set)

@@ -103,7 +103,7 @@ class Chain:
         return general, by_port
 
     def own_rules(self, family: Family, protocol: Protocol, port: int) -> Iterator[Rule]:
-        """Yields the rules for packets from the machine's own programs to one of its ports, in the order of the
+        """Yields the rules for packets from the machine's own programs to a port of the machine, in the order of the
         chain."""
         general, by_port = self._own
         for _, rule in merge(general, by_port.get(port, ()), key=lambda pair: pair[0]):

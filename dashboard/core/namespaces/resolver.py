@@ -107,8 +107,8 @@ def classify(
 
 
 def _docker_source(machine: Resolver, upstream: Resolver | None) -> Resolver:
-    """Returns the file from which Docker derives that of a container: ``upstream`` if the machine's own file names only
-    systemd-resolved's stub, otherwise the machine's own file."""
+    """Returns the resolv.conf from which Docker derives a container's resolv.conf: ``upstream`` if the machine's own
+    file names only systemd-resolved's stub, otherwise the machine's own file."""
     return upstream if upstream is not None and machine.nameservers == ("127.0.0.53",) else machine
 
 

@@ -145,7 +145,7 @@ class Lookup:
 class Translation:
     """A nat rule that replaces the destination of packets that the namespace's own programs send to ``port``.
 
-    ``address`` is the destination that the rule requires, an address or network; empty for every address of the
+    ``address`` is the original destination that the rule matches, an address or network; empty for every address of the
     namespace. Destinations in ``excluded`` (CIDR) are not translated. ``condition`` is the part of the rule that
     Netmodes does not evaluate; it may be empty.
     """
@@ -170,8 +170,8 @@ class IsolatedBridge:
 
 @dataclass(frozen=True, slots=True)
 class ClosedBridge:
-    """A bridge to which filter rules drop connections from other links, except to published ports. ``open_from`` are
-    the links, named as in the rules, whose connections may be accepted."""
+    """A bridge for which filter rules drop the connections that arrive on other links, except those to published ports.
+    Connections from the links ``open_from``, named as in the rules, may be accepted."""
 
     family: Family
     name: str

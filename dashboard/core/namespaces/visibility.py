@@ -32,7 +32,7 @@ def explain_invisible(endpoint: str, *, desktop: bool, local: bool) -> str:
 
 def invisible_notice(reason: str) -> str:
     """Returns the notice of an experiment on an engine whose network stacks are not visible. ``reason`` is the clause
-    of ``explain_invisible``; if it is empty, so is the notice."""
+    from ``explain_invisible`` that says why. The notice is empty if ``reason`` is empty."""
     return f"This page shows only what the Engine's API reports: {reason}." if reason else ""
 
 
