@@ -57,7 +57,8 @@ def _app(migration: str) -> str:
 
 def restore_problem(manifest: Manifest, known: Collection[str], database: str, version: str) -> str | None:
     """Returns why the backup cannot be restored here; None if it can. ``known`` are the migrations of this ``version``.
-    ``database`` is the kind of database here. Tables of OpenID Connect are restored even if it is not configured."""
+    ``database`` is the kind of database here. A backup with tables of OpenID Connect can also be restored if OpenID
+    Connect is not configured here."""
     if manifest.schema != SCHEMA:
         return f"The backup has the format {manifest.schema[:40]}, which this version {version} cannot read."
     if FIRST_MIGRATION not in manifest.migrations:

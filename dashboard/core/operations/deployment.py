@@ -90,7 +90,7 @@ class HeartbeatMessage:
 
 @dataclass(frozen=True, slots=True)
 class LastHeartbeat:
-    """The newest heartbeat of a lab. ``at`` is the ``time.monotonic()`` of the receiver when it arrived."""
+    """The newest heartbeat of a lab. ``at`` is when it arrived, by the receiver's ``time.monotonic()``."""
 
     message: HeartbeatMessage
     at: float
@@ -128,7 +128,8 @@ def about(sentence: str, machine: str) -> str:
 
 
 def current_facts(last: LastHeartbeat | None, now: float, machine: str = SERVER) -> LabFacts:
-    """Returns the facts about a machine's lab. If it is unavailable, they contain the reason in place of an engine."""
+    """Returns the facts about a machine's lab. If the lab is unavailable, the facts contain the reason in place of an
+    engine."""
     if last is None:
         return LabFacts(None, NO_LAB if machine == SERVER else NO_LAB_ON.format(machine))
     return LabFacts(None, about(LAB_UNAVAILABLE, machine)) if is_unavailable(last, now) else last.facts
@@ -158,8 +159,8 @@ def is_unavailable(last: LastHeartbeat | None, now: float) -> bool:
 
 
 def messaging_problem(role: Role, nats_url: str, redis_url: str, *, is_installed: bool) -> str:
-    """Returns why a process with this role cannot start with these addresses, and what to do. Empty if it can.
-    ``is_installed`` is true if the NATS client is installed."""
+    """Returns why a process with this role cannot start with these URLs of NATS and Redis, and what to do. Empty if it
+    can. ``is_installed`` is true if the NATS client is installed."""
     if redis_url and not nats_url:
         return REDIS_UNUSED
     if role is Role.ALL:

@@ -112,8 +112,8 @@ class Heartbeat:
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
     """Returns the parts that are missing, with reasons; empty if the lab and the engine work.
 
-    Before the first heartbeat, only ``without`` is returned. In a process with a lab of its own, ``without`` is the
-    engine, because this lab waits for the engine. In other processes, it is the lab.
+    Before the first heartbeat, only the part ``without`` is returned. A process with a lab of its own passes the
+    engine, because this lab has no heartbeat until the engine answers. Other processes pass the lab.
     """
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."

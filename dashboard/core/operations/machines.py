@@ -210,7 +210,8 @@ def address_problem(address: str) -> str | None:
 
 
 def with_credentials(url: str, user: str, password: str) -> str:
-    """Returns the URL of a database or of NATS with another user and password. Raises ValueError if it has no host."""
+    """Returns the URL of a database or of NATS with another user and password. Raises ValueError if the URL has no
+    host."""
     parts = urlsplit(url)
     if not parts.hostname:
         raise ValueError(f"{url[:80]} names no host.")

@@ -73,8 +73,9 @@ def client_behind(peer: str, forwarded: Sequence[str], proxies: Sequence[Network
 
 
 def scheme_behind(peer: str, scheme: str, forwarded: Sequence[str], proxies: Sequence[Network]) -> str:
-    """Returns the browser's scheme, ``http`` or ``https``. A trusted proxy gives it as the last entry of
-    ``X-Forwarded-Proto`` (``forwarded``); otherwise it is ``scheme``, the scheme of the connection."""
+    """Returns the browser's scheme, ``http`` or ``https``. If ``peer`` is a trusted proxy, this is the last entry of
+    ``X-Forwarded-Proto`` (``forwarded``). Without a valid entry, or if ``peer`` is not trusted, it is ``scheme``, the
+    scheme of the connection."""
     if forwarded and is_trusted(peer, proxies):
         entry = forwarded[-1].rpartition(",")[2].strip().lower()
         if entry in SCHEMES:

@@ -48,7 +48,8 @@ class Access(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A row of the table of roles. ``text`` is the action in words. An owner may do everything."""
+    """A row of the table of roles. ``text`` is the action in words. There is no field for owners, because they may do
+    everything."""
 
     text: str
     instructor: Access

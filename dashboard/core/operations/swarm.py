@@ -113,8 +113,8 @@ class SwarmRefusedError(ValueError):
 
 
 def shown_members(machines: Sequence[SwarmMachine]) -> tuple[str, ...]:
-    """Returns a text for each member, as the form for the swarm contains it: ``NAME ID``, the name of the machine and
-    the id of its swarm."""
+    """Returns a text ``NAME ID`` for each machine that is a member: its name and the id of its swarm. The page's form
+    for the swarm contains these texts."""
     return tuple(f"{machine.name} {machine.swarm.cluster}" for machine in machines if machine.is_member)
 
 
