@@ -1,1 +1,2 @@
-"""The paths on which requests travel from one network namespace to a server in another: found, requested and traced."""
+"""How requests travel from one network namespace to a server in another: finds the paths, describes the results of
+requests, and traces single requests."""

@@ -71,7 +71,8 @@ def _client_ip(attempt: Attempt) -> str:
 
 
 def name_client(origin: str, columns: Sequence[Column]) -> str:
-    """Returns the name of a client: the title of the column ``origin``, or the name of another machine."""
+    """Returns the name of the client ``origin``: the title of this column or, if the client is another machine
+    (``@lab2``), the machine's name."""
     if origin.startswith(MACHINE_KEY):
         return f"machine {origin.removeprefix(MACHINE_KEY)}"
     return next((column.title for column in columns if column.key == origin), origin)

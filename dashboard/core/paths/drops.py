@@ -33,8 +33,8 @@ def read_drops(before: Sequence[str], after: Sequence[str]) -> tuple[Drop, ...]:
 
 
 def describe_drops(drops: Sequence[Drop]) -> str:
-    """Describes drops in one sentence; empty without any. The sentence says that the packets may belong to other
-    connections, because counters do not show which packets they counted."""
+    """Describes drops in one sentence. Returns an empty text if there are no drops. The sentence says that the packets
+    may belong to other connections, because counters do not show which packets they counted."""
     if not drops:
         return ""
     parts = (f"{drop.rule} ({drop.packets} packet{'' if drop.packets == 1 else 's'})" for drop in drops)
@@ -42,8 +42,8 @@ def describe_drops(drops: Sequence[Drop]) -> str:
 
 
 def _dropping(lines: Sequence[str]) -> Iterator[tuple[tuple[str, int], int, str]]:
-    """Yields each rule and policy that drops packets: an identity, its packet counter and its text. Rules with the same
-    text are numbered to get different identities."""
+    """Yields an identity, the packet counter and the text of each rule and policy that drops packets. The identity is
+    the text with a number, which distinguishes rules with the same text."""
     numbers: Counter[str] = Counter()
     table = chain = ""
     for raw in lines:

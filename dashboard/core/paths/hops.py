@@ -34,8 +34,8 @@ class HopKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One hop of a traced request. ``evidence`` has the rules, counters and sockets that prove it, one per line.
-    ``reason`` explains why the hop was not seen."""
+    """One hop of a traced request. ``evidence`` has the rules, counters and sockets that prove the status ``seen``, one
+    per line. ``reason`` explains why the hop was not seen or is unknown; for a hop that was taken, it is a remark."""
 
     kind: HopKind
     title: str
@@ -61,7 +61,7 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One traced request with its hops in order. ``key`` is the ``request_key`` of its path."""
+    """One traced request with its hops in order. ``key`` is the key of the request (``request_key``)."""
 
     key: str
     title: str

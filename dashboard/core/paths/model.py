@@ -245,8 +245,8 @@ def kind_of(path: str) -> str:
 
 
 def describe_bridge_elsewhere(column: Column, states: Mapping[str, NamespaceState]) -> str:
-    """Returns, as a clause, where the bridge of a container of rootless Podman is: in Podman's namespace
-    ``rootless-netns``. Empty if no bridge was observed there."""
+    """Returns a clause for a sentence: the bridge of this rootless Podman container is in Podman's namespace
+    ``rootless-netns``. Empty if the bridge was not observed there."""
     bridges = states.get(ROOTLESS_NETNS)
     ends = veth_ends(bridges, states[column.key]) if bridges is not None else ()
     name = next((outer.master for outer, _inner in ends if outer.master), "")

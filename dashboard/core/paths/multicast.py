@@ -39,7 +39,8 @@ def receiving_columns(columns: Sequence[Column], states: Mapping[str, NamespaceS
 
 
 def sending_links(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Interface, ...]:
-    """Returns the machine's links to send datagrams over: that of the default route, and each receiver's bridge."""
+    """Returns the machine's links over which datagrams are sent: the link of the default route, and each receiver's
+    bridge."""
     machine = states.get(MACHINE)
     if machine is None:
         return ()

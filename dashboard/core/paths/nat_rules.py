@@ -21,7 +21,7 @@ _SOURCE = re.compile(r"(?:\s-s |\bip6? saddr )([0-9a-fA-F.:]+(?:/\d+)?)")
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A rule that translates the destination of packets to ``port``. ``packets`` is its packet counter."""
+    """A rule that replaces the destination of packets to ``port``. ``packets`` is its packet counter."""
 
     protocol: str
     port: int
@@ -47,7 +47,7 @@ def _packets(line: str) -> int:
 
 
 def read_translations(lines: Sequence[str]) -> tuple[Translation, ...]:
-    """Returns every rule that translates the destination of packets to one port."""
+    """Returns every rule that replaces the destination of packets to one port."""
     rules = []
     for raw in lines:
         line = raw.strip()
@@ -99,7 +99,7 @@ def read_uncounted(lines: Sequence[str]) -> tuple[str, ...]:
 
 
 def packets_to(lines: Sequence[str], port: int, protocol: str = "tcp") -> int:
-    """Returns the sum of the packet counters of the rules that translate packets to ``port``."""
+    """Returns the sum of the packet counters of the rules that replace the destination of packets to ``port``."""
     return sum(rule.packets for rule in read_translations(lines) if (rule.port, rule.protocol) == (port, protocol))
 
 
@@ -129,8 +129,8 @@ def read_counter_increases(before: Sequence[str], after: Sequence[str]) -> tuple
 
 
 def _translating(lines: Sequence[str]) -> Iterator[tuple[tuple[str, int], int, str]]:
-    """Yields each TCP translation rule: an identity, its packet counter and its text. Rules with the same text are
-    numbered to get different identities."""
+    """Yields an identity, the packet counter and the text of each TCP translation rule. The identity is the text
+    without the counter, and a number that distinguishes rules with the same text."""
     numbers: Counter[str] = Counter()
     for raw in lines:
         line = raw.strip()

@@ -103,8 +103,8 @@ def paths_outside_machine(
 def _paths_over_networks(
     column: Column, state: NamespaceState, other: Column, other_state: NamespaceState
 ) -> Iterator[Path]:
-    """Yields the path to the container of ``column`` from ``other``, the container on the other host, over a network
-    that spans both hosts. If they share several networks, the first by name is used."""
+    """Yields the path from ``other``, the container on the other host, to the container of ``column``. The path leads
+    over a network to which both containers are attached. Of several such networks, the first by name is used."""
     for network in sorted(column.networks.keys() & other.networks.keys() - {"bridge", "host", "none"}):
         address = column.networks[network]
         far, near = link_with(state, address), link_with(other_state, other.networks[network])

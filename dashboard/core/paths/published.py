@@ -52,7 +52,7 @@ def _listeners_of(machine: NamespaceState, mapping: PublishedPort) -> Iterator[L
 
 
 def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
-    """Returns the machine's addresses except loopback, that of the default route's interface first. Addresses of
+    """Returns the machine's addresses except loopback, those of the default route's interface first. Addresses of
     bridges are included, because the nat OUTPUT rule matches every local address."""
     addresses = [address for address in primary_addresses(machine) if family_of(address) == family]
     for link in machine.interfaces:

@@ -57,7 +57,8 @@ def request_url(path: Path) -> str:
 
 
 def new_attempt(path: Path) -> Attempt:
-    """Returns an attempt without a result. Its command ``curl`` sends the same request in the client's namespace."""
+    """Returns an attempt without a result. Its field ``curl`` is a command that sends the same request from the
+    client's namespace."""
     url = request_url(path)
     return Attempt(
         str(path.kind),

@@ -85,8 +85,8 @@ class _HopReader:
         return next((socket for socket in sockets if (socket.pid, socket.local) == ends), None)
 
     def _find_translation(self) -> tuple[str, CounterIncrease | None]:
-        """Returns the new destination, and the rule that translated the old one (None if no counter shows the rule).
-        Returns ("", None) if the destination was not translated."""
+        """Returns the new destination, and the rule that set it (None if no counter shows the rule). Returns ("", None)
+        if the destination was not translated."""
         port = int(self.evidence.target.rpartition(":")[2] or 0)
         matching = [rule for rule in self.increases if rule.to and rule.port == port]
         if self.entry is not None:

@@ -19,7 +19,8 @@ _LOOPBACK_NETWORKS = {Family.INET: "127.0.0.0/8", Family.INET6: "::1/128"}
 
 @dataclass(frozen=True, slots=True)
 class TranslationResult:
-    """The nat rule that applies to a request, None if no rule does. If that is not known, ``unknown`` is the reason."""
+    """The nat rule that applies to a request, None if no rule does. If it is not known which rule applies, ``unknown``
+    is the reason."""
 
     translation: Translation | None = None
     unknown: str = ""
@@ -151,8 +152,8 @@ def covers_family(port: PublishedPort, family: Family) -> bool:
 def listeners_on(
     machine: NamespaceState, protocol: str, family: Family, port: int, address: str = ""
 ) -> Iterator[Listener]:
-    """Yields the sockets that accept connections of ``family`` to a port, those of docker-proxy first. With
-    ``address``, only sockets that accept connections to that address."""
+    """Yields the sockets that accept connections of ``family`` to a port, those of docker-proxy first. If ``address``
+    is given, yields only sockets that accept connections to that address."""
     found = (
         listener
         for listener in machine.listeners

@@ -1,4 +1,5 @@
-"""Describes paths, such as ``127.0.0.1 → published port (docker-proxy)``, and explains why one takes longer."""
+"""Describes paths, such as ``127.0.0.1 → published port (docker-proxy)``, and explains why one path takes longer than
+another."""
 
 from dashboard.core.namespaces.forwarders import DOCKER_PROXY, forwarder_name
 from dashboard.core.paths.model import Path, PathKind, client_machine, kind_of, network_of, without_network
@@ -53,8 +54,8 @@ def describe_path(name: str) -> str:
 
 
 def shorten_path(name: str) -> str:
-    """Describes the path with this name in at most 28 characters, without explanations. The number of the network
-    follows if it is not the first."""
+    """Describes the path with this name in at most 28 characters, without explanations. If the path is on a network
+    other than the first, the number of that network follows."""
     first, machine = without_network(name), client_machine(name)
     short = _describe(first, 1)
     family = ", IPv6" if first.endswith(IPV6_SUFFIX) and short == _describe(kind_of(name), 1) else ""

@@ -75,7 +75,7 @@ def families_of(state: NamespaceState) -> frozenset[Family]:
 
 
 def find_arrival(client: OutsideClient, machine: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """Returns the machine's address to which a client sends requests, and the interface of the machine that has it.
+    """Returns the machine's address to which a client sends requests, and the machine's interface with that address.
     None if the client reaches no address of the family."""
     if family not in client.families:
         return None
@@ -134,9 +134,10 @@ def own_links(machine: NamespaceState) -> list[Interface]:
 
 
 def lan_address(machine: NamespaceState, outside: NamespaceState, family: Family) -> tuple[str, Interface] | None:
-    """Returns the machine's address on the LAN of another machine, and the interface that has it; None without such an
-    address. ``outside`` is the state of the other machine. The LAN's subnets are those of its interface with the
-    default route. Its other subnets are ignored, because the bridges of every Docker host may have the same."""
+    """Returns the machine's address on the LAN of another machine, and the interface with that address. None if the
+    machine has no such address. ``outside`` is the state of the other machine. The LAN's subnets are those of its
+    interface with the default route. Its other subnets are ignored, because the bridges of every Docker host may have
+    the same."""
     lan = exit_link(outside)
     subnets = [
         ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)

@@ -101,8 +101,8 @@ def _subnet(address: Address) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def name_problem(name: str, known: Collection[str]) -> str:
-    """Returns why an arm must not look up ``name``; empty if it may. ``known`` are the names of the arms that shared
-    its network when the experiment was launched."""
+    """Returns why an arm must not look up ``name``; empty if it may. ``known`` are the names of the arms that were on
+    the same network when the experiment was launched."""
     if name in known and _NAME.fullmatch(name):
         return ""
     return f"“{name[:60]}” is not the name of an arm on this overlay network."
