@@ -15,8 +15,8 @@ from dashboard.core.experiments.messages import encode
 
 
 def main() -> int:
-    """Runs the benchmark that the command line names. Returns 0 if it has a result, whether its promises are kept or
-    not."""
+    """Runs the benchmark that the command line names. Returns 0 if the benchmark has a result, even if it breaks its
+    promises."""
     parser = argparse.ArgumentParser(prog="python -m dashboard.bench")
     parser.add_argument("name")
     parser.add_argument("folder", type=Path)

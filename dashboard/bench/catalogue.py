@@ -73,5 +73,6 @@ def choose(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def limit_of(name: str) -> float:
-    """The time limit of a benchmark in seconds: ``LIMIT_S`` of its module, otherwise the default."""
+    """The time limit of a benchmark in seconds: ``LIMIT_S`` of the benchmark's module, or a default if that has
+    none."""
     return float(getattr(BENCHMARKS[name], "LIMIT_S", LIMIT_S))

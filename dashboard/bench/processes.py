@@ -101,7 +101,7 @@ class Program:
         await self._process.stdin.drain()
 
     async def read(self, deadline_s: float = ANSWER_S) -> str:
-        """The next line that the process prints. Raises BenchmarkError if it has ended, TimeoutError after
+        """The next line that the process prints. Raises BenchmarkError if the process has ended, TimeoutError after
         ``deadline_s``."""
         output = self._process.stdout
         line = await asyncio.wait_for(output.readline(), deadline_s) if output is not None else b""
@@ -182,8 +182,8 @@ def memory_mb(*pids: int) -> float:
 
 
 def environment_with(**values: str) -> dict[str, str]:
-    """The environment variables of this process, without those that lead to the user's own data, and with
-    ``values``."""
+    """The environment variables of this process, with ``values`` added. Leaves out variables that configure the user's
+    own installation, such as DATABASE_URL."""
     left_out = ("DATABASE_URL", "NATS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
     passed_on = ("NETMODES_NODE_MODULES", "NETMODES_ENGINE_", "NETMODES_HOST_RUNTIME", "NETMODES_TOUR_PICTURES")
     kept = {k: value for k, value in os.environ.items() if k.startswith(passed_on) or not k.startswith(left_out)}

@@ -174,8 +174,8 @@ class Server(Browser):
 
     @asynccontextmanager
     async def running_experiment(self, modes: Sequence[str]) -> AsyncIterator[Frames]:
-        """Context manager that runs an experiment. The block begins when all arms run and nothing changes. At
-        its end, the experiment is removed."""
+        """Context manager that runs an experiment. Yields its frames when all arms run and nothing changes any more.
+        Removes the experiment at the end."""
         experiment = await asyncio.to_thread(self.launch, modes)
         try:
             async with self.frames(experiment) as frames:
@@ -269,7 +269,7 @@ def read_key(pid: int, folder: Path) -> str:
 
 
 def page_processes(pid: int) -> Iterator[int]:
-    """Yields the pids of the processes that serve pages for the lab ``pid``. Other children of the lab may end
+    """Yields the pids of the processes that serve pages for the lab ``pid``. Skips children of the lab that end
     meanwhile."""
     for child in psutil.Process(pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):

@@ -128,7 +128,7 @@ class Report:
 
 
 def judge(promise: Promise | None, value: float, interval: tuple[float, float]) -> Verdict | None:
-    """The verdict on a value and its confidence interval; None without a promise."""
+    """The verdict on a value and its confidence interval; None if there is no promise."""
     if promise is None:
         return None
     low, high = interval
@@ -150,8 +150,8 @@ def _statistic(values: Sequence[float], percent: float) -> float:
 def figure(
     name: str, unit: str, values: Sequence[float], *, percent: float = 50, promise: Promise | None = None
 ) -> Figure:
-    """Makes a figure without a reference: a percentile of ``values``, or their mean if ``percent`` is ``MEAN``. Raises
-    ValueError without values."""
+    """Makes a figure that is compared with no reference: a percentile of ``values``, or their mean if ``percent`` is
+    ``MEAN``. Raises ValueError if ``values`` is empty."""
     value = _statistic(values, percent)
     ci95 = interval_of(values, lambda drawn: _statistic(drawn, percent))
     verdict = judge(promise, value, ci95)
@@ -200,8 +200,8 @@ def compared(
 def percentiles_compared(
     name: str, unit: str, pairs: Sequence[tuple[float, float]], reference: str, promises: dict[float, Promise | None]
 ) -> list[Figure]:
-    """Makes several figures with ``compared``: one for each percentile that is a key of ``promises``, with its
-    promise."""
+    """Makes a figure with ``compared`` for each percentile. ``promises`` maps each percentile to the promise of its
+    figure."""
     return [
         compared(name, unit, pairs, reference, percent=percent, promise=promise)
         for percent, promise in promises.items()

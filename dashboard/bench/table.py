@@ -6,7 +6,8 @@ from dashboard.bench.statistics import Figure, LimitedValue, Report, Result
 
 
 def format_amount(value: float, unit: str = "") -> str:
-    """A number as text with the unit: three significant digits, and whole numbers from 100 on."""
+    """A number as text with the unit. Numbers below 100 have three significant digits, others are rounded to whole
+    numbers."""
     text = f"{value:,.0f}" if abs(value) >= 99.95 else f"{value:#.3g}"
     return f"{text} {unit}".rstrip()
 
@@ -17,7 +18,7 @@ def format_interval(interval: tuple[float, float]) -> str:
 
 
 def describe_promise(figure: Figure) -> str:
-    """The promise of a figure and whether it is kept, as text; empty without a promise."""
+    """The promise of a figure and whether it is kept, as text; empty if the figure has no promise."""
     if figure.promise is None:
         return ""
     least = "" if figure.promise.least is None else f"{figure.promise.least:.3g} ≤ "

@@ -74,7 +74,8 @@ class TimedConnection(ClientConnection):
             ClientConnection.data_received(connection, data)
 
     def process_event(self, event: Event) -> None:
-        """Calls ``note`` if the event is a message. The server sends each message in a single frame."""
+        """Calls ``note`` if the event is a message. A frame is always a whole message, because the server does not
+        fragment messages."""
         if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             self._note(self._arrived, str(event.data, "utf-8"))
         else:
@@ -93,8 +94,8 @@ class TimedConnection(ClientConnection):
 
 @dataclass(slots=True)
 class Client(Browser):
-    """One browser of a participant or user. ``received`` contains every message with its arrival time, ``body`` the
-    last response of the server."""
+    """One browser of a participant or user. ``received`` contains every message with its arrival time. ``body`` is the
+    body of the last response."""
 
     number: int = 0
     session: str = ""
@@ -158,8 +159,8 @@ class Client(Browser):
             raise BenchmarkError(f"the prediction was answered with {status}")
 
     async def listen(self, address: str, connected: Callable[[], None]) -> None:
-        """Stores the messages of a websocket in ``received`` until cancelled. Calls ``connected`` after each
-        connection. If the connection is lost, reconnects with the same delays as the page."""
+        """Stores the messages of a websocket in ``received`` until cancelled. Calls ``connected`` each time the
+        websocket has been opened. If the connection is lost, reconnects with the same delays as the page."""
         attempt = 0
 
         def note(arrived: float, text: str) -> None:
@@ -279,8 +280,8 @@ class Clients:
 
 
 def websocket_clients(host: str) -> AbstractAsyncContextManager[Program]:
-    """Context manager that runs the program, in a process of its own, so that clients do not use the server's processor
-    time."""
+    """Context manager that runs this module as a program, in a process of its own, so that clients do not use the
+    server's processor time."""
     return program("websocket_clients", host)
 
 

@@ -96,7 +96,7 @@ def _outcome(case: ET.Element) -> str:
 
 
 def runs_markdown(runs: Mapping[str, SuiteRun]) -> list[str]:
-    """The lines of the section of docs/engines.md with the results by engine; empty without results."""
+    """The lines of the section of docs/engines.md with the results by engine; an empty list if there are no results."""
     if not runs:
         return []
     return [*HEAD.splitlines()] + [

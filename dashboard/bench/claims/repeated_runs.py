@@ -32,7 +32,8 @@ def outcomes_of(runs: Sequence[Sequence[dict[str, Any]]]) -> tuple[ClaimOutcome,
 
 
 def versions_of(runs: Sequence[Sequence[dict[str, Any]]]) -> list[str]:
-    """The versions of the engines on which the claims ran, sorted: of the benchmark's engine and of private hosts."""
+    """The sorted versions of the engines on which the claims ran: the benchmark's engine and the engines of private
+    hosts."""
     return sorted({claim["engine"].partition(" (")[0] for results in runs for claim in results if claim["engine"]})
 
 

@@ -58,7 +58,8 @@ class ChangingArm:
 
 
 def address_number(number: int) -> str:
-    """The address that a change with this number adds (even numbers) or removes again (odd numbers)."""
+    """The address that the change with this number adds or removes. An even number adds the address, the next number
+    removes it."""
     return f"198.51.100.{number // 2 % 250 + 1}"
 
 

@@ -41,7 +41,8 @@ class _Received(io.BytesIO):
 
 
 def fetch(host: str, path: str, headers: dict[str, str]) -> Fetched:
-    """Sends a GET request that accepts gzip, on a new connection: so the bytes of the response can be counted."""
+    """Sends a GET request that accepts gzip. Uses a new connection, so that the bytes of the response can be
+    counted."""
     connection = http.client.HTTPConnection(host, timeout=30)
     connection.request("GET", path, headers={"Accept-Encoding": "gzip", **headers, "Connection": "close"})
     with connection.sock as opened:

@@ -32,8 +32,8 @@ def cpu_s(processes: int) -> float:
 
 
 async def measure_watching(seconds: float) -> float:
-    """Waits for ``seconds`` while the lab in this process only watches. Returns its processor time, in per cent of one
-    core per column."""
+    """Waits for ``seconds`` while the lab in this process only watches. Returns the processor time of this process, in
+    per cent of one core per column."""
     before, started = cpu_s(resource.RUSAGE_SELF), time.monotonic()
     await asyncio.sleep(seconds)
     return (cpu_s(resource.RUSAGE_SELF) - before) / (time.monotonic() - started) / COLUMNS * 100

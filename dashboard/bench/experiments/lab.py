@@ -38,8 +38,8 @@ class InProcessLab:
         self._commits = commits
 
     async def launch(self, modes: Sequence[Mode]) -> tuple[str, float]:
-        """Launches an experiment with an arm for each mode. Returns its id, and the seconds until it runs and each
-        column has a state."""
+        """Launches an experiment with an arm for each mode. Returns the experiment's id, and the seconds until the
+        experiment runs and each column has a state."""
         arms = tuple(ArmSpec(f"{mode}-{number}", mode) for number, mode in enumerate(modes, 1))
         spec = ExperimentSpec("bench", "nginx", 80, arms)
         loop = asyncio.get_running_loop()

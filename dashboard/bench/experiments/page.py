@@ -33,8 +33,8 @@ def _time(server: Server, path: str) -> float:
 
 
 def server_time(name: str, pairs: Sequence[tuple[float, float]], limit_ms: float) -> list[Figure]:
-    """The figures for the median and the p95 of a page. ``pairs`` are those of ``time_requests``. Both figures are
-    promised to be at most ``limit_ms``."""
+    """The figures for the median and the p95 of a page's times. ``pairs`` is the result of ``time_requests``. Both
+    figures are promised to be at most ``limit_ms``."""
     promise = at_most(limit_ms)
     return percentiles_compared(name, "ms", pairs, "/healthz, in turn", {50: promise, 95: promise})
 

@@ -50,14 +50,15 @@ BUSY_CORE = "echo 19 2>/dev/null >/proc/self/autogroup; exec taskset -c $0 chrt 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """The results of measuring a series once with each reference. ``theirs`` maps each reference to its p50 in µs.
-    ``around`` maps each reference to a pair: our p50 directly before, and directly after, the reference measured."""
+    ``around`` maps each reference to a pair: our p50 right before the reference's measurement, and our p50 right after
+    it."""
 
     theirs: Mapping[str, float]
     around: Mapping[str, tuple[float, float]]
 
     def pair(self, reference: str) -> tuple[float, float]:
-        """Our p50 and the p50 of the reference in µs. Ours is the mean of before and after, so that a steady drift
-        cancels out."""
+        """Our p50 and the p50 of the reference in µs. Ours is the mean of our p50 before and after the reference's
+        measurement, so that a steady drift cancels out."""
         return fmean(self.around[reference]), self.theirs[reference]
 
 
@@ -75,8 +76,8 @@ def pressure_us() -> int:
 
 
 async def is_quiet() -> bool:
-    """Does nothing for ``LOOK_S`` seconds. Returns whether tasks waited for a core for at most ``MAX_PRESSURE`` of
-    that time."""
+    """Observes the machine for ``LOOK_S`` seconds. Returns whether the share of that time in which tasks waited for a
+    core is at most ``MAX_PRESSURE``."""
     before = pressure_us()
     await asyncio.sleep(LOOK_S)
     return pressure_us() - before <= MAX_PRESSURE * LOOK_S * 1e6
@@ -106,7 +107,8 @@ def disagreements(figures: Sequence[Figure]) -> list[str]:
 
 
 class Comparison:
-    """Takes a turn on each series, in a new random order for each round. Collects the turns by state of the machine."""
+    """Takes a turn on each series, in a new random order for each round. Collects the turns by the state of the
+    machine, ``BUSY`` or ``QUIET``."""
 
     def __init__(self, testbed: Testbed, series: Sequence[Series]) -> None:
         self._testbed = testbed
@@ -156,7 +158,8 @@ class Comparison:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Alternates between rounds with the cores of client and responder busy and rounds while nothing else runs."""
+    """Takes rounds of two kinds in turn. In one, the cores of client and responder are busy. In the other, nothing else
+    runs."""
     if missing := [tool for tool in (NETPERF, "netserver", SOCKPERF) if find_program(tool) is None]:
         raise BenchmarkError(f"not installed: {', '.join(missing)}")
     rounds = QUICK_ROUNDS if run.quick else ROUNDS

@@ -27,8 +27,8 @@ def signature_of(path: str) -> str:
 
 
 def fill(runs: int, blocks: int = BLOCKS, seed: int = 1) -> None:
-    """Stores finished runs, one for each day, with four series each. Each series has ``blocks`` blocks with real
-    histograms."""
+    """Stores finished runs, one for each day, with four series each. Each series has ``blocks`` blocks with histograms
+    of random times."""
     source = random.Random(seed)  # noqa: S311 - nothing secret
     histograms = [
         encode_times([max(1, round(source.gauss(20_000, 3_000))) for _ in range(REQUESTS_PER_BLOCK)])

@@ -45,7 +45,8 @@ def arms_of(series: Series) -> tuple[Series, ...]:
 
 
 def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
-    """Compares each arm of a run with the baseline. Returns the trials by the added wait in µs (``arms_of``)."""
+    """Compares each arm of a run with the baseline. Returns a mapping from the added wait of each arm in µs
+    (``arms_of``) to its trial."""
     waited, blocks = measured.outcome.waited_us, measured.blocks
     return {
         longer: Trial(
@@ -57,7 +58,8 @@ def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
 
 def covers_others(trials: Sequence[Trial]) -> list[bool]:
     """For each trial, whether its confidence interval contains the median of the differences that the other trials
-    found. That median includes the side effects of a longer wait, which all trials have."""
+    found. A longer wait has side effects, which are part of every measured difference, but not of the true
+    difference."""
     deltas = [trial.delta_us for trial in trials]
     return [trial.covers(median([*deltas[:number], *deltas[number + 1 :]])) for number, trial in enumerate(trials)]
 
@@ -92,7 +94,7 @@ def describe_wait(longer: int, trials: Sequence[Trial]) -> str:
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Measures the same path repeatedly, each time as four arms."""
+    """Executes many runs on one path. Each run has four arms, which differ only in how long the responder waits."""
     runs = QUICK_RUNS if run.quick else RUNS
     async with open_testbed(run) as testbed:
         arms = arms_of(*testbed.series([PathKind.BRIDGE_ADDRESS]))

@@ -1,5 +1,5 @@
-"""The testbed of the benchmarks of measurements: an idle host arm and an idle bridge arm, their paths, and real runs on
-these paths."""
+"""A testbed for benchmarks that execute measurements: an idle host arm and an idle bridge arm, their paths, and real
+runs on these paths."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
@@ -56,8 +56,8 @@ class Testbed:
     async def repeat(
         self, run: BenchmarkRun, series: Sequence[Series], runs: int, seconds: float
     ) -> AsyncIterator[tuple[int, Measured]]:
-        """Executes ``runs`` runs, one after the other. Yields the number of each run, which is also its seed, and its
-        result."""
+        """Executes ``runs`` runs, one after the other. For each run, yields its number, from 0, and its result. The
+        number is also the seed of the run."""
         for number in range(runs):
             if number % max(1, runs // 20) == 0:
                 run.say(f"run {number + 1} of {runs}, load {format_load()}")

@@ -34,7 +34,7 @@ def newest_block(run: str) -> int:
 
 
 def medians(run: str, window: Window) -> dict[str, float]:
-    """The median of the p50 values of a run's blocks in the window, in µs, by path."""
+    """For each path, the median p50 in µs of the run's valid blocks in the window."""
     blocks = MeasurementBlock.objects.filter(series__run_id=run, id__gt=window[0], id__lte=window[1], error="", n__gt=0)
     found: dict[str, list[float]] = defaultdict(list)
     for path, p50 in blocks.values_list("series__path", "p50_us"):
@@ -43,8 +43,8 @@ def medians(run: str, window: Window) -> dict[str, float]:
 
 
 async def take_window(run: str) -> Window:
-    """Waits for ``SETTLE_S``, then for another ``WINDOW_S`` seconds. Returns the second period as a window of
-    blocks."""
+    """Lets the run settle for ``SETTLE_S`` seconds, then waits for ``WINDOW_S`` seconds. Returns the second period as a
+    window."""
     await asyncio.sleep(SETTLE_S)
     first = await asyncio.to_thread(newest_block, run)
     await asyncio.sleep(WINDOW_S)

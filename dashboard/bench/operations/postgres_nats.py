@@ -33,7 +33,8 @@ FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "ma
 
 
 def as_nobody(command: Sequence[str]) -> list[str]:
-    """The command line that runs a command as the user ``nobody``. Unchanged if this process is not root."""
+    """The command line that runs a command as the user ``nobody``. If this process is not root, returns ``command``
+    unchanged."""
     if os.geteuid() != 0:
         return list(command)
     # The signal is set after the change of user, which would clear it (prctl(2)).
@@ -50,7 +51,7 @@ def make_folder(path: Path) -> None:
 
 def postgres_program(name: str) -> str:
     """The path of a program of PostgreSQL, in its newest installed version. Debian does not put these programs on PATH.
-    Raises BenchmarkError if it is not installed."""
+    Raises BenchmarkError if the program is not installed."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*"), key=lambda folder: folder.name.zfill(8), reverse=True)
     return _installed("postgresql", *(str(version / "bin" / name) for version in versions), name)
 
@@ -70,8 +71,9 @@ def _run_as_nobody(name: str, *arguments: str) -> None:
 
 
 class Service:
-    """A process that can be stopped and started again. As a context manager, it is stopped at the end of the block. The
-    output of the process is stored in a file in ``folder``. ``is_ready`` returns whether the process works."""
+    """A process that can be stopped and started again. As a context manager, it is stopped at the end of the ``with``
+    statement. The output of the process is stored in a file in ``folder``. ``is_ready`` returns whether the process
+    works."""
 
     def __init__(
         self,
@@ -108,12 +110,12 @@ class Service:
         return self._process.pid
 
     def output(self) -> str:
-        """The output of the process since its last start, including stderr."""
+        """The output of the process since it was last started, including stderr."""
         return self._log.read_text()
 
     def start(self) -> None:
-        """Starts the process and waits until it is ready. Raises BenchmarkError, with its output, if it ends instead or
-        takes longer than ``READY_S``."""
+        """Starts the process and waits until it is ready. Raises BenchmarkError, with the output of the process, if the
+        process ends instead or takes longer than ``READY_S``."""
         self.launch()
         while not self.is_started():
             time.sleep(POLL_S)
@@ -127,8 +129,8 @@ class Service:
         self._deadline = time.monotonic() + READY_S
 
     def is_started(self) -> bool:
-        """Whether the launched process is ready. Raises BenchmarkError, with its output, if it has ended instead or
-        takes longer than ``READY_S``."""
+        """Whether the launched process is ready. Raises BenchmarkError, with the output of the process, if the process
+        has ended instead or takes longer than ``READY_S``."""
         if self.is_ready():
             return True
         if self._process is None or self._process.poll() is not None or time.monotonic() > self._deadline:
@@ -220,7 +222,8 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def main() -> int:
-    """Runs the command of the command line. Returns its exit code, or 1 if PostgreSQL cannot be started."""
+    """Executes the command in the program's arguments. Returns the command's exit code, or 1 if PostgreSQL cannot be
+    started."""
     try:
         with temporary_folder() as folder, Postgres(folder) as postgres:
             environment = {**os.environ, "DATABASE_URL": postgres.url}

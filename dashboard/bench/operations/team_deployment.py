@@ -47,7 +47,8 @@ class WebProcess(Service):
 
     @property
     def link(self) -> str:
-        """The sign-in link that this web process has printed since its last start; empty if it has printed none."""
+        """The sign-in link that this web process has printed since it was last started; empty if it has printed
+        none."""
         match = SIGN_IN_LINK.search(self.output())
         return match[0] if match else ""
 

@@ -51,7 +51,8 @@ PATHS = {
 
 
 def make_link(name: str, index: int, kind: str, address: str = "", prefix: int = 16, **more: Any) -> Interface:
-    """Makes an interface with one IPv4 address, or none if ``address`` is empty. ``more`` are other fields of it."""
+    """Makes an interface with one IPv4 address, or none if ``address`` is empty. ``more`` are other fields of the
+    interface."""
     addresses = (Address(address, prefix, Family.INET),) if address else ()
     return Interface(name, index, kind, f"02:42:00:00:00:{index:02x}", addresses=addresses, **more)
 
@@ -66,7 +67,7 @@ def make_state(
     netns: int, hostname: str, links: list[Interface], gateway: str, listeners: list[Listener], **more: Any
 ) -> NamespaceState:
     """Makes the state of a namespace with the loopback interface, ``links`` and ``listeners``, and a default route
-    through eth0. ``more`` are other fields of it."""
+    through eth0. ``more`` are other fields of the state."""
     loopback = Interface("lo", 1, "loopback", addresses=(Address("127.0.0.1", 8, Family.INET, "host"),))
     route = Route(Family.INET, "default", gateway, "eth0")
     state = NamespaceState(netns, hostname, {"net": netns}, (loopback, *links), (route,), tuple(listeners), **more)

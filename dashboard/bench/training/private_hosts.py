@@ -47,7 +47,8 @@ CONTAINER = "web"
 
 @dataclass(slots=True)
 class SessionHosts:
-    """The private hosts of a training session. ``hosts`` maps each group to the newest of its hosts that were ready."""
+    """The private hosts of a training session. ``hosts`` maps each group to the host that ``on_each`` last found
+    ready."""
 
     database: DatabaseThread
     session: str

@@ -27,8 +27,8 @@ KILLS, QUICK_KILLS = 10, 2
 
 @asynccontextmanager
 async def own_engine(folder: Path) -> AsyncIterator[tuple[PrivateHost, Machine]]:
-    """Context manager that runs a private host which a fault may stop. Yields the host and its engine, to which the
-    foreign objects of ``Machine`` were added."""
+    """Context manager that runs a private host which a fault may stop. Yields the host, and its engine with the foreign
+    objects of ``Machine``."""
     host = await private_host.start(folder, die_with_parent=True)
     try:
         async with DockerEngine(host.endpoint, timeout_s=60) as engine:

@@ -46,8 +46,8 @@ def work(server: Server, ledger: Ledger, seed: int, over: threading.Event, comma
 
 
 async def kill_repeatedly(run: BenchmarkRun, folder: Path, machine: Machine, trials: Trials) -> None:
-    """Kills the server repeatedly, and records a trial for each kill. Leftovers are counted once, at the end, after
-    everything was removed."""
+    """Kills the server repeatedly, and records a trial for each kill. The last trial also counts leftovers: objects of
+    experiments that the server does not know, and objects that remain after all experiments were removed."""
     kills = QUICK_KILLS if run.quick else KILLS
     rng = random.Random(kills)  # noqa: S311 - nothing secret
     ledger, port, fault = Ledger(), free_port(), ""

@@ -38,7 +38,8 @@ class Ledger:
         return identity
 
     def act(self, server: Server, identity: str, action: str) -> None:
-        """Sends a command to an experiment: ``stop``, ``again`` or ``remove``. Records that it was acknowledged."""
+        """Sends a command to an experiment: ``stop``, ``again`` or ``remove``. Records the state that the server has
+        acknowledged."""
         self.open.add(identity)
         server.post(f"/experiments/{identity}/{action}/")
         self.open.discard(identity)

@@ -91,7 +91,8 @@ async def fill(folder: Path, machine: Machine, trials: Trials) -> None:
 
 
 async def lock(folder: Path, machine: Machine, trials: Trials) -> None:
-    """Locks the server's database from this process for ``LOCKED_S``, and launches experiments. Records the trial."""
+    """Locks the server's database from this process for ``LOCKED_S`` seconds, and tries to launch experiments
+    meanwhile. Records the trial."""
     ledger = Ledger()
     async with serving(folder, endpoint=machine.endpoint) as server:
         await asyncio.to_thread(ledger.launch, server)

@@ -160,8 +160,8 @@ class BrowserTour:
         }
 
     async def _reach(self, experiment: str) -> None:
-        """Checks that each arm in overlay mode reaches all arms in overlay mode by name. Raises BenchmarkError if one
-        does not."""
+        """Checks that each arm in overlay mode reaches every arm in overlay mode by name, including itself. Raises
+        BenchmarkError if one does not."""
         began, containers = time.monotonic(), await self._containers(experiment)
         keys = {name: "overlay" if number == 0 else f"overlay-{name}" for number, name in enumerate(self.names)}
         for name, key in keys.items():

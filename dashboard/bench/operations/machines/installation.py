@@ -88,8 +88,8 @@ class MachinesInstallation:
         return all("connected" in self.rows(web).get(name, "") for web in range(len(self.owners)))
 
     def rows(self, web: int) -> dict[str, str]:
-        """The text of each machine's row on the Machines page, by machine name. ``web``: the number of the web process,
-        from 0."""
+        """The text of each machine's row on the Machines page, by machine name. The page is requested from the web
+        process with the number ``web``, from 0."""
         return rows_of(self.owners[web].get("/machines/").decode())
 
 
@@ -104,7 +104,8 @@ async def machines_installation(
     run: BenchmarkRun, engines: dict[str, str] | None = None
 ) -> AsyncIterator[MachinesInstallation]:
     """Context manager that runs an installation with several machines. ``engines`` maps the name of each machine to the
-    name of its engine (default: ``ENGINES``). During the block, this thread is in the network namespace of the LAN."""
+    name of its engine (default: ``ENGINES``). Until the ``with`` statement ends, this thread is in the network
+    namespace of the LAN."""
     data_dir = run.folder.parents[1]
     notes: list[str] = []
     # Before the thread leaves the machine's network, from which the roots of the engines are installed.

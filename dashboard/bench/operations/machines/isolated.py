@@ -33,9 +33,9 @@ ENGINE_S = 60.0
 
 @contextmanager
 def lan() -> Iterator[None]:
-    """Context manager that moves this thread into a new network namespace, until the end of the block. The namespace
-    contains the switch of the LAN with the address ``SWITCH_ADDRESS``. Processes and threads that this thread starts
-    are in it, too."""
+    """Context manager that moves this thread into a new network namespace until the end of the ``with`` statement. The
+    namespace contains the switch of the LAN with the address ``SWITCH_ADDRESS``. Processes and threads that this thread
+    starts are in it, too."""
     with Path("/proc/thread-self/ns/net").open("rb") as before:
         os.unshare(os.CLONE_NEWNET)
         try:
@@ -169,7 +169,8 @@ class InsideService(Service):
 
     @contextmanager
     def variables(self, **values: str) -> Iterator[None]:
-        """Context manager that adds these environment variables to the process if it is started in the block."""
+        """Context manager that adds these environment variables to the process if it is started in the body of the
+        ``with`` statement."""
         before = self._environment
         self._environment = {**(before or {}), **values}
         try:

@@ -1,4 +1,5 @@
-"""``machines``: three machines with different engines join over a LAN, and hold the private hosts of training sessions.
+"""``machines``: three machines with different engines join an installation over a LAN, and hold the private hosts of
+training sessions.
 
 Each machine has network, mount and pid namespaces of its own, and a lab. Two web processes, PostgreSQL and NATS run
 outside the machines, at an address on the same LAN.
@@ -30,8 +31,8 @@ HOST_MB = 120
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Lets the machines join, and measures a training session on them while a browser tours the pages. Then measures
-    the largest session for which there is memory."""
+    """Lets the machines join the installation, and measures a training session on them while a browser tours the pages.
+    Then measures the largest session for which there is memory."""
     figures: list[Figure] = []
     async with machines_installation(run) as installation:
         notes = list(installation.notes)

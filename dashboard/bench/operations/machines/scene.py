@@ -115,8 +115,8 @@ class MachineScene:
     # What people see.
 
     async def is_healed(self) -> bool:
-        """Whether the pages of all web processes show all machines as connected, each lab handles a call, and all
-        participants' checks pass."""
+        """Whether the pages of all web processes show all machines as connected, the lab of each experiment answers a
+        call, and all participants' checks pass."""
         try:
             for web in self.webs:
                 rows = await asyncio.to_thread(self.installation.rows, web)
@@ -136,8 +136,8 @@ class MachineScene:
         return await each.has_passed(person)
 
     def _choose_web(self, person: Client) -> None:
-        """Assigns a running web process to a participant, like a reverse proxy: the same one as before if it still
-        runs."""
+        """Assigns a running web process to a participant, like a reverse proxy. The assignment changes only when a web
+        process ends or starts."""
         webs = self.installation.deployment.webs
         host = webs[self.webs[person.number % len(self.webs)]].host
         if host != person.host:

@@ -36,7 +36,7 @@ class HostRow:
 
 
 def query(installation: MachinesInstallation, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Executes an SQL statement and returns the rows. Uses a new connection, because the server may have been
+    """Executes an SQL statement and returns the rows. Uses a new connection, because PostgreSQL may have been
     restarted."""
     with psycopg.connect(installation.deployment.postgres.url, autocommit=True) as database:
         return database.execute(statement, values).fetchall()
@@ -44,8 +44,8 @@ def query(installation: MachinesInstallation, statement: str, *values: object) -
 
 @asynccontextmanager
 async def within(state: Callable[[], object], deadline_s: float = DEADLINE_S) -> AsyncIterator[None]:
-    """Context manager that raises BenchmarkError if the block takes longer than ``deadline_s``. The message contains
-    the result of ``state()``."""
+    """Context manager that raises BenchmarkError if the body of the ``with`` statement takes longer than
+    ``deadline_s``. The message contains the result of ``state()``."""
     try:
         async with asyncio.timeout(deadline_s):
             yield
@@ -65,8 +65,8 @@ class TrainingClass:
     async def open(
         cls, installation: MachinesInstallation, count: int, machine: str = "", hours: int = 1
     ) -> "TrainingClass":
-        """Creates a session that lasts ``hours``, and lets ``count`` participants join. Its hosts are on ``machine``
-        or, if that is empty, on any machine."""
+        """Creates a session that lasts ``hours``, and lets ``count`` participants join. The hosts of the session are on
+        ``machine``, or on any machine if ``machine`` is empty."""
         options = {"hosts": "person", "terminal": "on", "hours": str(hours)}
         if machine:
             options["machine_labels"] = f"machine={machine}"
