@@ -109,8 +109,8 @@ class Child:
         return await self.receive(within_s)
 
     async def rest(self) -> dict[str, Any]:
-        """Interrupts the current work of the process and returns its answer. Raises ChildEnded if the process ends or
-        does not answer in time."""
+        """Interrupts the current work of the process and returns the process's answer. Raises ChildEnded if the process
+        ends or does not answer in time."""
         self.send(do="rest")
         answer = asyncio.ensure_future(self.receive(_REST_S))
         try:

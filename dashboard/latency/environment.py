@@ -118,8 +118,8 @@ def read_environment(conditions: Conditions = Conditions.QUIET) -> Environment:
 
 
 def read_machine() -> Environment:
-    """Returns the environment of this machine without a measurement: the cores of client and responder, the load and
-    the conditions are None."""
+    """Returns the environment of this machine without data of a measurement. The cores of client and responder, the
+    load and the conditions are None."""
     return replace(read_environment(), client_core=None, responder_core=None, load_before=None, conditions=None)
 
 

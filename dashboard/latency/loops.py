@@ -20,8 +20,8 @@ class RoundTrips:
 
 
 def ask_at_once(exchange: Exchange, trips: RoundTrips, end_ns: int) -> None:
-    """Runs a closed loop until ``end_ns`` or until ``trips`` is full: sends the next request as soon as the last one is
-    answered."""
+    """Runs a closed loop until ``end_ns`` or until ``trips`` is full. As soon as a request is answered, sends the next
+    one."""
     if isinstance(exchange, SameSize | Datagrams) and exchange.direct_calls is not None:
         _ask_directly(exchange.direct_calls, trips, end_ns)
         return

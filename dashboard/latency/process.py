@@ -58,8 +58,8 @@ class Control:
         return b"\n" in self._rest or bool(self._poll.poll(0))
 
     def run_until_command(self, work: Callable[[], object]) -> None:
-        """Calls ``work`` and interrupts it as soon as a command arrives, even in a blocking call. Does not call it if a
-        command has already arrived."""
+        """Calls ``work`` and interrupts it as soon as a command arrives, even in a blocking call. If a command has
+        already arrived, does not call ``work``."""
         try:
             self._busy = True
             self._on_io(signal.SIGIO, None)

@@ -89,8 +89,8 @@ def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] |
 
 
 def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """Answers one request of ``size`` bytes. ``wait`` is as for ``answer_requests``. The caller closes the connection
-    before the client does, so TIME-WAIT stays on this side."""
+    """Answers one request of ``size`` bytes. ``wait``, if given, is called before the answer to delay it. The caller
+    closes the connection before the client does, so TIME-WAIT stays on this side."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if _read_all(opened, memoryview(bytearray(size)), size):
         if wait:
@@ -176,8 +176,8 @@ class Responder:
         self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
 
     def do_rest(self) -> None:
-        """Answers the command of ``Child.rest``; its arrival has ended ``do_serve``. The answer has the median delay in
-        nanoseconds if ``do_serve`` delayed its answers."""
+        """Answers the command of ``Child.rest``. The arrival of the command has already ended ``do_serve``. The answer
+        has the median delay in nanoseconds if ``do_serve`` delayed its answers."""
         taken = sorted(self._wait.taken_ns) if self._wait is not None else []
         self._control.answer(**({"waited_ns": taken[len(taken) // 2]} if taken else {}))
 

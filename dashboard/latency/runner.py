@@ -32,7 +32,7 @@ _FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a run after a block. ``rounds`` is the number of complete rounds, each a block per series."""
+    """The progress of a run after a block. ``rounds`` counts the complete rounds, with one block of each series."""
 
     rounds: int
     elapsed_s: float
@@ -260,8 +260,8 @@ class _Run:
         return answer
 
     async def _ask_machine(self, client: str, block: RemoteBlock, limit_s: float) -> dict[str, Any]:
-        """Returns the answer of a client on another machine. Abandons all series of the client if it no longer
-        answers."""
+        """Returns the answer of a client on another machine. If the client no longer answers, abandons all series of
+        that client."""
         if self._remote_clients is None:
             return {"error": "Clients on other machines cannot be used here."}
         try:
