@@ -174,8 +174,8 @@ class Server(Browser):
 
     @asynccontextmanager
     async def running_experiment(self, modes: Sequence[str]) -> AsyncIterator[Frames]:
-        """Context manager that runs an experiment. Yields its frames when all arms run and nothing changes any more.
-        Removes the experiment at the end."""
+        """Context manager that runs an experiment. Yields its frames once all arms run and nothing changes. Removes the
+        experiment at the end."""
         experiment = await asyncio.to_thread(self.launch, modes)
         try:
             async with self.frames(experiment) as frames:
