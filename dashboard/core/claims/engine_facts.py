@@ -167,8 +167,8 @@ def facts_of(
     rootless: bool = False,
     firewalld: bool = False,
 ) -> EngineFacts:
-    """Builds the facts. ``version`` and ``api`` are the versions of the engine and of its API as its responses contain
-    them."""
+    """Builds the facts about an engine. ``version`` is the engine's version, ``api`` the version of its API, both as
+    text from the engine's responses."""
     return EngineFacts(
         parse_version(version), parse_version(api), options, bridge_ipv6, kind, rootless_network, rootless, firewalld
     )

@@ -37,8 +37,8 @@ def run_seconds(claims: Sequence[Claim], recorded: Mapping[str, float], done: Co
 
 
 def describe_seconds(seconds: float) -> str:
-    """Formats an estimate, rounded up: ``about 5 s``, ``about 40 s``, ``about 1.5 min``. The longer it is, the coarser
-    the rounding."""
+    """Formats an estimate, rounded up: ``about 5 s``, ``about 40 s``, ``about 1.5 min``. The longer the time, the
+    coarser the rounding."""
     if seconds < 55:
         step = 1 if seconds < 10 else 5
         return f"about {max(1, math.ceil(seconds / step) * step)} s"

@@ -55,7 +55,7 @@ class Exchanges:
 
     def address(self, text: str) -> str:
         """Replaces ``NAME.address`` and ``NAME.gateway`` by the address or gateway of the container NAME. If ``text``
-        has neither form, returns it unchanged."""
+        has neither form, or there is no such container, returns it unchanged."""
         match = _OF_CONTAINER.fullmatch(text)
         return str(getattr(self.containers[match[1]], match[2])) if match and match[1] in self.containers else text
 
@@ -144,14 +144,15 @@ async def count_packets(testbed: Testbed, lines: Sequence[str]) -> tuple[tuple[s
 
 @prepared
 async def observe_exchanges(testbed: Testbed, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Calls ``exchange``. With the decorator, a claim sets ``lines`` and ``asks`` when it is defined, and a run passes
-    the testbed later."""
+    """Calls ``exchange``. Because of the decorator ``prepared``, a claim sets ``lines`` and ``asks`` when it is
+    defined, and a run passes the testbed later."""
     return await exchange(testbed, lines, *asks)
 
 
 @prepared
 async def observe_exchanges_on(testbed: Testbed, daemon: str, lines: Sequence[str], *asks: Ask) -> Exchanges:
-    """Like ``observe_exchanges``, but starts an engine for the claim with ``daemon``, a line ``dockerd …``."""
+    """Like ``observe_exchanges``, but on an engine that is started for the claim with the line ``daemon`` (``dockerd
+    …``)."""
     return await exchange(await testbed.start_engine(daemon), lines, *asks)
 
 

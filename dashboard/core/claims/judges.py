@@ -11,7 +11,7 @@ from dashboard.core.namespaces.state import Lookup
 
 def judge_slower(timing: Timing) -> Judgement:
     """The claim holds if the path ``slow`` takes longer than the path ``fast``: the confidence interval of the
-    difference is above zero. Not testable if the measurement is inconclusive."""
+    difference is above zero. The claim is not testable if the measurement is inconclusive."""
     if timing.verdict == "inconclusive":
         return not_testable(f"The blocks are inconclusive: {timing.reason}.", timing.summary)
     return holds_if(timing.verdict == "slower", f"The measured difference is: {timing.verdict}.", timing.summary)

@@ -16,8 +16,8 @@ _NEEDS_LAB_IMAGE = re.compile(r"NETMODES_|\bhttpd\b|\busleep\b")
 
 
 def mutate(text: str, mutation: Mapping[str, str]) -> str:
-    """Replaces each word in ``mutation`` by its new word. All are replaced at once, so that two words can be
-    swapped."""
+    """Replaces each key of ``mutation`` that occurs in ``text`` by its value. All are replaced at once, so that two
+    words can be swapped."""
     if not mutation:
         return text
     words = "|".join(re.escape(word) for word in sorted(mutation, key=len, reverse=True))

@@ -45,7 +45,8 @@ async def run_lines(testbed: Testbed, *lines: str) -> list[Container]:
 
 @prepared
 async def observe_refusal(testbed: Testbed, *lines: str) -> Container:
-    """Runs the docker commands ``lines``; returns the container of the last one, which the Engine may refuse."""
+    """Runs the docker commands ``lines``; returns the container of the last command. The Engine may refuse this
+    container."""
     await run_lines(testbed, *lines[:-1])
     return await testbed.try_run(lines[-1])
 
@@ -97,7 +98,7 @@ async def observe_container_and_state(testbed: Testbed, *lines: str) -> Containe
 @prepared
 async def observe_proxies(testbed: Testbed, line: str, ports: range) -> Proxies:
     """Runs the line, which publishes ``ports``; returns the number of docker-proxy processes that listen on these
-    ports, and their memory in KiB."""
+    ports, and the memory of these processes in KiB."""
     await testbed.run(line)
     listeners = (await testbed.state(MACHINE)).listeners
     held = (one for one in listeners if one.port in ports and one.process == "docker-proxy")
@@ -147,7 +148,7 @@ async def observe_lookup(testbed: Testbed, name: str, *lines: str) -> AddressedL
 @prepared
 async def observe_machine_server(testbed: Testbed, line: str, address: str, port: int = 0) -> Response:
     """Starts a server on the machine at this address, runs the line, and sends a request from the container to the
-    server. ``address`` and ``port`` are as in ``Testbed.serve_on_machine``."""
+    server. ``address`` is an IP address, or ``@name`` for an abstract unix socket, which needs no ``port``."""
     await testbed.serve_on_machine(address, port)
     return await testbed.request(await testbed.run(line), address, port)
 
@@ -166,8 +167,8 @@ async def observe_dnat(testbed: Testbed, line: str, address: str, port: int) -> 
 
 @prepared
 async def observe_timing(testbed: Testbed, line_a: str, line_b: str, question: str) -> Timing:
-    """Launches two containers and compares the times of two paths to them. ``question`` names the paths as in
-    ``Testbed.measure``."""
+    """Launches two containers and compares the times of two paths to them. ``question`` names the two paths, such as
+    ``two/published-proxy against one/loopback``."""
     return await testbed.measure(line_a, line_b, question)
 
 

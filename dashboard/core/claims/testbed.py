@@ -223,7 +223,8 @@ class Testbed(Protocol):
         """Returns the content of /etc/resolv.conf or /etc/hosts (``path``), as a program in this place reads it."""
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
-        """Sends GET / from this place to an IP address and port, or, with ``@name``, to an abstract unix socket."""
+        """Sends GET / from this place to an IP address and port. If ``address`` is ``@name``, sends the request to an
+        abstract unix socket instead."""
 
     async def request_from_lan(self, address: str, port: int) -> Response:
         """Sends GET / from the neighbour, which reaches the address over a route through the machine. The route exists
@@ -250,11 +251,11 @@ class Testbed(Protocol):
         ``@name`` for an abstract unix socket. Returns the kernel's error, empty if the server listens."""
 
     async def serve_on_lan(self, place: Place, address: str, port: int) -> None:
-        """Starts a small HTTP server on the neighbour or the router, which runs until the claim ends."""
+        """Starts a small HTTP server on the neighbour or the router. The server runs until the claim ends."""
 
     async def answer_names(self, server: str, names: Mapping[str, str]) -> None:
-        """Starts a DNS server on the machine at port 53 of the address ``server``, which runs until the claim ends. It
-        answers only ``names``, with their addresses."""
+        """Starts a DNS server on the machine, at port 53 of the address ``server``. It runs until the claim ends and
+        resolves only ``names``, to the addresses given there."""
 
     async def send_datagram(self, sender: Place, receiver: Place, address: str, port: int) -> Datagram:
         """Sends a UDP datagram to ``address``, while a socket of ``receiver`` waits on the port. ``address`` is that of
@@ -272,8 +273,8 @@ class Testbed(Protocol):
         ``undo`` reverts it when the claim ends. Only for private hosts."""
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
-        """Returns the memory that these processes use in KiB, with shared pages divided among them (proc(5),
-        smaps_rollup: Pss)."""
+        """Returns the memory of these processes in KiB. A page that several processes share is divided among them
+        (proc(5), smaps_rollup: Pss)."""
 
     async def start_engine(self, line: str, setup: str = "") -> Testbed:
         """Starts an engine on a further private host, which ends with the claim. Returns a testbed on this engine.

@@ -20,7 +20,7 @@ def judge_reached(response: Response) -> Judgement:
 
 
 def judge_unreachable(response: Response) -> Judgement:
-    """The claim holds if the connection to the machine's server is refused."""
+    """The claim holds if the container cannot connect to the machine's server."""
     return holds_if(not response.connected, "The socket is reachable.", _evidence(NAME_IN_BRIDGE_MODE, response))
 
 

@@ -17,8 +17,8 @@ ROUTED = "172.16.0.0/12"
 
 @prepared
 def judge_subnet(address: str, subnet: str, otherwise: str, *, inside: bool = True) -> Judgement:
-    """The claim holds if the container's address is inside the subnet, or outside it if ``inside`` is False. Otherwise
-    the verdict is ``differs``, with the reason ``otherwise``."""
+    """The claim holds if the container's address is inside the subnet; if ``inside`` is False, it holds if the address
+    is outside. Otherwise the verdict is ``differs``, with the reason ``otherwise``."""
     proved = bool(address) and (ip_address(address) in ip_network(subnet)) is inside
     return holds_if(proved, otherwise, f"address of the container: {address or 'none'}")
 

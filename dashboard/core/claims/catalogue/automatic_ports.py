@@ -26,14 +26,14 @@ def judge_exposed(container: Container) -> Judgement:
 
 async def observe_range(testbed: Testbed) -> tuple[Container, str]:
     """Runs a container with -P; returns the container and the content of ip_local_port_range, the kernel's range of
-    automatic ports."""
+    ephemeral ports."""
     container = await testbed.run(LINE)
     _code, text = await testbed.execute(MACHINE, "cat /proc/sys/net/ipv4/ip_local_port_range")
     return container, text
 
 
 def judge_in_range(observed: tuple[Container, str]) -> Judgement:
-    """The claim holds if the port that the Engine chose is in the kernel's range."""
+    """The claim holds if the port that the Engine chose is in the kernel's range of ephemeral ports."""
     container, text = observed
     first, last = (int(word) for word in text.split())
     evidence = (

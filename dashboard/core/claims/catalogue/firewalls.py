@@ -1,4 +1,4 @@
-"""Claims about ufw and firewalld: which requests to published ports and to host mode they block."""
+"""Claims about ufw and firewalld: which requests to published ports and to containers in host mode they block."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Unpack

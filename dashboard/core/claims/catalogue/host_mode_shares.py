@@ -107,7 +107,7 @@ async def observe_launch(testbed: Testbed) -> tuple[tuple[str, ...], tuple[str, 
 
 
 def judge_no_interface(names: tuple[tuple[str, ...], tuple[str, ...]]) -> Judgement:
-    """The claim holds if the machine has the same interfaces before and after the launch."""
+    """The claim holds if the machine has the same interfaces before and after the container is launched."""
     before, after = names
     evidence = (f"before: {', '.join(before)}", f"after: {', '.join(after)}")
     new = ", ".join(name for name in after if name not in before)

@@ -8,7 +8,8 @@ LINE = "docker run -d --network host IMAGE sleep 60"
 
 
 def judge(namespaces: Namespaces) -> Judgement:
-    """The claim holds if the two inodes are equal. The same inode is the same namespace."""
+    """The claim holds if the network namespaces of the machine and of the container have the same inode: they are then
+    one namespace."""
     machine, inside = namespaces
     evidence = describe_inodes("net", {"the machine": machine, "the container": inside})
     return holds_if(machine["net"] == inside["net"], "The container has its own network namespace.", *evidence)

@@ -1,4 +1,4 @@
-"""The claim that --mac-address has no effect in host mode; before API 1.44 it is refused."""
+"""The claim that --mac-address has no effect in host mode; before API 1.44, the Engine refuses the option."""
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.model import Claim, Expectation, Judgement, Topic, differs, holds_if

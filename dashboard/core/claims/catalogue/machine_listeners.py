@@ -53,7 +53,7 @@ async def observe_machine_port(testbed: Testbed) -> Requested:
 
 
 def judge_own_process(observed: Requested) -> Judgement:
-    """The claim holds if a process nginx listens on the machine's port 80 and the server answers."""
+    """The claim holds if an nginx process listens on the machine's port 80 and the server answers."""
     machine, response = observed
     evidence = (f"the machine's port 80: {_on_port(80, machine)}", f"GET http://127.0.0.1/: {response.summary}")
     if response.status != 200:
@@ -95,7 +95,7 @@ async def observe_stop(testbed: Testbed) -> Stopped:
 
 
 def judge_free(observed: Stopped) -> Judgement:
-    """The claim holds if the port is in use before the stop and free after it."""
+    """The claim holds if the port is in use before the container is stopped, and free afterwards."""
     before, after, refusal = observed
     evidence = (
         f"port 8120 while it ran: {_on_port(8120, before)}",

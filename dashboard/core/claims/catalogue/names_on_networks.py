@@ -1,4 +1,5 @@
-"""Claims about the name of a container, looked up in another one: in which modes it resolves, and to which address."""
+"""Claims about the name of a container, looked up in another container: in which modes the name resolves, and to which
+address."""
 
 from dashboard.core.claims.judges import describe_lookup, judge_not_found, judge_resolved
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if

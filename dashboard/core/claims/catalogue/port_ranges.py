@@ -10,8 +10,8 @@ from dashboard.core.claims.testbed import Testbed
 
 
 def publish(ports: range, options: str = "") -> str:
-    """Returns the ``docker run`` line that publishes these ports under the same numbers. ``options`` are added to
-    it."""
+    """Returns the ``docker run`` line that publishes each of these ports under the same number on the machine.
+    ``options`` are added to the line."""
     whole = f"{ports[0]}-{ports[-1]}"
     return f"docker run -d{options} -p {whole}:{whole} IMAGE sleep 60"
 
@@ -71,14 +71,14 @@ def judge_rules(rules: tuple[str, ...]) -> Judgement:
 
 
 async def observe_start(testbed: Testbed) -> tuple[float, float]:
-    """Returns how many seconds the Engine took to start a container with one port, then with 20 ports. Each number is
-    the shorter of two starts."""
+    """Returns how many seconds the Engine took to start a container with one published port, and one with 20. Each
+    number is the shorter time of two starts."""
     first, first_range, second, second_range = await run_lines(testbed, *TIMED)
     return min(first.start_s, second.start_s), min(first_range.start_s, second_range.start_s)
 
 
 def judge_start(observed: tuple[float, float]) -> Judgement:
-    """The claim holds if the start with 20 ports took more than twice as long as with one."""
+    """The claim holds if the start with 20 ports took more than twice as long as the start with one port."""
     single, whole = observed
     evidence = (f"start with one port: {single:.2f} s", f"start with the range: {whole:.2f} s")
     return holds_if(whole > 2 * single, "The start took less than twice as long.", *evidence)

@@ -23,7 +23,7 @@ async def observe_conflict(testbed: Testbed) -> ServerOutcome:
 
 
 def judge_conflict(outcome: ServerOutcome) -> Judgement:
-    """The claim holds if the Engine accepts the second container and the kernel refuses its port."""
+    """The claim holds if the Engine accepts the second container, but the kernel refuses the port to its program."""
     second, _ = outcome
     evidence = (f"docker run: {'refused' if second.refused else 'accepted'}", f"afterwards: {second.summary}")
     if second.refused:
@@ -63,7 +63,7 @@ async def observe_taken(testbed: Testbed) -> str:
 
 
 def judge_taken(refusal: str) -> Judgement:
-    """The claim holds if the kernel refuses the port to the service of the machine."""
+    """The claim holds if the kernel refuses the port to the server of the machine, because the port is in use."""
     evidence = f"the machine's own service on port 8118: {refusal or 'listens'}"
     return holds_if("in use" in refusal.lower(), "The machine's service got the port.", evidence)
 

@@ -1,5 +1,5 @@
-"""Claims about the process that holds a published port on the machine: docker-proxy, once per address family, or
-dockerd."""
+"""Claims about the process that holds a published port on the machine: docker-proxy, with one process for each address
+family, or dockerd."""
 
 from dashboard.core.claims.engine_facts import PODMAN, EngineCondition
 from dashboard.core.claims.extract import describe_listeners, listeners_on

@@ -1,5 +1,5 @@
-"""Claims about the name servers in a container's resolv.conf: the machine's, Docker's own resolver, or those of an
-option."""
+"""Claims about the name servers in a container's resolv.conf: the machine's, Docker's own resolver, or those that an
+option gives."""
 
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN
 from dashboard.core.claims.extract import nameservers, on_one_line
