@@ -116,14 +116,13 @@ class ObservedColumns:
 
     @cached_property
     def _local_peers(self) -> dict[int, Interface]:
-        """The veth peers on the machine itself: maps the index of an interface of the machine to its peer if this is
-        also on the machine."""
+        """The veth pairs with both ends in the machine's namespace: maps the index of each end to the other end."""
         pairs = veth_ends(self.machine, self.machine) if self.machine is not None else ()
         return {end.index: other for other, end in pairs}
 
     def veth_owner(self, index: int) -> str | None:
-        """Returns the title of the column that has the peer of the machine's veth interface with this index; None if no
-        column has it."""
+        """Returns the title of the column that has the peer of a veth interface of the machine; None if no column has
+        it. ``index`` is the index of the machine's interface."""
         peer = self._veth_peers[0].get(index)
         return peer[0].title if peer else None
 

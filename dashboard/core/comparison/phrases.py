@@ -63,8 +63,8 @@ def if_host_mode(observed: ObservedColumns, text: str) -> str:
 
 
 def join_clauses(*parts: str) -> str:
-    """Joins the non-empty parts with semicolons and adds a full stop; empty without parts. The first letter stays
-    unchanged, because it may be that of a column's title."""
+    """Joins the non-empty parts with semicolons and adds a full stop; returns an empty text if there are none. The
+    first letter stays unchanged, because it may belong to a column's title."""
     text = "; ".join(part for part in parts if part)
     return f"{text}." if text else ""
 

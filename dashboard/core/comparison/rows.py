@@ -87,7 +87,8 @@ class RowCache:
         self._known: dict[str, tuple[object, tuple[Row, ...]]] = {}
 
     def get(self, section: str, inputs: object, make: Callable[[], tuple[Row, ...]]) -> tuple[Row, ...]:
-        """Returns the rows of the section. Calls ``make`` only if ``inputs`` differ from those of the last call."""
+        """Returns the rows of the section. Calls ``make`` to build them only if ``inputs`` differ from those of the
+        last call for this section."""
         known = self._known.get(section)
         if known is None or known[0] != inputs:
             known = self._known[section] = (inputs, make())

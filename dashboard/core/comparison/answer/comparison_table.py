@@ -79,7 +79,7 @@ def one_line(text: str) -> str:
 
 def join_addresses(text: str) -> str:
     """Returns the published addresses of a cell on one line. If a port is published on the wildcard addresses of IPv4
-    and IPv6, both become ``*:8080``, as in ss(8)."""
+    and IPv6, the two are written as one, such as ``*:8080``, as in ss(8)."""
     lines = text.split("\n")
     ports = {line.removeprefix("[::]:") for line in lines if line.startswith("[::]:")}
     both = {port for port in ports if f"0.0.0.0:{port}" in lines}

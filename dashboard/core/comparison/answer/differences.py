@@ -36,8 +36,9 @@ def list_differences(
 ) -> tuple[Difference, ...]:
     """Returns the most important differences between the columns.
 
-    First come the differences that a rule in ``answer.rules`` states. Then comes the first differing row of each other
-    section. There are at most ``MAX_DIFFERENCES``, not counting the sentence on what containers offer to the LAN.
+    First come the differences that the rules in ``answer.rules`` state. Then follow the sections about which no rule
+    states a difference, each with its first differing row. There are at most ``MAX_DIFFERENCES``. The sentence on what
+    containers offer to the LAN (the rule ``outside``) is not counted.
     ``machine`` is the state of the machine, None if it is not known.
     """
     table = ComparisonTable(columns, rows, machine)

@@ -55,8 +55,8 @@ def _describe(column: Column, machine: NamespaceState, addresses: Sequence[str],
 
 
 def _bound(listener: Listener) -> str:
-    """Returns the address to which a listener is bound. For a socket at ``::`` that accepts IPv4 as well (ipv6(7),
-    IPV6_V6ONLY), returns the IPv4 wildcard."""
+    """Returns the address to which a listener is bound. If this is ``::`` and the socket accepts IPv4 as well (ipv6(7),
+    IPV6_V6ONLY), returns the IPv4 wildcard, so that the sentence names an IPv4 address."""
     both = listener.address == _ANY_IPV6 and not listener.v6only
     return _ANY_IPV4 if both else listener.address
 
