@@ -226,8 +226,8 @@ def _translated_addresses(rules: Sequence[Translation]) -> str:
 
 
 def _proxied_addresses(proxies: Sequence[Listener], rules: Sequence[Translation]) -> str:
-    """Describes the addresses at which the forwarding program gets the requests: those that no DNAT rule in ``rules``
-    translates."""
+    """Describes the addresses at which the forwarding program gets the requests. If the program listens on wildcard
+    addresses, these are the addresses that no DNAT rule in ``rules`` translates."""
     if all(proxy.address not in ANY_ADDRESS.values() for proxy in proxies):
         # With slirp4netns RootlessKit has docker-proxy listen on loopback only.
         return " and ".join(dict.fromkeys(proxy.address for proxy in proxies))

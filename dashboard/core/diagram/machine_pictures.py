@@ -17,7 +17,7 @@ _HEIGHT = re.compile(rf"V({_NUMBER})")
 
 
 def titled(group: MachineGroup) -> tuple[Column, ...]:
-    """Returns the columns of a machine. To the titles of columns that are not arms, the machine's name is added."""
+    """Returns the columns of a machine. Adds the machine's name to the titles of columns that are not arms."""
     shown = {column.key: column for column in group.shown}
     return tuple(
         replace(column, title=shown[group.shared(column.key)].title) if is_observer(column.key) else column
@@ -27,7 +27,7 @@ def titled(group: MachineGroup) -> tuple[Column, ...]:
 
 def shared_id(identity: str, number: int) -> str:
     """Returns the id that a box or an edge of machine ``number`` has in the diagram of all machines. ``identity`` is
-    its id in the diagram of its machine."""
+    the id in the diagram of that machine alone."""
     if ">" not in identity:
         return _shared_box(identity, number)
     kind, _colon, ends = identity.partition(":")

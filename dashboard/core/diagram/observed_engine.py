@@ -1,4 +1,5 @@
-"""The diagram of a whole engine as a workshop observes it. It includes containers that Netmodes did not launch."""
+"""The diagram of a whole engine as a workshop observes it. The diagram includes containers that Netmodes did not
+launch."""
 
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.messages import Column, ContainerRef

@@ -1,8 +1,8 @@
 """Finds the boxes and edges of the diagram that a path passes, and the positions of its hop numbers.
 
-The text of a hop names an interface; the position of the hop in its path tells whose interface it is. The last hop
-before the program is the server's. The first hop of a path between containers is the client's. All others are the
-machine's (``core.paths.finder``).
+The text of a hop names an interface; the position of the hop in its path tells in which namespace the interface is.
+The last hop before the server program names an interface of the server. The first hop of a path between containers
+names an interface of the client. All other hops name interfaces of the machine (``core.paths.finder``).
 """
 
 from collections import Counter
@@ -51,8 +51,8 @@ class PictureIndex:
         return tuple(dict.fromkeys(filter(None, first)))
 
     def stack(self, column: str) -> tuple[str, ...]:
-        """Returns, for each diagram, the id of the box that frames a column. If the column has no such box, returns
-        that of the column that owns its namespace."""
+        """Returns, for each diagram, the id of the box that frames a column. If the column has no such box, returns the
+        id of the box of the column that owns its namespace."""
         return self.first_box(f"{column}:stack", f"{self.owners.get(column, '')}:stack")
 
     def link(self, column: str, name: str) -> Interface | None:
@@ -106,15 +106,15 @@ def draw_machine(group: MachineGroup) -> tuple[tuple[Picture, Picture], tuple[Dr
 
 
 def shown_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[tuple[Path, str], ...]:
-    """Returns the paths in the diagrams as pairs: a path, and the key with which it can be traced, empty if it
-    cannot."""
+    """Returns the paths in the diagrams as pairs: a path, and the key with which it can be traced. The key is empty if
+    the path cannot be traced."""
     traceable = {request_key(path) for path in requested_paths(columns, states) if path.address}
     keys = ((path, request_key(path)) for path in measured_paths(columns, states))
     return tuple((path, key if key in traceable else "") for path, key in keys)
 
 
 def draw_path(index: PictureIndex, path: Path, request: str = "") -> DrawnPath:
-    """Returns a path with the boxes and edges of its hops. ``request`` is the key with which it can be traced."""
+    """Returns a path with the boxes and edges of its hops. ``request`` is the key with which the path can be traced."""
     server, client = index.columns[path.server], index.columns.get(path.client)
     if path.unavailable:
         return DrawnPath(path.key, server.mode, path.title, unavailable=path.unavailable)
