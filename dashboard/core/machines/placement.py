@@ -77,8 +77,8 @@ class _Load:
         return self.fill(), self.offer.name
 
     def fill(self, needs: Resources | None = None) -> float:
-        """Returns how full the machine is: the share of its most used resource that is in use. ``needs`` are resources
-        to count as in use, too."""
+        """Returns how full the machine is: the share of its most used resource that is in use. If ``needs`` is given,
+        these resources count as in use, too."""
         more = needs or Resources(0, 0, 0)
         offers = self.offer.offers
         return max(
@@ -88,7 +88,7 @@ class _Load:
         )
 
     def exhausted(self, needs: Resources) -> str:
-        """Returns the name of a resource of which less than ``needs`` is left on the machine; empty if the host
+        """Returns the name of a resource of which the machine has less left than ``needs`` requires; empty if the host
         fits."""
         offers = self.offer.offers
         if self.hosts + needs.hosts > offers.hosts:
