@@ -75,7 +75,7 @@ def mode_of(column: str, modes: Mapping[str, str] | None = None) -> str:
 
 
 def micros(value: float | None) -> str:
-    """Formats microseconds without unit: with one decimal below 1000, otherwise without; a dash for None."""
+    """Formats microseconds without unit: with one decimal below 1000, otherwise with none; a dash for None."""
     if value is None:
         return NOTHING
     text = fixed(abs(value), 1 if abs(value) < 1000 else 0)

@@ -40,7 +40,8 @@ def probes_of(measurement: Measurement) -> tuple[Probe, ...]:
 
 
 def write_headline(measurement: Measurement, probe: Probe | None = None) -> Headline:
-    """Returns the headline from the comparisons of one probe; by default, of the first probe that proves something."""
+    """Returns the headline from the comparisons of ``probe``. If ``probe`` is None, the first probe that proves
+    something is used, or the first of all if none does."""
     if probe is None:
         found = [write_headline(measurement, one) for one in probes_of(measurement)]
         return next((one for one in found if one.decided), found[0] if found else _of_nothing(measurement))

@@ -101,7 +101,8 @@ def check_histogram(encoded: bytes) -> None:
 
 
 def merge_histograms(parts: Iterable[bytes]) -> bytes:
-    """Returns one histogram with the counts of all ``parts``; empty parts are skipped. Raises BadHistogram."""
+    """Returns one histogram with the counts of all ``parts``; empty parts are skipped. Raises BadHistogram if a part
+    cannot be decoded."""
     whole = _empty()
     for part in parts:
         if part:
@@ -140,8 +141,8 @@ def _buckets(histogram: Any) -> Iterator[tuple[int, int, int]]:
 
 
 def recorded_counts(encoded: bytes) -> tuple[tuple[float, int], ...]:
-    """Returns pairs (time in µs, number of requests), ascending. The time is the highest of its bucket. Raises
-    BadHistogram."""
+    """Returns a pair for each non-empty bucket, ascending: the highest time of the bucket in µs, and the number of
+    requests in the bucket. Raises BadHistogram if ``encoded`` cannot be decoded."""
     return tuple((high / 1000, count) for _low, high, count in _buckets(_decode(encoded)))
 
 

@@ -197,7 +197,7 @@ class Environment:
     @property
     def measured_in(self) -> Conditions | None:
         """The conditions of the measurement: ``conditions``, or quiet if they were not recorded. None if nothing was
-        measured in this environment, which is recognised by ``load_before`` being None."""
+        measured in this environment: ``load_before`` is then None, too."""
         return self.conditions or (Conditions.QUIET if self.load_before is not None else None)
 
 

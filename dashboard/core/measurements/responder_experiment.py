@@ -11,13 +11,14 @@ SLEEP = ("sleep", "86400")
 
 
 def needs_responder_experiment(probes: tuple[Probe, ...]) -> bool:
-    """Whether one of the probes needs an experiment in which published ports lead to the responder of Netmodes instead
-    of the container's program."""
+    """Whether at least one of the probes needs an experiment in which published ports lead to the responder of Netmodes
+    instead of the container's program."""
     return bool(set(probes) & ANSWERED_BY_US)
 
 
 def responder_experiment(spec: ExperimentSpec) -> ExperimentSpec:
-    """Returns a copy of the experiment in which each arm runs an idle program and forwards ``RESPONDER_PORT``."""
+    """Returns a copy of the experiment in which each arm runs an idle program. Arms in modes that forward ports publish
+    ``RESPONDER_PORT``."""
 
     def arm(spec: ArmSpec) -> ArmSpec:
         ports = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))

@@ -21,8 +21,8 @@ MAX_REQUESTS = 400_000
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One path with one probe. ``busy_wait_ns`` delays each answer of the responder of Netmodes; tests use it to check
-    the method."""
+    """One path with one probe. ``busy_wait_ns`` delays each answer of the responder of Netmodes. The benchmark of the
+    resolution uses it to make differences of known size."""
 
     key: str
     path: Path
@@ -53,7 +53,8 @@ def probe_problem(path: Path, probe: Probe) -> str:
 
 
 def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series, ...]:
-    """Returns a series for each probe on each path that suits it. With several probes, keys include the probe."""
+    """Returns a series for each probe on each path that suits the probe. If there are several probes, the key of a
+    series includes its probe."""
     several = len(set(probes)) > 1
     return tuple(
         Series(f"{path.key}/{probe}" if several else path.key, path, probe)

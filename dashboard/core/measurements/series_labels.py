@@ -52,7 +52,8 @@ def label_series(series: Iterable[tuple[str, str, str, str]]) -> dict[str, Serie
 
 
 def label_measured(measurement: Measurement, probe: Probe | None = None) -> dict[str, SeriesLabel]:
-    """Returns the labels of the measured series, by key: of one probe, or by default of all probes in one chart."""
+    """Returns the labels of the measured series, by key. If ``probe`` is given, only the series of this probe are
+    labelled; otherwise those of all probes, for one chart."""
     return label_series(
         (one.key, one.column, one.path, one.probe)
         for one in measurement.series

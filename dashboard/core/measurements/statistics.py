@@ -40,7 +40,7 @@ def percentile(values: Iterable[float], percent: float) -> float:
 
 
 def median(values: Iterable[float]) -> float:
-    """Returns the middle value, or the mean of the two middle ones. Raises ValueError without values."""
+    """Returns the middle value, or the mean of the two middle ones. Raises ValueError if ``values`` is empty."""
     return percentile(values, 50)
 
 

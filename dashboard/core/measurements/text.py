@@ -12,8 +12,8 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def bar(value: float, largest: float, width: int = BAR) -> str:
-    """Returns a bar whose length is the fraction ``value`` / ``largest`` of ``width`` characters, to an eighth of a
-    character."""
+    """Returns a bar for ``value``. A bar for ``largest`` is ``width`` characters long; lengths are rounded to an eighth
+    of a character."""
     if largest <= 0:
         return ""
     eighths = round(max(0.0, min(1.0, value / largest)) * width * 8)

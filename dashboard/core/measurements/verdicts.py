@@ -199,8 +199,8 @@ def decide_stop(
     It is NARROW if the 99 % interval of every series against its baseline is at most ``options.width_us`` wide. Series
     without a valid block are ignored.
 
-    The displayed 95 % interval is narrower. If it decided, runs would end when it happens to be too narrow: in
-    simulations, it then covered the true value in 93 of 100 runs, not in 95.
+    The displayed 95 % interval is not used here. If it were, runs would tend to end when this interval is narrow by
+    chance: in simulations, it then covered the true value in 93 of 100 runs, not in 95.
     """
     if elapsed_s >= options.seconds:
         return Stop.TIME
