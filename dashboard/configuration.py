@@ -69,8 +69,8 @@ def keep_private(path: Path) -> None:
 
 
 def secret_key(folder: Path) -> str:
-    """Returns the secret key from the environment. Without one, returns the key in the folder, which is generated once
-    and has mode 0600."""
+    """Returns the secret key from the environment, otherwise the key from a file in ``folder``. If the file is missing,
+    creates it with a random key and mode 0600."""
     given = value("NETMODES_SECRET_KEY")
     if given:
         return given
@@ -91,7 +91,7 @@ def secret_key(folder: Path) -> str:
 
 def joined(folder: Path) -> dict[str, str]:
     """Returns what this machine received when it joined an installation: its name (``machine``), the URLs ``server``,
-    ``database`` and ``nats``, and the id ``installation``. Empty if it has not joined."""
+    ``database`` and ``nats``, and the id ``installation``. Empty if this machine has joined none."""
     path = folder / JOINED_FILE
     found: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     return found

@@ -106,8 +106,8 @@ def _raise(number: int, _frame: FrameType | None) -> None:
 
 
 def run[T](work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs a coroutine in a new event loop and returns its result. The first signal cancels the coroutine; when it has
-    ended, ``Interrupted`` is raised."""
+    """Runs a coroutine in a new event loop and returns its result. After the first signal, cancels the coroutine,
+    waits until it has ended, and raises ``Interrupted``."""
     import asyncio
 
     received: list[int] = []
