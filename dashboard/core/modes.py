@@ -32,8 +32,8 @@ def plain_key(key: str) -> str:
 
 
 def is_observer(key: str) -> bool:
-    """Whether this key belongs to a column that is not an arm, such as ``machine``. The key may end with the number of a
-    machine (``machine@2``)."""
+    """Whether this key belongs to a column that is not an arm, such as ``machine``. The key may end with the number of
+    a machine (``machine@2``)."""
     return plain_key(key) in OBSERVERS
 
 
