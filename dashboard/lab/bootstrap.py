@@ -39,7 +39,7 @@ async def open_engine(
 
     Returns the connection, what the engine reports about itself, and the ``EngineKeeper`` of the private host. The
     ``EngineKeeper`` is None if no host was started. Callers should use the returned ``EngineInfo`` and not request it
-    again: for each request, the Engine runs other programs.
+    again: each request is slow, because the Engine runs other programs to answer it.
 
     A host is started only if ``may_start_private`` is true, the process is root, dockerd is installed and
     ``DOCKER_HOST`` is not set. Otherwise, EngineError is raised. When ``stack`` is closed, the connection is closed and

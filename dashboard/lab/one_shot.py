@@ -63,11 +63,11 @@ async def compare_once(
 async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
-    """Launches an experiment and drives it in this process during the block. Yields the lab's context and the
-    experiment's driver.
+    """Launches an experiment and drives it in this process while the body of the ``with`` statement runs. Yields the
+    lab's context and the experiment's driver.
 
-    At the end of the block, removes the experiment. If ``keep`` is true, removes it only if the block has failed, or if
-    the engine's private host ends with this process. ``say`` is called with messages for the user.
+    At the end, removes the experiment. If ``keep`` is true, removes it only if the body has failed, or if the engine's
+    private host ends with this process. ``say`` is called with messages for the user.
     """
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)

@@ -45,8 +45,8 @@ DATABASE_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class WorkLocks:
-    """Locks that all labs of a process share, so that at most one measurement and one run of claims is in progress: two
-    would disturb each other."""
+    """Locks that all labs of a process share, so that at most one measurement, and at most one run of claims, is in
+    progress: two of the same kind would disturb each other."""
 
     measuring: asyncio.Lock = field(default_factory=asyncio.Lock)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)

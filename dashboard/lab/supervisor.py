@@ -234,8 +234,8 @@ class Supervisor:
         self._lock = None
 
     def wake(self) -> None:
-        """Requests that every open lab checks its experiments and ``GroupHosts`` checks its hosts, because a wanted
-        state may have changed. May be called from any thread."""
+        """Requests a pass of every open lab over its experiments, and of ``GroupHosts`` over its hosts, because a
+        wanted state may have changed. May be called from any thread."""
         if self._loop is not None:
             for part in (self._lab, self._labs, self._hosts):
                 if part is not None:

@@ -43,8 +43,8 @@ class EngineLock:
 
     @asynccontextmanager
     async def shared(self, ports: Sequence[int] = ()) -> AsyncIterator[None]:
-        """Shares the lock during the block, with exclusive use of these ``ports`` of the machine. Waits until no other
-        claim holds the lock exclusively or uses one of the ports."""
+        """Shares the lock while the body of the ``with`` statement runs, with exclusive use of these ``ports`` of the
+        machine. Waits until no other claim holds the lock exclusively or uses one of the ports."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and not self._ports & set(ports))
             self._sharing += 1
@@ -59,7 +59,8 @@ class EngineLock:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[None]:
-        """Holds the lock exclusively during the block, so that no other claim runs on the engine."""
+        """Holds the lock exclusively while the body of the ``with`` statement runs, so that no other claim runs on the
+        engine."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and self._sharing == 0)
             self._exclusive = True
@@ -115,12 +116,12 @@ class ClaimEngine:
         return self.info.pid
 
     def require_visible(self) -> None:
-        """Raises NotTestableError if the network stacks of the engine's machine cannot be read from here."""
+        """Raises NotTestableError if the network stacks of the engine's machine cannot be read by this process."""
         if self.info.invisible:
             raise NotTestableError(f"The claim needs the kernel of the engine's machine: {self.info.invisible}.")
 
     def require_lan(self) -> None:
-        """Raises NotTestableError if the engine's machine is RootlessKit's namespace, which has no interface on the
+        """Raises NotTestableError if the engine uses RootlessKit's network namespace, which has no interface on the
         LAN."""
         if self.facts.rootless_network:
             raise NotTestableError("RootlessKit's namespace has no interface on the machine's LAN.")

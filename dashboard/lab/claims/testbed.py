@@ -90,7 +90,7 @@ class EngineTestbed(TestbedReader):
         return container
 
     async def try_run(self, line: str) -> Container:
-        """Does the same as ``run``, but if the Engine refuses, its message is in the result's field ``refused``."""
+        """Does the same as ``run``, but stores the Engine's refusal in the field ``refused`` of the result."""
         parsed = parse_run(self._text(line))
         name = self._real_name(parsed.name)
         engine, config = self._target.engine, parsed.labelled(self._labels)
@@ -207,7 +207,7 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The DNS server on the machine cannot start: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
-        """Starts an HTTP server in the machine's namespace. Returns the kernel's error, empty if it has started."""
+        """Starts an HTTP server in the machine's namespace. Returns the kernel's error, empty if there is none."""
         async with self._namespace(MACHINE) as namespace:
             return await self._servers.serve(namespace, self._text(address), port)
 
@@ -289,8 +289,8 @@ async def open_testbed(
     timings: Timings | None = None,
     left: list[str] | None = None,
 ) -> AsyncIterator[EngineTestbed]:
-    """Yields an ``EngineTestbed``, which is closed at the end of the block. What could not be removed is added to
-    ``left``. ``timings`` holds earlier measurements. The other arguments are those of ``EngineTestbed``."""
+    """Yields an ``EngineTestbed``, which is closed at the end of the ``with`` statement. What could not be removed is
+    added to ``left``. ``timings`` holds earlier measurements. The other arguments are those of ``EngineTestbed``."""
     testbed = EngineTestbed(target, labels, prefix, mutation=mutation, timings=timings)
     try:
         yield testbed

@@ -59,8 +59,8 @@ class TestbedReader:
         raise NotImplementedError
 
     async def inspect(self, container: Container) -> Container:
-        """Returns the container with the state that the Engine reports now. Its status is ``gone`` if it no longer
-        exists."""
+        """Returns the container with the state that the Engine reports now. The status is ``gone`` if the container no
+        longer exists."""
         engine = self._target.engine
         try:
             inspected = await engine.inspect(container.id)
@@ -173,7 +173,7 @@ class TestbedReader:
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
         """Sends an HTTP request from a socket that is created in the network namespace of ``place``. An ``address``
-        that starts with ``@`` is an abstract unix socket."""
+        that starts with ``@`` names an abstract unix socket."""
         address = self._text(address)
         async with self._namespace(place) as namespace:
             if address.startswith("@"):
@@ -252,7 +252,7 @@ class TestbedReader:
             return await transfer(outgoing, incoming, self._text(address), port, size)
 
     async def memory_kib(self, pids: Sequence[int]) -> int:
-        """Returns the memory of these processes together, in KiB, as ``proportional_kib`` counts it. A process that has
+        """Returns the memory of these processes in KiB: the sum of their ``proportional_kib``. A process that has
         exited counts as 0."""
         return await asyncio.to_thread(lambda: sum(proportional_kib(pid) for pid in pids))
 
@@ -287,8 +287,8 @@ async def _get(namespace: Namespace, address: str, port: int) -> Response:
 
 
 async def _run_tool(namespace: Namespace, argv: list[str]) -> tuple[int, str]:
-    """Runs a program of this machine in a network namespace. Returns the exit code, -1 if it is unknown, and the
-    output."""
+    """Runs a program of this machine in a network namespace. Returns the program's exit code (-1 if it is unknown) and
+    its output."""
     codes: list[int | None] = []
     async with aclosing(run_inside(namespace, argv, on_exit=codes.append)) as pieces:
         output = "".join([text async for text in pieces])

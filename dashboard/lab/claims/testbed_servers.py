@@ -100,7 +100,7 @@ class MachineServers:
 
 
 async def request_abstract(namespace: Namespace, name: str) -> Response:
-    """Sends ``GET /`` to an abstract unix socket (unix(7)) from inside its network namespace, and returns the
+    """Sends ``GET /`` to the abstract unix socket ``name`` (unix(7)) from inside ``namespace``, and returns the
     response."""
 
     def send() -> bytes:

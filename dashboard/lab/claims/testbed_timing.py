@@ -1,5 +1,5 @@
-"""Measures latencies for claims: every path to two containers, in interleaved blocks. One measurement answers several
-questions."""
+"""Measures latencies for claims: every path to two containers, in interleaved blocks. One measurement serves all claims
+that ask about the same two containers."""
 
 import asyncio
 from collections import defaultdict

@@ -117,7 +117,7 @@ async def _finish_or_cancel(context: Context, run: str, work: asyncio.Task[Claim
 
 
 async def _cancel(work: asyncio.Task[ClaimsRun]) -> None:
-    """Cancels the execution of a run, and waits until everything that it created is removed."""
+    """Cancels the execution of a run, and waits until everything that the run created is removed."""
     work.cancel()
     await asyncio.wait({work})
     if not work.cancelled() and (error := work.exception()) is not None:
@@ -162,7 +162,7 @@ class ClaimWorker:
             asyncio.get_running_loop().call_soon(self._wake)
 
     async def close(self) -> None:
-        """Cancels the current run, waits until everything that it created is removed, and records that it was
+        """Cancels the current run, waits until everything that the run created is removed, and marks the run as
         cancelled."""
         if self._task is not None:
             self._task.cancel()

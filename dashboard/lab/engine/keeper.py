@@ -52,7 +52,7 @@ class EngineKeeper:
         await private_host.stop(self.host)
 
     def start(self) -> None:
-        """Requests another start of the engine after the last start has failed. Called at a user's request."""
+        """Requests that the failed start of the engine be retried. Called at a user's request."""
         self._start_requested.set()
 
     async def settled(self) -> None:
@@ -95,7 +95,7 @@ class EngineKeeper:
 
     def _keep_files(self) -> None:
         """Records at once that the host is being started again. Without the record, a cleanup of ended hosts would
-        delete its files."""
+        delete the host's files."""
         try:
             note_starter(self.host)
         except OSError as error:

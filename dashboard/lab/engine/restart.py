@@ -44,8 +44,8 @@ async def start_with_containers(
 
 
 async def finish_starts(hosts: Iterable[PrivateHost]) -> None:
-    """Starts containers that are recorded as not yet started: a process that restarted one of the ``hosts`` ended
-    before it had started the host's containers. All ``hosts`` must run."""
+    """Completes restarts of the ``hosts``: if the process that restarted a host ended before it had started the host's
+    containers, starts the remaining containers. All ``hosts`` must run."""
     for host in hosts:
         if containers := await asyncio.to_thread(abandoned_containers, host):
             await _start_containers(host, containers)

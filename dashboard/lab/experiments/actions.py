@@ -61,8 +61,8 @@ async def try_paths(lab: Lab, experiment: str, multicast: bool = False) -> tuple
 async def try_all_paths(
     lab: Lab, experiment: str, *, multicast: bool, others: tuple[Attempt, ...] = ()
 ) -> tuple[Attempt, ...]:
-    """Does the same as ``try_paths``. ``others`` are results of requests from other machines; they are stored and
-    returned together with the results from this machine."""
+    """Requests the service of a running experiment over every path (see ``try_paths``). Stores and returns the results,
+    together with ``others``: the results of requests from other machines."""
     driver = running_driver(lab, experiment)
     paths = requested_paths(driver.view.columns, driver.view.states)
     sent = await run_staggered([partial(_attempt, lab, driver, path) for path in paths], STAGGER_S)

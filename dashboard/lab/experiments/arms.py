@@ -54,7 +54,7 @@ NOT_ISOLATED = "Not in host mode, but found in the machine's network namespace: 
 
 
 class Arms:
-    """The containers and networks of one round (one run of an experiment), recorded with ``recorder``. ``stopping`` is
+    """The containers and networks of one round (one run of an experiment). ``recorder`` records them. ``stopping`` is
     called before each creation; if it returns true, the launch ends."""
 
     def __init__(
@@ -196,7 +196,7 @@ class Arms:
         raise OSError(f"{arm.key} was restarted while it was read")
 
     async def _observe_once(self, arm: ArmSpec, container: str, *, adopted: bool) -> bool:
-        """Makes one attempt of ``observe``. Returns False if the container was restarted during the attempt."""
+        """Makes one attempt to observe the arm. Returns False if the container was restarted during the attempt."""
         engine = self._context.engine
         facts = await engine.inspect_container(container)
         if not facts.running or facts.pid == 0:
@@ -275,7 +275,7 @@ class Arms:
         return await self._collect(key, container) is None
 
     async def _collect(self, key: str, container: str) -> ContainerFacts | None:
-        """Does the same as ``collect_exited``, but returns the container's facts if it runs, otherwise None."""
+        """Does the work of ``collect_exited``. Returns the container's facts if it still runs, otherwise None."""
         await self._observer.remove(key)
         if (found := await read_exit(self._context.engine, container)) is None:
             self._recorder.mark_removed(key)

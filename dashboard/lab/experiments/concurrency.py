@@ -28,8 +28,8 @@ async def result_of[T](task: asyncio.Future[T]) -> T:
 
 
 async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: float) -> list[T]:
-    """Calls the functions in order and returns all results. Each call starts when the previous one has ended, but waits
-    at most ``pause_s`` seconds for that."""
+    """Calls the functions in order and returns all results. Each function is called when the call before it has ended,
+    or ``pause_s`` seconds after that call began, whichever is earlier."""
     tasks: list[asyncio.Future[T]] = []
     try:
         for start in work:
@@ -42,8 +42,8 @@ async def run_staggered[T](work: Iterable[Callable[[], Awaitable[T]]], pause_s: 
 
 
 class Passes:
-    """Counts the passes that a lab is making over each experiment. While one of them closes the experiment's driver,
-    new passes over the experiment wait."""
+    """Counts the passes that a lab is making over each experiment. While one of these passes closes the experiment's
+    driver, new passes over the experiment wait."""
 
     def __init__(self) -> None:
         self._under_way: Counter[str] = Counter()
@@ -51,7 +51,7 @@ class Passes:
 
     @contextmanager
     def counted(self, experiment: str) -> Iterator[None]:
-        """Counts a pass over the experiment while the block runs."""
+        """Counts a pass over the experiment while the body of the ``with`` statement runs."""
         self._under_way[experiment] += 1
         try:
             yield
@@ -65,7 +65,7 @@ class Passes:
 
     @contextmanager
     def closing(self, experiment: str) -> Iterator[None]:
-        """During the block, new passes over the experiment wait in ``until_closed``."""
+        """While the body of the ``with`` statement runs, new passes over the experiment wait in ``until_closed``."""
         closed = self._closing[experiment] = asyncio.Event()
         try:
             yield

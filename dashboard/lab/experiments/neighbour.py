@@ -85,8 +85,8 @@ class NeighbourServer:
         self._logged = 0
 
     async def ensure(self) -> None:
-        """Opens the server unless it is open. If the host was restarted and has a new neighbour, opens it there. A
-        failure is logged, not raised."""
+        """Opens the server in the neighbour's namespace, unless it is open there. If a restarted host has a new
+        neighbour, first closes the server in the old namespace. A failure is logged, not raised."""
         found = await asyncio.to_thread(find_neighbour, self._context)
         if found is None:
             self.close()

@@ -88,8 +88,8 @@ class ExperimentNetworks:
         await asyncio.gather(*(self._create(name, request) for name, request in requests.items()))
 
     def check(self, arm: ArmSpec) -> None:
-        """Raises MissingFeature if the engine does not support an option of the arm. Raises the Engine's refusal if it
-        did not create one of the arm's networks."""
+        """Raises MissingFeature if the engine does not support an option of the arm. Raises the error in ``errors`` if
+        one of the arm's networks could not be created."""
         missing = missing_feature(arm, self._api, self._kind)
         if missing is not None:
             raise MissingFeature(missing, 400)

@@ -1,5 +1,5 @@
-"""Observes another private host on the same LAN as an experiment's host, and starts a client container there: requests
-are sent from it to the experiment's arms."""
+"""Observes another private host on the same LAN as an experiment's host, and starts a client container on it. From this
+container, requests are sent to the experiment's arms."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ OBSERVED = Cause(Source.LAB, "observe")
 
 
 def find_other_host(context: Context) -> PrivateHost | None:
-    """Returns the host that is shown next to the experiment's host: the first of the other hosts on its named LAN.
-    Returns None if no other host exists."""
+    """Returns the host that is shown next to the experiment's host: the first other host on the same named LAN. Returns
+    None if there is none."""
     if not context.private:
         return None
     return next(iter(other_hosts(context.data_dir, context.info.endpoint)), None)

@@ -61,8 +61,8 @@ class Recorder:
         return tuple(c for c in self.view.columns if c.key not in OBSERVERS and (not statuses or c.status in statuses))
 
     def recorded_state(self, key: str, container: str) -> NamespaceState | None:
-        """Returns the recorded state of an arm if the arm runs in this container. Returns None if it does not, or if no
-        state was recorded."""
+        """Returns the recorded state of an arm if the arm runs in this container. Otherwise, or if no state was
+        recorded, returns None."""
         column = self.column(key)
         runs_there = column.status is ArmStatus.RUNNING and column.container and column.container.id == container
         return self.view.states.get(key) if runs_there else None

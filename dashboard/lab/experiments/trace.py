@@ -189,8 +189,8 @@ class _TracedRequest:
         return tuple(listing.text.splitlines())
 
     async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
-        """Runs a program of this machine in the namespace ``near``. Returns its exit code, -1 if it is unknown, and the
-        lines of its output."""
+        """Runs a program of this machine in the namespace ``near``. Returns the program's exit code (-1 if it is
+        unknown) and the lines of its output."""
         codes: list[int | None] = []
         output = run_inside(
             self._near, argv, timeout_s=TOOL_TIMEOUT_S, limit_bytes=MAX_TOOL_BYTES, on_exit=codes.append

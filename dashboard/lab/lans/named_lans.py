@@ -250,8 +250,8 @@ class NamedLans:
         await remove_lan(self._context.data_dir, lan)
 
     def set_swarm(self, name: str, *, wanted: bool) -> None:
-        """Starts forming a new swarm of the hosts of a LAN in the background. If ``wanted`` is false, starts ending the
-        swarm instead."""
+        """In the background, makes the hosts of a LAN form a new swarm or, if ``wanted`` is false, leave their
+        swarm."""
         if found := self._found.get(name):
             stage = LanStage.FORMING if wanted else LanStage.LEAVING
             self._start(name, stage, self._set_swarm(found.lan, wanted=wanted))

@@ -1,5 +1,5 @@
-"""Queues of the blocks that clients on other machines must measure. The run adds blocks, and a web process carries them
-to the clients' machines."""
+"""Queues of the blocks that clients on other machines must measure. The run of the measurement adds blocks, and a web
+process carries them to the clients' machines."""
 
 import asyncio
 from collections.abc import Sequence
@@ -80,7 +80,7 @@ class ClientLine:
         return result.fields
 
     def close(self) -> None:
-        """Reports to the web process that the run is over, which ends its waiting call."""
+        """Reports that the run is over, to the web process that is waiting in ``next``."""
         self._is_over = True
         self._is_new.set()
 

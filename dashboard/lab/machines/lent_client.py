@@ -31,7 +31,7 @@ class LentClient:
     def __init__(self, turn: asyncio.Lock) -> None:
         self._turn = turn
         self._run = ""
-        #: The web process that brought the last block.
+        #: The web process that brought the latest block.
         self._carrier = ""
         #: The addresses to which this run may send, from the machine and from an arm.
         self._addresses: set[tuple[bool, str]] = set()
@@ -49,7 +49,7 @@ class LentClient:
         result states that.
 
         ``open_namespace`` opens the network stack from which the block is measured. It raises ValueError with a message
-        if requests to the address are not permitted there.
+        if requests from this stack to the block's address are not permitted.
         """
         if problem := block_problem(block):
             return RemoteAnswer({}, problem)
@@ -112,8 +112,8 @@ class LentClient:
         return True
 
     async def end(self, run: str, carrier: str = "") -> None:
-        """Ends the client processes of a run. With a ``carrier``, ends them only if this web process brought the last
-        block."""
+        """Ends the client processes of a run. If ``carrier`` is not empty, does so only if this web process brought the
+        run's latest block."""
         async with self._lock:
             if run and run == self._run and carrier in {"", self._carrier}:
                 self._stop_idle()

@@ -164,6 +164,6 @@ def _peers(diag: socket.socket, port: int) -> list[str]:
 
 
 async def try_with(lab: Lab, experiment: str, multicast: bool, attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
-    """Does the same as ``actions.try_paths``. ``attempts`` are results from other machines; they are stored and
-    returned together with the results from this machine."""
+    """Requests the service of a running experiment over every path (see ``actions.try_paths``). Stores and returns the
+    results, together with ``attempts``: the results of requests from other machines."""
     return await try_all_paths(lab, experiment, multicast=multicast, others=attempts)

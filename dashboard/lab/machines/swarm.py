@@ -139,8 +139,9 @@ async def _changing(lab: Lab) -> AsyncIterator[Context]:
 
 @asynccontextmanager
 async def _entering(context: Context) -> AsyncIterator[None]:
-    """Context manager for a block that makes the engine enter a swarm. If the block fails, makes the engine leave
-    again, because the Engine continues to join even after its own timeout of 20 s (moby, daemon/cluster)."""
+    """Context manager. The body of the ``with`` statement makes the engine enter a swarm. If the body fails, the engine
+    is made to leave again, because the Engine continues to join even after its own timeout of 20 s (moby,
+    daemon/cluster)."""
     try:
         yield
     except BaseException:

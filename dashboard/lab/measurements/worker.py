@@ -18,8 +18,8 @@ log = logging.getLogger(__name__)
 
 
 class MeasurementWorker:
-    """Runs one measurement at a time, because two would disturb each other. ``turn`` is the lock for this, which the
-    labs of other hosts in this process share."""
+    """Runs one measurement at a time, because two would disturb each other. The lock ``turn``, which the labs of other
+    hosts in this process share, is held during a measurement."""
 
     def __init__(
         self,

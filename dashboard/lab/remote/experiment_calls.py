@@ -56,8 +56,8 @@ async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = ""
 
 
 async def start_engine(lab: Lab) -> bool:
-    """Starts the engine of the server's own private host again after the last start has failed. Does not wait for it.
-    Returns False if the engine is not on such a host."""
+    """Retries the failed start of the engine on the server's own private host. Returns True without waiting for the
+    start, or False if the engine is not on such a host."""
     if lab.context.keeper is None:
         return False
     lab.context.keeper.start()
@@ -96,6 +96,6 @@ async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capac
 
 async def expect_hosts(hosts: GroupHosts) -> bool:
     """Makes the lab prepare the template for the hosts of a new session, before the first host is requested. Returns
-    True without waiting for that."""
+    True without waiting for the template."""
     hosts.expect()
     return True

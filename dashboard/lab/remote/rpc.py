@@ -104,7 +104,8 @@ class RemoteCall:
 
     @cached_property
     def target(self) -> type:
-        """The type of the first argument, which the lab supplies. For methods it is ``Terminals``."""
+        """The type of the first argument, which the lab supplies. For the methods of ``Terminals``, it is
+        ``Terminals``."""
         target: type = self._hints.get(self._parameters[0], Terminals)
         return target
 

@@ -55,8 +55,8 @@ class RpcServer:
 
     @property
     def _lab(self) -> str:
-        """The name of this lab in heartbeats. It changes whenever the connection has been lost. Calls to earlier names
-        are executed as well."""
+        """The name of this lab in heartbeats. It changes each time the connection is lost. Calls to earlier names are
+        also executed."""
         return f"{self._start}.{self._losses}"
 
     def _on_loss(self) -> None:

@@ -1,8 +1,9 @@
 """The terminals of participants. Each participant has one terminal, on the private host of the group. It can be shown
 in several windows.
 
-The methods that web processes call have plain arguments and results. All methods run in the lab's event loop. A
-terminal ends with its host, its session or its participant, or when it is idle.
+Web processes call some of the methods remotely (``lab.remote.rpc``), so msgspec must be able to encode the arguments
+and results of these methods. All methods run in the lab's event loop. A terminal ends with its host, its session or its
+participant, or when it is idle.
 """
 
 import asyncio
@@ -81,7 +82,7 @@ class Terminals:
         return await terminal.read_from(window, terminal.run, terminal.scrollback.end, terminal.change, 0.0)
 
     async def start(self, participant: str) -> None:
-        """Starts a new shell for a participant if the last one has ended and may be started again."""
+        """Starts a new shell for a participant if the earlier shell has ended and the participant may start another."""
         terminal = self._terminals.get(participant)
         if terminal is not None and terminal.can_restart:
             await self._start(terminal)

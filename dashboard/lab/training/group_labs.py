@@ -51,8 +51,8 @@ class GroupLabs:
         self._wake_again = False
 
     def add(self, host: PrivateHost) -> None:
-        """Adds a host whose engine answers. If the host was added before, replaces it, because its engine was restarted
-        and has a new pid."""
+        """Adds a host whose engine answers. If the host was added before, replaces the earlier entry, because the
+        engine was restarted and has a new pid."""
         known = self._open.get(host.id)
         if known is None:
             self._open[host.id] = _OpenHost(host, asyncio.Lock())

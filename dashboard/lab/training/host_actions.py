@@ -55,7 +55,7 @@ class HostActions:
 
     async def adopt_all(self, recorded: set[str]) -> None:
         """Adopts the hosts that an earlier server has left and whose ids are ``recorded`` in the database. Removes all
-        others."""
+        other hosts of groups."""
         await private_host.adopt(self._context.data_dir)
         unknown = []
         for host in await asyncio.to_thread(group_hosts, self._context.data_dir):
@@ -70,7 +70,8 @@ class HostActions:
         await asyncio.gather(*map(self.remove, unknown))
 
     async def stop_all(self) -> None:
-        """Stops all hosts, and records them as queued, so that the next server starts them again."""
+        """Stops and removes all hosts. Records those that are still wanted as queued, so that the next server starts
+        them again."""
         await asyncio.gather(*map(self.remove, list(self.hosts.values())))
         try:
             records = await self._context.database.run(group_host_store.load_all, self._context.clock())
@@ -171,8 +172,8 @@ class HostActions:
         await self._note_ready(host, record, await self._repeat_steps(host, record) if record.is_moved else "")
 
     async def _repeat_steps(self, host: PrivateHost, record: HostRecord) -> str:
-        """Repeats the steps of a group whose host was moved to another machine, on the new host ``host``. Returns a
-        sentence about the result."""
+        """Repeats the steps of a group on its new host ``host``; the group's earlier host was on another machine.
+        Returns a sentence about the result."""
         self.hosts[host.id] = host
         self._labs.add(host)
         await self._note(record.group, reason="Your steps are being repeated on the new host.")

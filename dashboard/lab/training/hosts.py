@@ -127,8 +127,8 @@ class GroupHosts:
         return await self._labs.context_of(await self._ready(group))
 
     async def workshop_host_of(self, group: str) -> WorkshopHost:
-        """Returns a group's host as the host on which workshop commands run. Raises HostUnavailableError or
-        EngineError."""
+        """Returns the ``WorkshopHost`` with which workshop commands run on a group's host. Raises HostUnavailableError
+        or EngineError."""
         return replace(workshop_host(await self.context_of(group)), max_containers=MAX_CONTAINERS)
 
     async def private_host_of(self, group: str) -> PrivateHost:

@@ -42,7 +42,8 @@ REMOTE_ENGINE = "The engine is not a process of this machine: run the command in
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of a command line. ``failed`` is the error, empty if there was none. ``warnings`` are the Engine's."""
+    """The result of a command line. ``failed`` is the error, empty if it succeeded. ``warnings`` come from the
+    Engine."""
 
     line: str
     output: str = ""
@@ -292,7 +293,7 @@ async def _stop(host: WorkshopHost, name: str) -> None:
 
 
 def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
-    """Returns a table as ``docker ps`` prints it (``--all`` if ``show_all`` is true), with the containers' networks."""
+    """Returns the output of ``docker ps``, with the containers' networks. ``show_all`` is the option ``--all``."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
     rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

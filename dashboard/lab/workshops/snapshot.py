@@ -197,8 +197,8 @@ async def _states(
 
 
 async def _observe(observer: Observer, target: ObservationTarget) -> str:
-    """Starts to observe a target. Returns the reason if its namespaces cannot be read. Returns an empty text if they
-    can, or if the container has exited."""
+    """Starts to observe a target. If its namespaces cannot be read, returns the reason, otherwise an empty text. The
+    text is also empty if the container has exited."""
     try:
         await observer.add(target)
     except NamespaceGone:

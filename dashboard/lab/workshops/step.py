@@ -1,4 +1,5 @@
-"""Works on a step of a workshop, alone or in a training session: records the prediction, runs commands, and checks."""
+"""Works on a step of a workshop, alone or in a training session: records the prediction, runs commands, and checks
+whether the step is done."""
 
 import asyncio
 import time
@@ -65,8 +66,9 @@ class SharedObservations:
 class StepRunner:
     """Works on the steps of a workshop on a host, for one person.
 
-    The steps from the index ``until`` on are closed by the instructor; None means that no step is closed. If ``free``
-    is true, steps are open even if earlier ones are not done. The parameter ``slug`` of the methods identifies a step.
+    Steps with an index of ``until`` or more are closed by the instructor; if ``until`` is None, no step is closed. If
+    ``free`` is true, steps are open even if earlier ones are not done. The parameter ``slug`` of the methods identifies
+    a step.
     """
 
     host: WorkshopHost
