@@ -1,4 +1,5 @@
-"""Installs packages from npm: the libraries of terminals for the browser, and Lighthouse for one benchmark."""
+"""Installs packages from npm: the libraries that show terminals in the browser, the packages of the tests, and
+Lighthouse for one benchmark."""
 
 import os
 
@@ -26,8 +27,8 @@ def are_ready(root: str) -> bool:
 
 
 def publish(root: str, node_modules: str) -> None:
-    """Copies the libraries from ``node_modules`` to the folder of the checkout ``root`` from which they are served.
-    Raises OSError if that fails."""
+    """Copies the libraries from the folder ``node_modules`` to ``static/vendor`` in the checkout ``root``, from where
+    they are served. Raises OSError if that fails."""
     import shutil
 
     remove(f"{root}/{STAMP}")
@@ -149,8 +150,8 @@ class BrowserAssets:
         return True
 
     def _fetch_node(self, folder: str) -> str | None:
-        """Installs the program node into the temporary folder ``folder``, because the packages of the run lock do not
-        include it. Returns its path; None if that fails."""
+        """Installs the program node into the temporary folder ``folder``, because only the development packages of
+        Python include it. Returns the path of node; None if that fails."""
         import re
 
         os.makedirs(folder, exist_ok=True)

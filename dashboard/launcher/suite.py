@@ -42,7 +42,7 @@ ENGINE_TESTS = (
 
 def pytest_command(launch: Launch) -> list[str]:
     """Returns the command that runs pytest. The launcher's own options are ``--all``, ``--team`` and ``--engine``;
-    other arguments are passed on."""
+    other arguments are passed to pytest."""
     from argparse import ArgumentParser
 
     parser = ArgumentParser("./netmodes test", add_help=False, allow_abbrev=False)

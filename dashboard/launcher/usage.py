@@ -15,6 +15,6 @@ def text() -> str:
 
 
 def descriptions() -> dict[str, str]:
-    """Returns the first line of each command's description by the command's name, in the order of the help."""
+    """Returns a mapping from each command's name to the first line of its description, in the order of the help."""
     lines = (line.split(maxsplit=1) for line in text().splitlines() if line.startswith("  ") and line[2].islower())
     return dict(lines)
