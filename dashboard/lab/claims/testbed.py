@@ -207,7 +207,7 @@ class EngineTestbed(TestbedReader):
                 raise NotTestableError(f"The DNS server on the machine cannot start: {refusal}.")
 
     async def serve_on_machine(self, address: str, port: int = 0) -> str:
-        """Starts an HTTP server in the machine's namespace. Returns the kernel's error, empty if there is none."""
+        """Starts an HTTP server in the machine's namespace. Returns the kernel's error, empty if the server runs."""
         async with self._namespace(MACHINE) as namespace:
             return await self._servers.serve(namespace, self._text(address), port)
 

@@ -35,7 +35,7 @@ OBSERVED = Cause(Source.LAB, "observe")
 
 def find_other_host(context: Context) -> PrivateHost | None:
     """Returns the host that is shown next to the experiment's host: the first other host on the same named LAN. Returns
-    None if there is none."""
+    None if no other host exists."""
     if not context.private:
         return None
     return next(iter(other_hosts(context.data_dir, context.info.endpoint)), None)

@@ -42,8 +42,8 @@ REMOTE_ENGINE = "The engine is not a process of this machine: run the command in
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of a command line. ``failed`` is the error, empty if it succeeded. ``warnings`` come from the
-    Engine."""
+    """The result of a command. ``failed`` is the error, empty if it succeeded. ``warnings`` are the Engine's
+    warnings."""
 
     line: str
     output: str = ""
