@@ -42,8 +42,7 @@ REMOTE_ENGINE = "The engine is not a process of this machine: run the command in
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """The result of a command. ``failed`` is the error, empty if it succeeded. ``warnings`` are the Engine's
-    warnings."""
+    """The result of a command. ``failed`` is the error, empty if it succeeded. ``warnings`` are from the Engine."""
 
     line: str
     output: str = ""
