@@ -172,7 +172,7 @@ def podman_programs(answer: object) -> tuple[str, ...]:
 
 
 def podman_bridges(answer: object) -> dict[str, str]:
-    """Returns the Linux names of bridges by network id, from the answer to ``GET /libpod/networks/json``."""
+    """Returns the interface names of bridges by network id, from the answer to ``GET /libpod/networks/json``."""
     networks = [mapping(one) for one in sequence(answer)]
     return {
         text(network.get("id"), 128): text(network.get("network_interface"), 64)

@@ -75,7 +75,7 @@ class Client(docker.APIClient):
 
     def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
         """Prepares the request without the proxies, certificates and .netrc of the environment. ``trust_env`` is set
-        here because the constructor already sends a request."""
+        before each request, because the base class's constructor already sends one."""
         self.trust_env = False
         return super().prepare_request(request)
 
@@ -193,8 +193,8 @@ class DockerConnection:
         )
 
     def ask(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Calls the function ``ask`` with the client and returns its result. Raises exceptions as ``translated``
-        converts them. ``deadline_s`` is not enforced here; error messages contain it. Blocks."""
+        """Calls the function ``ask`` with the client and returns its result. Converts every exception to an EngineError
+        (``translated``). Does not enforce ``deadline_s``, which is only for the message about a timeout. Blocks."""
         client: Client | None = None
         try:
             client = self._connected()
@@ -207,9 +207,9 @@ class DockerConnection:
                 client.close()
 
     async def call(self, ask: Callable[[Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Calls the function ``ask`` with the client in one of this object's threads and returns its result. Raises
-        exceptions as ``translated`` converts them, and EngineUnreachable after ``deadline_s`` (default:
-        ``timeout_s``)."""
+        """Calls the function ``ask`` with the client in one of this object's threads and returns its result. Converts
+        every exception to an EngineError (``translated``). Raises EngineUnreachable if the call takes longer than
+        ``deadline_s`` (default: ``timeout_s``)."""
         limit = self.timeout_s if deadline_s is None else deadline_s
         try:
             future = asyncio.get_running_loop().run_in_executor(self.threads, self.ask, ask, deadline_s)

@@ -42,8 +42,8 @@ PING_DEADLINE_S = 5.0
 
 
 def default_endpoint() -> str:
-    """Returns DOCKER_HOST if it is set. Otherwise returns the machine's socket, or the socket of a rootless engine if
-    only that one exists (Docker's documentation)."""
+    """Returns DOCKER_HOST if it is set; otherwise the address of the machine's socket. If only the socket of a rootless
+    engine exists, returns the address of that socket."""
     given = os.environ.get("DOCKER_HOST")
     if given:
         return given

@@ -18,7 +18,8 @@ WAITING_LIMIT = 10_000
 
 
 class OpenStream(Protocol):
-    """A connected event stream. ``chunks`` blocks while it waits for data, until another thread calls ``shutdown``."""
+    """A connected event stream. ``chunks`` blocks while no data arrives; a call of ``shutdown`` in another thread ends
+    it."""
 
     def chunks(self) -> Iterator[bytes]:
         """Yields the received bytes until the stream ends. Raises EngineError if the connection breaks."""

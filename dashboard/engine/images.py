@@ -33,7 +33,8 @@ Progress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class ImageChoice:
-    """The image to run. ``sentence`` is a notice for the user if it is not the requested image, otherwise empty."""
+    """The image to run. If this image is not the requested one, ``sentence`` is a notice for the user; otherwise
+    ``sentence`` is empty."""
 
     reference: str
     facts: ImageFacts

@@ -100,7 +100,8 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
 
 @contextmanager
 def build_lock(cache: Path) -> Iterator[None]:
-    """Holds a lock during the block: only one thread or process at a time builds in the folder ``cache``."""
+    """Holds a lock while the body of the ``with`` statement runs: only one thread or process at a time builds in the
+    folder ``cache``."""
     with _building, (cache / ".lab-image.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -11,8 +11,8 @@ LINE_LIMIT_BYTES = 1 << 20
 
 
 class StreamedAnswer:
-    """A response of the library ``requests``, sent with ``stream=True``. ``translate`` converts an exception of the
-    library to the EngineError that is raised instead."""
+    """A response of the library ``requests`` to a request with ``stream=True``. ``translate`` converts an exception of
+    the library to the EngineError that is raised instead."""
 
     def __init__(self, response: requests.Response, translate: Callable[[Exception], EngineError]) -> None:
         self._response = response

@@ -73,7 +73,8 @@ class _MarkedProcesses:
         self._found: dict[bytes, list[int]] = {}
 
     def of(self, name: str) -> list[int]:
-        """Returns the pids of the processes of the host ``name``, from a scan that started after the call."""
+        """Returns the pids of the processes of the host ``name``. Never uses a scan that started before the call: newer
+        processes may be missing in it."""
         asked = time.monotonic()
         with self._lock:
             if self._began < asked:
@@ -96,7 +97,8 @@ _marked = _MarkedProcesses()
 
 
 def engine_processes(name: str) -> list[int]:
-    """Returns the pids of the host's dockerd, containerd, shims and proxies: all inherit the variable MARKER."""
+    """Returns the pids of the host's dockerd, containerd, shims and proxies. They are found by the variable MARKER,
+    which all of them inherit."""
     return _marked.of(name)
 
 

@@ -47,7 +47,8 @@ def claim(folder: Path, wanted: int = 0, claims: Path = CLAIMS, files: tuple[Pat
 
 
 def release(folder: Path, claims: Path = CLAIMS) -> None:
-    """Releases the ranges of the host whose files are in ``folder``. ``claims`` is as for ``claim``."""
+    """Releases the ranges of the host whose files are in ``folder``. ``claims`` is the folder with the claims of all
+    hosts."""
     for link in claims.glob("[0-9]*"):
         with suppress(OSError):
             if link.readlink() == folder:

@@ -81,16 +81,17 @@ async def start(
 
     ``id`` has 1 to 12 lower-case letters and digits (default: random). ``daemon`` are options for its daemon.json.
     ``resolv_conf`` is the text of its resolv.conf (default: the machine's). ``template`` is its initial content.
-    ``limits`` apply to its cgroups (default: none). ``group`` is its group in a training session. ``lan`` is its number
-    and the properties of its LAN. ``joined`` is a host whose LAN it joins (default: a new LAN). If ``is_disk_limited``
-    is false, its disk has no limit. ``started`` is the recorded start time in seconds since the epoch (default: now).
+    ``limits`` apply to its cgroups (default: none). ``group`` is its group in a training session. ``lan`` contains its
+    number on its LAN, and the properties of the LAN. ``joined`` is a host whose LAN it joins (default: a new LAN). If
+    ``is_disk_limited`` is false, its disk has no limit. ``started`` is the recorded start time in seconds since the
+    epoch (default: now).
 
-    ``root`` is a root file system with its engine (default: NETMODES_ENGINE_ROOT). ``setup`` is the name of the script
-    that starts this engine (default: NETMODES_ENGINE_SETUP). ``runtime`` is how the host is separated from the machine
-    (default: ``suitable_runtime``). If ``die_with_parent`` is true, the host ends when the calling *thread* ends, so
-    call from the main thread. The kernel then sends SIGTERM to dockerd or, in a user namespace, SIGKILL to the host's
-    first process (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or takes
-    longer than ``ready_s``."""
+    ``root`` is a root file system that contains the engine to start (default: NETMODES_ENGINE_ROOT). ``setup`` names
+    the script that starts the engine (default: NETMODES_ENGINE_SETUP). ``runtime`` is how the host is separated from
+    the machine (default: ``suitable_runtime``). If ``die_with_parent`` is true, the host ends when the calling *thread*
+    ends, so call from the main thread. The kernel then sends SIGTERM to dockerd or, in a user namespace, SIGKILL to the
+    host's first process (PR_SET_PDEATHSIG, prctl(2)). Raises PrivateHostError and leaves nothing if the start fails, or
+    takes longer than ``ready_s``."""
     root = root or programs.engine_root()
     setup = programs.engine_setup() if setup is None else setup
     if problem := await asyncio.to_thread(programs.missing_requirement, root, setup, runtime):

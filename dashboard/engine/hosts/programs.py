@@ -50,8 +50,8 @@ def engine_setup() -> str:
 
 
 def setup_script(setup: str) -> Path:
-    """Returns the path of the script for ``setup``. The text after the first hyphen of ``setup`` is an argument of the
-    script."""
+    """Returns the path of the script for ``setup``. The text before the first hyphen of ``setup`` is the name of the
+    script; the text after it is an argument of the script."""
     return SETUPS / f"{setup.partition('-')[0]}.sh"
 
 
@@ -62,7 +62,7 @@ def setup_line(setup: str) -> str:
 
 def engine_version(root: Path | None) -> str:
     """Returns the output of ``dockerd --version`` in this root file system (None: the machine's). Empty if the program
-    cannot be executed or does not end."""
+    cannot be executed or does not end within ten seconds."""
     command = ["dockerd", "--version"] if root is None else ["chroot", str(root), "dockerd", "--version"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()

@@ -48,9 +48,9 @@ class LanPlace:
 class PrivateHost:
     """A private host as it is recorded.
 
-    ``pid`` is the pid of its dockerd on this machine. ``ticks`` is the start time of this process (``start_ticks``).
-    ``netns`` is the inode of its network namespace. ``socket`` is the path of its engine's socket. ``started`` is its
-    start time in seconds since the epoch. ``group`` is its group in a training session, empty for other hosts."""
+    ``pid`` is the pid of its dockerd on this machine. ``ticks`` is that dockerd's start time (``start_ticks``).
+    ``netns`` is the inode of its network namespace. ``socket`` is the path of its engine's socket. ``started`` is the
+    host's first start in seconds since the epoch. ``group`` is its training group, empty for other hosts."""
 
     id: str
     pid: int
@@ -291,8 +291,8 @@ def last_message(host: PrivateHost) -> str:
 
 
 def _small_file(path: Path) -> bytes:
-    """Returns the content of a regular file, at most 1 MiB. Raises OSError if it is not a regular file: root of the
-    host may have replaced it."""
+    """Returns the content of a regular file, at most 1 MiB. Raises OSError if ``path`` is not a regular file: the
+    host's root user may have replaced it."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

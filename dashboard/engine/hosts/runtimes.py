@@ -135,8 +135,8 @@ def _create_user_namespace() -> None:
 
 
 def sharing_refusal(folder: Path) -> str:
-    """Returns the reason why hosts in user namespaces cannot share the layers of images below this folder, so that each
-    needs a copy. Empty if they can. Blocks."""
+    """Returns the reason why hosts in user namespaces cannot share the layers of images below ``folder``; empty if they
+    can. If they cannot, each host needs a copy of the layers. Blocks."""
     try:
         _mount_with_other_ids(folder)
     except _RefusedError as error:
@@ -146,8 +146,8 @@ def sharing_refusal(folder: Path) -> str:
 
 @functools.cache
 def _mount_with_other_ids(folder: Path) -> None:
-    """Tries to mount a folder with the ids of a user namespace. Raises _RefusedError if that fails. Only a success
-    is cached."""
+    """Tries to mount a new folder below ``folder`` with the ids of a user namespace. Raises _RefusedError if that
+    fails. Only a success is cached."""
     space = ("unshare", "--mount", "--propagation", "private", "--")
     done = _probe(*space, "/bin/sh", "-eu", "-c", SHARING_PROBE, "sh", str(folder))
     if done.returncode != 0:

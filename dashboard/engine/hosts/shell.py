@@ -55,7 +55,7 @@ class HostShellError(Exception):
 
 
 class HostShell:
-    """A running shell. ``fd`` is this process's end of the pty, which is non-blocking; -1 after ``end``."""
+    """A running shell. ``fd`` is the non-blocking descriptor of this process's end of the pty; -1 after ``end``."""
 
     def __init__(self, process: subprocess.Popen[bytes], fd: int) -> None:
         self._process = process
@@ -107,7 +107,7 @@ class HostShell:
 
     def end(self) -> int | None:
         """Kills the processes of the shell that still run, and closes ``fd``. Returns the exit status; None if the
-        shell was killed or has been ended before."""
+        shell was killed, or if ``end`` has been called before."""
         if self.fd < 0:
             return None
         status = self._status(OVER_S if self._is_over else 0.0)  # it closes the device just before it ends

@@ -162,11 +162,11 @@ def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -
 
 
 def digits(scope: Scope) -> str:
-    """Returns the filter for this machine in hexadecimal digits; empty if the machine has none."""
+    """Returns the filter for this machine in hexadecimal digits; empty if there is none for this machine."""
     return "" if filter_refusal() else filter_program(scope, os.uname().machine).hex()
 
 
 def loader(scope: Scope) -> list[str]:
-    """Returns a program with its arguments: it loads the filter and executes the command that the caller appends. If
-    the machine has no filter, it only executes the command."""
+    """Returns the command line of a program that loads the filter and then executes the command that the caller
+    appends. If there is no filter for this machine, the program only executes the command."""
     return [sys.executable, "-I", "-S", calls.__file__, digits(scope)]

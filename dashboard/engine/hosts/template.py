@@ -34,8 +34,8 @@ _IMAGE_LOCK = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class HostTemplate:
-    """A finished template. ``folder`` is its data-root. ``layers`` are the folders of the image's layers, relative to
-    ``folder``, which are mounted into each host."""
+    """A finished template. ``folder`` is its data-root. ``layers`` are the paths, relative to ``folder``, of the
+    folders with the image's layers. These folders are mounted into each host."""
 
     folder: Path
     layers: tuple[str, ...]
@@ -69,7 +69,7 @@ class HostTemplate:
 
     @property
     def mounts(self) -> str:
-        """One line for each layer: the folder to mount, and its mount point relative to a data-root."""
+        """One line for each layer: the folder to mount, and its mount point relative to the host's data-root."""
         return "".join(f"{self.folder / layer} {layer}\n" for layer in self.layers)
 
 

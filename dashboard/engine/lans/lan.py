@@ -56,8 +56,8 @@ class Lan:
 
     @property
     def place(self) -> LanPlace:
-        """The place of one of its hosts, no matter which: the number of that host, and the properties of the whole LAN
-        (name, neighbours, MTU, delay, loss)."""
+        """The place of one of the hosts, no matter which. Its number is that of this host; its other fields (such as
+        name, neighbours, MTU, delay, loss) are the properties of the LAN."""
         return self.all_hosts[0].lan
 
     @property
@@ -116,7 +116,8 @@ def netem_refusal() -> str:
 
 
 def lans_of(hosts: Iterable[PrivateHost], ended: Iterable[PrivateHost] = ()) -> tuple[Lan, ...]:
-    """Returns the named LANs of these hosts, sorted by name. ``hosts`` run, ``ended`` do not."""
+    """Returns the named LANs to which these hosts belong, sorted by name. ``hosts`` are the running hosts, ``ended``
+    the others."""
     found: dict[str, tuple[list[PrivateHost], list[PrivateHost]]] = {}
     for kind, several in enumerate((hosts, ended)):
         for host in several:
@@ -130,7 +131,8 @@ def _by_number(hosts: Iterable[PrivateHost]) -> tuple[PrivateHost, ...]:
 
 
 def list_lans(data_dir: Path) -> tuple[Lan, ...]:
-    """Returns the named LANs of a data folder, sorted by name. Each has a host that runs or has kept its files."""
+    """Returns the named LANs of a data folder, sorted by name. Each has at least one host that runs or has kept its
+    files."""
     running = list_hosts(data_dir)
     ids = {host.id for host in running}
     return lans_of(running, (host for host in lan_hosts(data_dir) if host.id not in ids))

@@ -46,7 +46,8 @@ class SwarmNode:
 
 
 async def _ask(endpoint: str, name: str, *args: Any, **options: Any) -> Any:
-    """Calls the method ``name`` of the SDK's client of this engine and returns its result. Raises EngineError."""
+    """Calls the method ``name`` of the SDK's client for the engine at ``endpoint``, and returns the result. Raises
+    EngineError."""
     return await _call(endpoint, lambda client: getattr(client, name)(*args, **options))
 
 

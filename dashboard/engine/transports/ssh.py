@@ -130,7 +130,8 @@ class SshPool(urllib3.HTTPConnectionPool):
 
 
 class SshAdapter(PoolAdapter):
-    """The adapter of ``requests`` for an engine over SSH. ``command`` is the result of ``ssh_command``."""
+    """The adapter of ``requests`` for an engine over SSH. ``command`` is the command that connects to the engine
+    (``ssh_command``)."""
 
     def __init__(self, command: list[str], timeout_s: float) -> None:
         super().__init__(SshPool(command, timeout_s))

@@ -100,8 +100,8 @@ def end_with_parent() -> None:
 
 
 def load_filter(program: bytes) -> None:
-    """Loads a seccomp filter for this process and all that it starts. ``program`` is the result of ``filter_program``.
-    Needs CAP_SYS_ADMIN."""
+    """Loads a seccomp filter for this process and all that it starts. ``program`` is the filter in the kernel's format
+    (``filter_program``). Needs CAP_SYS_ADMIN."""
 
     class Program(ctypes.Structure):
         _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))

@@ -120,8 +120,8 @@ def _join(path: str, recorded: list[str]) -> None:
 
 
 def _hold(space: str, folder: str, run: str) -> None:
-    """Mounts the network namespace of this process at ``space`` below ``run``: the mount keeps the namespace alive
-    without processes. Records the namespace's inode in ``folder``."""
+    """Mounts the network namespace of this process at ``run``/``space``. The mount keeps the namespace alive without
+    processes. Records the namespace's inode in ``folder``."""
     write(f"{run}/{space}", "")
     mount(OWN, f"{run}/{space}", flags=BIND)
     write(f"{folder}/netns-{space}", f"{os.stat(OWN).st_ino}\n")
@@ -141,7 +141,8 @@ def _has_ipv6() -> bool:
 
 
 def _addresses(link: str, ipv4: str, ipv6: str) -> list[str]:
-    """Returns the commands of ip(8) that activate a link with these addresses; without ``ipv6`` if it is disabled."""
+    """Returns the commands of ip(8) that activate a link with these addresses. If IPv6 is disabled, the commands omit
+    ``ipv6``."""
     commands = ["link set lo up", f"address add {ipv4}/24 dev {link}", f"link set {link} up"]
     return commands + [f"address add {ipv6}/64 dev {link} nodad"] * _has_ipv6()
 

@@ -1,5 +1,5 @@
-"""Builds the file system of a private host in a user namespace. ``boot`` uses this module, which
-therefore imports little."""
+"""Builds the file system of a private host in a user namespace. The module imports little, because ``boot`` uses it at
+each start of a host."""
 
 import os
 
@@ -131,8 +131,8 @@ def _write_etc(name: str, folder: str, run: str, root: str) -> None:
 
 
 def _mount_state(folder: str, run: str, owner: int) -> None:
-    """Mounts the engine's data, the folder of its socket, an empty tmpfs for the state that must not survive a restart,
-    and the namespaces of the LAN."""
+    """Mounts the engine's data and the folder of its socket. In that folder, mounts an empty tmpfs for the state that
+    must not survive a restart, and the files that represent the LAN's network namespaces."""
     data, execution = f".{folder}/data", f".{run}/exec"
     for place in (data, f".{run}"):
         os.makedirs(place)
@@ -181,7 +181,8 @@ def cgroup_mounts(name: str, own: list[str]) -> list[str]:
 
 
 def containerd_config(folder: str, run: str) -> str:
-    """Returns the configuration of containerd for a host. ``folder`` and ``run`` are as for ``boot.main``."""
+    """Returns the configuration of containerd for a host. ``folder`` is the folder with the host's files, ``run`` the
+    folder for its sockets."""
     data = folder.replace("\\", "\\\\").replace('"', '\\"')  # a basic string of TOML
     return CONTAINERD.format(data=f"{data}/data/containerd/daemon", run=f"{run}/exec/containerd")
 
