@@ -1,5 +1,5 @@
-"""Reads and writes small files as another process sees them. Symbolic links of that process never lead into the file
-system of this process."""
+"""Reads and writes small files as another process sees them. Symbolic links are followed only within that process's
+root, never into the file system of this process."""
 
 import ctypes
 import errno

@@ -94,7 +94,8 @@ def _open_sender(link: int) -> socket.socket:
 
 
 def _mreqn(link: int, group: str = "") -> bytes:
-    """Returns ``struct ip_mreqn`` (ip(7)) with the index of a link and, if given, a group; without a local address."""
+    """Returns ``struct ip_mreqn`` (ip(7)) with the index of a link and, if given, a group. The local address is not
+    set."""
     return struct.pack("=4s4si", socket.inet_aton(group) if group else bytes(4), bytes(4), link)
 
 

@@ -96,16 +96,16 @@ def find_owners(
 
 
 def still_held(owner: Owner, inodes: Collection[int]) -> set[int]:
-    """Returns those of the socket inodes ``inodes`` that the process still holds; empty if it has ended or changed its
-    name."""
+    """Checks which of the sockets with these inodes the process still holds, and returns their inodes. Empty if the
+    process has ended or changed its name."""
     if start_of(owner.pid) != owner.started or name_of(owner.pid) != owner.process:
         return set()
     return _held_sockets(owner.pid, frozenset(inodes))
 
 
 def _held_sockets(pid: int, wanted: frozenset[int]) -> set[int]:
-    """Returns those of the socket inodes ``wanted`` that a process has open. Empty if the process has ended or cannot
-    be read."""
+    """Checks which of the sockets with the inodes ``wanted`` a process has open, and returns their inodes. Empty if the
+    process has ended or cannot be read."""
     found: set[int] = set()
     folder = b"/proc/%d/fd/" % pid
     try:
@@ -131,7 +131,7 @@ def name_of(pid: int) -> str | None:
 
 
 def start_of(pid: int) -> int | None:
-    """Returns the start of a process in clock ticks since boot; None if it has ended or is a zombie."""
+    """Returns the start time of a process in clock ticks since boot; None if it has ended or is a zombie."""
     raw = _read(f"/proc/{pid}/stat")
     if raw is None:
         return None

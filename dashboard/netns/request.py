@@ -105,8 +105,8 @@ def _pack(host: str, port: int, path: str) -> bytes:
 
 
 class _Exchange:
-    """One connection and its request: connects, finds the client address that the server sees, sends ``wanted``, the
-    bytes of the request, and reads the response."""
+    """One connection and its request: connects, finds the client address that the server sees, sends the request and
+    reads the response. ``wanted`` are the bytes of the request."""
 
     def __init__(
         self,
@@ -161,8 +161,8 @@ class _Exchange:
         return data
 
     async def _observe(self) -> None:
-        """Calls ``on_connected``. Its duration does not count towards the timeout. Raises OSError if it takes longer
-        than OBSERVE_S."""
+        """Calls ``on_connected``. The duration of the call does not count towards the timeout. Raises OSError if the
+        call takes longer than OBSERVE_S."""
         limit = self._limit
         if self._on_connected is None or self._client is None or limit is None:
             return
@@ -211,7 +211,8 @@ class _Exchange:
         return data
 
     async def _read_body(self, data: bytes) -> bytes:
-        """Reads the part of the body that is shown, and returns it with the head. ``data`` is the response so far."""
+        """Reads the response until it contains the part of the body that is shown. ``data`` is the response so far.
+        Returns the head and the body as far as it was read."""
         head, separator, body = _split_head(data)
         length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdecimal()), None)
         enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
@@ -238,8 +239,8 @@ class _Exchange:
             step_s = min(1.5 * step_s, _WATCH_S)
 
     def _find_peer(self, own_port: int) -> bool:
-        """Searches for the server's end once. Returns True if it was found, now or before, or if there is no need to
-        search."""
+        """Searches once for the server's end of the connection. Returns True if this or an earlier search has found it,
+        or if no search is needed."""
         if self._server_end is not None and self._seen is None and self._client is not None:
             self._seen = self._server_end.find(self._client, own_port)
         return self._server_end is None or self._seen is not None

@@ -121,8 +121,8 @@ def _source(found: dict[int, bytes]) -> str:
 
 @asynccontextmanager
 async def trace_rules(namespace: Namespace, address: str, port: int) -> AsyncIterator[RuleTrace]:
-    """Traces the first packet of each TCP connection to an address and a port, for the duration of the ``async with``
-    block. Raises TraceUnavailableError, NamespaceGone or OSError."""
+    """Traces the first packet of each TCP connection to this address and port while the body of the ``async with``
+    statement runs. Raises TraceUnavailableError, NamespaceGone or OSError."""
     if shutil.which("nft", path=SEARCH_PATH) is None:
         raise TraceUnavailableError("nft is not installed: the counters of rules include other packets")
     with _lock_file(namespace) as lock:

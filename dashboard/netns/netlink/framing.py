@@ -53,8 +53,8 @@ def split_messages(data: bytes) -> Iterator[Message]:
 
 
 def split_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
-    """Returns the attributes in ``data`` from ``offset`` on, by their type. Raises MalformedMessage if a length exceeds
-    ``data``."""
+    """Returns the attributes in ``data`` by their type; the first one begins at the index ``offset``. Raises
+    MalformedMessage if the length of an attribute is invalid, or if ``data`` ends before ``offset``."""
     found: dict[int, bytes] = {}
     unpack = _ATTRIBUTE.unpack_from
     end = len(data)

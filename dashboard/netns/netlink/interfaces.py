@@ -25,8 +25,8 @@ class ChangedObjects(Flag):
 
 
 def open_route_socket(groups: int = 0, receive_bytes: int = 0) -> socket.socket:
-    """Opens a non-blocking rtnetlink socket in the namespace of the calling thread. Call it with ``Namespace.run``. The
-    arguments are as for ``framing.open_socket``."""
+    """Opens a non-blocking rtnetlink socket in the namespace of the calling thread. Call it with ``Namespace.run``. For
+    the arguments, see ``framing.open_socket``."""
     return open_socket(socket.NETLINK_ROUTE, groups, receive_bytes)
 
 
@@ -92,13 +92,14 @@ class LinkTable:
 
     @property
     def unknown_nsids(self) -> set[int]:
-        """The ids (nsid) of other namespaces to which links refer and which were not passed to ``identify`` yet."""
+        """The ids (nsid) of other namespaces to which links refer, except those that already have an inode from
+        ``identify``."""
         numbers = {link.lower_nsid for link in self._links.values() if link.lower_nsid is not None}
         return numbers - self._namespaces.keys()
 
     def identify(self, namespaces: Mapping[int, int]) -> None:
-        """Sets the inodes of other namespaces by their ids (nsid). Unknown ids that are missing in ``namespaces`` get
-        the inode 0, which means not identified."""
+        """Sets the inodes of other namespaces. ``namespaces`` contains the inodes by id (nsid). The ids in
+        ``unknown_nsids`` that are missing there get the inode 0, which means not identified."""
         known = {**dict.fromkeys(self.unknown_nsids, 0), **self._namespaces, **namespaces}
         if known != self._namespaces:
             self._namespaces = known
@@ -157,15 +158,15 @@ class LinkTable:
             self.stale_peers.add(peer.index)
 
     def _forget_nsid(self, before: LinkRecord | None) -> None:
-        """Removes the id (nsid) to which the link referred before its change or removal, unless another link uses it:
-        the kernel may give the id to another namespace."""
+        """Removes the id (nsid) in ``before``, the previous record of a link that has changed or was removed, unless a
+        link still uses the id. The kernel may give an unused id to another namespace."""
         number = None if before is None else before.lower_nsid
         if number in self._namespaces and all(link.lower_nsid != number for link in self._links.values()):
             del self._namespaces[number]
 
     def _on_names_changed(self) -> None:
-        """Notes in ``names_version`` that a link has a new name. Discards the built interfaces and routes, which may
-        contain the old name as master, lower link or device."""
+        """Increments ``names_version`` after a link was added, renamed or removed. Discards the built interfaces and
+        routes, which may contain the old name as master, lower link or device."""
         self._built.clear()
         self._routes = None
         self.names_version += 1

@@ -72,7 +72,8 @@ def pack_nsid_request(descriptor: int) -> bytes:
 
 
 def decode_nsid(body: bytes) -> int | None:
-    """Decodes the id from RTM_NEWNSID; None if the namespace has no id here, so that no link refers to it."""
+    """Decodes the id from an RTM_NEWNSID message. Returns None if the requested namespace has no id here, so that no
+    link refers to it."""
     number = _u32(split_attributes(body, _GENERAL.size), _NETNSA_NSID)
     return None if number == _NOT_ASSIGNED else number
 

@@ -33,8 +33,8 @@ def rule_triggers(view: KernelView) -> object:
 
 
 class FirewallFeed:
-    """Keeps ``rules`` current, and calls ``on_change`` when they have changed. ``backend`` is as for ``read_firewall``;
-    ``bridges`` returns the names of the namespace's bridges."""
+    """Keeps ``rules`` current, and calls ``on_change`` when they have changed. ``backend`` is the firewall backend that
+    the Engine reports (``read_firewall``). ``bridges`` returns the names of the namespace's bridges."""
 
     def __init__(
         self,

@@ -35,8 +35,8 @@ _RESOLVER = "127.0.0.11"
 
 
 def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[int, Owner | None]:
-    """Returns the owner of every socket inode, None if it was not found. The pids that ``candidates`` returns are
-    searched first. Call it in a thread."""
+    """Returns the owner of each socket by the socket's inode; None if the owner was not found. The pids that
+    ``candidates`` returns are searched first. Call it in a thread."""
     wanted = frozenset(inodes)
     known = candidates() if candidates is not None else {}
     found = find_owners(wanted, known, {pid: container for pid, container in known.items() if container})

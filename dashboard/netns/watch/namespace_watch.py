@@ -201,7 +201,8 @@ class Watch:
             self._warn("listing sockets", error)
 
     def poll(self, now: float) -> None:
-        """Polls the listeners; the shared timer calls it. If polling is slow on this kernel, it is done less often."""
+        """Polls the listeners, and starts the periodic check if it is due. The shared timer calls this method. If
+        polling is slow on this kernel, it is done less often."""
         # Thread time: a poll that was preempted on a busy machine has not become more expensive.
         started = time.thread_time()
         try:
@@ -238,8 +239,8 @@ class Watch:
             self._check = None
 
     def _warn(self, doing: str, error: Exception) -> None:
-        """Logs a failure if it differs from the previous one or a success came in between. ``doing`` describes what
-        failed."""
+        """Logs a failure, unless the same failure was logged last and no periodic check has succeeded since then.
+        ``doing`` describes what failed."""
         message = f"{doing}: {error}"
         if not self._closed and message != self._failing:
             self._failing = message

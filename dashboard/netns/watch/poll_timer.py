@@ -56,8 +56,8 @@ class PollTimer:
             self._timer = loop.call_at(min(member.due for member in self._members), self._poll_due)
 
     def _poll_due(self) -> None:
-        """Polls the members that are due. Once this has taken a millisecond, lets other callbacks of the loop run
-        before it continues."""
+        """Polls the members that are due. Once this has taken a millisecond, other callbacks of the loop run before the
+        remaining members are polled."""
         loop = asyncio.get_running_loop()
         self._timer = None
         started = now = loop.time()
