@@ -162,7 +162,7 @@ def filter_refusal(machine: str = os.uname().machine, actions: Path = ACTIONS) -
 
 
 def digits(scope: Scope) -> str:
-    """Returns the filter for this machine in hexadecimal digits; empty if there is none for this machine."""
+    """Returns the filter for this machine in hexadecimal digits; empty if this machine has no filter."""
     return "" if filter_refusal() else filter_program(scope, os.uname().machine).hex()
 
 
