@@ -212,7 +212,7 @@ class _Exchange:
 
     async def _read_body(self, data: bytes) -> bytes:
         """Reads the response until it contains the part of the body that is shown. ``data`` is the response so far.
-        Returns the head and the body as far as it was read."""
+        Returns the head and the part of the body that was read."""
         head, separator, body = _split_head(data)
         length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdecimal()), None)
         enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
