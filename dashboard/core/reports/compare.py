@@ -46,8 +46,8 @@ class LetteredReport:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped``: the reports
-    that tested it have different verdicts."""
+    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped`` is
+    true if the reports that tested the claim have different verdicts."""
 
     id: str
     statement: str
@@ -110,8 +110,8 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 
 
 def describe_between(difference: Between) -> str:
-    """Returns the difference with its interval as text, followed by the reason if the verdict is inconclusive. Without
-    an interval, returns only the reason."""
+    """Returns the difference with its interval as text, followed by the reason if the verdict is inconclusive. If
+    there is no interval, returns only the reason."""
     if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
         return difference.verdict.reason
     text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(_ends(difference.ci95_us))}"
@@ -161,8 +161,8 @@ def _describe_unmatched(signature: str) -> str:
 
 
 def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
-    """Returns the chart of the differences between the report ``letter`` and the first report; None if no difference
-    has an interval. ``rows`` are those of all series and reports."""
+    """Returns the chart of the differences between the first report and the one with this letter; None if no difference
+    has an interval. ``rows`` may also contain differences of other reports, which are ignored."""
     drawn, lines = [], []
     changes = [(row, change) for row in rows for change in row.changes if change.letter == letter]
     for row, change in changes:

@@ -19,8 +19,8 @@ LOAD_PER_CORE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ReportEnvironment:
-    """The environment in which a report was made: the machine, its engine (None without an experiment) and the version
-    of Netmodes."""
+    """The environment in which a report was made: the machine, its engine (None if the report has no experiment) and
+    the version of Netmodes."""
 
     environment: Environment
     engine: EngineRef | None = None
@@ -227,7 +227,7 @@ def list_suspects(before: ReportEnvironment, after: ReportEnvironment, path: str
 
 
 def processor_caveat(before: ReportEnvironment, after: ReportEnvironment) -> str:
-    """Returns a sentence that qualifies each verdict if the processors differ or one is unknown; otherwise empty."""
+    """Returns the caveat for each verdict: a sentence if the processors differ or one is unknown, otherwise empty."""
     one, other = before.environment.cpu_model, after.environment.cpu_model
     if one and other:
         return "" if one == other else f"The processors differ ({one}; {other}): this compares machines, not settings."

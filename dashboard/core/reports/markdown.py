@@ -64,7 +64,8 @@ def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
 
 
 def _trial(trial: Trial) -> list[str]:
-    """Returns the lines of a table with the newest requests over every path; empty if there are none."""
+    """Returns the lines of a table with the result of the latest request over each path; empty if no request was
+    sent."""
     if not trial.attempts:
         return []
     body = [

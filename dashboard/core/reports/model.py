@@ -115,7 +115,7 @@ _decoder = msgspec.json.Decoder(ReportContent)
 
 
 def canonical(value: object) -> bytes:
-    """Returns the canonical JSON of a content, or of a value that was decoded from JSON."""
+    """Returns the canonical JSON of a report's content, or of a value that was decoded from JSON."""
     return _encoder.encode(value)
 
 
@@ -152,6 +152,7 @@ def split_evidence(line: str) -> tuple[str, str]:
 
 
 def normalise_tags(texts: Sequence[str]) -> tuple[str, ...]:
-    """Returns tags as they are stored: in lower case, without duplicates, at most 12 of at most 40 characters."""
+    """Returns tags as they are stored: in lower case and without duplicates, at most 12 tags of at most 40
+    characters each."""
     tags = (" ".join(text.split()).lower()[:40] for text in texts)
     return tuple(dict.fromkeys(tag for tag in tags if tag))[:12]

@@ -212,8 +212,8 @@ def list_warnings(content: ReportContent, columns: Sequence[Column]) -> tuple[st
 
 
 def summarise(content: ReportContent, snapshot: Snapshot | None, machine: NamespaceState | None = None) -> Summary:
-    """Returns the summary of a report. ``snapshot`` is what the opened report shows, None without an experiment;
-    ``machine`` is the machine's state at that moment."""
+    """Returns the summary of a report. ``snapshot`` is what the opened report shows, None if the report has no
+    experiment. ``machine`` is the machine's state at the moment of the snapshot."""
     columns = snapshot.columns if snapshot is not None else ()
     rows = snapshot.rows if snapshot is not None else ()
     return Summary(

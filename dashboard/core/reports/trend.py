@@ -77,7 +77,8 @@ def _point(saved_at: float, series: SeriesFigures) -> _Point | None:
 
 
 def _list_verdicts(figures: ReportFigures) -> dict[str, str]:
-    """Returns the verdicts on claims and on pairs of series, by a text that names the claim or the two series."""
+    """Returns the verdict on each claim and on each pair of series. The key is a text that names the claim or the two
+    series."""
     verdicts = {f"the claim {claim.id}": claim.verdict.word for claim in figures.claims}
     for run in figures.measurements:
         options, modes = run.measurement.options, figures.modes

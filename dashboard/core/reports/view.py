@@ -83,8 +83,8 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """The whole report as its page shows it. ``snapshot`` is None without an experiment. ``modes`` maps columns to
-    modes. ``evidence`` lists how much data the report contains."""
+    """The whole report as its page shows it. ``snapshot`` is None if the report has no experiment. ``modes`` maps the
+    keys of columns to modes. ``evidence`` lists how much data the report contains."""
 
     title: str
     saved_at: float
@@ -105,7 +105,7 @@ class ReportView:
 
 
 def column_modes(content: ReportContent) -> dict[str, str]:
-    """Returns the mode of each column: the requested one, else the one that its key names, else ``machine``."""
+    """Returns the mode of each column: the requested one, else the one that the column's key names, else ``machine``."""
     modes = {arm.key: str(arm.mode) for arm in content.experiment.spec.arms} if content.experiment is not None else {}
     for run in content.measurements:
         for series in run.measurement.series:
@@ -114,8 +114,8 @@ def column_modes(content: ReportContent) -> dict[str, str]:
 
 
 def build_snapshot(frozen: FrozenExperiment) -> tuple[Snapshot, NamespaceState | None]:
-    """Returns the experiment at the entry that readers see first, with the timeline of all entries; and the state of
-    the machine at that entry, None if unknown."""
+    """Returns the experiment at the journal entry with which the page opens, and the machine's state at this entry
+    (None if unknown). The timeline contains all entries."""
     head, shown_entries = frozen.head, frozen.journal
     if frozen.shown_seq:
         shown_entries = tuple(entry for entry in frozen.journal if entry.seq <= frozen.shown_seq)
@@ -191,8 +191,8 @@ def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSumma
 
 
 def environment_facts(environment: Environment, engine: EngineRef | None = None) -> tuple[Fact, ...]:
-    """Returns the facts about the machine and the engine that are known. ``engine`` is the engine of the report's
-    experiment; without it, only ``environment`` is read."""
+    """Returns the known facts about the machine and the engine. ``engine`` is the engine of the report's experiment; if
+    it is None, all facts are taken from ``environment``."""
     cores = [str(one) for one in (environment.client_core, environment.responder_core) if one is not None]
     switch = {True: "on", False: "off", None: ""}
     loads = [
@@ -296,5 +296,5 @@ def encode_view(view: ReportView) -> bytes:
 
 
 def decode_view(stored: bytes) -> ReportView:
-    """Decodes the JSON of a view. Raises msgspec.ValidationError if another version encoded it with other fields."""
+    """Decodes the JSON of a view. Raises msgspec.ValidationError if its fields are those of another version."""
     return _decoder.decode(stored)

@@ -65,7 +65,8 @@ class Pseudonyms:
         return (start for start in range(first, last, BLOCK) if (start - first) // BLOCK not in known)
 
     def address(self, text: str) -> str:
-        """Returns the pseudonym for an address; the text unchanged if it is no address or ``identifies_nothing``."""
+        """Returns the pseudonym for an address. Returns the text unchanged if it is no address, or if the address
+        identifies nothing (``identifies_nothing``)."""
         given = self._given.get(text)
         if given is None:
             given = self._given[text] = self._new(text)
