@@ -172,7 +172,7 @@ def interval_chart(
 
 
 def times_chart(run: RunView, probe: Probe) -> LineChart:
-    """Returns the chart of one probe with a line for each series: the medians of its blocks over the time of the run. If
+    """Returns the chart of a run for one probe. Each series has a line with the medians of its blocks over time. If
     there are at most ``MAX_BANDS`` series, each line has a band up to the p99."""
     measured = [one for one in run.series if one.probe is probe]
     moments = sorted({at for one in measured for at in one.at_s})
@@ -210,8 +210,8 @@ def times_chart(run: RunView, probe: Probe) -> LineChart:
 
 
 def time_at(curve: Sequence[tuple[float, float]], share: float) -> float | None:
-    """Returns the time within which the fraction ``share`` of the requests was answered; None if ``curve`` ends
-    below this fraction. The curve has points (time, share) in ascending order."""
+    """Returns the time within which the fraction ``share`` of the requests was answered; None if ``curve`` ends below
+    this fraction. The curve has points (time, share) in ascending order."""
     return next((time for time, reached in curve if reached >= share), None)
 
 

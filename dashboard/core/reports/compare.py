@@ -46,8 +46,8 @@ class LetteredReport:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped`` is
-    true if the reports that tested the claim have different verdicts."""
+    """A claim and its verdict in each report (``NOT_RUN`` in a report that did not test it). ``flipped`` is true if the
+    reports that tested the claim have different verdicts."""
 
     id: str
     statement: str
@@ -110,8 +110,8 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 
 
 def describe_between(difference: Between) -> str:
-    """Returns the difference with its interval as text, followed by the reason if the verdict is inconclusive. If
-    there is no interval, returns only the reason."""
+    """Returns the difference with its interval as text, followed by the reason if the verdict is inconclusive. If there
+    is no interval, returns only the reason."""
     if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
         return difference.verdict.reason
     text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(_ends(difference.ci95_us))}"

@@ -184,7 +184,7 @@ def _rows(snapshot: Snapshot) -> Data:
 
 
 def _trial(trial: Trial) -> Data | None:
-    """Returns a table with the result of the latest request over each path; None if no request was sent."""
+    """Returns the results of the latest use of “Try” as a table with a line for each path; None if there are none."""
     body = tuple(
         (one.title, one.result, NOTHING if one.time_us is None else f"{one.time_us} µs", one.client_seen or NOTHING)
         for one in trial.attempts[:MAX_ITEMS]

@@ -76,7 +76,7 @@ class ReportFigures:
 
     @property
     def modes(self) -> dict[str, str]:
-        """The requested mode of each arm by key; empty without an experiment."""
+        """The requested mode of each arm by key; empty if the report has no experiment."""
         if self.experiment is None:
             return {}
         return {arm.key: str(arm.mode) for arm in self.experiment.spec.arms}

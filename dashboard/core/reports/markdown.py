@@ -64,8 +64,7 @@ def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
 
 
 def _trial(trial: Trial) -> list[str]:
-    """Returns the lines of a table with the result of the latest request over each path; empty if no request was
-    sent."""
+    """Returns the results of the latest use of “Try” as the lines of a table; empty if there are none."""
     if not trial.attempts:
         return []
     body = [

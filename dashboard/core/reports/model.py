@@ -146,13 +146,14 @@ def experiment_signature(spec: ExperimentSpec) -> str:
 
 
 def split_evidence(line: str) -> tuple[str, str]:
-    """Splits a line of evidence at its first colon into the subject (empty without a colon) and what was observed."""
+    """Splits a line of evidence at its first colon into the subject (empty if there is no colon) and what was
+    observed."""
     about, colon, observed = line.partition(": ")
     return (about, observed) if colon and observed.strip() else ("", line)
 
 
 def normalise_tags(texts: Sequence[str]) -> tuple[str, ...]:
-    """Returns tags as they are stored: in lower case and without duplicates, at most 12 tags of at most 40
-    characters each."""
+    """Returns tags as they are stored: in lower case and without duplicates, at most 12 tags of at most 40 characters
+    each."""
     tags = (" ".join(text.split()).lower()[:40] for text in texts)
     return tuple(dict.fromkeys(tag for tag in tags if tag))[:12]

@@ -105,7 +105,7 @@ class ReportView:
 
 
 def column_modes(content: ReportContent) -> dict[str, str]:
-    """Returns the mode of each column: the requested one, else the one that the column's key names, else ``machine``."""
+    """Returns the mode of each column: the requested one, else the one that its key names, else ``machine``."""
     modes = {arm.key: str(arm.mode) for arm in content.experiment.spec.arms} if content.experiment is not None else {}
     for run in content.measurements:
         for series in run.measurement.series:

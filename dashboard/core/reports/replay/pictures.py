@@ -79,8 +79,8 @@ class RecordedPictures:
         self._items, self._shapes = Numbers(), Numbers()
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """Yields which of ``wide``, ``narrow`` (the two diagrams) and ``paths`` the frame changes, each with its new
-        number."""
+        """Yields the names of what the frame changes, each with its new number. ``wide`` and ``narrow`` are the two
+        diagrams, ``paths`` the paths."""
         if frame.groups:
             yield from self._draw_machines(frame)
             return

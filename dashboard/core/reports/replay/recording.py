@@ -29,8 +29,8 @@ class ReplayRecording:
     """A recording to which entries can be added. Position n is what the page showed after the n-th recorded entry.
 
     ``start`` is the view before the first entry. Times of entries are recorded as offsets from ``first_at`` (seconds
-    since the epoch; by default, the time of the first entry). ``truncated`` becomes true when more than ``MAX_COMPUTED``
-    rows and diagrams have been computed; ``extend`` then adds no further entries.
+    since the epoch; by default, the time of the first entry). ``truncated`` becomes true when more than
+    ``MAX_COMPUTED`` rows and diagrams have been computed; ``extend`` then adds no further entries.
     """
 
     def __init__(self, start: View | None = None, first_at: float | None = None) -> None:
