@@ -1,4 +1,5 @@
-"""Stores the latest output of a terminal. A window that reconnects requests the output after its last byte."""
+"""Stores the latest output of a terminal. A window that reconnects requests the output after the last byte that it
+received."""
 
 from dataclasses import dataclass, field
 
@@ -29,8 +30,8 @@ class Scrollback:
             self.start += cut
 
     def _boundary(self, cut: int) -> int:
-        """Returns the position at which to cut, so that the rest begins with a line, or at least with a whole
-        character."""
+        """Returns a position at or after ``cut``, so that the remaining output begins with a line, or at least with a
+        whole character."""
         line = self._data.find(b"\n", cut, cut + LINE_SEARCH_BYTES)
         if line >= 0:
             return line + 1
