@@ -52,7 +52,8 @@ class HostLimits:
 
 
 def share(limits: HostLimits) -> Resources:
-    """Returns what a host with these limits counts as: a quarter of them, but at least what an idle engine needs."""
+    """Returns the resources for which a host with these limits counts: a quarter of the limits, but at least what an
+    idle engine needs."""
     return Resources(max(IDLE_MB, limits.memory_mb // OVERCOMMIT), max(IDLE_PIDS, limits.total_pids // OVERCOMMIT))
 
 

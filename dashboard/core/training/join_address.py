@@ -1,5 +1,5 @@
-"""Chooses the address at which participants join: one that other devices can open, or a command that makes it
-available."""
+"""Chooses the address at which participants join. If the server has no address that other devices can open, builds the
+command that starts the server on such an address."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

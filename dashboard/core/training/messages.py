@@ -57,7 +57,8 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantState:
-    """The state that only one participant may see. ``host`` is the stage of the group's host, empty without hosts."""
+    """The state that only one participant may see. ``host`` is the stage of the group's host, empty if the session has
+    no hosts."""
 
     name: str
     admitted: bool

@@ -1,5 +1,5 @@
-"""Decides which steps of a session are open: those up to the instructor's step, or those up to a gate at each
-participant's own pace."""
+"""Decides which steps of a session are open to a participant. Either the instructor sets the pace, or participants
+proceed at their own pace up to a gate."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace

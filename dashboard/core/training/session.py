@@ -123,7 +123,7 @@ class StepCell:
 
 @dataclass(frozen=True, slots=True)
 class ProgressRow:
-    """The progress of one participant in the instructor's grid. ``current`` is the index of the last opened step;
+    """The progress of one participant in the instructor's grid. ``current`` is the highest index of an opened step;
     ``done`` is the number of finished steps. ``needs`` lists the reasons to help; ``waits_s`` is the age of the oldest
     of these reasons in seconds."""
 
@@ -135,7 +135,7 @@ class ProgressRow:
 
     @property
     def newest(self) -> StepCell:
-        """The cell of the last opened step; of the first one if none is open."""
+        """The cell of the opened step with the highest index; the first cell if no step was opened."""
         return self.cells[self.current]
 
 
@@ -154,8 +154,8 @@ def progress_row(
     until: int | None = None,
     free: bool = False,
 ) -> ProgressRow:
-    """Computes the progress of a participant at the time ``now``. Steps from the index ``until`` on are closed. If
-    ``free`` is true, open steps may be done in any order.
+    """Computes the progress of a participant at the time ``now``. Unfinished steps are locked if their index is
+    ``until`` or higher. If ``free`` is true, the other steps may be done in any order.
 
     Reasons to help are:
 

@@ -101,7 +101,7 @@ def anonymous(report: SessionReport) -> SessionReport:
 
 
 def _unrevealed(step: StepReport) -> StepReport:
-    """Returns a step that shows neither the correct answer nor how often each answer was given; the question
+    """Returns a copy of the step without the correct answer and without the counts of the answers. The question
     remains."""
     choices = tuple(ChoiceReport(choice.text, None, None, None) for choice in step.choices)
     return replace(

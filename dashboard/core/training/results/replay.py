@@ -37,7 +37,7 @@ Patch = list[Slot]
 @dataclass(frozen=True, slots=True)
 class MirroredExperiment:
     """An experiment that the instructor showed to all. ``track`` is its replay as ``core.reports.replay.recording``
-    encodes it; if it was left out, ``track`` is empty and ``reason`` tells why."""
+    encodes it; if this replay was left out, ``track`` is empty and ``reason`` tells why."""
 
     title: str
     track: bytes = b""
