@@ -152,7 +152,8 @@ def _curl(words: list[str]) -> Curl:
 
 
 def parse_command(line: str) -> Action:
-    """Returns the action of a line. Raises ValueError with a message for the user if it is not supported."""
+    """Returns the action of a line. Raises ValueError with a message for the user if the line is not a supported
+    command."""
     if len(line) > MAX_CHARS or not line.isprintable():
         raise ValueError(f"A command must be one line of at most {MAX_CHARS} characters.")
     if line.endswith(OUTSIDE):
@@ -186,8 +187,8 @@ def parse_command(line: str) -> Action:
 
 
 def with_image(line: str, images: frozenset[str]) -> str:
-    """Returns a ``docker run`` line that works when it is typed. If the engine has the lab image but not nginx, the lab
-    image replaces nginx in the line. ``images`` are the images of the engine."""
+    """Returns the line to type. In a ``docker run`` line, the lab image replaces nginx if the engine has the lab image
+    but not nginx. ``images`` are the images of the engine."""
     if not line.startswith("docker run ") or any(image.partition(":")[0] == "nginx" for image in images):
         return line
     replacement = next((image for image in sorted(images) if is_image(image, "nginx")), None)

@@ -77,8 +77,8 @@ def current_step(workshop: Workshop, records: Records, until: int | None = None)
 def step_stage(
     workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False
 ) -> StepStage:
-    """Returns the stage of the step with the index ``number``. Steps from the index ``until`` on are locked. If
-    ``free`` is true, a step is open even if earlier steps are not done."""
+    """Returns the stage of the step with the index ``number``. An unfinished step is locked if its index is ``until``
+    or higher. If ``free`` is true, a step is open even if earlier steps are not done."""
     step = workshop.steps[number]
     record = records.get(step.slug, EMPTY)
     if record.passed_at:

@@ -1,5 +1,5 @@
-"""Finds the commands that bring a new host to the state of the previous one, as far as the recorded progress shows
-them."""
+"""Finds the commands that bring a group's new host to the state of its previous host. They are inferred from the
+recorded progress."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -58,5 +58,6 @@ def commands_to_repeat(workshop: Workshop, histories: Iterable[History]) -> tupl
 
 
 def _find(step: Step, line: str) -> Command | None:
-    """Returns the step's command with this line. None if the command failed: then ``line`` ends with the error."""
+    """Returns the step's command with this line. A command that failed is not found (None), because ``line`` then ends
+    with the error."""
     return next((command for command in step.run if command.line == line), None)

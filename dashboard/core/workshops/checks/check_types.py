@@ -30,7 +30,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check. ``ok``: the check holds. ``expected`` and ``observed`` are texts for a table."""
+    """The result of a check. ``ok`` is true if the check holds. ``expected`` and ``observed`` are texts for a table."""
 
     ok: bool
     expected: str
