@@ -146,7 +146,7 @@ def draw_blocks(columns: measurement_charts.Columns) -> measurement_charts.Chart
 
 @register.simple_tag
 def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[measurement_charts.BlocksView, ...]:
-    """Returns the figures of the blocks, one row of the table for each series. ``modes`` is as for ``mode_of``."""
+    """Returns the rows of the table of blocks, one for each series. ``modes`` is as for ``mode_of``."""
     return measurement_charts.count_blocks(found, blocks or (), modes or None)
 
 

@@ -59,7 +59,8 @@ def phase_word(phase: str) -> str:
 
 
 def status_word(status: str) -> str:
-    """Returns the translated status of an arm; empty for an empty status, as in templates for JavaScript."""
+    """Returns the translated status of an arm. In templates that JavaScript fills in, the status is empty, and so is
+    the result."""
     return (
         {
             ArmStatus.WAITING: _("waiting"),
@@ -130,8 +131,8 @@ def published(ports: Iterable[PublishedPort]) -> str:
 
 @register.filter
 def forwarded(ports: Iterable[PublishedPort] | None) -> tuple[PublishedPort, ...]:
-    """Returns the published ports that use a port of the machine. Those of a routed network, which use none, are
-    omitted. Empty for None, as in templates for JavaScript."""
+    """Returns the published ports that use a port of the machine. Ports of a routed network use none and are omitted.
+    In templates that JavaScript fills in, ``ports`` is None, and the result is empty."""
     return tuple(port for port in ports or () if port.host_port)
 
 
@@ -151,7 +152,8 @@ def moment(seconds: float | None) -> datetime | None:
 
 @register.filter
 def running_time(head: ExperimentHead) -> str:
-    """Formats the time for which the experiment has run so far or ran until it stopped; empty if it was not started."""
+    """Formats how long the experiment has run so far, or how long it ran if it has stopped; empty if it was never
+    started."""
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else shared_clock()
