@@ -49,8 +49,8 @@ def _database_file() -> Path:
 
 @contextmanager
 def _temporary_folder(parent: Path) -> Iterator[Path]:
-    """Context manager that creates a folder in ``parent`` and deletes it. Files in it can be renamed into ``parent``,
-    because both are on one file system."""
+    """Context manager that creates a folder in ``parent`` and deletes it at the end. Files in it can be renamed into
+    ``parent``, because both are on one file system."""
     folder = Path(tempfile.mkdtemp(prefix=".netmodes-", dir=parent))
     try:
         yield folder
@@ -145,8 +145,8 @@ def _exclusive(data_dir: Path) -> Iterator[None]:
 
 
 def _check_target(*, replace: bool) -> None:
-    """Raises BackupError if the database contains data, unless it is SQLite's and ``replace`` is true. Also raises
-    BackupError if PostgreSQL's cannot be reached or has other clients."""
+    """Raises BackupError if the database contains data. An SQLite database may contain data if ``replace`` is true.
+    Also raises BackupError if a PostgreSQL database cannot be reached or has other clients."""
     if connection.vendor == SQLITE:
         if not replace and not sqlite.is_empty(_database_file()):
             raise BackupError(

@@ -24,8 +24,8 @@ _FRAMES = "; frame-ancestors 'none'"  # not supported in meta elements
 
 
 def hash_command(name: str) -> str:
-    """Returns a shell command that uses coreutils to compute the hash of the content of an exported JSON file. ``name``
-    is the part of the file name after ``report-``."""
+    """Returns a shell command that computes the hash of an exported JSON file's content with coreutils. ``name`` is the
+    part of the file name after ``report-``."""
     return f"tail -c +{BEFORE + 1} report-{name}.json | head -c -{BEHIND} | sha256sum"
 
 

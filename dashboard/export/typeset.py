@@ -78,8 +78,8 @@ def replace_unknown(data: Any, unknown: set[str]) -> Any:
 
 
 def set_report(data: Any, source: bytes, timestamp: int) -> bytes:
-    """Returns the report with this ``data`` as PDF. ``source`` is the document that reads the data. Characters that no
-    font contains are replaced. Raises typst.TypstError."""
+    """Returns the report with this ``data`` as PDF. ``source`` is the report's document in Typst's markup, which
+    displays ``data``. Characters that no font contains are replaced. Raises typst.TypstError."""
     text = json.dumps(data, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
         typesetter = Typesetter(folder)
