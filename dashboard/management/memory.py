@@ -1,4 +1,4 @@
-"""Reduces the memory of the server: sets the allocator of the C library and Python's garbage collector."""
+"""Reduces the memory of the server: configures the allocator of the C library and Python's garbage collector."""
 
 import ctypes
 import gc
@@ -45,13 +45,13 @@ def limit_heap() -> None:
 
 
 def limit_garbage() -> None:
-    """Makes Python collect the garbage of all generations more often. Call it when the process has started: objects
-    that exist by then are excluded, so a collection takes a few milliseconds.
+    """Makes Python collect the garbage of all generations more often. Call it at the end of the start-up: objects that
+    exist by then are excluded, so a collection takes a few milliseconds.
 
     A page leaves cycles behind that hold everything that it showed, because Django's contexts refer to themselves. A
-    removed experiment leaves cycles in the lab. By default, Python collects the oldest generation only when its new
-    objects are a quarter of those that the last complete collection left, including the objects of all imported
-    modules. So up to 50 MB of pages would remain in memory.
+    removed experiment leaves cycles in the lab. By default, Python collects the oldest generation only when the number
+    of its new objects exceeds a quarter of the objects that survived the last full collection. The objects of all
+    imported modules are among these survivors. So up to 50 MB of pages would remain in memory.
     """
     gc.collect()
     gc.freeze()

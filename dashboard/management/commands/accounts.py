@@ -93,8 +93,8 @@ class Command(NetmodesCommand):
 
 
 def _link(token: str) -> str:
-    """A line with the sign-in link for this token. If no server of this data folder runs, it contains only the link's
-    path."""
+    """A line with the sign-in link for this token. If no server of this data folder runs, the line contains only the
+    link's path."""
     address = served_address()
     if address is None:
         return f"Sign in (once, within an hour, after {configuration.COMMAND} up): /sign-in/?token={token}"

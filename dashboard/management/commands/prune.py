@@ -12,8 +12,8 @@ DAY_S = 86_400
 
 
 class Command(NetmodesCommand):
-    """Deletes ended measurements, experiments, claim runs and training sessions, share links, sign-ins and audit
-    entries. Reports stay."""
+    """Deletes old measurements, experiments, claim runs and training sessions that have ended, and old share links,
+    sign-ins and audit entries. Reports stay."""
 
     help = "Deletes ended data that is older than N days and shrinks the database file. Reports stay."
 

@@ -20,7 +20,7 @@ class Command(NetmodesCommand):
     help = "Restores a backup into an empty data folder, or replaces the database there."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Adds the file, and options to replace a database or only to check the backup."""
+        """Adds the argument for the file, and options to replace a database or only to check the backup."""
         parser.add_argument("file", metavar="FILE", help="a file that netmodes backup wrote")
         parser.add_argument(
             "--replace", action="store_true", help="replace an existing database and keep it beside the restored one"

@@ -71,7 +71,7 @@ class OutputRelay:
             self._timer = self._loop.call_later(PAUSE_S, self._loop.add_reader, self._reading, self._relay)
 
     def _read(self) -> bool:
-        """Reads the next chunk and prints its complete lines. Returns False if there was no chunk."""
+        """Reads the next chunk and prints its complete lines. Returns False if nothing could be read."""
         try:
             chunk = os.read(self._reading, CHUNK_BYTES)
         except BlockingIOError:

@@ -177,8 +177,8 @@ def require_readable(paths: Iterable[Path], hint: str) -> None:
 
 
 def replace_environment(variables: Mapping[str, str]) -> None:
-    """Replaces the environment variables of this process. Also overwrites the old values in memory: a forked process
-    still contains those of its parent."""
+    """Replaces the environment variables of this process. Also overwrites the old values in memory, because a forked
+    process still contains the values of its parent."""
     strings = ctypes.POINTER(ctypes.c_void_p).in_dll(_libc, "environ")
     number = 0
     while strings and (address := strings[number]) is not None:

@@ -72,7 +72,7 @@ class Starter:
         theirs.close()
 
     def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Starts a web process with these sockets. The previous one must have ended. If the start fails, raises
+        """Starts a web process with these sockets. No web process may be running. If the start fails, raises
         ForkRefusedError if a later attempt may succeed, otherwise StarterError."""
         try:
             self._control.settimeout(START_S)
@@ -194,8 +194,9 @@ def _fork_first_process(machine: int, sockets: list[socket.socket], work: Work) 
     """Forks a process that runs ``work`` as the first one of a new PID namespace. There it can neither see nor signal
     processes of the machine. Returns its pid and a pidfd. Raises OSError.
 
-    ``machine`` is a descriptor of the machine's PID namespace, in which the new namespace is created. It cannot be
-    created in the namespace of the previous process, which accepts no further processes (pid_namespaces(7)).
+    ``machine`` is a descriptor of the machine's PID namespace, in which the new namespace is created. The starter
+    returns to it first, because an earlier call has set the namespace of the starter's children to that of an earlier
+    web process. After that process has ended, its namespace accepts no further processes (pid_namespaces(7)).
     """
     os.setns(machine, os.CLONE_NEWPID)
     os.unshare(os.CLONE_NEWPID)

@@ -48,7 +48,8 @@ PASSED_NAMES = frozenset(
 
 
 class WebProcessError(Exception):
-    """The web process cannot be started. ``str()`` is the reason, unless the process itself has printed it."""
+    """The web process cannot be started. ``str()`` is the reason. If the process itself has printed the reason,
+    ``str()`` contains only its exit status."""
 
 
 class ResourcesExhaustedError(WebProcessError):
@@ -122,7 +123,7 @@ class WebProcess:
         self._is_ready = self._is_stopping = False
 
     def start(self) -> None:
-        """Starts the web process. The previous one must have ended, and the database must be migrated. Requires a
+        """Starts the web process. An earlier web process must have ended, and the database must be migrated. Requires a
         running event loop. Raises WebProcessError."""
         try:
             if self._database is None:
