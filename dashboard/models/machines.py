@@ -1,4 +1,4 @@
-"""Machines with a lab of their own, and the tokens with which they join."""
+"""Machines with a lab of their own, and the tokens with which they join the installation."""
 
 from django.conf import settings
 from django.db import models
@@ -45,8 +45,8 @@ class Machine(models.Model):
 
 
 class JoinToken(models.Model):
-    """A one-time token with which a machine joins. Only its SHA-256 is stored. ``used_at`` is 0 until the token is
-    used, ``revoked_at`` 0 until it is revoked."""
+    """A one-time token with which a machine joins the installation. Only the SHA-256 of the token is stored.
+    ``used_at`` is 0 until the token is used, ``revoked_at`` is 0 until it is revoked."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     digest = models.CharField(max_length=64, unique=True)

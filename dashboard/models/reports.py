@@ -87,8 +87,8 @@ class Report(models.Model):
         return f"{self.id} {self.title}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Writes a new report, or the fields ``update_fields`` of an existing one. Raises FrozenError if one of these
-        is frozen, or if ``update_fields`` is missing."""
+        """Writes a new report, or the fields ``update_fields`` of an existing report. For an existing report, raises
+        FrozenError if ``update_fields`` is missing or contains a frozen field."""
         if not self._state.adding:
             _refuse_frozen(kwargs.get("update_fields") or FROZEN)
         super().save(*args, **kwargs)

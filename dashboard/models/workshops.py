@@ -26,8 +26,8 @@ class WorkshopProgress(models.Model):
 
 
 class WorkshopStep(models.Model):
-    """What one person has done in one step. ``noted`` is JSON of an object: it maps the index of a check to the event
-    that the check has observed."""
+    """What one person has done in one step. ``noted`` is a JSON object that maps the index of a check to the event that
+    the check has observed."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="steps")
     step = models.CharField(max_length=60)
