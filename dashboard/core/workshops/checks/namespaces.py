@@ -145,7 +145,7 @@ def _resolver(arguments: Arguments, observation: Observation) -> Finding:
 
 
 def looked_up(arguments: Arguments, observation: Observation) -> tuple[ContainerSnapshot | None, tuple[str, ...]]:
-    """Returns the newest running container that matches (None if there is none), and the addresses to which the name in
+    """Returns the newest running container that matches (None if none matches), and the addresses to which the name in
     the check's arguments resolved in this container."""
     container = newest(observation, selector_of(arguments))
     lookups = container.state.lookups if container and container.state else ()
