@@ -51,7 +51,7 @@ def wake_hubs(*wakeup: str) -> None:
 class Service(Supervisor):
     """The lab of this process, and access to the labs of other processes.
 
-    ``start`` opens the lab, or the connection to labs if this process has none.
+    ``start`` opens the lab or, in a process that has no lab, the connections to other labs.
     """
 
     def __init__(self) -> None:
@@ -234,7 +234,7 @@ class Service(Supervisor):
     async def ask_about[**P, T](
         self, experiment: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Calls a function as ``ask`` does, but in the lab that drives an experiment. ``experiment`` is its id."""
+        """Like ``ask``, but calls the function in the lab that drives the experiment with the id ``experiment``."""
         if self._remote is None:
             _ = self.lab
         record = await to_db_thread(experiment_store.load, experiment)
@@ -251,13 +251,13 @@ class Service(Supervisor):
     async def ask_group[**P, T](
         self, group: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Calls a function as ``ask`` does, but in the lab of the machine that runs a group's private host."""
+        """Like ``ask``, but calls the function in the lab of the machine that runs a group's private host."""
         return await self.ask_on(await self.machine_of(group), "", function, *args, **kwargs)
 
     async def ask_of[**P, T](
         self, place: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Calls a function as ``ask`` does, but in the lab of ``place``, a machine or a private host
+        """Like ``ask``, but calls the function in the lab of ``place``, a machine or a private host
         (``split_place``)."""
         machine, host = split_place(place)
         return await self.ask_on(machine, host, function, *args, **kwargs)
@@ -273,7 +273,8 @@ class Service(Supervisor):
     ) -> T:
         """Calls ``function`` in the lab of ``machine`` (None: the installation's own), and returns its result.
 
-        If ``host`` is not empty, calls it in the lab of this private host on the machine. Raises the errors of ``ask``.
+        If ``host`` is the id of a private host on the machine, calls it in that host's own lab instead. Raises the
+        errors of ``ask``.
         """
         remote_call, remote = find_call(function), self._remote_of(machine)
         if remote is not None:

@@ -15,7 +15,7 @@ class ShownClaim:
     """A claim as pages show it, with its outcome in one run.
 
     ``private`` is true if the claim runs on a private host. ``step`` is the state of the claim in the run
-    (``ClaimState``); empty without a run, or if the run ended before it executed the claim. ``unavailable`` is the
+    (``ClaimState``); empty if there is no run, or if it ended before it executed the claim. ``unavailable`` is the
     reason why the claim cannot be run from this page. After its execution, ``statement`` is the statement that was
     judged, and ``condition`` names the engines to which it applies. Before, ``elsewhere`` contains sentences about
     engines on which the result differs.

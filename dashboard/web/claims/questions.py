@@ -54,9 +54,9 @@ class ShownQuestion:
 
     @property
     def verdict(self) -> str:
-        """The most important verdict among the question's claims: ``differs``, then ``holds``, then ``not-testable``.
+        """The most important verdict among the claims, in the order ``differs``, ``holds``, ``not-testable``.
 
-        Empty before a run.
+        Empty if no claim has a verdict.
         """
         verdicts = {claim.verdict for claim in self.claims}
         order = (ClaimVerdict.DIFFERS, ClaimVerdict.HOLDS, ClaimVerdict.NOT_TESTABLE)
@@ -69,7 +69,10 @@ class ShownQuestion:
 
     @property
     def summary(self) -> str:
-        """The number of claims with each verdict, such as ``3 confirmed, 1 not testable here``; empty before a run."""
+        """The number of claims with each verdict, such as ``3 confirmed, 1 not testable here``.
+
+        Empty if no claim has a verdict.
+        """
         verdicts = [ClaimVerdict(claim.verdict) for claim in self.claims if claim.verdict]
         return count_verdicts(verdicts).sentence if verdicts else ""
 

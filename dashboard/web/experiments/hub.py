@@ -169,7 +169,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
             self._send_snapshot(feed)
 
     def _send_snapshot(self, feed: ExperimentFeed) -> None:
-        """Sends a snapshot to all clients after a change outside the journal: a patch needs the number of an entry."""
+        """Sends all clients a snapshot after a change outside the journal, because a patch needs an entry's number."""
         feed.snapshot = ""
         if feed.loaded:
             self._broadcast(feed, self._snapshot(feed))

@@ -34,9 +34,10 @@ LATE = f"No request was sent, because the earlier requests took {LIMIT_S:g} s."
 
 
 async def try_everywhere(experiment: str, *, multicast: bool) -> tuple[Attempt, ...]:
-    """Sends a request over every path, as ``actions.try_paths`` does, and also from all other machines.
+    """Sends a request over every path of an experiment, including the paths from clients on other machines.
 
-    Raises LabUnavailableError, and the errors of ``actions.try_paths``.
+    If ``multicast`` is true, also sends datagrams to a multicast group. Stores the results and returns them. Raises
+    LabUnavailableError, and the errors of ``actions.try_paths``.
     """
     record = await to_db_thread(experiment_store.load, experiment)
     clients = () if record is None or record.host else await find_clients(record.machine, experiment)

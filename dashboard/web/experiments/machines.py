@@ -55,9 +55,9 @@ def machine_notes() -> dict[str, MachineNote]:
 
 
 def choosable() -> tuple[str, ...]:
-    """Returns the names of the machines that arms can select now, as in the launch form.
+    """Returns the names of the machines on which arms can be launched now, including the installation's own.
 
-    Empty if no other machine is connected. Queries the database.
+    Empty if none of the machines that have joined the installation can launch arms. Queries the database.
     """
     labs = service.labs
     if labs is None:

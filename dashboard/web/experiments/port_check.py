@@ -37,7 +37,7 @@ async def find_holders(
 ) -> tuple[PortHolder, ...]:
     """Returns the programs that hold ports which ``arms`` need.
 
-    ``host`` is the place of arms that name no machine. Programs of ``experiment``, which is launched again, are
+    Arms that name no machine run at the place ``host``. Programs of ``experiment``, which is launched again, are
     omitted. The result is empty if the user has chosen to launch anyway. It lacks the programs at a place whose lab
     does not answer. In both cases, the experiment shows later why it waits.
     """
@@ -57,7 +57,7 @@ class _Answers:
 async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answers:
     """Asks the labs of all places where ``arms`` run which programs hold ports that the arms need.
 
-    ``host`` is the place of arms that name no machine. Programs of ``experiment``, which is launched again, are
+    Arms that name no machine run at the place ``host``. Programs of ``experiment``, which is launched again, are
     omitted. If arms name machines, the sentence about each program begins with the name of its machine.
     """
     by_place = arms_by_place(arms, host)
@@ -75,7 +75,7 @@ async def _ask(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> _Answer
 
 
 async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tuple[PortHolder, ...] | None:
-    """Returns the programs that hold the arms' ports at the place ``host``; None if its lab does not answer."""
+    """Returns the programs that hold the arms' ports at the place ``host``; None if the lab there does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             return await service.ask_of(host, experiment_calls.port_holders, arms, experiment)
@@ -86,8 +86,8 @@ async def _ask_at(arms: tuple[ArmSpec, ...], experiment: str, host: str) -> tupl
 async def stop_holder(request: HttpRequest, arms: tuple[ArmSpec, ...], host: str = "") -> tuple[PortHolder, ...] | None:
     """Stops the experiment that the launch form names, and waits until it holds no port that ``arms`` need.
 
-    Returns the programs that still hold such ports. If no such program is known, but the lab of a machine does not
-    answer, returns None. ``host`` is the place of arms that name no machine.
+    Returns the programs that still hold such ports. Returns None if no such program was found but a lab did not answer,
+    because the ports there may be held. Arms that name no machine run at the place ``host``.
     """
     identity = request.POST[STOP]
 

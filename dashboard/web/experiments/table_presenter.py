@@ -53,8 +53,8 @@ class MachineView:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """A cell of a row. If it shows a namespace, ``owner`` is the mode of the first column in this row with the same
-    namespace."""
+    """A cell of a row. If it shows a namespace, ``owner`` is the mode of the first column that shows the same namespace
+    in this row."""
 
     column: str
     title: str
@@ -118,8 +118,8 @@ class SectionView:
 
     @property
     def listed(self) -> int:
-        """The number of rows that are visible at first or after “show all”. Details, and rows that are the same in all
-        columns, do not count."""
+        """The number of rows that are visible after “show all”. Details, and rows that are the same in all columns, do
+        not count."""
         return sum(not row.detail and row.row.relation is not Relation.SAME for row in self.rows)
 
     @property
@@ -172,8 +172,8 @@ def list_machines(columns: Sequence[Column]) -> tuple[MachineView, ...]:
 
 
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:
-    """Returns all sections that Netmodes knows, including empty ones, then the others that occur in ``rows``, in the
-    order of their rows."""
+    """Returns the sections of the comparison. First come all sections that Netmodes knows, even empty ones; then the
+    other sections of ``rows``, in the order in which they occur there."""
     grouped: dict[str, list[RowView]] = {section.key: [] for section in SECTIONS}
     differing: dict[str, list[str]] = {}
     for row in by_weight(rows):

@@ -24,7 +24,7 @@ from dashboard.web.service import LabUnavailableError, service
 
 @dataclass(frozen=True, slots=True)
 class ShownTrace:
-    """A trace and the mode of its server. ``path`` is its path in the diagram, None if the diagram does not show it."""
+    """A trace and the mode of its server. ``path`` is the traced path in the diagram, None if it is not drawn."""
 
     trace: Trace
     mode: str
@@ -58,8 +58,8 @@ def _of_all_machines(traces: tuple[Trace, ...], number: int) -> tuple[Trace, ...
 
 @require_POST
 async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Renders the traces of two requests: over the path in the field ``way``, and over the path in ``beside`` or, if it
-    is empty, a path of another mode."""
+    """Renders the traces of two requests: one over the path in the field ``way``, one over the path in the field
+    ``beside``. If ``beside`` is empty, the second path is one of another mode."""
     await require_experiment(identity)
     key, beside = request.POST.get("way", ""), request.POST.get("beside", "")
     title = _("This path cannot be traced now")

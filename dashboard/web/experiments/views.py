@@ -175,8 +175,8 @@ def _render_experiment(request: HttpRequest, identity: str, scope: UrlScope, hos
 
 
 def _creator_context(request: HttpRequest, identity: str, scope: UrlScope) -> dict[str, Any]:
-    """Returns template variables: the creator of an experiment, and whether the page hides commands, because the
-    experiment belongs to another account."""
+    """Returns template variables: the creator of an experiment, and whether the experiment belongs to another account,
+    so that the page hides commands."""
     if scope.group:
         return {}
     names = creators_of(request).names

@@ -13,7 +13,7 @@ class Refusal(Schema):
 
 
 class Started(Schema):
-    """The body of the response to a request that has queued a run: its id and the URL of its page."""
+    """The body of the response to a request that has queued a run: the id of the run and the URL of its page."""
 
     id: str
     url: str

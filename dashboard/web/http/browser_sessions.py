@@ -1,4 +1,7 @@
-"""Django's database sessions, saved one after the other, so that hundreds of participants can join at the same time."""
+"""Django's database sessions, saved one at a time on SQLite.
+
+Otherwise, when hundreds of participants join at once, some writes would time out while waiting for SQLite's lock.
+"""
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 

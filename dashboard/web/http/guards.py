@@ -191,7 +191,7 @@ class SocketGuard:
     """ASGI layer that checks websockets before their handshake.
 
     The origin must be the server's. The client must be a signed-in user, or a participant of the training session in
-    the URL. Participants of all sessions are admitted to the websockets of experiments and measurements, whose
+    the URL. Exception: the websockets of experiments and measurements admit participants of any session, because their
     consumers check the group. A participant may have ``MAX_SOCKETS`` open websockets, an account
     ``MAX_ACCOUNT_SOCKETS``.
     """
@@ -201,7 +201,8 @@ class SocketGuard:
         self._open = Counter[str]()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a websocket on. Refuses it with 403 without access, and with 429 if too many are open."""
+        """Passes a websocket on. Refuses it with 403 if the client has no access, and with 429 if the client has too
+        many open websockets."""
         if not (is_own_origin(scope) and await self._has_access(scope)):
             message = "Only pages of Netmodes may connect here, after signing in."
             await refuse_connection(scope, receive, send, 403, message)

@@ -29,8 +29,8 @@ class OmitTraceback(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """If the response has status 400, removes the traceback from the record and makes it a warning. Returns True,
-        so that the record is logged."""
+        """If the response has status 400, removes the traceback from the record and makes the record a warning.
+        Returns True, so that the record is logged."""
         if getattr(record, "status_code", None) == 400:
             record.exc_info = record.exc_text = None
             record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-#: Seconds of processing after which a request counts as late, because it probably waits, for example for the database.
+#: Seconds of processing after which a request is late: it probably waits, for example for the database.
 TURN_S = 0.25
 #: The maximum time, in seconds, for which newly arriving requests of an address delay those that wait.
 MAX_ARRIVALS_S = 1.0
@@ -133,7 +133,10 @@ class Turn:
         return self._begins
 
     def begin(self) -> None:
-        """Begins the turn: the future that ``wait`` returned becomes done. The turn counts as late after ``TURN_S``."""
+        """Begins the turn: the future that ``wait`` returned becomes done.
+
+        If the turn lasts longer than ``TURN_S``, the request is late, and another turn may begin (``Limits``).
+        """
         for group in self._groups:
             group.begun += 1
         self._timer = self.loop.call_later(TURN_S, self._expire)
@@ -166,7 +169,7 @@ class Turn:
 
     @asynccontextmanager
     async def left(self) -> AsyncIterator[None]:
-        """Context manager for a call to a lab: gives up the turn during the block, then waits for it again."""
+        """Context manager for a call to a lab: gives up the turn before the call, and waits for it again afterwards."""
         group, address = self._groups
         self._absent += 1
         self._leave()

@@ -30,7 +30,7 @@ class HandshakeGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Waits for a turn and passes the websocket on.
 
-        The turn ends with the message that accepts or refuses the handshake: the first one to the browser.
+        The turn ends after the first message to the browser, which accepts or refuses the handshake.
         """
         await self._places.acquire()
         has_turn = True
@@ -53,7 +53,7 @@ class HandshakeGuard:
 
 @asynccontextmanager
 async def release_turn() -> AsyncIterator[None]:
-    """Context manager or decorator for a call to a lab: meanwhile, the current request gives up its turn.
+    """Context manager or decorator for a call to a lab: during the call, the current request has no turn.
 
     Does nothing outside requests.
     """

@@ -60,7 +60,7 @@ class RowView:
 class GroupView:
     """The results of all paths with one probe, as a page shows them. ``about`` describes the options.
 
-    ``rated`` is true if a path has a transfer rate.
+    ``rated`` is true if at least one path has a transfer rate.
     """
 
     probe: str
@@ -147,8 +147,8 @@ def describe_options(options: Options, probe: Probe, pairs: int) -> str:
 
 
 def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None) -> GroupView:
-    """Returns the results of one probe, placed on one axis that contains zero. ``modes``: the mode of each column, by
-    key."""
+    """Returns the results of one probe, with the differences from the baseline placed on one axis, which contains zero.
+    ``modes``: the mode of each column, by key."""
     compared = {comparison.other: comparison for comparison in measurement.comparisons if comparison.probe is probe}
     baseline = next((one.baseline for one in compared.values()), "")
     own = [one for one in measurement.series if one.probe is probe]

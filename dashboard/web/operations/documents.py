@@ -59,7 +59,7 @@ def url_of(target: str) -> str:
 
 
 def _file(name: str) -> Path | None:
-    """Returns the path of a file that documents may link to; None if there is no such file."""
+    """Returns the path of the file with this name if documents may link to it; otherwise None."""
     path = FOLDER / name
     return path if path.parent == FOLDER and path.suffix in FILES and path.is_file() else None
 

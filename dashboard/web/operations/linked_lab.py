@@ -25,7 +25,7 @@ def exit_now() -> None:
 
 
 class LinkedLab(Caller):
-    """The lab that has started this process. ``on_lost`` is called when the connection ends.
+    """The lab that has started this process. ``on_lost`` is called when the connection to the lab ends.
 
     Use it only in the server's event loop, unless a method states otherwise.
     """

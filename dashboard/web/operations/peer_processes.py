@@ -33,7 +33,7 @@ class PeerProcesses:
     def report(self, process: str, sessions: Participants, now: float) -> frozenset[str]:
         """Stores a report: ``sessions`` are the participants who are connected to ``process``, by session.
 
-        Returns the sessions whose participants have changed since the last report.
+        Returns the sessions whose participants have changed since the earlier report of ``process``.
         """
         before = self.reports.get(process, (now, {}))[1]
         self.reports = {**self.reports, process: (now, sessions)}

@@ -148,7 +148,7 @@ class PeerSync:
             await self._carriers.look()
 
     async def check_sessions(self) -> None:
-        """Checks whether sessions with clients have changed, and makes the hub send the changes.
+        """Checks whether the sessions with clients in this process have changed, and makes the hub send the changes.
 
         Also closes connections to shared comparisons that the instructor no longer shows.
         """
@@ -174,9 +174,9 @@ class PeerSync:
                 self._sessions.disconnect_here(feed.key, participant, before=before_at)
 
     async def sync_presence(self) -> None:
-        """Reports which participants are connected to this process, if that has changed or if the last report is old.
+        """Reports which participants are connected to this process, if they have changed or if the last report is old.
 
-        Also removes processes that no longer report.
+        Also removes other processes that no longer report.
         """
         here = {feed.key: " ".join(sorted(feed.present(shared_clock()))) for feed in self._sessions.feeds()}
         now = time.monotonic()

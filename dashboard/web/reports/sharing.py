@@ -58,7 +58,7 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @threaded
 def share(request: HttpRequest, identity: str) -> HttpResponse:
-    """Renders the page with the share links of a report and the details that anonymising it replaces.
+    """Renders the page with the share links of a report and the details that anonymising the report replaces.
 
     POST creates a link, and shows it once.
     """
@@ -91,7 +91,7 @@ def revoke(_request: HttpRequest, identity: str, number: str) -> HttpResponse:
 def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
     """Returns a response with a document that may load nothing, sends no referrer, and is not cached.
 
-    ``policy`` is added to its content security policy.
+    ``policy`` is added to the content security policy of the response.
     """
     response = HttpResponse(document, status=status)
     # No allow-same-origin: the page gets an opaque origin, without cookies, storage or authenticated requests.
@@ -110,7 +110,7 @@ def guarded_file(document: bytes) -> HttpResponse:
 
 
 def _invalid_link() -> HttpResponse:
-    """Returns the response for a token without an active link. It does not state the reason."""
+    """Returns the response for a token that belongs to no active link. The page does not state the reason."""
     style = styles("base.css")
     page = render_to_string("reports/share/gone.html", {"style": style})
     response = _guarded(page.encode(), plain_policy(style), 404)

@@ -44,8 +44,8 @@ def may_open(kind: RunKind, identity: str, user: Any) -> bool:
 
 
 def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | None:
-    """Returns the participant of a group for whom a browser session contains a token; None without a token, or if they
-    are not admitted.
+    """Returns the participant of a group for whom a browser session contains a token. Returns None if there is no such
+    participant, or if they are not admitted.
 
     Queries the database.
     """
@@ -56,7 +56,8 @@ def participant_in_group(group: str, browser_session: Any) -> ParticipantRef | N
 
 
 def any_participant(browser_session: Any) -> ParticipantRef | None:
-    """Returns a participant of any training session for whom a browser session contains a token; None without a token.
+    """Returns a participant, of any training session, for whom a browser session contains a valid token; None if there
+    is no such token.
 
     Queries the database.
     """
@@ -81,7 +82,7 @@ def may_listen(kind: RunKind, identity: str, scope: Mapping[str, Any]) -> tuple[
 
 
 class GroupAccessMiddleware:
-    """At the URLs of the server's own engine, in pages and API, hides the runs of groups from all users except the
+    """Hides the runs of groups at the URLs of the server's own engine (pages and API) from all users except the
     instructor."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

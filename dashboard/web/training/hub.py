@@ -164,7 +164,7 @@ class SessionHub(FeedHub[SessionFeed]):
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
         """Closes connections of a participant in this process: all that ``link`` has registered, and the connections to
-        the session that were opened before ``before`` (loop time)."""
+        the session that are older than ``before`` (loop time)."""
 
         def disconnect() -> None:
             self.linked.disconnect(participant)
@@ -182,8 +182,8 @@ class SessionHub(FeedHub[SessionFeed]):
         self.end_mirrors_here(session)
 
     def end_mirrors_here(self, session: str, current: str = "") -> None:
-        """Closes the connections to the session's shared comparisons in this process. Those to the ``current``
-        experiment stay open."""
+        """Closes the connections to the session's shared comparisons in this process. Connections to the experiment
+        ``current`` stay open."""
         self._in_loop(lambda: self.linked.end_mirrors(session, current))
 
     async def _run_feed(self, feed: SessionFeed) -> None:

@@ -43,7 +43,7 @@ class LinkedClients:
         return {key.split(":")[1] for key in self._clients if key.startswith(MIRROR)}
 
     def end_mirrors(self, session: str, current: str) -> None:
-        """Closes the connections to shared comparisons of a session. Those to the ``current`` experiment stay open."""
+        """Closes the connections to a session's shared comparisons. Those to the experiment ``current`` stay open."""
         for key in tuple(self._clients):
             if key.startswith(mirror_key(session, "")) and key != mirror_key(session, current):
                 self.disconnect(key)

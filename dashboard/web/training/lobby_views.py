@@ -60,8 +60,8 @@ async def _lobby(request: HttpRequest, row: TrainingSession, participant: Partic
 
 
 def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str, object]]:
-    """Lists the admitted participants: ``name``, and whether each is present (``here``), is ``participant`` (``me``)
-    and is in the same group (``team``)."""
+    """Lists the admitted participants, each with a ``name``. ``here``: whether they are present; ``me``: whether they
+    are ``participant``; ``team``: whether they are in the group of ``participant``."""
     present = hub.present(row.id)
     rows = row.participants.filter(removed_at=0.0).exclude(admitted_at=0.0).values_list("id", "name", "group")
     return [
@@ -80,7 +80,7 @@ async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_POST
 @for_participant
 async def hand(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """Raises the participant's hand, with or without a question, or lowers it."""
+    """Raises or lowers the participant's hand. A raised hand may come with a question."""
     up, now = request.POST.get("up") == "yes", shared_clock()
     if not row.closed_at:
         step = request.POST.get("step", "")[:60] or row.step

@@ -45,8 +45,8 @@ class WorkshopPlace:
 
     ``home`` is the URL of the overview, ``front`` the prefix of the steps' URLs, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine. ``runs`` is False if the person has no host and
-    only watches. Steps from the index ``until`` on are closed. If ``free`` is true, the others are open in any order.
-    ``closed`` is the reason why no step is open now. ``owner`` is the user who owns everything that a step launches.
+    only watches. ``until`` is the index of the first closed step. If ``free`` is true, earlier steps are open in any
+    order. ``closed`` is the reason why no step is open now. ``owner`` is the user who owns what a step launches.
     ``records`` returns the step records of a ``Progress``. In a session without hosts, revealed steps count as done.
     """
 
@@ -170,7 +170,7 @@ def _choice_text(step: Step, record: StepRecord) -> str:
 
 
 def _is_correct(step: Step, record: StepRecord) -> bool | None:
-    """Returns whether the prediction was correct; None without a prediction, or if the correct answer is unknown."""
+    """Returns whether the prediction was correct; None if there is no prediction or no known answer."""
     if step.predict is None or record.prediction is None or (step.predict.reading is not None and not record.truth):
         return None
     return _choice_text(step, record) == describe_truth(step, record.truth)
@@ -275,7 +275,7 @@ async def measure(request: HttpRequest, place: WorkshopPlace, workshop: Workshop
 
 
 def parse_number(request: HttpRequest, name: str) -> int:
-    """Returns the number in a form field. Returns -1, which callers refuse, if it contains no number below 1000."""
+    """Returns the number in a form field, or -1, which callers refuse, if the field has no number from 0 to 999."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 

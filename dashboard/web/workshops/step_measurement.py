@@ -1,5 +1,5 @@
-"""The measurement of a workshop step that makes a statement about speed. The step has a button that requests it, and
-shows the result."""
+"""Measurements in workshop steps that make a statement about speed. Such a step has a button that requests the
+measurement, and shows the result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def title_of(workshop: Workshop, step: Step) -> str:
 
 
 def request(place: WorkshopPlace, workshop: Workshop, step: Step) -> str:
-    """Requests a measurement and returns its id. If an earlier measurement has not ended, returns its id instead.
+    """Requests a measurement of the step and returns its id. If an earlier measurement of the step has not ended,
+    returns the id of the earlier one instead.
 
     Raises NoHostError or QuotaError.
     """

@@ -27,7 +27,7 @@ WITHOUT_ACCOUNT = frozenset({"/readyz", "/metrics"})
 
 
 def role_in(request: HttpRequest) -> Role | None:
-    """Returns the role of the account that sends a request; None without an account."""
+    """Returns the role of the account that sends a request; None if the request comes from no account."""
     return getattr(request, "role", None)
 
 
@@ -143,5 +143,5 @@ class AccountMiddleware:
 
 
 def account_context(request: HttpRequest) -> dict[str, str]:
-    """Context processor that adds ``role``: the role of the account, empty without an account."""
+    """Context processor that adds ``role``: the role of the account, empty if the request comes from no account."""
     return {"role": str(role_in(request) or "")}

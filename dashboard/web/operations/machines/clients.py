@@ -71,8 +71,8 @@ def _installation_machine() -> dict[str, str]:
 
 
 def client_choices(experiment: str) -> tuple[ClientChoice, ...]:
-    """Returns the machines that the form lists as clients; empty if the experiment runs on a private host. Call it in a
-    thread."""
+    """Returns the machines that a page lists as possible clients of an experiment; empty if the experiment runs on a
+    private host. Call it in a thread."""
     record = experiment_store.load(experiment) if service.labs is not None else None
     if record is None or record.host:
         return ()

@@ -51,7 +51,7 @@ class MachineLine:
 
     @property
     def is_usable(self) -> bool:
-        """Whether the state needs no attention: connected, draining, or the installation's machine without a lab."""
+        """Whether the state needs no attention: connected, draining or, for the installation's own machine, no lab."""
         return self.state in {MachineState.CONNECTED, MachineState.DRAINING, MachineState.NO_LAB}
 
     @property

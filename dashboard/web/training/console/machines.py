@@ -19,7 +19,8 @@ from dashboard.web.training.hosts.host_requests import machine_offers
 class MachineOfSession:
     """A machine with private hosts of a session.
 
-    ``hosts`` is their number, ``people`` the names of their participants. ``state`` is present, draining or absent.
+    ``hosts`` is the number of these hosts, ``people`` the names of the participants who use them. ``state`` is present,
+    draining or absent.
     """
 
     name: str

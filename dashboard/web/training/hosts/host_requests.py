@@ -75,7 +75,7 @@ async def expect_hosts() -> None:
 
 
 def absent_machines() -> frozenset[str]:
-    """Returns the names of the machines that cannot be used now; empty if no other machine has joined.
+    """Returns the names of the machines that cannot be used now. Empty if no machine has joined the installation.
 
     Revoked machines are included, so that their hosts are shown as unreachable. The name of the own machine is empty.
     Queries the database.
