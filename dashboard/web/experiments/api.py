@@ -195,13 +195,13 @@ def _comparison(identity: str, at: int | None) -> Comparison:
 
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Status, columns and rows of an experiment")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """Returns a snapshot of the experiment; with ``at``, as it was after the journal entry with this number."""
+    """Returns the current snapshot of the experiment or, with ``at``, that after the journal entry with this number."""
     return json_response(load_snapshot(identity, at))
 
 
 @api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
 def comparison(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
-    """Returns the columns, their states and the rows; with ``at``, as they were after the entry with this number."""
+    """Returns the current columns, states and rows or, with ``at``, those after the journal entry with this number."""
     return json_response(_comparison(identity, at))
 
 
