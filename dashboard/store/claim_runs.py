@@ -113,8 +113,8 @@ def create_run(
 
 
 def hosts_with_queued_runs() -> frozenset[str]:
-    """The ids of the private hosts of this machine on which a run waits for the lab. Such runs belong to training
-    sessions."""
+    """The ids of this machine's private hosts on which a claim run waits for the lab. Only training sessions run claims
+    on private hosts."""
     rows = ClaimRun.objects.filter(machine=here(), state=WAITING, driver="").exclude(host="")
     return frozenset(rows.values_list("host", flat=True))
 
@@ -135,7 +135,7 @@ def mark_running(run: str) -> None:
 
 
 def record_state(run: str, claim: str, state: ClaimState, executed: ExecutedClaim | None) -> None:
-    """Stores the state of a claim in a run. ``executed`` is its result, None until it is done."""
+    """Stores the state of a claim in a run. ``executed`` is the result of the claim, None until the claim is done."""
     ClaimOutcome.objects.filter(run_id=run, claim=claim).update(
         step=str(state),
         verdict=str(executed.verdict) if executed is not None else "",
@@ -157,7 +157,7 @@ def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), 
 
 @audited
 def request_cancel(run: str) -> bool:
-    """Requests the cancellation of a run. Returns False if the run neither waits nor runs."""
+    """Requests the cancellation of a run. Returns False if the run is neither queued nor running."""
     return ClaimRun.objects.filter(pk=run, state__in=LIVE).update(wanted=CANCELLED) == 1
 
 
@@ -172,7 +172,8 @@ def exists(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for runs of this machine that a dead process drove; returns their number."""
+    """Sets the state ``incomplete`` for the unfinished runs of this machine whose process has died. Returns the number
+    of these runs."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     dead = [row.pk for row in driven if not is_alive(row.driver)]
     problem = "The process that executed this run ended unexpectedly."
@@ -180,7 +181,7 @@ def mark_incomplete() -> int:
 
 
 def driven_runs() -> set[str]:
-    """The ids of the unfinished runs of this machine that a living process drives: their containers must not be
+    """The ids of the unfinished runs of this machine whose process is alive. The containers of these runs must not be
     removed."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     return {str(row.pk) for row in driven if is_alive(row.driver)}
@@ -198,9 +199,10 @@ def outcomes(run: str) -> tuple[Outcome, ...]:
 
 
 def newest_outcomes(group: str = "") -> dict[str, Outcome]:
-    """Returns the newest outcome of each claim, by claim id. An outcome counts if the claim was executed or its run has
-    not ended. Claims without such an outcome are omitted. Runs of misconceptions are ignored. ``group`` is the key of
-    the training session's group whose runs are used. If it is empty, the runs outside training sessions are used."""
+    """Returns the newest outcome of each claim, by claim id. In a queued or running run, every claim has an outcome,
+    even before it is executed. In an ended run, only the executed claims have one. Claims without an outcome are
+    omitted. Runs of misconceptions are ignored. ``group`` is the key of the training session's group whose runs are
+    used. If it is empty, the runs outside training sessions are used."""
     candidates = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
     relevant = candidates.filter(Q(step=ClaimState.DONE) | Q(run__state__in=LIVE))
     newest = relevant.values("claim").annotate(last=Max("pk"))
@@ -253,8 +255,8 @@ def misconceptions_tried() -> set[str]:
 
 
 def live_run(group: str = "") -> RunSummary | None:
-    """The oldest run of claims that is queued or running; None if no run is. ``group``: a group of a training session;
-    empty for runs outside training sessions."""
+    """The oldest claim run that is queued or running; None if there is none. Runs of misconceptions are ignored.
+    ``group`` is the key of a training session's group; empty for runs outside training sessions."""
     row = _with_counts().filter(state__in=LIVE, misconception="", group=group).order_by("created_at").first()
     return None if row is None else _summary(row)
 

@@ -77,8 +77,8 @@ class DatabaseThread:
             telemetry.database_s.add(time.monotonic() - began)
 
     def close(self) -> None:
-        """Closes the connection and ends the thread. Waits at most ``LAB_WAIT_S`` for a query that still waits for
-        another process."""
+        """Closes the connection and ends the thread. Waits at most ``LAB_WAIT_S`` for earlier calls, which may be
+        waiting for a database lock that another process holds."""
         closing = self._pool.submit(connections.close_all)
         with suppress(TimeoutError):
             closing.result(LAB_WAIT_S)

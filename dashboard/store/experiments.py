@@ -36,7 +36,8 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row of ``Experiment`` as an immutable value. ``launched`` maps arms to the ids of their containers."""
+    """A row of ``Experiment`` as an immutable value. ``launched`` maps the keys of launched arms to the ids of their
+    containers."""
 
     id: str
     title: str
@@ -56,7 +57,7 @@ class Record:
 
 
 def this_process() -> str:
-    """Returns ``PID:START``: the pid and start time that identify this process, because pids are reused."""
+    """Returns the identity of this process as ``PID:START``. It includes the start time, because pids are reused."""
     return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
@@ -204,7 +205,8 @@ def unsettled(machine: str | None) -> QuerySet[Experiment]:
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
-    """The unsettled experiments of this machine on the private host ``host``, or on its own engine if that is empty."""
+    """The unsettled experiments on the private host ``host`` of this machine. If ``host`` is empty, those on the
+    machine's own engine."""
     return load_unsettled_of(here(), host)
 
 
@@ -274,7 +276,8 @@ def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] 
 
 
 def entries(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> tuple[Entry, ...]:
-    """The journal entries with ``after < seq <= until``, in order, at most ``limit``. None means no upper limit."""
+    """The journal entries with ``after < seq <= until``, in order, at most ``limit``. If ``until`` or ``limit`` is
+    None, it does not apply."""
     rows = JournalEntry.objects.filter(experiment_id=experiment, seq__gt=after)
     if until is not None:
         rows = rows.filter(seq__lte=until)
@@ -289,7 +292,8 @@ def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[
 
 
 def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """The number of the newest journal entry (0 without entries) and the title, by experiment id; in one query."""
+    """Maps the id of each of these experiments to the number of its newest journal entry (0 if it has none) and its
+    title. Uses one query."""
     last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
     return {key: (seq or 0, title) for key, seq, title in rows.values_list("pk", "newest", "title").order_by()}

@@ -15,6 +15,6 @@ def stored_version() -> str:
 
 
 def note_version(version: str) -> None:
-    """Stores the server's version of Netmodes. The labs of machines that have joined the installation compare theirs
-    with it."""
+    """Stores the server's version of Netmodes. The labs of machines that have joined the installation compare their own
+    version with it."""
     Installation.objects.filter(pk=installation_id()).exclude(version=version).update(version=version)

@@ -1,4 +1,4 @@
-"""Queries of machines with a lab of their own. Every function except ``register`` is one short
+"""Queries of the machines that have joined the installation. Every function except ``register`` is one short
 transaction."""
 
 import json
@@ -16,8 +16,8 @@ from dashboard.store.operations.database_clock import shared_clock
 
 
 def here() -> str | None:
-    """The name of the machine on which this process runs: the value of ``machine`` in the rows that its lab drives.
-    None for the installation's own machine."""
+    """The name of the machine on which this process runs; None for the installation's own machine. It is the value of
+    ``machine`` in the rows for which this machine's lab is responsible."""
     return settings.MACHINE or None
 
 
@@ -98,7 +98,7 @@ def register(name: str, labels: Mapping[str, str], facts: MachineFacts) -> str:
 
 
 def has_key(name: str, key: str) -> bool:
-    """Whether this is the valid key of a machine for NATS. A revoked machine has none."""
+    """Whether ``key`` is the machine's valid key for NATS. A revoked machine has no valid key."""
     stored = Machine.objects.filter(pk=name, revoked_at=0.0).values_list("key_digest", flat=True).first()
     return bool(stored) and secrets.compare_digest(stored or "", digest_of(key))
 
@@ -117,8 +117,8 @@ def note_swarm(names: Collection[str], since: float) -> None:
 
 @audited
 def set_draining(name: str, *, draining: bool) -> bool:
-    """Drains a machine, so that nothing new starts on it, or, if ``draining`` is false, resumes it. Returns False if it
-    does not exist or was revoked."""
+    """If ``draining`` is true, drains a machine, so that nothing new starts on it; otherwise resumes it. Returns False
+    if the machine does not exist or was revoked."""
     return Machine.objects.filter(pk=name, revoked_at=0.0).update(is_draining=draining) == 1
 
 

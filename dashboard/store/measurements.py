@@ -78,7 +78,7 @@ def begin_run(
     run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
 ) -> None:
     """Marks the run as started by this process. Stores its series, the environment, and the ``missing`` paths, which
-    are not measured. ``modes``: the mode of each column, by key."""
+    are not measured. ``modes`` maps the key of each column to the column's mode."""
     with transaction.atomic():
         row = MeasurementRun.objects.get(pk=run)
         row.state = RUNNING
@@ -117,7 +117,7 @@ class RequestedRun:
 
 
 def hosts_waiting() -> frozenset[str]:
-    """The ids of the private hosts of this machine on which a measurement waits to start."""
+    """The ids of this machine's private hosts on which a measurement waits to start."""
     rows = MeasurementRun.objects.filter(machine=here(), state=WAITING).values_list("host", flat=True)
     return frozenset(rows) - {""}
 
@@ -145,7 +145,8 @@ def fail_run(run: str, reason: str, state: str = FAILED) -> None:
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column, by column key: that of its measured series or, without one, of its arm."""
+    """The mode of each column, by column key. It is read from a measured series of the column or, if there is none,
+    from the column's arm."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -155,7 +156,8 @@ def column_modes(run: str) -> dict[str, str]:
 
 
 def chosen_experiment(run: str) -> str:
-    """The id of the experiment that the user chose, even if a twin was measured. Empty if it was removed."""
+    """The id of the experiment that the user chose, even if a twin was measured. If that experiment was removed, the id
+    of the twin; empty if both were removed."""
     found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
     return "" if found is None else found[0] or found[1] or ""
 
@@ -207,14 +209,14 @@ def load_headline(run: str) -> str:
 
 
 def is_inconclusive(run: str) -> bool:
-    """Whether the headline of a run states no proven difference. True if the run does not exist."""
+    """Whether the headline of a run states that nothing was proved. True if the run does not exist."""
     found = load_measurement(run)
     return found is None or not write_headline(found).decided
 
 
 @audited
 def want_cancelled(run: str) -> bool:
-    """Requests the cancellation of a run. Returns False if the run neither waits nor runs."""
+    """Requests the cancellation of a run. Returns False if the run is neither waiting nor running."""
     return MeasurementRun.objects.filter(pk=run, state__in=LIVE).update(wanted=CANCELLED) == 1
 
 
@@ -224,7 +226,8 @@ def is_cancelled(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for runs of this machine that a dead process drove; returns their number."""
+    """Sets the state ``incomplete`` for the running measurements of this machine whose process has died. Returns the
+    number of these measurements."""
     running = MeasurementRun.objects.filter(machine=here(), state=RUNNING).values_list("pk", "driver")
     dead = [run for run, driver in running if not is_alive(driver)]
     reason = "The measuring process ended unexpectedly."
@@ -295,6 +298,7 @@ def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...
 
 
 def measured_s(run: str) -> float:
-    """The seconds from the start of a run to the end of its newest block, by its monotonic clock; 0 without blocks."""
+    """The seconds from the start of a run to the end of its newest block; 0 if the run has no blocks. Both times are by
+    the monotonic clock of the measuring process."""
     newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
     return sum(newest.first() or (0.0,))

@@ -134,7 +134,7 @@ def find_request(experiment: str, key: str) -> ColumnPlace:
 
 
 class PartError(Exception):
-    """A part of an experiment cannot be removed alone. ``whole`` is the id of the experiment."""
+    """A part of an experiment cannot be removed alone. ``whole`` is the id of the experiment that contains the part."""
 
     def __init__(self, whole: str) -> None:
         super().__init__(f"This is a part of the experiment {whole} on several machines. Remove that experiment.")
@@ -207,7 +207,8 @@ def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...
 
 
 def _read_phases(experiments: Collection[str]) -> tuple[dict[str, tuple[Phase, ...]], set[str]]:
-    """Returns the result of ``phases_of``, and the ids of the experiments with a part that should run."""
+    """Returns the phases by experiment id, as described in ``phases_of``, and the ids of the experiments with a part
+    that should run."""
     found: dict[str, tuple[Phase, ...]] = {}
     running = set()
     rows = Experiment.objects.filter(parent__in=experiments).exclude(parent__parts="")

@@ -11,8 +11,9 @@ from dashboard.store.parts import ids_of
 
 
 def other_port_users(experiment: str) -> tuple[PortUser, ...]:
-    """The containers of other unsettled experiments on the same host, each with the ports that it publishes. If the
-    experiment runs on several machines, the hosts of all its parts are included."""
+    """The containers of the other unsettled experiments on the same host, each with the ports that it publishes. An
+    experiment is unsettled if it runs, should run, or is not cleaned up yet. If ``experiment`` runs on several
+    machines, the hosts of all its parts are included."""
     divided = Experiment.objects.filter(pk=experiment).values_list("parts", flat=True).first()
     if divided:
         return tuple(

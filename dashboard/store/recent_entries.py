@@ -20,8 +20,8 @@ _rings: dict[str, _Ring] = {}
 
 
 def remember(experiment: str, entries: Iterable[tuple[Entry, int]], replaced: Collection[int]) -> None:
-    """Adds journal entries to the cache, each with its size in bytes; they must be committed. Removes the entries with
-    the numbers ``replaced``."""
+    """Adds committed journal entries to the cache, each given with its size in bytes. Also removes the entries whose
+    numbers are in ``replaced``."""
     ring = _rings.setdefault(experiment, _Ring())
     if replaced:
         kept = [one for one in ring.entries if one[0].seq not in replaced]
@@ -43,5 +43,6 @@ def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
 
 
 def forget(experiment: str) -> None:
-    """Removes all entries of an experiment from the cache, because this process no longer drives it."""
+    """Removes all entries of an experiment from the cache. Called when this process no longer drives the experiment, or
+    deletes it."""
     _rings.pop(experiment, None)

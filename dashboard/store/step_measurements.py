@@ -23,8 +23,8 @@ def request_run(
     group: str = "",
     machine: str | None = None,
 ) -> str:
-    """Stores an experiment to be launched, queues its measurement and returns the id of the run, which starts once the
-    experiment runs."""
+    """Stores an experiment that is to be launched, and queues its measurement, which starts once the experiment runs.
+    Returns the id of the measurement run."""
     responder = responder_experiment(spec)
     twin = experiment_store.create_experiment(responder, owner_id, host=host, group=group, machine=machine)
     seed = secrets.randbits(32)
@@ -50,7 +50,7 @@ def live_run(title: str, owner_id: int | None, group: str = "") -> str:
 
 def newest_run(title: str, owner_id: int | None, group: str = "") -> MeasurementRun | None:
     """The newest run with this title that was requested for the group of a training session or, if ``group`` is empty,
-    for the owner. None without one."""
+    for the owner. None if there is no such run."""
     rows = MeasurementRun.objects.filter(title=title[:200], twin=True, source=None, group=group)
     if not group:
         rows = rows.filter(experiment__owner_id=owner_id)

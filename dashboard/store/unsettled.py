@@ -33,7 +33,8 @@ def count_by_host() -> Counter[str]:
 
 
 def count_running(machine: str) -> int:
-    """How many unsettled experiments, and waiting or running measurements and claim runs, a machine has in total."""
+    """The total number of a machine's unsettled experiments, waiting or running measurements, and waiting or running
+    claim runs."""
     runs = MeasurementRun.objects.filter(machine=machine, state__in=measurements.LIVE)
     claims = ClaimRun.objects.filter(machine=machine, state__in=claim_runs.LIVE)
     return unsettled(machine).count() + runs.count() + claims.count()

@@ -62,8 +62,8 @@ def load_all_progress(person: str) -> dict[str, Progress]:
 
 
 def start(person: str, workshop: str, digest: str, at: float) -> Progress:
-    """Returns the person's progress in a workshop. Creates it if they have not started; ``digest`` is then stored as
-    that of the workshop's content."""
+    """Returns the person's progress in a workshop. If they have not started it, creates the progress and stores
+    ``digest``, the digest of the workshop's content, with it."""
     row, created = WorkshopProgress.objects.get_or_create(
         person=person, workshop=workshop, defaults={"digest": digest, "started_at": at}
     )

@@ -16,6 +16,7 @@ _lock = threading.RLock()
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Context manager for a transaction. On SQLite, first waits for other ``writing()`` blocks of this process."""
+    """Context manager for a transaction. On SQLite, first waits until no other thread of this process is within
+    ``writing()``."""
     with _lock if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
         yield
