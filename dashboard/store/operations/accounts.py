@@ -188,8 +188,8 @@ def _require_change(user: User, before: AccountStatus, after: AccountStatus) -> 
 @audited
 @transaction.atomic
 def change_role(account: int, role: Role) -> tuple[str, ...]:
-    """Changes the role of an account and returns the keys of its browser sessions, which continue with the new role.
-    Raises AccountError if no active owner would remain."""
+    """Changes the role of an account, and returns the keys of the account's browser sessions. These stay valid, with
+    the new role. Raises AccountError if no active owner would remain."""
     user, before = _locked(account)
     _require_change(user, before, AccountStatus(role, before.active))
     Account.objects.update_or_create(user=user, defaults={"role": str(role)})
@@ -204,8 +204,9 @@ def roles_of(users: Iterable[int]) -> dict[int, str]:
 @audited
 @transaction.atomic
 def set_active(account: int, *, active: bool) -> tuple[str, ...]:
-    """Deactivates an account, or activates it again. Deactivating invalidates its sign-in links, ends its browser
-    sessions and returns their keys. Raises AccountError if no active owner would remain."""
+    """Activates an account if ``active`` is true, otherwise deactivates it. Deactivating also invalidates the account's
+    sign-in links and ends its browser sessions. Returns the keys of the ended browser sessions. Raises AccountError if
+    no active owner would remain."""
     user, before = _locked(account)
     _require_change(user, before, AccountStatus(before.role, active))
     User.objects.filter(pk=account).update(is_active=active)
@@ -244,8 +245,8 @@ def save_password(form: SetPasswordForm[User]) -> User:
 
 
 def make_token(user: int | None = None) -> str:
-    """Creates a sign-in link and returns its token of 256 random bits. ``user`` is the id of its account; None stands
-    for ``the_owner``. Also deletes expired links."""
+    """Creates a sign-in link and returns its token of 256 random bits. ``user`` is the id of the account to which the
+    link signs in; None stands for ``the_owner``. Also deletes expired links."""
     token = secrets.token_urlsafe(32)
     now = shared_clock()
     SignInLink.objects.filter(expires_at__lt=now).delete()

@@ -46,7 +46,7 @@ def is_shared() -> bool:
 
 def _connect(**more: Any) -> Any:
     """Opens a separate connection, outside the pool and without statement timeouts. ``more`` are further connection
-    parameters. Raises OperationalError."""
+    parameters. Raises OperationalError if the connection fails."""
     import psycopg
 
     parameters = connection.get_connection_params()
@@ -198,7 +198,7 @@ def migration_lock(say: Callable[[str], None]) -> Iterator[None]:
 
 def _create_migrations_table(connected: Any) -> None:
     """If the database is empty, creates the table ``django_migrations``, which ``migration_lock`` locks. An advisory
-    lock is enough here, because no machine that could hold it has joined yet."""
+    lock is enough for this: no machine has joined the installation yet, so no machine's role can hold the lock."""
     exists = "SELECT to_regclass('django_migrations') IS NOT NULL"
     if not connected.execute(exists).fetchone()[0]:
         with connected.transaction():

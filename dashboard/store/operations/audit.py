@@ -49,7 +49,8 @@ _pending: ContextVar[PendingEntry | None] = ContextVar("netmodes_audit", default
 
 @contextmanager
 def pending(entry: PendingEntry) -> Iterator[PendingEntry]:
-    """Context manager for the execution of a command: audited store commands in it write ``entry``."""
+    """Context manager for the execution of a command. Audited functions of the store that are called within it write
+    ``entry`` to the audit trail."""
     token = _pending.set(entry)
     try:
         yield entry
@@ -147,7 +148,8 @@ def _line(row: AuditEntry) -> AuditLine:
 
 
 def read(chosen: AuditFilter = AuditFilter(), limit: int = MAX_EXPORTED, skip: int = 0) -> AuditTrail:
-    """The entries that the filter selects, newest first: at most ``limit``, after the first ``skip``."""
+    """The entries that the filter selects, newest first. The first ``skip`` entries are omitted, and at most ``limit``
+    are returned."""
     return AuditTrail(tuple(_line(row) for row in _rows(chosen)[skip : skip + limit]))
 
 

@@ -45,8 +45,8 @@ class DatabaseClock:
         self._is_exact = False
 
     def __call__(self) -> float:
-        """The current time in seconds since the epoch. If the database's clock has not been read yet, reads it, except
-        in a thread with an event loop."""
+        """The current time in seconds since the epoch. If the database's clock has not been read yet, reads it first,
+        except in a thread with an event loop, which the query would block."""
         if self._offset is None and not _is_in_loop():
             with suppress(DatabaseError):
                 self.synchronize()

@@ -1,4 +1,4 @@
-"""One-time tokens with which machines join: created by an owner, valid for a day, revocable."""
+"""One-time tokens with which machines join the installation: created by an owner, valid for a day, revocable."""
 
 import secrets
 from dataclasses import dataclass
@@ -64,8 +64,9 @@ def check(token: str) -> JoinToken:
 
 
 def use(token: str, machine: str) -> None:
-    """Marks a token as used by ``machine``, whose row must exist. Requires a transaction that has called
-    ``machine_roles.take_turn``. Raises TokenError if the token cannot be used."""
+    """Marks a token as used by ``machine``. The machine's row must exist. Requires a transaction that has called
+    ``machine_roles.take_turn``, so that two machines cannot use the same token. Raises TokenError if the token cannot
+    be used."""
     row = check(token)
     row.used_at, row.machine_id = shared_clock(), machine
     row.save(update_fields=["used_at", "machine"])

@@ -119,8 +119,8 @@ def _prefix() -> str:
 
 
 def role_of(machine: str) -> str:
-    """The name of a machine's role. It contains the installation's id, because all databases of a server share its
-    roles."""
+    """The name of a machine's role. The name contains the installation's id, because roles are shared by all databases
+    of a PostgreSQL server."""
     return _prefix() + machine
 
 
@@ -149,8 +149,8 @@ def _exists(role: str) -> bool:
 
 
 def take_turn() -> None:
-    """Waits until no other transaction changes machines or their roles. From then on, others wait until this
-    transaction ends. Requires a transaction."""
+    """Waits until no other transaction changes machines or their roles. Later calls in other transactions wait until
+    this transaction ends. Requires a transaction."""
     if connection.vendor == "postgresql":
         # A table lock, which machines have no permission to take. A machine could hold an advisory lock forever.
         _execute("LOCK TABLE dashboard_jointoken IN SHARE ROW EXCLUSIVE MODE")
@@ -194,8 +194,8 @@ def _statements() -> list[str]:
 
 
 def _is_prepared(digest: str) -> bool:
-    """Whether the database has the permissions and policies of this version. ``digest`` is the digest of
-    ``_statements``, which ``prepare`` stores as the comment of an SQL function."""
+    """Whether the database has the permissions and policies of this version of Netmodes. ``digest`` is the digest of
+    the statements that ``_statements`` returns. ``prepare`` stores it as the comment of an SQL function."""
     with connection.cursor() as cursor:
         # The comment alone is no proof: a restored database contains it without the permissions, and a database that
         # was migrated back and forth contains it without some policies.
@@ -209,8 +209,8 @@ def _is_prepared(digest: str) -> bool:
 
 
 def _lock_tables() -> None:
-    """Locks all tables with policies at once. Raises OperationalError if a table remains in use for ``LOCK_S``, for
-    example by a backup."""
+    """Locks all tables that have policies, in one statement. Raises OperationalError if one of them remains in use for
+    ``LOCK_S``, for example by a backup."""
     tables, end = ", ".join(f"dashboard_{table}" for table in _POLICIES), time.monotonic() + LOCK_S
     while True:
         try:
@@ -237,8 +237,8 @@ def prepare() -> None:
 
 
 def update() -> None:
-    """Updates the permissions if any machine has joined. Needed after a migration, a restore, or a change of this
-    module."""
+    """Updates the permissions if at least one machine has ever joined the installation. Needed after a migration, a
+    restore, or a change of this module."""
     if is_supported() and Machine.objects.exists() and Installation.objects.exists():
         with transaction.atomic():
             take_turn()
@@ -260,8 +260,8 @@ def create(machine: str) -> tuple[str, str]:
 
 
 def _verifier(role: str, password: str) -> str:
-    """The SCRAM verifier of a password, as PostgreSQL stores it. It is sent instead of the password, which could
-    otherwise appear in the server's log."""
+    """The SCRAM verifier of a password, as PostgreSQL stores it. The verifier is sent instead of the password, which
+    could otherwise appear in the server's log."""
     connection.ensure_connection()
     encrypt = connection.connection.pgconn.encrypt_password
     return bytes(encrypt(password.encode(), role.encode(), b"scram-sha-256")).decode()

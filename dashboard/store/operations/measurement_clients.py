@@ -1,5 +1,5 @@
 """Queries of the clients of a measurement run. These are other machines from which the run measures for a limited time.
-Only web processes write them.
+Only web processes add clients or change their time limit.
 
 All times are by the clock of the database.
 """

@@ -89,7 +89,8 @@ def _delete(runs: Sequence[str], twins: Sequence[str]) -> None:
 
 
 def _shrink_file() -> tuple[int | None, str]:
-    """Rewrites SQLite's file to shrink it. Returns the number of bytes by which it shrank, or None with the reason."""
+    """Rewrites SQLite's file to shrink it. Returns the number of bytes by which it shrank, and an empty text. If the
+    file cannot be shrunk, returns None and the reason."""
     if connection.vendor != "sqlite":
         return None, "The database server reuses the free space."
     if MeasurementRun.objects.filter(state=measurement_store.RUNNING).exists():

@@ -102,7 +102,8 @@ def _entries(experiments: Collection[str]) -> QuerySet[models.JournalEntry]:
 
 
 def _owner(user: int | None, group: str) -> str:
-    """The key under which ``delete_over_budget`` adds up the sizes of journals: the group, or the user's id."""
+    """The key under which ``delete_over_budget`` adds up the sizes of journals: the group's key or, if there is no
+    group, the user's id."""
     return group or str(user)
 
 
@@ -126,8 +127,8 @@ def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes training sessions that were closed or expired before ``limit`` and have no private hosts, with their
-    participants and all progress. The experiments and runs of their groups stay."""
+    """Deletes training sessions that were closed or expired before ``limit`` and have no private hosts. Their
+    participants and all progress are deleted with them. The experiments and runs of their groups stay."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
     with_hosts = models.GroupHost.objects.exclude(host="").values("session")
@@ -148,8 +149,8 @@ def delete_links(limit: datetime, *, dry_run: bool) -> DeletedRows:
 
 
 def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
-    """Deletes all expired browser sessions and sign-in links. ``_limit`` is ignored, because no one can use them
-    again."""
+    """Deletes all expired browser sessions and sign-in links. ``_limit`` is ignored, because no one can use an expired
+    session or link again."""
     now = shared_now()
     expired = (
         Session.objects.filter(expire_date__lt=now),
@@ -184,7 +185,7 @@ DELETERS: dict[str, Callable[..., DeletedRows]] = {
 
 
 def delete_old(limit: datetime, kinds: Collection[str], *, dry_run: bool) -> DeletedRows:
-    """Deletes data from before ``limit`` of the chosen kinds, which are keys of ``DELETERS``. If ``dry_run`` is true,
-    only counts it."""
+    """Deletes the data of the chosen ``kinds`` from before ``limit``. Kinds that are not keys of ``DELETERS`` are
+    ignored. If ``dry_run`` is true, the data is only counted."""
     parts = [asdict(delete(limit, dry_run=dry_run)) for kind, delete in DELETERS.items() if kind in kinds]
     return DeletedRows(**{name: sum(part[name] for part in parts) for name in asdict(DeletedRows())})

@@ -42,8 +42,8 @@ def journals() -> Journals:
 
 
 def add_storage(doctor: Doctor) -> Doctor:
-    """Returns the report of the doctor, with the checks of the disk and the journals added; without them if the
-    database cannot be read."""
+    """Returns the doctor's report with the checks of the disk and of the journals added. If the disk or the database
+    cannot be read, returns the report unchanged."""
     name = str(connection.settings_dict["NAME"])
     if connection.vendor == "sqlite" and name.startswith("/") and not Path(name).exists():
         return doctor
