@@ -28,8 +28,8 @@ class CarriedRun:
     """A queued or running measurement with clients on other machines. ``clients`` are the names of these machines.
 
     ``machine`` is the machine whose lab drives the run; None is the installation's own. ``experiment`` is the id of the
-    experiment that the user chose, even if a twin is measured instead. It is empty if the experiment was deleted.
-    ``seconds`` is how long the clients may measure, counted from the first block.
+    experiment that the user chose, even if a twin is measured instead. If that experiment was deleted, it is the id of
+    the twin, or empty without a twin. ``seconds`` is how long the clients may measure, counted from the first block.
     """
 
     id: str

@@ -16,8 +16,8 @@ def load_figures(report: str) -> ReportFigures:
 
 
 def compare(reports: Sequence[str]) -> ReportComparison:
-    """Compares the first of two to eight reports with each of the others. Raises ReportNotFoundError, and ValueError if
-    there are fewer or more reports."""
+    """Compares the first of two to eight reports with each of the others. Raises ValueError for fewer or more reports,
+    and ReportNotFoundError if one of them does not exist."""
     return compare_reports([ComparedReport(load_derived(report).view, load_figures(report)) for report in reports])
 
 

@@ -18,7 +18,7 @@ DERIVED_VERSION = 100 * VERSION + RECORDING_VERSION
 @dataclass(frozen=True, slots=True)
 class Derived:
     """The data that is computed once from a report's content. ``recording`` is the journal as JSON for the replay,
-    empty without a journal."""
+    empty if the report has no journal."""
 
     view: ReportView
     recording: bytes

@@ -83,8 +83,8 @@ def save_experiment(
 
 
 def save_measurement(run: str, details: ReportDetails = NO_DETAILS, *, engine: EngineRef | None = None) -> str:
-    """Saves a report of one measurement, and returns the report's id. It includes the experiment, unless that was
-    removed. ``engine`` describes the engine as it runs now. Raises NotSavedError."""
+    """Saves a report of one measurement, and returns the report's id. The report includes the experiment, unless that
+    was removed. ``engine`` describes the engine as it runs now. Raises NotSavedError."""
     frozen_runs = report_snapshot.freeze_runs([run])
     experiment = report_snapshot.experiment_of(run)
     frozen = report_snapshot.freeze_experiment(experiment, engine) if experiment else None
@@ -126,8 +126,8 @@ def _new_content(details: ReportDetails, origin: Origin, title: str) -> ReportCo
 
 
 def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
-    """Stores a report of this installation and returns its id. It is validated like an import, so that its export can
-    be imported. Raises NotSavedError."""
+    """Stores a report of this installation and returns its id. The report is validated like an imported file, so that
+    it can be exported and imported again. Raises NotSavedError if it is invalid."""
     try:
         content, body = validate_file(frame(canonical(content)))
         return insert_report(content, body, owner_id, source=source)
@@ -280,7 +280,7 @@ def purge_deleted(now: float) -> int:
 @audited
 def annotate(report: str, text: str, *, owner_id: int | None = None, author: str = "") -> int:
     """Adds a remark to a report and returns the remark's id. Raises NotSavedError if the text is empty or too long, and
-    ReportNotFoundError."""
+    ReportNotFoundError if the report does not exist."""
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
     if not text:
         raise NotSavedError("The remark is empty. Enter a text.")

@@ -1,4 +1,4 @@
-"""Links that share reports, and the anonymous results of training sessions.
+"""Links that share a report or the anonymous results of a training session.
 
 A link contains a token of 128 random bits, of which only the SHA-256 is stored.
 """

@@ -59,7 +59,8 @@ def runs_of(experiment: str) -> tuple[str, ...]:
 
 
 def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
-    """Copies measurements with all their blocks. Raises NotSavedError for one that does not exist or has not ended."""
+    """Copies measurements with all their blocks. Raises NotSavedError if one of them does not exist or has not
+    ended."""
     frozen = []
     for run in runs:
         row = MeasurementRun.objects.filter(pk=run).first()

@@ -1,4 +1,4 @@
-"""Starts experiments, measurements and claim runs of groups on their private hosts, within the group's quota.
+"""Starts experiments, measurements and claim runs of groups on their private hosts, within each group's quota.
 
 When a host is removed, its runs remain in the database, recorded as stopped.
 """

@@ -124,7 +124,8 @@ def request(group: str, now: float, offers: Sequence[MachineOffer] = ()) -> bool
 
 
 def _request(group: str, now: float, first: HostStage) -> str:
-    """Stores the request and returns the state of the host. ``first`` is the initial state of a new host."""
+    """Stores the request for a group's host and returns the state of the host. ``first`` is the initial state of a new
+    host."""
     session = TrainingSession.objects.only(*_SESSION_COLUMNS).filter(pk=session_of_group(group)).first()
     if session is None or session.hosts == HostsFor.NONE:
         raise NoHostError("This session has no private hosts.")
@@ -194,8 +195,8 @@ def note(group: str, **fields: Any) -> None:
 
 
 def note_end(group: str, was: DesiredState, stage: HostStage, desired: DesiredState, reason: str, now: float) -> None:
-    """Records that a group's host is gone, with ``stage`` and ``reason``. Changes the desired state from ``was`` to
-    ``desired``; a desired state that was set in the meantime stays."""
+    """Records that a group's host is gone, with ``stage`` and ``reason``. Changes the desired state to ``desired`` if
+    it is still ``was``, so that a newer desired state is not overwritten."""
     with transaction.atomic():
         note(group, state=str(stage), host="", socket="", reason=reason, since=now)
         GroupHost.objects.filter(pk=group, machine=here(), wanted=was).update(wanted=str(desired))
@@ -218,8 +219,8 @@ def states_of(session: str, absent: Collection[str] = ()) -> dict[str, tuple[str
 
 
 def state_of(group: str, absent: Collection[str] = ()) -> tuple[HostStage, str]:
-    """The state of a group's host, and its reason, like ``states_of``. The state is ``stopped`` if the host was never
-    requested."""
+    """The state of a group's host, and the reason for the state. The state is ``stopped`` if the host was never
+    requested. ``absent`` is used as in ``states_of``."""
     row = GroupHost.objects.filter(pk=group).first()
     if row is None:
         return HostStage.STOPPED, ""

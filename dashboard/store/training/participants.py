@@ -55,7 +55,7 @@ def _active(session: str, participant: str) -> QuerySet[Participant]:
 
 
 def _by_digest(field: str, token: str, **filters: str) -> ParticipantRef | None:
-    """The current participant whose column ``field`` contains the digest of this token; None without one."""
+    """The current participant whose column ``field`` contains the digest of this token; None if there is none."""
     if len(token) != TOKEN_LENGTH:
         return None
     row = Participant.objects.filter(removed_at=0.0, **{field: digest_of(token)}, **filters).first()
@@ -161,14 +161,15 @@ def admit_all(session: str, now: float) -> tuple[str, ...]:
 
 @audited
 def make_link(session: str, participant: str) -> str | None:
-    """Creates a link that moves the participant to another device, and returns its token. The previous link becomes
-    invalid. None if the participant does not exist."""
+    """Creates a link that moves the participant to another device, and returns the link's token. An earlier link of
+    this kind becomes invalid. Returns None if the participant does not exist."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     return token if _active(session, participant).update(resume_digest=digest_of(token)) else None
 
 
 def by_link(token: str) -> ParticipantRef | None:
-    """The participant whose link to another device has this token; None if it is not valid. The link remains valid."""
+    """The participant whose link to another device has this token; None if the token is not valid. Unlike ``resume``,
+    this does not use up the link."""
     return _by_digest("resume_digest", token)
 
 
@@ -187,16 +188,16 @@ def resume(link: str, now: float) -> tuple[ParticipantRef, str] | None:
 
 
 def make_results_link(session: str, participant: str) -> str | None:
-    """Creates a link to the participant's own results, and returns its token. The previous link becomes invalid. None
-    if the participant does not exist or is not admitted."""
+    """Creates a link to the participant's own results, and returns the link's token. An earlier link of this kind
+    becomes invalid. Returns None if the participant does not exist or is not admitted."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
     rows = _active(session, participant).exclude(admitted_at=0.0)
     return token if rows.update(results_digest=digest_of(token)) else None
 
 
 def by_results_link(token: str) -> ParticipantRef | None:
-    """The participant whose results link has this token; None if it is not valid. The link works until the session is
-    deleted or the participant is removed."""
+    """The participant whose results link has this token; None if the token is not valid. The link works until it is
+    replaced, the participant is removed or the session is deleted."""
     return _by_digest("results_digest", token)
 
 

@@ -102,8 +102,8 @@ def participant_state(session: str, participant: str, absent: Collection[str] = 
 
 
 def participant_states(session: str, ids: Collection[str], absent: Collection[str] = ()) -> dict[str, ParticipantState]:
-    """The states of several participants, by id, each as from ``participant_state``. Removed participants are omitted.
-    The number of queries does not grow with the number of participants."""
+    """The states of several participants, by id, each as ``participant_state`` returns it. Removed participants are
+    omitted. The number of queries does not grow with the number of participants."""
     if len(ids) == 1:
         (participant,) = ids
         state = participant_state(session, participant, absent)

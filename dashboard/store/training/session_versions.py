@@ -51,6 +51,6 @@ def version_of(session: str) -> SessionVersion:
 
 
 def mirrors_of(sessions: Iterable[str]) -> dict[str, str]:
-    """The id of the experiment that each of these sessions shows to all participants, by session. Sessions that show
-    none are omitted."""
+    """The id of the experiment that each of these sessions shows to all participants, by session id. Sessions that show
+    no experiment are omitted."""
     return dict(TrainingSession.objects.filter(pk__in=sessions, mirror__isnull=False).values_list("pk", "mirror_id"))

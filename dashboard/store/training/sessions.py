@@ -169,8 +169,8 @@ def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> 
 
 
 def person_of_session(session: str) -> str:
-    """The key of the workshop progress that belongs to a session itself, not to a person. It stores the answers that
-    are read when the instructor reveals steps."""
+    """The key under which the session's own workshop progress is stored. This progress belongs to no participant. It
+    contains the true answers that are read from the kernel when the instructor reveals steps."""
     return f"class:{session}"
 
 
@@ -196,8 +196,8 @@ def close(session: str, owner: int, now: float) -> bool:
 
 @audited
 def extend(session: str, owner: int, now: float, hours: int) -> bool:
-    """Sets the end of an open session to ``hours`` after ``now``. Returns False if the session is not open or does not
-    belong to ``owner``."""
+    """Sets the end of an open session to ``hours`` hours after ``now``. Returns False if the session is not open or
+    does not belong to ``owner``."""
     rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
     return bool(rows.update(expires_at=now + hours * 3600))
 
