@@ -172,8 +172,7 @@ def exists(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for the unfinished runs of this machine whose process has died. Returns the number
-    of these runs."""
+    """Sets the state ``incomplete`` for this machine's unfinished runs whose process has died; returns how many."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     dead = [row.pk for row in driven if not is_alive(row.driver)]
     problem = "The process that executed this run ended unexpectedly."

@@ -36,8 +36,7 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row of ``Experiment`` as an immutable value. ``launched`` maps the keys of launched arms to the ids of their
-    containers."""
+    """A row of ``Experiment`` as an immutable value. ``launched`` maps keys of arms to the ids of their containers."""
 
     id: str
     title: str
@@ -205,8 +204,7 @@ def unsettled(machine: str | None) -> QuerySet[Experiment]:
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
-    """The unsettled experiments on the private host ``host`` of this machine. If ``host`` is empty, those on the
-    machine's own engine."""
+    """The unsettled experiments on this machine's private host ``host`` or, if it is empty, on the machine's engine."""
     return load_unsettled_of(here(), host)
 
 
@@ -276,8 +274,7 @@ def append(experiment: str, entries: Sequence[Entry], replaced: Collection[int] 
 
 
 def entries(experiment: str, after: int = 0, until: int | None = None, limit: int | None = None) -> tuple[Entry, ...]:
-    """The journal entries with ``after < seq <= until``, in order, at most ``limit``. If ``until`` or ``limit`` is
-    None, it does not apply."""
+    """The journal entries with ``after < seq <= until``, in order, at most ``limit``. None means no upper limit."""
     rows = JournalEntry.objects.filter(experiment_id=experiment, seq__gt=after)
     if until is not None:
         rows = rows.filter(seq__lte=until)
@@ -292,8 +289,7 @@ def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[
 
 
 def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Maps the id of each of these experiments to the number of its newest journal entry (0 if it has none) and its
-    title. Uses one query."""
+    """The number of the newest journal entry (0 if there is none) and the title, by experiment id. Uses one query."""
     last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
     return {key: (seq or 0, title) for key, seq, title in rows.values_list("pk", "newest", "title").order_by()}

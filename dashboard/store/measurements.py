@@ -145,8 +145,7 @@ def fail_run(run: str, reason: str, state: str = FAILED) -> None:
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column, by column key. It is read from a measured series of the column or, if there is none,
-    from the column's arm."""
+    """The mode of each column, by column key. It is that of a measured series or, if there is none, of the arm."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -156,8 +155,7 @@ def column_modes(run: str) -> dict[str, str]:
 
 
 def chosen_experiment(run: str) -> str:
-    """The id of the experiment that the user chose, even if a twin was measured. If that experiment was removed, the id
-    of the twin; empty if both were removed."""
+    """The id of the experiment that the user chose or, if it was removed, of its twin. Empty if both were removed."""
     found = MeasurementRun.objects.filter(pk=run).values_list("source_id", "experiment_id").first()
     return "" if found is None else found[0] or found[1] or ""
 
@@ -226,8 +224,8 @@ def is_cancelled(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for the running measurements of this machine whose process has died. Returns the
-    number of these measurements."""
+    """Sets the state ``incomplete`` for this machine's running measurements whose process has died; returns how
+    many."""
     running = MeasurementRun.objects.filter(machine=here(), state=RUNNING).values_list("pk", "driver")
     dead = [run for run, driver in running if not is_alive(driver)]
     reason = "The measuring process ended unexpectedly."
@@ -298,7 +296,7 @@ def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...
 
 
 def measured_s(run: str) -> float:
-    """The seconds from the start of a run to the end of its newest block; 0 if the run has no blocks. Both times are by
-    the monotonic clock of the measuring process."""
+    """The seconds from the start of a run to the end of its newest block, by a monotonic clock; 0 if it has no
+    blocks."""
     newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
     return sum(newest.first() or (0.0,))
