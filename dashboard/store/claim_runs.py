@@ -254,8 +254,8 @@ def misconceptions_tried() -> set[str]:
 
 
 def live_run(group: str = "") -> RunSummary | None:
-    """The oldest claim run that is queued or running; None if there is none. Runs of misconceptions are ignored.
-    ``group`` is the key of a training session's group; empty for runs outside training sessions."""
+    """The oldest claim run that is queued or running; None if no run is queued or running. Runs of misconceptions are
+    ignored. ``group`` is the key of a training session's group; empty for runs outside training sessions."""
     row = _with_counts().filter(state__in=LIVE, misconception="", group=group).order_by("created_at").first()
     return None if row is None else _summary(row)
 

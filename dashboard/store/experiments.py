@@ -289,7 +289,7 @@ def read(experiment: str, after: int = 0, until: int | None = None) -> Iterator[
 
 
 def newest(experiments: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """The number of the newest journal entry (0 if there is none) and the title, by experiment id. Uses one query."""
+    """The number of the newest journal entry (0 if none exists) and the title, by experiment id. Uses one query."""
     last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
     return {key: (seq or 0, title) for key, seq, title in rows.values_list("pk", "newest", "title").order_by()}

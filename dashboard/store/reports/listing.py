@@ -142,7 +142,7 @@ def count_deleted() -> int:
 
 
 def find_same(digest: str) -> ListedReport | None:
-    """The oldest report whose content has this digest and that is not deleted; None if there is none."""
+    """The oldest report whose content has this digest and that is not deleted; None if no report matches."""
     rows = Report.objects.filter(digest=digest, deleted_at=None).order_by("created_at", "pk")
     row = rows.prefetch_related("tag_rows").defer(*_LARGE).first()
     return None if row is None else _to_listed(row)

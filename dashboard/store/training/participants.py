@@ -55,7 +55,8 @@ def _active(session: str, participant: str) -> QuerySet[Participant]:
 
 
 def _by_digest(field: str, token: str, **filters: str) -> ParticipantRef | None:
-    """The current participant whose column ``field`` contains the digest of this token; None if there is none."""
+    """The current participant whose column ``field`` contains the digest of this token; None if no participant
+    matches."""
     if len(token) != TOKEN_LENGTH:
         return None
     row = Participant.objects.filter(removed_at=0.0, **{field: digest_of(token)}, **filters).first()
