@@ -172,7 +172,7 @@ def exists(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for this machine's unfinished runs whose process has died; returns how many."""
+    """Gives the state ``incomplete`` to this machine's runs whose process died before their end; returns how many."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     dead = [row.pk for row in driven if not is_alive(row.driver)]
     problem = "The process that executed this run ended unexpectedly."
@@ -180,7 +180,7 @@ def mark_incomplete() -> int:
 
 
 def driven_runs() -> set[str]:
-    """The ids of the unfinished runs of this machine whose process is alive. The containers of these runs must not be
+    """The ids of this machine's unfinished runs whose process is alive. The containers of these runs must not be
     removed."""
     driven = ClaimRun.objects.filter(machine=here(), state__in=LIVE).exclude(driver="")
     return {str(row.pk) for row in driven if is_alive(row.driver)}

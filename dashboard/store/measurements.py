@@ -224,8 +224,7 @@ def is_cancelled(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Sets the state ``incomplete`` for this machine's running measurements whose process has died; returns how
-    many."""
+    """Gives the state ``incomplete`` to this machine's runs whose process died before their end; returns how many."""
     running = MeasurementRun.objects.filter(machine=here(), state=RUNNING).values_list("pk", "driver")
     dead = [run for run, driver in running if not is_alive(driver)]
     reason = "The measuring process ended unexpectedly."
@@ -296,7 +295,6 @@ def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...
 
 
 def measured_s(run: str) -> float:
-    """The seconds from the start of a run to the end of its newest block, by a monotonic clock; 0 if it has no
-    blocks."""
+    """The seconds from the start of a run to the end of its newest block (0 without blocks), by a monotonic clock."""
     newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
     return sum(newest.first() or (0.0,))
