@@ -41,8 +41,8 @@ class Details(TypedDict, total=False):
 
 
 def show_ask(ask: Ask) -> tuple[str, ...]:
-    """Returns the commands that a person types to send this request. In them ``ADDRESS`` and ``GATEWAY`` stand for the
-    address and the gateway of a container."""
+    """Returns the commands that a person types to send this request. In the commands, ``ADDRESS`` and ``GATEWAY`` stand
+    for the address and the gateway of a container."""
     kind = ask.address.rpartition(".")[2]
     host = kind.upper() if kind in {"address", "gateway"} else bracket(ask.address)
     url = f"http://{host}/" if ask.port == 80 else f"http://{host}:{ask.port}/"

@@ -70,7 +70,7 @@ def describe_ports(ports: Any) -> str:
 
 
 def on_one_line(text: str) -> str:
-    """Joins the lines of a small file with semicolons, without its comments; ``empty`` if nothing remains."""
+    """Joins the lines of a small file with semicolons, without comments; returns ``empty`` if nothing remains."""
     rows = (" ".join(line.split()) for line in text.splitlines())
     return "; ".join(row for row in rows if row and not row.startswith("#")) or "empty"
 

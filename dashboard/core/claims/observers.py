@@ -1,4 +1,4 @@
-"""Observations that several claims share: each executes the lines of a claim, then reads what resulted."""
+"""Observations that several claims share: each executes the lines of a claim, then reads the result."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,5 @@
-"""Claims about requests to published ports of the machine: translated (DNAT) by the kernel, or served by
-docker-proxy."""
+"""Claims about requests to published ports of the machine: some are translated by the kernel (DNAT), others are served
+by docker-proxy."""
 
 from dashboard.core.claims.constructors import NOTHING_PUBLISHED
 from dashboard.core.claims.engine_facts import PODMAN, ROOTLESS_PODMAN, EngineCondition

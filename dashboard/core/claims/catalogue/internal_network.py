@@ -1,4 +1,4 @@
-"""The claim that an internal network has no default route; before 25.0 only firewall rules isolate it."""
+"""The claim that an internal network has no default route; before Engine 25.0, only firewall rules isolate it."""
 
 import re
 

@@ -21,8 +21,8 @@ async def observe(testbed: Testbed) -> NamespaceState:
 
 
 async def observe_without_proxy(testbed: Testbed) -> NamespaceState:
-    """Starts a container with a published port on an engine without docker-proxy; returns the state of this engine's
-    machine."""
+    """Starts a container with a published port on a further engine, which has no docker-proxy; returns the state of
+    that engine's machine."""
     engine = await testbed.start_engine(DAEMON)
     await engine.run(WITHOUT_PROXY)
     return await engine.state(MACHINE)

@@ -11,8 +11,8 @@ Observed = tuple[NamespaceState, bool, Container]
 
 
 async def observe(testbed: Testbed) -> Observed:
-    """Returns the network state of the container, whether its program listens within three seconds, and the container
-    at the end of this time."""
+    """Returns the network state of the container, whether its program listens within three seconds, and what ``docker
+    inspect`` then returns."""
     container = await testbed.run(LINE)
     state = await testbed.state(container)
     return state, await testbed.wait_listening(container, 80), await testbed.inspect(container)
