@@ -73,8 +73,8 @@ def _interface_key(
 
 
 def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Yields the cells of each interface: its kind and state, addresses, MTU, MAC address, and what it is joined to,
-    such as its bridge and its veth peer."""
+    """Yields the cells of each interface: its kind and state, addresses, MTU, MAC address, and what the interface is
+    joined to, such as a bridge or a veth peer."""
     for interface in state.interfaces:
         key, rank = _interface_key(observed, state, interface)
         renamed = key != interface.name

@@ -12,7 +12,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """Columns with their rows. ``machine`` is the state of the machine, None if it is not known."""
+    """The columns and the rows of a comparison. ``machine`` is the state of the machine, None if it is not known."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]

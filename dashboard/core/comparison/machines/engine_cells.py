@@ -16,7 +16,8 @@ def describe_facts(facts: ReportedEngine) -> str:
 
 
 def engine_cells(facts: ReportedEngine | None) -> Iterator[tuple[RowKey, Cell]]:
-    """Yields the cells of a machine. Yields nothing if its lab has not reported its engine."""
+    """Yields the cells of a machine's engine. Yields nothing if ``facts`` is None: the machine's lab has not reported
+    the engine."""
     if facts is None:
         return
     texts = (
