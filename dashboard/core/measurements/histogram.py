@@ -42,7 +42,7 @@ class BadHistogram(ValueError):  # noqa: N818 - names the state, not a fault
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The figures of a histogram: the number of times (``n``) and percentiles, maximum and mean in microseconds."""
+    """The figures of a histogram of times: their number (``n``), and percentiles, maximum and mean in microseconds."""
 
     n: int
     p50_us: float

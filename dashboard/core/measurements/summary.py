@@ -90,8 +90,8 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 def compare_series(
     baseline: Series, other: Series, blocks: Mapping[str, Sequence[Block]], options: Options, seed: int
 ) -> ComparisonResult:
-    """Returns the comparison of ``other`` with ``baseline``. It names the cause of a difference if the paths prove one.
-    ``blocks`` has the blocks of each series by key."""
+    """Returns the comparison of ``other`` with ``baseline``. The result names the cause of a difference if the paths
+    prove one. ``blocks`` has the blocks of each series by key."""
     mine, theirs = blocks.get(baseline.key, ()), blocks.get(other.key, ())
     found = judge_blocks(mine, theirs, margin_us=options.same_within_us, seed=seed)
     pairs = pair_blocks(mine, theirs)
