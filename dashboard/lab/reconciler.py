@@ -129,7 +129,7 @@ class Lab:
         self.wake()
 
     async def _read_private_engine(self) -> None:
-        """Stores the version of the dockerd that private hosts run. Asking dockerd may take seconds on a busy
+        """Stores the version of the dockerd that private hosts run, because asking dockerd may take seconds on a busy
         machine."""
         self._private_engine = await asyncio.to_thread(private_engine_version)
 

@@ -257,8 +257,8 @@ class TestbedReader:
         return await asyncio.to_thread(lambda: sum(proportional_kib(pid) for pid in pids))
 
     async def nat_rules(self) -> tuple[str, ...]:
-        """Returns the machine's NAT rules, one per line, in the format of the tool that belongs to the engine's
-        firewall backend."""
+        """Returns the machine's NAT rules for IPv4, one per line, in the format of the first tool that lists any (see
+        ``read_nat_listing``)."""
         async with self._namespace(MACHINE) as namespace:
             listing = await read_nat_listing(namespace, self._target.info.firewall_backend)
         if listing.error:

@@ -1,5 +1,5 @@
-"""Finds namespaces that belong to no container but have a column: the neighbour of a private host, and the bridges of a
-rootless Podman. Runs the neighbour's server."""
+"""Finds the namespaces that belong to no container but have a column: that of a private host's neighbour, and that of a
+rootless Podman's bridges. Runs the neighbour's server."""
 
 import asyncio
 import logging

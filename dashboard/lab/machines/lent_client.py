@@ -99,7 +99,7 @@ class LentClient:
             raise
 
     async def _begin(self, run: str) -> bool:
-        """Acquires the lock that all measurements on this machine share, for a run. Returns False if another
+        """For a run, acquires the lock that all measurements on this machine share. Returns False if another
         measurement holds it."""
         if self._run:
             return False

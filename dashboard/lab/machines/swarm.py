@@ -1,4 +1,4 @@
-"""The membership of this machine's engine in the swarm of the machines.
+"""The membership of this machine's engine in the swarm of the installation's machines.
 
 Labs do not communicate with each other: a web process calls the lab of each machine.
 

@@ -56,12 +56,12 @@ class RpcServer:
     @property
     def _lab(self) -> str:
         """The name of this lab in heartbeats. It changes each time the connection is lost. Calls to earlier names are
-        also executed."""
+        also executed, because web processes learn the new name only from the next heartbeat."""
         return f"{self._start}.{self._losses}"
 
     def _on_loss(self) -> None:
-        """Takes a new name and cancels all calls, because replies may have been lost. When a heartbeat contains another
-        name, web processes give up their calls."""
+        """Takes a new name and cancels all calls, because replies may have been lost. Web processes give up their calls
+        when a heartbeat contains a new name."""
         self._losses += 1
         self._calls.cancel()
 
