@@ -130,8 +130,8 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         return tuple(feed.key for feed in self._feeds.values() if feed.journal is not None)
 
     def note_machines(self, notes: dict[str, MachineNote], requested: Mapping[str, tuple[Phase, ...]]) -> None:
-        """Shows notes about machines (by name) at their columns. ``requested`` contains, for each experiment whose
-        parts are all to be stopped or removed, the phases of these parts."""
+        """Shows notes about machines (by name) at the machines' columns. ``requested`` contains the requested phases of
+        the parts, for each experiment whose parts are all to be stopped or removed."""
         self._notes = notes
         for feed in self._feeds.values():
             columns, phases = mark_machines(feed.view.columns, notes), requested.get(feed.key, ())
@@ -279,7 +279,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
 
 
 def _read_parts(before: MergedJournal, view: View) -> _Changes:
-    """Adds the parts' new entries to a copy of the merged journal ``before``. ``view`` is the view without them."""
+    """Adds the parts' new entries to a copy of the merged journal ``before``. ``view`` lacks these entries."""
     journal = before.copy()
     journal.requested = parts.requested_phases((journal.head.id,)).get(journal.head.id, ())
     entries = tuple(journal.extend(parts.read_parts(dict(journal.seen))))

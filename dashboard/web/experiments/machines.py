@@ -1,4 +1,4 @@
-"""Experiments on several machines: notes about machines, and calls to the lab of the machine that has a column."""
+"""Experiments on several machines: notes about machines, and calls to the lab of a column's machine."""
 
 import asyncio
 from collections import deque

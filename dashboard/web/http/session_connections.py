@@ -42,8 +42,8 @@ def _session_key(connection: Connection) -> str:
 
 
 def add_connection(connection: Connection) -> None:
-    """Registers an open connection, and starts the periodic checks if necessary. Call it in the connection's event
-    loop."""
+    """Registers an open connection. Starts the periodic checks of all connections if they are not running. Call it in
+    the connection's event loop."""
     _connections.setdefault(_session_key(connection), {})[connection] = asyncio.get_running_loop()
     if not any(not task.done() for task in _checks):
         _checks.clear()

@@ -132,7 +132,7 @@ class TerminalConsumer(AsyncConsumer):
     async def _try_to_ask[**P](
         self, method: Callable[Concatenate[Terminals, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Calls ``_ask``. If no lab is available, ignores that, because the window's next read reports it."""
+        """Calls ``_ask``. Ignores LabUnavailableError, because the window's next read reports it."""
         with suppress(LabUnavailableError):
             await self._ask(method, *args, **kwargs)
 

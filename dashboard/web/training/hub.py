@@ -42,7 +42,7 @@ def _read_state(session: str, present: int) -> SessionState | None:
 
 
 def _read_hosts(session: str) -> tuple[frozenset[str], dict[str, tuple[str, str]]]:
-    """Returns the machines that do not respond and, by group, the state of its host with the reason for the state.
+    """Returns the machines that do not respond, and the state of each group's host, with its reason, by group.
     Queries the database."""
     absent = absent_machines()
     return absent, group_host_store.states_of(session, absent)
