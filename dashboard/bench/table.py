@@ -18,7 +18,7 @@ def format_interval(interval: tuple[float, float]) -> str:
 
 
 def describe_promise(figure: Figure) -> str:
-    """The promise of a figure and whether it is kept, as text; empty if the figure has no promise."""
+    """The promised limits of a figure and whether it keeps them, as text; empty if the figure has no promise."""
     if figure.promise is None:
         return ""
     least = "" if figure.promise.least is None else f"{figure.promise.least:.3g} ≤ "

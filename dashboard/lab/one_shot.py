@@ -25,7 +25,7 @@ POLL_S = 0.02
 
 def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
     """Returns whether the program of a column listens on the column's port. Also True if the program has ended or
-    failed, because it will not listen later."""
+    failed, because waiting for it is then useless."""
     if column.container is None or column.status is not ArmStatus.RUNNING:
         return column.status is not ArmStatus.WAITING
     state = states.get(column.key)

@@ -165,8 +165,8 @@ class GroupHost(models.Model):
 
     ``machine`` is the machine of the host; None for the installation's own. ``wanted`` is running, stopped or reset.
     ``state`` is unplaced, queued, starting, ready, failed or stopped. ``host`` is the id of the private host,
-    ``socket`` the path of its engine's socket. ``is_moved`` is true if the host was moved to this machine: the group's
-    steps are repeated once it has started.
+    ``socket`` the path of its engine's socket. ``is_moved`` is true if the host was moved to this machine: once it has
+    started, the lab repeats the group's steps on it.
     """
 
     group = models.CharField(primary_key=True, max_length=40)

@@ -145,7 +145,7 @@ def fail_run(run: str, reason: str, state: str = FAILED) -> None:
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column, by column key. It is that of a measured series or, if none was measured, of the arm."""
+    """The mode of each column, by column key: from a series of the column or, if it has none, from its arm."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}

@@ -199,9 +199,9 @@ def phases_of(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
 
 
 def requested_phases(experiments: Collection[str]) -> dict[str, tuple[Phase, ...]]:
-    """The requested phases of the parts, by experiment id: stopping, or a phase that has ended. Experiments with a part
-    that should run are omitted. Pages show these phases, because a journal contains a stop only after its lab has
-    performed it."""
+    """For each experiment that is to stop or has stopped, by id, the phases in which its parts are shown: stopping,
+    stopped or failed. Experiments with a part that should run are omitted. Pages show these phases, because a journal
+    contains a stop only after its lab has performed it."""
     phases, running = _read_phases(experiments)
     return {key: found for key, found in phases.items() if key not in running}
 

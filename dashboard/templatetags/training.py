@@ -51,7 +51,7 @@ def row_name(row_id: str) -> str:
 
 
 def session_words() -> dict[str, object]:
-    """Returns the translated texts for the scripts of sessions."""
+    """Returns the translated texts for the JavaScript of the session pages."""
     return {
         "lost": _("connection lost; reconnecting"),
         "true": _("correct"),

@@ -49,8 +49,8 @@ class SuiteRun:
 
 
 def read_runs(paths: Iterable[Path]) -> dict[str, SuiteRun]:
-    """Reads JUnit files, and returns the results by engine. The names of the files begin with the engine, such as
-    ``NAME.xml`` and ``NAME.again.xml``. If a test ran several times, its last result counts."""
+    """Reads JUnit files, and returns the results by engine. A file is named after its engine: ``ENGINE.xml`` or
+    ``ENGINE.again.xml``. If a test ran several times, its last result counts."""
     suites: dict[str, list[ET.Element]] = {}
     for path in paths:
         # The files are those of our own pytest.

@@ -58,8 +58,8 @@ def trials_of(measured: Measured, seed: int) -> dict[int, Trial]:
 
 def covers_others(trials: Sequence[Trial]) -> list[bool]:
     """For each trial, whether its confidence interval contains the median of the differences that the other trials
-    found. A longer wait has side effects, which are part of every measured difference, but not of the true
-    difference."""
+    found. Unlike the true difference (``truth_us``), this median includes the side effects of a longer wait, which are
+    part of every measured difference."""
     deltas = [trial.delta_us for trial in trials]
     return [trial.covers(median([*deltas[:number], *deltas[number + 1 :]])) for number, trial in enumerate(trials)]
 

@@ -203,9 +203,10 @@ async def observe_names(testbed: Testbed, lines: Sequence[str], client: str, *na
 
 @prepared
 async def observe_vpn_name(testbed: Testbed, line: str, resolv_conf: str, *networks: str) -> tuple[Lookup, ...]:
-    """Resolves ``wiki.vpn.example`` in a container while the machine is set up as with systemd-resolved on a VPN.
-    ``resolv_conf`` is the machine's resolv.conf. A DNS server at 127.0.0.53 of the machine knows the name. ``networks``
-    are commands that create networks; ``line`` then starts the container. Returns one lookup."""
+    """Resolves ``wiki.vpn.example`` in a container while the machine is configured like one that runs systemd-resolved
+    and is connected to a VPN. ``resolv_conf`` is the machine's resolv.conf. A DNS server on the machine, at 127.0.0.53,
+    knows the name. ``networks`` are commands that create networks; ``line`` then starts the container. Returns one
+    lookup."""
     await testbed.write_file("/etc/resolv.conf", resolv_conf)
     await testbed.answer_names("127.0.0.53", {VPN_NAME: VPN_ADDRESS})
     container = (await run_lines(testbed, *networks, line))[-1]

@@ -45,8 +45,8 @@ class EdgeRouter:
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
     def connect_outside(self, kind: str, mode: str, start: Box | None, end: Box | None, label: str) -> None:
-        """Adds an edge between two stacks that are both outside the machine. In the wide diagram, the edge runs to the
-        left of both stacks, in one of three lanes."""
+        """Adds an edge between the boxes of two network stacks that are both outside the machine's namespace. In the
+        wide diagram, the edge runs to the left of both stacks, in one of three lanes."""
         if start is None or end is None or self.channel is None:
             self.connect(kind, mode, start, end, label)
             return

@@ -99,7 +99,7 @@ def may_attach_later(status: int, text: str) -> bool:
 
 
 def endpoint_settings(attachment: NetworkAttachment) -> dict[str, Any]:
-    """Returns the fields of ``EndpointSettings`` that the options of an attachment set."""
+    """Returns the options of an attachment as fields of ``EndpointSettings``."""
     settings: dict[str, Any] = {}
     if attachment.gw_priority:
         settings["GwPriority"] = attachment.gw_priority

@@ -1,7 +1,7 @@
 """Chooses the machine for each private host. The result depends only on the arguments.
 
-A host stays on its machine while the machine's lab is connected, so a new machine moves nothing. A host without such a
-machine is placed on the emptiest machine that can take it.
+A host stays on its machine while the machine's lab is connected, so adding a machine moves no host. A host without such
+a machine is placed on the emptiest machine that can take it.
 
 Hosts of one session are kept together. A machine that already has hosts of the session is preferred to the emptiest one
 if it has fewer than ``AFFINITY_HOSTS`` of them and is not much fuller (``AFFINITY_SLACK``).

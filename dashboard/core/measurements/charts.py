@@ -152,8 +152,8 @@ def place_labels(lines: Sequence[LineView], *, leaders: bool = True) -> tuple[Li
 def align_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> Columns:
-    """Returns the p50 and p99 of the valid blocks as the lines of one chart. There is one line for each series. Each
-    line has one p50 and one p99 for every round, None if the series has no valid block in the round. ``blocks`` are
+    """Returns the p50 and p99 of the valid blocks as the values of one chart. Each series that could be measured has
+    one entry, with a p50 and a p99 for every round: None if the series has no valid block in the round. ``blocks`` are
     dictionaries with the fields of ``Block``. ``modes`` maps columns to modes (``mode_of``)."""
     begun: dict[int, float] = {}
     values: dict[str, dict[int, tuple[float, float]]] = {}

@@ -134,8 +134,8 @@ class _NatTraversal:
     def _follow(
         self, chain: Chain, rest: list[Destinations], depth: int = 0
     ) -> tuple[list[Destinations], list[Destinations]]:
-        """Records how a chain translates packets to the destinations ``rest``. Returns the destinations of the other
-        packets in two lists: of packets that continue after the chain, and of packets with a final verdict."""
+        """Records how a chain translates packets that enter it with the destinations ``rest``. Returns the destinations
+        of untranslated packets: of those that continue after the chain, and of those with a final verdict."""
         entered, count = rest, len(self._found)
         returned: list[Destinations] = []
         final: list[Destinations] = []
@@ -270,8 +270,8 @@ class _ForwardTraversal:
         self._known: dict[str, frozenset[Verdict]] = {}
 
     def outcomes(self, chain: Chain, depth: int = 0) -> frozenset[Verdict]:
-        """Returns what may happen to the connections in a chain; includes RETURN if they may continue after it. If the
-        computation takes too many steps, ACCEPT is included, because a drop is then not certain."""
+        """Returns the possible verdicts on connections that enter a chain; includes RETURN if they may leave the chain.
+        Includes ACCEPT if the computation takes too many steps, so that no drop is reported as certain."""
         found: set[Verdict] = set()
         for rule in self._rules.rules_towards(chain, self._links[1]):
             if not self._rules.step():
@@ -286,7 +286,7 @@ class _ForwardTraversal:
         return frozenset({*found, Verdict.RETURN if self._rules.step(0) else Verdict.ACCEPT})
 
     def _ends(self, rule: Rule, depth: int) -> frozenset[Verdict]:
-        """Returns what may happen to connections that a rule matches; includes NONE if they may reach the next rule."""
+        """Returns the possible verdicts on connections that match a rule; includes NONE if the next rule may apply."""
         if rule.verdict not in {Verdict.JUMP, Verdict.GOTO}:
             return frozenset({Verdict.NONE if rule.verdict is Verdict.TRANSLATE else rule.verdict})
         if rule.target not in self._known:

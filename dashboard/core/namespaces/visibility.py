@@ -1,4 +1,4 @@
-"""Texts about what is visible of an engine's machine, and the titles of the machine's column."""
+"""Texts about how much Netmodes can see of an engine's machine, and the title of the machine's column in each case."""
 
 import re
 

@@ -110,9 +110,9 @@ def multicast_attempts(
 ) -> Iterator[Attempt]:
     """Yields the results of one datagram, one for each column. An expected loss is not a failure.
 
-    The mappings have texts by the key of a column. ``senders`` has the source address that the receiver saw. ``errors``
-    has the reason why the column could not take part. ``losses`` has the reason why a loss is expected
-    (``expected_losses``).
+    The keys of the mappings are column keys. ``senders`` has the source address that the column saw on the datagram,
+    ``errors`` the reason why the column could not take part, and ``losses`` the reason why the column is expected to
+    lose the datagram (``expected_losses``).
     """
     for column in columns:
         seen, error, loss = (texts.get(column.key, "") for texts in (senders, errors, losses))

@@ -78,7 +78,7 @@ def _forwarder(path: Path) -> str:
 
 def cause_between(baseline: Path, other: Path) -> str:
     """Returns in one line why ``other`` takes more or less time than ``baseline``: it names the hops that only one of
-    them has. Empty if the hops do not explain it. Both paths must exist, so that their hops were observed."""
+    them has. Empty if the hops do not explain it. Both paths must exist, because other paths have no hops."""
     without, forwarder = _forwarder(baseline), _forwarder(other)
     if bool(without) is not bool(forwarder):
         name = without or forwarder

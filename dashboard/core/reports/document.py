@@ -162,8 +162,8 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """Returns the rows that are not the same in all columns as a table, the most important ones first. ``whys`` has
-    their reasons. ``left`` counts those that the table omits, ``same`` the rows that are the same in all columns."""
+    """Returns a table of the rows that differ between columns, the most important first. ``whys`` has their reasons,
+    ``left`` the number of such rows that the table omits, ``same`` the number of rows that do not differ."""
     differing = sorted((row for row in snapshot.rows if row.relation is not Relation.SAME), key=weigh_row)
     body = []
     for row in differing[:MAX_ROWS]:

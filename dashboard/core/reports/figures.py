@@ -65,8 +65,8 @@ class ReportFigures:
 
     @property
     def report_environment(self) -> ReportEnvironment:
-        """The environment in which the report was made. If the report's own environment names no processor, that of its
-        first measurement is used, which is more complete."""
+        """The environment in which the report was made. If the report's own environment names no processor, the
+        environment of its first measurement is used, which is more complete."""
         environment = self.environment
         if not environment.cpu_model and self.measurements:
             environment = self.measurements[0].measurement.environment

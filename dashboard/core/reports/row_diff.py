@@ -37,7 +37,7 @@ class ArmMatch:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """A compared fact. ``arms`` are the arms that have the same texts for it. If the fact differs between the reports,
+    """A compared fact. ``arms`` are the arms for which its texts are the same. If the fact differs between the reports,
     ``texts`` has one text for each report. If it does not differ, ``texts`` has each distinct text once. There may be
     several, because generated names and ids are not compared."""
 
@@ -129,8 +129,8 @@ class RowDiff:
 
 
 def compare_rows(snapshots: Sequence[Snapshot], arms: Sequence[ArmMatch]) -> RowDiff:
-    """Compares the rows of the arms that all reports have. If several arms have the same texts for a fact, the result
-    has one ``ChangedRow`` for them."""
+    """Compares the rows of the arms that all reports have. If the texts of a row are the same for several arms, the
+    result has one ``ChangedRow`` for all of them."""
     reports = [_ComparableRows(snapshot) for snapshot in snapshots]
     compared = [arm for arm in arms if arm.everywhere]
     changes: _Rows = {}

@@ -81,8 +81,8 @@ def _listens(listening: Collection[str], address: str) -> bool:
 
 def choose_join_address(origin: str, server: ServedAt) -> JoinAddress:
     """Returns the address for participants. It is the first of these that other devices can open: ``origin``, which the
-    instructor has opened; an origin of the reverse proxy; an address of the machine on which the server listens and
-    which it accepts. Without such an address, ``is_local`` of the result is true."""
+    instructor has opened; an origin of the reverse proxy; a machine address that the server listens on and accepts as a
+    host name. Without such an address, ``is_local`` of the result is true."""
     for each in (origin, *server.origins):
         if not is_local(each):
             return JoinAddress(each)

@@ -46,7 +46,7 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """A question that is asked before the commands are run. The right choice is either the one with the index
-    ``answer``, or the one whose entry in ``values`` equals the result of ``reading``."""
+    ``answer``, or the one whose entry in ``values`` equals the value that is read for ``reading``."""
 
     question: str
     choices: tuple[str, ...]
@@ -137,7 +137,8 @@ class Workshop:
 @dataclass(frozen=True, slots=True)
 class StepJudgement:
     """The findings of all checks of a step. ``noted`` maps the index of a check to the text of the event that the check
-    observed, now or before. ``truth`` is the result of the prediction's ``reading``, empty if it is unknown."""
+    observed, now or before. ``truth`` is the value that was read for the prediction's ``reading``, empty if it is
+    unknown."""
 
     findings: tuple[Finding, ...]
     noted: dict[str, str]
@@ -158,7 +159,7 @@ def judge_step(step: Step, observation: Observation, noted: dict[str, str], trut
     """Judges all checks of a step.
 
     ``noted`` is from the previous judgement: it has the events that the checks have observed, and these stay true.
-    ``truth`` is the previous result of the prediction's ``reading``. It is kept if the reading has no result now.
+    ``truth`` is the value that was last read for the prediction's ``reading``. It is kept if no value can be read now.
     """
     findings: list[Finding] = []
     kept = {number: text for number, text in noted.items() if number.isdigit() and int(number) < len(step.checks)}
@@ -177,7 +178,7 @@ def judge_step(step: Step, observation: Observation, noted: dict[str, str], trut
 
 def correct_choice(prediction: Prediction, truth: str) -> int | None:
     """Returns the index of the right choice; None if the truth is unknown or no choice matches it. ``truth`` is the
-    result of the prediction's reading."""
+    value that was read for the prediction's ``reading``."""
     if prediction.answer is not None:
         return prediction.answer
     return prediction.values.index(truth) if truth in prediction.values else None

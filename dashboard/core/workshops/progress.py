@@ -103,8 +103,8 @@ def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
     """One step in the summary. ``right`` is None if the step is not done, has no prediction, or its right answer is
-    unknown. ``truth`` is empty until the step is done. ``seconds`` is the time from opening the step to finishing it,
-    None if it is unknown."""
+    unknown. ``truth`` is the right answer as text, empty if it is unknown or the step is not done. ``seconds`` is the
+    time from opening the step to finishing it, None if it is unknown."""
 
     step: Step
     predicted: str

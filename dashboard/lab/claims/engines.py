@@ -97,7 +97,7 @@ class ClaimEngine:
     @property
     def title(self) -> str:
         """The engine's kind and version, then in parentheses the first of these that exists: the id of its private
-        host, its name, its address."""
+        host, the engine's name, the engine's address."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
         return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 

@@ -1,4 +1,4 @@
-"""The states of LANs that pages show."""
+"""The state of a LAN and its hosts, as the pages show it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

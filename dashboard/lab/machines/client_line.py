@@ -123,8 +123,8 @@ class ClientLines:
         """Calls ``ClientLine.next`` for the queue of the run ``run``, and returns its result.
 
         If another web process carries the run's blocks, returns a command with ``is_over``. If the run has not started
-        yet or has ended, returns a command with the number 0. The web process learns the end of the run from the
-        database.
+        yet or has ended, returns a command with the number 0. This does not tell the two apart: the web process learns
+        from the database that the run has ended.
         """
         if not self.carry(run, carrier):
             return RemoteCommand(is_over=True)

@@ -27,7 +27,8 @@ _DUMP_ATTEMPTS = 20
 
 
 class MalformedMessage(Exception):  # noqa: N818 - names the state, not a fault
-    """The received bytes are not a message that the kernel sends. The whole message was ignored."""
+    """The received bytes are not a complete, well-formed message. Earlier messages of the same datagram may have been
+    handled already."""
 
 
 class Message(NamedTuple):

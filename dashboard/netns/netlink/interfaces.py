@@ -143,12 +143,12 @@ class LinkTable:
         return ChangedObjects.LINKS | ChangedObjects.ROUTES
 
     def _mark_stale_peer(self, link: LinkRecord | None) -> None:
-        """Adds the end of a veth pair that must be read again, if any, to ``stale_peers``. ``link`` is the end that has
-        changed or is gone.
+        """Adds to ``stale_peers`` the end of a veth pair that must be read again, if there is one. ``link`` is the end
+        that has changed or is gone.
 
         If the peer of ``link`` is unknown, adds ``link``: the kernel reports the first end of a new pair before the
-        second one exists. If ``link`` is gone, or if its peer refers to a different link, adds the peer: the kernel
-        sends no event for one end when the other end moves to another namespace.
+        second one exists. If ``link`` is gone, or if the peer's record names another link as its peer, adds the peer:
+        the kernel sends no event for one end when the other end moves to another namespace.
         """
         if link is None or link.kind != "veth" or link.lower_nsid is not None:
             return

@@ -85,8 +85,8 @@ def environment_of(
     runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
 ) -> Environment:
     """Returns the environment in which the last of these measurements ran. Without measurements, returns ``machine``
-    (by default an empty environment) with the kernel and the versions of ``engine``. If ``engine`` is None, they stay
-    unchanged."""
+    (by default an empty environment), in which the kernel and the fields about the engine are replaced by those of
+    ``engine``, unless ``engine`` is None."""
     if runs:
         return runs[-1].measurement.environment
     environment = machine or Environment()

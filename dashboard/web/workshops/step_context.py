@@ -84,8 +84,8 @@ async def own_place(request: HttpRequest, workshop: str) -> WorkshopPlace:
 
 
 async def _view_host(place: WorkshopPlace) -> HostView:
-    """Returns the diagram and the images of the host. The page's command lines name one of these images. Both are empty
-    if there is no host, or if the engine does not answer."""
+    """Returns the diagram of the host and its container images, one of which the page's command lines name. Both are
+    empty if there is no host, or if the engine does not answer."""
     if not place.runs:
         return HostView()
     try:

@@ -30,8 +30,8 @@ WAITING = "Another lab drives the experiments of this machine"
 @dataclass(frozen=True, slots=True)
 class FaultRound:
     """The result of one injected fault. ``seen_s`` is the time from the fault until the pages show it; None if they do
-    not. ``healed_s`` is the time until everything works again. It begins at the end of the fault or, if a process was
-    ended, at the start of its successor. ``lost`` is the result of ``MachineScene.count_lost``."""
+    not. ``healed_s`` is the time until everything works again. It is measured from the end of the fault or, if a
+    process was ended, from the start of its successor. ``lost`` is the result of ``MachineScene.count_lost``."""
 
     fault: str
     seen_s: float | None
@@ -183,7 +183,7 @@ async def clock_off(scene: MachineScene, number: int) -> FaultRound:
 
 async def drained(scene: MachineScene, _number: int) -> FaultRound:
     """Drains the machine with the most hosts, and moves these hosts by a command in the instructor's console.
-    ``healed_s`` begins when the pages show that the machine is draining."""
+    ``healed_s`` is measured from the moment at which the pages show that the machine is draining."""
     held = [row.machine for row in scene.hosts.values()]
     name = max(sorted(scene.names), key=held.count)
     owner = scene.installation.owners[0]

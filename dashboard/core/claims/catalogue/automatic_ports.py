@@ -18,7 +18,7 @@ def chosen_ports(container: Container) -> list[int]:
 
 
 def judge_exposed(container: Container) -> Judgement:
-    """The claim holds if the inspect response lists port 80 and no port of the machine for it."""
+    """The claim holds if the inspect response lists port 80 without a binding to a port of the machine."""
     ports = container.setting("NetworkSettings", "Ports") or {}
     evidence = f"NetworkSettings.Ports: {describe_ports(ports)}"
     return holds_if("80/tcp" in ports and not ports["80/tcp"], "The port is published, or not listed.", evidence)

@@ -33,11 +33,12 @@ class HostPort:
 
 @dataclass(frozen=True, slots=True)
 class PortUser:
-    """A running container of the engine and its published ports. ``name`` is what sentences call the container.
+    """A running container of the engine and its published ports. ``name`` stands for the container in messages to the
+    user.
 
     ``experiment`` is the experiment to which the container belongs. It is None if the container belongs to no
-    experiment, or to the one on whose page the port is mentioned. ``machine`` is the name of the container's machine,
-    empty if the experiment runs on one machine only.
+    experiment, or to the experiment of the page that shows the message. ``machine`` is the name of the container's
+    machine, empty if the experiment runs on one machine only.
     """
 
     container: str
@@ -75,7 +76,7 @@ def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
 
 
 def ports_of(published: Iterable[PublishedPort]) -> tuple[HostPort, ...]:
-    """Returns the ports of the machine in a list of published ports."""
+    """Returns the machine's ports that these published ports use."""
     return tuple(HostPort(one.host_port, one.protocol, one.host_address) for one in published if one.host_port)
 
 

@@ -14,8 +14,8 @@ _ORDER = (Phase.LAUNCHING, Phase.PREPARING, Phase.STOPPING, Phase.RUNNING, Phase
 
 def requested_phase(phase: Phase, wanted: Wanted) -> Phase:
     """Returns the phase in which a part is shown. ``phase`` is the phase that the part's lab has recorded. After a
-    requested stop, the result is stopping or an ended phase. The lab may not have acted on the request yet, for example
-    because it is absent."""
+    requested stop, the result is stopping, stopped or failed. The lab may not have acted on the request yet, for
+    example because it is absent."""
     if wanted is Wanted.RUNNING or phase in ENDED:
         return phase
     return Phase.STOPPED if phase is Phase.WAITING else Phase.STOPPING

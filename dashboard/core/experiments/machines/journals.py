@@ -1,10 +1,10 @@
 """Merges the journals of the parts of an experiment on several machines into one, in the order in which the entries
 were stored.
 
-The live page, a past moment and a report can therefore treat it like the journal of one machine. The first entry has
-number 1 and belongs to no part. It has the columns of all machines, including machines without a lab. The number of a
-later entry is 1 plus the sum of the newest numbers in all parts at that point. It grows with every entry and does not
-depend on the machines' clocks, so each web process derives the same number.
+The live page, the page of a past moment and a report can therefore use it like the journal of one machine. The first
+entry has number 1 and belongs to no part. It has the columns of all machines, including machines without a lab. The
+number of a later entry is 1 plus the sum, over all parts, of the number of the part's newest entry so far. It grows
+with every entry and does not depend on the machines' clocks, so each web process derives the same number.
 
 A lab writes only the journal of its own part. If it nevertheless records facts about columns of other machines, the
 merged journal leaves these facts out.

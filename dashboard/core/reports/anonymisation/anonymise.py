@@ -251,11 +251,11 @@ def _compile_machines(machines: Collection[str]) -> re.Pattern[str]:
 
 
 def _bounded(text: str, *, in_names: bool = False) -> str:
-    """Returns a pattern that finds a detail in a text. A detail of at least ``LONG`` characters is also found within
+    """Returns a pattern that finds the detail ``text``. A detail of at least ``LONG`` characters is also found within
     longer words, a shorter one only as a whole word.
 
-    If ``in_names`` is true, the detail is the key of an arm. It is found only as a whole word of any length, but may
-    follow a hyphen, as in the name of the arm's container.
+    If ``in_names`` is true, the detail is the key of an arm. It is found only as a whole word, however long it is, but
+    may follow a hyphen, as in the name of the arm's container.
     """
     if len(text) >= LONG and not in_names:
         return re.escape(text)

@@ -63,7 +63,7 @@ class RecordedRows:
         self._cells: list[Cell] = []
 
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
-        """Yields the sections whose inputs changed, each with the number of its new list of rows."""
+        """Yields the sections whose inputs changed, each with the number under which its new list of rows is stored."""
         for section, inputs in _INPUTS.items():
             inputs_key = _numbers_of(frame, section, inputs)
             if self._current.get(section) == inputs_key:

@@ -128,9 +128,9 @@ def _enter(cgroups: list[str]) -> None:
 def write_limits(lines: list[str]) -> None:
     """Writes limits: each line contains a file and its value. Raises OSError if a limit cannot be set.
 
-    Ignores errors of ``cgroup.subtree_control``. If a controller cannot be delegated, the files of its limits are
-    missing, so their lines raise OSError. A missing ``memory.swap.max`` is ignored, because the kernel may not account
-    for swap.
+    Errors of ``cgroup.subtree_control`` can be ignored: if a controller cannot be delegated, its limit files are
+    missing, and their lines raise OSError. A missing ``memory.swap.max`` is ignored, because some kernels do not
+    account for swap.
     """
     for line in lines:
         file, _, value = line.partition(" ")

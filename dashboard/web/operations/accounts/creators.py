@@ -1,4 +1,5 @@
-"""The creators of objects in lists, and the filter “mine”. Pages show both only if more than one account exists."""
+"""The accounts that created the objects in a list, and the filter “mine”. Pages show both only if more than one account
+exists."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

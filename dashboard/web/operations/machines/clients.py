@@ -27,10 +27,10 @@ TOO_MANY = "Requests are sent from at most {0} machines."
 
 @dataclass(frozen=True, slots=True)
 class ClientChoice:
-    """A machine in the form that starts a measurement. ``problem`` is the reason if it cannot be selected.
+    """A machine offered in the form that starts a measurement. ``problem`` is the reason if it cannot be selected.
 
-    ``part`` is the number of the experiment's part on this machine, 0 if it has no part. The machine cannot be a client
-    of that part, because a client must be another machine.
+    ``part`` is the number of the experiment's part on the offered machine, 0 if it has none there. The machine cannot
+    be a client of that part, because a client must be another machine.
     """
 
     name: str
