@@ -41,7 +41,7 @@ HELP: tuple[Help, ...] = (
         _("the step"),
         _(
             "The current step of the session. While it is locked, participants cannot predict or run anything in it. "
-            "“Reveal to all” shows all answers and the correct one, as read on most of the hosts."
+            "“Reveal answers to all” shows all answers and the correct one, as read on most of the hosts."
         ),
         _PAGE,
     ),

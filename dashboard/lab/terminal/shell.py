@@ -48,7 +48,7 @@ class Terminal:
     run: str = ""
     shell: HostShell | None = None
     scrollback: Scrollback = field(default_factory=lambda: Scrollback(limits.SCROLLBACK_BYTES))
-    ended: str = "It has not been started yet."
+    ended: str = "The shell has not been started yet."
     can_restart: bool = True
     change: int = 0
     step: str = ""

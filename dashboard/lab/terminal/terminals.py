@@ -220,7 +220,7 @@ class Terminals:
         deadline = loop.time() + HOST_STOP_S
         while status is None and host is not None and loop.time() < deadline:
             if not host.is_running():
-                return "It ended because your private host was stopped."
+                return "The shell ended because your private host was stopped."
             await asyncio.sleep(0.05)
         return limits.describe_exit(status)
 

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 READY_S = 60.0
 #: Options of the daemon that limit the size of containers' logs, because the disk is not cleaned up during a session.
 DAEMON: dict[str, Any] = {"log-driver": "json-file", "log-opts": {"max-size": "1m", "max-file": "2"}}
-INTERRUPTED = "Your host was moved to another machine. The repetition of your steps was interrupted. Do the rest again."
+INTERRUPTED = "Your host was moved to another machine. Repeating your steps there was interrupted. Do the rest again."
 RESTARTED = "The engine exited and was restarted. Containers that were running were started again."
 SERVER_STOPPED = "The server was stopped."
 

@@ -116,7 +116,7 @@ class StepRunner:
         is missing. Raises ValueError if the step has no such command, or if it must be typed in a terminal."""
         step, stage, _ = await self.open(slug)
         if stage is StepStage.PREDICT:
-            raise StepLockedError("Predict first, then run it.")
+            raise StepLockedError("Predict first, then run the command.")
         if not 0 <= number < len(step.run):
             raise ValueError("This step has no such command.")
         command = step.run[number]

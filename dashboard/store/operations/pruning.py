@@ -96,7 +96,8 @@ def _shrink_file() -> tuple[int | None, str]:
     if MeasurementRun.objects.filter(state=measurement_store.RUNNING).exists():
         return (
             None,
-            "A measurement is running, and shrinking the file would disturb it. Later data uses the free space.",
+            "A measurement is running, and shrinking the database file would disturb it. "
+            "Later data uses the free space.",
         )
     file = Path(connection.settings_dict["NAME"])
     before = _size(file)

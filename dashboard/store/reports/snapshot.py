@@ -68,7 +68,7 @@ def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
         if row is None or measurement is None:
             raise NotSavedError("There is no measurement with this id. Reload the page.")
         if row.state in measurement_store.LIVE:
-            raise NotSavedError("The measurement is still running. Wait for its end or end it, then save it.")
+            raise NotSavedError("The measurement is still running. Wait until it ends, or cancel it; then save it.")
         series, blocks = measurement_store.load_blocks(run)
         flat = tuple(block for one in series for block in blocks.get(one.key, ()))
         frozen.append(FrozenRun(run, row.title, measurement, series, flat))

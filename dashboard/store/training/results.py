@@ -114,16 +114,16 @@ def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExpe
         record = experiment_store.load(key)
         track, reason = b"", ""
         if not included:
-            reason = "It was left out of this file."
+            reason = "The comparison was left out of this file."
         elif record is None:
             reason = "The experiment was deleted."
         elif parts.count_entries(record) > MAX_JOURNAL or len(mirrors) >= MAX_MIRRORS:
-            reason = "It is too long for this file. Save it as a report."
+            reason = "The comparison is too long for this file. Save it as a report."
         else:
             entries = parts.read(record)
             track = encode_recording(build_recording(entry for entry in entries if entry.at <= facts.ends_at))
             free_bytes -= len(track)
             if free_bytes < 0:
-                track, reason = b"", "It does not fit into this file."
+                track, reason = b"", "The comparison does not fit into this file."
         mirrors[key] = MirroredExperiment(record.title if record is not None else key, track, reason)
     return mirrors

@@ -58,7 +58,7 @@ class ArmForm(forms.Form):
     key = OptionField(_("Name"), _("defaults to the mode"), "web")
     image = OptionField(_("Image"), _("defaults to the image above"), list="images")
     command = OptionField(_("Command"), _("defaults to the image's command"), "nginx -g 'daemon off;'")
-    port = OptionField(_("Port it listens on"), _("defaults to the port above"), inputmode="numeric")
+    port = OptionField(_("Container port"), _("defaults to the port above"), inputmode="numeric")
     publish = OptionField(_("Publish (-p)"), _("defaults to the mapping above"), "127.0.0.1:8080:80")
     hostname = OptionField(_("Host name (--hostname)"), placeholder="web")
     dns = OptionField(_("DNS servers (--dns)"), placeholder="192.0.2.53")
@@ -113,7 +113,7 @@ class LaunchForm(forms.Form):
     """
 
     image = OptionField(_("Image"), _("any tag or digest; local images are suggested"), "nginx", list="images")
-    port = OptionField(_("Port it listens on"), _("inside the container"), "80", inputmode="numeric")
+    port = OptionField(_("Container port"), _("where the program listens"), "80", inputmode="numeric")
     title = OptionField(_("Name of the experiment"), _("defaults to the image and the port"), "Shop on the new server")
     publish = OptionField(
         _("Publish (-p)"),

@@ -189,7 +189,7 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
             await service.ask(lan_calls.set_swarm, name, what == "swarm")
         else:
             return await _show(
-                request, problem=_("This command does not exist. Use the buttons on this page."), status=404
+                request, problem=_("This action is unknown. Use the buttons on this page."), status=404
             )
     except LabUnavailableError as error:
         return await _show(request, problem=str(error), status=409)

@@ -38,7 +38,7 @@ def machine_notes() -> dict[str, MachineNote]:
         record = records.get(name)
         lab = labs.of(None if record is None else name)
         if record is not None and record.is_revoked:
-            notes[name] = MachineNote(_("This machine was revoked: it has no lab."))
+            notes[name] = MachineNote(_("This machine's access was revoked: its lab is no longer connected."))
         elif not lab.is_connected and service.nats.problem:  # not marked as absent: its journal may still grow
             notes[name] = MachineNote(
                 note=_("This server is not connected to NATS, so it cannot tell whether the lab of this machine runs.")

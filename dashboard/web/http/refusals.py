@@ -36,9 +36,9 @@ class RefusalMiddleware:
             return response
         context = {
             "status": 405,
-            "title": _("This address is a command, not a page"),
-            "sentence": _("Nothing was changed: forms send commands here."),
-            "what_to_do": _("Open the page with the form again."),
+            "title": _("This address is not a page"),
+            "sentence": _("It only receives what forms send. Nothing was changed."),
+            "what_to_do": _("Open the page that has the form again."),
         }
         page = render(request, "error.html", context, status=405)
         page["Allow"] = response["Allow"]

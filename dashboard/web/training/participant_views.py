@@ -181,7 +181,7 @@ async def change(request: HttpRequest, row: TrainingSession, participant: str, w
                 qr = qr_code(link, _("This participant's link as a QR code"))
                 return await _page(request, row, participant, 201, link=link, qr=qr)
             case _:
-                raise Http404(_("This command does not exist."))
+                raise Http404(_("This action is unknown."))
     except (ValueError, JoinRefusedError) as error:
         status = 400 if isinstance(error, ValueError) else 409
         return await _page(request, row, participant, status, problem=str(error))

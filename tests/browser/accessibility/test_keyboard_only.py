@@ -179,7 +179,7 @@ def test_a_session_can_be_held_to_its_end_with_the_keyboard(visit: Visit, server
     choose(ada.page, HOST.steps[1].slug)
     expect(page.locator("[data-region=people]")).to_contain_text("everyone has answered")
     focus_is_kept(page)
-    act(page, "Reveal to all")
+    act(page, "Reveal answers to all")
     expect(page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
     focus_is_kept(page)
     expect(ada.page.locator("[data-step]")).to_have_attribute("data-stage", "done")

@@ -31,7 +31,7 @@ def test_an_invalid_port_is_shown_at_its_field_and_all_input_is_kept(visitor: Vi
     visitor.expect(r"Failed to load resource: .* 400 .*/experiments/")
     page = visitor.open(server.url)
     page.get_by_label("Image", exact=True).first.fill("nginx:1.27")
-    page.get_by_label("Port it listens on").first.fill("eighty")
+    page.get_by_label("Container port").first.fill("eighty")
     page.get_by_text("More options").click()
     page.get_by_label("Names to look up").fill("db.internal")
     page.locator("#mode-none").check()
@@ -46,7 +46,7 @@ def test_an_invalid_port_is_shown_at_its_field_and_all_input_is_kept(visitor: Vi
     expect(port).to_have_value("eighty")
     expect(port).to_have_attribute("aria-invalid", "true")
     expect(port).to_have_accessible_description(
-        "inside the container The port must be a number from 1 to 65535, not “eighty”."
+        "where the program listens The port must be a number from 1 to 65535, not “eighty”."
     )
     expect(page.locator("#field-image")).to_have_value("nginx:1.27")
     expect(page.locator("#field-names")).to_have_value("db.internal")
@@ -82,7 +82,7 @@ def test_the_holders_of_ports_have_the_focus_and_after_a_stop_the_form_continues
     visitor.expect(r"Failed to load resource: .* 409 .*/experiments/")
     server.launch(modes=["host"])
     page = visitor.open(server.url)
-    page.get_by_label("Port it listens on").first.press("Enter")
+    page.get_by_label("Container port").first.press("Enter")
     expect(page.locator("#held-ports")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")

@@ -117,7 +117,7 @@ def the_projector_shows_the_result(group: Class, expected: Step) -> None:
     """After the reveal: the truth, the explanation and the diagram, on one screen."""
     if expected.predict is None:
         return
-    group.console.press("Reveal to all")
+    group.console.press("Reveal answers to all")
     if expected.slug in EXPECTED:
         expect(group.projector.locator(".verdict")).to_contain_text(EXPECTED[expected.slug][1])
     for shown in (".verdict", "[data-slot=explanation]", "[data-slot=picture]", "[data-slot=join]"):
@@ -200,7 +200,7 @@ def test_every_result_fits_the_projector(visit: Visit, server: Server, steps: Se
         console.page.locator("#go-step").select_option(expected.slug)
         console.press("Go")
         expect(projector.locator("h1")).to_have_text(expected.title)
-        console.press("Reveal to all")
+        console.press("Reveal answers to all")
         expect(projector.locator("[data-slot=explanation]")).to_be_visible()
         fits_the_projector(projector, expected)
 
@@ -220,7 +220,7 @@ def test_a_class_without_hosts_predicts_and_sees_the_result(
     group.console.press("Start")
     expect(group.people[0].page.locator("[data-slot=timer]")).to_be_visible()
     a_hint_reaches_a_phone(group)
-    group.console.press("Reveal to all")
+    group.console.press("Reveal answers to all")
     for shown in ("[data-slot=explanation]", ".bar >> nth=0", ".bar >> nth=-1", "[data-slot=picture]"):
         is_on_screen(group.projector.locator(shown))
     for person in group.people:

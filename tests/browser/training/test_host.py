@@ -26,7 +26,7 @@ def is_live(page: Page) -> None:
 
 def launched(person: ParticipantPage) -> str:
     """Launches an experiment with the form's defaults, waits until its programs listen, and returns its URL."""
-    person.page.get_by_role("link", name="Your own host", exact=True).first.click()
+    person.page.get_by_role("link", name="Open your host", exact=True).first.click()
     expect(person.page.locator("#field-image")).to_have_css("font-weight", "400")
     person.page.get_by_role("button", name="Launch", exact=True).click()
     person.page.wait_for_url("**/lab/experiments/*/")

@@ -38,7 +38,7 @@ def hold_session(console: Console, people: list[ParticipantPage], experiment: st
     for person, answer in zip(people, ASKED.choices, strict=False):
         predict(person, answer)
     row = point(console, experiment) if experiment else ""
-    console.press("Reveal to all")
+    console.press("Reveal answers to all")
     expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
     console.page.get_by_text("Close the session").click()
     console.page.get_by_role("button", name="Close it now").click()

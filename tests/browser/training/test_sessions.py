@@ -266,7 +266,7 @@ def the_session_follows(console: Console, people: dict[str, ParticipantPage]) ->
     expect(finn.page.locator("[data-slot=locked]")).to_be_visible()
     console.press("Unlock the step")
     expect(finn.page.locator("[data-slot=locked]")).to_be_hidden()
-    console.press("Reveal to all")
+    console.press("Reveal answers to all")
     shown = finn.page.locator("[data-session-predictions]")
     expect(shown).to_contain_text(EXPECTED["launch"][1])
     expect(shown.locator('.bar[data-right="yes"] .bar-count')).to_have_text("6")
@@ -307,7 +307,7 @@ def test_a_session_without_hosts_follows_the_instructor(
     console.page.get_by_role("button", name="Point", exact=True).click()
     expect(ada.page.locator("tr[data-pointed]")).to_have_attribute("data-row", row or "")
     assert violations(ada.page) == []
-    console.press("Reveal to all")
+    console.press("Reveal answers to all")
     expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
     plain.page.reload()
     expect(plain.page.locator("[data-session-predictions] .bar").first).to_be_visible()

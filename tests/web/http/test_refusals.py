@@ -70,7 +70,7 @@ async def test_nothing_starts_on_a_drained_machine(me: Person) -> None:
 async def test_the_address_of_a_command_opened_as_a_page_leads_to_the_start_page(me: Person, path: str) -> None:
     answer = await http("GET", path, who=me)
     assert (answer.status, answer["allow"]) == (405, "POST")
-    assert "This address is a command, not a page" in answer.text
+    assert "This address is not a page" in answer.text
     assert '<a class="button" href="/">Start page</a>' in answer.text
 
 

@@ -51,7 +51,7 @@ def join(request: HttpRequest) -> HttpResponse:
         asked = msgspec.json.decode(request.body, type=JoinRequest)
         labels = parse_labels(asked.labels)
     except msgspec.MsgspecError:
-        return _refuse(400, _("This is not a request to join. Use ./netmodes join of the same version."))
+        return _refuse(400, _("This is not a request to join. Use ./netmodes join of the server's version."))
     except ValueError as error:
         return _refuse(400, str(error))
     if problem := version_problem(__version__, asked.facts.version):

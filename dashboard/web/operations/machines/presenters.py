@@ -91,7 +91,7 @@ def _line(record: MachineRecord) -> MachineLine:
 def _describe_drain(machine: str) -> str:
     hosts, others = count_hosts(machine), count_running(machine)
     if not hosts and not others:
-        return _("Nothing runs on it: it can be upgraded now.")
+        return _("Nothing runs on this machine: it can be upgraded now.")
     counts = [
         ngettext("%d private host", "%d private hosts", hosts) % hosts,
         ngettext("%d experiment or run", "%d experiments or runs", others) % others,

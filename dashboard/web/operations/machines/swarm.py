@@ -199,7 +199,7 @@ async def page(request: HttpRequest) -> HttpResponse:
         return await _page(request)
     what = request.POST.get("what", "")
     if what not in {"form", "end"}:
-        return await _page(request, _("This command does not exist. Use the buttons on this page."), 400)
+        return await _page(request, _("This action is unknown. Use the buttons on this page."), 400)
     _name_in_audit(request, what, ())
     if what == "form" and not request.POST.get("agreed"):
         return await _page(request, _("Confirm that each of these engines becomes a manager."), 400)

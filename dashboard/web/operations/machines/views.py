@@ -80,7 +80,7 @@ async def change(_request: HttpRequest, name: str, what: str) -> HttpResponse:
     After a revocation, all other machines leave the swarm, because the revoked machine may be a manager of it.
     """
     if not await to_db_thread(_change, name, what):
-        raise Http404(_("This machine or command does not exist."))
+        raise Http404(_("This machine does not exist, or the action is unknown."))
     if what == "revoke":
         await service.end_revoked_machines()
         await to_db_thread(end_work, name)

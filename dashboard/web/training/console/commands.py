@@ -173,7 +173,7 @@ COMMANDS: dict[str, Callable[[Command], Awaitable[bool]]] = {
 async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpResponse:
     """Executes the command ``what``, one of ``COMMANDS``, and sends the changes to all participants."""
     if what not in COMMANDS:
-        raise Http404(_("This command does not exist."))
+        raise Http404(_("This action is unknown."))
     command = Command(request.POST, row, await to_db_thread(workshop_in, row), shared_clock())
     try:
         done = await COMMANDS[what](command)

@@ -113,7 +113,7 @@ async def share(request: HttpRequest, row: TrainingSession) -> HttpResponse:
         return await _page(request, row, 409, problem=_("Close the session first."))
     chosen = request.POST.get("days", "")
     if chosen not in {str(duration.days) for duration in durations()}:
-        return await _page(request, row, 400, problem=_("Choose from the list when the link expires."))
+        return await _page(request, row, 400, problem=_("Choose one of the listed durations."))
     days = int(chosen)
     expires_at = shared_now() + timedelta(days=days) if days else None
 

@@ -80,7 +80,7 @@ def test_the_note_about_each_machine_states_why_it_is_not_current(monkeypatch: p
     assert machines.machine_notes() == {
         "server": silent,
         "barn": MachineNote(note="This machine is drained: nothing new starts on it."),
-        "cellar": MachineNote("This machine was revoked: it has no lab."),
+        "cellar": MachineNote("This machine's access was revoked: its lab is no longer connected."),
         "dome": silent,
         "east": MachineNote(note="It is too old."),
     }
