@@ -94,11 +94,8 @@ def _shrink_file() -> tuple[int | None, str]:
     if connection.vendor != "sqlite":
         return None, "The database server reuses the free space."
     if MeasurementRun.objects.filter(state=measurement_store.RUNNING).exists():
-        return (
-            None,
-            "A measurement is running, and shrinking the database file would disturb it. "
-            "Later data uses the free space.",
-        )
+        reason = "A measurement is running, and shrinking the database file would disturb it."
+        return None, f"{reason} Later data uses the free space."
     file = Path(connection.settings_dict["NAME"])
     before = _size(file)
     try:

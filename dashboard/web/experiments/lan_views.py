@@ -188,9 +188,7 @@ async def change(request: HttpRequest, name: str, what: str) -> HttpResponse:
         elif what in {"swarm", "leave"}:
             await service.ask(lan_calls.set_swarm, name, what == "swarm")
         else:
-            return await _show(
-                request, problem=_("This action is unknown. Use the buttons on this page."), status=404
-            )
+            return await _show(request, problem=_("This action is unknown. Use the buttons on this page."), status=404)
     except LabUnavailableError as error:
         return await _show(request, problem=str(error), status=409)
     return redirect("/lans/")
