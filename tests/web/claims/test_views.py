@@ -81,7 +81,7 @@ def test_a_claim_shows_what_is_expected_of_other_engines_until_it_has_run(owner:
 @pytest.mark.parametrize(
     ("private", "sentence"),
     [
-        ("28.5.2", "It has version 28.5.2; your engine has 20.10.24."),
+        ("28.5.2", "This dockerd has version 28.5.2; your engine has 20.10.24."),
         ("", "No dockerd is installed there: these claims are not testable."),
     ],
 )
@@ -276,14 +276,14 @@ def test_the_api_refuses_with_a_reason(owner: Client, path: str, body: object, s
 @pytest.mark.usefixtures("_lab")
 def test_the_page_says_how_long_a_run_takes_and_how_long_it_still_takes(owner: Client) -> None:
     page = owner.get("/claims/", **HERE).content.decode()
-    assert re.search(r"Running all of them takes about [\d.]+ (s|min)\.", page)
+    assert re.search(r"Running all claims takes about [\d.]+ (s|min)\.", page)
     run = claim_runs.create_run([FIRST.id, SECOND.id])
     claim_runs.mark_running(run)
     slow = ExecutedClaim.from_judgement(FIRST, holds("x"), seconds=1.0)
     claim_runs.record_state(run, FIRST.id, ClaimState.DONE, slow)
     page = owner.get(f"/claims/runs/{run}/", **HERE).content.decode()
     assert re.search(r"1 of 2 done,\s+about \d+ s left", page)
-    assert "Running all of them takes" not in owner.get("/claims/", **HERE).content.decode()
+    assert "Running all claims takes" not in owner.get("/claims/", **HERE).content.decode()
     claim_runs.finish(run, claim_runs.CANCELLED, 1.0)
     assert (
         " left"

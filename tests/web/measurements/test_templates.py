@@ -179,8 +179,8 @@ def test_a_measurement_is_unchanged_after_json() -> None:
 def test_a_chart_of_blocks_needs_two_of_them(count: int, drawn: bool) -> None:
     page = draw_run(found=make_measurement("host", "bridge", count=count))
     assert bool(page.find("polyline")) is drawn
-    assert ("There is no chart: it needs at least two points per line." in page.html) is not drawn
-    assert "No chart of differences: it needs two paths" in page.html
+    assert ("No chart: a chart needs at least two points per line." in page.html) is not drawn
+    assert "No chart of differences: this chart needs two paths" in page.html
     assert len(page.find("tr", **{"data-blocks": "host/loopback"})) == 1, "the table has the figures"
 
 

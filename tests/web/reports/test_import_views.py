@@ -80,7 +80,7 @@ def upload(owner: Client, name: str = "monday.json") -> str:
 
 def test_an_imported_report_is_marked_with_its_file_and_its_installation(owner: Client) -> None:
     page = text_of(upload(owner))
-    assert "Not measured by this installation, but saved by installation inst234567 ·" in page
+    assert "Not from this installation: saved by installation inst234567 ·" in page
     assert "from monday.json" in page
     listed = text_of(get(owner, "/reports/"))
     assert re.search(r"imported on [^·]+ from monday\.json", listed)
