@@ -60,7 +60,9 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
     },
     "conditions": {
         Conditions.QUIET: _("real-time priority, cores kept awake: what each path costs"),
-        Conditions.ORDINARY: _("normal priority, idle cores may sleep: how long a program on this machine waits"),
+        Conditions.ORDINARY: _(
+            "normal priority, idle cores may sleep: the latency that an ordinary program on this machine gets"
+        ),
     },
     "stop": {
         Stop.NARROW: _("Every interval is as narrow as requested."),
@@ -80,12 +82,12 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         ClaimVerdict.NOT_TESTABLE: _("not testable"),
     },
     "topic": {
-        Topic.ISOLATION: _("No network isolation, and what stays isolated"),
+        Topic.ISOLATION: _("What host mode shares with the machine, and what stays isolated"),
         Topic.PERFORMANCE: _("Performance, path by path"),
         Topic.PUBLISHING: _("Ports: -p and -P, listeners, and how a request arrives"),
         Topic.INTERFERENCE: _("Conflicts between containers and with the machine"),
         Topic.DNS: _("DNS, hosts file and names"),
-        Topic.WHEN: _("Where it works, and what is refused"),
+        Topic.WHEN: _("Where host mode works, and what is refused"),
         Topic.BRIDGE: _("What modes other than host do"),
         Topic.LIFECYCLE: _("Stopping and removing containers, and their statistics"),
     },

@@ -9,8 +9,8 @@ HELP: tuple[Help, ...] = (
         _("a new experiment"),
         _(
             "One image and one port, launched in all selected modes at the same time. Each container is an arm; its "
-            "column shows the equivalent docker run line. A mode that this engine or kernel does not support shows the "
-            "reason."
+            "column shows the equivalent docker run line. If this engine or kernel does not support a mode, the form "
+            "shows the reason beside it."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
     ),
@@ -76,9 +76,9 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "Each row is a fact, each column a network stack as one container sees it. The first column is the "
-            "machine; host mode shares its stack. The sign before a row: two lines mean the same in all columns, "
-            "crossed-out lines different, a half circle in one column only, a question mark unknown. Every cell was "
-            "read from the kernel or the Engine; none is derived from the mode."
+            "machine; host mode shares its stack. The sign before a row compares its cells: an equals sign means the "
+            "same in all columns, a crossed-out equals sign different, a half circle present in one column only, a "
+            "question mark unknown. Every cell was read from the kernel or the Engine; none is derived from the mode."
         ),
         "docs/reading-a-comparison.md",
     ),
@@ -96,8 +96,8 @@ HELP: tuple[Help, ...] = (
         _("identity"),
         _(
             "A network namespace is one complete network stack: interfaces, addresses, routes, ports, firewall. Its "
-            "inode identifies it: the same number means the same stack. In host mode it is the machine's. Processes, "
-            "files and host name have other namespaces, which belong to the container in every mode."
+            "inode identifies it: the same number means the same stack. In host mode the number is the machine's. "
+            "Processes, files and host name have other namespaces, which belong to the container in every mode."
         ),
         "namespaces(7); network_namespaces(7)",
         "readlink /proc/self/ns/net",
@@ -118,8 +118,8 @@ HELP: tuple[Help, ...] = (
         _("listeners"),
         _(
             "A port belongs to a network namespace: two bridge containers can both listen on 80, two in host mode "
-            "cannot. In bridge mode docker-proxy listens on the machine's port, one process per address family, unless "
-            "the Engine runs without it (userland-proxy=false); in host mode the program itself does."
+            "cannot. In bridge mode docker-proxy listens on the machine's port, one process per address family, "
+            "unless the Engine runs without it (userland-proxy=false); in host mode the program itself listens on it."
         ),
         "sock_diag(7); ip(7); Moby, cmd/docker-proxy",
         "ss -Hltnp 'sport = :80'",
@@ -161,7 +161,7 @@ HELP: tuple[Help, ...] = (
         _("the hosts file"),
         _(
             "The hosts file is used before any name server. Docker writes a new one for each container. In host mode "
-            "it is a copy of the machine's, except with --add-host: then the copied lines are missing."
+            "the file is a copy of the machine's; with --add-host it is a new file without the machine's lines."
         ),
         "hosts(5); docs/modes.md",
         "docker exec NAME cat /etc/hosts",
@@ -224,8 +224,8 @@ HELP: tuple[Help, ...] = (
         "proof",
         _("the cleanup check"),
         _(
-            "After a stop Netmodes checks that every object it created is gone, so that “removed” is an observation. "
-            "It removes only objects with the label of this installation."
+            "After a stop Netmodes checks that every object it created is gone: “removed” is what was observed, not "
+            "what was requested. It removes only objects with the label of this installation."
         ),
         "docs/architecture.md",
         "docker ps --all",
@@ -269,8 +269,8 @@ HELP: tuple[Help, ...] = (
         _("the Docker Engine"),
         _(
             "The engine at the API socket that Netmodes uses. A private host is an engine in namespaces of its own, "
-            "with its own docker0, firewall rules and ports. Its root is an ordinary user of the machine, unless "
-            "Netmodes runs with --privileged-hosts."
+            "with its own docker0, firewall rules and ports. Root on a private host is an ordinary user of the "
+            "machine, unless Netmodes runs with --privileged-hosts."
         ),
         "docs/sessions.md",
         "docker info",

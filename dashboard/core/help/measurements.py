@@ -21,8 +21,8 @@ HELP: tuple[Help, ...] = (
         _(
             "p50 is the median of all requests; one request in a hundred takes longer than p99. The difference is the "
             "median of the differences within rounds (one block of each path), with its 95 % bootstrap interval. An "
-            "arrow at its end means that it continues beyond the chart; the table shows both ends. A verdict requires "
-            "99 %. “Inconclusive” means that this run cannot tell, not “same”."
+            "arrow at an end of the interval means that the interval continues beyond the chart; the table shows both "
+            "ends. A verdict requires 99 %. “Inconclusive” means that this run cannot tell, not “same”."
         ),
         "docs/measuring.md; Hesterberg 2015, “What Teachers Should Know About the Bootstrap”",
     ),
@@ -78,9 +78,9 @@ HELP: tuple[Help, ...] = (
         "history",
         _("a series over time"),
         _(
-            "A series is one mode, path and probe with the same payload, rate, load and conditions. Its runs were not "
-            "interleaved: if the machine changed between two of them, the difference includes the change, but the "
-            "intervals do not show it."
+            "A series collects the runs that have the same mode, path, probe, payload, rate, load and conditions. "
+            "These runs were not interleaved: if the machine changed between two of them, that change is part of the "
+            "difference, and the intervals do not account for it."
         ),
         "docs/measuring.md",
     ),

@@ -67,8 +67,8 @@ HELP: tuple[Help, ...] = (
         _("importing"),
         _(
             "Format, limits and hash are checked and the journal is replayed before the report is stored. An imported "
-            "report is marked with its file and the installation that saved it. If you already have this report, the "
-            "page links to it instead of storing it twice."
+            "report shows the name of its file and the installation that saved it. If you already have this report, "
+            "the page links to it instead of storing it twice."
         ),
         "docs/report-format.md",
         "./netmodes report import FILE",
@@ -92,8 +92,8 @@ HELP: tuple[Help, ...] = (
         "share-links",
         _("the links"),
         _(
-            "Every link to this report, with its number of views and its expiry. An expired or revoked link opens "
-            "nothing."
+            "Every link to this report, with its number of views and its expiry. An expired or revoked link no longer "
+            "works."
         ),
         "docs/report-format.md",
     ),
@@ -118,9 +118,9 @@ HELP: tuple[Help, ...] = (
         "unpaired",
         _("latency in different reports"),
         _(
-            "Different reports come from different runs, so their blocks are not paired. The interval is computed from "
-            "samples of the blocks of each run separately, and is wider than one from pairs. Other changes between the "
-            "runs, such as load or clock speed, are part of the difference."
+            "Different reports come from different runs, so their blocks are not paired. The interval is computed "
+            "from samples of the blocks of each run separately, and is wider than an interval of paired blocks. Other "
+            "changes between the runs, such as load or clock speed, are part of the difference."
         ),
         "docs/measuring.md",
     ),
@@ -152,8 +152,8 @@ HELP: tuple[Help, ...] = (
         "trend",
         _("a trend"),
         _(
-            "Reports of the same experiment by date. A number on the axis marks a change of the environment since the "
-            "previous report."
+            "Reports of the same experiment by date. Numbered marks on the axis show where the environment, such as "
+            "the kernel or the version of the Engine, changed since the previous report."
         ),
         "docs/measuring.md",
     ),

@@ -21,7 +21,8 @@ HELP: tuple[Help, ...] = (
         _("a new session"),
         _(
             "The code expires after the chosen hours. Pace: “follow the instructor” keeps all participants at your "
-            "step; “self-paced” lets each finished step open the next one, up to a step that you set."
+            "step; “self-paced” unlocks the next step for each participant who finishes one, up to a step that you "
+            "set."
         ),
         _PAGE,
     ),
@@ -41,7 +42,8 @@ HELP: tuple[Help, ...] = (
         _("the step"),
         _(
             "The current step of the session. While it is locked, participants cannot predict or run anything in it. "
-            "“Reveal answers to all” shows all answers and the correct one, as read on most of the hosts."
+            "“Reveal answers to all” shows all participants how often each answer was chosen, and the correct answer: "
+            "the reading of most hosts."
         ),
         _PAGE,
     ),
@@ -73,8 +75,9 @@ HELP: tuple[Help, ...] = (
         "session-removal",
         _("removing participants"),
         _(
-            "Their links and browsers lose access at once, and their answers stay. Hosts that no participant uses are "
-            "stopped. From one network address, forty participants can join at once, then forty a minute."
+            "The links and browsers of removed participants lose access at once; their answers are kept. Hosts that "
+            "no participant uses are stopped. From one network address, forty participants can join at once, then "
+            "forty a minute."
         ),
         _PAGE,
     ),
@@ -121,9 +124,9 @@ HELP: tuple[Help, ...] = (
         "session-grid",
         _("the progress"),
         _(
-            "A row is a participant, a column is a step. A cell has the number of failed checks and the time. "
-            "A tick: done; a triangle: running; a question mark: predicting. "
-            "Participants count as away 12 seconds after their last connection."
+            "A row is a participant, a column is a step. A cell shows the number of failed checks and the time in the "
+            "step. A tick means done, a triangle running, a question mark predicting. Participants count as away 12 "
+            "seconds after their last connection."
         ),
         _PAGE,
     ),
@@ -146,8 +149,8 @@ HELP: tuple[Help, ...] = (
         "session-talk",
         _("questions and hints"),
         _(
-            "This participant's questions and your hints to them, which other participants do not see, and your "
-            "hints to all participants."
+            "This participant's questions, your hints to this participant, and your hints to all. Other participants "
+            "see only the hints to all."
         ),
         _PAGE,
     ),
@@ -181,15 +184,19 @@ HELP: tuple[Help, ...] = (
         "session-lab",
         _("a host of your own"),
         _(
-            "A Docker host for you or your team, in addition to the steps: launch, compare, measure and run claims. "
-            "Only your group and your instructor see it, and it affects no other group."
+            "The private host of you or your team. In addition to the workshop's steps, you can launch, compare and "
+            "measure containers and run claims on it. Only your group and your instructor see it, and it affects no "
+            "other group."
         ),
         _PAGE,
     ),
     Help(
         "session-runs",
         _("runs on the host"),
-        _("What this participant or team launched on their private host in addition to the steps, with the results."),
+        _(
+            "What this participant or team launched on their private host outside the workshop's steps, with the "
+            "results."
+        ),
         _PAGE,
     ),
     Help(

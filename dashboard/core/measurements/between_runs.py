@@ -31,8 +31,8 @@ MIN_DRAWS, MAX_DRAWS, DRAWN_VALUES = 400, 2000, 200_000
 #: Number of stretches of a run from which the drift of its median is computed.
 STRETCHES = 4
 DRIFT_SENTENCE = (
-    "The runs were not interleaved: if load, clock speed or process placement changed between them, the difference "
-    "includes the change, but its interval does not show it."
+    "The runs were not interleaved: if load, clock speed or process placement changed between them, that change is "
+    "part of the difference, and the interval does not account for it."
 )
 
 

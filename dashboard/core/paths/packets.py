@@ -110,7 +110,7 @@ REASONS = {
     "TCP_LISTEN_OVERFLOW": "the program accepts connections too slowly",
     "UNHANDLED_PROTO": "the machine does not use this protocol",
     "OTHERHOST": "the packet was for another machine",
-    "QDISC_DROP": "the queue of the link was full, or loses packets on purpose",
+    "QDISC_DROP": "the queue of the link was full, or is configured to drop packets",
 }
 
 

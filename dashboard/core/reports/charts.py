@@ -222,7 +222,7 @@ def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
     labels = label_series((one.key, one.column, one.path, one.probe) for one in series)
     title = f"Distribution ({probe})"
     table = ChartTable(
-        "Time in microseconds within which a share of the requests was answered",
+        "Time in microseconds within which a given share of the requests was answered",
         ("path", "10 %", "25 %", "50 %", "75 %", "90 %", "99 %", "99.9 %"),
         tuple(
             (
@@ -232,7 +232,7 @@ def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
             for one in series
         ),
     )
-    description = f"{title}: the share of requests that were answered within a time. The table has the figures."
+    description = f"{title}: the share of requests that were answered within a given time. The table has the figures."
     series = [one for one in series if len(one.ecdf) > 1]
     if not series:
         return LineChart(title, description, ChartView((), (), ()), "", table)

@@ -183,8 +183,8 @@ def _chart(probe: Probe, entries: Sequence[TrendEntry], series: dict[str, _Point
     title = f"Medians over time ({probe})"
     return LineChart(
         title,
-        f"{title}: the median of each series in each report with its 95 % interval, in microseconds. Numbers on the "
-        "axis mark changes of the environment. The table has the figures.",
+        f"{title}: the median of each series in each report with its 95 % interval, in microseconds. Numbered "
+        "marks on the axis show changes of the environment. The table has the figures.",
         ChartView(
             place_labels(lines) if max(map(len, series.values())) > 1 else (),
             date_ticks(times),

@@ -103,8 +103,8 @@ def refuse_claim(claim: Claim) -> str | None:
     if Need.MEASURE not in claim.needs:
         return None
     return (
-        "Not available in a session: it compares microseconds, and this machine is shared and not quiet. "
-        "Measure one of your experiments, or ask your instructor to run it."
+        "This claim is not available in a session: it compares microseconds, and this machine is shared and not "
+        "quiet. Measure one of your experiments, or ask your instructor to run it."
     )
 
 

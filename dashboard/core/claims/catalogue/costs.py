@@ -90,8 +90,8 @@ CLAIMS = (
         statement="“Bridge mode is slow” is mostly docker-proxy: at 127.0.0.1 it adds more to a published port than "
         "bridge, veth and DNAT together.",
         source="docs/measuring.md; Moby, cmd/docker-proxy",
-        exact="Requests from other machines do not go through docker-proxy. A measurement at localhost measures that "
-        "exception.",
+        exact="Requests from other machines do not go through docker-proxy, so a measurement at localhost does not "
+        "apply to them.",
         observe=observe_proxy_and_rest,
         judge=judge_most,
         lines=(HOST, BRIDGE, f"# {PROXY}", f"# {DNAT}"),

@@ -66,7 +66,7 @@ QUESTIONS = (
     ),
     Question(
         id="direct-routing-since-28",
-        title="Why can other machines no longer reach container addresses since 28?",
+        title="Why can other machines no longer reach container addresses since Docker 28?",
         symptoms=(
             "direct routing stopped after the upgrade to 28",
             "route to 172.17.0.0/16 times out",

@@ -89,7 +89,7 @@ PRESETS: tuple[Preset, ...] = (
         "multicast",
         "Multicast discovery",
         "mDNS and SSDP do not leave their link. In host mode a container receives what is sent on the machine's link; "
-        "in bridge mode it receives only what is sent on docker0. Try sends a datagram on each and shows which "
+        "in bridge mode it receives only what is sent on docker0. “Try” sends a datagram on each link and shows which "
         "container receives it.",
         "routes/default/inet",
         "try",

@@ -135,7 +135,7 @@ class ReplayBuilder:
                 patch = self._set_head(step=self._step)
                 return f"Step {self._step + 1}: {self._title(detail)}", [*patch, self._answers(event.at)]
             case "gate":
-                text = f"Open up to: {self._title(detail)}" if self._head["pace"] == Pace.GATED else ""
+                text = f"Steps open up to: {self._title(detail)}" if self._head["pace"] == Pace.GATED else ""
                 return text, self._set_head(gate=self._index.get(detail, 0))
             case "pace":
                 text = "Everybody at their own pace" if detail == Pace.GATED else "All follow the instructor"
@@ -154,7 +154,7 @@ class ReplayBuilder:
                 return text, [self._mirror_slot()]
             case "pointer":
                 self._mirror = (self._mirror[0], detail)
-                return f"Pointed at: {detail.replace('/', ' ')}" if detail else "", [self._mirror_slot()]
+                return f"Highlighted row: {detail.replace('/', ' ')}" if detail else "", [self._mirror_slot()]
             case "told":
                 text = self._with_names(detail)
                 return f"To all: {text}", [("said", text)]

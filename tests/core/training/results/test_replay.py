@@ -124,8 +124,8 @@ def test_actions_of_the_instructor_and_the_comparison_are_included() -> None:
     assert found["Timer: 5 minutes"]["head"]["timer"] == 1310.0
     assert found["Step locked"]["head"]["locked"] is True
     assert found["Shown to all: Side by side"]["mirror"] == {"track": 0, "pointer": ""}
-    assert found["Pointed at: listeners tcp :80 "]["mirror"] == {"track": 0, "pointer": "listeners/tcp :80/"}
-    assert found["Open up to: C"]["head"] == {**found["Open up to: C"]["head"], "pace": "gated", "gate": 2}
+    assert found["Highlighted row: listeners tcp :80 "]["mirror"] == {"track": 0, "pointer": "listeners/tcp :80/"}
+    assert found["Steps open up to: C"]["head"] == {**found["Steps open up to: C"]["head"], "pace": "gated", "gate": 2}
     assert found["Shown to all: lost"]["mirror"] is None
     assert track["mirrors"] == [{"title": "Side by side", "why": "", "track": {"v": 1}}]
 
