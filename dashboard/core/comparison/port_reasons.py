@@ -64,38 +64,38 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
     if key.key == "udp queries":
         return join_clauses(
             "aardvark-dns asks the machine's name servers and waits for their answers"
-            + if_host_mode(observed, ", on sockets that host mode sees too")
+            + if_host_mode(observed, ", on sockets that a container in host mode sees too")
         )
     if key.key == "udp datagrams":
         return join_clauses(
             "slirp4netns forwards the UDP datagrams of containers, such as DNS queries, from its own sockets"
-            + if_host_mode(observed, ", which host mode sees too")
+            + if_host_mode(observed, ", which a container in host mode sees too")
         )
     on_machine = _on_port(observed.machine.listeners, key) if observed.machine is not None else []
     if any(one.process == "docker-proxy" for one in on_machine):
         return join_clauses(
             "docker-proxy holds the published port on the machine"
-            + if_host_mode(observed, ", and host mode sees it there"),
+            + if_host_mode(observed, ", and a container in host mode sees it too"),
             "the program itself listens only inside its container",
         )
     published = {(p.protocol, p.host_port) for column in observed.columns for p in column.published}
     if any(one.process == "conmon" and (one.protocol, one.port) in published for one in on_machine):
         return join_clauses(
             "Podman reserves the published port with a socket that its conmon keeps open"
-            + if_host_mode(observed, ", and host mode sees it there"),
+            + if_host_mode(observed, ", and a container in host mode sees it too"),
             "the program itself listens only inside its container",
         )
     forwarder = next((one.process for one in on_machine if is_rootless_forwarder(one.process)), None)
     if forwarder and any(one.process == forwarder and (one.protocol, one.port) in published for one in on_machine):
         return join_clauses(
             f"{forwarder_name(forwarder)} forwards the published port into the container's namespace"
-            + if_host_mode(observed, ", and host mode sees its socket"),
+            + if_host_mode(observed, ", and a container in host mode sees its socket"),
             "the program itself listens only inside its container",
         )
     if any(one.process == "aardvark-dns" for one in on_machine):
         return join_clauses(
             "Podman's aardvark-dns answers on the bridges of user-defined networks"
-            + if_host_mode(observed, ", and host mode sees it there")
+            + if_host_mode(observed, ", and a container in host mode sees it too")
         )
     if any(one.process == "dockerd" and (one.protocol, one.port) in published for one in on_machine):
         return "The Engine itself holds the published port: it runs without docker-proxy."

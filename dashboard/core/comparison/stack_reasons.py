@@ -135,7 +135,7 @@ def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) 
         return (
             f"Only {join_titles(owners)} {agree(owners, 'has', 'have')} it: an interface belongs to one network stack."
         )
-    seen = if_host_mode(observed, "; host mode sees all of the machine's interfaces")
+    seen = if_host_mode(observed, "; a container in host mode sees all of the machine's interfaces")
     if key.key.startswith("veth to "):
         what = f"This is the machine's end of the veth pair to {key.key.removeprefix('veth to ')}"
     elif key.key == DEFAULT_BRIDGES[observed.engine]:

@@ -163,7 +163,7 @@ def _describe_clients(requested: Sequence[Attempt], titles: Mapping[str, str]) -
         if attempt.path == PathKind.TO_LAN and (client := _client_ip(attempt)):
             sources.setdefault(client, []).append(titles.get(attempt.origin, attempt.origin))
     if sources:
-        yield f"the LAN saw {', '.join(f'{_join(origins)} as {client}' for client, origins in sources.items())}"
+        yield f"the neighbour saw {', '.join(f'{_join(origins)} as {client}' for client, origins in sources.items())}"
 
 
 def _join(names: Sequence[str]) -> str:

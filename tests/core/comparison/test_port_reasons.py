@@ -57,8 +57,8 @@ def test_the_forwarder_of_a_rootless_podman_is_named() -> None:
     listening = (make_listener(port, "pasta.avx2"),)
     states = {key: replace(one, listeners=listening) if key != "bridge" else one for key, one in states.items()}
     assert why((columns, states), "listeners", f"tcp :{port}") == (
-        "pasta forwards the published port into the container's namespace, and host mode sees its socket; "
-        "the program itself listens only inside its container."
+        "pasta forwards the published port into the container's namespace, and a container in host mode sees its "
+        "socket; the program itself listens only inside its container."
     )
 
 
@@ -106,8 +106,8 @@ def test_podman_reserves_a_published_port_with_conmon() -> None:
     listeners = (make_listener(8081, "conmon", 900), make_listener(80, "nginx", 4100))
     scene = change(change(scene, MACHINE, listeners=listeners), "host", listeners=listeners)
     assert why(scene, "listeners", "tcp :8081") == (
-        "Podman reserves the published port with a socket that its conmon keeps open, and host mode sees it there; "
-        "the program itself listens only inside its container."
+        "Podman reserves the published port with a socket that its conmon keeps open, and a container in host mode "
+        "sees it too; the program itself listens only inside its container."
     )
 
 

@@ -62,7 +62,10 @@ def test_a_namespace_that_is_shared_with_the_machine_is_not_called_its_own() -> 
         (
             ("host", "none"),
             "docker0",
-            "The default bridge is an interface of the machine; host mode sees all of the machine's interfaces.",
+            (
+                "The default bridge is an interface of the machine; "
+                "a container in host mode sees all of the machine's interfaces."
+            ),
         ),
         (
             ("user-bridge", "none"),

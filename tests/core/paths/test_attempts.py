@@ -78,7 +78,7 @@ def test_attempts_are_grouped_by_the_machine_that_they_reached() -> None:
         ),
         (
             (TO_LAN, *(replace(TO_LAN, origin=key, client_seen="192.0.2.2:40005") for key in ("bridge", "none"))),
-            "Every path answered; the LAN saw host, bridge and none as 192.0.2.2.",
+            "Every path answered; the neighbour saw host, bridge and none as 192.0.2.2.",
         ),
         (
             (LOOPBACK, replace(TO_LAN, origin="bridge", client_seen="", error="Network is unreachable.", status=None)),

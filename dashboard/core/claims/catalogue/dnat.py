@@ -77,7 +77,9 @@ CLAIMS = (
         needs=frozenset({Need.PRIVATE}),
         mutation={"127.0.0.1": "{machine}"},
         otherwise=(
-            Expectation(ROOTLESS_PODMAN, not_testable="Podman has no docker-proxy: without root rootlessport listens."),
+            Expectation(
+                ROOTLESS_PODMAN, not_testable="Podman has no docker-proxy: without root, rootlessport listens."
+            ),
             Expectation(
                 PODMAN,
                 not_testable="Podman has no docker-proxy: netavark translates (DNAT) requests to 127.0.0.1 too, in "

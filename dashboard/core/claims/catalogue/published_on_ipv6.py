@@ -57,7 +57,7 @@ CLAIM = Claim(
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
     mutation={"-p 8108:80": "-p 127.0.0.1:8108:80"},
     otherwise=(
-        Expectation(PODMAN, not_testable="Podman has no docker-proxy to lead IPv6 requests to an IPv4 container."),
+        Expectation(PODMAN, not_testable="Podman has no docker-proxy to forward IPv6 requests to an IPv4 container."),
         Expectation(
             EngineCondition(userland_proxy=False),
             statement="A published port does not answer at [::1].",
