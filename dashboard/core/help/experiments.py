@@ -76,9 +76,9 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "Each row is a fact, each column a network stack as one container sees it. The first column is the "
-            "machine; host mode shares its stack. The sign before a row compares its cells: an equals sign means the "
-            "same in all columns, a crossed-out equals sign different, a half circle present in one column only, a "
-            "question mark unknown. Every cell was read from the kernel or the Engine; none is derived from the mode."
+            "machine; host mode shares its stack. The sign before a row: an equals sign means the same in all "
+            "columns, a crossed-out one different, a half circle in one column only, a question mark unknown. Every "
+            "cell was read from the kernel or the Engine, not derived from the mode."
         ),
         "docs/reading-a-comparison.md",
     ),

@@ -21,8 +21,8 @@ HELP: tuple[Help, ...] = (
         _(
             "p50 is the median of all requests; one request in a hundred takes longer than p99. The difference is the "
             "median of the differences within rounds (one block of each path), with its 95 % bootstrap interval. An "
-            "arrow at an end of the interval means that the interval continues beyond the chart; the table shows both "
-            "ends. A verdict requires 99 %. “Inconclusive” means that this run cannot tell, not “same”."
+            "arrow means that the interval continues beyond the chart; the table shows both ends. A verdict requires "
+            "99 %. “Inconclusive” means that this run cannot tell, not “same”."
         ),
         "docs/measuring.md; Hesterberg 2015, “What Teachers Should Know About the Bootstrap”",
     ),

@@ -131,8 +131,8 @@ def test_the_sockets_of_slirp4netns_have_one_row_except_the_published_port() -> 
     assert {key for key in rows if key.startswith("udp")} == {"udp :5353", "udp datagrams"}
     assert rows["udp datagrams"].notes[MACHINE] == "2 sockets, random ports"
     assert rows["udp datagrams"].why == (
-        "slirp4netns forwards the UDP datagrams of containers, such as DNS queries, from its own sockets, which host "
-        "mode sees too."
+        "slirp4netns forwards the UDP datagrams of containers, such as DNS queries, from its own sockets, which a "
+        "container in host mode sees too."
     )
 
 
