@@ -33,7 +33,7 @@ def main() -> int:
     call_command("migrate", verbosity=0, interactive=False)
     run = BenchmarkRun(options.name, options.folder, options.quick)
     module = BENCHMARKS[run.name]
-    result = asyncio.run(module.benchmark(run), loop_factory=getattr(module, "LOOP", None))
+    result = asyncio.run(module.benchmark(run), loop_factory=getattr(module, "EVENT_LOOP", None))
     sys.stdout.write(encode(result).decode() + "\n")
     return 0
 

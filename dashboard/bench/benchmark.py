@@ -44,8 +44,8 @@ class BenchmarkRun:
 
 
 class Benchmark(Protocol):
-    """The interface of a benchmark's module. It may also define ``LIMIT_S``, its time limit in seconds, and ``LOOP``,
-    the factory of its event loop."""
+    """The interface of a benchmark's module. The module may also define ``LIMIT_S``, its time limit in seconds, and
+    ``EVENT_LOOP``, the function that creates its event loop."""
 
     def benchmark(self, run: BenchmarkRun) -> Coroutine[Any, Any, Result]:
         """Runs the measurement, and returns figures with their promises."""

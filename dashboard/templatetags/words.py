@@ -59,7 +59,7 @@ WORDS: dict[str, Mapping[str, str | Promise]] = {
         Probe.DNS: _("a lookup through each column's own resolver"),
     },
     "conditions": {
-        Conditions.QUIET: _("real-time priority, cores kept awake: what each path costs"),
+        Conditions.QUIET: _("real-time priority, cores kept awake, to show the cost of the path alone"),
         Conditions.ORDINARY: _(
             "normal priority, idle cores may sleep: the latency that an ordinary program on this machine gets"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -30,6 +31,12 @@ def test_truth_is_a_group_and_combines_with_other_names() -> None:
 def test_unknown_names_are_in_the_error() -> None:
     with pytest.raises(KeyError, match="nonsense, more"):
         choose(["page", "nonsense", "more"])
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_event_loop_of_a_benchmark_can_be_created(name: str) -> None:
+    with asyncio.Runner(loop_factory=getattr(BENCHMARKS[name], "EVENT_LOOP", None)) as runner:
+        assert runner.get_loop().time() > 0
 
 
 def test_long_benchmarks_have_their_own_time_limit() -> None:

@@ -18,7 +18,7 @@ COLUMNS = 20
 PER_EXPERIMENT = 10
 SETTLE_S = 2.0
 #: What a person would type to see the same: addresses, routes and listeners of each namespace.
-LOOP = (
+SHELL_LOOP = (
     "while :; do for pid do nsenter -t $pid -n sh -c 'ip address; ip route; ip -6 route; ss -Hltun' >/dev/null; done; "
     "sleep 1; done"
 )
@@ -43,7 +43,7 @@ async def measure_shell_loop(pids: list[str], seconds: float) -> float:
     """Runs the shell loop for ``seconds``. ``pids`` are the processes whose namespaces it polls, one for each column.
     Returns the loop's processor time per pid, in per cent of one core."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
-    async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
+    async with running(["sh", "-c", SHELL_LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)
     # After the end of the loop: the kernel counts only children that have ended.
     return (cpu_s(resource.RUSAGE_CHILDREN) - before) / (time.monotonic() - started) / len(pids) * 100

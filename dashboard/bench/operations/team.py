@@ -19,7 +19,7 @@ from dashboard.bench.training.deliveries import NOTES, Instructor, broadcasts, d
 from dashboard.bench.websocket_clients import websocket_clients
 
 LIMIT_S = 400.0
-LOOP = uvloop.new_event_loop
+EVENT_LOOP = uvloop.new_event_loop
 #: A session has a maximum of participants: the browsers are in two sessions, each spread over both processes.
 SESSIONS, PER_PROCESS = 2, 250
 PER_SESSION = 2 * PER_PROCESS

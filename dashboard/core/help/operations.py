@@ -38,7 +38,7 @@ HELP: tuple[Help, ...] = (
         _("joined machines"),
         _(
             "A machine reports every two seconds. After seven seconds of silence the page shows it as absent; its "
-            "containers keep running. Its lab may be one minor version older than this server."
+            "containers keep running. Its lab works with this server if it is at most one minor version older."
         ),
         "docs/deploying.md",
     ),

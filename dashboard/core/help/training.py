@@ -31,8 +31,8 @@ HELP: tuple[Help, ...] = (
         _("private hosts"),
         _(
             "A Docker host for each participant or team, with its own port 80, so that host mode works for all at the "
-            "same time. Root on a host is an ordinary user of the machine; with --privileged-hosts it is root of the "
-            "machine. The form that creates a session states which one applies."
+            "same time. Root on a private host is an ordinary user of the machine, or root of the machine if the "
+            "server runs with --privileged-hosts. The form that creates a session says which."
         ),
         _PAGE,
         "./netmodes hosts list",

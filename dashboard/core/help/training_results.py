@@ -19,8 +19,8 @@ HELP: tuple[Help, ...] = (
         "results-answers",
         _("predictions and truth"),
         _(
-            "First answers only. The truth is the most frequent reading on the hosts of the session, shown with all "
-            "readings; for some questions the workshop defines it."
+            "Only each participant's first answer counts. The correct answer is the value that was read most often on "
+            "the session's hosts; all values are shown. For some questions, the workshop sets the correct answer."
         ),
         _PAGE,
     ),

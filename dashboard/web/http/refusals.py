@@ -38,7 +38,7 @@ class RefusalMiddleware:
             "status": 405,
             "title": _("This address is not a page"),
             "sentence": _("It only receives what forms send. Nothing was changed."),
-            "what_to_do": _("Open the page that has the form again."),
+            "what_to_do": _("Go back to the page with the form."),
         }
         page = render(request, "error.html", context, status=405)
         page["Allow"] = response["Allow"]
