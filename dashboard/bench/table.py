@@ -33,7 +33,7 @@ def figure_lines(figure: Figure) -> Iterator[str]:
     yield f"  {figure.name}"
     yield f"{statistic}{format_amount(figure.value, figure.unit)}  {interval}".rstrip()
     if figure.reference_value is not None and figure.ratio is not None and figure.ratio_ci95 is not None:
-        yield f"    {figure.reference}".ljust(48) + format_amount(figure.reference_value, figure.unit)
+        yield f"    {figure.reference}".ljust(46) + "  " + format_amount(figure.reference_value, figure.unit)
         yield "    ratio".ljust(24) + f"{format_amount(figure.ratio)}  {format_interval(figure.ratio_ci95)}"
     if promise := describe_promise(figure):
         yield "    promise".ljust(24) + promise

@@ -41,6 +41,11 @@ def test_an_interval_has_both_ends() -> None:
     assert format_interval((1.0, 23.456)) == "[1.00 … 23.5]"
 
 
+def test_a_long_reference_is_separated_from_its_value() -> None:
+    name = "docker network create, then four docker run -d at once"
+    assert f"    {name}  2.00 ms" in list(figure_lines(compared("a", "ms", [(1.0, 2.0), (1.0, 2.0)], name)))
+
+
 def test_a_promise_is_shown_with_its_verdict() -> None:
     pairs = [(1.0, 1.0), (1.0, 1.0)]
     assert describe_promise(compared("a", "ms", pairs, "b", promise=ratio_at_most(1.1))) == "ratio ≤ 1.1: kept"
