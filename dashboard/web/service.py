@@ -20,7 +20,7 @@ from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training.hosts import machine_of_group
 from dashboard.web.experiments.hub import hub
-from dashboard.web.http.database import to_db_thread
+from dashboard.web.http.database import close_feed_thread, to_db_thread
 from dashboard.web.http.turns import release_turn
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.linked_lab import LinkedLab, exit_now
@@ -177,6 +177,7 @@ class Service(Supervisor):
         await self.nats.close()
         await hub.close()
         await measuring_hub.close()
+        close_feed_thread()
 
     def _on_journal(self, subject: str, wakeup: Wakeup) -> None:
         """Handles a wake-up that a lab sent over NATS. The last part of ``subject`` is the name of the lab's machine.

@@ -26,6 +26,9 @@ from dashboard.store.experiments import Record
 
 #: How many seconds the check waits for experiments that are being stopped.
 STOPPING_S = 5.0
+#: How many seconds the check waits for a listening socket whose process is not known: the kernel may show the socket of
+#: a program for a moment after the program and its container have ended.
+ENDING_S = 0.5
 POLL_S = 0.1
 
 
@@ -34,19 +37,22 @@ async def port_holders(lab: Lab, arms: tuple[ArmSpec, ...], experiment: str = ""
     not answer.
 
     The containers of ``experiment`` itself are ignored. If an experiment that is being stopped holds one of the ports,
-    first waits up to ``STOPPING_S`` seconds until that port is free.
+    first waits up to ``STOPPING_S`` seconds until that port is free. If an unknown process holds one of them, first
+    waits up to ``ENDING_S`` seconds.
     """
     needed = needed_ports(arms)
     if not needed:
         return ()
     loop = asyncio.get_running_loop()
-    end = loop.time() + STOPPING_S
+    started = loop.time()
     while True:
         records = await lab.context.database.run(experiment_store.load_unsettled, lab.context.host)
         stopping = {record.id for record in records if record.wanted is not Wanted.RUNNING}
         holders = await _read(lab.context, needed, experiment, {record.id: record for record in records})
-        waits = any(holder.experiment is not None and holder.experiment.id in stopping for holder in holders)
-        if not waits or loop.time() > end:
+        is_stopping = any(holder.experiment is not None and holder.experiment.id in stopping for holder in holders)
+        may_be_ending = not all(holder.is_identified for holder in holders)
+        wait_s = STOPPING_S if is_stopping else ENDING_S if may_be_ending else 0.0
+        if loop.time() - started >= wait_s:
             return holders
         await asyncio.sleep(POLL_S)
 

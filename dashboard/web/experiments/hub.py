@@ -39,7 +39,7 @@ from dashboard.store.operations.database_clock import shared_clock
 from dashboard.store.port_users import other_port_users
 from dashboard.web import feed_hub
 from dashboard.web.feed_hub import Client, Feed, FeedHub
-from dashboard.web.http.database import to_db_thread
+from dashboard.web.http.database import to_db_thread, to_feed_thread
 
 log = logging.getLogger(__name__)
 SHOWN_ITEMS = 200
@@ -202,7 +202,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         else:
             entries = recent_entries.recent(feed.key, feed.view.seq)
             if entries is None:
-                entries = await to_db_thread(experiment_store.entries, feed.key, feed.view.seq)
+                entries = await to_feed_thread(experiment_store.entries, feed.key, feed.view.seq)
             changes = _Changes(replay(entries, feed.view), entries, written=(feed.key,) if entries else ())
         if not changes.entries:
             record = await to_db_thread(experiment_store.load, feed.key)

@@ -13,6 +13,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from dashboard.configuration import database_connections
+from dashboard.store.database import DatabaseThread
 from dashboard.web.http.turn_queue import current_turn
 
 #: The number of threads for queries and threaded views. Python's default is six on two cores, fewer than the requests
@@ -48,6 +49,29 @@ async def to_db_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs
     executor = request_threads() if is_limited else None
     result: T = await database_sync_to_async(function, thread_sensitive=False, executor=executor)(*args, **kwargs)
     return result
+
+
+@cache
+def _feed_thread() -> DatabaseThread:
+    return DatabaseThread()
+
+
+async def to_feed_thread[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Calls ``function``, a short query of a feed, in a worker thread, and returns its result.
+
+    With SQLite, all feeds share one thread, which keeps its connection: opening the file takes longer than such a
+    query. With PostgreSQL, connections come from a pool, so this is ``to_db_thread``.
+    """
+    if connection.vendor == "sqlite":
+        return await _feed_thread().run(function, *args, **kwargs)
+    return await to_db_thread(function, *args, **kwargs)
+
+
+def close_feed_thread() -> None:
+    """Ends the thread of ``to_feed_thread``, if it was used. A later call starts another."""
+    if _feed_thread.cache_info().currsize:
+        _feed_thread().close()
+        _feed_thread.cache_clear()
 
 
 def close_connection() -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.modes import ArmSpec, Mode, Publish
+from dashboard.core.namespaces.state import Family, Listener, Protocol
+from dashboard.lab.engine import ports
 from dashboard.lab.engine.ports import port_holders
 from dashboard.netns.namespace import namespace_file
 from tests.support.lab_harness import LabHarness
@@ -58,3 +60,16 @@ async def test_a_foreign_container_and_a_process_of_the_machine_hold_ports(
         server.kill()
         await server.wait()
         engine_host.docker("rm", "-f", "web")
+
+
+async def test_a_socket_of_an_unknown_process_is_read_again_because_it_may_be_ending(
+    lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket = Listener(Protocol.TCP, Family.INET, "0.0.0.0", OPEN_PORT)
+    readings = [(socket,), (socket,), ()]
+    monkeypatch.setattr(ports, "_listeners", lambda *_: readings.pop(0))
+    assert await port_holders(lab_harness.lab, HOST) == ()
+    monkeypatch.setattr(ports, "_listeners", lambda *_: (socket,))
+    monkeypatch.setattr(ports, "ENDING_S", 0.0)
+    (holder,) = await port_holders(lab_harness.lab, HOST)
+    assert holder.sentence == f"An unidentified process listens on port {OPEN_PORT} of this machine."

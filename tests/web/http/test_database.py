@@ -9,10 +9,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from dashboard.configuration import database_connections
 from dashboard.web.http import database, turn_queue
-from dashboard.web.http.database import KEPT_CONNECTIONS, provide_threads, to_db_thread
+from dashboard.web.http.database import (
+    KEPT_CONNECTIONS,
+    close_feed_thread,
+    provide_threads,
+    to_db_thread,
+    to_feed_thread,
+)
 from dashboard.web.http.turn_queue import ADDRESS
 from dashboard.web.http.turns import RequestGuard
 from tests.support.polling import eventually
@@ -83,3 +90,27 @@ async def test_requests_of_several_addresses_that_hang_leave_connections_for_fee
         queries.goes_on.set()
         await asyncio.gather(*requests)
     assert queries.has_begun(count)
+
+
+def connection_of_thread() -> object:
+    connection.ensure_connection()
+    return connection.connection
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="connections to PostgreSQL come from a pool")
+@pytest.mark.django_db(transaction=True)
+async def test_queries_of_feeds_reuse_the_connection_to_sqlite_until_it_is_closed() -> None:
+    close_feed_thread()
+    try:
+        first = await to_feed_thread(connection_of_thread)
+        assert await to_feed_thread(connection_of_thread) is first
+        close_feed_thread()
+        assert await to_feed_thread(connection_of_thread) is not first
+    finally:
+        close_feed_thread()
+
+
+async def test_queries_of_feeds_use_the_pool_of_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "connection", SimpleNamespace(vendor="postgresql"))
+    threads = {await to_feed_thread(lambda: threading.current_thread().name) for _ in range(3)}
+    assert not any(name.startswith("lab-database") for name in threads)

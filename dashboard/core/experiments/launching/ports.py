@@ -51,11 +51,12 @@ class PortUser:
 @dataclass(frozen=True, slots=True)
 class PortHolder:
     """The process or container that holds a port. ``sentence`` names this holder. If ``experiment`` is not None,
-    stopping that experiment frees the port."""
+    stopping that experiment frees the port. ``is_identified`` is false if the listening process is not known."""
 
     port: HostPort
     sentence: str
     experiment: ExperimentRef | None = None
+    is_identified: bool = True
 
 
 def needed_ports(arms: Sequence[ArmSpec]) -> tuple[HostPort, ...]:
@@ -103,7 +104,7 @@ def find_holder(port: HostPort, listeners: Iterable[Listener], users: Sequence[P
     elif listener.container is not None:
         process = f"{process} in container {listener.container[:12]}"
     sentence = f"{process} listens on port {port.port} of this machine."
-    return PortHolder(port, sentence, owner.experiment if owner is not None else None)
+    return PortHolder(port, sentence, owner.experiment if owner is not None else None, bool(listener.process))
 
 
 def held_ports(
