@@ -39,7 +39,11 @@ def read_nftables(text: str) -> NftRuleset:
     ruleset = NftRuleset()
     maps: dict[tuple[str, str, str], Any] = {}
     for kind, value in objects:
-        if kind in {"chain", "map", "rule", "set"} and isinstance(value, dict) and value.get("family") in _FAMILIES:
+        if (
+            kind in {"chain", "map", "rule", "set"}
+            and isinstance(value, dict)
+            and str(value.get("family")) in _FAMILIES
+        ):
             key = (str(value["family"]), str(value.get("table", "")))
             table = ruleset.tables.setdefault(key, Table(_FAMILIES[key[0]]))
             if kind == "chain":
@@ -47,7 +51,7 @@ def read_nftables(text: str) -> NftRuleset:
             elif kind in {"map", "set"}:
                 maps[(*key, str(value.get("name")))] = value.get("elem")
     for kind, value in objects:
-        if kind == "rule" and isinstance(value, dict) and value.get("family") in _FAMILIES:
+        if kind == "rule" and isinstance(value, dict) and str(value.get("family")) in _FAMILIES:
             key = (str(value["family"]), str(value.get("table", "")))
             named = {name: elements for (*of, name), elements in maps.items() if (*of,) == key}
             chain = ruleset.tables[key].chains.setdefault(str(value.get("chain")), Chain())
@@ -126,7 +130,7 @@ class _Reader:
         if not isinstance(address, str) or not isinstance(port, int):
             self._unknown.append(f"{kind} to {_describe(address if not isinstance(address, str) else port)}")
         to_address = address if isinstance(address, str) else ""
-        if value.get("family") in {"ip", "ip6"}:
+        if value.get("family") in ("ip", "ip6"):
             self._restrict(*_FAMILIES[value["family"]])
         elif (network := parse_network(to_address)) is not None:
             self._restrict(Family.INET if network.version == 4 else Family.INET6)
@@ -158,7 +162,7 @@ class _Reader:
         left, negated = match.get("left"), match.get("op") == "!="
         kind, value = next(iter(left.items())) if isinstance(left, dict) and left else ("", None)
         values = self._resolve(match.get("right"))
-        if match.get("op") not in {"==", "!=", "in"} or not isinstance(value, dict):
+        if match.get("op") not in ("==", "!=", "in") or not isinstance(value, dict):
             return False
         if kind == "meta":
             return self._read_meta(str(value.get("key")), values, negated=negated)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dashboard.core.namespaces.nftables import read_nftables
@@ -174,5 +174,15 @@ trees = st.recursive(leaves, lambda one: st.lists(one, max_size=3) | st.dictiona
 
 
 @given(st.lists(trees, max_size=4))
+@example([{"match": {"op": ["=="]}}])
+@example([{"dnat": {"addr": "192.0.2.1", "family": ["ip"]}}])
 def test_any_statements_are_read(statements: list[Any]) -> None:
     rules_of(*statements)
+
+
+@given(trees)
+@example(["ip"])
+def test_tables_of_other_families_are_left_out(family: Any) -> None:
+    kinds = ("chain", "map", "rule")
+    listing = {"nftables": [{kind: {"family": family, "table": "t", "name": "c", "chain": "c"}} for kind in kinds]}
+    assert set(read_nftables(json.dumps(listing)).tables) <= {("ip", "t")}
